@@ -1,0 +1,34 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import { CommonModule, type Logger } from './common/index.js';
+import { ConfigModule, type Settings } from './config/index.js';
+import { ConversationModule } from './conversation/index.js';
+import { DatabaseModule } from './database/index.js';
+import { MonitoringModule } from './monitoring/index.js';
+import { SessionModule } from './session/index.js';
+import { TenantModule } from './tenant/index.js';
+
+export interface AppOptions {
+  logger: Logger;
+  adminApiKey: string;
+}
+
+/** All rooms; the API and the worker run the same. */
+@Module({})
+export class AppModule {
+  static forRoot(settings: Settings, { logger, adminApiKey }: AppOptions): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        CommonModule.forRoot(logger),
+        ConfigModule.forRoot(settings),
+        ScheduleModule.forRoot(),
+        DatabaseModule.forRoot(),
+        MonitoringModule,
+        TenantModule.forRoot({ adminApiKey }),
+        SessionModule,
+        ConversationModule,
+      ],
+    };
+  }
+}

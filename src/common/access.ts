@@ -1,0 +1,14 @@
+import { SetMetadata } from '@nestjs/common';
+
+/** Who may call a route: a tenant with its key (default), the operator with the admin key, or anyone. */
+export type Access = 'tenant' | 'admin' | 'public';
+
+/** Metadata key under which a route or controller declares its `Access`. */
+export const ACCESS = 'colloquy:access';
+
+/** No key is asked for. */
+export const Public = (): ClassDecorator & MethodDecorator => SetMetadata(ACCESS, 'public' satisfies Access);
+
+/** The admin key is asked for. */
+export const AdminOnly = (): ClassDecorator & MethodDecorator =>
+  SetMetadata(ACCESS, 'admin' satisfies Access);

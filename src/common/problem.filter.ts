@@ -1,0 +1,107 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from './logger.js';
+import { type ProblemDetails, ProblemError } from './problem.js';
+
+/** Statuses that carry a fixed `code` when the framework raised them without one of ours. */
+const frameworkCodes: Record<number, string> = {
+  400: 'bad_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'route_not_found',
+  405: 'method_not_allowed',
+  408: 'request_timeout',
+  413: 'payload_too_large',
+  414: 'uri_too_long',
+  415: 'unsupported_media_type',
+  429: 'too_many_requests',
+  431: 'headers_too_large',
+  503: 'unavailable',
+};
+
+const frameworkDetails: Record<number, string> = {
+  404: 'No such route; see /docs for the routes there are.',
+  413: 'The request body is larger than HTTP_BODY_LIMIT_BYTES allows.',
+  415: 'Send the body as JSON, with "Content-Type: application/json".',
+};
+
+const hasStatusCode = (error: unknown): error is Error & { statusCode: number } =>
+  error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number';
+
+function fromStatus(status: number, message: string): ProblemDetails {
+  return {
+    status,
+    code: frameworkCodes[status] ?? `http_${status}`,
+    title: STATUS_CODES[status] ?? 'Error',
+    detail: frameworkDetails[status] ?? message,
+  };
+}
+
+/** What an error means to the client; undefined when it is none of the client's business (500). */
+export type ProblemTranslator = (error: unknown) => ProblemDetails | undefined;
+
+/**
+ * Turns every error into an RFC 9457 problem document. Errors of 500 and above get an `errorId`, which is logged with the
+ * error and its stack; the answer never has either.
+ */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(
+    private readonly logger: Logger,
+    private readonly translators: readonly ProblemTranslator[] = [],
+  ) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.send(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  /** Also Fastify's own error handler, for errors before a route is found (bad JSON, body too large). */
+  send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const problem = this.toProblem(error);
+    const body: Record<string, unknown> = {
+      type: 'about:blank',
+      title: problem.title,
+      status: problem.status,
+      code: problem.code,
+      ...(problem.detail !== undefined && { detail: problem.detail }),
+      instance: request.url.split('?', 1)[0],
+      requestId: request.id,
+      ...problem.extra,
+    };
+    if (problem.status >= 500) {
+      const errorId = randomUUID();
+      body['errorId'] = errorId;
+      this.logger.error({ err: error, errorId, code: problem.code }, 'request failed');
+    }
+    if (reply.sent) return;
+    if (problem.retryAfterSeconds !== undefined)
+      void reply.header('retry-after', String(problem.retryAfterSeconds));
+    if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="colloquy"');
+    void reply
+      .status(problem.status)
+      .header('content-type', 'application/problem+json; charset=utf-8')
+      .send(JSON.stringify(body));
+  }
+
+  private toProblem(error: unknown): ProblemDetails {
+    if (error instanceof ProblemError) return error.problem;
+    if (error instanceof HttpException && error.getStatus() < 500)
+      return fromStatus(error.getStatus(), error.message);
+    for (const translate of this.translators) {
+      const problem = translate(error);
+      if (problem) return problem;
+    }
+    if (error instanceof HttpException) return fromStatus(error.getStatus(), error.message);
+    if (hasStatusCode(error) && error.statusCode >= 400 && error.statusCode < 500)
+      return fromStatus(error.statusCode, error.message);
+    return {
+      status: 500,
+      code: 'internal_error',
+      title: 'Internal error',
+      detail: 'Something failed on our side. Quote the errorId when you report it.',
+    };
+  }
+}

@@ -1,0 +1,51 @@
+/** One field of a request that was not accepted: `path` in dotted form, `message` saying what would be right. */
+export interface FieldProblem {
+  path: string;
+  message: string;
+}
+
+export interface ProblemDetails {
+  /** HTTP status, 400-599. */
+  status: number;
+  /** Stable, machine-readable, snake_case; clients branch on it. */
+  code: string;
+  title: string;
+  /** What happened and what to do, for people. */
+  detail?: string;
+  /** Seconds after which a retry makes sense; sent as `Retry-After`. */
+  retryAfterSeconds?: number;
+  /** Further members of the problem document. */
+  extra?: Record<string, unknown>;
+}
+
+/**
+ * An error with an HTTP answer of its own: it becomes an RFC 9457 problem document. Rooms declare theirs in `<name>.errors.ts`.
+ */
+export class ProblemError extends Error {
+  readonly problem: ProblemDetails;
+
+  constructor(problem: ProblemDetails, options?: ErrorOptions) {
+    super(problem.detail ?? problem.title, options);
+    this.name = 'ProblemError';
+    this.problem = problem;
+  }
+}
+
+export const notFound = (what: string, id?: string): ProblemError =>
+  new ProblemError({
+    status: 404,
+    code: `${what.replaceAll(' ', '_')}_not_found`,
+    title: 'Not found',
+    detail: id === undefined ? `There is no such ${what}.` : `There is no ${what} "${id}".`,
+  });
+
+export const validationFailed = (errors: readonly FieldProblem[]): ProblemError =>
+  new ProblemError({
+    status: 400,
+    code: 'validation_failed',
+    title: 'The request is not valid',
+    detail: errors
+      .map((error) => (error.path ? `${error.path}: ${error.message}` : error.message))
+      .join('; '),
+    extra: { errors },
+  });

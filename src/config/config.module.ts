@@ -1,0 +1,32 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import type { GroupName, GroupSettings, Settings } from './settings.schema.js';
+
+/** Injection tokens, one a group, so that a room is given its own settings only. */
+export const SERVICE_SETTINGS = Symbol('SERVICE_SETTINGS');
+export const DATABASE_SETTINGS = Symbol('DATABASE_SETTINGS');
+export const SESSION_SETTINGS = Symbol('SESSION_SETTINGS');
+export const PROCESSING_SETTINGS = Symbol('PROCESSING_SETTINGS');
+
+const tokens: Record<GroupName, symbol> = {
+  service: SERVICE_SETTINGS,
+  database: DATABASE_SETTINGS,
+  session: SESSION_SETTINGS,
+  processing: PROCESSING_SETTINGS,
+};
+
+export type ServiceSettings = GroupSettings<'service'>;
+export type DatabaseSettings = GroupSettings<'database'>;
+export type SessionSettings = GroupSettings<'session'>;
+export type ProcessingSettings = GroupSettings<'processing'>;
+
+@Global()
+@Module({})
+export class ConfigModule {
+  static forRoot(settings: Settings): DynamicModule {
+    const providers = (Object.keys(tokens) as GroupName[]).map((name) => ({
+      provide: tokens[name],
+      useValue: settings[name],
+    }));
+    return { module: ConfigModule, providers, exports: providers.map(({ provide }) => provide) };
+  }
+}

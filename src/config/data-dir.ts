@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+/** A start that cannot go on, with a message for the operator; the program prints it alone and exits with code 1. */
+export class StartupError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StartupError';
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/**
+ * Makes the data directory if need be and checks that it can be written; answers its absolute path.
+ * @throws StartupError that names the directory and the setting
+ */
+export function prepareDataDir(dataDir: string): string {
+  const path = resolve(dataDir);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    const probe = join(path, '.write-probe');
+    writeFileSync(probe, '');
+  } catch (error) {
+    throw new StartupError(
+      `The data directory ${path} cannot be written (${messageOf(error)}). Make it writable, or set DATA_DIR to another folder.`,
+      { cause: error },
+    );
+  }
+  return path;
+}
+
+/** The admin key of a development machine: made once, kept in the data directory so that it survives restarts. */
+export function developmentAdminKey(dataDir: string): { key: string; created: boolean; file: string } {
+  const file = join(prepareDataDir(dataDir), 'admin-api-key');
+  try {
+    const key = readFileSync(file, 'utf8').trim();
+    if (key.length >= 16) return { key, created: false, file };
+  } catch {
+    // Not there yet: made below.
+  }
+  const key = `admin_${randomBytes(24).toString('base64url')}`;
+  writeFileSync(file, `${key}\n`, { mode: 0o600 });
+  return { key, created: true, file };
+}

@@ -1,0 +1,227 @@
+import { z } from 'zod';
+
+const integer = (min: number, max: number): z.ZodType<number> =>
+  z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+
+const boolean = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
+
+const mongoUri = z
+  .string()
+  .regex(/^mongodb(\+srv)?:\/\/.+/, 'must begin with mongodb:// or mongodb+srv://')
+  .optional();
+
+/** One setting: its schema over the environment's text, what it is for, and the unit that its number is in. */
+export interface SettingDefinition<Schema extends z.ZodType = z.ZodType> {
+  schema: Schema;
+  /** As text, as it would stand in the environment; absent: unset by default. */
+  default?: string;
+  unit?: string;
+  /** One or two sentences for operators. */
+  about: string;
+}
+
+const setting = <Schema extends z.ZodType>(
+  schema: Schema,
+  about: string,
+  rest: { default?: string; unit?: string } = {},
+): SettingDefinition<Schema> => ({ schema, about, ...rest });
+
+const ms = (value: number, min: number, max: number, about: string): SettingDefinition<z.ZodType<number>> =>
+  setting(integer(min, max), about, { default: String(value), unit: 'milliseconds' });
+
+const count = (
+  value: number,
+  min: number,
+  max: number,
+  about: string,
+): SettingDefinition<z.ZodType<number>> => setting(integer(min, max), about, { default: String(value) });
+
+const hour = 3_600_000;
+
+/** Every setting there is, grouped as `.env.example` shows them. */
+export const settingGroups = {
+  service: {
+    NODE_ENV: setting(
+      z.enum(['development', 'production', 'test'], 'must be development, production or test'),
+      'In production ADMIN_API_KEY must be set and logs are JSON.',
+      { default: 'development' },
+    ),
+    PORT: count(3000, 0, 65_535, 'Port of the HTTP API; 0 takes a free one.'),
+    WORKER_PORT: count(
+      3001,
+      0,
+      65_535,
+      'Port of the health probes of the worker (npm run worker); 0 takes a free one.',
+    ),
+    HOST: setting(z.string().min(1, 'must not be empty'), 'Address to listen on; 0.0.0.0 for all.', {
+      default: '127.0.0.1',
+    }),
+    DATA_DIR: setting(
+      z.string().min(1, 'must not be empty'),
+      'Folder of the embedded store and of the development admin key. Relative paths start at the working directory.',
+      { default: '.data' },
+    ),
+    LOG_LEVEL: setting(
+      z.enum(
+        ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+        'must be trace, debug, info, warn, error, fatal or silent',
+      ),
+      'Least severe level that is logged.',
+      { default: 'info' },
+    ),
+    LOG_PRETTY: setting(
+      boolean.optional(),
+      'Logs for people (true) or JSON lines (false). Unset: true on a terminal outside production.',
+    ),
+    ADMIN_API_KEY: setting(
+      z
+        .string()
+        .min(16, 'must have at least 16 characters')
+        .max(256, 'must have at most 256 characters')
+        .optional(),
+      'Key that manages tenants. Required in production; in development one is made and kept in DATA_DIR when unset.',
+    ),
+    SHUTDOWN_GRACE_MS: ms(25_000, 0, 600_000, 'Longest time that a shutdown waits for work in flight.'),
+    HTTP_BODY_LIMIT_BYTES: setting(integer(1024, 104_857_600), 'Largest request body.', {
+      default: '16777216',
+      unit: 'bytes',
+    }),
+    HTTP_REQUEST_TIMEOUT_MS: ms(
+      60_000,
+      1000,
+      600_000,
+      'A request whose body has not arrived by then is closed.',
+    ),
+    TRUST_PROXY: setting(
+      boolean,
+      'Take the client address from X-Forwarded-For (only behind a proxy of your own).',
+      {
+        default: 'false',
+      },
+    ),
+    RATE_LIMIT_PER_MINUTE: count(
+      0,
+      0,
+      10_000_000,
+      'Requests that one tenant may send to one process in a minute; 0: no limit.',
+    ),
+  },
+  database: {
+    MONGODB_URI: setting(
+      mongoUri,
+      'MongoDB replica set or sharded cluster. Unset: the embedded store in DATA_DIR. The database is "colloquy" unless named here.',
+    ),
+    EMBEDDED_MONGO_PORT: setting(
+      integer(1, 65_535).optional(),
+      'Port of the embedded store on 127.0.0.1, for mongosh and further processes. Unset: a local socket in DATA_DIR.',
+    ),
+    MONGODB_MAX_POOL_SIZE: count(50, 1, 10_000, 'Most connections in the pool.'),
+    MONGODB_MIN_POOL_SIZE: count(10, 0, 10_000, 'Connections that are kept open when idle.'),
+    MONGODB_MAX_IDLE_TIME_MS: ms(
+      30_000,
+      0,
+      hour,
+      'A connection above the minimum is closed after this time without use; 0: never.',
+    ),
+    MONGODB_SERVER_SELECTION_TIMEOUT_MS: ms(
+      15_000,
+      100,
+      600_000,
+      'Longest wait for a usable server before an operation fails.',
+    ),
+    MONGODB_SOCKET_TIMEOUT_MS: ms(
+      45_000,
+      0,
+      hour,
+      'A connection without an answer for this time is given up; 0: never.',
+    ),
+    MONGODB_CONNECT_TIMEOUT_MS: ms(10_000, 100, 600_000, 'Longest time for opening a connection.'),
+    MONGODB_MAX_CONNECTING: count(10, 1, 1000, 'Connections that may be opened at the same time.'),
+    MONGODB_WAIT_QUEUE_TIMEOUT_MS: ms(
+      10_000,
+      0,
+      600_000,
+      'Longest wait for a free connection of the pool; 0: for ever.',
+    ),
+    DATABASE_CONNECT_ATTEMPTS: count(
+      5,
+      1,
+      100,
+      'Tries to reach the database at start, with exponential backoff up to 30 s between them.',
+    ),
+    TRANSACTION_MAX_ATTEMPTS: count(20, 1, 1000, 'Tries of one transaction that meets transient errors.'),
+    TRANSACTION_TIMEOUT_MS: ms(30_000, 100, 120_000, 'No new try of a transaction begins after this time.'),
+  },
+  session: {
+    MAX_ACTIVE_SESSIONS: count(
+      1000,
+      1,
+      10_000_000,
+      'Sessions held in the memory of one process; the least recently used go first.',
+    ),
+    SESSION_IDLE_TTL_MS: ms(
+      hour,
+      1000,
+      30 * 24 * hour,
+      'A session without use for this time leaves the memory of the process.',
+    ),
+    SESSION_CLEANUP_INTERVAL_MS: ms(
+      60_000,
+      100,
+      24 * hour,
+      'How often expired sessions are swept from memory.',
+    ),
+    SESSION_TTL_HOURS: setting(
+      integer(1, 8760),
+      'A session is warm for this time after its last use, sliding.',
+      {
+        default: '2',
+        unit: 'hours',
+      },
+    ),
+    SESSION_RETENTION_DAYS: setting(
+      integer(1, 3650),
+      'A stored session without use for this time is deleted.',
+      {
+        default: '30',
+        unit: 'days',
+      },
+    ),
+  },
+  processing: {
+    MESSAGE_PROCESSOR_TIMEOUT: ms(
+      30_000,
+      10,
+      600_000,
+      'Longest time that a responder may take for one reply.',
+    ),
+    HTTP_RESPONDER_ATTEMPTS: count(
+      3,
+      1,
+      10,
+      "Tries of a tenant's responder endpoint that answers 5xx or not at all.",
+    ),
+    HTTP_RESPONDER_ALLOW_PRIVATE: setting(
+      boolean,
+      "Let tenants' responder endpoints be on loopback, link-local and private addresses.",
+      { default: 'false' },
+    ),
+  },
+} as const;
+
+export type SettingGroups = typeof settingGroups;
+export type GroupName = keyof SettingGroups;
+
+type Output<Definition> = Definition extends SettingDefinition<infer Schema> ? z.output<Schema> : never;
+
+/** The values of one group, typed. */
+export type GroupSettings<Name extends GroupName> = {
+  readonly [Key in keyof SettingGroups[Name]]: Output<SettingGroups[Name][Key]>;
+};
+
+/** All settings of the process by group. */
+export type Settings = { readonly [Name in GroupName]: GroupSettings<Name> };

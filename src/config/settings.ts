@@ -1,0 +1,61 @@
+import { type SettingDefinition, type Settings, settingGroups } from './settings.schema.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** All that is wrong with the settings, at once; the message is ready to be printed. */
+export class SettingsError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`Settings are not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'SettingsError';
+  }
+}
+
+const secret = /KEY|SECRET|PASSWORD|URI|TOKEN/;
+
+function readOne(name: string, definition: SettingDefinition, env: Environment, problems: string[]): unknown {
+  const given = env[name]?.trim();
+  const text = given === undefined || given === '' ? definition.default : given;
+  const result = definition.schema.safeParse(text);
+  if (result.success) return result.data;
+  const shown = secret.test(name) ? '' : `"${text ?? ''}" `;
+  const unit = definition.unit ? ` (${definition.unit})` : '';
+  const reason = result.error.issues[0]?.message ?? 'is not valid';
+  const example = definition.default === undefined ? '' : `, for example ${name}=${definition.default}`;
+  problems.push(`${name}: ${shown}${reason}${unit}${example}`);
+  return undefined;
+}
+
+function checkTogether(settings: Settings, problems: string[]): void {
+  const { service, database } = settings;
+  if (service.NODE_ENV === 'production' && service.ADMIN_API_KEY === undefined)
+    problems.push(
+      'ADMIN_API_KEY: is required when NODE_ENV=production; set a random text of 16 or more characters',
+    );
+  if (database.MONGODB_MIN_POOL_SIZE > database.MONGODB_MAX_POOL_SIZE)
+    problems.push(
+      `MONGODB_MIN_POOL_SIZE: ${database.MONGODB_MIN_POOL_SIZE} must not be above MONGODB_MAX_POOL_SIZE=${database.MONGODB_MAX_POOL_SIZE}`,
+    );
+}
+
+/**
+ * Reads and checks every setting. Empty text counts as unset.
+ * @throws SettingsError with every problem at once
+ */
+export function loadSettings(env: Environment): Settings {
+  const problems: string[] = [];
+  const groups = Object.entries(settingGroups).map(([group, definitions]) => [
+    group,
+    Object.freeze(
+      Object.fromEntries(
+        Object.entries(definitions).map(([name, definition]) => [
+          name,
+          readOne(name, definition, env, problems),
+        ]),
+      ),
+    ),
+  ]);
+  const settings = Object.freeze(Object.fromEntries(groups)) as Settings;
+  if (problems.length === 0) checkTogether(settings, problems);
+  if (problems.length > 0) throw new SettingsError(problems);
+  return settings;
+}

@@ -1,0 +1,57 @@
+import helmet from '@fastify/helmet';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { AppModule, type AppOptions } from './app.module.js';
+import { createValidationPipe, NestLogger, ProblemFilter } from './common/index.js';
+import { SERVICE_SETTINGS, type ServiceSettings, type Settings } from './config/index.js';
+import { databaseProblem } from './database/index.js';
+import { createHttpAdapter } from './http-adapter.js';
+
+function setUpOpenApi(app: NestFastifyApplication): void {
+  const description =
+    "Conversations, messages and session state of many tenants. Send `Authorization: Bearer <key>`: a tenant's key sees that tenant " +
+    'alone, the admin key manages tenants. Errors are RFC 9457 problem documents with a stable `code`.';
+  const config = new DocumentBuilder()
+    .setTitle('Colloquy')
+    .setDescription(description)
+    .setVersion('1')
+    .addBearerAuth({ type: 'http', scheme: 'bearer' })
+    .build();
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {
+    jsonDocumentUrl: 'docs/openapi.json',
+  });
+}
+
+/** What every way in puts on the application: validation, problem documents, security headers, OpenAPI. */
+export async function configureApp(app: NestFastifyApplication, { logger }: AppOptions): Promise<void> {
+  app.useGlobalPipes(createValidationPipe());
+  app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem]));
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      directives: {
+        defaultSrc: ["'self'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:'],
+        upgradeInsecureRequests: null,
+      },
+    },
+    strictTransportSecurity: app.get<ServiceSettings>(SERVICE_SETTINGS).NODE_ENV === 'production',
+  });
+  setUpOpenApi(app);
+}
+
+/**
+ * The whole API, set up but not yet listening; `main.ts` and the tests use the same.
+ * @throws StartupError when the store or database cannot be used
+ */
+export async function createApp(settings: Settings, options: AppOptions): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.forRoot(settings, options),
+    createHttpAdapter(settings.service, options.logger),
+    { logger: new NestLogger(options.logger), abortOnError: false, bodyParser: true },
+  );
+  await configureApp(app, options);
+  return app;
+}

@@ -1,0 +1,130 @@
+import { type Connection, Mongoose, mongo } from 'mongoose';
+import { type Logger, retry } from '../common/index.js';
+import { type DatabaseSettings, StartupError } from '../config/index.js';
+import { PoolMonitor } from './pool-monitor.js';
+
+export const DEFAULT_DATABASE = 'colloquy';
+
+/** The database that a connection string names; `colloquy` when it names none. */
+export function databaseNameOf(uri: string): string {
+  const name = /^mongodb(?:\+srv)?:\/\/[^/]*\/([^?]+)/.exec(uri)?.[1];
+  return name === undefined ? DEFAULT_DATABASE : decodeURIComponent(name);
+}
+
+/** The same connection string without user and password, for logs and messages. */
+export const withoutCredentials = (uri: string): string => uri.replace(/\/\/[^@/]*@/, '//');
+
+export function clientOptions(settings: DatabaseSettings, uri: string): mongo.MongoClientOptions {
+  const isLocalSocket = /%2F/i.test(uri);
+  return {
+    appName: 'colloquy',
+    maxPoolSize: settings.MONGODB_MAX_POOL_SIZE,
+    minPoolSize: settings.MONGODB_MIN_POOL_SIZE,
+    maxIdleTimeMS: settings.MONGODB_MAX_IDLE_TIME_MS,
+    serverSelectionTimeoutMS: settings.MONGODB_SERVER_SELECTION_TIMEOUT_MS,
+    socketTimeoutMS: settings.MONGODB_SOCKET_TIMEOUT_MS,
+    connectTimeoutMS: settings.MONGODB_CONNECT_TIMEOUT_MS,
+    maxConnecting: settings.MONGODB_MAX_CONNECTING,
+    waitQueueTimeoutMS: settings.MONGODB_WAIT_QUEUE_TIMEOUT_MS,
+    compressors: ['zlib'],
+    retryWrites: true,
+    retryReads: true,
+    writeConcern: { w: 'majority' },
+    ...(!isLocalSocket && { family: 4 as const }),
+  };
+}
+
+/**
+ * A Mongoose of its own for each connection: its settings (no automatic indexes or collections, no buffering of commands while
+ * disconnected, the session of a running transaction applied to every model call) touch no other one in the process.
+ */
+function createMongoose(): Mongoose {
+  return new Mongoose({
+    autoIndex: false,
+    autoCreate: false,
+    bufferCommands: false,
+    strictQuery: 'throw',
+    transactionAsyncLocalStorage: true,
+  });
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+async function connectClient(
+  uri: string,
+  settings: DatabaseSettings,
+  pool: PoolMonitor,
+  logger: Logger,
+): Promise<mongo.MongoClient> {
+  const attempts = settings.DATABASE_CONNECT_ATTEMPTS;
+  const connectOnce = async (): Promise<mongo.MongoClient> => {
+    const client = new mongo.MongoClient(uri, clientOptions(settings, uri));
+    pool.watch(client);
+    try {
+      await client.connect();
+      await client.db('admin').command({ ping: 1 });
+      return client;
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+  };
+  try {
+    return await retry(connectOnce, {
+      retries: attempts - 1,
+      baseMs: 1000,
+      maxMs: 30_000,
+      jitter: 0,
+      shouldRetry: () => true,
+      onRetry: (attempt, delayMs, error) => {
+        logger.warn(
+          { attempt, attempts, delayMs, reason: messageOf(error) },
+          'database not reached, trying again',
+        );
+      },
+    });
+  } catch (error) {
+    throw new StartupError(
+      `The database at ${withoutCredentials(uri)} was not reached in ${attempts} attempts (${messageOf(error)}). ` +
+        'Check MONGODB_URI and that the server runs as a replica set, or unset MONGODB_URI to use the embedded store.',
+      { cause: error },
+    );
+  }
+}
+
+export interface OpenConnection {
+  connection: Connection;
+  pool: PoolMonitor;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the one connection that all rooms share.
+ * @throws StartupError after DATABASE_CONNECT_ATTEMPTS, or at once for a malformed connection string
+ */
+export async function openConnection(
+  uri: string,
+  settings: DatabaseSettings,
+  logger: Logger,
+): Promise<OpenConnection> {
+  try {
+    new mongo.MongoClient(uri);
+  } catch (error) {
+    throw new StartupError(`MONGODB_URI is not a connection string: ${messageOf(error)}`, { cause: error });
+  }
+  const pool = new PoolMonitor(settings.MONGODB_MAX_POOL_SIZE);
+  const client = await connectClient(uri, settings, pool, logger);
+  const connection = createMongoose().createConnection();
+  connection.setClient(client);
+  follow(connection, logger);
+  return { connection: connection.useDb(databaseNameOf(uri)), pool, close: () => connection.close() };
+}
+
+function follow(connection: Connection, logger: Logger): void {
+  connection.on('disconnected', () => {
+    logger.warn('database connection lost; operations fail until it is back');
+  });
+  connection.on('reconnected', () => {
+    logger.info('database connection is back');
+  });
+}

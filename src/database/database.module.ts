@@ -1,0 +1,89 @@
+import {
+  type DynamicModule,
+  Global,
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { getConnectionToken } from '@nestjs/mongoose';
+import { LOGGER, type Logger } from '../common/index.js';
+import {
+  DATABASE_SETTINGS,
+  type DatabaseSettings,
+  SERVICE_SETTINGS,
+  type ServiceSettings,
+} from '../config/index.js';
+import { type OpenConnection, openConnection } from './connection.js';
+import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
+import { openStore, type StoreHandle } from './embedded-store.js';
+import { IndexManager } from './index-manager.js';
+import { TransactionRunner } from './transaction-runner.js';
+import { TransactionalInterceptor } from './transactional.interceptor.js';
+
+/**
+ * Closes the connection and then the store. `onApplicationShutdown` is Nest's last phase: the HTTP server is closed and every
+ * room has flushed in an earlier one (`onModuleDestroy`, `beforeApplicationShutdown`).
+ */
+@Injectable()
+class DatabaseCloser implements OnApplicationShutdown {
+  constructor(
+    @Inject(OPEN_CONNECTION) private readonly opened: OpenConnection,
+    @Inject(STORE) private readonly store: StoreHandle,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.opened.close();
+    await this.store.close();
+    this.logger.info('database closed');
+  }
+}
+
+/** The shared connection under @nestjs/mongoose's own token, so that every room's `MongooseModule.forFeature` uses it. */
+@Global()
+@Module({})
+export class DatabaseModule {
+  static forRoot(): DynamicModule {
+    return {
+      module: DatabaseModule,
+      providers: [
+        {
+          provide: STORE,
+          useFactory: (settings: DatabaseSettings, service: ServiceSettings, logger: Logger) =>
+            openStore(settings, service.DATA_DIR, logger),
+          inject: [DATABASE_SETTINGS, SERVICE_SETTINGS, LOGGER],
+        },
+        {
+          provide: OPEN_CONNECTION,
+          useFactory: async (store: StoreHandle, settings: DatabaseSettings, logger: Logger) => {
+            try {
+              return await openConnection(store.uri, settings, logger);
+            } catch (error) {
+              await store.close();
+              throw error;
+            }
+          },
+          inject: [STORE, DATABASE_SETTINGS, LOGGER],
+        },
+        {
+          provide: getConnectionToken(),
+          useFactory: ({ connection }: OpenConnection) => connection,
+          inject: [OPEN_CONNECTION],
+        },
+        DatabaseCloser,
+        DatabaseService,
+        IndexManager,
+        TransactionRunner,
+        TransactionalInterceptor,
+      ],
+      exports: [
+        getConnectionToken(),
+        DatabaseService,
+        IndexManager,
+        TransactionRunner,
+        TransactionalInterceptor,
+      ],
+    };
+  }
+}

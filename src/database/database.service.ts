@@ -1,0 +1,84 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectConnection } from '@nestjs/mongoose';
+import type { Connection } from 'mongoose';
+import { databaseNameOf, type OpenConnection, withoutCredentials } from './connection.js';
+import type { StoreHandle } from './embedded-store.js';
+import type { PoolStats } from './pool-monitor.js';
+import { TransactionRunner, type TransactionStats } from './transaction-runner.js';
+
+export const OPEN_CONNECTION = Symbol('OPEN_CONNECTION');
+export const STORE = Symbol('STORE');
+
+export type DatabaseState = 'connected' | 'connecting' | 'disconnecting' | 'disconnected';
+
+export interface DatabaseStats {
+  kind: StoreHandle['kind'];
+  /** Connection string without credentials. */
+  uri: string;
+  database: string;
+  state: DatabaseState;
+  /** Times that the connection was lost and came back since start. */
+  disconnects: number;
+  reconnects: number;
+  pool: PoolStats;
+  transactions: TransactionStats;
+}
+
+const states: readonly DatabaseState[] = ['disconnected', 'connected', 'connecting', 'disconnecting'];
+
+@Injectable()
+export class DatabaseService {
+  private disconnects = 0;
+  private reconnects = 0;
+
+  constructor(
+    @InjectConnection() private readonly connection: Connection,
+    @Inject(OPEN_CONNECTION) private readonly opened: OpenConnection,
+    @Inject(STORE) private readonly store: StoreHandle,
+    private readonly transactions: TransactionRunner,
+  ) {
+    connection.on('disconnected', () => this.disconnects++);
+    connection.on('reconnected', () => this.reconnects++);
+  }
+
+  get state(): DatabaseState {
+    return states[this.connection.readyState] ?? 'disconnected';
+  }
+
+  get storeHandle(): Readonly<StoreHandle> {
+    return this.store;
+  }
+
+  /**
+   * A round trip to the server, milliseconds.
+   * @throws Error when there is no answer within `timeoutMs`
+   */
+  async ping(timeoutMs: number): Promise<number> {
+    const begun = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error(`no answer from the database within ${timeoutMs} ms`));
+      }, timeoutMs);
+    });
+    try {
+      await Promise.race([this.connection.getClient().db('admin').command({ ping: 1 }), timeout]);
+      return performance.now() - begun;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  stats(): DatabaseStats {
+    return {
+      kind: this.store.kind,
+      uri: withoutCredentials(this.store.uri),
+      database: databaseNameOf(this.store.uri),
+      state: this.state,
+      disconnects: this.disconnects,
+      reconnects: this.reconnects,
+      pool: this.opened.pool.stats(),
+      transactions: this.transactions.stats(),
+    };
+  }
+}

@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { EmbeddedMongo } from '../../libs/embedded-mongo/src/index.js';
+import type { Logger } from '../common/index.js';
+import { type DatabaseSettings, prepareDataDir, StartupError } from '../config/index.js';
+
+/** Where the database is, and how to let go of it. */
+export interface StoreHandle {
+  uri: string;
+  kind: 'embedded' | 'mongodb';
+  /** Directory of the embedded store. */
+  dir?: string;
+  /** The embedded store runs in another process, whose store this one uses. */
+  attached?: boolean;
+  close(): Promise<void>;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/**
+ * The MongoDB that the settings name, or the embedded store in DATA_DIR: the running one of another process when there is one,
+ * otherwise opened here.
+ * @throws StartupError when the data directory or the store in it cannot be used
+ */
+export async function openStore(
+  settings: DatabaseSettings,
+  dataDir: string,
+  logger: Logger,
+): Promise<StoreHandle> {
+  if (settings.MONGODB_URI !== undefined)
+    return { uri: settings.MONGODB_URI, kind: 'mongodb', close: () => Promise.resolve() };
+  const dir = join(prepareDataDir(dataDir), 'store');
+  try {
+    const store = await EmbeddedMongo.open({
+      dir,
+      ...(settings.EMBEDDED_MONGO_PORT !== undefined && { port: settings.EMBEDDED_MONGO_PORT }),
+      log: (level, message, details) => {
+        logger[level]({ store: 'embedded', ...details }, message);
+      },
+    });
+    return { uri: store.uri, kind: 'embedded', dir, attached: store.attached, close: () => store.close() };
+  } catch (error) {
+    throw new StartupError(`The embedded store in ${dir} cannot be opened: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

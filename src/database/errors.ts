@@ -1,0 +1,52 @@
+import { mongo } from 'mongoose';
+import type { ProblemDetails } from '../common/index.js';
+
+const hasLabel = (error: unknown, label: string): boolean =>
+  error instanceof mongo.MongoError && error.hasErrorLabel(label);
+
+/** The whole transaction may be run again: nothing of it was stored. */
+export const isTransientTransactionError = (error: unknown): boolean =>
+  hasLabel(error, 'TransientTransactionError');
+
+/** The commit may or may not have been stored: the commit alone is to be repeated. */
+export const isUnknownCommitResult = (error: unknown): boolean =>
+  hasLabel(error, 'UnknownTransactionCommitResult');
+
+/** A unique index refused the write; `keyPattern` names the index's fields. */
+export function duplicateKeyFields(error: unknown): string[] | undefined {
+  if (!(error instanceof mongo.MongoServerError) || error.code !== 11000) return undefined;
+  const pattern: unknown = error['keyPattern'];
+  return typeof pattern === 'object' && pattern !== null ? Object.keys(pattern) : [];
+}
+
+const unavailable = [
+  mongo.MongoServerSelectionError,
+  mongo.MongoNetworkError,
+  mongo.MongoNotConnectedError,
+  mongo.MongoTopologyClosedError,
+  mongo.MongoClientClosedError,
+];
+
+/** Database failures that a client should know as such: the database is away (503) or too busy with the same data (503). */
+export function databaseProblem(error: unknown): ProblemDetails | undefined {
+  const poolExhausted = error instanceof Error && error.name === 'MongoWaitQueueTimeoutError';
+  const poolCleared = error instanceof Error && error.name === 'MongoPoolClearedError';
+  if (poolExhausted || poolCleared || unavailable.some((type) => error instanceof type))
+    return {
+      status: 503,
+      code: 'database_unavailable',
+      title: 'The database cannot be reached',
+      detail: 'Nothing of this request was acknowledged. Send it again a little later.',
+      retryAfterSeconds: 2,
+    };
+  if (isTransientTransactionError(error))
+    return {
+      status: 503,
+      code: 'transaction_contention',
+      title: 'Too many writers on the same data',
+      detail:
+        'The transaction lost against others each time it was tried; nothing was stored. Send it again.',
+      retryAfterSeconds: 1,
+    };
+  return undefined;
+}

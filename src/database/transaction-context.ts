@@ -1,0 +1,11 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { mongo } from 'mongoose';
+
+/** One try of a running transaction. */
+export interface TransactionContext {
+  session: mongo.ClientSession;
+  attempt: number;
+  afterCommit: (() => void | Promise<void>)[];
+}
+
+export const transactionStorage = new AsyncLocalStorage<TransactionContext>();

@@ -1,0 +1,151 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectConnection } from '@nestjs/mongoose';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import type { Connection, mongo } from 'mongoose';
+import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
+import { DATABASE_SETTINGS, type DatabaseSettings } from '../config/index.js';
+import { isTransientTransactionError, isUnknownCommitResult } from './errors.js';
+import { type TransactionContext, transactionStorage } from './transaction-context.js';
+
+export interface TransactionStats {
+  committed: number;
+  aborted: number;
+  /** Whole transactions that were run again after a transient error. */
+  retries: number;
+  /** Commits that were repeated because their outcome was unknown. */
+  commitRetries: number;
+}
+
+type MongooseSessions = AsyncLocalStorage<{ session: mongo.ClientSession }>;
+
+/** Mongoose's own storage, from which each model call takes its session. */
+function mongooseSessions(connection: Connection): MongooseSessions {
+  const { transactionAsyncLocalStorage } = connection.base as {
+    transactionAsyncLocalStorage?: MongooseSessions;
+  };
+  if (!transactionAsyncLocalStorage)
+    throw new Error('mongoose must be created with transactionAsyncLocalStorage: true');
+  return transactionAsyncLocalStorage;
+}
+
+const transactionBackoff = { baseMs: 5, maxMs: 500, jitter: 1 };
+
+/**
+ * Runs work in one multi-document transaction: all of it is stored, or nothing. Every model call inside takes part by
+ * itself; `Model.collection` and `connection.collection()` do not. Work may run several times, so its effects outside the
+ * database belong into `afterCommit`. No `Promise.all` over database calls inside: a transaction is one conversation.
+ */
+@Injectable()
+export class TransactionRunner {
+  private readonly counters: TransactionStats = { committed: 0, aborted: 0, retries: 0, commitRetries: 0 };
+  private readonly sessions: MongooseSessions;
+
+  constructor(
+    @InjectConnection() private readonly connection: Connection,
+    @Inject(DATABASE_SETTINGS) private readonly settings: DatabaseSettings,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.sessions = mongooseSessions(connection);
+  }
+
+  stats(): TransactionStats {
+    return { ...this.counters };
+  }
+
+  /** True inside of `run`. */
+  get active(): boolean {
+    return transactionStorage.getStore() !== undefined;
+  }
+
+  /**
+   * Runs `hook` once, after the running transaction has committed, never after an abort. Outside of a transaction: at once.
+   * A failing hook is logged; the transaction stays committed.
+   */
+  async afterCommit(hook: () => void | Promise<void>): Promise<void> {
+    const context = transactionStorage.getStore();
+    if (context) context.afterCommit.push(hook);
+    else await hook();
+  }
+
+  /**
+   * Inside a running transaction `work` joins it. Any error aborts and is rethrown as it is; TransientTransactionError runs
+   * the whole anew with backoff, up to TRANSACTION_MAX_ATTEMPTS and TRANSACTION_TIMEOUT_MS.
+   */
+  async run<T>(work: (session: mongo.ClientSession) => Promise<T>): Promise<T> {
+    const outer = transactionStorage.getStore();
+    if (outer) return work(outer.session);
+
+    const deadline = Date.now() + this.settings.TRANSACTION_TIMEOUT_MS;
+    const session = await this.connection.startSession();
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const context: TransactionContext = { session, attempt, afterCommit: [] };
+        try {
+          const result = await this.attempt(context, work, deadline);
+          this.counters.committed++;
+          await this.runHooks(context);
+          return result;
+        } catch (error) {
+          if (!this.mayRetry(error, attempt, deadline)) throw error;
+          this.counters.retries++;
+          await delay(backoffDelay(attempt, transactionBackoff));
+        }
+      }
+    } finally {
+      await session.endSession();
+    }
+  }
+
+  private mayRetry(error: unknown, attempt: number, deadline: number): boolean {
+    return (
+      isTransientTransactionError(error) &&
+      attempt < this.settings.TRANSACTION_MAX_ATTEMPTS &&
+      Date.now() < deadline
+    );
+  }
+
+  private async attempt<T>(
+    context: TransactionContext,
+    work: (session: mongo.ClientSession) => Promise<T>,
+    deadline: number,
+  ): Promise<T> {
+    const { session } = context;
+    session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } });
+    let result: T;
+    try {
+      result = await transactionStorage.run(context, () =>
+        this.sessions.run({ session }, () => work(session)),
+      );
+    } catch (error) {
+      this.counters.aborted++;
+      if (session.inTransaction()) await session.abortTransaction();
+      throw error;
+    }
+    await this.commit(session, deadline);
+    return result;
+  }
+
+  private async commit(session: mongo.ClientSession, deadline: number): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await session.commitTransaction();
+        return;
+      } catch (error) {
+        if (!isUnknownCommitResult(error) || Date.now() >= deadline) throw error;
+        this.counters.commitRetries++;
+        await delay(backoffDelay(attempt, transactionBackoff));
+      }
+    }
+  }
+
+  private async runHooks({ afterCommit }: TransactionContext): Promise<void> {
+    for (const hook of afterCommit) {
+      try {
+        await hook();
+      } catch (error) {
+        this.logger.error({ err: error }, 'an after-commit hook failed; the transaction stays committed');
+      }
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import 'reflect-metadata';
+import { banner } from './banner.js';
+import { createApp } from './configure-app.js';
+import { DatabaseService, IndexManager } from './database/index.js';
+import { HealthService } from './monitoring/index.js';
+import {
+  exitOnUnhandledErrors,
+  explainFailure,
+  prepareProcess,
+  type ProcessContext,
+  shutDownOnSignals,
+} from './process-lifecycle.js';
+
+async function serve(context: ProcessContext): Promise<void> {
+  const { settings, logger, adminApiKey } = context;
+  const { HOST, PORT, SHUTDOWN_GRACE_MS, NODE_ENV } = settings.service;
+  const app = await createApp(settings, { logger, adminApiKey });
+  try {
+    await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
+    await app.listen(PORT, HOST);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  const health = app.get(HealthService);
+  shutDownOnSignals(
+    async () => {
+      health.beginShutdown();
+      await app.close();
+    },
+    SHUTDOWN_GRACE_MS,
+    logger,
+  );
+  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  logger.info({ url, store: app.get(DatabaseService).storeHandle.kind }, 'listening');
+  if (NODE_ENV !== 'production')
+    process.stdout.write(banner(url, context, app.get(DatabaseService).storeHandle));
+  process.send?.({ type: 'listening', url, adminApiKey });
+}
+
+let context: ProcessContext | undefined;
+try {
+  context = prepareProcess();
+  exitOnUnhandledErrors(context.logger);
+  await serve(context);
+} catch (error) {
+  const service = context?.settings.service;
+  process.stderr.write(`${explainFailure(error, service && { ...service, portName: 'PORT' })}\n`);
+  process.exit(1);
+}

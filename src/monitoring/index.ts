@@ -1,0 +1,3 @@
+export { type HealthReport, HealthService } from './health.service.js';
+export { startHealthServer } from './health-server.js';
+export { MonitoringModule } from './monitoring.module.js';

@@ -1,0 +1,55 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
+import { NestLogger } from './common/index.js';
+import { HealthService, startHealthServer } from './monitoring/index.js';
+import {
+  exitOnUnhandledErrors,
+  explainFailure,
+  prepareProcess,
+  type ProcessContext,
+  shutDownOnSignals,
+} from './process-lifecycle.js';
+
+/** Background work alone: the same rooms as the API, no HTTP but the health probes. */
+async function work({ settings, logger, adminApiKey }: ProcessContext): Promise<void> {
+  const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS } = settings.service;
+  const app = await NestFactory.createApplicationContext(
+    AppModule.forRoot(settings, { logger, adminApiKey }),
+    {
+      logger: new NestLogger(logger),
+      abortOnError: false,
+    },
+  );
+  const health = app.get(HealthService);
+  let probes: Awaited<ReturnType<typeof startHealthServer>>;
+  try {
+    probes = await startHealthServer(health, HOST, WORKER_PORT);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  shutDownOnSignals(
+    async () => {
+      health.beginShutdown();
+      await app.close();
+      await probes.close();
+    },
+    SHUTDOWN_GRACE_MS,
+    logger,
+  );
+  logger.info({ probes: probes.url }, 'worker started');
+  process.send?.({ type: 'listening', url: probes.url });
+}
+
+let context: ProcessContext | undefined;
+try {
+  context = prepareProcess();
+  exitOnUnhandledErrors(context.logger);
+  await work(context);
+} catch (error) {
+  const service = context?.settings.service;
+  const port = service && { HOST: service.HOST, PORT: service.WORKER_PORT, portName: 'WORKER_PORT' };
+  process.stderr.write(`${explainFailure(error, port)}\n`);
+  process.exit(1);
+}
