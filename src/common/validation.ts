@@ -42,12 +42,11 @@ export const isoDate = z.iso.datetime({ offset: true }).transform((text) => new 
 
 const maxDepth = 12;
 
-function depthOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0;
-  let deepest = 0;
-  for (const inner of Object.values(value)) deepest = Math.max(deepest, depthOf(inner));
-  return deepest + 1;
-}
+/** Looks no deeper than it must: a hostile body may nest deeper than the call stack is long. */
+const isDeeperThan = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1)));
 
 const hasBadKey = (value: unknown): boolean =>
   typeof value === 'object' &&
@@ -65,10 +64,11 @@ const hasBadKey = (value: unknown): boolean =>
 export const jsonObject = (maxBytes: number): z.ZodType<Record<string, unknown>> =>
   z
     .record(z.string().max(256), z.unknown())
-    .refine((value) => !hasBadKey(value), { message: 'keys must not begin with "$" or contain NUL' })
-    .refine((value) => depthOf(value) <= maxDepth, {
+    .refine((value) => !isDeeperThan(value, maxDepth), {
       message: `must not nest deeper than ${maxDepth} levels`,
+      abort: true,
     })
+    .refine((value) => !hasBadKey(value), { message: 'keys must not begin with "$" or contain NUL' })
     .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= maxBytes, {
       message: `must be at most ${maxBytes} bytes of JSON`,
     });

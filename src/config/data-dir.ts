@@ -32,9 +32,12 @@ export function prepareDataDir(dataDir: string): string {
   return path;
 }
 
+/** Where the admin key of a development machine is kept. */
+export const adminKeyFile = (dataDir: string): string => join(dataDir, 'admin-api-key');
+
 /** The admin key of a development machine: made once, kept in the data directory so that it survives restarts. */
 export function developmentAdminKey(dataDir: string): { key: string; created: boolean; file: string } {
-  const file = join(prepareDataDir(dataDir), 'admin-api-key');
+  const file = adminKeyFile(prepareDataDir(dataDir));
   try {
     const key = readFileSync(file, 'utf8').trim();
     if (key.length >= 16) return { key, created: false, file };

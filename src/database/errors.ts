@@ -12,11 +12,16 @@ export const isTransientTransactionError = (error: unknown): boolean =>
 export const isUnknownCommitResult = (error: unknown): boolean =>
   hasLabel(error, 'UnknownTransactionCommitResult');
 
-/** A unique index refused the write; `keyPattern` names the index's fields. */
+/**
+ * The fields of the unique index that refused a write; undefined for other errors. The driver drops `keyPattern` from the errors of
+ * insertMany, so that there they are read from the index's name, which the server makes of fields and directions.
+ */
 export function duplicateKeyFields(error: unknown): string[] | undefined {
   if (!(error instanceof mongo.MongoServerError) || error.code !== 11000) return undefined;
   const pattern: unknown = error['keyPattern'];
-  return typeof pattern === 'object' && pattern !== null ? Object.keys(pattern) : [];
+  if (typeof pattern === 'object' && pattern !== null) return Object.keys(pattern);
+  const indexName = /\bindex: (\S+)/.exec(error.message)?.[1] ?? '';
+  return [...indexName.matchAll(/([^_]+?)_-?1(?:_|$)/g)].map(([, field = '']) => field);
 }
 
 const unavailable = [

@@ -1,0 +1,140 @@
+import js from '@eslint/js';
+import prettier from 'eslint-config-prettier';
+import jest from 'eslint-plugin-jest';
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const specs = ['**/*.spec.ts', 'test/**/*.ts', 'libs/*/test/**/*.ts'];
+
+const settingsMessage = 'Settings are read in src/config only; inject the room’s accessor instead.';
+
+/** `process.env` in each way that it can be reached. */
+const noEnvironment = {
+  'no-restricted-properties': ['error', { object: 'process', property: 'env', message: settingsMessage }],
+  'no-restricted-imports': [
+    'error',
+    {
+      paths: ['process', 'node:process'].map((name) => ({
+        name,
+        importNames: ['env'],
+        message: settingsMessage,
+      })),
+    },
+  ],
+};
+
+const nodeGlobals = Object.fromEntries(
+  [
+    'process',
+    'console',
+    'Buffer',
+    'URL',
+    'performance',
+    'setTimeout',
+    'clearTimeout',
+    'setInterval',
+    'clearInterval',
+  ].map((name) => [name, 'readonly']),
+);
+
+export default defineConfig(
+  { ignores: ['dist/', '.dist-next/', '.prepare/', 'coverage/', 'node_modules/', '.data/'] },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  js.configs.recommended,
+  {
+    rules: {
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'prefer-const': 'error',
+      'no-var': 'error',
+      'object-shorthand': 'error',
+      'no-else-return': 'error',
+      curly: ['error', 'multi-line'],
+    },
+  },
+  {
+    files: ['**/*.{mjs,cjs}'],
+    languageOptions: { globals: nodeGlobals },
+  },
+  { files: ['**/*.cjs'], languageOptions: { globals: { module: 'writable', require: 'readonly' } } },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      ...noEnvironment,
+      'no-console': 'error',
+      'max-lines': ['error', { max: 450, skipBlankLines: true, skipComments: true }],
+
+      // From the strict set, what finds faults without quarrelling with Nest's decorated classes.
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/no-unnecessary-boolean-literal-compare': 'error',
+      '@typescript-eslint/prefer-nullish-coalescing': ['error', { ignorePrimitives: true }],
+      '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/use-unknown-in-catch-callback-variable': 'error',
+
+      // Leaves files with decorators alone: Nest injects by the classes that those import.
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/no-import-type-side-effects': 'error',
+
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true, allowAny: false, allowNullish: false },
+      ],
+      // An async method may implement an interface of promises without awaiting any.
+      '@typescript-eslint/require-await': 'off',
+    },
+  },
+  {
+    files: ['src/config/**/*.ts'],
+    rules: { 'no-restricted-properties': 'off', 'no-restricted-imports': 'off' },
+  },
+  {
+    files: ['src/main.ts', 'src/worker.ts', 'scripts/**/*.ts', 'bench/**/*.ts'],
+    rules: { 'no-console': 'off' },
+  },
+  {
+    files: ['libs/embedded-mongo/src/**/*.ts'],
+    rules: {
+      // Inner loops index arrays whose bounds they have just checked.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      // Option values of any BSON type are compared with the names that are allowed, by way of String().
+      '@typescript-eslint/no-base-to-string': 'off',
+    },
+  },
+  {
+    files: specs,
+    extends: [jest.configs['flat/recommended']],
+    rules: {
+      'max-lines': 'off',
+      'jest/expect-expect': [
+        'error',
+        { assertFunctionNames: ['expect', 'expect*', '**.expect*', 'fc.assert'] },
+      ],
+      // A property over generated values may say different things of different values.
+      'jest/no-conditional-expect': 'off',
+      'jest/no-commented-out-tests': 'error',
+      'jest/no-disabled-tests': 'error',
+      'jest/no-focused-tests': 'error',
+      'jest/no-identical-title': 'error',
+      'jest/valid-expect': 'error',
+      '@typescript-eslint/unbound-method': 'off',
+      'jest/unbound-method': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  // The shared test set-up names servers to the suites by environment variables; what starts the service as a process of
+  // its own passes its environment on.
+  { files: ['test/**/*.ts', 'scripts/verify/**/*.ts'], rules: { 'no-restricted-properties': 'off' } },
+  prettier,
+);

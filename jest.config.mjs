@@ -1,0 +1,69 @@
+// Nest 12 is ESM and jest on Node 20 cannot require() it: the tests, and the ESM packages they load, are compiled to
+// CommonJS by swc. The build itself stays ESM. See docs/decisions/0002-jest-and-esm.md.
+const esmPackages = [
+  '@nestjs',
+  'keyv',
+  '@keyv',
+  'cacheable',
+  '@cacheable',
+  'cache-manager',
+  'hookified',
+  'qified',
+  'file-type',
+  'strtok3',
+  'token-types',
+  'uint8array-extras',
+  '@tokenizer',
+  'hashery',
+  '@borewit',
+  'load-esm',
+  'uid',
+  '@lukeed',
+  'mingo',
+  'lru-cache',
+];
+
+const swc = [
+  '@swc/jest',
+  {
+    jsc: {
+      parser: { syntax: 'typescript', decorators: true },
+      transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
+      keepClassNames: true,
+      target: 'es2022',
+    },
+    module: { type: 'commonjs' },
+    sourceMaps: 'inline',
+  },
+];
+
+/** @param {string} displayName @param {string[]} testMatch @param {object} more */
+const project = (displayName, testMatch, more = {}) => ({
+  displayName,
+  rootDir: import.meta.dirname,
+  testMatch,
+  testEnvironment: 'node',
+  transform: { '^.+\\.(t|j|mj)s$': swc },
+  transformIgnorePatterns: [`node_modules/(?!(${esmPackages.join('|')})/)`],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/\\.dist-next/', '<rootDir>/\\.prepare/'],
+  ...more,
+});
+
+export default {
+  workerIdleMemoryLimit: '800MB',
+  testTimeout: 30_000,
+  reporters: ['default', '<rootDir>/scripts/lib/count-reporter.mjs'],
+  projects: [
+    project('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/scripts/**/*.spec.ts']),
+    project('embedded-mongo', ['<rootDir>/libs/embedded-mongo/**/*.spec.ts']),
+    project('integration', ['<rootDir>/test/integration/**/*.spec.ts'], {
+      globalSetup: '<rootDir>/test/support/global-setup.mjs',
+      globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+    }),
+    project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], {
+      globalSetup: '<rootDir>/test/support/global-setup.mjs',
+      globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+    }),
+  ],
+};

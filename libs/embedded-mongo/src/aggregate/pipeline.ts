@@ -1,0 +1,219 @@
+import type { EngineCursor, FindSpec } from '../engine/types.js';
+import { isDoc, newDoc, typeName, type Doc, type Value } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+import type { PipelineContext, StageBuilder } from './context.js';
+import { bucket, bucketAuto, facetStage, group, sortByCount } from './group.js';
+import { documentsOf, graphLookup, lookupBuilder, unionWithBuilder, type RunPipeline } from './lookup.js';
+import { merge, out } from './output.js';
+import { addFields, project, unset } from './project.js';
+import { countShape, pushDown, type CountShape, type Pushdown } from './pushdown.js';
+import {
+  count,
+  countValue,
+  limit,
+  limitOf,
+  match,
+  redact,
+  replaceRoot,
+  replaceWith,
+  sample,
+  skip,
+  sort,
+  sortStage,
+} from './stages-basic.js';
+import { sourceStage } from './sources.js';
+import { batched, decoded, type Batches, type Stage } from './stream.js';
+import { unwind } from './unwind.js';
+import { windowStage } from './window.js';
+
+const maxDepth = 20;
+
+/** Stages that MongoDB has and this server refuses, with why. */
+const refused: Readonly<Record<string, string>> = {
+  $changeStream: 'change streams need an oplog',
+  $geoNear: 'geospatial queries',
+  $search: 'Atlas Search',
+  $searchMeta: 'Atlas Search',
+  $vectorSearch: 'Atlas Vector Search',
+  $rankFusion: 'Atlas Search',
+  $planCacheStats: 'the plan cache',
+  $listSessions: 'listing sessions',
+};
+
+const runPipeline: RunPipeline = (ns, pipeline, context) =>
+  buildPipeline(ns ? { ...context, ns } : context, pipeline, ns === undefined);
+
+const facet: StageBuilder = (spec, context) => {
+  if (!isDoc(spec) || Object.keys(spec).length === 0) {
+    throw new ServerError(40169, 'the $facet specification must be a non-empty object');
+  }
+  const inner: PipelineContext = { ...context, depth: context.depth + 1, inner: true };
+  const facets = Object.entries(spec).map(([name, pipeline]) => {
+    if (!Array.isArray(pipeline) || !pipeline.every(isDoc)) {
+      throw new ServerError(
+        40170,
+        `arguments to $facet must be arrays, ${name} is type ${typeName(pipeline)}`,
+      );
+    }
+    for (const stage of pipeline) {
+      const operator = Object.keys(stage)[0] ?? '';
+      if (
+        ['$facet', '$out', '$merge', '$collStats', '$indexStats', '$geoNear', '$documents'].includes(operator)
+      ) {
+        throw new ServerError(40600, `${operator} is not allowed to be used within a $facet stage`);
+      }
+    }
+    return [name, chain(buildStages(pipeline, inner))] as const;
+  });
+  return facetStage(facets);
+};
+
+const builders: Readonly<Record<string, StageBuilder>> = {
+  $match: match,
+  $limit: limit,
+  $skip: skip,
+  $count: count,
+  $sort: sort,
+  $sample: sample,
+  $project: project,
+  $addFields: addFields,
+  $set: addFields,
+  $unset: unset,
+  $replaceRoot: replaceRoot,
+  $replaceWith: replaceWith,
+  $redact: redact,
+  $group: group,
+  $sortByCount: sortByCount,
+  $bucket: bucket,
+  $bucketAuto: bucketAuto,
+  $facet: facet,
+  $unwind: unwind,
+  $lookup: lookupBuilder(runPipeline),
+  $graphLookup: graphLookup,
+  $unionWith: unionWithBuilder(runPipeline),
+  $out: out,
+  $merge: merge,
+  $setWindowFields: windowStage('$setWindowFields'),
+  $densify: windowStage('$densify'),
+  $fill: windowStage('$fill'),
+};
+
+/** The one operator of a stage. */
+export function stageName(stage: Doc): string {
+  const names = Object.keys(stage);
+  if (names.length !== 1) {
+    throw new ServerError(40323, 'A pipeline stage specification object must contain exactly one field.');
+  }
+  return names[0]!;
+}
+
+function buildStages(pipeline: readonly Doc[], context: PipelineContext): Stage[] {
+  const stages: Stage[] = [];
+  for (let at = 0; at < pipeline.length; at++) {
+    const stage = pipeline[at]!;
+    const name = stageName(stage);
+    checkPlace(name, at === pipeline.length - 1, context);
+    const next = pipeline[at + 1];
+    const sorted: Value = stage['$sort'];
+    if (isDoc(sorted) && Object.keys(sorted).length > 0 && next?.['$limit'] !== undefined) {
+      stages.push(sortStage(sorted, context, limitOf(next['$limit'])));
+    } else {
+      stages.push(builderOf(name)(stage[name], context));
+    }
+  }
+  return stages;
+}
+
+function builderOf(name: string): StageBuilder {
+  const builder = Object.hasOwn(builders, name) ? builders[name] : undefined;
+  if (builder) return builder;
+  const reason = Object.hasOwn(refused, name) ? refused[name] : undefined;
+  if (reason !== undefined)
+    throw new ServerError('CommandNotSupported', `${name} is not supported by this server: ${reason}`);
+  if (['$collStats', '$indexStats', '$documents', '$currentOp', '$listLocalSessions'].includes(name)) {
+    throw new ServerError(40602, `${name} is only valid as the first stage in a pipeline`);
+  }
+  throw new ServerError(40324, `Unrecognized pipeline stage name: '${name}'`);
+}
+
+function checkPlace(name: string, last: boolean, context: PipelineContext): void {
+  if (name !== '$out' && name !== '$merge') return;
+  if (!last) throw new ServerError(40601, `${name} can only be the final stage in the pipeline`);
+  if (context.inner) throw new ServerError(51047, `${name} is not allowed within an inner pipeline`);
+}
+
+const chain =
+  (stages: readonly Stage[]): Stage =>
+  (input) =>
+    stages.reduce((batches, stage) => stage(batches), input);
+
+/** A pipeline that is ready to run. */
+export type Plan =
+  | { kind: 'cursor'; pushed: Pushdown; open: () => EngineCursor }
+  | { kind: 'batches'; pushed: Pushdown | undefined; stages: string[]; run: () => Batches };
+
+/** Checks the whole pipeline and decides what the engine does of it. `collectionless`: the command was over a database. */
+export function planPipeline(
+  context: PipelineContext,
+  pipeline: readonly Doc[],
+  collectionless: boolean,
+): Plan {
+  if (context.depth > maxDepth)
+    throw new ServerError(5107700, `pipelines may nest ${maxDepth} levels deep at most`);
+  const names = pipeline.map(stageName);
+  const source = sourceStage(names[0], pipeline[0], context);
+  if (source || names[0] === '$documents') {
+    const docs =
+      source ??
+      (async function* () {
+        yield* batched(documentsOf(pipeline[0]!['$documents'], context));
+      })();
+    const rest = chain(buildStages(pipeline.slice(1), context));
+    return { kind: 'batches', pushed: undefined, stages: names, run: () => rest(docs) };
+  }
+  if (collectionless) {
+    if (names[0] !== undefined) builderOf(names[0]);
+    throw new ServerError(
+      'InvalidNamespace',
+      `{aggregate: 1} is not valid for '${names[0] ?? ''}'; a collection is required.`,
+    );
+  }
+  const pushed = pushDown(pipeline);
+  const shape = countShape(pushed.rest);
+  if (shape) return { kind: 'batches', pushed, stages: names, run: () => counted(context, pushed, shape) };
+  const stages = chain(buildStages(pushed.rest, context));
+  const open = (): EngineCursor =>
+    context.engine.find(context.ns, findSpec(pushed.find, context), context.op);
+  if (pushed.rest.length === 0 && !pushed.empty) return { kind: 'cursor', pushed, open };
+  const run = (): Batches => stages(pushed.empty ? batched([]) : decoded(open(), context.interruption));
+  return { kind: 'batches', pushed, stages: pushed.rest.map(stageName), run };
+}
+
+function buildPipeline(context: PipelineContext, pipeline: readonly Doc[], collectionless: boolean): Batches {
+  const plan = planPipeline(context, pipeline, collectionless);
+  return plan.kind === 'cursor' ? decoded(plan.open(), context.interruption) : plan.run();
+}
+
+/** The query of a pipeline's beginning with the pipeline's collation, hint and variables. */
+export function findSpec(find: FindSpec, context: PipelineContext): FindSpec {
+  return {
+    ...find,
+    ...(context.collationSpec && { collation: context.collationSpec }),
+    ...(context.hint !== undefined && !context.inner && { hint: context.hint }),
+    ...(Object.keys(context.variables).length > 0 && { let: context.variables }),
+  };
+}
+
+async function* counted(
+  context: PipelineContext,
+  pushed: Pushdown,
+  shape: CountShape,
+): AsyncGenerator<Doc[]> {
+  const { sort: _sort, projection: _projection, ...find } = findSpec(pushed.find, context);
+  const total = pushed.empty ? 0 : await context.engine.count(context.ns, find, context.op);
+  if (total === 0) return;
+  const doc = newDoc();
+  if (shape.withId) doc['_id'] = shape.id;
+  doc[shape.field] = countValue(total);
+  yield [doc];
+}

@@ -1,0 +1,187 @@
+import { isDoc, isNumeric, long, int, toNumber, typeName, type Doc, type Value } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+import { compileFilter } from '../query/matcher.js';
+import { compileSort } from '../query/sort.js';
+import { bindExpression, type PipelineContext, type StageBuilder } from './context.js';
+import { MemoryBudget } from './memory.js';
+import { blocking, flatMapping, mapping, type Stage } from './stream.js';
+
+export const match: StageBuilder = (spec, context) => {
+  if (!isDoc(spec)) throw new ServerError(15959, 'the match filter must be an expression in an object');
+  const { collation, variables, now } = context;
+  const filter = compileFilter(spec, {
+    ...(collation && { collation }),
+    let: variables,
+    now: new Date(now()),
+  });
+  return flatMapping((doc, out) => {
+    if (filter.matches(doc)) out.push(doc);
+  });
+};
+
+function wholeNumber(
+  spec: Value,
+  stage: string,
+  least: number,
+  codes: { type: number; range: number },
+): number {
+  if (!isNumeric(spec) || !Number.isInteger(toNumber(spec))) {
+    throw new ServerError(
+      codes.type,
+      `invalid argument to ${stage} stage: Expected an integer, got: ${typeName(spec)}`,
+    );
+  }
+  const value = toNumber(spec);
+  if (value < least) {
+    throw new ServerError(
+      codes.range,
+      `invalid argument to ${stage} stage: Expected a ${least === 0 ? 'non-negative' : 'positive'} number in: ${stage}: ${value}`,
+    );
+  }
+  return value;
+}
+
+export const limitOf = (spec: Value): number =>
+  wholeNumber(spec, '$limit', 1, { type: 5107201, range: 15958 });
+export const skipOf = (spec: Value): number =>
+  wholeNumber(spec, '$skip', 0, { type: 5107200, range: 5107200 });
+
+export const limit: StageBuilder = (spec) => {
+  const most = limitOf(spec);
+  return async function* (input) {
+    let left = most;
+    for await (const batch of input) {
+      const taken = batch.length > left ? batch.slice(0, left) : batch;
+      left -= taken.length;
+      if (taken.length > 0) yield taken;
+      if (left === 0) return;
+    }
+  };
+};
+
+export const skip: StageBuilder = (spec) => {
+  const count = skipOf(spec);
+  return async function* (input) {
+    let left = count;
+    for await (const batch of input) {
+      const rest = left === 0 ? batch : batch.slice(left);
+      left -= batch.length - rest.length;
+      if (rest.length > 0) yield rest;
+    }
+  };
+};
+
+export const count: StageBuilder = (spec) => {
+  if (typeof spec !== 'string' || spec === '')
+    throw new ServerError(40156, 'the count field must be a non-empty string');
+  if (spec.startsWith('$')) throw new ServerError(40158, 'the count field cannot be a $-prefixed path');
+  if (spec.includes('.')) throw new ServerError(40160, "the count field cannot contain '.'");
+  return blocking(async (input) => {
+    let total = 0;
+    for await (const batch of input) total += batch.length;
+    return total === 0 ? [] : [{ [spec]: countValue(total) }];
+  });
+};
+
+/** Counts are int while they fit. */
+export const countValue = (total: number): Value => (total <= 0x7fffffff ? int(total) : long(total));
+
+/** `most`: only the first so many are needed, as a limit follows. */
+export function sortStage(spec: Doc, context: PipelineContext, most = Infinity): Stage {
+  const order = compileSort(spec, context.collation);
+  return blocking(async (input) => {
+    const budget = new MemoryBudget('$sort');
+    let rows: { doc: Doc; key: Value[]; at: number }[] = [];
+    const compare = (a: (typeof rows)[number], b: (typeof rows)[number]): number =>
+      order.compareKeys(a.key, b.key) || a.at - b.at;
+    const cut = most === Infinity ? Infinity : most * 2 + 1000;
+    let at = 0;
+    for await (const batch of input) {
+      for (const doc of batch) {
+        if (cut === Infinity) budget.addValue(doc);
+        rows.push({ doc, key: order.sortKey(doc), at: at++ });
+      }
+      if (rows.length > cut) rows = rows.sort(compare).slice(0, most);
+    }
+    rows.sort(compare);
+    return rows.slice(0, most).map(({ doc }) => doc);
+  });
+}
+
+export const sort: StageBuilder = (spec, context) => {
+  if (!isDoc(spec)) throw new ServerError(15973, 'the $sort key specification must be an object');
+  if (Object.keys(spec).length === 0)
+    throw new ServerError(15976, '$sort stage must have at least one sort key');
+  return sortStage(spec, context);
+};
+
+export const sample: StageBuilder = (spec) => {
+  const size = isDoc(spec) && isNumeric(spec['size']) ? toNumber(spec['size']) : NaN;
+  if (!(size > 0)) throw new ServerError(28747, 'size argument to $sample must be a positive integer');
+  return blocking(async (input) => {
+    const chosen: Doc[] = [];
+    let seen = 0;
+    for await (const batch of input) {
+      for (const doc of batch) {
+        seen += 1;
+        if (chosen.length < size) chosen.push(doc);
+        else {
+          const slot = Math.floor(Math.random() * seen);
+          if (slot < size) chosen[slot] = doc;
+        }
+      }
+    }
+    for (let i = chosen.length - 1; i > 0; i--) {
+      const j = Math.floor(Math.random() * (i + 1));
+      [chosen[i], chosen[j]] = [chosen[j]!, chosen[i]!];
+    }
+    return chosen;
+  });
+};
+
+export const replaceWith: StageBuilder = (spec, context) => {
+  const value = bindExpression(spec, context);
+  return mapping((doc) => {
+    const replaced = value(doc);
+    if (isDoc(replaced)) return replaced;
+    throw new ServerError(
+      40228,
+      `'newRoot' expression must evaluate to an object, but resulting value was of type: ${typeName(replaced)}`,
+    );
+  });
+};
+
+export const replaceRoot: StageBuilder = (spec, context) => {
+  if (!isDoc(spec) || spec['newRoot'] === undefined) {
+    throw new ServerError(40231, 'no newRoot specified for the $replaceRoot stage');
+  }
+  return replaceWith(spec['newRoot'], context);
+};
+
+/** `$redact` decides at each level by the variables `$$KEEP`, `$$PRUNE` and `$$DESCEND`. */
+export const redact: StageBuilder = (spec, context) => {
+  const decisions = { KEEP: 'keep', PRUNE: 'prune', DESCEND: 'descend' };
+  const decide = bindExpression(spec, { ...context, variables: { ...context.variables, ...decisions } });
+  const visit = (doc: Doc): Doc | undefined => {
+    const decision = decide(doc);
+    if (decision === decisions.KEEP) return doc;
+    if (decision === decisions.PRUNE) return undefined;
+    if (decision !== decisions.DESCEND) {
+      throw new ServerError(17053, '$redact must return $$KEEP, $$PRUNE or $$DESCEND');
+    }
+    const result: Doc = {};
+    for (const [field, value] of Object.entries(doc)) {
+      const kept = descend(value);
+      if (kept !== undefined) result[field] = kept;
+    }
+    return result;
+  };
+  const descend = (value: Value): Value => {
+    if (Array.isArray(value)) return value.map(descend).filter((item) => item !== undefined);
+    return isDoc(value) ? visit(value) : value;
+  };
+  return flatMapping((doc, out) => {
+    const kept = visit(doc);
+    if (kept) out.push(kept);
+  });
+};

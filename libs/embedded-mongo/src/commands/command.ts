@@ -1,0 +1,51 @@
+import type { CommandContext, OpCounter } from './host.js';
+import type { Reply } from './reply.js';
+
+/** One command of the server. */
+export interface Command {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  /** Its own top-level fields. When given, any other field (but the generic ones) is refused with code 40415. */
+  readonly fields?: readonly string[];
+  readonly adminOnly?: boolean;
+  /** Whether it may run inside a multi-document transaction. */
+  readonly inTransaction?: boolean;
+  /** Whether a `txnNumber` without `autocommit` makes it a retryable write. */
+  readonly retryable?: boolean;
+  /** Whether it changes data, so that a write concern that cannot be met is reported. */
+  readonly writes?: boolean;
+  /** The opcounter that each call adds to; insert, update and delete count their statements themselves. */
+  readonly counter?: OpCounter;
+  run(ctx: CommandContext): Reply | Promise<Reply>;
+}
+
+/** Fields that every command takes. */
+export const genericFields: ReadonlySet<string> = new Set([
+  '$db',
+  '$readPreference',
+  '$clusterTime',
+  '$audit',
+  '$client',
+  '$configServerState',
+  '$queryOptions',
+  '$replData',
+  'allowImplicitCollectionCreation',
+  'apiDeprecationErrors',
+  'apiStrict',
+  'apiVersion',
+  'autocommit',
+  'comment',
+  'help',
+  'lsid',
+  'maxTimeMS',
+  'maxTimeMSOpOnly',
+  'mayBypassWriteBlocking',
+  'rawData',
+  'readConcern',
+  'serialization_context',
+  'startTransaction',
+  'stmtId',
+  'stmtIds',
+  'txnNumber',
+  'writeConcern',
+]);

@@ -1,0 +1,135 @@
+import type { Namespace } from '../engine/types.js';
+import { ServerError } from '../values/errors.js';
+import { Args, checkNamespace, nsText, toBigInt } from './arguments.js';
+import type { Command } from './command.js';
+import type { BatchSource, CommandContext, OpenCursor } from './host.js';
+import { CursorReply } from './reply.js';
+
+/** Largest batch, bytes of documents. */
+export const maxBatchBytes = 16 * 1024 * 1024;
+const defaultFirstBatch = 101;
+
+export interface CursorOptions {
+  batchSize: number | undefined;
+  singleBatch?: boolean;
+  noTimeout?: boolean;
+}
+
+/** Answers with the first batch, and keeps the cursor open when there may be more. */
+export async function firstBatch(
+  ctx: CommandContext,
+  ns: Namespace,
+  source: BatchSource,
+  options: CursorOptions,
+): Promise<CursorReply> {
+  const batchSize = options.batchSize ?? defaultFirstBatch;
+  let batch: { docs: Uint8Array[]; done: boolean };
+  try {
+    batch = batchSize === 0 ? { docs: [], done: false } : await source.next(batchSize, maxBatchBytes);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+  if (batch.done || options.singleBatch) {
+    source.close();
+    return new CursorReply(nsText(ns), 0n, 'firstBatch', batch.docs);
+  }
+  const cursor = ctx.host.cursors.add({
+    ns,
+    source,
+    signal: ctx.operation.signal,
+    lsid: ctx.session?.lsid,
+    txnNumber: ctx.op.txn ? ctx.txnNumber : undefined,
+    noTimeout: options.noTimeout ?? false,
+    origin: ctx.body,
+  });
+  return new CursorReply(nsText(ns), cursor.id, 'firstBatch', batch.docs);
+}
+
+/** A cursor belongs to the session and the transaction that it was opened in. */
+function checkOwner(ctx: CommandContext, cursor: OpenCursor): void {
+  const lsid = ctx.session?.lsid;
+  if (cursor.lsid !== lsid) {
+    if (cursor.lsid === undefined) {
+      throw new ServerError(
+        50736,
+        `Cannot run getMore on cursor ${cursor.id}, which was not created in a session`,
+      );
+    }
+    const where = lsid === undefined ? 'without an lsid' : 'in another session';
+    throw new ServerError(
+      lsid === undefined ? 50737 : 50738,
+      `Cannot run getMore on cursor ${cursor.id}, which was created in session ${cursor.lsid}, ${where}`,
+    );
+  }
+  const txnNumber = ctx.op.txn ? ctx.txnNumber : undefined;
+  if (cursor.txnNumber !== txnNumber) {
+    throw new ServerError(
+      cursor.txnNumber === undefined ? 50739 : txnNumber === undefined ? 50740 : 50741,
+      `Cannot run getMore on cursor ${cursor.id}, which belongs to ${
+        cursor.txnNumber === undefined ? 'no transaction' : `transaction ${cursor.txnNumber}`
+      }`,
+    );
+  }
+}
+
+const getMore: Command = {
+  name: 'getMore',
+  fields: ['getMore', 'collection', 'batchSize', 'term', 'lastKnownCommittedOpTime'],
+  inTransaction: true,
+  counter: 'getmore',
+  async run(ctx) {
+    const args = new Args('getMore', ctx.body);
+    const id = toBigInt(ctx.body['getMore']);
+    if (id === undefined) {
+      throw new ServerError('TypeMismatch', `Field 'getMore' must be of type long in: { getMore: … }`);
+    }
+    const ns = checkCursorNamespace(ctx.db, args.required('collection', args.string('collection')));
+    const batchSize = args.integer('batchSize') ?? 0;
+    if (ctx.body['maxTimeMS'] !== undefined) {
+      throw new ServerError('BadValue', 'cannot set maxTimeMS on getMore command for a non-awaitData cursor');
+    }
+    const cursor = ctx.host.cursors.checkOut(id, ns);
+    let finished = false;
+    try {
+      checkOwner(ctx, cursor);
+      ctx.operation.signal = cursor.signal;
+      finished = true;
+      const batch = await cursor.source.next(
+        batchSize === 0 ? Number.MAX_SAFE_INTEGER : batchSize,
+        maxBatchBytes,
+      );
+      finished = batch.done;
+      return new CursorReply(nsText(ns), batch.done ? 0n : cursor.id, 'nextBatch', batch.docs);
+    } finally {
+      ctx.host.cursors.release(cursor, finished);
+    }
+  },
+};
+
+/** Cursors of commands over a whole database have names such as `$cmd.aggregate`. */
+function checkCursorNamespace(db: string, coll: string): Namespace {
+  return coll.startsWith('$cmd.') ? { db, coll } : checkNamespace({ db, coll });
+}
+
+const killCursors: Command = {
+  name: 'killCursors',
+  fields: ['killCursors', 'cursors'],
+  inTransaction: true,
+  counter: 'command',
+  run(ctx) {
+    const args = new Args('killCursors', ctx.body);
+    const ns = checkCursorNamespace(ctx.db, args.required('killCursors', args.string('killCursors')));
+    const ids = args.required('cursors', args.array('cursors')).map((value) => {
+      const id = toBigInt(value);
+      if (id === undefined) throw new ServerError('TypeMismatch', 'cursor ids must be of type long');
+      return id;
+    });
+    const cursorsKilled: bigint[] = [];
+    const cursorsNotFound: bigint[] = [];
+    for (const id of ids) (ctx.host.cursors.kill(id, ns) ? cursorsKilled : cursorsNotFound).push(id);
+    return { cursorsKilled, cursorsNotFound, cursorsAlive: [], cursorsUnknown: [] };
+  },
+};
+
+export const cursorCommands: readonly Command[] = [getMore, killCursors];

@@ -1,0 +1,79 @@
+import type { FindSpec } from '../engine/types.js';
+import type { Doc } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+import { Args, namespaceOf } from './arguments.js';
+import type { Command } from './command.js';
+import { firstBatch } from './cursor-commands.js';
+
+/** Reads the query part of a find command. */
+export function findSpec(body: Doc): FindSpec {
+  const args = new Args('find', body);
+  if (args.boolean('tailable') || args.boolean('awaitData')) {
+    throw new ServerError('CommandNotSupported', 'tailable cursors are not supported by this server');
+  }
+  const spec: FindSpec = { filter: args.document('filter') ?? {} };
+  const sort = args.document('sort');
+  const projection = args.document('projection');
+  const skip = args.integer('skip');
+  const limit = args.integer('limit');
+  const hint = args.hint();
+  const collation = args.document('collation');
+  const variables = args.document('let');
+  const min = args.document('min');
+  const max = args.document('max');
+  if (sort && Object.keys(sort).length > 0) spec.sort = sort;
+  if (projection && Object.keys(projection).length > 0) spec.projection = projection;
+  if (skip) spec.skip = skip;
+  if (limit) spec.limit = limit;
+  if (hint !== undefined) spec.hint = hint;
+  if (collation) spec.collation = collation;
+  if (variables) spec.let = variables;
+  if (min && Object.keys(min).length > 0) spec.min = min;
+  if (max && Object.keys(max).length > 0) spec.max = max;
+  if (args.boolean('returnKey')) spec.returnKey = true;
+  if (args.boolean('showRecordId')) spec.showRecordId = true;
+  return spec;
+}
+
+export const findFields: readonly string[] = [
+  'find',
+  'filter',
+  'sort',
+  'projection',
+  'hint',
+  'skip',
+  'limit',
+  'batchSize',
+  'singleBatch',
+  'max',
+  'min',
+  'returnKey',
+  'showRecordId',
+  'tailable',
+  'oplogReplay',
+  'noCursorTimeout',
+  'awaitData',
+  'allowPartialResults',
+  'collation',
+  'allowDiskUse',
+  'let',
+];
+
+export const findCommands: readonly Command[] = [
+  {
+    name: 'find',
+    fields: findFields,
+    inTransaction: true,
+    counter: 'query',
+    run(ctx) {
+      const ns = namespaceOf('find', ctx.db, ctx.body);
+      const args = new Args('find', ctx.body);
+      const source = ctx.engine.find(ns, findSpec(ctx.body), ctx.op);
+      return firstBatch(ctx, ns, source, {
+        batchSize: args.integer('batchSize'),
+        singleBatch: args.boolean('singleBatch') ?? false,
+        noTimeout: args.boolean('noCursorTimeout') ?? false,
+      });
+    },
+  },
+];

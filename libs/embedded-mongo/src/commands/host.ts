@@ -1,0 +1,142 @@
+import type { Engine, Namespace, OpContext, Transaction } from '../engine/types.js';
+import type { Doc, Value } from '../values/bson.js';
+import type { ServerError } from '../values/errors.js';
+
+/** What a cursor draws its batches from: an engine cursor or a pipeline. */
+export interface BatchSource {
+  next(maxDocs: number, maxBytes?: number): Promise<{ docs: Uint8Array[]; done: boolean }>;
+  close(): void;
+}
+
+/** Lets `killOp`, `killCursors` and shutdown stop work that is under way. */
+export interface KillSignal {
+  killed: boolean;
+}
+
+/** A cursor that outlives the command which opened it. */
+export interface OpenCursor {
+  readonly id: bigint;
+  readonly ns: Namespace;
+  readonly source: BatchSource;
+  readonly signal: KillSignal;
+  /** Hex id of the session it was opened in. */
+  readonly lsid: string | undefined;
+  /** The multi-document transaction it was opened in. */
+  readonly txnNumber: bigint | undefined;
+  readonly noTimeout: boolean;
+  /** The command that opened it, for currentOp. */
+  readonly origin: Doc;
+}
+
+export interface CursorStore {
+  /** Throws when too many cursors are open. */
+  add(cursor: Omit<OpenCursor, 'id'>): OpenCursor;
+  /** Takes the cursor for one batch; throws CursorNotFound (43). Give it back with `release`. */
+  checkOut(id: bigint, ns: Namespace): OpenCursor;
+  release(cursor: OpenCursor, finished: boolean): void;
+  /** False when there is no such cursor. */
+  kill(id: bigint, ns: Namespace): boolean;
+  killWhere(predicate: (cursor: OpenCursor) => boolean): number;
+  readonly openCount: number;
+  readonly timedOutCount: number;
+}
+
+/** The state of one logical session, by its lsid. */
+export interface LogicalSession {
+  readonly lsid: string;
+  txnNumber: bigint;
+  state: 'none' | 'inProgress' | 'committed' | 'aborted';
+  txn: Transaction | undefined;
+}
+
+export interface SessionStore {
+  /** The session of that id, made known when it is new; its idle time begins anew. */
+  touch(lsid: string): LogicalSession;
+  find(lsid: string): LogicalSession | undefined;
+  /** Aborts the session's transaction, kills its cursors and forgets it. */
+  end(lsid: string): void;
+  /** Kills what the session has open but keeps it. */
+  kill(lsid: string): void;
+  all(): LogicalSession[];
+}
+
+/** A running command, as currentOp shows it. */
+export interface Operation {
+  readonly opid: number;
+  readonly command: string;
+  readonly ns: string;
+  readonly body: Doc;
+  readonly startedAt: number;
+  readonly connection: ConnectionInfo;
+  readonly lsid: Value;
+  signal: KillSignal;
+}
+
+export interface OperationStore {
+  all(): Operation[];
+  /** False when no such operation runs. */
+  kill(opid: number): boolean;
+}
+
+/** What the `failCommand` fail point does to one command. */
+export interface FailAction {
+  closeConnection: boolean;
+  blockMs: number;
+  error: ServerError | undefined;
+  writeConcernError: Doc | undefined;
+}
+
+export interface FailPointStore {
+  /** Throws on an unknown fail point or a bad mode. */
+  configure(name: string, mode: Value, data: Doc): void;
+}
+
+export interface ConnectionInfo {
+  readonly id: number;
+  readonly remoteAddress: string;
+  /** The `client` document of the first hello. */
+  client: Doc | undefined;
+}
+
+export interface ServerMetrics {
+  readonly opcounters: Readonly<Record<OpCounter, number>>;
+  readonly connections: { current: number; active: number; totalCreated: number };
+  readonly network: { bytesIn: number; bytesOut: number; numRequests: number };
+  readonly transactions: { started: number; committed: number; aborted: number; open: number };
+}
+
+export type OpCounter = 'insert' | 'query' | 'update' | 'delete' | 'getmore' | 'command';
+
+/** What the commands use of the server around them. */
+export interface Host {
+  readonly engine: Engine;
+  readonly cursors: CursorStore;
+  readonly sessions: SessionStore;
+  readonly operations: OperationStore;
+  readonly failPoints: FailPointStore;
+  readonly metrics: ServerMetrics;
+  /** `host:port`, or the path of the unix socket; hello's `me`. */
+  readonly address: string;
+  readonly startedAt: number;
+  /** Epoch milliseconds. */
+  now(): number;
+  countOps(counter: OpCounter, by: number): void;
+  commit(session: LogicalSession, durable: boolean): Promise<void>;
+  abort(session: LogicalSession): void;
+}
+
+/** One command as it runs. */
+export interface CommandContext {
+  readonly host: Host;
+  readonly engine: Engine;
+  readonly name: string;
+  readonly db: string;
+  readonly body: Doc;
+  /** Documents that came as raw BSON: from document sequences, or cut out of an insert's body. */
+  readonly raw: ReadonlyMap<string, Uint8Array[]>;
+  readonly op: OpContext;
+  readonly operation: Operation;
+  readonly connection: ConnectionInfo;
+  readonly session: LogicalSession | undefined;
+  readonly txnNumber: bigint | undefined;
+}

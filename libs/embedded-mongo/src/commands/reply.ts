@@ -1,0 +1,34 @@
+import type { BsonWriter, ReplyDoc } from './bson-writer.js';
+
+/** A batch of stored documents, copied into the answer without being decoded. */
+export class CursorReply {
+  constructor(
+    readonly ns: string,
+    readonly id: bigint,
+    readonly field: 'firstBatch' | 'nextBatch',
+    readonly docs: Uint8Array[],
+    /** Fields beside `cursor`. */
+    readonly more: ReplyDoc = {},
+  ) {}
+
+  /** An estimate of the answer's size, bytes. */
+  get size(): number {
+    let size = 200;
+    for (const doc of this.docs) size += doc.length + 8;
+    return size;
+  }
+
+  write(writer: BsonWriter): void {
+    writer.beginDocument('cursor');
+    writer.beginArray(this.field);
+    for (let i = 0; i < this.docs.length; i++) writer.raw(String(i), this.docs[i]!);
+    writer.end();
+    writer.int64('id', this.id);
+    writer.string('ns', this.ns);
+    writer.end();
+    writer.fields(this.more);
+  }
+}
+
+/** What a command answers with; `ok` and the operation time are added to it. */
+export type Reply = ReplyDoc | CursorReply;

@@ -1,0 +1,274 @@
+import type { FieldNode } from '../query/ast.js';
+import { BsonType, typeNumber } from '../values/bson.js';
+import type { Value } from '../values/bson.js';
+import { Bracket, bracket } from '../values/compare.js';
+import type { Collation } from '../values/compare.js';
+import { formatValue } from '../values/format.js';
+import { bracketBounds, encodeKey, keyUpperBound } from '../values/key.js';
+import type { Direction } from '../values/key.js';
+import { compareBytes, EMPTY } from './key-layout.js';
+
+/** Encoded keys of one index field in [low, high), with the texts that explain shows. */
+export interface Interval {
+  low: Uint8Array;
+  high: Uint8Array;
+  /** One value only: further fields may be bounded after it. */
+  point: boolean;
+  lowText: string;
+  highText: string;
+}
+
+/** `exact`: every key within the intervals fulfils the conditions, so that they need no check on the document. */
+export interface FieldBounds {
+  intervals: Interval[];
+  exact: boolean;
+  /** Only NaN, which lies below all numbers in an index but is less than none of them, keeps it from being exact. */
+  exceptNaN?: boolean;
+}
+
+const BYTE_END = Uint8Array.of(0xff);
+
+export const fullInterval = (direction: Direction): Interval => ({
+  low: EMPTY,
+  high: BYTE_END,
+  point: false,
+  ...(direction === 1
+    ? { lowText: '[MinKey', highText: 'MaxKey]' }
+    : { lowText: '[MaxKey', highText: 'MinKey]' }),
+});
+
+const exactTypes = new Set<number>([
+  BsonType.int,
+  BsonType.long,
+  BsonType.double,
+  BsonType.decimal,
+  BsonType.string,
+  BsonType.objectId,
+  BsonType.date,
+  BsonType.bool,
+  BsonType.binData,
+]);
+
+const isExact = (value: Value): boolean => {
+  const type = typeNumber(value);
+  return exactTypes.has(type) && (type !== BsonType.double || !formatValue(value).startsWith('nan'));
+};
+
+/** A value that can hold strings compares by the query's collation, which must then be the index's. */
+export const dependsOnCollation = (value: Value): boolean => {
+  const kind = bracket(value);
+  return kind === Bracket.string || kind === Bracket.object || kind === Bracket.array;
+};
+
+/** Makes the bounds of one index field. */
+export class BoundsMaker {
+  constructor(
+    private readonly direction: Direction,
+    private readonly collation: Collation | undefined,
+    /** Whether the index compares strings as the query does. */
+    private readonly sameCollation: boolean,
+  ) {}
+
+  /** The keys that can fulfil the condition, or undefined when it does not narrow them down. */
+  of(node: FieldNode): FieldBounds | undefined {
+    switch (node.op) {
+      case 'eq':
+        return this.equal([node.value]);
+      case 'in': {
+        const points = this.equal(node.values);
+        if (!points || node.regexes.length === 0) return points;
+        const patterns = node.regexes.map((regex) => this.pattern(regex, ''));
+        if (patterns.some((bounds) => !bounds)) return undefined;
+        const intervals = [points, ...patterns].flatMap((bounds) => bounds?.intervals ?? []);
+        return { intervals: disjoint(intervals), exact: false };
+      }
+      case 'gt':
+      case 'gte':
+      case 'lt':
+      case 'lte':
+        return this.range(node.op, node.value);
+      case 'regex':
+        return this.pattern(node.regex, node.prefix);
+      default:
+        return undefined;
+    }
+  }
+
+  private equal(values: readonly Value[]): FieldBounds | undefined {
+    if (!this.sameCollation && values.some(dependsOnCollation)) return undefined;
+    let exact = true;
+    const intervals: Interval[] = [];
+    for (const value of values) {
+      intervals.push(this.point(value));
+      if (isExact(value)) continue;
+      exact = false;
+      const type = typeNumber(value);
+      // An array is indexed by its elements, and equals a document's element that is the same array.
+      if (type === BsonType.array) intervals.push(this.point((value as Value[])[0]));
+      // null is also asked for where the field is undefined.
+      if (type === BsonType.null) intervals.push(this.point(undefined));
+      if (type === BsonType.undefined) intervals.push(this.point(null));
+    }
+    return { intervals: disjoint(intervals), exact };
+  }
+
+  private point(value: Value): Interval {
+    const low = this.encode(value);
+    const text = formatValue(value);
+    return { low, high: keyUpperBound(low), point: true, lowText: `[${text}`, highText: `${text}]` };
+  }
+
+  private range(op: 'gt' | 'gte' | 'lt' | 'lte', value: Value): FieldBounds | undefined {
+    const kind = bracket(value);
+    if (kind === Bracket.minKey || kind === Bracket.maxKey || kind === Bracket.array) return undefined;
+    if (kind === Bracket.null || kind === Bracket.undefined)
+      return op.endsWith('e') ? this.equal([null]) : undefined;
+    if (!this.sameCollation && dependsOnCollation(value)) return undefined;
+    const upward = op === 'gt' || op === 'gte';
+    const inclusive = op === 'gte' || op === 'lte';
+    const { low, high } = bracketBounds(EMPTY, value, this.direction);
+    const key = this.encode(value);
+    const text = formatValue(value);
+    const ownText = inclusive ? `[${text}` : `(${text}`;
+    const otherText = upward ? upperText(kind) : lowerText(kind);
+    const interval: Interval =
+      upward === (this.direction === 1)
+        ? {
+            low: inclusive ? key : keyUpperBound(key),
+            high,
+            point: false,
+            lowText: ownText,
+            highText: `${otherText}]`,
+          }
+        : {
+            low,
+            high: inclusive ? keyUpperBound(key) : key,
+            point: false,
+            lowText: `[${otherText}`,
+            highText: inclusive ? `${text}]` : `${text})`,
+          };
+    const withNaN = kind === Bracket.number && !upward;
+    return {
+      intervals: compareBytes(interval.low, interval.high) < 0 ? [interval] : [],
+      exact: isExact(value) && !withNaN,
+      exceptNaN: isExact(value) && withNaN,
+    };
+  }
+
+  /** Strings with the pattern's prefix, and stored patterns: a regular expression matches an equal one. */
+  private pattern(regex: Value, prefix: string): FieldBounds | undefined {
+    if (this.collation || !this.sameCollation) return undefined;
+    const strings = bracketBounds(EMPTY, '', this.direction);
+    const patterns = bracketBounds(EMPTY, regex, this.direction);
+    const texts = prefix ? this.prefixRange(prefix) : strings;
+    const shown = formatValue(regex);
+    return {
+      intervals: disjoint([
+        {
+          ...texts,
+          point: false,
+          lowText: `["${prefix}"`,
+          highText: prefix ? `"${afterPrefix(prefix)}")` : '{})',
+        },
+        { ...patterns, point: false, lowText: `[${shown}`, highText: `${shown}]` },
+      ]),
+      exact: false,
+    };
+  }
+
+  private prefixRange(prefix: string): { low: Uint8Array; high: Uint8Array } {
+    // The key of a string ends with two bytes that mark its end; without them it is the prefix of all longer ones.
+    const whole = this.encode(prefix);
+    const low = whole.subarray(0, whole.length - 2);
+    return { low, high: keyUpperBound(low) };
+  }
+
+  private encode(value: Value): Uint8Array {
+    return encodeKey([value], [this.direction], this.collation);
+  }
+}
+
+const afterPrefix = (prefix: string): string =>
+  prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+
+const upperText = (kind: number): string => {
+  switch (kind) {
+    case Bracket.number:
+      return 'inf.0';
+    case Bracket.string:
+      return '{}';
+    case Bracket.bool:
+      return 'true';
+    case Bracket.date:
+      return 'new Date(9223372036854775807)';
+    case Bracket.objectId:
+      return "ObjectId('ffffffffffffffffffffffff')";
+    default:
+      return 'MaxKey';
+  }
+};
+
+const lowerText = (kind: number): string => {
+  switch (kind) {
+    case Bracket.number:
+      return '-inf.0';
+    case Bracket.string:
+      return '""';
+    case Bracket.bool:
+      return 'false';
+    case Bracket.date:
+      return 'new Date(-9223372036854775808)';
+    case Bracket.objectId:
+      return "ObjectId('000000000000000000000000')";
+    default:
+      return 'MinKey';
+  }
+};
+
+/** Sorted, without overlaps and repetitions. */
+const disjoint = (intervals: Interval[]): Interval[] => {
+  const sorted = [...intervals].sort((a, b) => compareBytes(a.low, b.low));
+  const result: Interval[] = [];
+  for (const interval of sorted) {
+    const last = result.at(-1);
+    if (!last || compareBytes(interval.low, last.high) >= 0) result.push(interval);
+    else if (compareBytes(interval.high, last.high) > 0) {
+      result[result.length - 1] = { ...last, high: interval.high, highText: interval.highText, point: false };
+    }
+  }
+  return result;
+};
+
+/** Keys that lie in both lists of disjoint, sorted intervals. */
+export const intersect = (a: Interval[], b: Interval[]): Interval[] => {
+  const result: Interval[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) {
+    const x = a[i]!;
+    const y = b[j]!;
+    const low = compareBytes(x.low, y.low) >= 0 ? x : y;
+    const high = compareBytes(x.high, y.high) <= 0 ? x : y;
+    if (compareBytes(low.low, high.high) < 0) {
+      result.push({
+        low: low.low,
+        lowText: low.lowText,
+        high: high.high,
+        highText: high.highText,
+        point: x.point || y.point,
+      });
+    }
+    if (high === x) i++;
+    else j++;
+  }
+  return result;
+};
+
+/** The bounds that fulfil all of the given ones together. */
+export const intersectBounds = (all: FieldBounds[]): FieldBounds => {
+  const intervals = all
+    .slice(1)
+    .reduce((left, bounds) => intersect(left, bounds.intervals), all[0]!.intervals);
+  const exact = all.some((bounds) => bounds.exact) && all.every((bounds) => bounds.exact || bounds.exceptNaN);
+  return { intervals, exact };
+};

@@ -1,0 +1,145 @@
+import { isDoc } from '../values/bson.js';
+import type { Doc } from '../values/bson.js';
+import { compileFilter } from '../query/matcher.js';
+import { equalValues, parseCollation } from '../values/compare.js';
+import { ServerError } from '../values/errors.js';
+import { nameOf, newCollection } from './catalog.js';
+import type { Collection } from './catalog.js';
+import { GarbageCollector } from './garbage.js';
+import { countersKey } from './key-layout.js';
+import type { Namespace, OpContext } from './types.js';
+import type { Batch } from './write-queue.js';
+import type { EngineCore } from './write-runner.js';
+
+const MAX_NAME_BYTES = 255;
+
+export const checkNamespace = (ns: Namespace): void => {
+  const invalid = (reason: string) =>
+    new ServerError('InvalidNamespace', `Invalid namespace specified '${nameOf(ns)}': ${reason}`);
+  if (ns.db === '' || /[/\\. "$\0]/.test(ns.db) || Buffer.byteLength(ns.db) > 63)
+    throw invalid('bad database name');
+  if (ns.coll === '' || ns.coll.startsWith('.') || ns.coll.endsWith('.') || /[$\0]/.test(ns.coll)) {
+    throw invalid('bad collection name');
+  }
+  if (Buffer.byteLength(nameOf(ns)) > MAX_NAME_BYTES) throw invalid('the name is too long');
+};
+
+/** Catalog changes are not part of a transaction's snapshot. */
+export const refuseInTransaction = (ctx: OpContext, what: string): void => {
+  if (ctx.txn) {
+    throw new ServerError(
+      'OperationNotSupportedInTransaction',
+      `Cannot run '${what}' in a multi-document transaction.`,
+    );
+  }
+};
+
+/** Adds a collection with its `_id` index; in memory at once, undone when the commit fails. */
+export const addCollection = (core: EngineCore, batch: Batch, ns: Namespace, options: Doc): Collection => {
+  checkNamespace(ns);
+  const put = (key: Uint8Array, value: Uint8Array) => batch.put(key, value);
+  const id = core.catalog.allocateId(put);
+  const collection = newCollection(id, ns, options, core.catalog.allocateId(put));
+  collection.definedAt = batch.seq;
+  core.catalog.add(collection);
+  batch.undo.push(() => {
+    collection.dropped = true;
+    core.catalog.remove(collection, 0);
+  });
+  batch.savedRows.add(collection);
+  batch.count(collection, 0, 0);
+  return collection;
+};
+
+export const createCollection = async (
+  core: EngineCore,
+  ns: Namespace,
+  options: Doc,
+  ctx: OpContext,
+): Promise<void> => {
+  refuseInTransaction(ctx, 'create');
+  const { collation, ...others } = options;
+  const parsed = parseCollation(collation as Doc | undefined);
+  const kept: Doc = parsed ? { ...others, collation: parsed.spec } : others;
+  if (isDoc(kept.validator)) compileFilter(kept.validator);
+  await core.queue.run((batch) => {
+    const existing = core.catalog.get(ns);
+    if (!existing) {
+      addCollection(core, batch, ns, kept);
+      return;
+    }
+    // MongoDB takes a repeated create with the same options as done.
+    if (equalValues(existing.options, kept)) return;
+    throw new ServerError('NamespaceExists', `Collection ${nameOf(ns)} already exists.`);
+  });
+};
+
+/** Takes the collection out of the catalog; its keys are deleted later, by the garbage collector. */
+export const removeCollection = (core: EngineCore, batch: Batch, collection: Collection): void => {
+  const key = collection.rowKey();
+  batch.remove(key);
+  batch.remove(countersKey(collection.id));
+  GarbageCollector.mark(batch, collection.id, 0);
+  collection.dropped = true;
+  core.catalog.remove(collection, batch.seq);
+  batch.savedRows.delete(collection);
+  batch.undo.push(() => {
+    collection.dropped = false;
+    core.catalog.add(collection);
+  });
+};
+
+/** True when the collection existed. */
+export const dropCollection = (core: EngineCore, ns: Namespace): Promise<number | undefined> =>
+  core.queue.run((batch) => {
+    const collection = core.catalog.get(ns);
+    if (!collection) return undefined;
+    core.transactions.requireUntouched(collection);
+    removeCollection(core, batch, collection);
+    return collection.indexes.length;
+  });
+
+export const dropDatabase = (core: EngineCore, db: string): Promise<boolean> =>
+  core.queue.run((batch) => {
+    const collections = core.catalog.of(db);
+    for (const collection of collections) core.transactions.requireUntouched(collection);
+    for (const collection of collections) removeCollection(core, batch, collection);
+    return collections.length > 0;
+  });
+
+export const renameCollection = async (
+  core: EngineCore,
+  from: Namespace,
+  to: Namespace,
+  dropTarget: boolean,
+): Promise<void> => {
+  checkNamespace(to);
+  await core.queue.run((batch) => {
+    const collection = core.catalog.get(from);
+    if (!collection)
+      throw new ServerError('NamespaceNotFound', `Source collection ${nameOf(from)} does not exist`);
+    if (nameOf(from) === nameOf(to)) {
+      throw new ServerError('IllegalOperation', "Can't rename a collection to itself");
+    }
+    const target = core.catalog.get(to);
+    if (target && !dropTarget) throw new ServerError('NamespaceExists', 'target namespace exists');
+    core.transactions.requireUntouched(collection);
+    if (target) {
+      core.transactions.requireUntouched(target);
+      removeCollection(core, batch, target);
+    }
+    const before = { ns: collection.ns, definedAt: collection.definedAt };
+    batch.remove(collection.rowKey());
+    core.catalog.remove(collection, batch.seq);
+    collection.ns = { ...to };
+    collection.definedAt = batch.seq;
+    core.catalog.add(collection);
+    batch.savedRows.add(collection);
+    batch.undo.push(() => {
+      core.catalog.remove(collection, 0);
+      Object.assign(collection, before);
+      core.catalog.add(collection);
+      if (target) core.catalog.add(target);
+    });
+  });
+};

@@ -1,0 +1,83 @@
+import type { Doc } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+import { formatValue } from '../values/format.js';
+import type { Collection } from './catalog.js';
+import type { Index } from './index-definition.js';
+import { entriesOf, entryChanges } from './index-entries.js';
+import type { IndexEntry } from './index-entries.js';
+import { documentKey, EMPTY, readU64, u64, withRecordId } from './key-layout.js';
+import type { StoredDocument } from './stored-document.js';
+import type { Writer } from './writer.js';
+
+export interface DocumentChange {
+  recordId: number;
+  before?: StoredDocument;
+  after?: StoredDocument;
+}
+
+interface IndexChange {
+  index: Index;
+  added: IndexEntry[];
+  removed: IndexEntry[];
+}
+
+/**
+ * Inserts, replaces or removes one document with its index entries. Everything that can fail (index keys, claims, unique
+ * checks) comes first; when it throws, nothing has been written.
+ */
+export const applyChange = (writer: Writer, collection: Collection, change: DocumentChange): void => {
+  const { recordId, before, after } = change;
+  const key = documentKey(collection.id, recordId);
+  if (before) writer.claim(key);
+  const changes = indexChanges(collection, change);
+  for (const item of changes) if (item.index.unique) checkUnique(writer, collection, item, recordId);
+
+  for (const { index, added, removed } of changes) {
+    for (const entry of removed) writer.remove(index.unique ? entry.key : withRecordId(entry.key, recordId));
+    for (const entry of added) {
+      if (index.unique) writer.put(entry.key, u64(recordId));
+      else writer.put(withRecordId(entry.key, recordId), EMPTY);
+    }
+    if (index.flagsUnsaved) writer.saveRow(collection);
+  }
+  if (after) writer.put(key, after.bytes);
+  else writer.remove(key);
+  writer.count(
+    collection,
+    (after ? 1 : 0) - (before ? 1 : 0),
+    (after?.bytes.length ?? 0) - (before?.bytes.length ?? 0),
+  );
+};
+
+const indexChanges = (collection: Collection, { before, after }: DocumentChange): IndexChange[] => {
+  const changes: IndexChange[] = [];
+  for (const index of collection.indexes) {
+    if (index.isId && before && after) continue;
+    const { added, removed } = entryChanges(
+      before ? entriesOf(index, before) : [],
+      after ? entriesOf(index, after) : [],
+    );
+    if (added.length > 0 || removed.length > 0) changes.push({ index, added, removed });
+  }
+  return changes;
+};
+
+const checkUnique = (writer: Writer, collection: Collection, change: IndexChange, recordId: number): void => {
+  for (const entry of change.removed) writer.claim(entry.key);
+  for (const entry of change.added) {
+    writer.claim(entry.key);
+    const holder = writer.view.get(entry.key);
+    if (holder && readU64(holder, 0) !== recordId) throw duplicateKey(collection, change.index, entry);
+  }
+};
+
+export const duplicateKey = (collection: Collection, index: Index, entry: IndexEntry): ServerError => {
+  const keyValue: Doc = {};
+  index.fields.forEach((field, i) => (keyValue[field] = entry.values[i] ?? null));
+  const shown = index.fields.map((field, i) => `${field}: ${formatValue(entry.values[i])}`).join(', ');
+  return new ServerError(
+    'DuplicateKey',
+    `E11000 duplicate key error collection: ${collection.name} index: ${index.spec.name} dup key: { ${shown} }`,
+    { details: { keyPattern: index.spec.key, keyValue } },
+  );
+};

@@ -1,0 +1,368 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import type { Doc } from '../values/bson.js';
+import { compileFilter } from '../query/matcher.js';
+import { ServerError } from '../values/errors.js';
+import { Catalog, nameOf } from './catalog.js';
+import type { Collection } from './catalog.js';
+import {
+  addCollection,
+  createCollection,
+  dropCollection,
+  dropDatabase,
+  refuseInTransaction,
+  renameCollection,
+} from './catalog-changes.js';
+import { countMatches } from './counting.js';
+import { EmptyCursor, FindCursor } from './cursor.js';
+import type { CursorSource } from './cursor.js';
+import { findAndModify } from './find-and-modify.js';
+import { GarbageCollector } from './garbage.js';
+import { createIndexes, dropIndexes, modifyIndex } from './index-changes.js';
+import { insertDocuments } from './insert.js';
+import { Ownership } from './owner.js';
+import { summaryOf } from './plan.js';
+import { PreparedQuery } from './prepared-query.js';
+import { isStale, recordOf, RETRY_RECORD_LIFETIME_MS, staleRecords } from './retry-records.js';
+import { deleteDocuments, updateDocuments } from './statements.js';
+import { Store } from './store.js';
+import type { EngineTransaction } from './transaction.js';
+import { TransactionTable } from './transaction-table.js';
+import { sweepExpired } from './ttl.js';
+import type {
+  CollectionInfo,
+  CollectionStats,
+  DeleteStatement,
+  Engine,
+  EngineCursor,
+  EngineOptions,
+  FindAndModifySpec,
+  FindSpec,
+  Namespace,
+  OpContext,
+  PlanSummary,
+  Transaction,
+  UpdateStatement,
+} from './types.js';
+import { WriteQueue } from './write-queue.js';
+import type { Batch } from './write-queue.js';
+import { transactionOf } from './write-runner.js';
+import type { EngineCore } from './write-runner.js';
+
+const DEFAULT_LIFETIME_MS = 60_000;
+const DEFAULT_SWEEP_MS = 60_000;
+const EXPIRY_CHECK_MS = 1_000;
+const STALE_CHUNK = 1_000;
+
+/** Opens the store in `options.dir`, made when it is not there. Throws StoreInUse when a living process has it open. */
+export const openEngine = async (options: EngineOptions): Promise<Engine> => {
+  const { store, ownership } = await Ownership.acquire(options.dir, (dir) => Store.open(dir), options.probe);
+  return new StorageEngine(store, ownership, options);
+};
+
+class StorageEngine implements Engine {
+  private readonly core: EngineCore;
+  private readonly garbage: GarbageCollector;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly now: () => number;
+  private sweeping: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly store: Store,
+    private readonly ownership: Ownership,
+    private readonly options: EngineOptions,
+  ) {
+    this.now = options.now ?? Date.now;
+    const catalog = new Catalog(store.view);
+    const lifetime = options.transactionLifetimeMs ?? DEFAULT_LIFETIME_MS;
+    const transactions = new TransactionTable(store, () => queue, this.now, lifetime);
+    const queue = new WriteQueue(store, {
+      beforeCommit: (batch) => saveRows(batch),
+      written: (batch) => transactions.recordIfNeeded(batch),
+    });
+    const core: EngineCore = {
+      catalog,
+      queue,
+      transactions,
+      now: this.now,
+      createImplicitly: (batch, ns) => addCollection(core, batch, ns, {}),
+    };
+    this.core = core;
+    this.garbage = new GarbageCollector(store.view, queue, isBuilding(catalog), (error) => {
+      this.log('error', 'deleting what a drop has left failed', error);
+    });
+    this.garbage.start();
+    this.every(options.ttlSweepMs ?? DEFAULT_SWEEP_MS, () => void this.sweep());
+    this.every(Math.min(EXPIRY_CHECK_MS, Math.max(10, lifetime / 4)), () => transactions.expireOld());
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  setEndpoint(endpoint: string): Promise<void> {
+    return this.ownership.publish(endpoint);
+  }
+
+  async sweep(): Promise<void> {
+    this.sweeping ??= this.sweepOnce().finally(() => (this.sweeping = undefined));
+    await this.sweeping;
+  }
+
+  databases(): { name: string; sizeOnDisk: number; empty: boolean }[] {
+    const sizes = new Map<string, number>();
+    for (const collection of this.core.catalog.all()) {
+      sizes.set(collection.ns.db, (sizes.get(collection.ns.db) ?? 0) + collection.bytes);
+    }
+    return [...sizes]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, bytes]) => ({ name, sizeOnDisk: Math.max(bytes, 4_096), empty: false }));
+  }
+
+  collections(db: string): CollectionInfo[] {
+    return this.core.catalog.of(db).map((collection) => collection.info());
+  }
+
+  collection(ns: Namespace): CollectionInfo | undefined {
+    return this.core.catalog.get(ns)?.info();
+  }
+
+  createCollection(ns: Namespace, options: Doc, ctx: OpContext): Promise<void> {
+    return createCollection(this.core, ns, options, ctx);
+  }
+
+  async dropCollection(ns: Namespace, ctx: OpContext): Promise<{ nIndexesWas: number } | undefined> {
+    refuseInTransaction(ctx, 'drop');
+    const nIndexesWas = await dropCollection(this.core, ns);
+    this.garbage.start();
+    return nIndexesWas === undefined ? undefined : { nIndexesWas };
+  }
+
+  async dropDatabase(db: string, ctx: OpContext): Promise<boolean> {
+    refuseInTransaction(ctx, 'dropDatabase');
+    const dropped = await dropDatabase(this.core, db);
+    this.garbage.start();
+    return dropped;
+  }
+
+  async renameCollection(from: Namespace, to: Namespace, dropTarget: boolean, ctx: OpContext): Promise<void> {
+    refuseInTransaction(ctx, 'renameCollection');
+    await renameCollection(this.core, from, to, dropTarget);
+    this.garbage.start();
+  }
+
+  async modifyCollection(
+    ns: Namespace,
+    change: { index?: Doc; validator?: Doc; validationLevel?: string; validationAction?: string },
+    ctx: OpContext,
+  ): Promise<Doc> {
+    refuseInTransaction(ctx, 'collMod');
+    const { index, ...rest } = change;
+    if (rest.validator) compileFilter(rest.validator);
+    return this.core.queue.run((batch) => {
+      const collection = this.core.catalog.get(ns);
+      if (!collection) throw new ServerError('NamespaceNotFound', `ns does not exist: ${nameOf(ns)}`);
+      const answer = index ? modifyIndex(collection, batch, index) : {};
+      const before = collection.options;
+      collection.options = { ...before, ...rest };
+      batch.savedRows.add(collection);
+      batch.undo.push(() => (collection.options = before));
+      return answer;
+    });
+  }
+
+  createIndexes(ns: Namespace, specs: Doc[], ctx: OpContext) {
+    return createIndexes(this.core, this.garbage, ns, specs, ctx);
+  }
+
+  async dropIndexes(
+    ns: Namespace,
+    which: string | Doc | string[],
+    ctx: OpContext,
+  ): Promise<{ nIndexesWas: number }> {
+    refuseInTransaction(ctx, 'dropIndexes');
+    const nIndexesWas = await dropIndexes(this.core, ns, which);
+    this.garbage.start();
+    return { nIndexesWas };
+  }
+
+  insert(ns: Namespace, docs: Uint8Array[], ordered: boolean, ctx: OpContext) {
+    return insertDocuments(this.core, ns, docs, ordered, ctx);
+  }
+
+  update(ns: Namespace, statements: UpdateStatement[], ordered: boolean, ctx: OpContext) {
+    return updateDocuments(this.core, ns, statements, ordered, ctx);
+  }
+
+  delete(ns: Namespace, statements: DeleteStatement[], ordered: boolean, ctx: OpContext) {
+    return deleteDocuments(this.core, ns, statements, ordered, ctx);
+  }
+
+  findAndModify(ns: Namespace, spec: FindAndModifySpec, ctx: OpContext) {
+    return findAndModify(this.core, ns, spec, ctx);
+  }
+
+  find(ns: Namespace, spec: FindSpec, ctx: OpContext): EngineCursor {
+    const collection = this.readable(ns, ctx);
+    if (!collection) return new EmptyCursor();
+    return new FindCursor(collection, spec, ctx, this.reader(ctx));
+  }
+
+  async count(ns: Namespace, spec: FindSpec, ctx: OpContext): Promise<number> {
+    const collection = this.readable(ns, ctx);
+    if (!collection) return 0;
+    return countMatches(collection, spec, ctx, this.reader(ctx), transactionOf(ctx));
+  }
+
+  explain(ns: Namespace, spec: FindSpec, ctx: OpContext): PlanSummary {
+    const collection = this.readable(ns, ctx);
+    if (!collection) return new EmptyCursor().plan;
+    const query = new PreparedQuery(collection, spec, transactionOf(ctx)?.snapshotSeq);
+    return summaryOf(query.plan, query.blockingSort !== undefined);
+  }
+
+  collectionStats(ns: Namespace): CollectionStats {
+    const collection = this.core.catalog.get(ns);
+    if (!collection) return { count: 0, size: 0, storageSize: 0, indexSizes: {} };
+    const { documents, bytes } = collection;
+    const indexSizes: Record<string, number> = {};
+    // Entries are not counted apart; a key with its overhead is reckoned at 40 bytes.
+    for (const { spec, fields } of collection.indexes)
+      indexSizes[spec.name] = documents * (24 + 16 * fields.length);
+    return { count: documents, size: bytes, storageSize: bytes, indexSizes };
+  }
+
+  beginTransaction(owner: { lsid: string; txnNumber: bigint }): Transaction {
+    this.requireRunning();
+    return this.core.transactions.begin(owner.lsid, owner.txnNumber);
+  }
+
+  commitTransaction(txn: Transaction): Promise<void> {
+    return this.core.transactions.commit(txn as EngineTransaction);
+  }
+
+  abortTransaction(txn: Transaction): void {
+    this.core.transactions.abort(txn as EngineTransaction);
+  }
+
+  transactionOutcome(lsid: string, txnNumber: bigint): 'committed' | 'unknown' {
+    const record = recordOf(this.store.view, lsid);
+    return record?.committed && record.txnNumber === txnNumber ? 'committed' : 'unknown';
+  }
+
+  async backup(dir: string): Promise<void> {
+    this.requireRunning();
+    if (existsSync(dir) && readdirSync(dir).length > 0) {
+      throw new ServerError('InvalidOptions', `the directory for a backup must be empty: ${dir}`);
+    }
+    mkdirSync(dir, { recursive: true });
+    await this.store.backup(dir);
+  }
+
+  private readable(ns: Namespace, ctx: OpContext): Collection | undefined {
+    this.requireRunning();
+    const { catalog, transactions } = this.core;
+    const txn = transactionOf(ctx);
+    const collection = catalog.get(ns);
+    if (txn) {
+      transactions.requireOpen(txn);
+      transactions.requireNotDropped(txn, nameOf(ns), catalog.droppedSequence(ns));
+    }
+    return collection;
+  }
+
+  private reader(ctx: OpContext): CursorSource {
+    const txn = transactionOf(ctx);
+    const { now, store } = this;
+    if (!txn) {
+      return {
+        now,
+        view: () => {
+          this.requireRunning();
+          return store.view;
+        },
+      };
+    }
+    return {
+      now,
+      snapshotSeq: txn.snapshotSeq,
+      view: () => {
+        this.core.transactions.requireOpen(txn);
+        return txn.overlay;
+      },
+    };
+  }
+
+  private requireRunning(): void {
+    if (this.closing) throw shuttingDown();
+  }
+
+  private async sweepOnce(): Promise<void> {
+    try {
+      this.core.transactions.expireOld();
+      await sweepExpired(this.core);
+      await this.pruneRetryRecords();
+    } catch (error) {
+      if (!this.closing) this.log('error', 'the periodic sweep failed', error);
+    }
+  }
+
+  private async pruneRetryRecords(): Promise<void> {
+    const before = this.now() - RETRY_RECORD_LIFETIME_MS;
+    let after: Uint8Array | undefined;
+    do {
+      const { keys, next } = staleRecords(this.store.view, before, after, STALE_CHUNK);
+      if (keys.length > 0) {
+        await this.core.queue.run((batch) => {
+          for (const key of keys) if (isStale(this.store.view.get(key), before)) batch.remove(key);
+        });
+      }
+      after = next;
+    } while (after && !this.closing);
+  }
+
+  private async shutDown(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    this.core.transactions.abortAll();
+    const stopped = this.garbage.stop();
+    await this.core.queue.close(shuttingDown());
+    await stopped;
+    await this.sweeping;
+    await this.ownership.release();
+    await this.store.close();
+    this.ownership.forget();
+  }
+
+  private every(ms: number, work: () => void): void {
+    this.timers.push(setInterval(work, ms).unref());
+  }
+
+  private log(level: 'info' | 'warn' | 'error', message: string, error: unknown): void {
+    this.options.log?.(level, message, { error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+const shuttingDown = (): ServerError => new ServerError('InterruptedAtShutdown', 'interrupted at shutdown');
+
+/** Catalog rows that statements of the batch have changed. */
+const saveRows = (batch: Batch): void => {
+  for (const collection of batch.savedRows) {
+    if (collection.dropped) continue;
+    batch.put(collection.rowKey(), collection.row());
+    batch.afterCommit.push(() => {
+      for (const index of collection.indexes) if (!index.building) index.flagsSaved();
+    });
+  }
+};
+
+const isBuilding =
+  (catalog: Catalog) =>
+  (collectionId: number, indexId: number): boolean => {
+    for (const collection of catalog.all()) {
+      if (collection.id === collectionId) {
+        return collection.indexes.some((index) => index.id === indexId && index.building);
+      }
+    }
+    return false;
+  };

@@ -1,0 +1,111 @@
+import { compileProjection } from '../query/projection.js';
+import { encode } from '../values/bson.js';
+import { applyChange } from './document-change.js';
+import { DocumentUpdate } from './document-update.js';
+import { ModifyRun } from './modify-run.js';
+import type { ModifyAction } from './modify-run.js';
+import type { PreparedQuery } from './prepared-query.js';
+import type { StatementOutcome } from './retry-records.js';
+import { collectionForChange } from './statements.js';
+import type { StoredDocument } from './stored-document.js';
+import type { FindAndModifyResult, FindAndModifySpec, Namespace, OpContext } from './types.js';
+import { collectionForInsert, prepareInsert, RetrySession, runSteps } from './write-runner.js';
+import type { EngineCore, Step } from './write-runner.js';
+import type { Writer } from './writer.js';
+
+type Outcome = StatementOutcome & { kind: 'findAndModify' };
+
+export const findAndModify = async (
+  core: EngineCore,
+  ns: Namespace,
+  spec: FindAndModifySpec,
+  ctx: OpContext,
+): Promise<FindAndModifyResult> => {
+  if (spec.upsert) await prepareInsert(core, ctx, ns);
+  let run: { step(writer: Writer): Step } | undefined;
+  let outcome = emptyOutcome(spec);
+  await runSteps(core, ctx, (writer) => {
+    const retry = new RetrySession(ctx, writer);
+    const before = run ? undefined : retry.outcome(0);
+    if (before?.kind === 'findAndModify') {
+      outcome = before;
+      return 'done';
+    }
+    run ??= startRun(core, ns, spec, ctx, writer, outcome);
+    const step = run.step(writer);
+    if (step === 'done') retry.remember(0, outcome);
+    retry.save(core.now());
+    return step;
+  });
+  return resultOf(outcome);
+};
+
+const emptyOutcome = (spec: FindAndModifySpec): Outcome =>
+  spec.remove
+    ? { kind: 'findAndModify', value: null, n: 0 }
+    : { kind: 'findAndModify', value: null, n: 0, updatedExisting: false };
+
+const resultOf = ({ value, n, updatedExisting, upsertedId }: Outcome): FindAndModifyResult => ({
+  value,
+  n,
+  ...(updatedExisting === undefined ? {} : { updatedExisting }),
+  ...(upsertedId === undefined ? {} : { upsertedId }),
+});
+
+const startRun = (
+  core: EngineCore,
+  ns: Namespace,
+  spec: FindAndModifySpec,
+  ctx: OpContext,
+  writer: Writer,
+  outcome: Outcome,
+): { step(writer: Writer): Step } => {
+  const update =
+    spec.update === undefined
+      ? undefined
+      : new DocumentUpdate({ ...spec, update: spec.update }, ctx, core.now);
+  const collection = spec.upsert
+    ? collectionForInsert(core, writer, ns)
+    : collectionForChange(core, writer, ns);
+  if (!collection) return { step: () => 'done' };
+  const show = (document: StoredDocument, query: PreparedQuery | undefined): Uint8Array =>
+    projected(document, spec, query);
+  const action: ModifyAction = {
+    multi: false,
+    // The projection can fail, so it comes before the write.
+    change(target, match, query) {
+      const { recordId, document: before } = match;
+      if (!update) {
+        const value = show(before, query);
+        applyChange(target, collection, { recordId, before });
+        Object.assign(outcome, { value, n: 1 });
+        return;
+      }
+      const after = update.changed(collection, match, query);
+      const value = show(spec.returnNew ? (after ?? before) : before, query);
+      if (after) applyChange(target, collection, { recordId, before, after });
+      Object.assign(outcome, { value, n: 1, updatedExisting: true });
+    },
+    none(target) {
+      if (!spec.upsert || !update) return;
+      const after = update.upserted(collection);
+      const value = spec.returnNew ? show(after, undefined) : null;
+      applyChange(target, collection, { recordId: collection.allocateRecordId(), after });
+      Object.assign(outcome, { value, n: 1, updatedExisting: false, upsertedId: after.doc._id });
+    },
+  };
+  return new ModifyRun(collection, spec, action, writer);
+};
+
+const projected = (
+  document: StoredDocument,
+  spec: FindAndModifySpec,
+  query: PreparedQuery | undefined,
+): Uint8Array => {
+  if (!spec.fields || Object.keys(spec.fields).length === 0) return document.bytes;
+  const projection = compileProjection(spec.fields, query?.filter.ast, { let: spec.let });
+  if (projection.isNoop) return document.bytes;
+  const arrayIndex =
+    projection.needsPosition && query ? query.filter.matchPositional(document.doc).arrayIndex : undefined;
+  return encode(projection.apply(document.doc, arrayIndex));
+};

@@ -1,0 +1,229 @@
+import type { SortField } from '../query/sort.js';
+import type { Doc } from '../values/bson.js';
+import { BoundsMaker, fullInterval, intersectBounds } from './bounds.js';
+import type { FieldBounds, Interval } from './bounds.js';
+import type { Index } from './index-definition.js';
+import { concatKey, isCut, lowerBoundKey, storedKey, upperBoundKey } from './key-layout.js';
+import type { KeyInterval, Plan } from './plan.js';
+import type { Predicate } from './predicates.js';
+
+/** More combinations of equal values than this are not scanned one by one. */
+const MAX_COMBINATIONS = 1_000;
+/** More groups than this are sorted in memory instead of merged. */
+const MAX_MERGED = 200;
+
+/** One way to use one index, with what the planner ranks it by. */
+export interface Candidate {
+  index: Index;
+  plan: Plan;
+  /** Fields bounded by one value each. */
+  equalities: number;
+  /** Fields bounded by several values or a range. */
+  ranges: number;
+  sorted: boolean;
+  onePoint: boolean;
+}
+
+interface Bounded {
+  intervals: Interval[];
+  exact: boolean;
+  predicates: Predicate[];
+}
+
+export interface CandidateRequest {
+  predicates: readonly Predicate[];
+  /** Number of the filter's conjuncts; all bounded exactly makes the plan exact. */
+  conjuncts: number;
+  sort: readonly SortField[] | undefined;
+  sameCollation: boolean;
+}
+
+export const candidateOf = (index: Index, request: CandidateRequest): Candidate => {
+  const fields = boundedFields(index, request);
+  const used = new Set(fields.flatMap((field) => field.predicates));
+  const exact =
+    fields.every((field) => field.exact) &&
+    used.size === request.conjuncts &&
+    [...used].every((predicate) => predicate.whole) &&
+    !index.cut;
+  const equalities = fields.filter(isPoint).length;
+  const counts = { equalities, ranges: fields.length - equalities };
+  const bounds = shownBounds(index, fields);
+  if (fields.some((field) => field.intervals.length === 0)) {
+    return { index, plan: { kind: 'none' }, ...counts, sorted: true, onePoint: true };
+  }
+  const order = sortOrder(index, fields, request);
+  if (index.unique && equalities === index.fields.length) {
+    const key = concatKey(index.prefix, storedKey(joined(fields.map((field) => field.intervals[0]!.low))));
+    return {
+      index,
+      plan: { kind: 'point', index, key, exact, sorted: true, bounds },
+      ...counts,
+      sorted: true,
+      onePoint: true,
+    };
+  }
+  const groups = keyGroups(index, fields, order?.from);
+  const sorted = order !== undefined && groups.length <= MAX_MERGED;
+  return {
+    index,
+    plan: {
+      kind: 'index',
+      index,
+      reverse: sorted && order.reverse,
+      groups: sorted ? groups : [{ intervals: groups.flatMap((group) => group.intervals), mergeAfter: 0 }],
+      exact,
+      sorted,
+      bounds,
+    },
+    ...counts,
+    sorted,
+    onePoint: false,
+  };
+};
+
+const isPoint = (field: Bounded | undefined): boolean =>
+  field !== undefined && field.intervals.length === 1 && field.intervals[0]!.point;
+
+const arePoints = (field: Bounded): boolean => field.intervals.every((interval) => interval.point);
+
+/** Bounds of the leading fields: of equal values as far as they go, then one range. */
+const boundedFields = (index: Index, request: CandidateRequest): Bounded[] => {
+  const fields: Bounded[] = [];
+  const arrays = new Set<string>();
+  let combinations = 1;
+  for (const [i, path] of index.fields.entries()) {
+    const root = path.split('.')[0]!;
+    // In a multikey index two fields below one array may stem from different elements of it.
+    if (index.multikey && arrays.has(root)) break;
+    arrays.add(root);
+    const maker = new BoundsMaker(index.directions[i]!, index.collation, request.sameCollation);
+    const bounded = fieldBounds(request.predicates, path, maker, index.multikey);
+    if (!bounded) break;
+    combinations *= Math.max(1, bounded.intervals.length);
+    if (combinations > MAX_COMBINATIONS && i > 0) break;
+    fields.push(bounded);
+    if (!arePoints(bounded)) break;
+  }
+  return fields;
+};
+
+const fieldBounds = (
+  predicates: readonly Predicate[],
+  path: string,
+  maker: BoundsMaker,
+  multikey: boolean,
+): Bounded | undefined => {
+  const options: { predicate: Predicate; bounds: FieldBounds }[] = [];
+  for (const predicate of predicates) {
+    if (predicate.path !== path) continue;
+    const parts = predicate.nodes.flatMap((node) => maker.of(node) ?? []);
+    if (parts.length === 0) continue;
+    const bounds = intersectBounds(parts);
+    options.push({
+      predicate,
+      bounds: {
+        ...bounds,
+        exact: bounds.exact && parts.length === predicate.nodes.length,
+        exceptNaN: parts.length === 1 && parts[0]!.exceptNaN === true,
+      },
+    });
+  }
+  if (options.length === 0) return undefined;
+  if (!multikey) {
+    const all = intersectBounds(options.map((option) => option.bounds));
+    return { ...all, predicates: options.map((option) => option.predicate) };
+  }
+  // Different elements of an array may fulfil different conditions: only one of them narrows the scan.
+  const [best] = options.sort((a, b) => width(a.bounds) - width(b.bounds));
+  return { ...best!.bounds, predicates: [best!.predicate] };
+};
+
+const width = ({ intervals }: FieldBounds): number =>
+  intervals.every((interval) => interval.point) ? intervals.length : 100_000;
+
+const joined = (parts: Uint8Array[]): Uint8Array =>
+  parts.length === 1 ? parts[0]! : new Uint8Array(Buffer.concat(parts));
+
+interface Prefix {
+  bytes: Uint8Array;
+}
+
+/** The intervals of whole keys, grouped by the values of the fields before `groupBy` (all in one group without it). */
+const keyGroups = (index: Index, fields: Bounded[], groupBy: number | undefined) => {
+  const split = Math.min(groupBy ?? 0, fields.length);
+  const heads = combine([{ bytes: new Uint8Array(0) }], fields.slice(0, split));
+  const groups = heads.map(({ bytes }) => ({
+    intervals: intervalsBelow(index, bytes, fields.slice(split)),
+    mergeAfter: index.prefix.length + bytes.length,
+  }));
+  return groups;
+};
+
+const combine = (prefixes: Prefix[], fields: Bounded[]): Prefix[] =>
+  fields.reduce(
+    (made, field) =>
+      made.flatMap(({ bytes }) =>
+        field.intervals.map((interval) => ({ bytes: concatKey(bytes, interval.low) })),
+      ),
+    prefixes,
+  );
+
+const intervalsBelow = (index: Index, head: Uint8Array, fields: Bounded[]): KeyInterval[] => {
+  const last = fields.at(-1);
+  if (!last) return [whole(index, head)];
+  const prefixes = combine([{ bytes: head }], fields.slice(0, -1));
+  return prefixes.flatMap(({ bytes }) =>
+    last.intervals.map((interval) =>
+      keyInterval(index, concatKey(bytes, interval.low), concatKey(bytes, interval.high)),
+    ),
+  );
+};
+
+/** All keys that begin with `head`. */
+const whole = (index: Index, head: Uint8Array): KeyInterval => {
+  const high = new Uint8Array(head.length + 1);
+  high.set(head);
+  high[head.length] = 0xff;
+  return keyInterval(index, head, high);
+};
+
+const keyInterval = (index: Index, low: Uint8Array, high: Uint8Array): KeyInterval => ({
+  low: concatKey(index.prefix, isCut(low) || index.cut ? lowerBoundKey(low) : low),
+  high: concatKey(index.prefix, isCut(high) || index.cut ? upperBoundKey(high) : high),
+});
+
+/** Whether the index gives the sort's order, from which field on, and read in which direction. */
+const sortOrder = (
+  index: Index,
+  fields: Bounded[],
+  request: CandidateRequest,
+): { from: number; reverse: boolean } | undefined => {
+  if (!request.sort || index.multikey || index.cut || !request.sameCollation) return undefined;
+  const constant = new Set(index.fields.filter((_, i) => isPoint(fields[i])));
+  const wanted = request.sort.filter((field) => !constant.has(field.path));
+  const [first] = wanted;
+  if (!first) return { from: 0, reverse: false };
+  const from = index.fields.indexOf(first.path);
+  if (from < 0 || from > fields.length || !fields.slice(0, from).every(arePoints)) return undefined;
+  let at = from;
+  let reverse: boolean | undefined;
+  for (const field of wanted) {
+    while (isPoint(fields[at]) && index.fields[at] !== field.path) at++;
+    if (index.fields[at] !== field.path) return undefined;
+    const backward = index.directions[at] !== field.direction;
+    if (reverse !== undefined && reverse !== backward) return undefined;
+    reverse = backward;
+    at++;
+  }
+  return { from, reverse: reverse ?? false };
+};
+
+const shownBounds = (index: Index, fields: Bounded[]): Doc => {
+  const bounds: Doc = {};
+  index.fields.forEach((path, i) => {
+    const intervals = fields[i]?.intervals ?? [fullInterval(index.directions[i]!)];
+    bounds[path] = intervals.map((interval) => `${interval.lowText}, ${interval.highText}`);
+  });
+  return bounds;
+};

@@ -1,0 +1,90 @@
+import { compileFilter } from '../query/matcher.js';
+import type { Filter } from '../query/matcher.js';
+import { toNumber } from '../values/bson.js';
+import type { Doc } from '../values/bson.js';
+import { parseCollation } from '../values/compare.js';
+import type { Collation } from '../values/compare.js';
+import type { Direction } from '../values/key.js';
+import { indexPrefix } from './key-layout.js';
+import type { IndexSpec } from './types.js';
+
+/** An index in memory. Entries of a unique one hold the record id as value, others end with it. */
+export class Index {
+  readonly fields: readonly string[];
+  readonly directions: readonly Direction[];
+  readonly collation: Collation | undefined;
+  readonly prefix: Uint8Array;
+  readonly isId: boolean;
+  /** True when documents must be decoded to know their entries. */
+  readonly simpleField: string | undefined;
+  partial: Filter | undefined;
+  /** Some document has several entries. Never reset while documents may have them. */
+  multikey = false;
+  /** Some entry is cut, so that the order of long keys is not the order of their values. */
+  cut = false;
+  private savedMultikey = false;
+  private savedCut = false;
+  /** Maintained by writers, but not yet complete and not in the catalog row. */
+  building = false;
+  dropped = false;
+  /** Sequence of the commit that completed it: older snapshots must not read through it. undefined: not yet usable. */
+  readyAt: number | undefined = 0;
+
+  constructor(
+    collectionId: number,
+    readonly id: number,
+    public spec: IndexSpec,
+  ) {
+    this.fields = Object.keys(spec.key);
+    this.directions = this.fields.map((field) => (toNumber(spec.key[field]) < 0 ? -1 : 1));
+    this.collation = parseCollation(spec.collation);
+    this.prefix = indexPrefix(collectionId, id);
+    this.isId = spec.name === '_id_';
+    const [field] = this.fields;
+    this.simpleField =
+      this.fields.length === 1 && field && !field.includes('.') && !spec.partialFilterExpression
+        ? field
+        : undefined;
+    if (spec.partialFilterExpression) this.partial = compileFilter(spec.partialFilterExpression);
+  }
+
+  get unique(): boolean {
+    return this.isId || this.spec.unique === true;
+  }
+
+  get sparse(): boolean {
+    return this.spec.sparse === true;
+  }
+
+  get flagsUnsaved(): boolean {
+    return this.multikey !== this.savedMultikey || this.cut !== this.savedCut;
+  }
+
+  flagsSaved(): void {
+    this.savedMultikey = this.multikey;
+    this.savedCut = this.cut;
+  }
+
+  row(): Doc {
+    return { id: this.id, spec: { ...this.spec }, multikey: this.multikey, cut: this.cut };
+  }
+
+  static ofRow(collectionId: number, row: Doc): Index {
+    const index = new Index(collectionId, toNumber(row.id), specOfRow(row.spec as Doc));
+    index.multikey = row.multikey === true;
+    index.cut = row.cut === true;
+    index.flagsSaved();
+    return index;
+  }
+}
+
+const specOfRow = (row: Doc): IndexSpec => {
+  const spec: IndexSpec = { v: 2, key: row.key as Doc, name: row.name as string };
+  if (row.unique === true) spec.unique = true;
+  if (row.sparse === true) spec.sparse = true;
+  if (row.hidden === true) spec.hidden = true;
+  if (row.partialFilterExpression) spec.partialFilterExpression = row.partialFilterExpression as Doc;
+  if (row.expireAfterSeconds !== undefined) spec.expireAfterSeconds = toNumber(row.expireAfterSeconds);
+  if (row.collation) spec.collation = row.collation as Doc;
+  return spec;
+};

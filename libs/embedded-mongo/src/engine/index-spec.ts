@@ -1,0 +1,165 @@
+import { BsonType, isDoc, isNumeric, toNumber, typeName, typeNumber } from '../values/bson.js';
+import type { Doc, Value } from '../values/bson.js';
+import { equalValues, parseCollation } from '../values/compare.js';
+import { ServerError } from '../values/errors.js';
+import { formatDoc } from '../values/format.js';
+import type { Collection } from './catalog.js';
+import { sameKeyPattern } from './planner.js';
+import type { IndexSpec } from './types.js';
+
+const MAX_FIELDS = 32;
+const specialTypes = new Set(['2d', '2dsphere', 'text', 'hashed', 'columnstore', 'geoHaystack', 'wildcard']);
+
+/** Options that are accepted and mean nothing to this store. */
+const ignoredOptions = new Set(['background', 'ns', 'dropDups', 'storageEngine', 'v', 'prepareUnique']);
+
+const cannotCreate = (message: string): ServerError => new ServerError('CannotCreateIndex', message);
+
+/** The index that a createIndexes entry asks for, its defaults filled in. Throws when it cannot be built here. */
+export const parseIndexSpec = (given: Doc, collection: { options: Doc }): IndexSpec => {
+  const { key } = given;
+  if (!isDoc(key))
+    throw new ServerError(
+      'FailedToParse',
+      "The 'key' field is a required property of an index specification",
+    );
+  checkKey(key);
+  const name = given.name ?? nameOfKey(key);
+  if (typeof name !== 'string' || name === '') {
+    throw new ServerError(
+      'FailedToParse',
+      "The 'name' field of an index specification must be a non-empty string",
+    );
+  }
+  const spec: IndexSpec = { v: 2, key, name };
+  for (const [option, value] of Object.entries(given)) applyOption(spec, option, value);
+  const inherited = collection.options.collation as Doc | undefined;
+  const collation = parseCollation((given.collation as Doc | undefined) ?? inherited);
+  if (collation) spec.collation = collation.spec;
+  if (spec.sparse && spec.partialFilterExpression) {
+    throw cannotCreate('cannot mix "partialFilterExpression" and "sparse" options');
+  }
+  if (spec.expireAfterSeconds !== undefined && Object.keys(key).length > 1) {
+    throw cannotCreate(
+      `TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: ${formatDoc(given)}`,
+    );
+  }
+  return isIdKey(key) ? { v: 2, key: { _id: 1 }, name: '_id_' } : spec;
+};
+
+const checkKey = (key: Doc): void => {
+  const fields = Object.keys(key);
+  if (fields.length === 0) throw cannotCreate('Index keys cannot be an empty object.');
+  if (fields.length > MAX_FIELDS) throw new ServerError(13103, 'too many compound keys');
+  for (const field of fields) {
+    const value = key[field];
+    if (typeof value === 'string') {
+      throw new ServerError(
+        specialTypes.has(value) ? 'CommandNotSupported' : 'CannotCreateIndex',
+        specialTypes.has(value)
+          ? `index type '${value}' is not supported by this server`
+          : `Unknown index plugin '${value}'`,
+      );
+    }
+    if (!isNumeric(value) || !(toNumber(value) !== 0)) {
+      throw cannotCreate(
+        `Values in v:2 index key pattern cannot be of type ${typeName(value)}. Only numbers > 0, numbers < 0, and strings are allowed.`,
+      );
+    }
+    if (field === '' || field.split('.').includes(''))
+      throw cannotCreate('Index keys cannot contain an empty field.');
+    if (field.includes('$**')) {
+      throw new ServerError('CommandNotSupported', 'wildcard indexes are not supported by this server');
+    }
+    if (field.split('.').some((part) => part.startsWith('$') && !['$id', '$ref', '$db'].includes(part))) {
+      throw cannotCreate(`Index key contains an illegal field name: field name starts with '$'.`);
+    }
+  }
+};
+
+const applyOption = (spec: IndexSpec, option: string, value: Value): void => {
+  switch (option) {
+    case 'unique':
+    case 'sparse':
+    case 'hidden':
+      if (isTruthy(value)) spec[option] = true;
+      return;
+    case 'partialFilterExpression':
+      if (!isDoc(value)) throw new ServerError('TypeMismatch', "'partialFilterExpression' must be an object");
+      spec.partialFilterExpression = value;
+      return;
+    case 'expireAfterSeconds':
+      spec.expireAfterSeconds = expirySeconds(value);
+      return;
+    case 'key':
+    case 'name':
+    case 'collation':
+      return;
+    default:
+      if (ignoredOptions.has(option)) return;
+      throw new ServerError(197, `The field '${option}' is not valid for an index specification.`, {
+        codeName: 'InvalidIndexSpecificationOption',
+      });
+  }
+};
+
+export const expirySeconds = (value: Value): number => {
+  const seconds = isNumeric(value) ? toNumber(value) : NaN;
+  if (!(seconds >= 0 && seconds <= 2_147_483_647)) {
+    throw cannotCreate("TTL index 'expireAfterSeconds' option must be within an acceptable range");
+  }
+  return Math.floor(seconds);
+};
+
+const isTruthy = (value: Value): boolean => {
+  if (typeNumber(value) === BsonType.bool) return value === true;
+  return isNumeric(value) && toNumber(value) !== 0;
+};
+
+export const nameOfKey = (key: Doc): string =>
+  Object.entries(key)
+    .map(([field, direction]) => `${field}_${isNumeric(direction) ? toNumber(direction) : String(direction)}`)
+    .join('_');
+
+const isIdKey = (key: Doc): boolean => sameKeyPattern(key, { _id: 1 });
+
+/** True when the index exists already; throws when its name or its key is taken by a different one. */
+export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean => {
+  for (const { spec: existing } of collection.indexes) {
+    const sameName = existing.name === spec.name;
+    const sameKey = sameKeyPattern(existing.key, spec.key) && sameDoc(existing.collation, spec.collation);
+    if (sameName && !sameKey) {
+      throw new ServerError(
+        'IndexKeySpecsConflict',
+        `An existing index has the same name as the requested index. When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. Requested index: ${shown(spec)}, existing index: ${shown(existing)}`,
+      );
+    }
+    if (!sameKey) continue;
+    const samePartial = sameDoc(existing.partialFilterExpression, spec.partialFilterExpression);
+    const sameOptions =
+      samePartial &&
+      (existing.unique ?? false) === (spec.unique ?? false) &&
+      (existing.sparse ?? false) === (spec.sparse ?? false) &&
+      existing.expireAfterSeconds === spec.expireAfterSeconds;
+    if (sameName && sameOptions) return true;
+    if (sameName) {
+      throw new ServerError(
+        'IndexKeySpecsConflict',
+        `An existing index has the same name as the requested index. Requested index: ${shown(spec)}, existing index: ${shown(existing)}`,
+      );
+    }
+    // Two indexes on one key may differ in what they hold, not in name alone.
+    if (!samePartial || (existing.sparse ?? false) !== (spec.sparse ?? false)) continue;
+    throw new ServerError(
+      'IndexOptionsConflict',
+      sameOptions
+        ? `Index already exists with a different name: ${existing.name}`
+        : `An equivalent index already exists with a different name and options. Requested index: ${shown(spec)}, existing index: ${shown(existing)}`,
+    );
+  }
+  return false;
+};
+
+const sameDoc = (a: Doc | undefined, b: Doc | undefined): boolean => (a && b ? equalValues(a, b) : a === b);
+
+const shown = (spec: IndexSpec): string => formatDoc({ ...spec });

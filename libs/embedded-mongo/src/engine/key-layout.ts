@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * The keys of the one LMDB database. Numbers are big-endian, so that the order of the bytes is the order of the numbers.
+ *
+ *   00 name                                   facts of the store
+ *   01 db.collection                          catalog row
+ *   02 collection(u32) record(u64)            document
+ *   03 collection(u32) index(u32) key [record(u64)]   index entry; a unique one holds the record id as its value
+ *   04 lsid                                   retry record
+ *   05 collection(u32)                        counters: documents, bytes
+ *   06 collection(u32) index(u32)             range that is still to be deleted (index 0: the whole collection)
+ */
+export const KeySpace = {
+  fact: 0,
+  catalog: 1,
+  document: 2,
+  index: 3,
+  retry: 4,
+  counters: 5,
+  garbage: 6,
+} as const;
+
+/** LMDB's limit is 1,978 bytes; 9 for the prefix and 8 for the record id stay free. */
+export const MAX_ENCODED_KEY = 1_978 - 17;
+const HASH_BYTES = 16;
+const CUT_BYTES = MAX_ENCODED_KEY - HASH_BYTES;
+
+export const EMPTY = new Uint8Array(0);
+
+export const textKey = (space: number, text: string): Uint8Array => {
+  const bytes = Buffer.from(text, 'utf8');
+  const key = new Uint8Array(1 + bytes.length);
+  key[0] = space;
+  key.set(bytes, 1);
+  return key;
+};
+
+export const textOfKey = (key: Uint8Array): string => Buffer.from(key.subarray(1)).toString('utf8');
+
+export const writeU32 = (target: Uint8Array, offset: number, value: number): void => {
+  target[offset] = value >>> 24;
+  target[offset + 1] = value >>> 16;
+  target[offset + 2] = value >>> 8;
+  target[offset + 3] = value;
+};
+
+export const readU32 = (source: Uint8Array, offset: number): number =>
+  source[offset]! * 0x1000000 +
+  ((source[offset + 1]! << 16) | (source[offset + 2]! << 8) | source[offset + 3]!);
+
+/** Record ids and counters are safe integers written in eight bytes. */
+export const writeU64 = (target: Uint8Array, offset: number, value: number): void => {
+  writeU32(target, offset, Math.floor(value / 0x1_0000_0000));
+  writeU32(target, offset + 4, value % 0x1_0000_0000);
+};
+
+export const readU64 = (source: Uint8Array, offset: number): number =>
+  readU32(source, offset) * 0x1_0000_0000 + readU32(source, offset + 4);
+
+export const u64 = (value: number): Uint8Array => {
+  const bytes = new Uint8Array(8);
+  writeU64(bytes, 0, value);
+  return bytes;
+};
+
+const collectionKey = (space: number, collectionId: number, length: number): Uint8Array => {
+  const key = new Uint8Array(length);
+  key[0] = space;
+  writeU32(key, 1, collectionId);
+  return key;
+};
+
+export const documentPrefix = (collectionId: number): Uint8Array =>
+  collectionKey(KeySpace.document, collectionId, 5);
+
+export const documentKey = (collectionId: number, recordId: number): Uint8Array => {
+  const key = collectionKey(KeySpace.document, collectionId, 13);
+  writeU64(key, 5, recordId);
+  return key;
+};
+
+export const recordIdOfDocumentKey = (key: Uint8Array): number => readU64(key, 5);
+
+export const countersKey = (collectionId: number): Uint8Array =>
+  collectionKey(KeySpace.counters, collectionId, 5);
+
+export const indexPrefix = (collectionId: number, indexId: number): Uint8Array => {
+  const key = collectionKey(KeySpace.index, collectionId, 9);
+  writeU32(key, 5, indexId);
+  return key;
+};
+
+export const garbageKey = (collectionId: number, indexId: number): Uint8Array => {
+  const key = collectionKey(KeySpace.garbage, collectionId, 9);
+  writeU32(key, 5, indexId);
+  return key;
+};
+
+export const INDEX_PREFIX_BYTES = 9;
+
+/** True when the encoded key is cut, so that its order beyond the cut is lost. */
+export const isCut = (encoded: Uint8Array): boolean => encoded.length > MAX_ENCODED_KEY;
+
+/** The encoded key as it is stored: unchanged, or cut with a hash of the whole, so that equality is kept. */
+export const storedKey = (encoded: Uint8Array): Uint8Array => {
+  if (!isCut(encoded)) return encoded;
+  const key = new Uint8Array(MAX_ENCODED_KEY);
+  key.set(encoded.subarray(0, CUT_BYTES));
+  key.set(createHash('sha256').update(encoded).digest().subarray(0, HASH_BYTES), CUT_BYTES);
+  return key;
+};
+
+/** An inclusive lower or exclusive upper bound must not cut off keys that were cut: the bound itself is shortened. */
+export const lowerBoundKey = (encoded: Uint8Array): Uint8Array =>
+  encoded.length > CUT_BYTES ? encoded.subarray(0, CUT_BYTES) : encoded;
+
+export const upperBoundKey = (encoded: Uint8Array): Uint8Array =>
+  encoded.length > CUT_BYTES ? prefixEnd(encoded.subarray(0, CUT_BYTES)) : encoded;
+
+export const concatKey = (prefix: Uint8Array, rest: Uint8Array): Uint8Array => {
+  const key = new Uint8Array(prefix.length + rest.length);
+  key.set(prefix);
+  key.set(rest, prefix.length);
+  return key;
+};
+
+export const withRecordId = (key: Uint8Array, recordId: number): Uint8Array => {
+  const entry = new Uint8Array(key.length + 8);
+  entry.set(key);
+  writeU64(entry, key.length, recordId);
+  return entry;
+};
+
+export const recordIdOfEntry = (key: Uint8Array): number => readU64(key, key.length - 8);
+
+/** The first key after all that begin with `prefix`. */
+export const prefixEnd = (prefix: Uint8Array): Uint8Array => {
+  let length = prefix.length;
+  while (length > 0 && prefix[length - 1] === 0xff) length -= 1;
+  if (length === 0) return new Uint8Array([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+  const end = prefix.slice(0, length);
+  end[length - 1]! += 1;
+  return end;
+};
+
+/** The first key after `key`. */
+export const successor = (key: Uint8Array): Uint8Array => concatKey(key, new Uint8Array(1));
+
+export const compareBytes = (a: Uint8Array, b: Uint8Array): number => Buffer.compare(a, b);
+
+/** A key as a map's key; strings of it compare as the bytes do. */
+export const keyText = (key: Uint8Array): string => Buffer.prototype.latin1Slice.call(key, 0, key.length);
+
+export const keyOfText = (text: string): Uint8Array => Buffer.from(text, 'latin1');

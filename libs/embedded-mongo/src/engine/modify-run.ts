@@ -1,0 +1,154 @@
+import { ServerError } from '../values/errors.js';
+import type { Collection } from './catalog.js';
+import { documentKey } from './key-layout.js';
+import { PreparedQuery } from './prepared-query.js';
+import type { QuerySpec } from './prepared-query.js';
+import { RecordSource, Slice } from './record-source.js';
+import { StoredDocument } from './stored-document.js';
+import { Blocked } from './write-queue.js';
+import type { Step } from './write-runner.js';
+import type { Writer } from './writer.js';
+
+/** Matches of a multi-document statement that are gathered before they are changed: the scan never meets its own changes. */
+const GATHER = 200;
+const MAX_RESTARTS = 10;
+
+export interface Match {
+  recordId: number;
+  document: StoredDocument;
+}
+
+/** What a statement does with what it finds. Both compute first and write last. */
+export interface ModifyAction {
+  readonly multi: boolean;
+  change(writer: Writer, match: Match, query: PreparedQuery): void;
+  /** Nothing matches; an upsert inserts. */
+  none(writer: Writer): void;
+}
+
+/**
+ * One update or delete statement, in steps: find matches, change them. Between two steps others write; what was gathered
+ * before is therefore looked at again. One document's change is atomic; a statement over many is not.
+ */
+export class ModifyRun {
+  private readonly query: PreparedQuery;
+  private source: RecordSource;
+  private gathered: Match[] = [];
+  private gatheredNow = false;
+  private scanDone = false;
+  private best: (Match & { key: readonly unknown[] }) | undefined;
+  private found = false;
+  /** A match was gathered and changed by others before it could be changed here. */
+  private lost = false;
+  private steps = 0;
+  private restarts = 0;
+
+  constructor(
+    private readonly collection: Collection,
+    private readonly spec: QuerySpec,
+    private readonly action: ModifyAction,
+    writer: Writer,
+  ) {
+    this.query = new PreparedQuery(collection, spec, writer.txn?.snapshotSeq);
+    this.source = this.newSource();
+  }
+
+  step(writer: Writer): Step {
+    this.steps++;
+    this.gatheredNow = false;
+    if (this.gathered.length === 0 && !this.scanDone) this.gather(writer);
+    const blocked = this.changeGathered(writer);
+    if (blocked) {
+      // A single match is looked for from the beginning: another one may come first by then.
+      if (!this.action.multi) this.restart();
+      return blocked;
+    }
+    if (!this.scanDone && (this.action.multi || !this.found)) return 'more';
+    return this.found ? 'done' : this.finishEmpty(writer);
+  }
+
+  private newSource(): RecordSource {
+    return new RecordSource(this.collection, this.query, this.action.multi);
+  }
+
+  private gather(writer: Writer): void {
+    const { blockingSort } = this.query;
+    const room = this.action.multi ? GATHER : 1;
+    this.gatheredNow = true;
+    const state = this.source.run(writer.view, new Slice(), (recordId, document) => {
+      if (blockingSort && !this.action.multi) {
+        const key = blockingSort.sortKey(document.doc);
+        if (!this.best || blockingSort.compareKeys(key, this.best.key as typeof key) < 0) {
+          this.best = { recordId, document, key };
+        }
+        return true;
+      }
+      this.gathered.push({ recordId, document });
+      return this.gathered.length < room;
+    });
+    if (state === 'done') this.scanDone = true;
+    if (this.scanDone && this.best) {
+      this.gathered.push(this.best);
+      this.best = undefined;
+      // The best may have been found in an earlier step.
+      this.gatheredNow = this.steps === 1;
+    }
+  }
+
+  private changeGathered(writer: Writer): Blocked | undefined {
+    let done = 0;
+    try {
+      for (const match of this.gathered) {
+        const current = this.gatheredNow ? match : this.lookAgain(writer, match);
+        if (!current) this.lost = true;
+        else {
+          this.action.change(writer, current, this.query);
+          this.found = true;
+        }
+        done++;
+        if (current && !this.action.multi) break;
+      }
+    } catch (error) {
+      if (error instanceof Blocked) return error;
+      throw error;
+    } finally {
+      this.gathered = this.gathered.slice(done);
+    }
+    return undefined;
+  }
+
+  /** The record as it is now, if it still matches. */
+  private lookAgain(writer: Writer, { recordId }: Match): Match | undefined {
+    const bytes = writer.view.get(documentKey(this.collection.id, recordId));
+    if (!bytes) return undefined;
+    const document = new StoredDocument(bytes);
+    return this.query.filter.matches(document.doc) ? { recordId, document } : undefined;
+  }
+
+  /**
+   * The scan is over and nothing was changed. When it took several steps, others may have taken what it had found, or
+   * inserted what an upsert would: then it begins anew.
+   */
+  private finishEmpty(writer: Writer): Step {
+    if (this.lost && !this.action.multi && this.restarts++ < MAX_RESTARTS) return this.restart();
+    try {
+      this.action.none(writer);
+    } catch (error) {
+      if (error instanceof Blocked) return error;
+      const duplicate = error instanceof ServerError && error.code === 11000;
+      if (!duplicate || this.steps === 1 || this.restarts++ >= MAX_RESTARTS) throw error;
+      return this.restart();
+    }
+    return 'done';
+  }
+
+  private restart(): Step {
+    this.steps = 0;
+    this.scanDone = false;
+    this.lost = false;
+    this.gathered = [];
+    this.best = undefined;
+    this.source = this.newSource();
+    return 'more';
+  }
+}

@@ -1,0 +1,60 @@
+import type { Doc } from '../values/bson.js';
+import type { Index } from './index-definition.js';
+import type { PlanSummary } from './types.js';
+
+/** Encoded keys in [low, high), index prefix included; `prefixLength` bytes of it are equal for all of them. */
+export interface KeyInterval {
+  low: Uint8Array;
+  high: Uint8Array;
+}
+
+/** How the records of a query are found. `exact`: what the scan gives needs no check against the filter. */
+export type Plan =
+  | { kind: 'none' }
+  | { kind: 'collection'; reverse: boolean; exact: boolean; summary?: PlanSummary }
+  | { kind: 'point'; index: Index; key: Uint8Array; exact: boolean; sorted: boolean; bounds: Doc }
+  | {
+      kind: 'index';
+      index: Index;
+      reverse: boolean;
+      /**
+       * Intervals in ascending order. Several groups are merged by what follows their first `mergeAfter` bytes; one group
+       * is read from end to end.
+       */
+      groups: { intervals: KeyInterval[]; mergeAfter: number }[];
+      exact: boolean;
+      sorted: boolean;
+      bounds: Doc;
+    }
+  | { kind: 'or'; inputs: Plan[] };
+
+export const isSorted = (plan: Plan): boolean =>
+  plan.kind === 'none' || ((plan.kind === 'index' || plan.kind === 'point') && plan.sorted);
+
+export const isExact = (plan: Plan): boolean => plan.kind === 'none' || (plan.kind !== 'or' && plan.exact);
+
+export const summaryOf = (plan: Plan, blockingSort: boolean): PlanSummary => {
+  switch (plan.kind) {
+    case 'none':
+      return { stage: 'EOF', blockingSort: false };
+    case 'collection':
+      return { stage: 'COLLSCAN', direction: plan.reverse ? 'backward' : 'forward', blockingSort };
+    case 'or':
+      return { stage: 'OR', blockingSort, inputs: plan.inputs.map((input) => summaryOf(input, false)) };
+    case 'point':
+      if (plan.index.isId)
+        return { stage: 'IDHACK', indexName: '_id_', blockingSort, keyPattern: plan.index.spec.key };
+      return indexSummary(plan.index, false, plan.bounds, blockingSort);
+    case 'index':
+      return indexSummary(plan.index, plan.reverse, plan.bounds, blockingSort);
+  }
+};
+
+const indexSummary = (index: Index, reverse: boolean, bounds: Doc, blockingSort: boolean): PlanSummary => ({
+  stage: 'IXSCAN',
+  indexName: index.spec.name,
+  keyPattern: index.spec.key,
+  direction: reverse ? 'backward' : 'forward',
+  indexBounds: bounds,
+  blockingSort,
+});

@@ -1,0 +1,186 @@
+import type { FilterNode } from '../query/ast.js';
+import type { SortField } from '../query/sort.js';
+import { toNumber } from '../values/bson.js';
+import type { Doc, Value } from '../values/bson.js';
+import { parseCollation } from '../values/compare.js';
+import type { Collation } from '../values/compare.js';
+import { ServerError } from '../values/errors.js';
+import { formatDoc } from '../values/format.js';
+import { encodeKey } from '../values/key.js';
+import type { Collection } from './catalog.js';
+import { candidateOf } from './index-candidate.js';
+import type { Candidate } from './index-candidate.js';
+import type { Index } from './index-definition.js';
+import { concatKey, lowerBoundKey, prefixEnd, upperBoundKey } from './key-layout.js';
+import { isSorted } from './plan.js';
+import type { Plan } from './plan.js';
+import { conjunctsOf, excludesMissing, implies, predicatesOf } from './predicates.js';
+
+export interface PlanRequest {
+  ast: FilterNode;
+  sort?: readonly SortField[];
+  /** Order of storage asked for with `$natural`, as sort or hint. */
+  natural?: 1 | -1;
+  hint?: string | Doc;
+  min?: Doc;
+  max?: Doc;
+  collation?: Collation;
+  /** Sequence of the reader's snapshot: indexes completed later lack what it sees. */
+  snapshotSeq?: number;
+}
+
+/** Chooses how to find the records: unique equality, then most equalities, then ranges, then order, then all records. */
+export const planQuery = (collection: Collection, request: PlanRequest): Plan => {
+  const conjuncts = conjunctsOf(request.ast);
+  if (conjuncts.some((node) => node.kind === 'false')) return { kind: 'none' };
+  const scanAll: Plan = {
+    kind: 'collection',
+    reverse: request.natural === -1,
+    exact: conjuncts.length === 0,
+  };
+  if (request.natural !== undefined) return scanAll;
+  const hinted = request.hint === undefined ? undefined : hintedIndex(collection, request.hint);
+  if (hinted && (request.min || request.max)) return boundedByKeys(hinted, request);
+  if (hinted) return candidate(hinted, conjuncts, request).plan;
+  const usable = collection.indexes.filter((index) => isUsable(index, request));
+  const best = bestCandidate(usable, conjuncts, request);
+  if (best && best.equalities + best.ranges > 0) return best.plan;
+  const union = unionPlan(usable, conjuncts, request);
+  if (union) return union;
+  return best?.sorted ? best.plan : scanAll;
+};
+
+const isUsable = (index: Index, { snapshotSeq }: PlanRequest): boolean =>
+  index.readyAt !== undefined &&
+  !index.spec.hidden &&
+  (snapshotSeq === undefined || index.readyAt <= snapshotSeq);
+
+const candidate = (index: Index, conjuncts: readonly FilterNode[], request: PlanRequest): Candidate =>
+  candidateOf(index, {
+    predicates: predicatesOf(conjuncts),
+    conjuncts: conjuncts.length,
+    sort: request.sort,
+    sameCollation: sameCollation(index.collation, request.collation),
+  });
+
+const bestCandidate = (
+  indexes: readonly Index[],
+  conjuncts: readonly FilterNode[],
+  request: PlanRequest,
+): Candidate | undefined => {
+  let best: Candidate | undefined;
+  for (const index of indexes) {
+    if (index.partial && !implies(conjuncts, index.partial.ast)) continue;
+    if (index.sparse && !coversAll(index, conjuncts)) continue;
+    const made = candidate(index, conjuncts, request);
+    if (made.equalities + made.ranges === 0 && !made.sorted) continue;
+    if (!best || rank(made, best) > 0) best = made;
+  }
+  return best;
+};
+
+const rank = (a: Candidate, b: Candidate): number =>
+  Number(a.onePoint) - Number(b.onePoint) ||
+  a.equalities - b.equalities ||
+  a.ranges - b.ranges ||
+  Number(a.sorted) - Number(b.sorted) ||
+  b.index.fields.length - a.index.fields.length;
+
+/** A sparse index holds every match only when a condition on one of its fields refuses documents without it. */
+const coversAll = (index: Index, conjuncts: readonly FilterNode[]): boolean =>
+  conjuncts.some(
+    (node) => node.kind === 'field' && index.fields.includes(node.path) && excludesMissing(node),
+  );
+
+const sameCollation = (a: Collation | undefined, b: Collation | undefined): boolean => {
+  if (!a || !b) return a === b;
+  return a === b || formatDoc(a.spec) === formatDoc(b.spec);
+};
+
+/** `$or` whose branches all have an index: their records together. */
+const unionPlan = (
+  usable: readonly Index[],
+  conjuncts: readonly FilterNode[],
+  request: PlanRequest,
+): Plan | undefined => {
+  for (const node of conjuncts) {
+    if (node.kind !== 'or') continue;
+    const rest = conjuncts.filter((other) => other !== node);
+    const inputs: Plan[] = [];
+    for (const branch of node.children) {
+      const parts = [...conjunctsOf(branch), ...rest];
+      if (parts.some((part) => part.kind === 'false')) continue;
+      const best = bestCandidate(usable, parts, { ...request, sort: undefined });
+      if (!best || best.equalities + best.ranges === 0) break;
+      inputs.push(withoutExactness(best.plan));
+    }
+    const wanted = node.children.filter((branch) => branch.kind !== 'false').length;
+    if (inputs.length === wanted && wanted > 0) return { kind: 'or', inputs };
+  }
+  return undefined;
+};
+
+/** The union is checked against the whole filter, so that one check serves all branches. */
+const withoutExactness = (plan: Plan): Plan =>
+  plan.kind === 'none' || plan.kind === 'or' ? plan : { ...plan, exact: false };
+
+const hintedIndex = (collection: Collection, hint: string | Doc): Index => {
+  const ready = collection.indexes.filter((index) => index.readyAt !== undefined && !index.spec.hidden);
+  const found =
+    typeof hint === 'string'
+      ? ready.find((index) => index.spec.name === hint)
+      : ready.find((index) => sameKeyPattern(index.spec.key, hint));
+  if (!found) {
+    throw new ServerError(
+      'BadValue',
+      'error processing query: planner returned error :: caused by :: hint provided does not correspond to an existing index',
+    );
+  }
+  return found;
+};
+
+export const sameKeyPattern = (a: Doc, b: Doc): boolean => {
+  const fields = Object.keys(a);
+  const others = Object.keys(b);
+  return (
+    fields.length === others.length &&
+    fields.every((field, i) => field === others[i] && toNumber(a[field]) === toNumber(b[field]))
+  );
+};
+
+/** `min` (inclusive) and `max` (exclusive) of a hinted index. */
+const boundedByKeys = (index: Index, request: PlanRequest): Plan => {
+  const keyOf = (bound: Doc): Uint8Array => {
+    const values: Value[] = index.fields.map((field) => {
+      if (!(field in bound))
+        throw new ServerError('BadValue', 'min and max must have the fields of the hinted index');
+      return bound[field];
+    });
+    return encodeKey(values, index.directions, index.collation);
+  };
+  const low = request.min ? concatKey(index.prefix, lowerBoundKey(keyOf(request.min))) : index.prefix;
+  const high = request.max
+    ? concatKey(index.prefix, upperBoundKey(keyOf(request.max)))
+    : prefixEnd(index.prefix);
+  return {
+    kind: 'index',
+    index,
+    reverse: false,
+    groups: [{ intervals: [{ low, high }], mergeAfter: 0 }],
+    exact: false,
+    sorted: false,
+    bounds: {},
+  };
+};
+
+/** A sort or hint of `{ $natural: 1 }` asks for the order of storage. */
+export const naturalOrder = (spec: string | Doc | undefined): 1 | -1 | undefined => {
+  if (!spec || typeof spec === 'string') return spec === '$natural' ? 1 : undefined;
+  if (!('$natural' in spec)) return undefined;
+  return toNumber(spec.$natural) < 0 ? -1 : 1;
+};
+
+export const needsBlockingSort = (plan: Plan, sort: readonly SortField[] | undefined): boolean =>
+  sort !== undefined && sort.length > 0 && !isSorted(plan);
+
+export { parseCollation };

@@ -1,0 +1,153 @@
+import type { ComparisonOp, FieldNode, FilterNode } from '../query/ast.js';
+import { BsonType, typeNumber } from '../values/bson.js';
+import type { Value } from '../values/bson.js';
+import { equalValues, compareValues } from '../values/compare.js';
+import { Bracket, bracket } from '../values/compare.js';
+
+/** The conditions that every match fulfils: the filter's `and` taken apart. */
+export const conjunctsOf = (ast: FilterNode): FilterNode[] => {
+  if (ast.kind === 'and') return ast.children.flatMap(conjunctsOf);
+  return ast.kind === 'true' ? [] : [ast];
+};
+
+/**
+ * Conditions on one path that hold for one and the same value. Without arrays all conditions on a path are about one
+ * value; through an array, only those of one `$elemMatch` are.
+ */
+export interface Predicate {
+  path: string;
+  nodes: FieldNode[];
+  /** It is all that one conjunct of the filter says. */
+  whole: boolean;
+}
+
+type ComparableNode = Extract<FieldNode, { op: ComparisonOp | 'in' | 'regex' }>;
+
+const comparable = new Set<string>(['eq', 'gt', 'gte', 'lt', 'lte', 'in', 'regex']);
+
+const isComparable = (node: FilterNode): node is ComparableNode =>
+  node.kind === 'field' && comparable.has(node.op);
+
+const hasPosition = (path: string): boolean => /(^|\.)\d+(\.|$)/.test(path);
+
+/** What an index can narrow down, of a filter's conjuncts. */
+export const predicatesOf = (conjuncts: readonly FilterNode[], prefix = ''): Predicate[] => {
+  const predicates: Predicate[] = [];
+  for (const node of conjuncts) {
+    if (node.kind !== 'field') continue;
+    const path = prefix + node.path;
+    if (hasPosition(path)) continue;
+    if (isComparable(node)) predicates.push({ path, nodes: [node], whole: prefix === '' });
+    else if (node.op === 'elemMatchValue') {
+      const nodes = conjunctsOf(node.child).filter(isComparable);
+      if (nodes.length > 0) predicates.push({ path, nodes, whole: false });
+    } else if (node.op === 'elemMatchObject') {
+      predicates.push(...predicatesOf(conjunctsOf(node.child), `${path}.`));
+    }
+  }
+  return predicates;
+};
+
+const includesNull = (value: Value): boolean => {
+  const type = typeNumber(value);
+  return (
+    type === BsonType.null ||
+    type === BsonType.undefined ||
+    type === BsonType.minKey ||
+    type === BsonType.maxKey
+  );
+};
+
+/** True when no document without the path can fulfil the condition. */
+export const excludesMissing = (node: FilterNode): boolean => {
+  if (node.kind !== 'field') return false;
+  switch (node.op) {
+    case 'eq':
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
+      return !includesNull(node.value);
+    case 'in':
+      return !node.values.some(includesNull);
+    case 'exists':
+    case 'regex':
+    case 'size':
+    case 'mod':
+    case 'elemMatchObject':
+    case 'elemMatchValue':
+      return true;
+    default:
+      return false;
+  }
+};
+
+/** True when the conjuncts make sure that `ast` holds; false when that is not plain to see. */
+export const implies = (conjuncts: readonly FilterNode[], ast: FilterNode): boolean => {
+  if (ast.kind === 'true') return true;
+  if (ast.kind === 'and') return ast.children.every((child) => implies(conjuncts, child));
+  if (ast.kind === 'or') {
+    return (
+      ast.children.some((child) => implies(conjuncts, child)) ||
+      conjuncts.some(
+        (node) => node.kind === 'or' && node.children.every((branch) => implies(conjunctsOf(branch), ast)),
+      )
+    );
+  }
+  return conjuncts.some((node) => impliesOne(node, ast));
+};
+
+const impliesOne = (given: FilterNode, wanted: FilterNode): boolean => {
+  if (given.kind !== 'field' || wanted.kind !== 'field' || given.path !== wanted.path) return false;
+  if (given.op === 'in' && given.regexes.length === 0 && wanted.op !== 'exists') {
+    return given.values.every((value) =>
+      impliesOne({ kind: 'field', path: given.path, op: 'eq', value }, wanted),
+    );
+  }
+  switch (wanted.op) {
+    case 'exists':
+      return excludesMissing(given);
+    case 'eq':
+      return given.op === 'eq' && equalValues(given.value, wanted.value);
+    case 'in':
+      return given.op === 'eq' && wanted.values.some((value) => equalValues(given.value, value));
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
+      return impliesRange(given, wanted.op, wanted.value);
+    case 'type':
+      return given.op === 'eq'
+        ? !Array.isArray(given.value) && wanted.types.has(typeNumber(given.value))
+        : given.op === 'type' && [...given.types].every((type) => wanted.types.has(type));
+    default:
+      return false;
+  }
+};
+
+const impliesRange = (given: FieldNode, op: 'gt' | 'gte' | 'lt' | 'lte', limit: Value): boolean => {
+  if (
+    given.op !== 'eq' &&
+    given.op !== 'gt' &&
+    given.op !== 'gte' &&
+    given.op !== 'lt' &&
+    given.op !== 'lte'
+  ) {
+    return false;
+  }
+  const kind = bracket(limit);
+  if (kind !== bracket(given.value) || kind === Bracket.array || kind === Bracket.null) return false;
+  if (isNaN(given.value) || isNaN(limit)) return false;
+  const order = compareValues(given.value, limit);
+  const upward = op === 'gt' || op === 'gte';
+  if (given.op !== 'eq' && upward !== (given.op === 'gt' || given.op === 'gte')) return false;
+  if (order === 0) return op === 'gte' || op === 'lte' ? true : given.op === op;
+  return upward ? order > 0 : order < 0;
+};
+
+const isNaN = (value: Value): boolean => typeNumber(value) === BsonType.double && !equalsItself(value);
+
+const equalsItself = (value: Value): boolean => {
+  const number = typeof value === 'object' && value !== null ? Number(value.valueOf()) : Number(value);
+  return number === number;
+};

@@ -1,0 +1,111 @@
+import { compileFilter } from '../query/matcher.js';
+import type { Filter } from '../query/matcher.js';
+import { compileSort } from '../query/sort.js';
+import type { Sort } from '../query/sort.js';
+import { BsonType, typeNumber } from '../values/bson.js';
+import type { Doc } from '../values/bson.js';
+import { parseCollation } from '../values/compare.js';
+import type { Collation } from '../values/compare.js';
+import { formatValue } from '../values/format.js';
+import { encodeKey } from '../values/key.js';
+import type { Collection } from './catalog.js';
+import { concatKey, storedKey } from './key-layout.js';
+import { isExact } from './plan.js';
+import type { Plan } from './plan.js';
+import { naturalOrder, needsBlockingSort, planQuery } from './planner.js';
+
+/** The parts of a query that decide how it is found. */
+export interface QuerySpec {
+  filter: Doc;
+  sort?: Doc;
+  hint?: string | Doc;
+  collation?: Doc;
+  let?: Doc;
+  min?: Doc;
+  max?: Doc;
+}
+
+/** A query with its plan. `filter` is compiled when first asked for: a lookup by `_id` may never need it. */
+export class PreparedQuery {
+  readonly plan: Plan;
+  /** Set when the plan does not give the order. */
+  readonly blockingSort: Sort | undefined;
+  private readonly collation: Collation | undefined;
+  private compiled: Filter | undefined;
+
+  constructor(
+    collection: Collection,
+    readonly spec: QuerySpec,
+    snapshotSeq?: number,
+  ) {
+    this.collation = parseCollation(spec.collation ?? (collection.options.collation as Doc | undefined));
+    const id = this.collation ? undefined : soleId(spec);
+    if (id !== undefined) {
+      this.plan = idLookup(collection, id);
+      return;
+    }
+    const natural = naturalOrder(spec.sort) ?? naturalOrder(spec.hint);
+    const { collation } = this;
+    const sorted = spec.sort && natural === undefined && Object.keys(spec.sort).length > 0;
+    const sort = sorted && spec.sort ? compileSort(spec.sort, collation) : undefined;
+    this.plan = planQuery(collection, {
+      ast: this.filter.ast,
+      sort: sort?.fields,
+      natural,
+      hint: spec.hint,
+      min: spec.min,
+      max: spec.max,
+      collation,
+      snapshotSeq,
+    });
+    this.blockingSort = needsBlockingSort(this.plan, sort?.fields) ? sort : undefined;
+  }
+
+  get filter(): Filter {
+    return (this.compiled ??= compileFilter(this.spec.filter, {
+      collation: this.collation,
+      let: this.spec.let,
+    }));
+  }
+
+  /** The filter that found documents must still pass. */
+  get check(): Filter | undefined {
+    return isExact(this.plan) ? undefined : this.filter;
+  }
+}
+
+/** The value of a filter that asks for one `_id` and nothing else. */
+const soleId = ({ filter, hint, min, max }: QuerySpec): Doc[string] => {
+  if (hint !== undefined || min || max) return undefined;
+  let fields = 0;
+  for (const field in filter) {
+    if (field !== '_id' || ++fields > 1) return undefined;
+  }
+  const value = filter._id;
+  switch (typeNumber(value)) {
+    case BsonType.objectId:
+    case BsonType.string:
+    case BsonType.int:
+    case BsonType.long:
+    case BsonType.binData:
+    case BsonType.date:
+    case BsonType.bool:
+      return value;
+    default:
+      return undefined;
+  }
+};
+
+const idLookup = (collection: Collection, id: Doc[string]): Plan => {
+  const index = collection.idIndex;
+  return {
+    kind: 'point',
+    index,
+    key: concatKey(index.prefix, storedKey(encodeKey([id], index.directions))),
+    exact: true,
+    sorted: true,
+    get bounds() {
+      return { _id: [`[${formatValue(id)}, ${formatValue(id)}]`] };
+    },
+  };
+};

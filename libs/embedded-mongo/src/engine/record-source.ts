@@ -1,0 +1,110 @@
+import { ServerError } from '../values/errors.js';
+import type { Collection } from './catalog.js';
+import type { Index } from './index-definition.js';
+import { documentKey } from './key-layout.js';
+import type { Plan } from './plan.js';
+import type { PreparedQuery } from './prepared-query.js';
+import { scanOf } from './scan.js';
+import type { RecordScan } from './scan.js';
+import { StoredDocument } from './stored-document.js';
+import type { OpContext, ScanStats } from './types.js';
+import type { View } from './view.js';
+
+const SLICE_KEYS = 1_000;
+const SLICE_MS = 4;
+
+/** How long a scan may go on before others are served. */
+export class Slice {
+  private keys = 0;
+  private readonly ends = performance.now() + SLICE_MS;
+
+  /** Counts one examined key; true when the time is up. */
+  spend(): boolean {
+    this.keys++;
+    return this.keys >= SLICE_KEYS || (this.keys % 32 === 0 && performance.now() > this.ends);
+  }
+}
+
+/** Lets the event loop serve others. */
+export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export const checkInterrupt = (ctx: OpContext, now: () => number): void => {
+  if (ctx.signal?.killed) throw new ServerError('Interrupted', 'operation was interrupted');
+  if (ctx.deadline !== undefined && now() >= ctx.deadline) {
+    throw new ServerError('MaxTimeMSExpired', 'operation exceeded time limit');
+  }
+};
+
+/** The matching documents of a query, slice by slice. */
+export class RecordSource {
+  readonly stats: ScanStats = { keysExamined: 0, docsExamined: 0, nReturned: 0 };
+  private readonly scan: RecordScan;
+  private readonly indexes: Index[];
+  private seen: Set<number> | undefined;
+
+  /** `once`: a record is given once even when a change moves it ahead in the scan. */
+  constructor(
+    readonly collection: Collection,
+    private readonly query: PreparedQuery,
+    private readonly once = false,
+  ) {
+    this.scan = scanOf(query.plan, collection.id);
+    this.indexes = indexesOf(query.plan);
+  }
+
+  /**
+   * Visits matches until `visit` returns false or the slice is spent ('paused'), or all are visited ('done').
+   * Throws QueryPlanKilled when the collection or an index of the plan is gone.
+   */
+  run(
+    view: View,
+    slice: Slice,
+    visit: (recordId: number, document: StoredDocument) => boolean,
+  ): 'done' | 'paused' {
+    this.requireAlive();
+    const { check, plan } = this.query;
+    const distinct = this.needsDistinct(plan) ? (this.seen ??= new Set()) : undefined;
+    const fromIndex = this.indexes.length > 0;
+    const finished = this.scan.run(view, (recordId, bytes) => {
+      if (fromIndex) this.stats.keysExamined++;
+      const goOn = !slice.spend();
+      if (distinct) {
+        if (distinct.has(recordId)) return goOn;
+        distinct.add(recordId);
+      }
+      const stored = bytes ?? view.get(documentKey(this.collection.id, recordId));
+      if (!stored) return goOn;
+      this.stats.docsExamined++;
+      const document = new StoredDocument(stored);
+      if (check && !check.matches(document.doc)) return goOn;
+      return visit(recordId, document) && goOn;
+    });
+    return finished ? 'done' : 'paused';
+  }
+
+  private needsDistinct(plan: Plan): boolean {
+    if (plan.kind === 'or') return true;
+    return plan.kind === 'index' && (this.once || plan.index.multikey);
+  }
+
+  private requireAlive(): void {
+    if (this.collection.dropped) {
+      throw new ServerError('QueryPlanKilled', `collection dropped: ${this.collection.name}`);
+    }
+    for (const index of this.indexes) {
+      if (index.dropped) throw new ServerError('QueryPlanKilled', `index '${index.spec.name}' dropped`);
+    }
+  }
+}
+
+const indexesOf = (plan: Plan): Index[] => {
+  switch (plan.kind) {
+    case 'index':
+    case 'point':
+      return [plan.index];
+    case 'or':
+      return plan.inputs.flatMap(indexesOf);
+    default:
+      return [];
+  }
+};

@@ -1,0 +1,170 @@
+import { open } from 'lmdb';
+import type { RootDatabase, Transaction as ReadTransaction } from 'lmdb';
+import { compareBytes } from './key-layout.js';
+import type { Entry, KeyRange, View } from './view.js';
+
+type Database = RootDatabase<Uint8Array, Uint8Array>;
+
+const MAX_READERS = 4_096;
+const NOTHING: Iterable<never> = [];
+
+/** LMDB could not take a write: the whole commit fails. */
+export class StoreFailure extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = 'StoreFailure';
+  }
+}
+
+/** Reads through lmdb-js: of a held read transaction, or of whatever is current (inside a write callback: its own writes). */
+class LmdbView implements View {
+  constructor(
+    private readonly db: Database,
+    private readonly transaction?: ReadTransaction,
+  ) {}
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.transaction ? this.db.get(key, { transaction: this.transaction }) : this.db.getBinary(key);
+  }
+
+  has(key: Uint8Array): boolean {
+    return this.transaction
+      ? this.db.get(key, { transaction: this.transaction }) !== undefined
+      : this.db.getBinaryFast(key) !== undefined;
+  }
+
+  keys(range: KeyRange): Iterable<Uint8Array> {
+    const options = this.rangeOptions(range);
+    return options ? this.db.getKeys(options) : NOTHING;
+  }
+
+  entries(range: KeyRange): Iterable<Entry> {
+    const options = this.rangeOptions(range);
+    return options ? this.db.getRange(options) : NOTHING;
+  }
+
+  private rangeOptions({ low, high, reverse }: KeyRange) {
+    if (compareBytes(low, high) >= 0) return undefined;
+    const base = reverse
+      ? { start: high, end: low, reverse: true, exclusiveStart: true, inclusiveEnd: true }
+      : { start: low, end: high };
+    return this.transaction ? { ...base, transaction: this.transaction } : base;
+  }
+}
+
+/** A held read transaction. LMDB cannot reuse pages freed after it, so its life must be short. */
+export interface Snapshot {
+  readonly view: View;
+  release(): void;
+}
+
+/**
+ * One LMDB environment with one database of binary keys and values. `write` runs a callback inside a write transaction of
+ * its own and resolves when the commit is on disk; a callback that throws leaves nothing behind.
+ */
+export class Store {
+  readonly view: View;
+  private closed = false;
+
+  private constructor(
+    private readonly db: Database,
+    readonly dir: string,
+  ) {
+    this.view = new LmdbView(db);
+  }
+
+  /** Every commit is flushed before it is visible: `overlappingSync` would gain nothing, as commits are already grouped. */
+  static open(dir: string, options: { readOnly?: boolean } = {}): Store {
+    const db = open<Uint8Array, Uint8Array>({
+      path: dir,
+      noSubdir: false,
+      keyEncoding: 'binary',
+      encoding: 'binary',
+      overlappingSync: false,
+      maxReaders: MAX_READERS,
+      readOnly: options.readOnly ?? false,
+    });
+    return new Store(db, dir);
+  }
+
+  async write<T>(callback: () => T): Promise<T> {
+    let thrown: { error: unknown } | undefined;
+    try {
+      const outcome = await this.db.childTransaction(() => {
+        try {
+          return callback();
+        } catch (error) {
+          thrown = { error };
+          throw error;
+        }
+      });
+      this.db.resetReadTxn();
+      return outcome;
+    } catch (error) {
+      if (thrown) throw thrown.error;
+      throw await commitFailure(error);
+    }
+  }
+
+  /** For the few writes at open, before anybody is served. */
+  writeSync<T>(callback: () => T): T {
+    return this.db.transactionSync(callback);
+  }
+
+  /** Only inside a write callback. The bytes are copied at once. */
+  put(key: Uint8Array, value: Uint8Array): void {
+    try {
+      this.db.putSync(key, value);
+    } catch (error) {
+      throw new StoreFailure(error);
+    }
+  }
+
+  remove(key: Uint8Array): void {
+    try {
+      this.db.removeSync(key);
+    } catch (error) {
+      throw new StoreFailure(error);
+    }
+  }
+
+  snapshot(): Snapshot {
+    this.db.resetReadTxn();
+    const transaction = this.db.useReadTransaction();
+    let held = true;
+    return {
+      view: new LmdbView(this.db, transaction),
+      release: () => {
+        if (!held) return;
+        held = false;
+        if (!this.closed) transaction.done();
+      },
+    };
+  }
+
+  /** Number of entries and their approximate bytes on disk are not known per range; this is the environment's size. */
+  sizeOnDisk(): number {
+    const stats = this.db.getStats() as { pageSize?: number; lastPageNumber?: number };
+    return (stats.pageSize ?? 4_096) * ((stats.lastPageNumber ?? 0) + 1);
+  }
+
+  backup(dir: string): Promise<void> {
+    return this.db.backup(dir, false);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.db.close();
+  }
+}
+
+/** lmdb-js tells the reason of a failed commit through a second promise. */
+const commitFailure = async (error: unknown): Promise<unknown> => {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  try {
+    await error.commitError;
+    return error;
+  } catch (reason) {
+    return reason;
+  }
+};

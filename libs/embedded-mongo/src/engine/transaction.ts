@@ -1,0 +1,52 @@
+import type { Collection } from './catalog.js';
+import { Overlay } from './overlay.js';
+import type { Snapshot } from './store.js';
+import type { Transaction } from './types.js';
+import type { CounterChange } from './write-queue.js';
+
+/** A multi-document transaction: a snapshot, what it wrote above it, and the keys that it holds against other writers. */
+export class EngineTransaction implements Transaction {
+  state: 'open' | 'committed' | 'aborted' = 'open';
+  /** Set once the commit is in the write queue: its outcome is then no longer the caller's to choose. */
+  committing: Promise<void> | undefined;
+  /** Why it was ended by the store itself. */
+  timedOut = false;
+  readonly overlay: Overlay;
+  readonly intents = new Set<string>();
+  readonly counters = new Map<Collection, CounterChange>();
+  readonly changedRows = new Set<Collection>();
+  /** Collections that were made for this transaction, after its snapshot. */
+  readonly created = new Set<Collection>();
+  readonly ended: Promise<void>;
+  private resolveEnded!: () => void;
+
+  constructor(
+    readonly id: number,
+    readonly lsid: string,
+    readonly txnNumber: bigint,
+    private readonly snapshot: Snapshot,
+    readonly snapshotSeq: number,
+    readonly expiresAt: number,
+  ) {
+    this.overlay = new Overlay(snapshot.view);
+    this.ended = new Promise((resolve) => (this.resolveEnded = resolve));
+  }
+
+  get dirty(): boolean {
+    return this.overlay.size > 0;
+  }
+
+  count(collection: Collection, documents: number, bytes: number): void {
+    const change = this.counters.get(collection);
+    if (change) {
+      change.documents += documents;
+      change.bytes += bytes;
+    } else this.counters.set(collection, { documents, bytes });
+  }
+
+  end(state: 'committed' | 'aborted'): void {
+    this.state = state;
+    this.snapshot.release();
+    this.resolveEnded();
+  }
+}

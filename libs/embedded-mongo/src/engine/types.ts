@@ -1,0 +1,271 @@
+import type { Doc, Value } from '../values/bson.js';
+
+/** A namespace: database and collection name. */
+export interface Namespace {
+  db: string;
+  coll: string;
+}
+
+/** Index options as clients give and see them; `key` keeps the order of its fields. */
+export interface IndexSpec {
+  v: 2;
+  name: string;
+  key: Doc;
+  unique?: boolean;
+  sparse?: boolean;
+  hidden?: boolean;
+  partialFilterExpression?: Doc;
+  expireAfterSeconds?: number;
+  collation?: Doc;
+}
+
+export interface CollectionInfo {
+  ns: Namespace;
+  id: number;
+  uuid: Uint8Array;
+  /** `create` options as given: validator, validationLevel, validationAction, capped …; returned by listCollections. */
+  options: Doc;
+  indexes: IndexSpec[];
+}
+
+/**
+ * What each write and read is done under.
+ * `txn`: the open multi-document transaction, if any. `retry`: set for a retryable write outside of a transaction; the engine
+ * stores each statement's outcome in the same commit and answers a repeated (lsid, txnNumber, statement) from there;
+ * `stmtIds` numbers the statements of this call when one command is made of several calls (default 0, 1, 2 …).
+ * `durable`: wait for the flush to disk (j:true or w:majority); otherwise for the commit only.
+ */
+export interface OpContext {
+  txn?: Transaction;
+  retry?: { lsid: string; txnNumber: bigint; stmtIds?: readonly number[] };
+  durable?: boolean;
+  /** Epoch milliseconds after which the operation stops with MaxTimeMSExpired (50). */
+  deadline?: number;
+  signal?: { readonly killed: boolean };
+  bypassDocumentValidation?: boolean;
+}
+
+/** One statement's failure, in the shape of the wire's `writeErrors`. */
+export interface WriteError {
+  index: number;
+  code: number;
+  errmsg: string;
+  keyPattern?: Doc;
+  keyValue?: Doc;
+  errInfo?: Doc;
+}
+
+export interface InsertResult {
+  n: number;
+  writeErrors: WriteError[];
+}
+
+export interface UpdateStatement {
+  filter: Doc;
+  /** Operator document, replacement document, or pipeline. */
+  update: Doc | Doc[];
+  multi?: boolean;
+  upsert?: boolean;
+  arrayFilters?: Doc[];
+  collation?: Doc;
+  hint?: string | Doc;
+  let?: Doc;
+  sort?: Doc;
+}
+
+export interface UpdateResult {
+  n: number;
+  nModified: number;
+  upserted: { index: number; _id: Value }[];
+  writeErrors: WriteError[];
+}
+
+export interface DeleteStatement {
+  filter: Doc;
+  /** 0 = all that match, 1 = one. */
+  limit: 0 | 1;
+  collation?: Doc;
+  hint?: string | Doc;
+  let?: Doc;
+}
+
+export interface DeleteResult {
+  n: number;
+  writeErrors: WriteError[];
+}
+
+export interface FindAndModifySpec {
+  filter: Doc;
+  sort?: Doc;
+  remove?: boolean;
+  update?: Doc | Doc[];
+  upsert?: boolean;
+  returnNew?: boolean;
+  fields?: Doc;
+  arrayFilters?: Doc[];
+  collation?: Doc;
+  hint?: string | Doc;
+  let?: Doc;
+}
+
+export interface FindAndModifyResult {
+  /** The document before or after the change (projected by `fields`), as BSON bytes; null when there was none. */
+  value: Uint8Array | null;
+  n: number;
+  updatedExisting?: boolean;
+  upsertedId?: Value;
+}
+
+export interface FindSpec {
+  filter: Doc;
+  sort?: Doc;
+  projection?: Doc;
+  skip?: number;
+  /** 0 or absent: no limit. */
+  limit?: number;
+  hint?: string | Doc;
+  collation?: Doc;
+  let?: Doc;
+  min?: Doc;
+  max?: Doc;
+  returnKey?: boolean;
+  showRecordId?: boolean;
+}
+
+/** What explain reports of one query. */
+export interface PlanSummary {
+  stage: 'IXSCAN' | 'COLLSCAN' | 'IDHACK' | 'OR' | 'EOF';
+  indexName?: string;
+  keyPattern?: Doc;
+  direction?: 'forward' | 'backward';
+  /** Human-readable bounds per field, as MongoDB prints them. */
+  indexBounds?: Doc;
+  /** True when the index does not give the order and the matches are sorted in memory. */
+  blockingSort: boolean;
+  inputs?: PlanSummary[];
+}
+
+export interface ScanStats {
+  keysExamined: number;
+  docsExamined: number;
+  nReturned: number;
+}
+
+/**
+ * Documents of one query. Outside of a transaction it holds no snapshot between batches: it resumes after the last key.
+ * A cursor whose collection was dropped throws QueryPlanKilled (175).
+ */
+export interface EngineCursor {
+  /** Up to `maxDocs` documents, or fewer so that their bytes stay within `maxBytes` (at least one). Yields on long scans. */
+  next(maxDocs: number, maxBytes?: number): Promise<{ docs: Uint8Array[]; done: boolean }>;
+  readonly plan: PlanSummary;
+  readonly stats: ScanStats;
+  close(): void;
+}
+
+/**
+ * An open multi-document transaction. A collection that it inserts into and that does not exist is created at once, by a
+ * commit of its own, and stays when the transaction aborts; other catalog changes are refused inside of it. Its life is
+ * limited by the engine's `transactionLifetimeMs` (default 60,000).
+ */
+export interface Transaction {
+  readonly id: number;
+  readonly state: 'open' | 'committed' | 'aborted';
+  /** True once it has written something. */
+  readonly dirty: boolean;
+}
+
+export interface CollectionStats {
+  count: number;
+  /** Sum of the documents' BSON sizes, bytes. */
+  size: number;
+  storageSize: number;
+  indexSizes: Record<string, number>;
+}
+
+export interface EngineOptions {
+  dir: string;
+  /** Epoch milliseconds; tests inject a fake. */
+  now?: () => number;
+  /**
+   * Asks whether a store's server answers at `endpoint`: tells a living owner from a crashed one on systems that do not
+   * show when a process started.
+   */
+  probe?: (endpoint: string) => Promise<boolean>;
+  transactionLifetimeMs?: number;
+  ttlSweepMs?: number;
+  log?: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
+}
+
+/**
+ * The storage engine: collections, indexes, queries, writes and transactions, with no knowledge of wire or commands.
+ * Failures are `MongoServerError`-like `ServerError`s of `values/errors.ts` with MongoDB's code, codeName and labels.
+ * A write inside a transaction that fails throws (the command layer aborts the transaction); outside of one, statement
+ * failures are collected in `writeErrors` (`ordered`: stop at the first).
+ */
+export interface Engine {
+  /** Aborts open transactions, finishes accepted writes, gives the store free. */
+  close(): Promise<void>;
+  /** Tells other processes, durably, where this store is served: `readOwner(dir)` finds it. */
+  setEndpoint(endpoint: string): Promise<void>;
+  /** One round of the periodic work: expired documents, old transactions, unused retry records. */
+  sweep(): Promise<void>;
+
+  databases(): { name: string; sizeOnDisk: number; empty: boolean }[];
+  collections(db: string, ctx?: OpContext): CollectionInfo[];
+  collection(ns: Namespace, ctx?: OpContext): CollectionInfo | undefined;
+  createCollection(ns: Namespace, options: Doc, ctx: OpContext): Promise<void>;
+  dropCollection(ns: Namespace, ctx: OpContext): Promise<{ nIndexesWas: number } | undefined>;
+  dropDatabase(db: string, ctx: OpContext): Promise<boolean>;
+  renameCollection(from: Namespace, to: Namespace, dropTarget: boolean, ctx: OpContext): Promise<void>;
+  /** Index TTL, hidden flag, validator. */
+  modifyCollection(
+    ns: Namespace,
+    change: { index?: Doc; validator?: Doc; validationLevel?: string; validationAction?: string },
+    ctx: OpContext,
+  ): Promise<Doc>;
+
+  createIndexes(
+    ns: Namespace,
+    specs: Doc[],
+    ctx: OpContext,
+  ): Promise<{ createdCollection: boolean; before: number; after: number }>;
+  /** `which`: a name, a key pattern, a list of names, or '*' for all but `_id_`. */
+  dropIndexes(
+    ns: Namespace,
+    which: string | Doc | string[],
+    ctx: OpContext,
+  ): Promise<{ nIndexesWas: number }>;
+
+  insert(ns: Namespace, docs: Uint8Array[], ordered: boolean, ctx: OpContext): Promise<InsertResult>;
+  update(
+    ns: Namespace,
+    statements: UpdateStatement[],
+    ordered: boolean,
+    ctx: OpContext,
+  ): Promise<UpdateResult>;
+  delete(
+    ns: Namespace,
+    statements: DeleteStatement[],
+    ordered: boolean,
+    ctx: OpContext,
+  ): Promise<DeleteResult>;
+  findAndModify(ns: Namespace, spec: FindAndModifySpec, ctx: OpContext): Promise<FindAndModifyResult>;
+
+  find(ns: Namespace, spec: FindSpec, ctx: OpContext): EngineCursor;
+  /** Count of matches; without a filter from the collection's counter or a key count. */
+  count(ns: Namespace, spec: FindSpec, ctx: OpContext): Promise<number>;
+  explain(ns: Namespace, spec: FindSpec, ctx: OpContext): PlanSummary;
+  collectionStats(ns: Namespace): CollectionStats;
+
+  /** Opens the snapshot at once. */
+  beginTransaction(owner: { lsid: string; txnNumber: bigint }): Transaction;
+  /** Idempotent once committed. Throws NoSuchTransaction (251) for one that was aborted or timed out. */
+  commitTransaction(txn: Transaction, durable: boolean): Promise<void>;
+  abortTransaction(txn: Transaction): void;
+  /** What the store remembers durably of (lsid, txnNumber), for retried commits after a restart. */
+  transactionOutcome(lsid: string, txnNumber: bigint): 'committed' | 'unknown';
+
+  /** Copies the store to an empty directory while it is in use. */
+  backup(dir: string): Promise<void>;
+}

@@ -1,0 +1,22 @@
+/** All keys from `low` (inclusive) to `high` (exclusive), in ascending or descending order. */
+export interface KeyRange {
+  low: Uint8Array;
+  high: Uint8Array;
+  reverse?: boolean;
+}
+
+export interface Entry {
+  key: Uint8Array;
+  value: Uint8Array;
+}
+
+/**
+ * A consistent reading of the store: the latest commit, the running write transaction, or a transaction's snapshot
+ * beneath its own writes. Bytes that it returns stay valid.
+ */
+export interface View {
+  get(key: Uint8Array): Uint8Array | undefined;
+  has(key: Uint8Array): boolean;
+  keys(range: KeyRange): Iterable<Uint8Array>;
+  entries(range: KeyRange): Iterable<Entry>;
+}

@@ -1,0 +1,13 @@
+import type { Doc } from '../values/bson.js';
+import type { ServerError } from '../values/errors.js';
+import type { WriteError } from './types.js';
+
+/** A statement's failure in the shape of `writeErrors`. */
+export const writeErrorOf = (error: ServerError, index: number): WriteError => {
+  const writeError: WriteError = { index, code: error.code, errmsg: error.message };
+  const { keyPattern, keyValue, errInfo } = error.details ?? {};
+  if (keyPattern) writeError.keyPattern = keyPattern as Doc;
+  if (keyValue) writeError.keyValue = keyValue as Doc;
+  if (errInfo) writeError.errInfo = errInfo as Doc;
+  return writeError;
+};

@@ -1,0 +1,147 @@
+import { ServerError } from '../values/errors.js';
+import type { Catalog, Collection } from './catalog.js';
+import { checkInterrupt, breathe } from './record-source.js';
+import { openRecord, saveRecord } from './retry-records.js';
+import type { RetryRecord, StatementOutcome } from './retry-records.js';
+import { StoreFailure } from './store.js';
+import type { EngineTransaction } from './transaction.js';
+import type { TransactionTable } from './transaction-table.js';
+import type { Namespace, OpContext } from './types.js';
+import { Blocked } from './write-queue.js';
+import type { Batch, WriteQueue } from './write-queue.js';
+import { PlainWriter, TransactionWriter } from './writer.js';
+import type { Writer } from './writer.js';
+
+/** What the parts of the engine share. */
+export interface EngineCore {
+  readonly catalog: Catalog;
+  readonly queue: WriteQueue;
+  readonly transactions: TransactionTable;
+  readonly now: () => number;
+  /** Adds a collection that a write needs; returns the existing one when there is. */
+  createImplicitly(batch: Batch, ns: Namespace): Collection;
+}
+
+/** One piece of work within a commit: all done, more to do in the next, or waiting for a transaction to end. */
+export type Step = 'done' | 'more' | Blocked;
+
+/** How long one operation may hold a commit before others have their turn. */
+const CHUNK_MS = 5;
+
+export class Chunk {
+  private readonly ends = performance.now() + CHUNK_MS;
+
+  get isOver(): boolean {
+    return performance.now() > this.ends;
+  }
+}
+
+export const transactionOf = (ctx: OpContext): EngineTransaction | undefined =>
+  ctx.txn as EngineTransaction | undefined;
+
+/**
+ * Runs a piece of work until it is done: each step in a commit of its own, or against the transaction's overlay. A step
+ * must not throw after it has written.
+ */
+export const runSteps = async (
+  core: EngineCore,
+  ctx: OpContext,
+  step: (writer: Writer) => Step,
+): Promise<void> => {
+  const txn = transactionOf(ctx);
+  for (;;) {
+    checkInterrupt(ctx, core.now);
+    if (txn) core.transactions.requireOpen(txn);
+    const result = txn
+      ? step(new TransactionWriter(txn, core.transactions))
+      : await core.queue.run((batch) => step(new PlainWriter(batch, core.transactions)));
+    if (result === 'done') return;
+    if (result instanceof Blocked) await result.ended;
+    else if (txn) await breathe();
+  }
+};
+
+/** The collection that a write inserts into. A transaction's is made at once, outside of it: see `prepareInsert`. */
+export const collectionForInsert = (core: EngineCore, writer: Writer, ns: Namespace): Collection => {
+  const existing = core.catalog.get(ns);
+  if (existing) {
+    if (writer.txn) core.transactions.requireCurrent(writer.txn, existing);
+    return existing;
+  }
+  if (!(writer instanceof PlainWriter)) {
+    throw new ServerError('NamespaceNotFound', `ns does not exist: ${ns.db}.${ns.coll}`);
+  }
+  return core.createImplicitly(writer.batch, ns);
+};
+
+/**
+ * A collection that a transaction inserts into and that does not exist is created before, by a commit of its own: it
+ * stays, empty, when the transaction aborts.
+ */
+export const prepareInsert = async (core: EngineCore, ctx: OpContext, ns: Namespace): Promise<void> => {
+  const txn = transactionOf(ctx);
+  if (!txn || core.catalog.get(ns)) return;
+  core.transactions.requireOpen(txn);
+  const { collection, created } = await core.queue.run((batch) => {
+    const existing = core.catalog.get(ns);
+    return existing
+      ? { collection: existing, created: false }
+      : { collection: core.createImplicitly(batch, ns), created: true };
+  });
+  if (created) txn.created.add(collection);
+};
+
+/**
+ * The failure of one statement, to be reported for it alone; undefined for what ends the whole command. An unexpected
+ * error counts as the statement's own: all computing comes before the first write.
+ */
+export const statementError = (error: unknown): ServerError | undefined => {
+  if (error instanceof StoreFailure) return undefined;
+  if (!(error instanceof ServerError)) {
+    return new ServerError('InternalError', error instanceof Error ? error.message : String(error));
+  }
+  return error.errorLabels.length > 0 || wholeCommand.has(error.codeName) ? undefined : error;
+};
+
+const wholeCommand = new Set([
+  'MaxTimeMSExpired',
+  'Interrupted',
+  'InterruptedAtShutdown',
+  'TransactionTooOld',
+  'NoSuchTransaction',
+  'OutOfDiskSpace',
+]);
+
+/** The retry record of one operation, read within each commit and written back in the same one when it has grown. */
+export class RetrySession {
+  private readonly record: RetryRecord | undefined;
+  private grown = false;
+
+  constructor(
+    private readonly ctx: OpContext,
+    private readonly writer: Writer,
+  ) {
+    const { retry } = ctx;
+    if (retry && !ctx.txn) this.record = openRecord(writer.view, retry.lsid, retry.txnNumber);
+  }
+
+  /** What statement `index` answered before. */
+  outcome(index: number): StatementOutcome | undefined {
+    return this.record?.outcome(this.statementId(index));
+  }
+
+  remember(index: number, outcome: StatementOutcome): void {
+    if (!this.record) return;
+    this.record.remember(this.statementId(index), outcome);
+    this.grown = true;
+  }
+
+  save(now: number): void {
+    const { retry } = this.ctx;
+    if (this.record && this.grown && retry) saveRecord(this.writer, retry.lsid, this.record, now);
+  }
+
+  private statementId(index: number): number {
+    return this.ctx.retry?.stmtIds?.[index] ?? index;
+  }
+}

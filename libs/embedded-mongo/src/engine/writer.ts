@@ -1,0 +1,85 @@
+import type { Collection } from './catalog.js';
+import type { EngineTransaction } from './transaction.js';
+import type { TransactionTable } from './transaction-table.js';
+import type { View } from './view.js';
+import type { Batch } from './write-queue.js';
+
+/** Where a statement reads and writes: the running commit, or a transaction's overlay. */
+export interface Writer {
+  readonly view: View;
+  readonly txn: EngineTransaction | undefined;
+  /**
+   * Announces a write to the key of a document or a unique index entry. Throws `Blocked` (a plain write meets an open
+   * transaction) or WriteConflict (a transaction meets another writer); nothing may have been written before.
+   */
+  claim(key: Uint8Array): void;
+  put(key: Uint8Array, value: Uint8Array): void;
+  remove(key: Uint8Array): void;
+  count(collection: Collection, documents: number, bytes: number): void;
+  /** The collection's catalog row must be written with this change: an index has become multikey or cuts keys. */
+  saveRow(collection: Collection): void;
+}
+
+export class PlainWriter implements Writer {
+  readonly txn = undefined;
+  readonly view: View;
+
+  constructor(
+    readonly batch: Batch,
+    private readonly transactions: TransactionTable,
+  ) {
+    this.view = batch.store.view;
+  }
+
+  claim(key: Uint8Array): void {
+    this.transactions.requireUnclaimed(key);
+    this.batch.claimed.push(key);
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.batch.put(key, value);
+  }
+
+  remove(key: Uint8Array): void {
+    this.batch.remove(key);
+  }
+
+  count(collection: Collection, documents: number, bytes: number): void {
+    this.batch.count(collection, documents, bytes);
+  }
+
+  saveRow(collection: Collection): void {
+    this.batch.savedRows.add(collection);
+  }
+}
+
+export class TransactionWriter implements Writer {
+  readonly view: View;
+
+  constructor(
+    readonly txn: EngineTransaction,
+    private readonly transactions: TransactionTable,
+  ) {
+    this.view = txn.overlay;
+  }
+
+  claim(key: Uint8Array): void {
+    this.transactions.claim(this.txn, key);
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.txn.overlay.put(key, value);
+  }
+
+  remove(key: Uint8Array): void {
+    this.txn.overlay.remove(key);
+  }
+
+  count(collection: Collection, documents: number, bytes: number): void {
+    this.txn.count(collection, documents, bytes);
+  }
+
+  saveRow(collection: Collection): void {
+    this.txn.changedRows.add(collection);
+  }
+}

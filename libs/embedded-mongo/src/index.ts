@@ -1,0 +1,112 @@
+import { mkdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { readOwner } from './engine/owner.js';
+import { startStoreServer, type StoreServer } from './server/store-server.js';
+import { hasWorkerFile, startInWorker } from './server/worker-host.js';
+
+export interface EmbeddedMongoOptions {
+  /** Directory of the store; made when it does not exist. */
+  dir: string;
+  /** A fixed TCP port, for tools and other processes; 0 for a free one. Without it a unix socket is used where possible. */
+  port?: number;
+  /** Address to listen on; `127.0.0.1` unless given. There is no authentication: keep it on loopback. */
+  host?: string;
+  /** Path of the unix socket; `mongodb.sock` in `dir` unless given. */
+  socketPath?: string;
+  log?: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
+  /** Called when the store's thread died after it was opened. Without it the error is logged. */
+  onError?: (error: Error) => void;
+  /** Serve on this thread rather than in a worker. Default: only when there is no compiled worker, as under jest. */
+  inProcess?: boolean;
+  /** Epoch milliseconds; for tests, in process only. */
+  now?: () => number;
+}
+
+const attachPatienceMs = 10_000;
+
+/**
+ * A MongoDB-compatible store in one directory, served to the official driver, Mongoose and mongosh on a local socket.
+ * One process owns a directory; others that open it are given the owner's URI.
+ */
+export class EmbeddedMongo {
+  private constructor(
+    /** What to connect with. */
+    readonly uri: string,
+    /** True when another process owns the store; `close` then does nothing. */
+    readonly attached: boolean,
+    /** The owner's process id. */
+    readonly pid: number,
+    private readonly server: StoreServer | undefined,
+  ) {}
+
+  /** Opens the store, or attaches to the process that has it open. Throws when the directory or the port cannot be used. */
+  static async open(options: EmbeddedMongoOptions): Promise<EmbeddedMongo> {
+    const dir = resolve(options.dir);
+    await mkdir(dir, { recursive: true });
+    for (let attempt = 1; ; attempt++) {
+      const owner = await liveOwner(dir);
+      if (owner) return new EmbeddedMongo(owner.uri, true, owner.pid, undefined);
+      try {
+        const server = await start({ ...options, dir });
+        return new EmbeddedMongo(server.uri, false, process.pid, server);
+      } catch (error) {
+        // Another process was quicker between the look and the opening.
+        if (!isStoreInUse(error) || attempt === 3) throw error;
+      }
+    }
+  }
+
+  /** Lets running commands finish, flushes and closes the store. */
+  async close(): Promise<void> {
+    await this.server?.close();
+  }
+}
+
+function start(options: EmbeddedMongoOptions): Promise<StoreServer> {
+  const { dir, port, host, socketPath, now } = options;
+  const log = options.log ?? ((): void => undefined);
+  const settings = { dir, port, host, socketPath };
+  if (options.inProcess ?? !hasWorkerFile()) return startStoreServer(settings, log, now);
+  if (now) throw new Error('a clock of your own needs inProcess: true');
+  const onError =
+    options.onError ?? ((error: Error): void => log('error', `the embedded store failed: ${error.message}`));
+  return startInWorker(settings, log, onError);
+}
+
+const isStoreInUse = (error: unknown): boolean => error instanceof Error && error.name === 'StoreInUse';
+
+/** The process that has the store open and answers; waits for one that is just starting. */
+async function liveOwner(dir: string): Promise<{ pid: number; uri: string } | undefined> {
+  const until = Date.now() + attachPatienceMs;
+  for (;;) {
+    const owner = await readOwner(dir, answers);
+    if (!owner) return undefined;
+    if (owner.endpoint !== undefined && (await answers(owner.endpoint)))
+      return { pid: owner.pid, uri: owner.endpoint };
+    if (Date.now() > until) {
+      throw new Error(`process ${owner.pid} holds the store in ${dir} but does not answer`);
+    }
+    await delay(100);
+  }
+}
+
+/** Whether something listens where the URI points. */
+function answers(uri: string): Promise<boolean> {
+  const host = uri.slice('mongodb://'.length, uri.indexOf('/?'));
+  const name = decodeURIComponent(host);
+  return new Promise((done) => {
+    const colon = name.lastIndexOf(':');
+    const socket = name.startsWith('/')
+      ? connect({ path: name })
+      : connect({ host: name.slice(0, colon), port: Number(name.slice(colon + 1)) });
+    const finish = (alive: boolean): void => {
+      socket.destroy();
+      done(alive);
+    };
+    socket.setTimeout(2_000, () => finish(false));
+    socket.once('connect', () => finish(true));
+    socket.once('error', () => finish(false));
+  });
+}

@@ -1,0 +1,41 @@
+import type { BSONRegExp } from 'bson';
+import type { Doc, Value } from '../values/bson.js';
+
+export type ComparisonOp = 'eq' | 'gt' | 'gte' | 'lt' | 'lte';
+export type BitsOp = 'bitsAllSet' | 'bitsAllClear' | 'bitsAnySet' | 'bitsAnyClear';
+
+/** A condition on one dotted path; inside `elemMatchValue` the path is '' and means the element itself. */
+export type FieldNode =
+  | { kind: 'field'; path: string; op: ComparisonOp; value: Value }
+  | { kind: 'field'; path: string; op: 'in'; values: Value[]; regexes: BSONRegExp[] }
+  | { kind: 'field'; path: string; op: 'exists' }
+  | {
+      kind: 'field';
+      path: string;
+      op: 'regex';
+      regex: BSONRegExp;
+      /** Text that every match begins with; '' when unknown. */
+      prefix: string;
+      /** True when the expression says nothing beyond its prefix. */
+      prefixOnly: boolean;
+    }
+  | { kind: 'field'; path: string; op: 'type'; types: ReadonlySet<number> }
+  | { kind: 'field'; path: string; op: 'size'; size: number }
+  | { kind: 'field'; path: string; op: 'mod'; divisor: bigint; remainder: bigint }
+  | { kind: 'field'; path: string; op: BitsOp; mask: bigint }
+  /** Some element that is a document (or array) matches `child`, whose paths begin at the element. */
+  | { kind: 'field'; path: string; op: 'elemMatchObject'; child: FilterNode }
+  /** Some element itself satisfies `child`, whose paths are ''. */
+  | { kind: 'field'; path: string; op: 'elemMatchValue'; child: FilterNode };
+
+/** A parsed filter. `$ne`, `$nin` and `$exists: false` are a `not` around their positive form; `$all` is an `and`. */
+export type FilterNode =
+  | { kind: 'and' | 'or' | 'nor'; children: FilterNode[] }
+  | { kind: 'not'; child: FilterNode }
+  | { kind: 'true' }
+  | { kind: 'false' }
+  | FieldNode
+  | { kind: 'expr'; expression: Value }
+  | { kind: 'jsonSchema'; schema: Doc };
+
+export { parseFilter } from './parse.js';

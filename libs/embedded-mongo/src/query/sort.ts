@@ -1,0 +1,100 @@
+import { isDoc, isNumeric, toNumber } from '../values/bson.js';
+import type { Doc, Value } from '../values/bson.js';
+import { compareValues } from '../values/compare.js';
+import type { Collation } from '../values/compare.js';
+import { ServerError } from '../values/errors.js';
+import { getField, indexKeyValues, MISSING } from '../values/path.js';
+
+export interface SortField {
+  path: string;
+  direction: 1 | -1;
+}
+
+export interface Sort {
+  readonly fields: readonly SortField[];
+  compare(a: Doc, b: Doc): number;
+  /** What a document is sorted by; `compareKeys` orders these. Extract once per document. */
+  sortKey(doc: Doc): Value[];
+  compareKeys(a: readonly Value[], b: readonly Value[]): number;
+}
+
+const directionOf = (path: string, value: Value): 1 | -1 => {
+  if (isDoc(value)) {
+    const meta = value['$meta'];
+    if (meta !== undefined) {
+      throw new ServerError('BadValue', `$meta sort by ${String(meta)} is not supported by this server`);
+    }
+    throw new ServerError(15974, `Illegal key in $sort specification: ${path}: ${JSON.stringify(value)}`);
+  }
+  if (!isNumeric(value)) {
+    throw new ServerError(15974, `Illegal key in $sort specification: ${path}: ${String(value)}`);
+  }
+  const number = Math.trunc(toNumber(value));
+  if (number !== 1 && number !== -1) {
+    throw new ServerError(15975, '$sort key ordering must be 1 (for ascending) or -1 (for descending)');
+  }
+  return number;
+};
+
+const checkPath = (path: string): void => {
+  if (path === '') throw new ServerError(15976, 'FieldPath cannot be constructed with empty string');
+  if (path.startsWith('.') || path.endsWith('.') || path.includes('..')) {
+    throw new ServerError(15998, 'FieldPath field names may not be empty strings.');
+  }
+  if (path.startsWith('$')) {
+    throw new ServerError(
+      16410,
+      `FieldPath field names may not start with '$'. Consider using $getField or $setField.`,
+    );
+  }
+};
+
+/** The fields of a sort specification; Location15974-15976 for a malformed one. */
+export const parseSort = (spec: Doc): SortField[] =>
+  Object.keys(spec).map((path) => {
+    checkPath(path);
+    return { path, direction: directionOf(path, spec[path]) };
+  });
+
+const keyOfPlainFields = (doc: Doc, fields: readonly SortField[]): Value[] | undefined => {
+  const key: Value[] = [];
+  for (const { path } of fields) {
+    if (path.includes('.')) return undefined;
+    const value = getField(doc, path);
+    if (Array.isArray(value)) return undefined;
+    key.push(value === MISSING ? null : value);
+  }
+  return key;
+};
+
+const expandedKeys = (doc: Doc, paths: readonly string[]): Value[][] => {
+  try {
+    return indexKeyValues(doc, paths).keys;
+  } catch (error) {
+    if (!(error instanceof ServerError) || error.codeName !== 'CannotIndexParallelArrays') throw error;
+    throw new ServerError('BadValue', 'cannot sort with keys that are parallel arrays');
+  }
+};
+
+/**
+ * Compiles a sort. An array sorts by its lowest element upwards and by its highest downwards, a missing field as null, an
+ * empty array below null. With arrays in compound sorts, the first of the document's index keys counts, as in MongoDB.
+ */
+export const compileSort = (spec: Doc, collation?: Collation): Sort => {
+  const fields = parseSort(spec);
+  const paths = fields.map((field) => field.path);
+  const compareKeys = (a: readonly Value[], b: readonly Value[]): number => {
+    for (let i = 0; i < fields.length; i++) {
+      const result = compareValues(a[i], b[i], collation);
+      if (result !== 0) return fields[i]?.direction === -1 ? -result : result;
+    }
+    return 0;
+  };
+  const sortKey = (doc: Doc): Value[] => {
+    const plain = keyOfPlainFields(doc, fields);
+    if (plain) return plain;
+    const keys = expandedKeys(doc, paths);
+    return keys.reduce((best, key) => (compareKeys(key, best) < 0 ? key : best), keys[0] ?? []);
+  };
+  return { fields, sortKey, compareKeys, compare: (a, b) => compareKeys(sortKey(a), sortKey(b)) };
+};

@@ -1,0 +1,122 @@
+import type { Socket } from 'node:net';
+import type { ConnectionInfo } from '../commands/host.js';
+import type { Doc } from '../values/bson.js';
+import type { Dispatcher } from './dispatcher.js';
+import { FrameReader, parseMessage, type WireRequest } from './framing.js';
+import { awaitedHello, waitForChange } from './hello-stream.js';
+import type { ServerState } from './state.js';
+
+/** One client's socket. Its requests are answered one after another, in the order in which they came. */
+export class Connection implements ConnectionInfo {
+  client: Doc | undefined;
+  private readonly reader = new FrameReader();
+  private serving = false;
+  private closed = false;
+  private waiting = false;
+  private readonly closing = new AbortController();
+
+  constructor(
+    readonly id: number,
+    private readonly socket: Socket,
+    private readonly state: ServerState,
+    private readonly dispatcher: Dispatcher,
+    private readonly onClose: (connection: Connection) => void,
+  ) {
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    socket.on('error', () => this.destroy());
+    socket.on('close', () => this.destroy());
+  }
+
+  get remoteAddress(): string {
+    const { remoteAddress, remotePort } = this.socket;
+    return remoteAddress === undefined ? 'unix socket' : `${remoteAddress}:${remotePort ?? 0}`;
+  }
+
+  /** True while a command runs, other than the wait of a monitoring hello. */
+  get busy(): boolean {
+    return this.serving && !this.waiting;
+  }
+
+  /** Hangs up; a command that runs is told to stop. */
+  destroy(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.closing.abort();
+    this.socket.destroy();
+    this.onClose(this);
+  }
+
+  private receive(chunk: Buffer): void {
+    this.reader.push(chunk);
+    if (!this.serving) void this.serve();
+  }
+
+  private async serve(): Promise<void> {
+    this.serving = true;
+    try {
+      for (;;) {
+        const frame = this.closed ? undefined : this.reader.next();
+        if (!frame) break;
+        await this.answer(parseMessage(frame));
+      }
+    } catch (error) {
+      if (!this.closed) {
+        this.state.log(
+          'warn',
+          `connection ${this.id} closed: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
+      this.destroy();
+    } finally {
+      this.serving = false;
+      if (this.state.closing) this.destroy();
+    }
+  }
+
+  private async answer(request: WireRequest): Promise<void> {
+    const awaited = awaitedHello(request);
+    if (awaited) return this.stream(request, awaited.maxAwaitMs);
+    const { connections } = this.state.metrics;
+    connections.active += 1;
+    try {
+      const outcome = await this.dispatcher.handle(request, this);
+      if (outcome === 'close') this.destroy();
+      else if (!request.moreToCome) await this.send(outcome.message);
+    } finally {
+      connections.active -= 1;
+    }
+  }
+
+  /** Answers a monitor's hello each time that `maxAwaitMs` passes, as often as the client allows. */
+  private async stream(request: WireRequest, maxAwaitMs: number): Promise<void> {
+    let responseTo = request.requestId;
+    for (;;) {
+      this.waiting = true;
+      await waitForChange(maxAwaitMs, this.closing.signal);
+      this.waiting = false;
+      if (this.closed) return;
+      const outcome = await this.dispatcher.handle(request, this);
+      if (outcome === 'close') return this.destroy();
+      const { message } = outcome;
+      message.writeInt32LE(responseTo, 8);
+      if (request.exhaustAllowed) message.writeUInt32LE(2, 16);
+      responseTo = message.readInt32LE(4);
+      await this.send(message);
+      if (!request.exhaustAllowed) return;
+    }
+  }
+
+  private async send(message: Buffer): Promise<void> {
+    if (this.closed || this.socket.write(message)) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.socket.off('drain', done);
+        this.closing.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.socket.once('drain', done);
+      this.closing.signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}

@@ -1,0 +1,130 @@
+import { toBigInt } from '../commands/arguments.js';
+import { genericFields, type Command } from '../commands/command.js';
+import { sessionKey } from '../commands/session-commands.js';
+import { isDoc, toNumber, typeName, isNumeric, type Doc } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+
+/** What the generic fields of a command ask for. */
+export interface RequestOptions {
+  lsid: string | undefined;
+  txnNumber: bigint | undefined;
+  /** It belongs to a multi-document transaction. */
+  inTransaction: boolean;
+  startTransaction: boolean;
+  durable: boolean;
+  /** A number of nodes that a single one cannot satisfy. */
+  unsatisfiableWriteConcern: boolean;
+  maxTimeMs: number | undefined;
+}
+
+const readConcernLevels = new Set(['local', 'available', 'majority', 'linearizable', 'snapshot']);
+const maxInt32 = 0x7fffffff;
+
+const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
+
+/** Throws 40415 for a field that the command does not have, and Unauthorized off the admin database when it needs that. */
+export function checkShape(command: Command, name: string, db: string, body: Doc): void {
+  if (command.adminOnly && db !== 'admin') {
+    throw new ServerError('Unauthorized', `${name} may only be run against the admin database.`);
+  }
+  if (!command.fields) return;
+  for (const field of Object.keys(body)) {
+    if (!genericFields.has(field) && !command.fields.includes(field)) {
+      throw new ServerError(40415, `BSON field '${name}.${field}' is an unknown field.`);
+    }
+  }
+}
+
+export function readOptions(command: Command, body: Doc): RequestOptions {
+  const lsid = body['lsid'] === undefined ? undefined : sessionKey(body['lsid']);
+  const txnNumber = body['txnNumber'] === undefined ? undefined : toBigInt(body['txnNumber']);
+  const { autocommit } = body;
+  const startTransaction = body['startTransaction'] === true;
+  const inTransaction = autocommit === false;
+  if (txnNumber !== undefined && lsid === undefined)
+    throw invalid('Transaction number requires a session ID to also be specified');
+  if (autocommit === true) throw invalid('Specifying autocommit=true is not allowed.');
+  if (inTransaction && txnNumber === undefined)
+    throw invalid("'autocommit' field requires a transaction number to also be specified");
+  if (startTransaction && !inTransaction)
+    throw invalid("'startTransaction' field requires 'autocommit' field to also be specified");
+  if (txnNumber !== undefined && !inTransaction && !command.retryable) {
+    throw new ServerError(
+      50768,
+      "This command cannot be run with a transaction number unless 'autocommit' is false",
+    );
+  }
+  const ending = command.name === 'commitTransaction' || command.name === 'abortTransaction';
+  checkReadConcern(body, inTransaction && !startTransaction);
+  if (inTransaction && !ending && isDoc(body['writeConcern'])) {
+    throw invalid('writeConcern is not allowed within a multi-statement transaction');
+  }
+  return {
+    lsid,
+    txnNumber,
+    inTransaction,
+    startTransaction,
+    ...writeConcern(body),
+    maxTimeMs: maxTime(body),
+  };
+}
+
+function checkReadConcern(body: Doc, laterStatement: boolean): void {
+  const { readConcern } = body;
+  if (readConcern === undefined) return;
+  if (!isDoc(readConcern)) {
+    throw new ServerError(
+      'TypeMismatch',
+      `"readConcern" had the wrong type. Expected object, found ${typeName(readConcern)}`,
+    );
+  }
+  const { level } = readConcern;
+  if (level !== undefined && (typeof level !== 'string' || !readConcernLevels.has(level))) {
+    throw new ServerError(
+      'FailedToParse',
+      "readConcern.level must be either 'local', 'majority', 'linearizable', 'available', or 'snapshot'",
+    );
+  }
+  if (laterStatement && level !== undefined) {
+    throw invalid('Only the first command in a transaction may specify a readConcern');
+  }
+}
+
+/** Without a write concern a write is acknowledged as by a majority: when it is on disk. */
+function writeConcern(body: Doc): { durable: boolean; unsatisfiableWriteConcern: boolean } {
+  const given = body['writeConcern'];
+  if (given === undefined) return { durable: true, unsatisfiableWriteConcern: false };
+  if (!isDoc(given)) {
+    throw new ServerError(
+      'TypeMismatch',
+      `BSON field 'writeConcern' is the wrong type '${typeName(given)}', expected type 'object'`,
+    );
+  }
+  const { w, j } = given;
+  if (typeof w === 'string' && w !== 'majority') {
+    throw new ServerError(79, `No write concern mode named '${w}' found in replica set configuration`, {
+      codeName: 'UnknownReplWriteConcern',
+    });
+  }
+  const nodes = isNumeric(w) ? toNumber(w) : undefined;
+  if (nodes !== undefined && (nodes < 0 || nodes > 50)) {
+    throw new ServerError(
+      'FailedToParse',
+      'w has to be a non-negative number and not greater than 50; found: ' + nodes,
+    );
+  }
+  return {
+    durable: j === true || nodes === undefined,
+    unsatisfiableWriteConcern: nodes !== undefined && nodes > 1,
+  };
+}
+
+function maxTime(body: Doc): number | undefined {
+  const given = body['maxTimeMS'];
+  if (given === undefined) return undefined;
+  const value = isNumeric(given) ? toNumber(given) : NaN;
+  if (!Number.isInteger(value) || value < 0 || value > maxInt32) {
+    throw new ServerError('BadValue', `maxTimeMS must be an integer from 0 to ${maxInt32}`);
+  }
+  return value === 0 ? undefined : value;
+}

@@ -1,0 +1,148 @@
+import type {
+  ConnectionInfo,
+  Host,
+  LogicalSession,
+  OpCounter,
+  Operation,
+  OperationStore,
+  ServerMetrics,
+} from '../commands/host.js';
+import type { Engine } from '../engine/types.js';
+import { CursorRegistry } from './cursors.js';
+import { FailPoints } from './fail-points.js';
+import { SessionRegistry, type Session } from './sessions.js';
+
+export type ServerLog = (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
+
+/** The commands that run at this moment. */
+export class OperationRegistry implements OperationStore {
+  private readonly running = new Map<number, Operation>();
+  private lastId = 0;
+
+  start(operation: Omit<Operation, 'opid'>): Operation {
+    this.lastId += 1;
+    const started: Operation = { ...operation, opid: this.lastId };
+    this.running.set(started.opid, started);
+    return started;
+  }
+
+  finish(operation: Operation): void {
+    this.running.delete(operation.opid);
+  }
+
+  all(): Operation[] {
+    return [...this.running.values()];
+  }
+
+  kill(opid: number): boolean {
+    const operation = this.running.get(opid);
+    if (operation) operation.signal.killed = true;
+    return operation !== undefined;
+  }
+
+  killAll(): void {
+    for (const operation of this.running.values()) operation.signal.killed = true;
+  }
+
+  /** Stops reads that nobody waits for any more; a write goes on to its end. */
+  killReadsOf(connection: ConnectionInfo): void {
+    for (const operation of this.running.values()) {
+      if (operation.connection === connection && reads.has(operation.command)) operation.signal.killed = true;
+    }
+  }
+}
+
+const reads: ReadonlySet<string> = new Set(['find', 'getMore', 'count', 'distinct']);
+
+/** What one running server knows: the engine, its cursors, sessions, operations and counters. */
+export class ServerState implements Host {
+  readonly cursors: CursorRegistry;
+  readonly sessions: SessionRegistry;
+  readonly operations = new OperationRegistry();
+  readonly failPoints = new FailPoints();
+  readonly metrics = {
+    opcounters: { insert: 0, query: 0, update: 0, delete: 0, getmore: 0, command: 0 },
+    connections: { current: 0, active: 0, totalCreated: 0 },
+    network: { bytesIn: 0, bytesOut: 0, numRequests: 0 },
+    transactions: { started: 0, committed: 0, aborted: 0, open: 0 },
+  } satisfies ServerMetrics;
+  readonly startedAt: number;
+  address = '';
+  closing = false;
+
+  constructor(
+    readonly engine: Engine,
+    readonly now: () => number,
+    readonly log: ServerLog,
+  ) {
+    this.startedAt = now();
+    this.cursors = new CursorRegistry(now);
+    this.sessions = new SessionRegistry({ now, release: (session) => this.release(session) });
+  }
+
+  countOps(counter: OpCounter, by: number): void {
+    this.metrics.opcounters[counter] += by;
+  }
+
+  begin(session: Session, txnNumber: bigint): void {
+    session.txn = this.engine.beginTransaction({ lsid: session.lsid, txnNumber });
+    session.txnNumber = txnNumber;
+    session.state = 'inProgress';
+    this.metrics.transactions.started += 1;
+    this.metrics.transactions.open += 1;
+  }
+
+  async commit(session: LogicalSession, durable: boolean): Promise<void> {
+    const { txn } = session;
+    if (!txn) return;
+    this.killTransactionCursors(session);
+    try {
+      await this.engine.commitTransaction(txn, durable);
+      this.end(session, 'committed');
+    } catch (error) {
+      if (txn.state !== 'open') this.end(session, txn.state);
+      throw error;
+    }
+  }
+
+  abort(session: LogicalSession): void {
+    const { txn } = session;
+    if (!txn) return;
+    this.killTransactionCursors(session);
+    if (txn.state === 'open') this.engine.abortTransaction(txn);
+    this.end(session, 'aborted');
+  }
+
+  /** Takes note of a transaction that the engine ended by itself, at the end of its lifetime. */
+  noticeExpiry(session: LogicalSession): void {
+    if (session.state === 'inProgress' && session.txn && session.txn.state !== 'open') {
+      this.killTransactionCursors(session);
+      this.end(session, session.txn.state);
+    }
+  }
+
+  /** Ends idle cursors and sessions. */
+  sweep(): void {
+    this.cursors.sweep();
+    this.sessions.sweep();
+  }
+
+  private end(session: LogicalSession, state: 'committed' | 'aborted'): void {
+    session.txn = undefined;
+    session.state = state;
+    this.metrics.transactions[state] += 1;
+    this.metrics.transactions.open -= 1;
+  }
+
+  private release(session: Session): void {
+    this.abort(session);
+    this.cursors.killWhere((cursor) => cursor.lsid === session.lsid);
+  }
+
+  private killTransactionCursors(session: LogicalSession): void {
+    if (this.cursors.openCount === 0) return;
+    this.cursors.killWhere(
+      (cursor) => cursor.lsid === session.lsid && cursor.txnNumber === session.txnNumber,
+    );
+  }
+}

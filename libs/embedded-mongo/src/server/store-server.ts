@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { openEngine } from '../engine/engine.js';
+import { MongoServer, type Endpoint } from './server.js';
+import type { ServerLog } from './state.js';
+
+/** What a worker can be told; functions are passed beside it. */
+export interface StoreServerSettings {
+  dir: string;
+  port?: number | undefined;
+  host?: string | undefined;
+  socketPath?: string | undefined;
+}
+
+export interface StoreServer {
+  uri: string;
+  /** Finishes the commands that run, flushes and closes the store. */
+  close(): Promise<void>;
+}
+
+/** Longest path that a unix socket can have on every platform, bytes. */
+const maxSocketPath = 100;
+
+/** A unix socket in the data directory, unless a port is asked for or the platform or the path does not allow it. */
+export function endpointFor({ dir, port, host, socketPath }: StoreServerSettings): Endpoint {
+  if (port === undefined && host === undefined && process.platform !== 'win32') {
+    const path = socketPath ?? join(dir, 'mongodb.sock');
+    if (Buffer.byteLength(path) < maxSocketPath) return { socketPath: path };
+    if (socketPath !== undefined)
+      throw new Error(`the socket path is longer than ${maxSocketPath} bytes: ${path}`);
+  }
+  return { host: host ?? '127.0.0.1', port: port ?? 0 };
+}
+
+/** Opens the store and serves it on this thread. */
+export async function startStoreServer(
+  settings: StoreServerSettings,
+  log: ServerLog,
+  now: () => number = Date.now,
+): Promise<StoreServer> {
+  const engine = await openEngine({ dir: settings.dir, now, log });
+  let server: MongoServer;
+  try {
+    server = await MongoServer.listen({ engine, endpoint: endpointFor(settings), now, log });
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  await engine.setEndpoint(server.uri);
+  return {
+    uri: server.uri,
+    async close() {
+      await server.close();
+      await engine.close();
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { startStoreServer, type StoreServer, type StoreServerSettings } from './store-server.js';
+import type { ServerLog } from './state.js';
+
+/** What the worker tells the thread that started it. */
+export type FromWorker =
+  | { type: 'ready'; uri: string }
+  | { type: 'failed'; name: string; message: string }
+  | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string; details: object | undefined }
+  | { type: 'closed' };
+
+export type ToWorker = { type: 'close' };
+
+const port = parentPort;
+if (!port) throw new Error('this module runs in a worker thread');
+
+const tell = (message: FromWorker): void => port.postMessage(message);
+const log: ServerLog = (level, message, details) => tell({ type: 'log', level, message, details });
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+let server: StoreServer | undefined;
+
+port.on('message', (message: ToWorker) => {
+  if (message.type !== 'close') return;
+  void (server?.close() ?? Promise.resolve())
+    .catch((error: unknown) => log('error', `closing failed: ${textOf(error)}`))
+    .then(() => {
+      tell({ type: 'closed' });
+      port.close();
+    });
+});
+
+startStoreServer(workerData as StoreServerSettings, log).then(
+  (started) => {
+    server = started;
+    tell({ type: 'ready', uri: started.uri });
+  },
+  (error: unknown) => {
+    tell({ type: 'failed', name: error instanceof Error ? error.name : 'Error', message: textOf(error) });
+    port.close();
+  },
+);

@@ -1,0 +1,55 @@
+import { isDoc, newDoc } from '../values/bson.js';
+import type { Doc, Value } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+import { parseFilter } from '../query/ast.js';
+import type { FilterNode } from '../query/ast.js';
+import { getField, MISSING } from '../values/path.js';
+
+const collect = (node: FilterNode, found: [string, Value][]): void => {
+  if (node.kind === 'and') for (const child of node.children) collect(child, found);
+  else if (node.kind === 'or' && node.children.length === 1 && node.children[0])
+    collect(node.children[0], found);
+  else if (node.kind === 'field' && node.op === 'eq') found.push([node.path, node.value]);
+  else if (
+    node.kind === 'field' &&
+    node.op === 'in' &&
+    node.values.length === 1 &&
+    node.regexes.length === 0
+  ) {
+    found.push([node.path, node.values[0]]);
+  }
+};
+
+const twice = (path: string): ServerError =>
+  new ServerError('NotSingleValueField', `cannot infer query fields to set, path '${path}' is matched twice`);
+
+const put = (doc: Doc, path: string, value: Value): void => {
+  const names = path.split('.');
+  let target = doc;
+  names.slice(0, -1).forEach((name, i) => {
+    const next = getField(target, name);
+    if (next === MISSING) target = target[name] = newDoc();
+    else if (isDoc(next) && made.has(next)) target = next;
+    else throw twice(names.slice(0, i + 1).join('.'));
+    made.add(target);
+  });
+  const last = names.at(-1) ?? '';
+  if (getField(target, last) !== MISSING) throw twice(path);
+  target[last] = value;
+};
+
+/** Documents that `put` made on the way to a deeper path, as opposed to values of the filter. */
+const made = new WeakSet<Doc>();
+
+/**
+ * The document that an upsert starts from: the equalities that every match of the filter must have, `_id` first. Paths that
+ * name the same field twice cannot be put into one document: NotSingleValueField (54).
+ */
+export const seedFromFilter = (filter: Doc): Doc => {
+  const found: [string, Value][] = [];
+  collect(parseFilter(filter), found);
+  const doc = newDoc();
+  const id = found.filter(([path]) => path === '_id');
+  for (const [path, value] of [...id, ...found.filter(([path]) => path !== '_id')]) put(doc, path, value);
+  return doc;
+};

@@ -1,0 +1,92 @@
+import type { Timestamp } from 'bson';
+import type { Doc } from '../values/bson.js';
+import type { Collation } from '../values/compare.js';
+import { ServerError } from '../values/errors.js';
+import type { Candidate } from '../values/path.js';
+import { comparePathNames, parseUpdatePath, textOfPart } from './path.js';
+
+/** What operators may ask about the document under change. */
+export interface ChangeContext {
+  /** The document before the update. */
+  readonly original: Doc;
+  readonly isInsert: boolean;
+  readonly arrayIndex: number | undefined;
+  readonly collation: Collation | undefined;
+  readonly now: () => Date;
+  readonly timestamp: () => Timestamp;
+}
+
+/** One operator's work on one field. */
+export interface FieldOperation {
+  readonly operator: string;
+  /** False for operators that do nothing where the path does not exist (`$unset`, `$pull` …). */
+  readonly creates: boolean;
+  /** The new value, MISSING to remove the field, or `current` itself for no change. `path` is the field's full path. */
+  apply(current: Candidate, path: string, context: ChangeContext): Candidate;
+}
+
+/** Operations by path; a node has either an operation or children. */
+export interface UpdateNode {
+  operation?: FieldOperation;
+  children: Map<string, UpdateNode>;
+  /** The dotted path as it was written, up to here. */
+  path: string;
+  /** True when something below creates fields. */
+  creates: boolean;
+}
+
+export const newUpdateNode = (path = ''): UpdateNode => ({ children: new Map(), path, creates: false });
+
+export const conflict = (path: string, at: string): ServerError =>
+  new ServerError(
+    'ConflictingUpdateOperators',
+    `Updating the path '${path}' would create a conflict at '${at}'`,
+  );
+
+/** Adds an operation; two operations on one path, or one above the other, conflict (40). */
+export const addOperation = (root: UpdateNode, path: string, operation: FieldOperation): void => {
+  const parts = parseUpdatePath(path);
+  let node = root;
+  const taken: string[] = [];
+  for (const part of parts) {
+    const name = textOfPart(part);
+    taken.push(name);
+    if (operation.creates) node.creates = true;
+    let child = node.children.get(name);
+    if (!child) {
+      child = newUpdateNode(taken.join('.'));
+      node.children.set(name, child);
+    } else if (child.operation) {
+      throw conflict(path, taken.join('.'));
+    }
+    node = child;
+  }
+  if (node.children.size > 0) throw conflict(path, path);
+  node.operation = operation;
+  node.creates = operation.creates;
+};
+
+/** Children in the order in which they are applied. */
+export const sortChildren = (node: UpdateNode): void => {
+  node.children = new Map([...node.children].sort(([a], [b]) => comparePathNames(a, b)));
+  for (const child of node.children.values()) sortChildren(child);
+};
+
+/** Joins what several array components (`$[]`, `$[id]`, an index) demand of one element. */
+export const mergeNodes = (nodes: UpdateNode[], path: string): UpdateNode | undefined => {
+  const [first, ...others] = nodes;
+  if (!first || others.length === 0) return first;
+  const merged = newUpdateNode(path);
+  const groups = new Map<string, UpdateNode[]>();
+  for (const node of nodes) {
+    if (node.operation) throw conflict(node.path, path);
+    merged.creates ||= node.creates;
+    for (const [name, child] of node.children) groups.set(name, [...(groups.get(name) ?? []), child]);
+  }
+  for (const [name, group] of groups) {
+    const child = mergeNodes(group, `${path}.${name}`);
+    if (child) merged.children.set(name, child);
+  }
+  sortChildren(merged);
+  return merged;
+};

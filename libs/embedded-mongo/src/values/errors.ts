@@ -1,0 +1,93 @@
+import type { Doc } from './bson.js';
+
+/** MongoDB's numeric codes and names for the errors that this server raises. */
+export const ErrorCodes = {
+  InternalError: 1,
+  BadValue: 2,
+  NoSuchKey: 4,
+  GraphContainsCycle: 5,
+  HostUnreachable: 6,
+  FailedToParse: 9,
+  Unauthorized: 13,
+  TypeMismatch: 14,
+  Overflow: 15,
+  InvalidLength: 16,
+  ProtocolError: 17,
+  IllegalOperation: 20,
+  EmptyArrayOperation: 21,
+  NamespaceNotFound: 26,
+  IndexNotFound: 27,
+  PathNotViable: 28,
+  NonExistentPath: 29,
+  ConflictingUpdateOperators: 40,
+  CursorNotFound: 43,
+  NamespaceExists: 48,
+  MaxTimeMSExpired: 50,
+  DollarPrefixedFieldName: 52,
+  InvalidIdField: 53,
+  NotSingleValueField: 54,
+  EmptyFieldName: 56,
+  DottedFieldName: 57,
+  CommandNotFound: 59,
+  ImmutableField: 66,
+  CannotCreateIndex: 67,
+  IndexAlreadyExists: 68,
+  InvalidOptions: 72,
+  InvalidNamespace: 73,
+  IndexOptionsConflict: 85,
+  IndexKeySpecsConflict: 86,
+  CannotBuildIndexKeys: 201,
+  OperationFailed: 96,
+  InvalidBSON: 22,
+  ConversionFailure: 241,
+  QueryFeatureNotAllowed: 224,
+  NotExactValueField: 111,
+  WriteConflict: 112,
+  CommandNotSupported: 115,
+  DocumentValidationFailure: 121,
+  CommandNotSupportedOnView: 166,
+  CannotIndexParallelArrays: 171,
+  QueryPlanKilled: 175,
+  QueryExceededMemoryLimitNoDiskUseAllowed: 292,
+  TransactionTooOld: 225,
+  NoSuchTransaction: 251,
+  TransactionCommitted: 256,
+  OperationNotSupportedInTransaction: 263,
+  InterruptedAtShutdown: 11600,
+  Interrupted: 11601,
+  DuplicateKey: 11000,
+  BSONObjectTooLarge: 10334,
+  OutOfDiskSpace: 14031,
+} as const;
+
+export type ErrorCodeName = keyof typeof ErrorCodes;
+
+const nameOfCode = new Map<number, string>(Object.entries(ErrorCodes).map(([name, code]) => [code, name]));
+
+/** An error that reaches the client as `{ ok: 0, code, codeName, errmsg, errorLabels? }`, or inside `writeErrors`. */
+export class ServerError extends Error {
+  readonly code: number;
+  readonly codeName: string;
+  readonly errorLabels: string[];
+  /** More fields of the answer: `keyPattern` and `keyValue` of a duplicate key, `errInfo` of a failed validation. */
+  readonly details: Doc | undefined;
+
+  constructor(
+    code: ErrorCodeName | number,
+    message: string,
+    options: { errorLabels?: string[]; details?: Doc; codeName?: string } = {},
+  ) {
+    super(message);
+    this.name = 'ServerError';
+    this.code = typeof code === 'number' ? code : ErrorCodes[code];
+    this.codeName = options.codeName ?? nameOfCode.get(this.code) ?? `Location${this.code}`;
+    this.errorLabels = options.errorLabels ?? [];
+    this.details = options.details;
+  }
+}
+
+/** The error of a write that lost against another transaction; drivers run the whole transaction again. */
+export const writeConflict = (): ServerError =>
+  new ServerError('WriteConflict', 'Write conflict during plan execution and yielding is disabled.', {
+    errorLabels: ['TransientTransactionError'],
+  });

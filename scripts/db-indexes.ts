@@ -1,0 +1,42 @@
+// npm run db:indexes: creates every collection and index that the rooms declare and prints them with counts and sizes. It uses
+// the store of a running service with the same DATA_DIR, and is safe to run again.
+import 'reflect-metadata';
+import { randomBytes } from 'node:crypto';
+import { NestFactory } from '@nestjs/core';
+import { Command } from 'commander';
+import { AppModule } from '../src/app.module.js';
+import { createLogger, NestLogger } from '../src/common/index.js';
+import { settingsFromEnvironment } from '../src/config/index.js';
+import { DatabaseService, IndexManager } from '../src/database/index.js';
+import { explainFailure } from '../src/process-lifecycle.js';
+import { renderIndexReport } from './db-indexes/table.js';
+
+async function ensureIndexes(): Promise<void> {
+  const settings = settingsFromEnvironment();
+  const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
+  // Nothing listens here, so no one can use the admin key of this process.
+  const adminApiKey = randomBytes(24).toString('base64url');
+  const app = await NestFactory.createApplicationContext(
+    AppModule.forRoot(settings, { logger, adminApiKey }),
+    { logger: new NestLogger(logger), abortOnError: false },
+  );
+  try {
+    const { kind, uri, database } = app.get(DatabaseService).stats();
+    process.stdout.write(`Database "${database}" of ${kind === 'embedded' ? 'the embedded store' : uri}\n\n`);
+    process.stdout.write(renderIndexReport(await app.get(IndexManager).ensure()));
+  } finally {
+    await app.close();
+  }
+}
+
+await new Command('db-indexes')
+  .description('Creates all collections and indexes, and prints them with counts and sizes.')
+  .action(async () => {
+    try {
+      await ensureIndexes();
+    } catch (error) {
+      process.stderr.write(`${explainFailure(error)}\n`);
+      process.exitCode = 1;
+    }
+  })
+  .parseAsync();

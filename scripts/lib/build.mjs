@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { runChild } from './child.mjs';
+import { installKey, readJson } from './install.mjs';
+import { buildStamp, dist, distNext, nodeModules, root, workDir } from './paths.mjs';
+import { elapsed, Failure, say } from './report.mjs';
+
+const sourceFolders = ['src', 'libs', 'scripts', 'bench'];
+const rootFiles = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package.json'];
+
+/** tsconfig.build.json leaves specs out, so a changed spec needs no build. */
+function isInput(/** @type {string} */ name) {
+  return /\.(ts|mts|cts|json)$/.test(name) && !name.endsWith('.spec.ts');
+}
+
+/** @param {string} folder @returns {string[]} absolute paths of the build's inputs beneath it */
+function inputsIn(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return inputsIn(path);
+    return isInput(entry.name) ? [path] : [];
+  });
+}
+
+/** A digest of all that the build reads: sources, compiler settings, installed packages. */
+export function buildKey() {
+  const files = [
+    ...sourceFolders.flatMap((folder) => inputsIn(join(root, folder))),
+    ...rootFiles.map((name) => join(root, name)).filter((path) => existsSync(path)),
+  ].sort();
+  const hash = createHash('sha1').update(installKey().packages);
+  for (const path of files) {
+    const content = readFileSync(path);
+    hash.update(`\0${relative(root, path)}\0${content.length}\0`).update(content);
+  }
+  return hash.digest('hex');
+}
+
+export function isBuilt(key = buildKey()) {
+  return readJson(buildStamp)?.inputs === key;
+}
+
+/** Puts the finished build in the place of the old one: dist is whole at any time, and untouched by a failed build. */
+function swapIn() {
+  const old = join(workDir, 'old');
+  rmSync(old, { recursive: true, force: true });
+  if (existsSync(dist)) renameSync(dist, old);
+  renameSync(distNext, dist);
+  rmSync(old, { recursive: true, force: true });
+}
+
+/** Compiles into a directory aside and swaps it in as dist. Throws a Failure that shows the compiler's words. */
+export async function build(/** @type {{ addPid: (pid: number) => void }} */ lock) {
+  say('Building …');
+  const start = performance.now();
+  const inputs = buildKey();
+  const config = join(workDir, 'tsconfig.json');
+  rmSync(distNext, { recursive: true, force: true });
+  mkdirSync(workDir, { recursive: true });
+  writeFileSync(
+    config,
+    JSON.stringify({ extends: '../tsconfig.build.json', compilerOptions: { outDir: distNext } }),
+  );
+  const nest = join(nodeModules, '@nestjs', 'cli', 'bin', 'nest.js');
+  try {
+    const { code, output, interrupted } = await runChild(
+      process.execPath,
+      [nest, 'build', '--path', relative(root, config)],
+      { cwd: root, capture: true, onStart: lock.addPid },
+    );
+    if (interrupted) throw new Failure('Interrupted while building.', code || 1);
+    if (code !== 0) throw new Failure(`${output}\nThe build failed.`);
+    if (!existsSync(distNext)) throw new Failure(`${output}\nThe build wrote nothing.`);
+    writeFileSync(join(distNext, '.colloquy-build.json'), JSON.stringify({ inputs }));
+    swapIn();
+  } finally {
+    rmSync(distNext, { recursive: true, force: true });
+    rmSync(config, { force: true });
+  }
+  say(`Built in ${elapsed(start)}.`);
+}

@@ -1,0 +1,17 @@
+import { writeFileSync } from 'node:fs';
+
+/** A jest reporter for scripts/test.mjs: leaves the counts of a run in the JSON file that COLLOQUY_TEST_COUNTS names. */
+export default class CountReporter {
+  /** @param {unknown} _contexts @param {import('@jest/reporters').AggregatedResult} results */
+  onRunComplete(_contexts, results) {
+    const file = process.env.COLLOQUY_TEST_COUNTS;
+    if (!file) return;
+    const counts = {
+      passed: results.numPassedTests,
+      // A suite that could not be loaded has no tests to count, yet it is a failure.
+      failed: results.numFailedTests + results.numRuntimeErrorTestSuites,
+      skipped: results.numPendingTests + results.numTodoTests,
+    };
+    writeFileSync(file, JSON.stringify(counts));
+  }
+}

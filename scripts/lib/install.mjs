@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runChild } from './child.mjs';
+import { installStamp, nodeModules, root } from './paths.mjs';
+import { elapsed, Failure, say } from './report.mjs';
+
+/** @param {string} path @returns {any} the parsed file, or undefined where there is none or it is broken */
+export function readJson(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function platform() {
+  return `${process.platform}-${process.arch} node-${process.versions.node.split('.')[0]}`;
+}
+
+/** What an installation depends on: the wanted packages and the platform for which native ones were chosen. */
+export function installKey() {
+  const manifest = readJson(join(root, 'package.json')) ?? {};
+  const { dependencies, devDependencies, optionalDependencies, overrides } = manifest;
+  const packages = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .update(JSON.stringify([dependencies, devDependencies, optionalDependencies, overrides]))
+    .digest('hex');
+  return { packages, platform: platform() };
+}
+
+export function isInstalled(key = installKey()) {
+  const stamp = readJson(installStamp);
+  return stamp?.packages === key.packages && stamp?.platform === key.platform;
+}
+
+/** npm's own field for `os` and `cpu`: a list of names, or of excluded names behind an exclamation mark. */
+function allows(/** @type {string[] | undefined} */ list, /** @type {string} */ name) {
+  if (!list) return true;
+  if (list.includes(`!${name}`)) return false;
+  return list.includes(name) || list.every((entry) => entry.startsWith('!'));
+}
+
+/** Whether the lock file was made for this package.json; where it was not, `npm ci` says what differs. */
+function lockFits(/** @type {any} */ lockedRoot) {
+  const manifest = readJson(join(root, 'package.json')) ?? {};
+  return ['dependencies', 'devDependencies', 'optionalDependencies'].every((field) => {
+    const entries = (/** @type {any} */ of) => JSON.stringify(Object.entries(of?.[field] ?? {}).sort());
+    return entries(manifest) === entries(lockedRoot);
+  });
+}
+
+/**
+ * Whether npm may have left a package out. An optional one that names its platform must be there on that platform; one
+ * that names none hangs from another optional one, and C libraries (`libc`) are not told apart here.
+ */
+function isExpendable(/** @type {any} */ entry) {
+  if (!entry.optional && !entry.devOptional && !entry.peer) return false;
+  if (entry.libc || (!entry.os && !entry.cpu)) return true;
+  return !allows(entry.os, process.platform) || !allows(entry.cpu, process.arch);
+}
+
+/**
+ * Whether node_modules holds what the lock file names for this platform, by the record that npm keeps inside. So a tree
+ * that somebody installed with npm itself is not installed a second time.
+ */
+function matchesLockFile() {
+  const wanted = readJson(join(root, 'package-lock.json'))?.packages;
+  const found = readJson(join(nodeModules, '.package-lock.json'))?.packages;
+  if (!wanted || !found || !lockFits(wanted[''])) return false;
+  const extraneous = Object.keys(found).some((path) => !(path in wanted));
+  if (extraneous) return false;
+  return Object.entries(wanted).every(([path, entry]) => {
+    if (path === '') return true;
+    const present = found[path];
+    if (present) return present.version === entry.version && present.integrity === entry.integrity;
+    return isExpendable(entry);
+  });
+}
+
+/** Whoever switches Node versions or machines gets a new installation; whoever ran npm by hand does not. */
+function canAdopt() {
+  const stamp = readJson(installStamp);
+  return (!stamp || stamp.platform === platform()) && matchesLockFile();
+}
+
+function npmCommand() {
+  const cli = process.env.npm_execpath;
+  return cli?.endsWith('npm-cli.js') && existsSync(cli) ? [process.execPath, cli] : ['npm'];
+}
+
+/** Installs the packages of the lock file with `npm ci`, unless they are there. Throws a Failure that shows npm's words. */
+export async function install(/** @type {{ addPid: (pid: number) => void }} */ lock) {
+  const key = installKey();
+  if (!canAdopt()) {
+    say('Installing packages (npm ci) …');
+    const start = performance.now();
+    const [command, ...first] = npmCommand();
+    const { code, output, interrupted } = await runChild(
+      command,
+      [...first, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'],
+      { cwd: root, capture: true, onStart: lock.addPid },
+    );
+    if (interrupted) throw new Failure('Interrupted while installing packages.', code || 1);
+    if (code !== 0) throw new Failure(`${output}\nInstalling packages failed (npm ci, exit code ${code}).`);
+    say(`Packages installed in ${elapsed(start)}.`);
+  }
+  writeFileSync(installStamp, JSON.stringify(key));
+}

@@ -1,0 +1,24 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, isBuilt } from './build.mjs';
+import { install, isInstalled } from './install.mjs';
+import { withLock } from './lock.mjs';
+import { checkNodeVersion } from './node-version.mjs';
+import { workDir } from './paths.mjs';
+
+/**
+ * Makes the project ready to run: packages installed as the lock file says and sources built. Quick when nothing
+ * changed. Throws a Failure when either cannot be done. Processes that come at the same time wait for the first.
+ *
+ * @param {{ forceBuild?: boolean }} [options]
+ */
+export async function prepare({ forceBuild = false } = {}) {
+  checkNodeVersion();
+  if (!forceBuild && isInstalled() && isBuilt()) return;
+  mkdirSync(workDir, { recursive: true });
+  writeFileSync(join(workDir, '.gitignore'), '*\n');
+  await withLock(join(workDir, 'lock'), async (lock) => {
+    if (!isInstalled()) await install(lock);
+    if (forceBuild || !isBuilt()) await build(lock);
+  });
+}

@@ -1,0 +1,29 @@
+/** An expected failure: its message is all that the user needs, so it is printed without a stack. */
+export class Failure extends Error {
+  /** @param {string} message @param {number} [exitCode] */
+  constructor(message, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Progress goes to stderr: stdout belongs to the program that is started. @param {string} line */
+export function say(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Runs a script's main function; a Failure becomes its message and exit code. @param {() => Promise<void>} work */
+export async function runScript(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    say(error.message);
+    process.exit(error.exitCode);
+  }
+}
+
+/** @param {number} since `performance.now()` at the start @returns {string} seconds with one decimal */
+export function elapsed(since) {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+}

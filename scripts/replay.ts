@@ -1,0 +1,97 @@
+// npm run replay -- FILE: plays dialogues into a running service through its REST API, reads all back and compares.
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
+import { ApiClient, RequestFailure } from './replay/api-client.js';
+import { type Dialogue, DialogueFileError, parseDialogues } from './replay/dialogues.js';
+import { Progress } from './replay/progress.js';
+import { Replay } from './replay/replay.js';
+import { renderReport, succeeded } from './replay/report.js';
+import { NoKeyError, tenantKey } from './replay/tenant-key.js';
+
+interface Options {
+  url?: string;
+  key?: string;
+  adminKey?: string;
+  concurrency: number;
+  limit?: number;
+}
+
+function atLeastOne(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a whole number from 1.');
+  return value;
+}
+
+async function replay(file: string, options: Options): Promise<boolean> {
+  const { service } = settingsFromEnvironment();
+  const url = options.url ?? `http://127.0.0.1:${service.PORT}`;
+  const dialogues = parseDialogues(await readFile(file, 'utf8')).slice(0, options.limit);
+  const { key, createdTenant } = await tenantKey({
+    url,
+    dataDir: service.DATA_DIR,
+    ...(options.key !== undefined && { key: options.key }),
+    ...((options.adminKey ?? service.ADMIN_API_KEY) !== undefined && {
+      adminKey: options.adminKey ?? service.ADMIN_API_KEY,
+    }),
+  });
+  if (createdTenant !== undefined)
+    process.stdout.write(`Created the tenant ${createdTenant} for this run.\n`);
+  const result = await run(new ApiClient(url, key), dialogues, options.concurrency);
+  process.stdout.write(renderReport(result, options.concurrency));
+  return succeeded(result);
+}
+
+async function run(api: ApiClient, dialogues: readonly Dialogue[], concurrency: number) {
+  const turns = dialogues.reduce((sum, dialogue) => sum + dialogue.turns.length, 0);
+  const writing = new Progress('writing', turns, process.stderr);
+  let reading: Progress | undefined;
+  const result = await new Replay(api, {
+    concurrency,
+    run: `replay-${randomBytes(4).toString('hex')}`,
+    onTurnWritten: () => {
+      writing.advance();
+    },
+    onDialogueCompared: () => {
+      if (!reading) writing.finish();
+      reading ??= new Progress('reading', dialogues.length, process.stderr);
+      reading.advance();
+    },
+  }).run(dialogues);
+  (reading ?? writing).finish();
+  return result;
+}
+
+function explain(error: unknown, file: string): string {
+  if (error instanceof DialogueFileError)
+    return `${file} cannot be replayed; nothing was sent.\n${error.problems.map((problem) => `  ${problem}`).join('\n')}`;
+  if (error instanceof RequestFailure && error.status === 0)
+    return `The service does not answer (${error.message}). Start it with npm start, or name it with --url.`;
+  if (error instanceof RequestFailure || error instanceof NoKeyError || error instanceof SettingsError)
+    return error.message;
+  if (error instanceof Error && 'code' in error) return `${file} cannot be read: ${error.message}`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+await new Command('replay')
+  .description('Plays dialogues into a running service, reads everything back and compares.')
+  .argument('<file>', 'dialogues, one JSON object a line')
+  .option('--url <url>', 'where the service listens (default: http://127.0.0.1:PORT)')
+  .option('--key <key>', "a tenant's API key (default: that of a new tenant)")
+  .option(
+    '--admin-key <key>',
+    'admin key to make the tenant with (default: ADMIN_API_KEY, or that in DATA_DIR)',
+  )
+  .option('--concurrency <count>', 'dialogues at work at the same time', atLeastOne, 1)
+  .option('--limit <count>', 'only the first dialogues of the file', atLeastOne)
+  .action(async (file: string, options: Options) => {
+    try {
+      process.exitCode = (await replay(file, options)) ? 0 : 1;
+    } catch (error) {
+      process.stderr.write(`${explain(error, file)}\n`);
+      process.exitCode = 1;
+    }
+  })
+  .parseAsync();

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+
+const stateEntry = z.object({
+  service: z.string().min(1),
+  intent: z.string().min(1),
+  slots: z.record(z.string(), z.unknown()),
+});
+
+const turn = z
+  .object({
+    role: z.enum(['user', 'assistant'], 'must be "user" or "assistant"'),
+    content: z.string().min(1, 'must not be empty'),
+    state: z.array(stateEntry).optional(),
+  })
+  .refine(({ role, state }) => role === 'user' || state === undefined, {
+    path: ['state'],
+    message: 'belongs to user turns only',
+  });
+
+const dialogue = z.object({
+  dialogue_id: z.string().min(1, 'must not be empty'),
+  services: z.array(z.string()).default([]),
+  turns: z.array(turn).min(1, 'must hold at least one turn'),
+});
+
+export type StateEntry = z.output<typeof stateEntry>;
+export type Turn = z.output<typeof turn>;
+
+export interface Dialogue {
+  id: string;
+  /** Line of the file, from 1. */
+  line: number;
+  services: readonly string[];
+  turns: readonly Turn[];
+}
+
+/** All that is wrong with a file of dialogues, by line. */
+export class DialogueFileError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'DialogueFileError';
+  }
+}
+
+function parseLine(text: string, line: number, problems: string[]): Dialogue | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    problems.push(`line ${line}: is not JSON (${error instanceof Error ? error.message : String(error)})`);
+    return undefined;
+  }
+  const result = dialogue.safeParse(json);
+  if (result.success) {
+    const { dialogue_id: id, services, turns } = result.data;
+    return { id, line, services, turns };
+  }
+  for (const { path, message } of result.error.issues)
+    problems.push(`line ${line}: ${path.length > 0 ? `${path.join('.')}: ` : ''}${message}`);
+  return undefined;
+}
+
+/**
+ * Reads dialogues, one JSON object a line; empty lines are passed over.
+ * @throws DialogueFileError with every bad line, or when there is no dialogue at all
+ */
+export function parseDialogues(text: string): Dialogue[] {
+  const problems: string[] = [];
+  const dialogues: Dialogue[] = [];
+  const lineOfId = new Map<string, number>();
+  for (const [index, lineText] of text.split('\n').entries()) {
+    if (lineText.trim() === '') continue;
+    const line = index + 1;
+    const parsed = parseLine(lineText, line, problems);
+    if (!parsed) continue;
+    const earlier = lineOfId.get(parsed.id);
+    if (earlier !== undefined)
+      problems.push(`line ${line}: dialogue_id "${parsed.id}" is that of line ${earlier} too`);
+    lineOfId.set(parsed.id, line);
+    dialogues.push(parsed);
+  }
+  if (dialogues.length === 0 && problems.length === 0) problems.push('the file holds no dialogue');
+  if (problems.length > 0) throw new DialogueFileError(problems);
+  return dialogues;
+}

@@ -1,0 +1,24 @@
+/** Collects durations, every one of them, so that percentiles are exact. */
+export class Samples {
+  private values = new Float64Array(1024);
+  private length = 0;
+
+  get count(): number {
+    return this.length;
+  }
+
+  add(value: number): void {
+    if (this.length === this.values.length) {
+      const larger = new Float64Array(this.values.length * 2);
+      larger.set(this.values);
+      this.values = larger;
+    }
+    this.values[this.length++] = value;
+  }
+
+  /** The smallest sample that `share` (0 to 1) of all samples do not exceed (nearest rank); NaN without samples. */
+  percentiles(...shares: readonly number[]): number[] {
+    const sorted = this.values.slice(0, this.length).sort();
+    return shares.map((share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN);
+  }
+}

@@ -1,0 +1,103 @@
+import { type ChildProcess, fork } from 'node:child_process';
+
+export interface ServiceStart {
+  /** The built entry, for example dist/src/main.js. */
+  main: string;
+  /** Working directory of the process; a `.env` there would count. */
+  cwd: string;
+  /** Settings; nothing else of this process's environment is passed on but PATH and the like. */
+  env: Readonly<Record<string, string>>;
+}
+
+export interface ServiceExit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** The service ended before it listened; `exit` and what it printed tell why. */
+export class ServiceStartError extends Error {
+  constructor(
+    readonly exit: ServiceExit,
+    readonly stdout: string,
+    readonly stderr: string,
+  ) {
+    super(
+      `the service ended with ${exit.signal ?? `code ${String(exit.code)}`} before it listened:\n${stdout}${stderr}`,
+    );
+    this.name = 'ServiceStartError';
+  }
+}
+
+interface ListeningMessage {
+  type: 'listening';
+  url: string;
+  adminApiKey: string;
+}
+
+const isListening = (message: unknown): message is ListeningMessage =>
+  typeof message === 'object' && message !== null && 'type' in message && message.type === 'listening';
+
+const inherited = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'SystemRoot'];
+
+function environment(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const kept = inherited.flatMap((name) =>
+    process.env[name] === undefined ? [] : [[name, process.env[name]]],
+  );
+  return { ...(Object.fromEntries(kept) as NodeJS.ProcessEnv), ...settings };
+}
+
+/** A service in a process of its own, which has said that it listens. */
+export class ServiceProcess {
+  private readonly output: { stdout: string; stderr: string };
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly url: string,
+    readonly adminKey: string,
+    /** Settles once the process is gone and all it printed has been read; never rejects. */
+    readonly exited: Promise<ServiceExit>,
+    output: { stdout: string; stderr: string },
+  ) {
+    this.output = output;
+  }
+
+  /** @throws ServiceStartError when the process ends instead of listening */
+  static async start({ main, cwd, env }: ServiceStart): Promise<ServiceProcess> {
+    const child = fork(main, {
+      cwd,
+      env: environment(env),
+      execArgv: ['--enable-source-maps'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    const output = { stdout: '', stderr: '' };
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+    const exited = new Promise<ServiceExit>((resolve) => {
+      child.once('close', (code, signal) => {
+        resolve({ code, signal });
+      });
+    });
+    const listening = new Promise<ListeningMessage>((resolve) => {
+      child.on('message', (message) => {
+        if (isListening(message)) resolve(message);
+      });
+    });
+    const first = await Promise.race([listening, exited]);
+    if (!('type' in first)) throw new ServiceStartError(first, output.stdout, output.stderr);
+    return new ServiceProcess(child, first.url, first.adminApiKey, exited, output);
+  }
+
+  get stdout(): string {
+    return this.output.stdout;
+  }
+
+  get stderr(): string {
+    return this.output.stderr;
+  }
+
+  /** Sends the signal and waits for the end of the process. */
+  kill(signal: NodeJS.Signals): Promise<ServiceExit> {
+    this.child.kill(signal);
+    return this.exited;
+  }
+}

@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { renderEnvExample } from './env-example.js';
+import { loadSettings, SettingsError } from './settings.js';
+import { settingGroups } from './settings.schema.js';
+
+const problemsOf = (env: Record<string, string>): readonly string[] => {
+  try {
+    loadSettings(env);
+    return [];
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems;
+    throw error;
+  }
+};
+
+describe('loadSettings', () => {
+  it('gives the documented defaults', () => {
+    const { database, session, processing, service } = loadSettings({});
+    expect(database).toMatchObject({
+      MONGODB_URI: undefined,
+      MONGODB_MAX_POOL_SIZE: 50,
+      MONGODB_MIN_POOL_SIZE: 10,
+      MONGODB_MAX_IDLE_TIME_MS: 30_000,
+      MONGODB_SERVER_SELECTION_TIMEOUT_MS: 15_000,
+      MONGODB_SOCKET_TIMEOUT_MS: 45_000,
+      MONGODB_CONNECT_TIMEOUT_MS: 10_000,
+      MONGODB_MAX_CONNECTING: 10,
+    });
+    expect(session).toMatchObject({
+      MAX_ACTIVE_SESSIONS: 1000,
+      SESSION_IDLE_TTL_MS: 3_600_000,
+      SESSION_CLEANUP_INTERVAL_MS: 60_000,
+      SESSION_TTL_HOURS: 2,
+    });
+    expect(processing.MESSAGE_PROCESSOR_TIMEOUT).toBe(30_000);
+    expect(service.DATA_DIR).toBe('.data');
+  });
+
+  it('lists every problem at once, each with what would be right', () => {
+    const problems = problemsOf({
+      PORT: 'many',
+      LOG_LEVEL: 'loud',
+      MONGODB_URI: 'localhost:27017',
+      MAX_ACTIVE_SESSIONS: '0',
+    });
+    expect(problems).toHaveLength(4);
+    expect(problems).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^PORT: "many" must be a whole number, for example PORT=3000/),
+        expect.stringMatching(/^LOG_LEVEL: "loud" must be trace, debug/),
+        expect.stringMatching(/^MONGODB_URI: must begin with mongodb:/),
+        expect.stringMatching(/^MAX_ACTIVE_SESSIONS: "0" must be at least 1/),
+      ]),
+    );
+  });
+
+  it('never repeats a secret', () => {
+    expect(problemsOf({ ADMIN_API_KEY: 'hunter2' }).join()).not.toContain('hunter2');
+  });
+
+  it('requires the admin key in production', () => {
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
+      expect.stringMatching(/^ADMIN_API_KEY: is required/),
+    ]);
+    expect(problemsOf({ NODE_ENV: 'production', ADMIN_API_KEY: 'x'.repeat(32) })).toEqual([]);
+  });
+
+  it('refuses a pool whose minimum is above its maximum', () => {
+    expect(problemsOf({ MONGODB_MAX_POOL_SIZE: '5', MONGODB_MIN_POOL_SIZE: '6' })).toEqual([
+      expect.stringMatching(/^MONGODB_MIN_POOL_SIZE: 6 must not be above MONGODB_MAX_POOL_SIZE=5/),
+    ]);
+  });
+
+  it('takes empty text as unset', () => {
+    expect(loadSettings({ PORT: '' }).service.PORT).toBe(3000);
+  });
+});
+
+describe('.env.example', () => {
+  it('is what the settings say (npm run settings:example writes it)', () => {
+    expect(readFileSync(join(process.cwd(), '.env.example'), 'utf8')).toBe(renderEnvExample());
+  });
+
+  it('names every setting with what it is for', () => {
+    const text = renderEnvExample();
+    for (const definitions of Object.values(settingGroups))
+      for (const [name, { about }] of Object.entries(definitions)) {
+        expect(text).toMatch(new RegExp(`^#?${name}=`, 'm'));
+        expect(about.length).toBeGreaterThan(15);
+      }
+  });
+});

@@ -1,0 +1,81 @@
+import { Types } from 'mongoose';
+import { pino } from 'pino';
+import { ConversationEraser } from './conversation-eraser.js';
+import type { ConversationRepository } from './conversation.repository.js';
+import type { MessageRepository } from './message.repository.js';
+
+const id = new Types.ObjectId();
+
+function setUp(batches: number) {
+  const calls: string[] = [];
+  let left = batches;
+  const conversations = {
+    markErased: jest.fn(() => Promise.resolve(true)),
+    deleteErased: jest.fn(() => Promise.resolve(void calls.push('conversation'))),
+    unfinishedErasures: jest.fn(() => Promise.resolve([{ tenantId: 't', conversationId: id }])),
+    findEvenErased: jest.fn<Promise<object | null>, []>(() => Promise.resolve(null)),
+  };
+  const messages = {
+    deleteFirst: jest.fn(() => {
+      calls.push('messages');
+      return Promise.resolve(left-- > 0 ? 500 : 0);
+    }),
+  };
+  const eraser = new ConversationEraser(
+    conversations as unknown as ConversationRepository,
+    messages as unknown as MessageRepository,
+    pino({ level: 'silent' }),
+  );
+  return { eraser, conversations, messages, calls };
+}
+
+describe('ConversationEraser', () => {
+  it('deletes the messages batch by batch, and the conversation last', async () => {
+    const { eraser, calls } = setUp(2);
+    await eraser.erase('t', id.toHexString());
+    expect(calls).toEqual(['messages', 'messages', 'messages', 'conversation']);
+  });
+
+  it('answers 404 and deletes nothing when there is no such conversation', async () => {
+    const { eraser, conversations, calls } = setUp(1);
+    conversations.markErased.mockResolvedValue(false);
+    await expect(eraser.erase('t', id.toHexString())).rejects.toMatchObject({
+      problem: { status: 404, code: 'conversation_not_found' },
+    });
+    expect(calls).toEqual([]);
+  });
+
+  it('stops between two batches at shutdown and keeps the conversation for the next sweep', async () => {
+    const { eraser, messages, conversations } = setUp(1000);
+    const erasing = eraser.erase('t', id.toHexString());
+    await eraser.beforeApplicationShutdown();
+    await erasing;
+    expect(messages.deleteFirst.mock.calls.length).toBeLessThan(5);
+    expect(conversations.deleteErased).not.toHaveBeenCalled();
+  });
+
+  it('runs one sweep at a time', async () => {
+    const { eraser, conversations } = setUp(1);
+    const [first, second] = await Promise.all([eraser.sweep(new Date()), eraser.sweep(new Date())]);
+    expect([first, second]).toEqual([1, 1]);
+    expect(conversations.unfinishedErasures).toHaveBeenCalledTimes(1);
+    await eraser.sweep(new Date());
+    expect(conversations.unfinishedErasures).toHaveBeenCalledTimes(2);
+  });
+
+  it('survives a scheduled sweep that fails', async () => {
+    const { eraser, conversations } = setUp(1);
+    conversations.unfinishedErasures.mockRejectedValueOnce(new Error('database away'));
+    await expect(eraser.scheduledSweep()).resolves.toBeUndefined();
+  });
+
+  it('clears the way only when the conversation is not alive', async () => {
+    const { eraser, conversations, calls } = setUp(0);
+    conversations.findEvenErased.mockResolvedValueOnce({ erasedAt: undefined });
+    expect(await eraser.finishIfErased('t', id)).toBe(false);
+    expect(calls).toEqual([]);
+    conversations.findEvenErased.mockResolvedValueOnce({ erasedAt: new Date() });
+    expect(await eraser.finishIfErased('t', id)).toBe(true);
+    expect(calls).toEqual(['messages', 'conversation']);
+  });
+});

@@ -1,0 +1,53 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import type { SessionState } from '../session/index.js';
+import { ConversationRepository } from './conversation.repository.js';
+import type { ConversationRecord } from './conversation.schema.js';
+
+/** Conversations whose fixed facts are remembered, about 200 bytes each. */
+const REMEMBERED = 10_000;
+
+/**
+ * Finds the conversation that an inbound message goes on with. Participant and channel of a conversation never change, so they are
+ * remembered: for a session in memory that stays on its channel this costs no read. Whether the conversation is still open is
+ * settled by the write itself.
+ */
+@Injectable()
+export class ConversationLocator {
+  private readonly known = new LRUCache<string, string>({ max: REMEMBERED });
+
+  constructor(private readonly conversations: ConversationRepository) {}
+
+  /** The session's own conversation, else the newest active one of the participant on the channel; null when there is none. */
+  async locate(state: SessionState, channel: string): Promise<string | null> {
+    const { tenantId, participantId, conversationId } = state;
+    if (conversationId !== null && (await this.isOn(tenantId, conversationId, participantId, channel)))
+      return conversationId;
+    const latest = await this.conversations.latestActive(tenantId, participantId, channel);
+    if (!latest) return null;
+    this.remember(latest);
+    return latest._id.toHexString();
+  }
+
+  remember({ tenantId, _id, participantId, channel }: ConversationRecord): void {
+    this.known.set(`${tenantId}\0${_id.toHexString()}`, `${channel}\0${participantId}`);
+  }
+
+  private async isOn(
+    tenantId: string,
+    conversationId: string,
+    participantId: string,
+    channel: string,
+  ): Promise<boolean> {
+    const known = this.known.get(`${tenantId}\0${conversationId}`);
+    if (known !== undefined) return known === `${channel}\0${participantId}`;
+    const conversation = await this.conversations.find(tenantId, conversationId);
+    if (!conversation) return false;
+    this.remember(conversation);
+    return (
+      conversation.isActive &&
+      conversation.channel === channel &&
+      conversation.participantId === participantId
+    );
+  }
+}

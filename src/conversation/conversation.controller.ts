@@ -1,0 +1,90 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import { objectIdString, type Page } from '../common/index.js';
+import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
+import {
+  conversationPageSchema,
+  conversationsQuery,
+  type ConversationsQuery,
+  conversationView,
+  type ConversationView,
+  conversationViewSchema,
+  createConversationBody,
+  type CreateConversationBody,
+  updateConversationBody,
+  type UpdateConversationBody,
+} from './conversation.dto.js';
+import { ConversationService } from './conversation.service.js';
+
+@ApiTags('conversations')
+@ApiBearerAuth()
+@Controller('v1/conversations')
+export class ConversationController {
+  constructor(private readonly conversations: ConversationService) {}
+
+  @Post()
+  @ApiOperation({ summary: 'Open a conversation' })
+  @ApiCreatedResponse({ standardSchema: conversationViewSchema })
+  async create(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Body({ schema: createConversationBody }) body: CreateConversationBody,
+  ): Promise<ConversationView> {
+    return conversationView(await this.conversations.create(tenantId, body));
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'Conversations, the most recently written to first' })
+  @ApiOkResponse({ standardSchema: conversationPageSchema })
+  async list(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Query({ schema: conversationsQuery }) query: ConversationsQuery,
+  ): Promise<Page<ConversationView>> {
+    const { data, nextCursor } = await this.conversations.list(tenantId, query);
+    return { data: data.map(conversationView), nextCursor };
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'Read a conversation' })
+  @ApiOkResponse({ standardSchema: conversationViewSchema })
+  @ApiNotFoundResponse({ description: '`conversation_not_found`' })
+  async get(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('id', { schema: objectIdString }) id: string,
+  ): Promise<ConversationView> {
+    return conversationView(await this.conversations.get(tenantId, id));
+  }
+
+  @Patch(':id')
+  @ApiConsumes('application/merge-patch+json', 'application/json')
+  @ApiOperation({ summary: 'Change title, isActive or metadata by a merge patch' })
+  @ApiOkResponse({ standardSchema: conversationViewSchema })
+  @ApiNotFoundResponse({ description: '`conversation_not_found`' })
+  async update(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('id', { schema: objectIdString }) id: string,
+    @Body({ schema: updateConversationBody }) body: UpdateConversationBody,
+  ): Promise<ConversationView> {
+    return conversationView(await this.conversations.update(tenantId, id, body));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Erase a conversation and all its messages' })
+  @ApiNoContentResponse({ description: 'All of it is deleted' })
+  @ApiNotFoundResponse({ description: '`conversation_not_found`' })
+  erase(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('id', { schema: objectIdString }) id: string,
+  ): Promise<void> {
+    return this.conversations.erase(tenantId, id);
+  }
+}

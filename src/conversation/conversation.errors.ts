@@ -1,0 +1,67 @@
+import { ProblemError } from '../common/index.js';
+
+export const conversationClosed = (conversationId: string): ProblemError =>
+  new ProblemError({
+    status: 409,
+    code: 'conversation_closed',
+    title: 'The conversation is closed',
+    detail: `Conversation "${conversationId}" takes no messages while isActive is false. PATCH it to {"isActive":true} first.`,
+    extra: { conversationId },
+  });
+
+export const externalIdInUse = (externalId: string, conversationId: string): ProblemError =>
+  new ProblemError({
+    status: 409,
+    code: 'external_id_in_use',
+    title: 'The externalId belongs to another message',
+    detail: `externalId "${externalId}" is stored in conversation "${conversationId}"; one externalId names one message of the tenant.`,
+    extra: { externalId, conversationId },
+  });
+
+/** What became of the user message whose reply failed. */
+export interface StoredUserMessage {
+  conversationId: string;
+  messageId: string;
+  externalId?: string | undefined;
+}
+
+const storedNote = ({ messageId, externalId }: StoredUserMessage): string =>
+  externalId === undefined
+    ? `The user message is stored as "${messageId}" and has no reply; without an externalId a repeated request is a new message.`
+    : `The user message is stored as "${messageId}"; send the same request with the same externalId to get its reply.`;
+
+const storedExtra = ({ conversationId, messageId }: StoredUserMessage): Record<string, unknown> => ({
+  messageStored: true,
+  conversationId,
+  messageId,
+});
+
+export const responderFailed = (reason: string, stored: StoredUserMessage, cause: unknown): ProblemError =>
+  new ProblemError(
+    {
+      status: 502,
+      code: 'responder_failed',
+      title: 'The responder gave no reply',
+      detail: `${reason} ${storedNote(stored)}`,
+      extra: storedExtra(stored),
+    },
+    { cause },
+  );
+
+export const responderTimeout = (timeoutMs: number, stored: StoredUserMessage): ProblemError =>
+  new ProblemError({
+    status: 504,
+    code: 'responder_timeout',
+    title: 'The responder took too long',
+    detail: `No reply came within ${timeoutMs} ms. ${storedNote(stored)}`,
+    extra: storedExtra(stored),
+  });
+
+export const invalidMessageCursor = (): ProblemError =>
+  new ProblemError({
+    status: 400,
+    code: 'invalid_cursor',
+    title: 'The cursor is not valid',
+    detail:
+      'Pass "cursor" exactly as "nextCursor" was given, with the same filters, or leave it out for the first page.',
+  });

@@ -1,0 +1,181 @@
+import { Injectable } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import { type Model, type QueryFilter, Types } from 'mongoose';
+import type { DateIdCursor } from '../common/index.js';
+import { CONVERSATION_MODEL, type ConversationRecord } from './conversation.schema.js';
+
+export interface ConversationFilter {
+  participantId?: string | undefined;
+  channel?: string | undefined;
+  isActive?: boolean | undefined;
+}
+
+/** What a conversation may be asked to be, beside alive, before messages are added to it. */
+export interface ReserveCondition {
+  participantId?: string;
+  channel?: string;
+  isActive?: true;
+}
+
+export interface Erasure {
+  tenantId: string;
+  conversationId: Types.ObjectId;
+}
+
+const newestFirst = { updatedAt: -1, _id: -1 } as const;
+
+/** Rows after `cursor`, newest first. The bound on the date alone is what an index can use; the rest settles equal dates. */
+const afterCursor = (cursor: DateIdCursor | undefined): QueryFilter<ConversationRecord> =>
+  cursor
+    ? {
+        updatedAt: { $lte: cursor.date },
+        $or: [
+          { updatedAt: { $lt: cursor.date } },
+          { updatedAt: cursor.date, _id: { $lt: new Types.ObjectId(cursor.id) } },
+        ],
+      }
+    : {};
+
+/** Alive: not being erased. */
+const alive = { erasedAt: { $exists: false } } as const;
+
+@Injectable()
+export class ConversationRepository {
+  constructor(@InjectModel(CONVERSATION_MODEL) private readonly conversations: Model<ConversationRecord>) {}
+
+  async insert(
+    tenantId: string,
+    conversation: Omit<ConversationRecord, 'tenantId'>,
+  ): Promise<ConversationRecord> {
+    const record: ConversationRecord = { ...conversation, tenantId };
+    await this.conversations.insertMany([record], { lean: true });
+    return record;
+  }
+
+  async find(tenantId: string, id: string): Promise<ConversationRecord | null> {
+    return this.conversations
+      .findOne({ tenantId, _id: new Types.ObjectId(id), ...alive })
+      .lean<ConversationRecord>()
+      .exec();
+  }
+
+  /** Also one that is being erased. */
+  async findEvenErased(tenantId: string, id: string): Promise<ConversationRecord | null> {
+    return this.conversations
+      .findOne({ tenantId, _id: new Types.ObjectId(id) })
+      .lean<ConversationRecord>()
+      .exec();
+  }
+
+  /** The newest active conversation of a participant on a channel. */
+  async latestActive(
+    tenantId: string,
+    participantId: string,
+    channel: string,
+  ): Promise<ConversationRecord | null> {
+    return this.conversations
+      .findOne({ tenantId, participantId, channel, isActive: true, ...alive })
+      .sort(newestFirst)
+      .lean<ConversationRecord>()
+      .exec();
+  }
+
+  /** Up to `limit` rows after `cursor`, newest first. */
+  async list(
+    tenantId: string,
+    filter: ConversationFilter,
+    limit: number,
+    cursor?: DateIdCursor,
+  ): Promise<ConversationRecord[]> {
+    const { participantId, channel, isActive } = filter;
+    const query: QueryFilter<ConversationRecord> = {
+      tenantId,
+      ...(participantId !== undefined && { participantId }),
+      ...(channel !== undefined && { channel }),
+      ...(isActive !== undefined && { isActive }),
+      ...alive,
+      ...afterCursor(cursor),
+    };
+    return this.conversations.find(query).sort(newestFirst).limit(limit).lean<ConversationRecord[]>().exec();
+  }
+
+  /** Changes fields of a conversation and answers it as it is then; null when there is none. */
+  async update(
+    tenantId: string,
+    id: string,
+    changes: Partial<Pick<ConversationRecord, 'isActive' | 'metadata'>> & { title?: string | null },
+    now: Date,
+  ): Promise<ConversationRecord | null> {
+    const { title, ...others } = changes;
+    return this.conversations
+      .findOneAndUpdate(
+        { tenantId, _id: new Types.ObjectId(id), ...alive },
+        {
+          $set: { ...others, ...(typeof title === 'string' && { title }), updatedAt: now },
+          ...(title === null && { $unset: { title: 1 } }),
+        },
+        { returnDocument: 'after' },
+      )
+      .lean<ConversationRecord>()
+      .exec();
+  }
+
+  /**
+   * Takes the next `count` places of a conversation: they are those up to the answer's `lastSeq`. Null when there is no such
+   * conversation that meets the condition. To be called in the transaction that inserts the messages, so that two writers cannot
+   * both have the places and an abort gives them back.
+   */
+  async reserve(
+    tenantId: string,
+    id: string,
+    condition: ReserveCondition,
+    count: number,
+    now: Date,
+    sessionId?: string | null,
+  ): Promise<ConversationRecord | null> {
+    return this.conversations
+      .findOneAndUpdate(
+        { tenantId, _id: new Types.ObjectId(id), ...condition, ...alive },
+        {
+          $inc: { lastSeq: count, messageCount: count },
+          // $max: clocks of several processes differ, and times should not go back.
+          $max: { updatedAt: now, lastMessageAt: now },
+          ...(sessionId && { $set: { sessionId: new Types.ObjectId(sessionId) } }),
+        },
+        { returnDocument: 'after' },
+      )
+      .lean<ConversationRecord>()
+      .exec();
+  }
+
+  /** Hides a conversation from every read and write from now on; false when there is none that is alive. */
+  async markErased(tenantId: string, id: string, now: Date): Promise<boolean> {
+    const { matchedCount } = await this.conversations
+      .updateOne({ tenantId, _id: new Types.ObjectId(id), ...alive }, { $set: { erasedAt: now } })
+      .exec();
+    return matchedCount === 1;
+  }
+
+  async deleteErased(tenantId: string, id: Types.ObjectId): Promise<void> {
+    await this.conversations.deleteOne({ tenantId, _id: id, erasedAt: { $exists: true } }).exec();
+  }
+
+  /** Conversations of the tenant whose erasure is under way: few, and for a short time. */
+  async erasing(tenantId: string): Promise<Types.ObjectId[]> {
+    const rows = await this.conversations
+      .find({ tenantId, erasedAt: { $exists: true } }, { _id: 1 })
+      .lean<Pick<ConversationRecord, '_id'>[]>()
+      .exec();
+    return rows.map(({ _id }) => _id);
+  }
+
+  /** Erasures of all tenants that began before `before` and are not finished. */
+  async unfinishedErasures(before: Date, limit: number): Promise<Erasure[]> {
+    const rows = await this.conversations
+      .find({ tenantId: { $gt: '' }, erasedAt: { $exists: true, $lt: before } }, { tenantId: 1 })
+      .limit(limit)
+      .lean<Pick<ConversationRecord, '_id' | 'tenantId'>[]>()
+      .exec();
+    return rows.map(({ tenantId, _id }) => ({ tenantId, conversationId: _id }));
+  }
+}

@@ -1,0 +1,57 @@
+import { Schema, type Types } from 'mongoose';
+
+export const CONVERSATION_MODEL = 'Conversation';
+
+/** A thread between a tenant and a participant on a channel, as stored. */
+export interface ConversationRecord {
+  _id: Types.ObjectId;
+  tenantId: string;
+  participantId: string;
+  channel: string;
+  title?: string;
+  isActive: boolean;
+  metadata: Record<string, unknown>;
+  /** The session that last wrote here. */
+  sessionId?: Types.ObjectId;
+  /** Messages stored; equals `lastSeq` because `seq` has no gaps. */
+  messageCount: number;
+  lastSeq: number;
+  lastMessageAt?: Date;
+  createdAt: Date;
+  updatedAt: Date;
+  /** Set when its erasure began; from then on no read or write finds it. */
+  erasedAt?: Date;
+}
+
+export const conversationSchema = new Schema<ConversationRecord>(
+  {
+    tenantId: { type: String, required: true },
+    participantId: { type: String, required: true },
+    channel: { type: String, required: true },
+    title: { type: String },
+    isActive: { type: Boolean, required: true },
+    metadata: { type: Schema.Types.Mixed, required: true },
+    sessionId: { type: Schema.Types.ObjectId },
+    messageCount: { type: Number, required: true },
+    lastSeq: { type: Number, required: true },
+    lastMessageAt: { type: Date },
+    createdAt: { type: Date, required: true },
+    updatedAt: { type: Date, required: true },
+    erasedAt: { type: Date },
+  },
+  { collection: 'conversations', versionKey: false, autoIndex: false, minimize: false },
+);
+
+// Recent conversations of a tenant, open or closed: GET /v1/conversations?active, and without `active` both halves merged.
+conversationSchema.index({ tenantId: 1, isActive: 1, updatedAt: -1, _id: -1 });
+// The latest of one participant: GET /v1/conversations?participantId, and where the message processor goes on.
+conversationSchema.index({ tenantId: 1, participantId: 1, updatedAt: -1, _id: -1 });
+// Recent conversations on one channel: GET /v1/conversations?channel.
+conversationSchema.index({ tenantId: 1, channel: 1, updatedAt: -1, _id: -1 });
+// The conversations that one session took part in.
+conversationSchema.index({ tenantId: 1, sessionId: 1, updatedAt: -1 });
+// Erasures under way: hidden from the message lists, and finished by the sweep after a crash. Holds those rows only.
+conversationSchema.index(
+  { tenantId: 1, erasedAt: 1 },
+  { partialFilterExpression: { erasedAt: { $exists: true } } },
+);

@@ -1,0 +1,136 @@
+import { Injectable } from '@nestjs/common';
+import { Types } from 'mongoose';
+import {
+  type DateIdCursor,
+  decodeCursor,
+  notFound,
+  type Page,
+  toPage,
+  validationFailed,
+} from '../common/index.js';
+import { TransactionRunner } from '../database/index.js';
+import { mergePatch } from '../session/index.js';
+import { ConversationEraser } from './conversation-eraser.js';
+import type {
+  ConversationsQuery,
+  CreateConversationBody,
+  UpdateConversationBody,
+} from './conversation.dto.js';
+import { type ConversationFilter, ConversationRepository } from './conversation.repository.js';
+import type { ConversationRecord } from './conversation.schema.js';
+import { metadata as metadataSchema } from './message-content.dto.js';
+
+const place = ({ updatedAt, _id }: ConversationRecord): DateIdCursor => ({
+  date: updatedAt,
+  id: _id.toHexString(),
+});
+
+const byNewest = (a: ConversationRecord, b: ConversationRecord): number =>
+  b.updatedAt.getTime() - a.updatedAt.getTime() || b._id.toHexString().localeCompare(a._id.toHexString());
+
+@Injectable()
+export class ConversationService {
+  constructor(
+    private readonly conversations: ConversationRepository,
+    private readonly eraser: ConversationEraser,
+    private readonly transactions: TransactionRunner,
+  ) {}
+
+  async create(tenantId: string, body: CreateConversationBody): Promise<ConversationRecord> {
+    return this.conversations.insert(tenantId, newConversation(body, new Date()));
+  }
+
+  /** @throws ProblemError 404 `conversation_not_found` */
+  async get(tenantId: string, id: string): Promise<ConversationRecord> {
+    const conversation = await this.conversations.find(tenantId, id);
+    if (!conversation) throw notFound('conversation', id);
+    return conversation;
+  }
+
+  /** Newest first. A conversation that is written to moves to the front, also between two pages. */
+  async list(tenantId: string, query: ConversationsQuery): Promise<Page<ConversationRecord>> {
+    const { limit, cursor, active, ...filter } = query;
+    const from = cursor === undefined ? undefined : decodeCursor(cursor);
+    const rows = await this.rows(tenantId, { ...filter, isActive: active }, limit + 1, from);
+    return toPage(rows, limit, place, (conversation) => conversation);
+  }
+
+  /**
+   * Merges a patch into a conversation.
+   * @throws ProblemError 404 `conversation_not_found`, 400 when the merged metadata is beyond its limits
+   */
+  async update(tenantId: string, id: string, patch: UpdateConversationBody): Promise<ConversationRecord> {
+    if (Object.values(patch).every((value) => value === undefined)) return this.get(tenantId, id);
+    return this.transactions.run(async () => {
+      const { metadata, title, isActive } = patch;
+      const merged = metadata === undefined ? undefined : await this.mergedMetadata(tenantId, id, metadata);
+      const changes = {
+        ...(title !== undefined && { title }),
+        ...(isActive !== undefined && { isActive }),
+        ...(merged && { metadata: merged }),
+      };
+      const updated = await this.conversations.update(tenantId, id, changes, new Date());
+      if (!updated) throw notFound('conversation', id);
+      return updated;
+    });
+  }
+
+  /** @throws ProblemError 404 `conversation_not_found` */
+  async erase(tenantId: string, id: string): Promise<void> {
+    await this.eraser.erase(tenantId, id);
+  }
+
+  private async mergedMetadata(
+    tenantId: string,
+    id: string,
+    patch: Record<string, unknown> | null,
+  ): Promise<Record<string, unknown>> {
+    if (patch === null) return {};
+    const merged = mergePatch((await this.get(tenantId, id)).metadata, patch);
+    const checked = metadataSchema.safeParse(merged);
+    if (checked.success) return merged;
+    throw validationFailed(
+      checked.error.issues.map(({ message }) => ({
+        path: 'metadata',
+        message: `after the merge, ${message}`,
+      })),
+    );
+  }
+
+  /**
+   * Open and closed conversations are two runs of the index that serves the list; without a filter that has an index of its own,
+   * both are read and merged, which costs the same however many conversations there are.
+   */
+  private async rows(
+    tenantId: string,
+    filter: ConversationFilter,
+    limit: number,
+    from: DateIdCursor | undefined,
+  ): Promise<ConversationRecord[]> {
+    const { participantId, channel, isActive } = filter;
+    if (isActive !== undefined || participantId !== undefined || channel !== undefined)
+      return this.conversations.list(tenantId, filter, limit, from);
+    const [open, closed] = await Promise.all([
+      this.conversations.list(tenantId, { isActive: true }, limit, from),
+      this.conversations.list(tenantId, { isActive: false }, limit, from),
+    ]);
+    return [...open, ...closed].sort(byNewest).slice(0, limit);
+  }
+}
+
+/** A conversation that is not stored yet, without messages. */
+export const newConversation = (
+  { participantId, channel, title, metadata }: CreateConversationBody,
+  now: Date,
+): Omit<ConversationRecord, 'tenantId'> => ({
+  _id: new Types.ObjectId(),
+  participantId,
+  channel,
+  ...(title !== undefined && { title }),
+  isActive: true,
+  metadata,
+  messageCount: 0,
+  lastSeq: 0,
+  createdAt: now,
+  updatedAt: now,
+});

@@ -1,0 +1,130 @@
+import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import {
+  ApiBadGatewayResponse,
+  ApiBearerAuth,
+  ApiConflictResponse,
+  ApiCreatedResponse,
+  ApiGatewayTimeoutResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { objectIdString, type Page } from '../common/index.js';
+import { sessionView, type SessionView } from '../session/index.js';
+import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
+import { conversationView, type ConversationView } from './conversation.dto.js';
+import { MessageProcessor } from './message-processor.js';
+import {
+  appendMessagesBody,
+  type AppendMessagesBody,
+  conversationMessagesQuery,
+  type ConversationMessagesQuery,
+  inboundMessageBody,
+  type InboundMessageBody,
+  messagePageSchema,
+  messagesQuery,
+  type MessagesQuery,
+  messageView,
+  type MessageView,
+  processedMessageSchema,
+  storedMessagesSchema,
+} from './message.dto.js';
+import { MessageService } from './message.service.js';
+
+interface ProcessedMessageView {
+  conversation: ConversationView;
+  message: MessageView;
+  reply: MessageView | null;
+  session: SessionView;
+}
+
+@ApiTags('messages')
+@ApiBearerAuth()
+@Controller('v1')
+export class MessageController {
+  constructor(
+    private readonly messages: MessageService,
+    private readonly processor: MessageProcessor,
+  ) {}
+
+  @Post('conversations/:id/messages')
+  @ApiOperation({ summary: 'Append messages, all or none; a repeated externalId is answered as stored' })
+  @ApiCreatedResponse({ standardSchema: storedMessagesSchema })
+  @ApiOkResponse({
+    standardSchema: storedMessagesSchema,
+    description: 'Every message was stored before; nothing was written',
+  })
+  @ApiNotFoundResponse({ description: '`conversation_not_found`' })
+  @ApiConflictResponse({ description: '`conversation_closed`, `external_id_in_use`' })
+  async append(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('id', { schema: objectIdString }) id: string,
+    @Body({ schema: appendMessagesBody }) body: AppendMessagesBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<{ data: MessageView[] }> {
+    const { messages, written } = await this.messages.append(tenantId, id, body.messages);
+    void reply.status(written ? 201 : 200);
+    return { data: messages.map(messageView) };
+  }
+
+  @Get('conversations/:id/messages')
+  @ApiOperation({
+    summary: 'Messages of a conversation in order of seq',
+    description:
+      'Forward from `afterSeq` (or from the beginning) up to `beforeSeq`. With `beforeSeq` alone: the last messages before it, and ' +
+      '`nextCursor` leads to the ones before those. Each page is in ascending order.',
+  })
+  @ApiOkResponse({ standardSchema: messagePageSchema })
+  @ApiNotFoundResponse({ description: '`conversation_not_found`' })
+  async listOfConversation(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('id', { schema: objectIdString }) id: string,
+    @Query({ schema: conversationMessagesQuery }) query: ConversationMessagesQuery,
+  ): Promise<Page<MessageView>> {
+    const { data, nextCursor } = await this.messages.listOfConversation(tenantId, id, query);
+    return { data: data.map(messageView), nextCursor };
+  }
+
+  @Get('messages')
+  @ApiOperation({ summary: 'Messages of all conversations, newest first' })
+  @ApiOkResponse({ standardSchema: messagePageSchema })
+  async list(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Query({ schema: messagesQuery }) query: MessagesQuery,
+  ): Promise<Page<MessageView>> {
+    const { data, nextCursor } = await this.messages.list(tenantId, query);
+    return { data: data.map(messageView), nextCursor };
+  }
+
+  @Post('messages')
+  @ApiOperation({
+    summary: 'Handle an inbound message: store it, ask the responder, store the reply and the session',
+    description:
+      'Goes on in the conversation of the session, else in the newest active one of the participant on the channel, else in a new one. ' +
+      'With `externalId` the request may be repeated: the message is stored and answered once.',
+  })
+  @ApiCreatedResponse({ standardSchema: processedMessageSchema })
+  @ApiOkResponse({
+    standardSchema: processedMessageSchema,
+    description: 'The message had been handled before; nothing was written',
+  })
+  @ApiConflictResponse({ description: '`external_id_in_use`, `session_conflict`' })
+  @ApiBadGatewayResponse({ description: '`responder_failed`; the user message is stored' })
+  @ApiGatewayTimeoutResponse({ description: '`responder_timeout`; the user message is stored' })
+  async handle(
+    @CurrentTenant() tenant: TenantIdentity,
+    @Body({ schema: inboundMessageBody }) body: InboundMessageBody,
+    @Res({ passthrough: true }) response: FastifyReply,
+  ): Promise<ProcessedMessageView> {
+    const { conversation, message, reply, session, written } = await this.processor.process(tenant, body);
+    void response.status(written ? 201 : 200);
+    return {
+      conversation: conversationView(conversation),
+      message: messageView(message),
+      reply: reply && messageView(reply),
+      session: sessionView(session),
+    };
+  }
+}

@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { externalName, isoDate, pageLimit } from '../common/index.js';
+import { sessionViewSchema } from '../session/index.js';
+import { conversationViewSchema } from './conversation.dto.js';
+import { MAX_MESSAGES_PER_APPEND } from './limits.js';
+import {
+  attachment,
+  attachments,
+  channel,
+  content,
+  emptyMessage,
+  externalId,
+  isNotEmpty,
+  metadata,
+} from './message-content.dto.js';
+import type { MessageRecord } from './message.schema.js';
+
+const role = z.enum(['user', 'assistant', 'system', 'tool']);
+
+const messageInput = z
+  .strictObject({
+    role,
+    content,
+    attachments: attachments.default([]),
+    externalId: externalId.optional(),
+    metadata: metadata.default({}),
+  })
+  .refine(isNotEmpty, emptyMessage);
+export type MessageInput = z.output<typeof messageInput>;
+
+export const appendMessagesBody = z
+  .strictObject({
+    messages: z
+      .array(messageInput)
+      .min(1, 'must hold at least one message')
+      .max(MAX_MESSAGES_PER_APPEND, `must be at most ${MAX_MESSAGES_PER_APPEND} messages`),
+  })
+  .superRefine(({ messages }, context) => {
+    const seen = new Set<string>();
+    messages.forEach((message, index) => {
+      if (message.externalId === undefined) return;
+      if (seen.has(message.externalId))
+        context.addIssue({
+          code: 'custom',
+          path: ['messages', index, 'externalId'],
+          message: 'must not be used twice in one request',
+        });
+      seen.add(message.externalId);
+    });
+  })
+  .meta({
+    example: {
+      messages: [
+        { role: 'user', content: 'Where is my order?', externalId: 'wamid.41' },
+        { role: 'assistant', content: 'It arrives tomorrow.' },
+      ],
+    },
+  });
+export type AppendMessagesBody = z.output<typeof appendMessagesBody>;
+
+const seq = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
+const cursor = z.string().max(200).optional();
+
+export const conversationMessagesQuery = z.strictObject({
+  afterSeq: seq.meta({ description: 'Only messages after this place' }),
+  beforeSeq: seq.meta({
+    description: 'Only messages before this place; without afterSeq, the last of them',
+  }),
+  limit: pageLimit,
+  cursor,
+});
+export type ConversationMessagesQuery = z.output<typeof conversationMessagesQuery>;
+
+export const messagesQuery = z.strictObject({
+  role: role.optional(),
+  since: isoDate.optional().meta({ description: 'Inclusive', example: '2026-11-01T00:00:00Z' }),
+  until: isoDate.optional().meta({ description: 'Exclusive', example: '2026-12-01T00:00:00Z' }),
+  limit: pageLimit,
+  cursor,
+});
+export type MessagesQuery = z.output<typeof messagesQuery>;
+
+export const inboundMessageBody = z
+  .strictObject({
+    participantId: externalName.meta({
+      description: "The tenant's own id of the participant",
+      example: '+15550100',
+    }),
+    channel,
+    content,
+    attachments: attachments.default([]),
+    externalId: externalId.optional(),
+  })
+  .refine(isNotEmpty, emptyMessage)
+  .meta({
+    example: {
+      participantId: '+15550100',
+      channel: 'whatsapp',
+      content: 'I would like to book a table',
+      externalId: 'wamid.42',
+    },
+  });
+export type InboundMessageBody = z.output<typeof inboundMessageBody>;
+
+export const messageViewSchema = z
+  .object({
+    id: z.string(),
+    conversationId: z.string(),
+    seq: z.int(),
+    role,
+    content: z.string(),
+    attachments: z.array(attachment),
+    externalId: z.string().nullable(),
+    metadata: z.record(z.string(), z.unknown()),
+    replyTo: z
+      .string()
+      .nullable()
+      .meta({ description: 'On a reply: id of the user message that it answers' }),
+    timestamp: z.string().meta({ format: 'date-time' }),
+  })
+  .meta({
+    example: {
+      id: '6740a1b2c3d4e5f601234568',
+      conversationId: '6740a1b2c3d4e5f601234567',
+      seq: 1,
+      role: 'user',
+      content: 'I would like to book a table',
+      attachments: [],
+      externalId: 'wamid.42',
+      metadata: {},
+      replyTo: null,
+      timestamp: '2026-11-21T12:00:00.000Z',
+    },
+  });
+export type MessageView = z.output<typeof messageViewSchema>;
+
+export const messageView = (message: MessageRecord): MessageView => ({
+  id: message._id.toHexString(),
+  conversationId: message.conversationId.toHexString(),
+  seq: message.seq,
+  role: message.role,
+  content: message.content,
+  attachments: message.attachments,
+  externalId: message.externalId ?? null,
+  metadata: message.metadata,
+  replyTo: message.replyTo?.toHexString() ?? null,
+  timestamp: message.timestamp.toISOString(),
+});
+
+export const storedMessagesSchema = z.object({ data: z.array(messageViewSchema) });
+
+export const messagePageSchema = z.object({
+  data: z.array(messageViewSchema),
+  nextCursor: z.string().nullable(),
+});
+
+export const processedMessageSchema = z.object({
+  conversation: conversationViewSchema,
+  message: messageViewSchema,
+  reply: messageViewSchema.nullable(),
+  session: sessionViewSchema,
+});

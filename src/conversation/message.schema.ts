@@ -1,0 +1,63 @@
+import { Schema, type Types } from 'mongoose';
+
+export const MESSAGE_MODEL = 'Message';
+
+export type MessageRole = 'user' | 'assistant' | 'system' | 'tool';
+
+export interface AttachmentRecord {
+  type: string;
+  url: string;
+  name?: string;
+  mime?: string;
+  /** Bytes. */
+  size?: number;
+}
+
+/** One utterance in a conversation, as stored. */
+export interface MessageRecord {
+  _id: Types.ObjectId;
+  tenantId: string;
+  conversationId: Types.ObjectId;
+  /** Place in the conversation: 1, 2, 3 … without gaps. */
+  seq: number;
+  role: MessageRole;
+  content: string;
+  attachments: AttachmentRecord[];
+  /** The sender's own id for it; unique in the tenant. */
+  externalId?: string;
+  metadata: Record<string, unknown>;
+  timestamp: Date;
+  /** On a reply: the user message that it answers. */
+  replyTo?: Types.ObjectId;
+  /** On a handled user message: its reply, null when the responder chose to say nothing. Absent: not answered yet. */
+  answeredBy?: Types.ObjectId | null;
+}
+
+export const messageSchema = new Schema<MessageRecord>(
+  {
+    tenantId: { type: String, required: true },
+    conversationId: { type: Schema.Types.ObjectId, required: true },
+    seq: { type: Number, required: true },
+    role: { type: String, required: true },
+    content: { type: String },
+    attachments: { type: Schema.Types.Mixed, required: true },
+    externalId: { type: String },
+    metadata: { type: Schema.Types.Mixed, required: true },
+    timestamp: { type: Date, required: true },
+    replyTo: { type: Schema.Types.ObjectId },
+    answeredBy: { type: Schema.Types.ObjectId },
+  },
+  { collection: 'messages', versionKey: false, autoIndex: false, minimize: false },
+);
+
+// A conversation in order: GET /v1/conversations/:id/messages, a responder's history, erasure. Unique: no seq twice.
+messageSchema.index({ tenantId: 1, conversationId: 1, seq: 1 }, { unique: true });
+// GET /v1/messages?role, newest first.
+messageSchema.index({ tenantId: 1, role: 1, timestamp: -1, _id: -1 });
+// GET /v1/messages, newest first.
+messageSchema.index({ tenantId: 1, timestamp: -1, _id: -1 });
+// The stored message of a repeated externalId. Unique: two appends of one message cannot both be stored.
+messageSchema.index(
+  { tenantId: 1, externalId: 1 },
+  { unique: true, partialFilterExpression: { externalId: { $exists: true } } },
+);

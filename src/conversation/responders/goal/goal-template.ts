@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { foldWords } from './folded-text.js';
+
+export const slotKinds = ['text', 'number', 'date', 'time', 'email', 'phone', 'code', 'choice'] as const;
+export type SlotKind = (typeof slotKinds)[number];
+
+const slotName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must begin with a letter and hold up to 64 letters, digits and _');
+
+const templateType = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must begin with a letter and hold up to 64 of a-z, 0-9, _ and -');
+
+const said = (maxLength: number): z.ZodString => z.string().trim().min(1).max(maxLength);
+
+const phrase = said(100).refine((text) => foldWords(text) !== '', 'must hold letters or digits');
+
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time as HH:MM');
+
+export const goalSlot = z
+  .strictObject({
+    name: slotName,
+    kind: z.enum(slotKinds).default('text'),
+    prompt: said(1000).meta({ description: 'Asked when the value is missing; may hold {slot} placeholders' }),
+    reprompt: said(1000)
+      .optional()
+      .meta({ description: 'Said before the prompt when an answer did not fit' }),
+    options: z.array(phrase).min(1).max(50).optional().meta({ description: 'What a choice may be' }),
+    required: z
+      .boolean()
+      .default(true)
+      .meta({ description: 'false: filled when a message holds the value, but never asked for' }),
+    min: z.number().optional(),
+    max: z.number().optional(),
+    integer: z.boolean().default(false),
+    earliest: timeOfDay.optional().meta({
+      description: 'Of a time: an hour said without am or pm that would be earlier is in the afternoon',
+    }),
+  })
+  .superRefine((slot, context) => {
+    const onlyFor = (field: keyof typeof slot, kind: SlotKind): void => {
+      if (slot[field] !== undefined && slot[field] !== false && slot.kind !== kind)
+        context.addIssue({ code: 'custom', path: [field], message: `is for slots of kind "${kind}" only` });
+    };
+    onlyFor('options', 'choice');
+    onlyFor('min', 'number');
+    onlyFor('max', 'number');
+    onlyFor('integer', 'number');
+    onlyFor('earliest', 'time');
+    if (slot.kind === 'choice' && slot.options === undefined)
+      context.addIssue({ code: 'custom', path: ['options'], message: 'must be given for a choice' });
+    if (slot.kind === 'text' && !slot.required)
+      context.addIssue({
+        code: 'custom',
+        path: ['required'],
+        message: 'must be true for text, which is only read when asked for',
+      });
+    if (slot.min !== undefined && slot.max !== undefined && slot.min > slot.max)
+      context.addIssue({ code: 'custom', path: ['min'], message: 'must not be above max' });
+  });
+export type GoalSlot = z.output<typeof goalSlot>;
+
+const placeholder = /\{([A-Za-z][A-Za-z0-9_]*)\}/g;
+
+/** Replaces {slot} by its value, and by nothing when there is none. */
+export const fillPlaceholders = (text: string, slots: Readonly<Record<string, unknown>>): string =>
+  text.replace(placeholder, (_whole, name: string) => {
+    const value = slots[name];
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  });
+
+const unknownPlaceholders = (text: string, names: ReadonlySet<string>): string[] =>
+  [...text.matchAll(placeholder)].map(([, name = '']) => name).filter((name) => !names.has(name));
+
+export const goalTemplate = z
+  .strictObject({
+    type: templateType,
+    triggers: z.array(phrase).min(1).max(50).meta({
+      description: 'Words or phrases that start the goal; case and diacritics do not matter',
+    }),
+    interrupts: z.boolean().default(false).meta({
+      description: 'true: a trigger counts even in the answer to a question for free text',
+    }),
+    slots: z.array(goalSlot).max(30),
+    completion: said(4000).meta({
+      description: 'Said when nothing is missing; may hold {slot} placeholders',
+    }),
+  })
+  .superRefine((template, context) => {
+    const names = new Set(template.slots.map(({ name }) => name));
+    if (names.size < template.slots.length)
+      context.addIssue({ code: 'custom', path: ['slots'], message: 'must have names of their own' });
+    const check = (text: string, path: (string | number)[]): void => {
+      for (const name of unknownPlaceholders(text, names))
+        context.addIssue({ code: 'custom', path, message: `{${name}} is not a slot of this template` });
+    };
+    check(template.completion, ['completion']);
+    template.slots.forEach(({ prompt }, index) => check(prompt, ['slots', index, 'prompt']));
+  });
+export type GoalTemplate = z.output<typeof goalTemplate>;
+
+export const goalResponderConfig = z.strictObject({
+  templates: z
+    .array(goalTemplate)
+    .min(1)
+    .max(50)
+    .refine(
+      (templates) => new Set(templates.map(({ type }) => type)).size === templates.length,
+      'types must differ from each other',
+    ),
+  fallback: said(2000).meta({ description: 'Said when no goal is active and no trigger was found' }),
+  cancelPhrases: z.array(phrase).max(50).default(['cancel', 'stop', 'never mind', 'forget it']),
+  cancelled: said(1000).default('All right, I have dropped that.'),
+  resumed: said(1000).default('Back to where we were.'),
+  timeZone: z
+    .string()
+    .max(64)
+    .default('UTC')
+    .refine(isTimeZone, 'must be an IANA time zone, for example Europe/Berlin')
+    .meta({ description: 'In which "tomorrow" is reckoned' }),
+});
+export type GoalResponderConfig = z.output<typeof goalResponderConfig>;
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,29 @@
+import { Injectable } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import type { Responder, ResponderRequest, ResponderResult } from '../responder.js';
+import { dayIn } from './calendar.js';
+import { GoalDialogue } from './goal-dialogue.js';
+import { type GoalResponderConfig, goalResponderConfig } from './goal-template.js';
+
+/** The built-in responder: recognises what the participant wants by trigger words and asks for what it needs to know. */
+@Injectable()
+export class GoalResponder implements Responder<GoalResponderConfig> {
+  readonly type: string = 'goals';
+  readonly configSchema = goalResponderConfig;
+
+  /** Replaceable in tests, so that "tomorrow" and ids come out the same each time. */
+  protected readonly now = (): Date => new Date();
+  protected readonly newGoalId = (): string => randomUUID();
+
+  respond({ config, message, session }: ResponderRequest<GoalResponderConfig>): Promise<ResponderResult> {
+    const dialogue = new GoalDialogue({
+      config,
+      content: message.content,
+      activeGoals: session.activeGoals,
+      context: session.context,
+      today: dayIn(this.now(), config.timeZone),
+      newGoalId: this.newGoalId,
+    });
+    return Promise.resolve(dialogue.step());
+  }
+}

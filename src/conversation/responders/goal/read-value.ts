@@ -1,0 +1,93 @@
+import type { CalendarDay } from './calendar.js';
+import { foldWords } from './folded-text.js';
+import type { GoalSlot } from './goal-template.js';
+import { readDate } from './read-date.js';
+import { readTime } from './read-time.js';
+import { firstReading, numberOf, numberWords, type Reading } from './reading.js';
+
+export interface ReadOptions {
+  today: CalendarDay;
+  /** This slot was asked for in the message before, so that a bare value is meant for it. */
+  asked: boolean;
+  /** The message before other slots took their parts: "tonight" makes a later "at 7" the evening's. */
+  whole: string;
+}
+
+const emailPattern = /\b[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}\b/;
+const phonePattern = /(?<![\w+])\+?\d(?:[ ()./-]{0,2}\d){6,14}(?!\d)/;
+const codePattern = /(?<![\w-])#?((?=[a-z_/-]{0,39}\d)[a-z0-9][a-z0-9_/-]{2,39})(?![\w-])/;
+const shortCodePattern = /(?<![\w-])#?((?=[a-z_/-]{0,39}\d)[a-z0-9][a-z0-9_/-]{0,39})(?![\w-])/;
+const digits = '(?<![\\w.,#+-])(\\d{1,12}(?:\\.\\d{1,6})?)(?![\\w-]|[.,]\\d)';
+const numberPattern = new RegExp(`${digits}|\\b(${numberWords(2)})\\b`);
+const askedNumberPattern = new RegExp(`${digits}|\\b(${numberWords(0)})\\b`);
+
+function readNumber(text: string, slot: GoalSlot, asked: boolean): Reading | undefined {
+  return firstReading<number>(text, [
+    [
+      asked ? askedNumberPattern : numberPattern,
+      ([, figure, word]) => {
+        const value = numberOf(figure ?? word ?? '');
+        const fits =
+          value !== undefined &&
+          value >= (slot.min ?? -Infinity) &&
+          value <= (slot.max ?? Infinity) &&
+          (!slot.integer || Number.isInteger(value));
+        return fits ? value : undefined;
+      },
+    ],
+  ]);
+}
+
+/** Where `option` stands in the text as whole words, with any punctuation between them. */
+function findOption(text: string, option: string): Reading | undefined {
+  const words = foldWords(option).split(' ').filter(Boolean);
+  if (words.length === 0) return undefined;
+  const pattern = new RegExp(`(?<![\\p{L}\\p{N}])${words.join('[^\\p{L}\\p{N}]+')}(?![\\p{L}\\p{N}])`, 'u');
+  return firstReading(text, [[pattern, () => option]]);
+}
+
+function readChoice(text: string, slot: GoalSlot, asked: boolean): Reading | undefined {
+  const options = slot.options ?? [];
+  const longestFirst = [...options].sort((a, b) => b.length - a.length);
+  for (const option of longestFirst) {
+    const reading = findOption(text, option);
+    if (reading) return reading;
+  }
+  const position = asked ? /^\W*(\d{1,2})\W*$/.exec(text)?.[1] : undefined;
+  const chosen = position === undefined ? undefined : options[Number(position) - 1];
+  return chosen === undefined ? undefined : { value: chosen, start: 0, end: text.length };
+}
+
+const readPhone = (text: string): Reading | undefined =>
+  firstReading<string>(text, [[phonePattern, ([whole]) => whole.replace(/[^\d+]/g, '')]]);
+
+/**
+ * The value of a slot's kind in folded text. `text` slots are never read this way: only the whole answer to their own question
+ * is one.
+ */
+export function readValue(
+  text: string,
+  slot: GoalSlot,
+  { today, asked, whole }: ReadOptions,
+): Reading | undefined {
+  switch (slot.kind) {
+    case 'email':
+      return firstReading<string>(text, [[emailPattern, ([whole]) => whole]]);
+    case 'date':
+      return readDate(text, today, asked);
+    case 'time':
+      return readTime(text, { earliest: slot.earliest, asked, whole });
+    case 'phone':
+      return readPhone(text);
+    case 'code':
+      return firstReading<string>(text, [
+        [asked ? shortCodePattern : codePattern, ([, code]) => code?.toUpperCase()],
+      ]);
+    case 'choice':
+      return readChoice(text, slot, asked);
+    case 'number':
+      return readNumber(text, slot, asked);
+    case 'text':
+      return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+/** A value found in a message, and the part of the folded text that it was read from. */
+export interface Reading<Value extends string | number = string | number> {
+  value: Value;
+  start: number;
+  end: number;
+}
+
+export const readingOf = <Value extends string | number>(
+  match: RegExpExecArray,
+  value: Value | undefined,
+): Reading<Value> | undefined =>
+  value === undefined ? undefined : { value, start: match.index, end: match.index + match[0].length };
+
+/** The first pattern that matches and gives a value. */
+export function firstReading<Value extends string | number>(
+  text: string,
+  rules: readonly (readonly [RegExp, (match: RegExpExecArray) => Value | undefined])[],
+): Reading<Value> | undefined {
+  for (const [pattern, valueOf] of rules) {
+    const match = pattern.exec(text);
+    const reading = match ? readingOf(match, valueOf(match)) : undefined;
+    if (reading) return reading;
+  }
+  return undefined;
+}
+
+const smallNumbers =
+  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty'.split(
+    ' ',
+  );
+
+/** The number that a digit text or an English number word up to twenty stands for. */
+export function numberOf(text: string): number | undefined {
+  const word = smallNumbers.indexOf(text);
+  if (word >= 0) return word;
+  const value = Number(text);
+  return text !== '' && Number.isFinite(value) ? value : undefined;
+}
+
+/** Alternatives of a pattern: the number words from `from` up to twenty. */
+export const numberWords = (from: number): string => smallNumbers.slice(from).join('|');

@@ -1,0 +1,53 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../config/index.js';
+import { ResponderError, type ResponderRequest, type ResponderResult } from './responder.js';
+import { checkResult } from './responder-result.js';
+import { ResponderSettingsService } from './responder-settings.service.js';
+
+/** MESSAGE_PROCESSOR_TIMEOUT went by without a reply. */
+export class ResponderTimeoutError extends Error {
+  constructor(readonly timeoutMs: number) {
+    super(`the responder gave no reply within ${timeoutMs} ms`);
+    this.name = 'ResponderTimeoutError';
+  }
+}
+
+/** Calls the tenant's responder, for no longer than MESSAGE_PROCESSOR_TIMEOUT, and checks what it answers. */
+@Injectable()
+export class ResponderRunner {
+  private readonly timeoutMs: number;
+
+  constructor(
+    private readonly settings: ResponderSettingsService,
+    @Inject(PROCESSING_SETTINGS) { MESSAGE_PROCESSOR_TIMEOUT }: ProcessingSettings,
+  ) {
+    this.timeoutMs = MESSAGE_PROCESSOR_TIMEOUT;
+  }
+
+  /**
+   * @throws ResponderTimeoutError; what the responder answers later is discarded
+   * @throws ResponderError for every other failure of the responder
+   */
+  async run(request: Omit<ResponderRequest, 'config'>): Promise<ResponderResult> {
+    const { responder, config } = await this.settings.activeFor(request.tenant.tenantId);
+    const abort = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        const error = new ResponderTimeoutError(this.timeoutMs);
+        reject(error);
+        abort.abort(error);
+      }, this.timeoutMs);
+    });
+    try {
+      // The race also takes care of a rejection that comes after the timeout.
+      const result = await Promise.race([responder.respond({ ...request, config }, abort.signal), timeout]);
+      return checkResult(result, 'What the responder answered');
+    } catch (error) {
+      if (error instanceof ResponderTimeoutError || error instanceof ResponderError) throw error;
+      throw new ResponderError('The responder failed.', { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import { SchedulerRegistry } from '@nestjs/schedule';
+import type { Logger } from '../common/index.js';
+import type { SessionSettings } from '../config/index.js';
+import { ConversationStateManager } from './conversation-state-manager.js';
+import { freshState } from './session-changes.js';
+import type { StoredState } from './session.repository.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+const settings: SessionSettings = {
+  MAX_ACTIVE_SESSIONS: 1000,
+  SESSION_IDLE_TTL_MS: HOUR,
+  SESSION_CLEANUP_INTERVAL_MS: MINUTE,
+  SESSION_TTL_HOURS: 2,
+  SESSION_RETENTION_DAYS: 30,
+};
+
+const state = (participantId: string, version = 1, id = participantId, tenantId = 'acme'): StoredState => ({
+  ...freshState(tenantId, participantId, new Date(0), HOUR),
+  id,
+  version,
+});
+
+describe('ConversationStateManager', () => {
+  const clock = { time: 1, now: (): number => clock.time };
+  const logger = { info: jest.fn(), debug: jest.fn() };
+  let registry: SchedulerRegistry;
+  let memory: ConversationStateManager;
+
+  const create = (changes: Partial<SessionSettings> = {}): ConversationStateManager =>
+    new ConversationStateManager({ ...settings, ...changes }, logger as unknown as Logger, clock, registry);
+
+  beforeEach(() => {
+    jest.clearAllMocks();
+    clock.time = 1;
+    registry = new SchedulerRegistry();
+    memory = create();
+  });
+
+  it('holds MAX_ACTIVE_SESSIONS of 2,000 sessions, the least recently used gone', () => {
+    for (let i = 0; i < 2000; i++) memory.put(state(`p${i}`));
+    expect(memory.getStats()).toMatchObject({
+      size: 1000,
+      maxSize: 1000,
+      utilizationPercent: 100,
+      evictions: 1000,
+      expirations: 0,
+    });
+    expect(memory.get('acme', 'p999')).toBeUndefined();
+    expect(memory.get('acme', 'p1000')?.participantId).toBe('p1000');
+    expect(memory.get('acme', 'p1999')?.participantId).toBe('p1999');
+  });
+
+  it('evicts by last use, not by age', () => {
+    memory = create({ MAX_ACTIVE_SESSIONS: 3 });
+    for (const name of ['a', 'b', 'c']) memory.put(state(name));
+    memory.get('acme', 'a');
+    memory.put(state('b', 2));
+    memory.put(state('d'));
+    memory.put(state('e'));
+    const present = ['a', 'b', 'c', 'd', 'e'].filter((name) => memory.get('acme', name) !== undefined);
+    expect(present).toEqual(['b', 'd', 'e']);
+  });
+
+  it('lets a session go after its idle time, which each use begins anew', () => {
+    memory.put(state('used'));
+    memory.put(state('idle'));
+    clock.time += HOUR - 1;
+    expect(memory.get('acme', 'used')).toBeDefined();
+    clock.time += 2;
+    expect(memory.get('acme', 'idle')).toBeUndefined();
+    expect(memory.get('acme', 'used')).toBeDefined();
+    expect(memory.getStats()).toMatchObject({ size: 1, expirations: 1, evictions: 0 });
+  });
+
+  it('sweeps all idle sessions with one log line, at debug level when there was none', () => {
+    for (let i = 0; i < 50; i++) memory.put(state(`p${i}`));
+    expect(memory.sweep()).toBe(0);
+    expect(logger.debug).toHaveBeenCalledTimes(1);
+    expect(logger.info).not.toHaveBeenCalled();
+    clock.time += HOUR + 1;
+    memory.put(state('new'));
+    expect(memory.sweep()).toBe(50);
+    expect(logger.info).toHaveBeenCalledTimes(1);
+    expect(logger.info).toHaveBeenCalledWith({ removed: 50, size: 1, maxSize: 1000 }, 'session cleanup');
+    expect(logger.debug).toHaveBeenCalledTimes(1);
+    expect(memory.getStats()).toMatchObject({ size: 1, expirations: 50 });
+  });
+
+  it('sweeps every SESSION_CLEANUP_INTERVAL_MS until the module is destroyed', () => {
+    jest.useFakeTimers();
+    try {
+      memory = create({ SESSION_CLEANUP_INTERVAL_MS: 5000 });
+      memory.onModuleInit();
+      expect(registry.getIntervals()).toEqual(['session-cleanup']);
+      jest.advanceTimersByTime(15_000);
+      expect(logger.debug).toHaveBeenCalledTimes(3);
+      memory.onModuleDestroy();
+      memory.onModuleDestroy();
+      jest.advanceTimersByTime(15_000);
+      expect(logger.debug).toHaveBeenCalledTimes(3);
+      expect(jest.getTimerCount()).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('counts hits and misses, and ages from when a session came into memory', () => {
+    memory.put(state('a'));
+    clock.time += 1000;
+    memory.put(state('b'));
+    clock.time += 2000;
+    memory.put(state('a', 2));
+    memory.get('acme', 'a');
+    memory.get('acme', 'nobody');
+    memory.get('acme', 'b');
+    expect(memory.getStats()).toEqual({
+      size: 2,
+      maxSize: 1000,
+      averageAgeMs: 2500,
+      oldestAgeMs: 3000,
+      utilizationPercent: 0.2,
+      hits: 2,
+      misses: 1,
+      evictions: 0,
+      expirations: 0,
+    });
+  });
+
+  it('has ages of 0 when it is empty', () => {
+    expect(memory.getStats()).toMatchObject({
+      size: 0,
+      averageAgeMs: 0,
+      oldestAgeMs: 0,
+      utilizationPercent: 0,
+    });
+  });
+
+  it('keeps tenants apart', () => {
+    memory.put(state('ann', 1, 'one', 'acme'));
+    memory.put(state('ann', 5, 'two', 'globex'));
+    expect(memory.get('acme', 'ann')?.id).toBe('one');
+    expect(memory.get('globex', 'ann')?.id).toBe('two');
+    memory.drop('acme', 'ann');
+    expect(memory.get('acme', 'ann')).toBeUndefined();
+    expect(memory.get('globex', 'ann')?.id).toBe('two');
+  });
+
+  it('never shares a key between pairs whose names join to the same text', () => {
+    memory.put(state('c', 1, 'one', 'a:b'));
+    expect(memory.get('a', 'b:c')).toBeUndefined();
+    memory.put(state('@x', 1, 'two', 'a.'));
+    expect(memory.get('a', '.@x')).toBeUndefined();
+  });
+
+  it('does not put an older version over a newer one of the same session, but a new session over a deleted one', () => {
+    memory.put(state('ann', 7, 'first'));
+    memory.put(state('ann', 6, 'first'));
+    expect(memory.get('acme', 'ann')?.version).toBe(7);
+    memory.put(state('ann', 1, 'second'));
+    expect(memory.get('acme', 'ann')).toMatchObject({ id: 'second', version: 1 });
+  });
+
+  it('forgets everything on clear()', () => {
+    memory.put(state('ann'));
+    memory.clear();
+    expect(memory.getStats()).toMatchObject({ size: 0, evictions: 0, expirations: 0 });
+  });
+});

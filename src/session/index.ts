@@ -1,0 +1,14 @@
+export { ConversationStateManager, type SessionMemoryStats } from './conversation-state-manager.js';
+export { mergePatch } from './merge-patch.js';
+export { sessionView, sessionViewSchema, type SessionView } from './session.dto.js';
+export { SessionConflictError } from './session.errors.js';
+export { SessionModule } from './session.module.js';
+export { SessionService } from './session.service.js';
+export {
+  type Goal,
+  type GoalStatus,
+  type SessionChanges,
+  type SessionState,
+  MAX_GOALS,
+  MAX_STATE_BYTES,
+} from './session.types.js';

@@ -1,0 +1,14 @@
+type JsonObject = Record<string, unknown>;
+
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** `__proto__` as a key of data would become the prototype of whatever it is copied into; no data is kept under it. */
+export const isUnsafeKey = (key: string): boolean => key === '__proto__';
+
+/** Freezes plain JSON data through and through, in place. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
+}

@@ -1,0 +1,57 @@
+import { ProblemError } from '../common/index.js';
+import { entityTagOf, holds, parseIfMatch } from './precondition.js';
+import { freshState } from './session-changes.js';
+import type { SessionState } from './session.types.js';
+
+const fresh = freshState('acme', 'ann', new Date(), 1000);
+const stored = (version: number): SessionState => ({ ...fresh, id: '0'.repeat(24), version });
+
+const holdsFor = (header: string, state: SessionState): boolean => {
+  const precondition = parseIfMatch(header);
+  if (!precondition) throw new Error('no precondition');
+  return holds(precondition, state);
+};
+
+describe('If-Match', () => {
+  it('is no precondition when it was not sent', () => {
+    expect(parseIfMatch(undefined)).toBeUndefined();
+  });
+
+  it.each<[string, boolean]>([
+    ['"3"', true],
+    [' "3" ', true],
+    ['"2", "3"', true],
+    ['"2","3"', true],
+    ['*', true],
+    ['"2"', false],
+    ['"03"', false],
+    ['"3.0"', false],
+    ['"3e0"', false],
+    ['W/"3"', false],
+    ['""', false],
+    ['"abc"', false],
+    ['"a,3"', false],
+    ['"99999999999999999999"', false],
+  ])('%s against version 3: %s', (header, expected) => {
+    expect(holdsFor(header, stored(3))).toBe(expected);
+  });
+
+  it.each(['*', '"0"', '"1"'])('%s does not hold where there is no session', (header) => {
+    expect(holdsFor(header, fresh)).toBe(false);
+  });
+
+  it.each(['', ' ', '3', '"3', '3"', 'w/"3"', '"2", 3', '*, "3"', "'3'", ','])(
+    '%p is refused with 400',
+    (header) => {
+      expect(() => parseIfMatch(header)).toThrow(
+        expect.objectContaining({
+          problem: expect.objectContaining({ status: 400, code: 'invalid_if_match' }) as unknown,
+        }) as ProblemError,
+      );
+    },
+  );
+
+  it('holds for the ETag that was given', () => {
+    expect(holdsFor(entityTagOf(stored(7)), stored(7))).toBe(true);
+  });
+});

@@ -1,0 +1,136 @@
+import { Injectable } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { ProblemError } from '../common/index.js';
+import { mergePatch } from './merge-patch.js';
+import { holds, type Precondition } from './precondition.js';
+import type { AddGoalBody, ChangeGoalBody, PatchSessionBody } from './session.dto.js';
+import { goalNotFound, SessionConflictError, versionMismatch } from './session.errors.js';
+import { SessionService } from './session.service.js';
+import type { Goal, SessionChanges, SessionState } from './session.types.js';
+
+/** Makes the changes of one edit from a state; runs again on a newer state when others wrote in between. */
+type Edit = (state: SessionState) => SessionChanges;
+
+const mismatch = ({ id, version }: SessionState): ProblemError =>
+  versionMismatch(id === null ? null : version);
+
+function requireMatch(precondition: Precondition | undefined, state: SessionState): void {
+  if (precondition && !holds(precondition, state)) throw mismatch(state);
+}
+
+/** Changes of sessions that clients ask for. A write is one compare-and-set of one document, so it needs no transaction. */
+@Injectable()
+export class SessionEditor {
+  constructor(private readonly sessions: SessionService) {}
+
+  /** Applies a merge patch; makes the session if there is none. */
+  patch(
+    tenantId: string,
+    participantId: string,
+    { activeGoals, context }: PatchSessionBody,
+    precondition?: Precondition,
+  ): Promise<SessionState> {
+    const goals = activeGoals?.map(({ id, ...goal }) => ({ id: id ?? randomUUID(), ...goal }));
+    return this.edit(tenantId, participantId, precondition, (state) => ({
+      ...(activeGoals !== undefined && { activeGoals: goals ?? [] }),
+      ...(context !== undefined && { context: context === null ? {} : mergePatch(state.context, context) }),
+    }));
+  }
+
+  /** Adds an active goal; makes the session if there is none. */
+  async addGoal(
+    tenantId: string,
+    participantId: string,
+    { type, slots }: AddGoalBody,
+    precondition?: Precondition,
+  ): Promise<{ state: SessionState; goal: Goal }> {
+    const goal: Goal = { id: randomUUID(), type, status: 'active', slots };
+    const state = await this.edit(tenantId, participantId, precondition, ({ activeGoals }) => ({
+      activeGoals: [...activeGoals, goal],
+    }));
+    return { state, goal };
+  }
+
+  /**
+   * Changes the status of a goal, merges a patch into its slots.
+   * @throws ProblemError 404 `goal_not_found`
+   */
+  async changeGoal(
+    tenantId: string,
+    participantId: string,
+    goalId: string,
+    { status, slots }: ChangeGoalBody,
+    precondition?: Precondition,
+  ): Promise<{ state: SessionState; goal: Goal }> {
+    const state = await this.edit(tenantId, participantId, precondition, ({ activeGoals }) => {
+      if (!activeGoals.some(({ id }) => id === goalId)) throw goalNotFound(goalId);
+      return {
+        activeGoals: activeGoals.map((goal) =>
+          goal.id !== goalId
+            ? goal
+            : {
+                ...goal,
+                status: status ?? goal.status,
+                slots: slots === null ? {} : mergePatch(goal.slots, slots ?? {}),
+              },
+        ),
+      };
+    });
+    const goal = state.activeGoals.find(({ id }) => id === goalId);
+    if (!goal) throw goalNotFound(goalId);
+    return { state, goal };
+  }
+
+  private edit(
+    tenantId: string,
+    participantId: string,
+    precondition: Precondition | undefined,
+    edit: Edit,
+  ): Promise<SessionState> {
+    if (precondition?.kind === 'versions')
+      return this.editVersion(tenantId, participantId, precondition, edit);
+    return this.sessions.withRetry(tenantId, participantId, (state) =>
+      this.attempt(state, edit, precondition),
+    );
+  }
+
+  /**
+   * With versions in If-Match a conflict is the client's to solve: 412, no retry. Memory is put right before the turn of this request
+   * comes: what it holds then was committed or read since, so that a mismatch is certain and the writers in line lose no time to it.
+   */
+  private async editVersion(
+    tenantId: string,
+    participantId: string,
+    precondition: Precondition,
+    edit: Edit,
+  ): Promise<SessionState> {
+    if (!holds(precondition, await this.sessions.open(tenantId, participantId)))
+      requireMatch(precondition, await this.sessions.reload(tenantId, participantId));
+    return this.sessions.serialize(tenantId, participantId, async () => {
+      try {
+        return await this.attempt(await this.sessions.open(tenantId, participantId), edit, precondition);
+      } catch (error) {
+        if (!(error instanceof SessionConflictError)) throw error;
+        throw mismatch(await this.sessions.reload(tenantId, participantId));
+      }
+    });
+  }
+
+  private async attempt(
+    state: SessionState,
+    edit: Edit,
+    precondition: Precondition | undefined,
+  ): Promise<SessionState> {
+    requireMatch(precondition, state);
+    try {
+      return await this.sessions.save(state, edit(state));
+    } catch (error) {
+      if (error instanceof SessionConflictError || !(error instanceof ProblemError)) throw error;
+      // The refusal may come of an old copy in memory: only one that the stored session gives as well is an answer.
+      const stored = await this.sessions.reload(state.tenantId, state.participantId);
+      if (stored.id === state.id && stored.version === state.version) throw error;
+      requireMatch(precondition, stored);
+      return this.sessions.save(stored, edit(stored));
+    }
+  }
+}

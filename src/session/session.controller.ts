@@ -1,0 +1,138 @@
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiNoContentResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiPreconditionFailedResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
+import { entityTagOf, parseIfMatch } from './precondition.js';
+import { SessionEditor } from './session-editor.js';
+import {
+  addGoalBody,
+  type AddGoalBody,
+  changeGoalBody,
+  type ChangeGoalBody,
+  goalIdParam,
+  type GoalView,
+  goalViewSchema,
+  participantIdParam,
+  patchSessionBody,
+  type PatchSessionBody,
+  sessionView,
+  type SessionView,
+  sessionViewSchema,
+} from './session.dto.js';
+import { SessionService } from './session.service.js';
+import type { SessionState } from './session.types.js';
+
+const ifMatchHeader = {
+  name: 'If-Match',
+  required: false,
+  description:
+    'Version that the change is meant for, as in ETag: "3"; * for any; without it the latest one is changed',
+  schema: { type: 'string', example: '"3"' },
+} as const;
+
+const withTag = (reply: FastifyReply, state: SessionState): void => {
+  void reply.header('etag', entityTagOf(state));
+};
+
+@ApiTags('sessions')
+@ApiBearerAuth()
+@Controller('v1/sessions')
+export class SessionController {
+  constructor(
+    private readonly sessions: SessionService,
+    private readonly editor: SessionEditor,
+  ) {}
+
+  @Get(':participantId')
+  @ApiOperation({ summary: 'Read the session of a participant' })
+  @ApiOkResponse({ standardSchema: sessionViewSchema })
+  @ApiNotFoundResponse({ description: '`session_not_found`' })
+  async get(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('participantId', { schema: participantIdParam }) participantId: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SessionView> {
+    const state = await this.sessions.read(tenantId, participantId);
+    withTag(reply, state);
+    return sessionView(state);
+  }
+
+  @Patch(':participantId')
+  @ApiConsumes('application/merge-patch+json', 'application/json')
+  @ApiHeader(ifMatchHeader)
+  @ApiOperation({ summary: 'Change goals or context by a merge patch; makes the session if need be' })
+  @ApiOkResponse({ standardSchema: sessionViewSchema })
+  @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
+  async patch(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('participantId', { schema: participantIdParam }) participantId: string,
+    @Body({ schema: patchSessionBody }) body: PatchSessionBody,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SessionView> {
+    const state = await this.editor.patch(tenantId, participantId, body, parseIfMatch(ifMatch));
+    withTag(reply, state);
+    return sessionView(state);
+  }
+
+  @Delete(':participantId')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Delete the session of a participant' })
+  @ApiNoContentResponse()
+  @ApiNotFoundResponse({ description: '`session_not_found`' })
+  delete(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('participantId', { schema: participantIdParam }) participantId: string,
+  ): Promise<void> {
+    return this.sessions.delete(tenantId, participantId);
+  }
+
+  @Post(':participantId/goals')
+  @ApiHeader(ifMatchHeader)
+  @ApiOperation({ summary: 'Add a goal; makes the session if need be' })
+  @ApiCreatedResponse({ standardSchema: goalViewSchema })
+  @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
+  async addGoal(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('participantId', { schema: participantIdParam }) participantId: string,
+    @Body({ schema: addGoalBody }) body: AddGoalBody,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<GoalView> {
+    const { state, goal } = await this.editor.addGoal(tenantId, participantId, body, parseIfMatch(ifMatch));
+    withTag(reply, state);
+    return goal;
+  }
+
+  @Patch(':participantId/goals/:goalId')
+  @ApiConsumes('application/merge-patch+json', 'application/json')
+  @ApiHeader(ifMatchHeader)
+  @ApiOperation({ summary: 'Change the status of a goal, merge a patch into its slots' })
+  @ApiOkResponse({ standardSchema: goalViewSchema })
+  @ApiNotFoundResponse({ description: '`goal_not_found`' })
+  @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
+  async changeGoal(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('participantId', { schema: participantIdParam }) participantId: string,
+    @Param('goalId', { schema: goalIdParam }) goalId: string,
+    @Body({ schema: changeGoalBody }) body: ChangeGoalBody,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<GoalView> {
+    const precondition = parseIfMatch(ifMatch);
+    const { state, goal } = await this.editor.changeGoal(tenantId, participantId, goalId, body, precondition);
+    withTag(reply, state);
+    return goal;
+  }
+}

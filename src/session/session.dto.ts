@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import { externalName, jsonObject } from '../common/index.js';
+import { goalStatuses, MAX_GOALS, MAX_STATE_BYTES, type SessionState } from './session.types.js';
+
+/** The name that the route of the statistics takes. */
+const RESERVED = 'stats';
+
+export const participantIdParam = externalName
+  .refine((name) => name !== RESERVED, { message: `"${RESERVED}" is reserved` })
+  .meta({ description: "The tenant's own id of the participant", example: '+15550100' });
+
+export const goalIdParam = externalName.max(64).meta({ description: 'Id of the goal', example: 'g1' });
+
+const goalType = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^\P{Cc}*$/u, 'must not contain control characters')
+  .meta({ description: 'What is wanted, in words of the tenant', example: 'restaurants/book_table' });
+
+const goalStatus = z.enum(goalStatuses);
+
+// The state as a whole is limited when it is stored; a patch of nulls may be longer than what is left after it.
+const freeObject = jsonObject(MAX_STATE_BYTES * 4);
+
+const slots = freeObject.meta({
+  description: 'What is known so far',
+  example: { city: 'Lisbon', people: 2 },
+});
+
+const goalInput = z.strictObject({
+  id: goalIdParam.optional().meta({ description: 'Made when left out' }),
+  type: goalType,
+  status: goalStatus.default('active'),
+  slots: slots.default({}),
+});
+
+const hasDistinctIds = (goals: readonly { id?: string | undefined }[]): boolean => {
+  const ids = goals.flatMap(({ id }) => id ?? []);
+  return new Set(ids).size === ids.length;
+};
+
+export const patchSessionBody = z
+  .strictObject({
+    activeGoals: z
+      .array(goalInput)
+      .max(MAX_GOALS, `must hold at most ${MAX_GOALS} goals`)
+      .refine(hasDistinctIds, { message: 'must not hold two goals of the same id' })
+      .nullable()
+      .optional()
+      .meta({ description: 'Replaces all goals; null removes them' }),
+    context: freeObject
+      .nullable()
+      .optional()
+      .meta({ description: 'Merged member by member; null removes a member' }),
+  })
+  .meta({
+    description: 'JSON merge patch (RFC 7396)',
+    example: {
+      activeGoals: [{ type: 'restaurants/book_table', slots: { city: 'Lisbon' } }],
+      context: { locale: 'pt-PT', draft: null },
+    },
+  });
+export type PatchSessionBody = z.output<typeof patchSessionBody>;
+
+export const addGoalBody = z
+  .strictObject({ type: goalType, slots: slots.default({}) })
+  .meta({ example: { type: 'restaurants/book_table', slots: { city: 'Lisbon' } } });
+export type AddGoalBody = z.output<typeof addGoalBody>;
+
+export const changeGoalBody = z
+  .strictObject({
+    status: goalStatus.optional(),
+    slots: freeObject
+      .nullable()
+      .optional()
+      .meta({ description: 'JSON merge patch of the slots; null removes all' }),
+  })
+  .meta({ example: { status: 'completed', slots: { confirmed: true } } });
+export type ChangeGoalBody = z.output<typeof changeGoalBody>;
+
+const plainObject = z.record(z.string(), z.unknown());
+
+export const goalViewSchema = z.object({
+  id: z.string(),
+  type: z.string(),
+  status: goalStatus,
+  slots: plainObject,
+});
+
+export const sessionViewSchema = z
+  .object({
+    participantId: z.string(),
+    version: z.int(),
+    activeGoals: z.array(goalViewSchema),
+    context: plainObject,
+    conversationId: z.string().nullable(),
+    expiresAt: z.string().meta({
+      format: 'date-time',
+      description: 'When the stored session is deleted unless it is used before',
+    }),
+  })
+  .meta({
+    example: {
+      participantId: '+15550100',
+      version: 3,
+      activeGoals: [
+        { id: 'g1', type: 'restaurants/book_table', status: 'active', slots: { city: 'Lisbon' } },
+      ],
+      context: { locale: 'pt-PT' },
+      conversationId: '6740a1b2c3d4e5f601234567',
+      expiresAt: '2026-12-21T12:00:00.000Z',
+    },
+  });
+
+export interface GoalView {
+  id: string;
+  type: string;
+  status: (typeof goalStatuses)[number];
+  slots: Readonly<Record<string, unknown>>;
+}
+
+export interface SessionView {
+  participantId: string;
+  version: number;
+  activeGoals: readonly GoalView[];
+  context: Readonly<Record<string, unknown>>;
+  conversationId: string | null;
+  /** ISO 8601, UTC. */
+  expiresAt: string;
+}
+
+export const sessionView = (state: SessionState): SessionView => ({
+  participantId: state.participantId,
+  version: state.version,
+  activeGoals: state.activeGoals,
+  context: state.context,
+  conversationId: state.conversationId,
+  expiresAt: state.expiresAt.toISOString(),
+});
+
+const count = z.int().nonnegative();
+
+export const sessionStatsSchema = z.object({
+  l1: z.object({
+    size: count,
+    maxSize: count,
+    averageAgeMs: count,
+    oldestAgeMs: count,
+    utilizationPercent: z.number(),
+    hits: count,
+    misses: count,
+    evictions: count,
+    expirations: count,
+  }),
+});

@@ -1,0 +1,56 @@
+import { notFound, ProblemError } from '../common/index.js';
+import { MAX_GOALS, MAX_STATE_BYTES } from './session.types.js';
+
+/** Another writer changed the session since it was opened; nothing was written. */
+export class SessionConflictError extends ProblemError {
+  constructor(participantId: string) {
+    super({
+      status: 409,
+      code: 'session_conflict',
+      title: 'The session was changed by others at the same time',
+      detail: `The session of "${participantId}" was changed by others each time it was tried; nothing was stored. Send it again.`,
+    });
+    this.name = 'SessionConflictError';
+  }
+}
+
+export const sessionNotFound = (participantId: string): ProblemError => notFound('session', participantId);
+
+export const goalNotFound = (goalId: string): ProblemError => notFound('goal', goalId);
+
+/** `version` is null when there is no session. */
+export const versionMismatch = (version: number | null): ProblemError =>
+  new ProblemError({
+    status: 412,
+    code: 'version_mismatch',
+    title: 'The session has another version',
+    detail:
+      version === null
+        ? 'If-Match was given, but there is no such session.'
+        : `If-Match does not name version ${version}, which the session has now. Read it again, then repeat the change.`,
+    extra: { currentVersion: version },
+  });
+
+export const invalidIfMatch = (): ProblemError =>
+  new ProblemError({
+    status: 400,
+    code: 'invalid_if_match',
+    title: 'If-Match is not valid',
+    detail: 'Send If-Match as the ETag was given, for example "3" with its quotation marks, or *.',
+  });
+
+export const sessionTooLarge = (bytes: number): ProblemError =>
+  new ProblemError({
+    status: 413,
+    code: 'session_too_large',
+    title: 'The session would be too large',
+    detail: `Goals and context together may have ${MAX_STATE_BYTES} bytes of JSON; this would be ${bytes}.`,
+  });
+
+export const tooManyGoals = (count: number): ProblemError =>
+  new ProblemError({
+    status: 400,
+    code: 'too_many_goals',
+    title: 'The session would have too many goals',
+    detail: `A session may have ${MAX_GOALS} goals; this would be ${count}. Complete, cancel or replace some.`,
+  });

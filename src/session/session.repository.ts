@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import { type Model, Types } from 'mongoose';
+import { duplicateKeyFields } from '../database/index.js';
+import { deepFreeze } from './json.js';
+import { SESSION_MODEL, type SessionRecord } from './session.schema.js';
+import type { SessionState } from './session.types.js';
+
+/** A state that is to be stored: it has its id. */
+export type StoredState = SessionState & { readonly id: string };
+
+@Injectable()
+export class SessionRepository {
+  constructor(@InjectModel(SESSION_MODEL) private readonly sessions: Model<SessionRecord>) {}
+
+  async find(tenantId: string, participantId: string): Promise<StoredState | null> {
+    const record = await this.sessions.findOne({ tenantId, participantId }).lean<SessionRecord>().exec();
+    return record && toState(record);
+  }
+
+  /** Stores a first version; false when there is a session already. */
+  async insert(tenantId: string, state: StoredState): Promise<boolean> {
+    const { id, conversationId, ...rest } = state;
+    try {
+      await this.sessions.insertOne({
+        ...rest,
+        tenantId,
+        _id: new Types.ObjectId(id),
+        conversationId: toObjectId(conversationId),
+      });
+      return true;
+    } catch (error) {
+      if (duplicateKeyFields(error)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Stores `state` when the stored session still has `expectedVersion`; false when it has another or is gone. The id is
+   * compared as well: a session that was deleted and made anew may have reached the same version.
+   */
+  async compareAndSet(tenantId: string, state: StoredState, expectedVersion: number): Promise<boolean> {
+    const { id, participantId, version, activeGoals, context, conversationId, updatedAt, expiresAt } = state;
+    const { matchedCount } = await this.sessions
+      .updateOne(
+        { tenantId, participantId, _id: new Types.ObjectId(id), version: expectedVersion },
+        {
+          $set: {
+            version,
+            activeGoals,
+            context,
+            conversationId: toObjectId(conversationId),
+            updatedAt,
+            expiresAt,
+          },
+        },
+      )
+      .exec();
+    return matchedCount === 1;
+  }
+
+  /** False when there was none. */
+  async delete(tenantId: string, participantId: string): Promise<boolean> {
+    const { deletedCount } = await this.sessions.deleteOne({ tenantId, participantId }).exec();
+    return deletedCount === 1;
+  }
+}
+
+const toObjectId = (id: string | null): Types.ObjectId | null =>
+  id === null ? null : new Types.ObjectId(id);
+
+const toState = ({ _id, conversationId, activeGoals, context, ...rest }: SessionRecord): StoredState =>
+  Object.freeze({
+    ...rest,
+    id: _id.toHexString(),
+    activeGoals: deepFreeze(activeGoals),
+    context: deepFreeze(context),
+    conversationId: conversationId?.toHexString() ?? null,
+  });

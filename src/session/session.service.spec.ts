@@ -1,0 +1,354 @@
+import { SchedulerRegistry } from '@nestjs/schedule';
+import type { Logger } from '../common/index.js';
+import type { SessionSettings } from '../config/index.js';
+import type { TransactionRunner } from '../database/index.js';
+import { ConversationStateManager } from './conversation-state-manager.js';
+import { parseIfMatch } from './precondition.js';
+import { SessionEditor } from './session-editor.js';
+import { SessionConflictError } from './session.errors.js';
+import type { SessionRepository, StoredState } from './session.repository.js';
+import { SessionService } from './session.service.js';
+
+const settings: SessionSettings = {
+  MAX_ACTIVE_SESSIONS: 1000,
+  SESSION_IDLE_TTL_MS: 3_600_000,
+  SESSION_CLEANUP_INTERVAL_MS: 60_000,
+  SESSION_TTL_HOURS: 2,
+  SESSION_RETENTION_DAYS: 30,
+};
+
+/** The sessions collection in memory, shared by what stands for several processes; counts its reads. */
+class StoreFake {
+  readonly rows = new Map<string, StoredState>();
+  reads = 0;
+
+  find(tenantId: string, participantId: string): Promise<StoredState | null> {
+    this.reads++;
+    return Promise.resolve(this.rows.get(`${tenantId}/${participantId}`) ?? null);
+  }
+
+  insert(tenantId: string, state: StoredState): Promise<boolean> {
+    const key = `${tenantId}/${state.participantId}`;
+    if (this.rows.has(key)) return Promise.resolve(false);
+    this.rows.set(key, state);
+    return Promise.resolve(true);
+  }
+
+  compareAndSet(tenantId: string, state: StoredState, expectedVersion: number): Promise<boolean> {
+    const key = `${tenantId}/${state.participantId}`;
+    const row = this.rows.get(key);
+    if (row?.id !== state.id || row.version !== expectedVersion) return Promise.resolve(false);
+    this.rows.set(key, state);
+    return Promise.resolve(true);
+  }
+
+  delete(tenantId: string, participantId: string): Promise<boolean> {
+    return Promise.resolve(this.rows.delete(`${tenantId}/${participantId}`));
+  }
+}
+
+/** A transaction runner whose hooks wait for `commit()` while a transaction is open. */
+class TransactionsFake {
+  active = false;
+  private hooks: (() => void | Promise<void>)[] = [];
+
+  async afterCommit(hook: () => void | Promise<void>): Promise<void> {
+    if (this.active) this.hooks.push(hook);
+    else await hook();
+  }
+
+  async end(outcome: 'commit' | 'abort'): Promise<void> {
+    this.active = false;
+    const hooks = this.hooks.splice(0);
+    if (outcome === 'commit') for (const hook of hooks) await hook();
+  }
+}
+
+const logger = { info: jest.fn(), debug: jest.fn() } as unknown as Logger;
+
+interface Process {
+  memory: ConversationStateManager;
+  transactions: TransactionsFake;
+  sessions: SessionService;
+  editor: SessionEditor;
+}
+
+function startProcess(store: StoreFake): Process {
+  const memory = new ConversationStateManager(settings, logger, performance, new SchedulerRegistry());
+  const transactions = new TransactionsFake();
+  const sessions = new SessionService(
+    store as unknown as SessionRepository,
+    memory,
+    transactions as unknown as TransactionRunner,
+    settings,
+  );
+  return { memory, transactions, sessions, editor: new SessionEditor(sessions) };
+}
+
+const problem = (status: number, code: string): object => ({ problem: { status, code } });
+
+describe('SessionService', () => {
+  let store: StoreFake;
+  let one: Process;
+  let other: Process;
+
+  beforeEach(() => {
+    store = new StoreFake();
+    one = startProcess(store);
+    other = startProcess(store);
+  });
+
+  it('opens an unknown session as a fresh one and stores nothing', async () => {
+    expect(await one.sessions.open('acme', 'ann')).toMatchObject({ id: null, version: 0, activeGoals: [] });
+    expect(store.rows.size).toBe(0);
+  });
+
+  it('reads nothing for a session in memory', async () => {
+    await one.sessions.save(await one.sessions.open('acme', 'ann'), { context: { n: 1 } });
+    const { reads } = store;
+    for (let n = 2; n <= 10; n++)
+      await one.editor.patch(
+        'acme',
+        'ann',
+        { context: { n } },
+        n % 2 ? parseIfMatch(`"${n - 1}"`) : undefined,
+      );
+    expect(store.reads).toBe(reads);
+    expect(await one.sessions.read('acme', 'ann')).toMatchObject({ version: 10, context: { n: 10 } });
+  });
+
+  it('shows memory a state only after the commit, and none of an abort', async () => {
+    const first = await one.sessions.save(await one.sessions.open('acme', 'ann'), {});
+    one.transactions.active = true;
+    await one.sessions.save(first, { context: { n: 2 } });
+    expect(one.memory.get('acme', 'ann')?.version).toBe(1);
+    await one.transactions.end('commit');
+    expect(one.memory.get('acme', 'ann')?.version).toBe(2);
+
+    one.transactions.active = true;
+    await one.sessions.save(await one.sessions.open('acme', 'ann'), { context: { n: 3 } });
+    await one.transactions.end('abort');
+    expect(one.memory.get('acme', 'ann')?.version).toBe(2);
+  });
+
+  it('does not keep what it reads inside of a transaction, which may be rolled back', async () => {
+    await other.editor.patch('acme', 'ann', { context: { n: 1 } });
+    one.transactions.active = true;
+    await one.sessions.open('acme', 'ann');
+    expect(one.memory.get('acme', 'ann')).toBeUndefined();
+  });
+
+  it('refuses a save on an old version, drops it from memory and writes nothing', async () => {
+    const opened = await one.sessions.save(await one.sessions.open('acme', 'ann'), { context: { n: 1 } });
+    await other.editor.patch('acme', 'ann', { context: { n: 2 } });
+    await expect(one.sessions.save(opened, { context: { n: 3 } })).rejects.toBeInstanceOf(
+      SessionConflictError,
+    );
+    expect(one.memory.get('acme', 'ann')).toBeUndefined();
+    expect(store.rows.get('acme/ann')).toMatchObject({ version: 2, context: { n: 2 } });
+  });
+
+  it('refuses a second first write', async () => {
+    const fresh = await one.sessions.open('acme', 'ann');
+    await other.editor.patch('acme', 'ann', { context: { n: 1 } });
+    await expect(one.sessions.save(fresh, {})).rejects.toBeInstanceOf(SessionConflictError);
+  });
+
+  it('runs the work again on the stored state after a conflict', async () => {
+    await one.editor.patch('acme', 'ann', { context: { n: 1 } });
+    await other.editor.patch('acme', 'ann', { context: { n: 10 } });
+    const seen: unknown[] = [];
+    await one.sessions.withRetry('acme', 'ann', (state) => {
+      seen.push(state.context['n']);
+      return one.sessions.save(state, { context: { n: Number(state.context['n']) + 1 } });
+    });
+    expect(seen).toEqual([1, 10]);
+    expect(store.rows.get('acme/ann')?.context).toEqual({ n: 11 });
+  });
+
+  it('gives up with 409 after the first try and 3 retries', async () => {
+    await one.editor.patch('acme', 'ann', {});
+    let tries = 0;
+    const work = one.sessions.withRetry('acme', 'ann', async (state) => {
+      tries++;
+      await other.editor.patch('acme', 'ann', {});
+      return one.sessions.save(state, {});
+    });
+    await expect(work).rejects.toMatchObject(problem(409, 'session_conflict'));
+    expect(tries).toBe(4);
+  });
+
+  it('does not run the work again after any other error', async () => {
+    let tries = 0;
+    const work = one.sessions.withRetry('acme', 'ann', () => {
+      tries++;
+      return Promise.reject(new Error('no reply'));
+    });
+    await expect(work).rejects.toThrow('no reply');
+    expect(tries).toBe(1);
+  });
+
+  it('runs work on one session one at a time, of different ones side by side', async () => {
+    const order: string[] = [];
+    let release!: () => void;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const first = one.sessions.serialize('acme', 'ann', async () => {
+      await gate;
+      order.push('first');
+    });
+    const second = one.sessions.serialize('acme', 'ann', () => Promise.resolve(order.push('second')));
+    await one.sessions.serialize('globex', 'ann', () => Promise.resolve(order.push('other tenant')));
+    release();
+    await Promise.all([first, second]);
+    expect(order).toEqual(['other tenant', 'first', 'second']);
+  });
+
+  it('reads past an expired copy in memory', async () => {
+    await one.editor.patch('acme', 'ann', { context: { n: 1 } });
+    const state = store.rows.get('acme/ann');
+    if (!state) throw new Error('not stored');
+    one.memory.put({ ...state, version: 2, expiresAt: new Date(Date.now() - 1) });
+    store.rows.clear();
+    expect(await one.sessions.open('acme', 'ann')).toMatchObject({ id: null, version: 0 });
+  });
+
+  it('shows readers what another process wrote', async () => {
+    await one.editor.patch('acme', 'ann', { context: { n: 1 } });
+    await other.editor.patch('acme', 'ann', { context: { n: 2 } });
+    expect((await one.sessions.read('acme', 'ann')).context).toEqual({ n: 2 });
+  });
+
+  it('lets no copy in the memory of another process bring a deleted session back', async () => {
+    await one.editor.patch('acme', 'ann', { context: { secret: 1 } });
+    await other.sessions.delete('acme', 'ann');
+    await one.editor.patch('acme', 'ann', { context: { n: 1 } });
+    expect(store.rows.get('acme/ann')).toMatchObject({ version: 1, context: { n: 1 } });
+    await other.sessions.delete('acme', 'ann');
+    await expect(other.sessions.delete('acme', 'ann')).rejects.toMatchObject(
+      problem(404, 'session_not_found'),
+    );
+  });
+
+  it('tells a session that was made anew from the old one of the same version', async () => {
+    await one.editor.patch('acme', 'ann', { context: { old: 1 } });
+    await other.sessions.delete('acme', 'ann');
+    await other.editor.patch('acme', 'ann', { context: { new: 1 } });
+    await one.editor.patch('acme', 'ann', { context: { n: 1 } });
+    expect(store.rows.get('acme/ann')).toMatchObject({ version: 2, context: { new: 1, n: 1 } });
+  });
+});
+
+describe('SessionEditor', () => {
+  let store: StoreFake;
+  let one: Process;
+  let other: Process;
+
+  beforeEach(() => {
+    store = new StoreFake();
+    one = startProcess(store);
+    other = startProcess(store);
+  });
+
+  it('merges context, replaces goals, and makes ids that are left out', async () => {
+    await one.editor.patch('acme', 'ann', { context: { a: 1, b: { c: 2 } } });
+    const state = await one.editor.patch('acme', 'ann', {
+      activeGoals: [
+        { type: 'book', status: 'active', slots: { city: 'Lisbon' } },
+        { id: 'mine', type: 'pay', status: 'completed', slots: {} },
+      ],
+      context: { a: null, b: { d: 3 } },
+    });
+    expect(state.context).toEqual({ b: { c: 2, d: 3 } });
+    expect(state.activeGoals).toEqual([
+      { id: expect.any(String) as unknown, type: 'book', status: 'active', slots: { city: 'Lisbon' } },
+      { id: 'mine', type: 'pay', status: 'completed', slots: {} },
+    ]);
+    expect(await one.editor.patch('acme', 'ann', { activeGoals: null, context: null })).toMatchObject({
+      version: 3,
+      activeGoals: [],
+      context: {},
+    });
+  });
+
+  it('merges a patch without If-Match onto what another process wrote', async () => {
+    await one.editor.patch('acme', 'ann', { context: { a: 1 } });
+    await other.editor.patch('acme', 'ann', { context: { b: 2 } });
+    expect((await one.editor.patch('acme', 'ann', { context: { c: 3 } })).context).toEqual({
+      a: 1,
+      b: 2,
+      c: 3,
+    });
+  });
+
+  it('answers 412 to an If-Match that is not the stored version, though memory still has it', async () => {
+    await one.editor.patch('acme', 'ann', { context: { a: 1 } });
+    await other.editor.patch('acme', 'ann', { context: { b: 2 } });
+    await expect(
+      one.editor.patch('acme', 'ann', { context: { c: 3 } }, parseIfMatch('"1"')),
+    ).rejects.toMatchObject({
+      problem: { status: 412, code: 'version_mismatch', extra: { currentVersion: 2 } },
+    });
+    expect(store.rows.get('acme/ann')?.context).toEqual({ a: 1, b: 2 });
+  });
+
+  it('accepts an If-Match that is the stored version, though memory has an old one', async () => {
+    await one.editor.patch('acme', 'ann', { context: { a: 1 } });
+    await other.editor.patch('acme', 'ann', { context: { b: 2 } });
+    const state = await one.editor.patch('acme', 'ann', { context: { c: 3 } }, parseIfMatch('"2"'));
+    expect(state).toMatchObject({ version: 3, context: { a: 1, b: 2, c: 3 } });
+  });
+
+  it('answers 412 to any If-Match where there is no session', async () => {
+    for (const header of ['*', '"1"', '"0"'])
+      await expect(one.editor.patch('acme', 'ann', {}, parseIfMatch(header))).rejects.toMatchObject({
+        problem: { status: 412, extra: { currentVersion: null } },
+      });
+    expect(store.rows.size).toBe(0);
+  });
+
+  it('takes If-Match: * as any version, also after a conflict, but not for a deleted session', async () => {
+    await one.editor.patch('acme', 'ann', { context: { a: 1 } });
+    await other.editor.patch('acme', 'ann', { context: { b: 2 } });
+    const any = parseIfMatch('*');
+    expect(await one.editor.patch('acme', 'ann', { context: { c: 3 } }, any)).toMatchObject({ version: 3 });
+    await other.sessions.delete('acme', 'ann');
+    await expect(one.editor.patch('acme', 'ann', {}, any)).rejects.toMatchObject(
+      problem(412, 'version_mismatch'),
+    );
+  });
+
+  it('finds a goal that another process added', async () => {
+    await one.editor.patch('acme', 'ann', {});
+    const { goal } = await other.editor.addGoal('acme', 'ann', { type: 'book', slots: { a: 1 } });
+    const changed = await one.editor.changeGoal('acme', 'ann', goal.id, {
+      status: 'completed',
+      slots: { a: null, b: 2 },
+    });
+    expect(changed.goal).toEqual({ id: goal.id, type: 'book', status: 'completed', slots: { b: 2 } });
+    expect(changed.state.version).toBe(3);
+  });
+
+  it('answers 404 to a goal that is not there, and makes no session for it', async () => {
+    await expect(one.editor.changeGoal('acme', 'ann', 'none', {})).rejects.toMatchObject(
+      problem(404, 'goal_not_found'),
+    );
+    expect(store.rows.size).toBe(0);
+  });
+
+  it('refuses for the stored state only, not for an old copy in memory', async () => {
+    const full = 'x'.repeat(250 * 1024);
+    await one.editor.patch('acme', 'ann', { context: { full } });
+    await other.editor.patch('acme', 'ann', { context: { full: null } });
+    const state = await one.editor.patch('acme', 'ann', { context: { more: full } });
+    expect(Object.keys(state.context)).toEqual(['more']);
+    await expect(one.editor.patch('acme', 'ann', { context: { again: full } })).rejects.toMatchObject(
+      problem(413, 'session_too_large'),
+    );
+  });
+
+  it('keeps a finished goal with its status', async () => {
+    const { goal } = await one.editor.addGoal('acme', 'ann', { type: 'book', slots: {} });
+    await one.editor.changeGoal('acme', 'ann', goal.id, { status: 'cancelled' });
+    expect((await one.sessions.read('acme', 'ann')).activeGoals).toEqual([{ ...goal, status: 'cancelled' }]);
+  });
+});

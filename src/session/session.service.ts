@@ -1,0 +1,132 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { KeyedSerializer, retry } from '../common/index.js';
+import { SESSION_SETTINGS, type SessionSettings } from '../config/index.js';
+import { TransactionRunner } from '../database/index.js';
+import { ConversationStateManager } from './conversation-state-manager.js';
+import { freshState, nextState } from './session-changes.js';
+import { SessionConflictError, sessionNotFound } from './session.errors.js';
+import { SessionRepository } from './session.repository.js';
+import type { SessionChanges, SessionState } from './session.types.js';
+
+const DAY_MS = 24 * 3_600_000;
+
+const conflictBackoff = { retries: 3, baseMs: 10, maxMs: 200, jitter: 0.5 };
+
+/**
+ * Opens and saves sessions. Two guards keep writers apart: work on one session is serial within this process, and each write
+ * is a compare-and-set on the version, which keeps processes apart and finds out copies in memory that are old.
+ */
+@Injectable()
+export class SessionService {
+  private readonly serializer = new KeyedSerializer();
+  private readonly retentionMs: number;
+
+  constructor(
+    private readonly repository: SessionRepository,
+    private readonly memory: ConversationStateManager,
+    private readonly transactions: TransactionRunner,
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+  ) {
+    this.retentionMs = settings.SESSION_RETENTION_DAYS * DAY_MS;
+  }
+
+  /** Runs `work` when no other work on this session runs in this process. Not to be nested for the same session. */
+  serialize<T>(tenantId: string, participantId: string, work: () => Promise<T>): Promise<T> {
+    return this.serializer.run(`${tenantId}\0${participantId}`, work);
+  }
+
+  /**
+   * The session as a writer starts from it: from memory, else from the database, else a fresh one that is not stored. A copy in
+   * memory may be old; `save` finds that out.
+   */
+  async open(tenantId: string, participantId: string): Promise<SessionState> {
+    const known = this.memory.get(tenantId, participantId);
+    // Past its expiry the database has deleted it, or is about to.
+    if (known && known.expiresAt.getTime() > Date.now()) return known;
+    return this.reload(tenantId, participantId);
+  }
+
+  /** The session from the database, whatever is in memory; a fresh one when there is none. */
+  async reload(tenantId: string, participantId: string): Promise<SessionState> {
+    const stored = await this.repository.find(tenantId, participantId);
+    if (!stored) {
+      this.memory.drop(tenantId, participantId);
+      return freshState(tenantId, participantId, new Date(), this.retentionMs);
+    }
+    // What a transaction reads of its own writes may still be rolled back.
+    if (!this.transactions.active) this.memory.put(stored);
+    return stored;
+  }
+
+  /**
+   * The stored session for readers. Always from the database: another process may have written since this one took its copy, and
+   * a reader has no compare-and-set to find that out.
+   * @throws ProblemError 404 `session_not_found`
+   */
+  async read(tenantId: string, participantId: string): Promise<SessionState> {
+    const stored = await this.repository.find(tenantId, participantId);
+    if (!stored) throw sessionNotFound(participantId);
+    return stored;
+  }
+
+  /**
+   * Stores `state` with `changes` as its next version and answers it. Takes part in a running transaction; memory learns of it after
+   * the commit.
+   * @throws SessionConflictError when the stored version is not that of `state`; nothing was written then
+   * @throws ProblemError 413 `session_too_large`, 400 `too_many_goals`
+   */
+  async save(state: SessionState, changes: SessionChanges): Promise<SessionState> {
+    const { tenantId, participantId, id, version } = state;
+    const next = nextState(state, changes, new Date(), this.retentionMs);
+    const stored =
+      id === null
+        ? await this.repository.insert(tenantId, next)
+        : await this.repository.compareAndSet(tenantId, next, version);
+    if (!stored) {
+      this.memory.drop(tenantId, participantId);
+      throw new SessionConflictError(participantId);
+    }
+    await this.transactions.afterCommit(() => {
+      this.memory.put(next);
+    });
+    return next;
+  }
+
+  /**
+   * Runs `work` on the session, serially; when its save meets a conflict, again on the state that is in the database then, up to 3
+   * times with backoff. `work` may run several times.
+   * @throws SessionConflictError (409) when every try met a conflict
+   */
+  withRetry<T>(
+    tenantId: string,
+    participantId: string,
+    work: (state: SessionState) => Promise<T>,
+  ): Promise<T> {
+    return this.serialize(tenantId, participantId, () =>
+      retry(
+        async (attempt) =>
+          work(
+            attempt === 1
+              ? await this.open(tenantId, participantId)
+              : await this.reload(tenantId, participantId),
+          ),
+        { ...conflictBackoff, shouldRetry: (error) => error instanceof SessionConflictError },
+      ),
+    );
+  }
+
+  /**
+   * Removes the session from memory and database. A copy in the memory of another process cannot bring it back: its next save
+   * finds no such row.
+   * @throws ProblemError 404 `session_not_found`
+   */
+  async delete(tenantId: string, participantId: string): Promise<void> {
+    await this.serialize(tenantId, participantId, async () => {
+      const deleted = await this.repository.delete(tenantId, participantId);
+      await this.transactions.afterCommit(() => {
+        this.memory.drop(tenantId, participantId);
+      });
+      if (!deleted) throw sessionNotFound(participantId);
+    });
+  }
+}

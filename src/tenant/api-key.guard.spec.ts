@@ -1,0 +1,118 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { AdminOnly, currentContext, ProblemError, Public, runInContext } from '../common/index.js';
+import { ApiKeyGuard } from './api-key.guard.js';
+import type { KeyVerifier, Verdict } from './key-verifier.js';
+import { RateLimiter } from './rate-limiter.js';
+import { requestIdentity } from './request-identity.js';
+
+const ADMIN = 'admin-key-of-the-tests';
+const identity = { tenantId: 'acme', name: 'Acme', plan: 'free' } as const;
+
+@AdminOnly()
+class AdminRoutes {
+  admin(): void {}
+  @Public()
+  open(): void {}
+}
+class TenantRoutes {
+  tenant(): void {}
+}
+
+type Route = [controller: new () => object, handler: () => void];
+const adminRoute: Route = [AdminRoutes, AdminRoutes.prototype.admin];
+const publicRoute: Route = [AdminRoutes, AdminRoutes.prototype.open];
+const tenantRoute: Route = [TenantRoutes, TenantRoutes.prototype.tenant];
+
+const requestWith = (authorization?: string): FastifyRequest =>
+  ({ headers: { ...(authorization !== undefined && { authorization }) } }) as FastifyRequest;
+
+const contextOf = ([controller, handler]: Route, request: FastifyRequest): ExecutionContext =>
+  ({
+    getHandler: () => handler,
+    getClass: () => controller,
+    switchToHttp: () => ({ getRequest: () => request }),
+  }) as unknown as ExecutionContext;
+
+describe('ApiKeyGuard', () => {
+  let verdicts: Record<string, Verdict>;
+  const verify = jest.fn((key: string) => Promise.resolve(verdicts[key] ?? { outcome: 'unknown' as const }));
+  const guardWith = (perMinute = 0): ApiKeyGuard =>
+    new ApiKeyGuard(
+      new Reflector(),
+      { verify } as unknown as KeyVerifier,
+      new RateLimiter(perMinute, { now: () => 1000 }),
+      ADMIN,
+    );
+  const codeOf = async (route: Route, authorization?: string, guard = guardWith()): Promise<unknown> => {
+    try {
+      return await guard.canActivate(contextOf(route, requestWith(authorization)));
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      return `${error.problem.status} ${error.problem.code}`;
+    }
+  };
+
+  beforeEach(() => {
+    verify.mockClear();
+    verdicts = { good: { outcome: 'valid', identity }, off: { outcome: 'inactive', identity } };
+  });
+
+  it.each<[string, Route, string | undefined, unknown]>([
+    ['public route, no key', publicRoute, undefined, true],
+    ['public route, unknown key', publicRoute, 'Bearer nonsense', true],
+    ['tenant route, no key', tenantRoute, undefined, '401 api_key_missing'],
+    ['tenant route, other scheme', tenantRoute, 'Basic good', '401 api_key_missing'],
+    ['tenant route, no key after the scheme', tenantRoute, 'Bearer ', '401 api_key_missing'],
+    ['tenant route, two words', tenantRoute, 'Bearer good good', '401 api_key_missing'],
+    ['tenant route, unknown key', tenantRoute, 'Bearer nonsense', '401 api_key_invalid'],
+    ['tenant route, tenant key', tenantRoute, 'Bearer good', true],
+    ['tenant route, scheme in any case', tenantRoute, 'bEARER good', true],
+    ['tenant route, key of an inactive tenant', tenantRoute, 'Bearer off', '403 tenant_inactive'],
+    ['tenant route, admin key', tenantRoute, `Bearer ${ADMIN}`, '403 tenant_key_required'],
+    ['admin route, no key', adminRoute, undefined, '401 api_key_missing'],
+    ['admin route, unknown key', adminRoute, 'Bearer nonsense', '401 api_key_invalid'],
+    ['admin route, tenant key', adminRoute, 'Bearer good', '403 admin_key_required'],
+    ['admin route, admin key', adminRoute, `Bearer ${ADMIN}`, true],
+    [
+      'admin route, admin key in other case',
+      adminRoute,
+      `Bearer ${ADMIN.toUpperCase()}`,
+      '401 api_key_invalid',
+    ],
+    [
+      'admin route, start of the admin key',
+      adminRoute,
+      `Bearer ${ADMIN.slice(0, -1)}`,
+      '401 api_key_invalid',
+    ],
+  ])('%s', async (_name, route, authorization, expected) => {
+    expect(await codeOf(route, authorization)).toEqual(expected);
+  });
+
+  it('asks the database for neither the admin key nor public routes', async () => {
+    await codeOf(adminRoute, `Bearer ${ADMIN}`);
+    await codeOf(publicRoute, 'Bearer good');
+    expect(verify).not.toHaveBeenCalled();
+  });
+
+  it('tells the route and the request context whose request it is', async () => {
+    const request = requestWith('Bearer good');
+    await runInContext({ requestId: 'r1' }, async () => {
+      await guardWith().canActivate(contextOf(tenantRoute, request));
+      expect(currentContext()?.tenantId).toBe('acme');
+    });
+    expect(requestIdentity(request)).toEqual(identity);
+  });
+
+  it("answers 429 with Retry-After over the tenant's rate, never to the admin", async () => {
+    const guard = guardWith(2);
+    expect(await codeOf(tenantRoute, 'Bearer good', guard)).toBe(true);
+    expect(await codeOf(tenantRoute, 'Bearer good', guard)).toBe(true);
+    await expect(guard.canActivate(contextOf(tenantRoute, requestWith('Bearer good')))).rejects.toMatchObject(
+      { problem: { status: 429, code: 'rate_limited', retryAfterSeconds: 30 } },
+    );
+    for (let i = 0; i < 5; i++) expect(await codeOf(adminRoute, `Bearer ${ADMIN}`, guard)).toBe(true);
+  });
+});

@@ -1,0 +1,45 @@
+import { Injectable } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import type { Model } from 'mongoose';
+import type { DateIdCursor } from '../common/index.js';
+import { afterCursor } from './tenant.repository.js';
+import { API_KEY_MODEL, type ApiKeyRecord } from './tenant.schema.js';
+import type { ApiKey } from './tenant.types.js';
+
+export type ApiKeyRow = Omit<ApiKeyRecord, 'hash'>;
+
+@Injectable()
+export class ApiKeyRepository {
+  constructor(@InjectModel(API_KEY_MODEL) private readonly keys: Model<ApiKeyRecord>) {}
+
+  async insert(tenantId: string, key: ApiKey & { hash: string }): Promise<void> {
+    await this.keys.insertOne({ ...key, tenantId });
+  }
+
+  /** The one read that begins with no tenant: it finds out whose key this is. */
+  async findForRequest(keyId: string): Promise<(ApiKey & { hash: string }) | null> {
+    return this.keys.findOne({ keyId }, { _id: 0 }).lean<ApiKey & { hash: string }>().exec();
+  }
+
+  /** Newest first, without hashes; up to `limit` rows after `cursor`. */
+  async list(tenantId: string, limit: number, cursor?: DateIdCursor): Promise<ApiKeyRow[]> {
+    return this.keys
+      .find({ tenantId, ...afterCursor<ApiKeyRecord>(cursor) }, { hash: 0 })
+      .sort({ createdAt: -1, _id: -1 })
+      .limit(limit)
+      .lean<ApiKeyRow[]>()
+      .exec();
+  }
+
+  /** False when the tenant has no such key; the time of a first revocation stays. */
+  async revoke(tenantId: string, keyId: string, revokedAt: Date): Promise<boolean> {
+    const { matchedCount } = await this.keys
+      .updateOne({ tenantId, keyId, revokedAt: null }, { $set: { revokedAt } })
+      .exec();
+    return matchedCount > 0 || (await this.keys.exists({ tenantId, keyId }).exec()) !== null;
+  }
+
+  async touch(tenantId: string, keyId: string, lastUsedAt: Date): Promise<void> {
+    await this.keys.updateOne({ tenantId, keyId }, { $set: { lastUsedAt } }).exec();
+  }
+}

@@ -1,0 +1,107 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiConflictResponse,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import { AdminOnly, type Page } from '../common/index.js';
+import {
+  apiKeyPageSchema,
+  type ApiKeyView,
+  createdKeySchema,
+  createdTenantSchema,
+  createTenantBody,
+  type CreateTenantBody,
+  keyIdParam,
+  pageQuery,
+  type PageQuery,
+  tenantIdParam,
+  tenantPageSchema,
+  type TenantView,
+  tenantViewSchema,
+  updateTenantBody,
+  type UpdateTenantBody,
+} from './tenant.dto.js';
+import { TenantService } from './tenant.service.js';
+
+@ApiTags('tenants')
+@ApiBearerAuth()
+@AdminOnly()
+@Controller('v1/tenants')
+export class TenantController {
+  constructor(private readonly tenants: TenantService) {}
+
+  @Post()
+  @ApiOperation({ summary: 'Create a tenant with a first key (admin)' })
+  @ApiCreatedResponse({ standardSchema: createdTenantSchema })
+  @ApiConflictResponse({ description: '`tenant_exists`' })
+  create(
+    @Body({ schema: createTenantBody }) body: CreateTenantBody,
+  ): Promise<{ tenant: TenantView; apiKey: string }> {
+    return this.tenants.create(body);
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'List tenants, newest first (admin)' })
+  @ApiOkResponse({ standardSchema: tenantPageSchema })
+  list(@Query({ schema: pageQuery }) { limit, cursor }: PageQuery): Promise<Page<TenantView>> {
+    return this.tenants.list(limit, cursor);
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'Read a tenant (admin)' })
+  @ApiOkResponse({ standardSchema: tenantViewSchema })
+  @ApiNotFoundResponse({ description: '`tenant_not_found`' })
+  get(@Param('id', { schema: tenantIdParam }) id: string): Promise<TenantView> {
+    return this.tenants.get(id);
+  }
+
+  @Patch(':id')
+  @ApiOperation({ summary: 'Change name, plan or isActive (admin)' })
+  @ApiOkResponse({ standardSchema: tenantViewSchema })
+  @ApiNotFoundResponse({ description: '`tenant_not_found`' })
+  update(
+    @Param('id', { schema: tenantIdParam }) id: string,
+    @Body({ schema: updateTenantBody }) body: UpdateTenantBody,
+  ): Promise<TenantView> {
+    return this.tenants.update(id, body);
+  }
+
+  @Post(':id/keys')
+  @ApiOperation({ summary: 'Make a further key (admin)' })
+  @ApiCreatedResponse({ standardSchema: createdKeySchema })
+  @ApiNotFoundResponse({ description: '`tenant_not_found`' })
+  createKey(
+    @Param('id', { schema: tenantIdParam }) id: string,
+  ): Promise<{ key: ApiKeyView; apiKey: string }> {
+    return this.tenants.createKey(id);
+  }
+
+  @Get(':id/keys')
+  @ApiOperation({ summary: "List a tenant's keys, newest first, never the keys themselves (admin)" })
+  @ApiOkResponse({ standardSchema: apiKeyPageSchema })
+  @ApiNotFoundResponse({ description: '`tenant_not_found`' })
+  listKeys(
+    @Param('id', { schema: tenantIdParam }) id: string,
+    @Query({ schema: pageQuery }) { limit, cursor }: PageQuery,
+  ): Promise<Page<ApiKeyView>> {
+    return this.tenants.listKeys(id, limit, cursor);
+  }
+
+  @Delete(':id/keys/:keyId')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Revoke a key; within a second no process accepts it (admin)' })
+  @ApiNoContentResponse()
+  @ApiNotFoundResponse({ description: '`api_key_not_found`' })
+  revokeKey(
+    @Param('id', { schema: tenantIdParam }) id: string,
+    @Param('keyId', { schema: keyIdParam }) keyId: string,
+  ): Promise<void> {
+    return this.tenants.revokeKey(id, keyId);
+  }
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { externalName, pageLimit } from '../common/index.js';
+import { type ApiKey, plans, type Tenant } from './tenant.types.js';
+
+export const tenantIdParam = externalName.max(64).meta({ description: 'Id of the tenant', example: 'acme' });
+export const keyIdParam = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/, 'must be the id of a key, 16 lower-case hex digits')
+  .meta({ description: 'Id of the key', example: '5f0c1e9a7b3d2468' });
+
+// The same characters as a name in any script, without control characters, which could forge lines in logs and terminals.
+const displayName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .regex(/^\P{Cc}*$/u, 'must not contain control characters')
+  .meta({ description: 'Name for people', example: 'Acme Travel' });
+
+const plan = z.enum(plans);
+
+export const createTenantBody = z
+  .strictObject({ id: tenantIdParam, name: displayName, plan: plan.default('free') })
+  .meta({ example: { id: 'acme', name: 'Acme Travel', plan: 'pro' } });
+export type CreateTenantBody = z.output<typeof createTenantBody>;
+
+export const updateTenantBody = z
+  .strictObject({
+    name: displayName.optional(),
+    plan: plan.optional(),
+    isActive: z.boolean().optional().meta({ description: "false: the tenant's keys answer 403" }),
+  })
+  .meta({ example: { plan: 'enterprise' } });
+export type UpdateTenantBody = z.output<typeof updateTenantBody>;
+
+export const pageQuery = z.strictObject({ limit: pageLimit, cursor: z.string().max(200).optional() });
+export type PageQuery = z.output<typeof pageQuery>;
+
+const instant = z.string().meta({ format: 'date-time', example: '2026-11-21T12:00:00.000Z' });
+
+export const tenantViewSchema = z.object({
+  id: tenantIdParam,
+  name: z.string(),
+  plan,
+  isActive: z.boolean(),
+  createdAt: instant,
+  updatedAt: instant,
+});
+export type TenantView = z.output<typeof tenantViewSchema>;
+
+export const identityViewSchema = tenantViewSchema.pick({ id: true, name: true, plan: true });
+export type IdentityView = z.output<typeof identityViewSchema>;
+
+export const apiKeyViewSchema = z.object({
+  id: keyIdParam,
+  hint: z.string().meta({ description: 'First characters of the key', example: 'ck_5f0c1e9a7b3d2468_Zk9x' }),
+  createdAt: instant,
+  revokedAt: instant.nullable(),
+  lastUsedAt: instant.nullable().meta({ description: 'Exact to ten minutes' }),
+});
+export type ApiKeyView = z.output<typeof apiKeyViewSchema>;
+
+const apiKeyText = z
+  .string()
+  .meta({ description: 'The key itself, shown this once', example: 'ck_5f0c1e9a7b3d2468_...' });
+
+export const createdTenantSchema = z.object({ tenant: tenantViewSchema, apiKey: apiKeyText });
+export const createdKeySchema = z.object({ key: apiKeyViewSchema, apiKey: apiKeyText });
+
+const pageOf = <Schema extends z.ZodType>(
+  row: Schema,
+): z.ZodObject<{ data: z.ZodArray<Schema>; nextCursor: z.ZodNullable<z.ZodString> }> =>
+  z.object({ data: z.array(row), nextCursor: z.string().nullable() });
+
+export const tenantPageSchema = pageOf(tenantViewSchema);
+export const apiKeyPageSchema = pageOf(apiKeyViewSchema);
+
+export const tenantView = ({ tenantId, name, plan, isActive, createdAt, updatedAt }: Tenant): TenantView => ({
+  id: tenantId,
+  name,
+  plan,
+  isActive,
+  createdAt: createdAt.toISOString(),
+  updatedAt: updatedAt.toISOString(),
+});
+
+export const apiKeyView = ({
+  keyId,
+  hint,
+  createdAt,
+  revokedAt,
+  lastUsedAt,
+}: Omit<ApiKey, 'tenantId'>): ApiKeyView => ({
+  id: keyId,
+  hint,
+  createdAt: createdAt.toISOString(),
+  revokedAt: revokedAt?.toISOString() ?? null,
+  lastUsedAt: lastUsedAt?.toISOString() ?? null,
+});

@@ -1,0 +1,59 @@
+import { ProblemError } from '../common/index.js';
+
+export const apiKeyMissing = (): ProblemError =>
+  new ProblemError({
+    status: 401,
+    code: 'api_key_missing',
+    title: 'An API key is needed',
+    detail: 'Send your key as "Authorization: Bearer <key>".',
+  });
+
+/** Says nothing of why: unknown, wrong and revoked keys look alike. */
+export const apiKeyInvalid = (): ProblemError =>
+  new ProblemError({
+    status: 401,
+    code: 'api_key_invalid',
+    title: 'The API key is not valid',
+    detail: 'The key is unknown or was revoked.',
+  });
+
+export const adminKeyRequired = (): ProblemError =>
+  new ProblemError({
+    status: 403,
+    code: 'admin_key_required',
+    title: 'The admin key is needed',
+    detail: "This route is for operators; a tenant's key does not open it.",
+  });
+
+export const tenantKeyRequired = (): ProblemError =>
+  new ProblemError({
+    status: 403,
+    code: 'tenant_key_required',
+    title: "A tenant's key is needed",
+    detail: 'This route works on the data of one tenant; the admin key names none.',
+  });
+
+export const tenantInactive = (): ProblemError =>
+  new ProblemError({
+    status: 403,
+    code: 'tenant_inactive',
+    title: 'The tenant is inactive',
+    detail: 'An operator has switched this tenant off; its data is kept.',
+  });
+
+export const tenantExists = (tenantId: string): ProblemError =>
+  new ProblemError({
+    status: 409,
+    code: 'tenant_exists',
+    title: 'The tenant exists already',
+    detail: `There is a tenant "${tenantId}" already; choose another id.`,
+  });
+
+export const rateLimited = (perMinute: number, retryAfterSeconds: number): ProblemError =>
+  new ProblemError({
+    status: 429,
+    code: 'rate_limited',
+    title: 'Too many requests',
+    detail: `A tenant may send ${perMinute} requests a minute.`,
+    retryAfterSeconds,
+  });

@@ -1,0 +1,51 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { MongooseModule } from '@nestjs/mongoose';
+import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
+import { ApiKeyGuard } from './api-key.guard.js';
+import { ApiKeyRepository } from './api-key.repository.js';
+import { IdentityController } from './identity.controller.js';
+import { KeyVerifier } from './key-verifier.js';
+import { RateLimiter } from './rate-limiter.js';
+import { TenantController } from './tenant.controller.js';
+import { TenantRepository } from './tenant.repository.js';
+import { API_KEY_MODEL, apiKeySchema, TENANT_MODEL, tenantSchema } from './tenant.schema.js';
+import { TenantService } from './tenant.service.js';
+import { ADMIN_API_KEY_VALUE, type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
+
+export interface TenantModuleOptions {
+  /** The key that manages tenants. */
+  adminApiKey: string;
+}
+
+/** Tenants, their keys, and the guard of every route of the application. */
+@Module({})
+export class TenantModule {
+  static forRoot({ adminApiKey }: TenantModuleOptions): DynamicModule {
+    return {
+      module: TenantModule,
+      imports: [
+        MongooseModule.forFeature([
+          { name: TENANT_MODEL, schema: tenantSchema },
+          { name: API_KEY_MODEL, schema: apiKeySchema },
+        ]),
+      ],
+      controllers: [TenantController, IdentityController],
+      providers: [
+        { provide: ADMIN_API_KEY_VALUE, useValue: adminApiKey },
+        { provide: TENANT_CLOCK, useValue: performance },
+        {
+          provide: RateLimiter,
+          useFactory: (settings: ServiceSettings, clock: MonotonicClock) =>
+            new RateLimiter(settings.RATE_LIMIT_PER_MINUTE, clock),
+          inject: [SERVICE_SETTINGS, TENANT_CLOCK],
+        },
+        TenantRepository,
+        ApiKeyRepository,
+        KeyVerifier,
+        TenantService,
+        { provide: APP_GUARD, useClass: ApiKeyGuard },
+      ],
+    };
+  }
+}

@@ -1,0 +1,117 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { decodeCursor, LOGGER, type Logger, notFound, type Page, toPage } from '../common/index.js';
+import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
+import { createApiKey, type NewApiKey } from './api-key.js';
+import { ApiKeyRepository, type ApiKeyRow } from './api-key.repository.js';
+import { KeyVerifier } from './key-verifier.js';
+import {
+  apiKeyView,
+  type ApiKeyView,
+  type CreateTenantBody,
+  tenantView,
+  type TenantView,
+} from './tenant.dto.js';
+import { tenantExists } from './tenant.errors.js';
+import { type TenantChanges, TenantRepository } from './tenant.repository.js';
+import type { TenantRecord } from './tenant.schema.js';
+import type { ApiKey, Tenant } from './tenant.types.js';
+
+const place = ({ createdAt, _id }: TenantRecord | ApiKeyRow): { date: Date; id: string } => ({
+  date: createdAt,
+  id: _id.toHexString(),
+});
+
+const storedKey = (
+  tenantId: string,
+  { keyId, hash, hint }: NewApiKey,
+  createdAt: Date,
+): ApiKey & { hash: string } => ({
+  tenantId,
+  keyId,
+  hash,
+  hint,
+  createdAt,
+  revokedAt: null,
+  lastUsedAt: null,
+});
+
+/** Tenants and their keys, as the operator manages them. */
+@Injectable()
+export class TenantService {
+  constructor(
+    private readonly tenants: TenantRepository,
+    private readonly keys: ApiKeyRepository,
+    private readonly verifier: KeyVerifier,
+    private readonly transactions: TransactionRunner,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /**
+   * The tenant with a first key; both are stored, or neither is.
+   * @throws ProblemError 409 `tenant_exists`
+   */
+  async create({ id, name, plan }: CreateTenantBody): Promise<{ tenant: TenantView; apiKey: string }> {
+    const now = new Date();
+    const tenant: Tenant = { tenantId: id, name, plan, isActive: true, createdAt: now, updatedAt: now };
+    const key = createApiKey();
+    try {
+      await this.transactions.run(async () => {
+        await this.tenants.insert(tenant);
+        await this.keys.insert(id, storedKey(id, key, now));
+      });
+    } catch (error) {
+      if (duplicateKeyFields(error)?.includes('tenantId')) throw tenantExists(id);
+      throw error;
+    }
+    this.logger.info({ tenant: id, keyId: key.keyId }, 'tenant created');
+    return { tenant: tenantView(tenant), apiKey: key.text };
+  }
+
+  async list(limit: number, cursor?: string): Promise<Page<TenantView>> {
+    const rows = await this.tenants.list(limit + 1, cursor === undefined ? undefined : decodeCursor(cursor));
+    return toPage(rows, limit, place, tenantView);
+  }
+
+  /** @throws ProblemError 404 `tenant_not_found` */
+  async get(tenantId: string): Promise<TenantView> {
+    const tenant = await this.tenants.find(tenantId);
+    if (!tenant) throw notFound('tenant', tenantId);
+    return tenantView(tenant);
+  }
+
+  /** @throws ProblemError 404 `tenant_not_found` */
+  async update(tenantId: string, changes: TenantChanges): Promise<TenantView> {
+    const tenant = await this.tenants.update(tenantId, changes, new Date());
+    if (!tenant) throw notFound('tenant', tenantId);
+    this.verifier.forget();
+    this.logger.info({ tenant: tenantId, changed: Object.keys(changes) }, 'tenant changed');
+    return tenantView(tenant);
+  }
+
+  /** @throws ProblemError 404 `tenant_not_found` */
+  async createKey(tenantId: string): Promise<{ key: ApiKeyView; apiKey: string }> {
+    await this.get(tenantId);
+    const key = createApiKey();
+    const stored = storedKey(tenantId, key, new Date());
+    await this.keys.insert(tenantId, stored);
+    this.logger.info({ tenant: tenantId, keyId: key.keyId }, 'API key created');
+    return { key: apiKeyView(stored), apiKey: key.text };
+  }
+
+  /** @throws ProblemError 404 `tenant_not_found` */
+  async listKeys(tenantId: string, limit: number, cursor?: string): Promise<Page<ApiKeyView>> {
+    await this.get(tenantId);
+    const after = cursor === undefined ? undefined : decodeCursor(cursor);
+    return toPage(await this.keys.list(tenantId, limit + 1, after), limit, place, apiKeyView);
+  }
+
+  /**
+   * Takes effect at once in this process and within a second in all others. Revoking twice is no error.
+   * @throws ProblemError 404 `api_key_not_found`
+   */
+  async revokeKey(tenantId: string, keyId: string): Promise<void> {
+    if (!(await this.keys.revoke(tenantId, keyId, new Date()))) throw notFound('api key', keyId);
+    this.verifier.forget();
+    this.logger.info({ tenant: tenantId, keyId }, 'API key revoked');
+  }
+}

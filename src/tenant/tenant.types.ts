@@ -1,0 +1,26 @@
+export const plans = ['free', 'pro', 'enterprise'] as const;
+export type Plan = (typeof plans)[number];
+
+/** Whose request it is, as the guard found it. */
+export interface TenantIdentity {
+  readonly tenantId: string;
+  readonly name: string;
+  readonly plan: Plan;
+}
+
+export interface Tenant extends TenantIdentity {
+  readonly isActive: boolean;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface ApiKey {
+  readonly tenantId: string;
+  readonly keyId: string;
+  /** First characters of the key, enough to tell keys apart in a list. */
+  readonly hint: string;
+  readonly createdAt: Date;
+  readonly revokedAt: Date | null;
+  /** Exact to `LAST_USED_RESOLUTION_MS`. */
+  readonly lastUsedAt: Date | null;
+}

@@ -1,0 +1,250 @@
+import { randomBytes } from 'node:crypto';
+import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+
+/** What one tenant owns, made anew for each case. `marker` is in every text of it and nowhere else. */
+interface Property {
+  owner: TestTenant;
+  stranger: TestTenant;
+  marker: string;
+  participantId: string;
+  conversationId: string;
+  externalId: string;
+  goalId: string;
+}
+
+/** Begins every marker; no other text holds it. */
+const MARK = 'ownedbyanother';
+
+interface Case {
+  /**
+   * refused: the stranger is answered 404 or 403, the owner 2xx. apart: the names in the request are the caller's own, so both
+   * are answered 2xx, each on rows of their own. admin: no tenant may, whoever's ids they are. public: there are no rows.
+   */
+  kind: 'refused' | 'apart' | 'admin' | 'public';
+  path: (of: Property) => string;
+  body?: (of: Property) => unknown;
+}
+
+const refused = (path: Case['path'], body?: Case['body']): Case => ({
+  kind: 'refused',
+  path,
+  ...(body && { body }),
+});
+const apart = (path: Case['path'], body?: Case['body']): Case => ({
+  kind: 'apart',
+  path,
+  ...(body && { body }),
+});
+const admin = (path: Case['path'], body?: Case['body']): Case => ({
+  kind: 'admin',
+  path,
+  ...(body && { body }),
+});
+const open = (path: string): Case => ({ kind: 'public', path: () => path });
+
+const ofConversation = ({ conversationId }: Property): string => `/v1/conversations/${conversationId}`;
+const ofSession = ({ participantId }: Property): string => `/v1/sessions/${participantId}`;
+const ofTenant = ({ owner }: Property): string => `/v1/tenants/${owner.tenantId}`;
+const keyIdOf = ({ owner }: Property): string => owner.apiKey.split('_')[1] ?? '';
+
+/** One case for every route of the application; a route without one fails the first test below. */
+const cases: Record<string, Case> = {
+  'GET /health/live': open('/health/live'),
+  'GET /health/ready': open('/health/ready'),
+
+  'POST /v1/tenants': admin(
+    () => '/v1/tenants',
+    () => ({ id: 'another', name: 'Another' }),
+  ),
+  'GET /v1/tenants': admin(() => '/v1/tenants'),
+  'GET /v1/tenants/:id': admin(ofTenant),
+  'PATCH /v1/tenants/:id': admin(ofTenant, () => ({ name: 'Taken over' })),
+  'POST /v1/tenants/:id/keys': admin((of) => `${ofTenant(of)}/keys`),
+  'GET /v1/tenants/:id/keys': admin((of) => `${ofTenant(of)}/keys`),
+  'DELETE /v1/tenants/:id/keys/:keyId': admin((of) => `${ofTenant(of)}/keys/${keyIdOf(of)}`),
+  'GET /v1/tenant': apart(() => '/v1/tenant'),
+
+  'POST /v1/conversations': apart(
+    () => '/v1/conversations',
+    ({ participantId }) => ({ participantId, channel: 'web' }),
+  ),
+  'GET /v1/conversations': apart(({ participantId }) => `/v1/conversations?participantId=${participantId}`),
+  'GET /v1/conversations/:id': refused(ofConversation),
+  'PATCH /v1/conversations/:id': refused(ofConversation, () => ({ title: 'Taken over' })),
+  'DELETE /v1/conversations/:id': refused(ofConversation),
+  'POST /v1/conversations/:id/messages': refused(
+    (of) => `${ofConversation(of)}/messages`,
+    () => ({ messages: [{ role: 'user', content: 'Slipped in' }] }),
+  ),
+  'GET /v1/conversations/:id/messages': refused((of) => `${ofConversation(of)}/messages`),
+
+  'GET /v1/messages': apart(() => '/v1/messages'),
+  'POST /v1/messages': apart(
+    () => '/v1/messages',
+    ({ participantId, externalId }) => ({ participantId, channel: 'web', content: 'Hello', externalId }),
+  ),
+
+  'GET /v1/sessions/stats': admin(() => '/v1/sessions/stats'),
+  'GET /v1/sessions/:participantId': refused(ofSession),
+  'PATCH /v1/sessions/:participantId': apart(ofSession, () => ({ context: { taken: 'over' } })),
+  'DELETE /v1/sessions/:participantId': refused(ofSession),
+  'POST /v1/sessions/:participantId/goals': apart(
+    (of) => `${ofSession(of)}/goals`,
+    () => ({ type: 'slipped_in' }),
+  ),
+  'PATCH /v1/sessions/:participantId/goals/:goalId': refused(
+    (of) => `${ofSession(of)}/goals/${of.goalId}`,
+    () => ({ status: 'cancelled' }),
+  ),
+};
+
+describe('a tenant and the ids of another', () => {
+  let app: TestApp;
+  let owner: TestTenant;
+  let stranger: TestTenant;
+
+  beforeAll(async () => {
+    app = await createTestApp();
+    owner = await app.createTenant();
+    stranger = await app.createTenant();
+  });
+  afterAll(() => app.close());
+
+  const must = async <Body>(answer: Promise<{ status: number; body: Body }>): Promise<Body> => {
+    const { status, body } = await answer;
+    if (status >= 300) throw new Error(`${status} ${JSON.stringify(body)}`);
+    return body;
+  };
+
+  async function makeProperty(): Promise<Property> {
+    const marker = `${MARK}${randomBytes(6).toString('hex')}`;
+    const participantId = `p-${randomBytes(6).toString('hex')}`;
+    const externalId = `x-${randomBytes(6).toString('hex')}`;
+    const { id: conversationId } = await must(
+      owner.request<{ id: string }>('POST', '/v1/conversations', {
+        participantId,
+        channel: 'web',
+        title: marker,
+        metadata: { marker },
+      }),
+    );
+    await must(
+      owner.request('POST', `/v1/conversations/${conversationId}/messages`, {
+        messages: [{ role: 'user', content: marker, externalId, metadata: { marker } }],
+      }),
+    );
+    const session = await must(
+      owner.request<{ activeGoals: { id: string }[] }>('PATCH', `/v1/sessions/${participantId}`, {
+        activeGoals: [{ type: marker, slots: { marker } }],
+        context: { marker },
+      }),
+    );
+    const goalId = session.activeGoals[0]?.id ?? '';
+    return { owner, stranger, marker, participantId, conversationId, externalId, goalId };
+  }
+
+  /** All that is stored of the owner, past the application. */
+  async function storedOfOwner(): Promise<unknown> {
+    const { tenantId } = owner;
+    const rows: Record<string, unknown> = {};
+    for (const name of ['tenants', 'conversations', 'messages', 'sessions', 'responders']) {
+      rows[name] = await app.database.collection(name).find({ tenantId }).sort({ _id: 1 }).toArray();
+    }
+    return rows;
+  }
+
+  const textOf = (body: unknown): string => JSON.stringify(body ?? null);
+
+  it('has a case for every route that the application registered', () => {
+    const routes = app.routes
+      .filter(({ path }) => !path.startsWith('/docs'))
+      .map(({ method, path }) => `${method} ${path}`);
+    expect(Object.keys(cases).toSorted()).toEqual([...new Set(routes)].toSorted());
+  });
+
+  const named = (...kinds: Case['kind'][]): [string, Case][] =>
+    Object.entries(cases).filter(([, { kind }]) => kinds.includes(kind));
+
+  const methodOf = (name: string): string => name.split(' ', 1)[0] ?? '';
+
+  it.each(named('refused'))('%s: refused, and nothing changed', async (name, { path, body }) => {
+    const property = await makeProperty();
+    const before = await storedOfOwner();
+    const answer = await stranger.request(methodOf(name), path(property), body?.(property));
+    expect([403, 404]).toContain(answer.status);
+    expect(textOf(answer.body)).not.toContain(property.marker);
+    expect(await storedOfOwner()).toEqual(before);
+    // The same request of the owner succeeds: it was refused for the sake of whose it is.
+    const own = await owner.request(methodOf(name), path(property), body?.(property));
+    expect(own.status).toBeLessThan(300);
+  });
+
+  it.each(named('apart'))('%s: each sees and changes rows of their own', async (name, { path, body }) => {
+    const property = await makeProperty();
+    const before = await storedOfOwner();
+    const answer = await stranger.request(methodOf(name), path(property), body?.(property));
+    expect(answer.status).toBeLessThan(300);
+    const text = textOf(answer.body);
+    for (const foreign of [property.marker, property.conversationId, property.goalId, owner.tenantId])
+      expect(text).not.toContain(foreign);
+    expect(await storedOfOwner()).toEqual(before);
+    const own = await owner.request(methodOf(name), path(property), body?.(property));
+    expect(own.status).toBeLessThan(300);
+  });
+
+  it.each(named('admin'))('%s: for the admin key alone', async (name, { path, body }) => {
+    const property = await makeProperty();
+    const before = await storedOfOwner();
+    for (const tenant of [stranger, owner]) {
+      const answer = await tenant.request(methodOf(name), path(property), body?.(property));
+      expect(answer).toMatchObject({ status: 403, body: { code: 'admin_key_required' } });
+    }
+    expect(await storedOfOwner()).toEqual(before);
+    expect(await must(owner.request('GET', '/v1/tenant'))).toMatchObject({ id: owner.tenantId });
+  });
+
+  it.each(named('public'))('%s: says nothing of any tenant', async (name, { path }) => {
+    const property = await makeProperty();
+    const { status, body } = await app.request(methodOf(name), path(property), undefined, {}, null);
+    expect(status).toBe(200);
+    expect(textOf(body)).not.toContain(owner.tenantId);
+  });
+
+  it.each(named('refused', 'apart'))(
+    '%s: no key, an unknown key and the admin key are turned away',
+    async (name, { path, body }) => {
+      const property = await makeProperty();
+      const before = await storedOfOwner();
+      for (const [key, status] of [
+        [null, 401],
+        ['ck_0000000000000000_unknown', 401],
+        [app.adminKey, 403],
+      ] as const) {
+        const answer = await app.request(methodOf(name), path(property), body?.(property), {}, key);
+        expect(answer.status).toBe(status);
+      }
+      expect(await storedOfOwner()).toEqual(before);
+    },
+  );
+
+  it('a list of the one holds no row of the other, whichever filter or cursor is passed', async () => {
+    const property = await makeProperty();
+    await makeProperty();
+    for (const list of ['/v1/conversations', '/v1/messages']) {
+      const mine = await must(
+        owner.request<{ nextCursor: string | null; data: unknown[] }>('GET', `${list}?limit=1`),
+      );
+      expect(mine.data).toHaveLength(1);
+      expect(mine.nextCursor).not.toBeNull();
+      const theirs = await must(
+        stranger.request('GET', `${list}?limit=200&cursor=${encodeURIComponent(mine.nextCursor ?? '')}`),
+      );
+      expect(textOf(theirs)).not.toContain(MARK);
+    }
+    const filters = [`participantId=${property.participantId}`, 'channel=web', 'active=true'];
+    for (const filter of filters)
+      expect(textOf(await must(stranger.request('GET', `/v1/conversations?${filter}`)))).not.toContain(
+        'mark',
+      );
+  });
+});

@@ -1,0 +1,321 @@
+import { retry } from '../../src/common/index.js';
+import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+
+interface GoalBody {
+  id: string;
+  type: string;
+  status: string;
+  slots: Record<string, unknown>;
+}
+interface SessionBody {
+  participantId: string;
+  version: number;
+  activeGoals: GoalBody[];
+  context: Record<string, unknown>;
+  conversationId: string | null;
+  expiresAt: string;
+}
+interface Problem {
+  code: string;
+  detail: string;
+  currentVersion?: number | null;
+}
+
+class Refused extends Error {
+  constructor(readonly status: number) {
+    super(`status ${status}`);
+  }
+}
+
+describe('sessions over HTTP', () => {
+  let test: TestApp;
+  let acme: TestTenant;
+  let globex: TestTenant;
+
+  beforeAll(async () => {
+    test = await createTestApp();
+    acme = await test.createTenant('acme');
+    globex = await test.createTenant('globex');
+  });
+  afterAll(() => test.close());
+
+  const patch = (
+    participant: string,
+    body: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; headers: Headers; body: SessionBody & Problem }> =>
+    acme.request<SessionBody & Problem>('PATCH', `/v1/sessions/${participant}`, body, headers);
+
+  it('makes a session by a patch and shows it with its ETag', async () => {
+    const made = await patch('ann', { context: { locale: 'pt-PT' }, activeGoals: [{ type: 'book/table' }] });
+    expect(made.status).toBe(200);
+    expect(made.headers.get('etag')).toBe('"1"');
+    expect(made.body).toEqual({
+      participantId: 'ann',
+      version: 1,
+      activeGoals: [{ id: expect.any(String) as unknown, type: 'book/table', status: 'active', slots: {} }],
+      context: { locale: 'pt-PT' },
+      conversationId: null,
+      expiresAt: expect.stringMatching(/^\d{4}-.*Z$/) as unknown,
+    });
+    const read = await acme.request<SessionBody>('GET', '/v1/sessions/ann');
+    expect(read.status).toBe(200);
+    expect(read.headers.get('etag')).toBe('"1"');
+    expect(read.body).toEqual(made.body);
+  });
+
+  it('merges context and replaces goals', async () => {
+    await patch('bob', {
+      context: { a: 1, b: { c: 2, d: 3 } },
+      activeGoals: [{ id: 'g1', type: 'x', slots: { s: 1 } }],
+    });
+    const { body } = await patch('bob', { context: { a: null, b: { c: 4 } } });
+    expect(body).toMatchObject({ version: 2, context: { b: { c: 4, d: 3 } }, activeGoals: [{ id: 'g1' }] });
+    expect(body.context).not.toHaveProperty('a');
+    expect((await patch('bob', { activeGoals: [] })).body).toMatchObject({ version: 3, activeGoals: [] });
+  });
+
+  it('accepts a merge patch by its own content type, and no other one', async () => {
+    const merge = await patch(
+      'media',
+      { context: { n: 1 } },
+      { 'content-type': 'application/merge-patch+json' },
+    );
+    expect(merge.status).toBe(200);
+    const other = await patch('media', { context: { n: 2 } }, { 'content-type': 'application/xml' });
+    expect(other.status).toBe(415);
+  });
+
+  it('guards a change by If-Match', async () => {
+    await patch('etag', { context: { n: 1 } });
+    const changed = await patch('etag', { context: { n: 2 } }, { 'if-match': '"1"' });
+    expect([changed.status, changed.headers.get('etag')]).toEqual([200, '"2"']);
+    const late = await patch('etag', { context: { n: 3 } }, { 'if-match': '"1"' });
+    expect([late.status, late.body.code, late.body.currentVersion]).toEqual([412, 'version_mismatch', 2]);
+    expect((await acme.request<SessionBody>('GET', '/v1/sessions/etag')).body.context).toEqual({ n: 2 });
+    expect((await patch('etag', {}, { 'if-match': '*' })).status).toBe(200);
+    expect((await patch('not-there', {}, { 'if-match': '*' })).status).toBe(412);
+    const malformed = await patch('etag', {}, { 'if-match': '2' });
+    expect([malformed.status, malformed.body.code]).toEqual([400, 'invalid_if_match']);
+  });
+
+  it.each<[string, string]>([
+    ['phone number', '+15550100'],
+    ['mail address', 'ann@example.com'],
+    ['mixed marks', 'a.b:c-d_e'],
+    ['other script', '日本語'],
+    ['128 characters', 'x'.repeat(128)],
+  ])('takes a %s as participant', async (_name, participant) => {
+    const path = encodeURIComponent(participant);
+    expect((await patch(path, { context: { n: 1 } })).body.participantId).toBe(participant);
+    expect((await acme.request<SessionBody>('GET', `/v1/sessions/${path}`)).body.participantId).toBe(
+      participant,
+    );
+  });
+
+  it.each<[string, string]>([
+    ['slash', 'a/b'],
+    ['space', 'a b'],
+    ['NUL', 'a\0b'],
+    ['dollar', '$gt'],
+    ['129 characters', 'x'.repeat(129)],
+    ['name of the statistics', 'stats'],
+  ])('answers 400 to a participant with a %s', async (_name, participant) => {
+    const { status, body } = await patch(encodeURIComponent(participant), {});
+    expect([status, body.code]).toEqual([400, 'validation_failed']);
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['a patch that is no object', [], /object/],
+    ['an unknown member', { version: 7 }, /version/],
+    ['context that is no object', { context: 'text' }, /^context: /],
+    ['an operator in the context', { context: { n: { $gt: '' } } }, /^context: .*\$/],
+    ['a goal without type', { activeGoals: [{ slots: {} }] }, /^activeGoals\.0\.type: /],
+    [
+      'a goal of unknown status',
+      { activeGoals: [{ type: 'a', status: 'done' }] },
+      /^activeGoals\.0\.status: /,
+    ],
+    [
+      'two goals of one id',
+      {
+        activeGoals: [
+          { id: 'a', type: 'a' },
+          { id: 'a', type: 'b' },
+        ],
+      },
+      /same id/,
+    ],
+    ['101 goals', { activeGoals: Array(101).fill({ type: 'a' }) }, /^activeGoals: .*100/],
+  ])('answers 400 to %s', async (_name, body, detail) => {
+    const answer = await patch('invalid', body);
+    expect(answer.status).toBe(400);
+    expect(answer.body.detail).toMatch(detail);
+    expect((await acme.request('GET', '/v1/sessions/invalid')).status).toBe(404);
+  });
+
+  it('answers 400 to __proto__ in a patch', async () => {
+    const { status } = await fetch(`${test.url}/v1/sessions/proto`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${acme.apiKey}`, 'content-type': 'application/merge-patch+json' },
+      body: '{"context":{"__proto__":{"admin":true}}}',
+    });
+    expect(status).toBe(400);
+  });
+
+  it('answers 413 to a session above 256 KiB, and names the limit', async () => {
+    await patch('big', { context: { a: 'x'.repeat(200 * 1024) } });
+    const answer = await patch('big', { context: { b: 'x'.repeat(100 * 1024) } });
+    expect([answer.status, answer.body.code]).toEqual([413, 'session_too_large']);
+    expect(answer.body.detail).toContain('262144 bytes');
+    expect((await patch('big', { context: { a: null, b: 'small' } })).body.context).toEqual({ b: 'small' });
+  });
+
+  it('adds, changes and completes goals', async () => {
+    const added = await acme.request<GoalBody>('POST', '/v1/sessions/goals/goals', {
+      type: 'restaurants/book_table',
+      slots: { city: 'Lisbon' },
+    });
+    expect(added.status).toBe(201);
+    expect(added.headers.get('etag')).toBe('"1"');
+    expect(added.body).toMatchObject({
+      type: 'restaurants/book_table',
+      status: 'active',
+      slots: { city: 'Lisbon' },
+    });
+    const path = `/v1/sessions/goals/goals/${added.body.id}`;
+    const filled = await acme.request<GoalBody>('PATCH', path, { slots: { people: 2, city: null } });
+    expect([filled.status, filled.headers.get('etag')]).toEqual([200, '"2"']);
+    expect(filled.body.slots).toEqual({ people: 2 });
+    expect((await acme.request('PATCH', path, { status: 'completed' }, { 'if-match': '"1"' })).status).toBe(
+      412,
+    );
+    await acme.request('PATCH', path, { status: 'completed' }, { 'if-match': '"2"' });
+    const { body } = await acme.request<SessionBody>('GET', '/v1/sessions/goals');
+    expect(body.activeGoals).toEqual([{ ...added.body, status: 'completed', slots: { people: 2 } }]);
+    expect((await acme.request('PATCH', '/v1/sessions/goals/goals/none', {})).status).toBe(404);
+  });
+
+  it('keeps the 20 newest finished goals', async () => {
+    for (let i = 0; i < 22; i++) {
+      const { body } = await acme.request<GoalBody>('POST', '/v1/sessions/finisher/goals', { type: `t${i}` });
+      await acme.request('PATCH', `/v1/sessions/finisher/goals/${body.id}`, { status: 'completed' });
+    }
+    const { body } = await acme.request<SessionBody>('GET', '/v1/sessions/finisher');
+    expect(body.activeGoals.map(({ type }) => type)).toEqual(
+      Array.from({ length: 20 }, (_, i) => `t${i + 2}`),
+    );
+  });
+
+  it('answers 400 to the 101st goal', async () => {
+    await patch('full', { activeGoals: Array.from({ length: 100 }, (_, i) => ({ type: `t${i}` })) });
+    const answer = await acme.request<Problem>('POST', '/v1/sessions/full/goals', { type: 'one-more' });
+    expect([answer.status, answer.body.code]).toEqual([400, 'too_many_goals']);
+    expect(answer.body.detail).toContain('100 goals');
+  });
+
+  it('deletes a session for good', async () => {
+    await patch('leaving', { context: { n: 1 } });
+    expect((await acme.request('DELETE', '/v1/sessions/leaving')).status).toBe(204);
+    expect((await acme.request('GET', '/v1/sessions/leaving')).status).toBe(404);
+    expect((await acme.request('DELETE', '/v1/sessions/leaving')).status).toBe(404);
+    expect((await patch('leaving', { context: { m: 1 } })).body).toMatchObject({
+      version: 1,
+      context: { m: 1 },
+    });
+  });
+
+  it('counts 50 clients that add 1 to a number 20 times each with If-Match to 1,000', async () => {
+    await patch('counter', { context: { n: 0 } });
+    const addOnce = (): Promise<void> =>
+      retry(
+        async () => {
+          const { headers, body } = await acme.request<SessionBody>('GET', '/v1/sessions/counter');
+          const next = { context: { n: Number(body.context['n']) + 1 } };
+          const { status } = await patch('counter', next, { 'if-match': headers.get('etag') ?? '' });
+          if (status !== 200) throw new Refused(status);
+        },
+        {
+          retries: Infinity,
+          baseMs: 5,
+          maxMs: 200,
+          jitter: 1,
+          shouldRetry: (error) => error instanceof Refused && error.status === 412,
+        },
+      );
+    await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        for (let i = 0; i < 20; i++) await addOnce();
+      }),
+    );
+    const { body } = await acme.request<SessionBody>('GET', '/v1/sessions/counter');
+    expect(body).toMatchObject({ version: 1001, context: { n: 1000 } });
+  }, 120_000);
+
+  it('loses no goal that 50 clients add to one session at the same time', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        acme.request<GoalBody>('POST', '/v1/sessions/crowd/goals', { type: `t${i}` }),
+      ),
+    );
+    expect(answers.every(({ status }) => status === 201)).toBe(true);
+    const { body } = await acme.request<SessionBody>('GET', '/v1/sessions/crowd');
+    expect(body.version).toBe(50);
+    expect(new Set(body.activeGoals.map(({ type }) => type)).size).toBe(50);
+  });
+
+  it.each<[string, string, unknown, number]>([
+    ['GET', '/v1/sessions/private', undefined, 404],
+    ['DELETE', '/v1/sessions/private', undefined, 404],
+    ['PATCH', '/v1/sessions/private/goals/secret', { status: 'completed' }, 404],
+    ['PATCH', '/v1/sessions/private', { context: { theirs: 1 } }, 200],
+    ['POST', '/v1/sessions/private/goals', { type: 'theirs' }, 201],
+  ])('gives another tenant nothing by %s %s', async (method, path, body, status) => {
+    const mine = { activeGoals: [{ id: 'secret', type: 'mine' }], context: { mine: 1 } };
+    await acme.request('DELETE', '/v1/sessions/private');
+    await globex.request('DELETE', '/v1/sessions/private');
+    const before = (await patch('private', mine)).body;
+    const answer = await globex.request(method, path, body);
+    expect(answer.status).toBe(status);
+    expect(JSON.stringify(answer.body ?? null)).not.toContain('mine');
+    expect((await acme.request<SessionBody>('GET', '/v1/sessions/private')).body).toEqual(before);
+  });
+
+  it('shows the statistics of the memory to the admin alone', async () => {
+    await patch('counted', {});
+    const { status, body } = await test.request<{ l1: Record<string, number> }>('GET', '/v1/sessions/stats');
+    expect(status).toBe(200);
+    expect(Object.keys(body.l1).sort()).toEqual(
+      ['averageAgeMs', 'evictions', 'expirations', 'hits', 'maxSize', 'misses', 'oldestAgeMs', 'size'].concat(
+        'utilizationPercent',
+      ),
+    );
+    expect(body.l1['size']).toBeGreaterThan(0);
+    const asTenant = await acme.request<Problem>('GET', '/v1/sessions/stats');
+    expect([asTenant.status, asTenant.body.code]).toEqual([403, 'admin_key_required']);
+  });
+
+  it.each<[string, string, unknown]>([
+    ['GET', '/v1/sessions/ann', undefined],
+    ['PATCH', '/v1/sessions/ann', {}],
+    ['DELETE', '/v1/sessions/ann', undefined],
+    ['POST', '/v1/sessions/ann/goals', { type: 'a' }],
+    ['PATCH', '/v1/sessions/ann/goals/g', {}],
+  ])('needs a tenant key for %s %s', async (method, path, body) => {
+    const asAdmin = await test.request<Problem>(method, path, body);
+    expect([asAdmin.status, asAdmin.body.code]).toEqual([403, 'tenant_key_required']);
+    expect((await test.request(method, path, body, undefined, null)).status).toBe(401);
+  });
+
+  it('describes its routes in the OpenAPI document', async () => {
+    const { body } = await test.request<{
+      paths: Record<string, Record<string, { requestBody?: unknown; responses: Record<string, unknown> }>>;
+    }>('GET', '/docs/openapi.json', undefined, undefined, null);
+    const route = body.paths['/v1/sessions/{participantId}']?.['patch'];
+    expect(route?.requestBody).toMatchObject({
+      content: { 'application/merge-patch+json': expect.anything() },
+    });
+    expect(JSON.stringify(route?.responses['200'])).toContain('activeGoals');
+    expect(body.paths).toHaveProperty(['/v1/tenants/{id}/keys/{keyId}', 'delete']);
+  });
+});

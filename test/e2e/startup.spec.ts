@@ -1,0 +1,155 @@
+import { writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { ApiClient } from '../../scripts/replay/api-client.js';
+import { asTenantKey } from '../../scripts/replay/api-shapes.js';
+import { createServiceFolder, type ServiceFolder, ServiceStartError } from '../support/process.js';
+
+async function occupyPort(): Promise<{ server: Server; port: number }> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+describe('npm start', () => {
+  let folder: ServiceFolder;
+
+  beforeEach(async () => {
+    folder = await createServiceFolder();
+  });
+  afterEach(() => folder.remove());
+
+  /** What a start that must fail prints to stderr, line by line. */
+  async function failedStart(settings: Record<string, string>): Promise<string[]> {
+    const error: unknown = await folder.start(settings).catch((reason: unknown) => reason);
+    if (!(error instanceof ServiceStartError)) throw new Error('the service started', { cause: error });
+    expect(error.exit).toEqual({ code: 1, signal: null });
+    expect(error.stdout + error.stderr).not.toMatch(/^ +at /m);
+    return error.stderr.trim().split('\n');
+  }
+
+  it('with a port in use says so in one line and ends with code 1', async () => {
+    const { server, port } = await occupyPort();
+    try {
+      const lines = await failedStart({ PORT: String(port) });
+      expect(lines).toEqual([
+        expect.stringMatching(new RegExp(`^Port ${port} on 127\\.0\\.0\\.1 is in use\\..*PORT`)),
+      ]);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('with a data directory that cannot be made says so in one line and ends with code 1', async () => {
+    // Below a regular file no folder can be made, not even by root, whom permissions do not stop.
+    const file = join(folder.cwd, 'a-file');
+    await writeFile(file, '');
+    const lines = await failedStart({ DATA_DIR: join(file, 'data') });
+    expect(lines).toEqual([
+      expect.stringContaining(`The data directory ${join(file, 'data')} cannot be written`),
+    ]);
+    expect(lines[0]).toContain('DATA_DIR');
+  });
+
+  it('with several bad settings names them all at once and ends with code 1', async () => {
+    const lines = await failedStart({
+      PORT: 'http',
+      LOG_LEVEL: 'loud',
+      MAX_ACTIVE_SESSIONS: '0',
+      MONGODB_URI: 'localhost:27017',
+    });
+    expect(lines).toEqual([
+      'Settings are not valid:',
+      expect.stringContaining('PORT: "http" must be a whole number'),
+      expect.stringContaining('LOG_LEVEL: "loud" must be trace, debug'),
+      expect.stringContaining('MONGODB_URI: must begin with mongodb://'),
+      expect.stringContaining('MAX_ACTIVE_SESSIONS: "0" must be at least 1'),
+    ]);
+  });
+
+  it('in production without an admin key says so in one line and ends with code 1', async () => {
+    const lines = await failedStart({ NODE_ENV: 'production' });
+    expect(lines.filter((line) => line.includes('ADMIN_API_KEY'))).toHaveLength(1);
+  });
+
+  it('with a database that nobody runs says so without the password and ends with code 1', async () => {
+    const { server, port } = await occupyPort();
+    await new Promise((resolve) => server.close(resolve));
+    const lines = await failedStart({
+      MONGODB_URI: `mongodb://user:hidden-word@127.0.0.1:${port}/shop`,
+      MONGODB_SERVER_SELECTION_TIMEOUT_MS: '300',
+      DATABASE_CONNECT_ATTEMPTS: '1',
+    });
+    expect(lines).toEqual([
+      expect.stringContaining(`mongodb://127.0.0.1:${port}/shop was not reached in 1 attempts`),
+    ]);
+    expect(lines[0]).not.toContain('hidden-word');
+  });
+
+  it('keeps the admin key that it made, and what was stored, over a restart', async () => {
+    const first = await folder.start();
+    const tenant = { id: 'kept', name: 'Kept' };
+    const key = await new ApiClient(first.url, first.adminKey).call(
+      'POST',
+      '/v1/tenants',
+      asTenantKey,
+      tenant,
+    );
+    expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    const second = await folder.start();
+    expect(second.adminKey).toBe(first.adminKey);
+    expect(await new ApiClient(second.url, key).request('GET', '/v1/tenant')).toMatchObject({
+      status: 200,
+      body: { id: 'kept' },
+    });
+  });
+
+  it('a second time with the same DATA_DIR uses the store of the first process', async () => {
+    const first = await folder.start();
+    const second = await folder.start();
+    const tenant = { id: 'shared', name: 'Shared' };
+    const key = await new ApiClient(first.url, first.adminKey).call(
+      'POST',
+      '/v1/tenants',
+      asTenantKey,
+      tenant,
+    );
+    const answer = await new ApiClient(second.url, key).request('GET', '/v1/tenant');
+    expect(answer).toMatchObject({ status: 200, body: { id: 'shared' } });
+  });
+
+  it('prints where it listens, where its data is, the admin key and lines to try', async () => {
+    const { url, adminKey, stdout } = await folder.start();
+    expect(stdout).toContain(`Colloquy listens on ${url}`);
+    expect(stdout).toContain(join(folder.dataDir, 'store'));
+    expect(stdout).toContain('MONGODB_URI');
+    expect(stdout).toContain(adminKey);
+    expect(stdout).toContain(`curl -s ${url}/v1/messages`);
+  });
+});
+
+describe('npm run worker', () => {
+  let folder: ServiceFolder;
+  let workers: ServiceFolder;
+
+  beforeEach(async () => {
+    folder = await createServiceFolder();
+    workers = await createServiceFolder('worker.js');
+  });
+  afterEach(async () => {
+    await workers.remove();
+    await folder.remove();
+  });
+
+  it.each(['alone', 'beside the API'])(
+    '%s is ready on its store and stops on SIGTERM with code 0',
+    async (where) => {
+      if (where !== 'alone') await folder.start();
+      const worker = await workers.start({ DATA_DIR: folder.dataDir });
+      const health = await new ApiClient(worker.url, undefined).request('GET', '/health/ready');
+      expect(health).toMatchObject({ status: 200, body: { status: 'ok' } });
+      expect(await worker.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    },
+  );
+});

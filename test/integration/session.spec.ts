@@ -1,0 +1,232 @@
+import { ProblemError, retry } from '../../src/common/index.js';
+import { TransactionRunner } from '../../src/database/index.js';
+import {
+  ConversationStateManager,
+  SessionConflictError,
+  SessionService,
+  type SessionState,
+} from '../../src/session/index.js';
+import { parseIfMatch } from '../../src/session/precondition.js';
+import { SessionEditor } from '../../src/session/session-editor.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+
+interface Process {
+  sessions: SessionService;
+  editor: SessionEditor;
+  memory: ConversationStateManager;
+  transactions: TransactionRunner;
+}
+
+const processOf = ({ app }: TestApp): Process => ({
+  sessions: app.get(SessionService),
+  editor: app.get(SessionEditor),
+  memory: app.get(ConversationStateManager),
+  transactions: app.get(TransactionRunner),
+});
+
+const isMismatch = (error: unknown): boolean => error instanceof ProblemError && error.problem.status === 412;
+
+/** Reads the session and adds 1 to `context.n` with If-Match; on 412 waits a little, as clients should, and begins anew. */
+const increment = (
+  { sessions, editor }: Process,
+  tenantId: string,
+  participantId: string,
+): Promise<SessionState> =>
+  retry(
+    async () => {
+      const { version, context } = await sessions.read(tenantId, participantId);
+      const patch = { context: { n: Number(context['n']) + 1 } };
+      return editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
+    },
+    { retries: Infinity, baseMs: 5, maxMs: 200, jitter: 1, shouldRetry: isMismatch },
+  );
+
+describe('sessions in the database', () => {
+  let first: TestApp;
+  let second: TestApp;
+  let one: Process;
+  let other: Process;
+
+  beforeAll(async () => {
+    first = await createTestApp();
+    second = await createTestApp({ MONGODB_URI: first.database.uri });
+    [one, other] = [processOf(first), processOf(second)];
+  });
+  afterAll(async () => {
+    await second.close();
+    await first.close();
+  });
+
+  const rowsOf = (participantId: string): Promise<Record<string, unknown>[]> =>
+    first.database.collection('sessions').find({ tenantId: 'acme', participantId }).toArray();
+
+  it('has a unique index of tenant and participant, and a TTL index', async () => {
+    const indexes = await first.database.collection('sessions').indexes();
+    expect(indexes).toContainEqual(
+      expect.objectContaining({ key: { tenantId: 1, participantId: 1 }, unique: true }),
+    );
+    expect(indexes).toContainEqual(expect.objectContaining({ key: { expiresAt: 1 }, expireAfterSeconds: 0 }));
+  });
+
+  it('gives back exactly what was saved', async () => {
+    const context = {
+      text: 'naïve 日本語 🎉\n\u0001',
+      'a.b': { 'c.d': 1 },
+      numbers: [0, -1, 1.5, 2 ** 31, 2 ** 53 - 1, 1e300, 5e-324],
+      empty: [{}, [], '', null, false],
+      deep: { a: { b: { c: { d: [[1]] } } } },
+    };
+    const goals = [{ id: 'g1', type: 'a/b', status: 'active' as const, slots: { 'x.y': {}, list: [null] } }];
+    const saved = await one.sessions.save(await one.sessions.open('acme', 'exact'), {
+      context,
+      activeGoals: goals,
+      conversationId: '6740a1b2c3d4e5f601234567',
+    });
+    const found = await other.sessions.read('acme', 'exact');
+    expect(found).toEqual(saved);
+    expect(found).toMatchObject({ context, activeGoals: goals, version: 1 });
+  });
+
+  it('lasts SESSION_RETENTION_DAYS after its last change', async () => {
+    const before = Date.now();
+    const saved = await one.sessions.save(await one.sessions.open('acme', 'lasting'), {});
+    const days = (saved.expiresAt.getTime() - before) / 86_400_000;
+    expect(days).toBeCloseTo(30, 3);
+    expect(await rowsOf('lasting')).toEqual([expect.objectContaining({ expiresAt: saved.expiresAt })]);
+  });
+
+  it('is found again after it left the memory', async () => {
+    const { goal } = await one.editor.addGoal('acme', 'evicted', { type: 'book', slots: { city: 'Lisbon' } });
+    one.memory.clear();
+    expect((await one.sessions.open('acme', 'evicted')).activeGoals).toEqual([goal]);
+  });
+
+  it('keeps 1,000 of 2,000 sessions in memory and finds the goals of all', async () => {
+    one.memory.clear();
+    const before = one.memory.getStats();
+    const names = Array.from({ length: 2000 }, (_, i) => `many-${i}`);
+    for (let i = 0; i < names.length; i += 50)
+      await Promise.all(
+        names
+          .slice(i, i + 50)
+          .map((name) => one.editor.addGoal('acme', name, { type: 'book', slots: { for: name } })),
+      );
+    const stats = one.memory.getStats();
+    expect(stats).toMatchObject({ size: 1000, maxSize: 1000, utilizationPercent: 100 });
+    expect(stats.evictions - before.evictions).toBe(1000);
+    for (const name of ['many-0', 'many-999', 'many-1999'])
+      expect((await one.sessions.open('acme', name)).activeGoals).toMatchObject([{ slots: { for: name } }]);
+  });
+
+  it('lets one of two saves of the same version through', async () => {
+    await one.editor.patch('acme', 'cas', { context: { n: 0 } });
+    const state = await one.sessions.read('acme', 'cas');
+    const outcomes = await Promise.allSettled(
+      [one, other, one, other].map(({ sessions }, i) => sessions.save(state, { context: { n: i + 1 } })),
+    );
+    const won = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    const lost = outcomes.flatMap((outcome) =>
+      outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
+    );
+    expect(won).toHaveLength(1);
+    expect(lost.every((error) => error instanceof SessionConflictError)).toBe(true);
+    expect(await rowsOf('cas')).toEqual([
+      expect.objectContaining({ version: 2, context: won[0]?.context as unknown }),
+    ]);
+  });
+
+  it('makes one session when many make it at the same time', async () => {
+    const goals = await Promise.all(
+      Array.from({ length: 16 }, (_, i) =>
+        (i % 2 ? one : other).editor.addGoal('acme', 'born', { type: `goal-${i}`, slots: {} }),
+      ),
+    );
+    const [row, ...more] = await rowsOf('born');
+    expect(more).toEqual([]);
+    expect(row).toMatchObject({ version: 16 });
+    expect((row?.['activeGoals'] as { id: string }[]).map(({ id }) => id).sort()).toEqual(
+      goals.map(({ goal }) => goal.id).sort(),
+    );
+  });
+
+  it('counts 50 clients that add 1 to a number 20 times each, over two processes, to 1,000', async () => {
+    await one.editor.patch('acme', 'counter', { context: { n: 0 } });
+    await Promise.all(
+      Array.from({ length: 50 }, async (_, client) => {
+        for (let i = 0; i < 20; i++) await increment(client % 2 ? one : other, 'acme', 'counter');
+      }),
+    );
+    expect(await rowsOf('counter')).toEqual([
+      expect.objectContaining({ version: 1001, context: { n: 1000 } }),
+    ]);
+  });
+
+  describe('in a transaction', () => {
+    const increase = (state: SessionState): { context: { n: number } } => ({
+      context: { n: Number(state.context['n'] ?? 0) + 1 },
+    });
+
+    it('is rolled back with the rest, and memory keeps the committed state', async () => {
+      await one.editor.patch('acme', 'rolled-back', { context: { n: 1 } });
+      const state = await one.sessions.open('acme', 'rolled-back');
+      const work = one.transactions.run(async () => {
+        await one.sessions.save(state, increase(state));
+        throw new Error('reply not stored');
+      });
+      await expect(work).rejects.toThrow('reply not stored');
+      expect(await rowsOf('rolled-back')).toEqual([
+        expect.objectContaining({ version: 1, context: { n: 1 } }),
+      ]);
+      expect((await one.sessions.open('acme', 'rolled-back')).version).toBe(1);
+    });
+
+    it('rolls the rest back on a conflict', async () => {
+      await one.editor.patch('acme', 'conflicting', { context: { n: 1 } });
+      const old = await one.sessions.open('acme', 'conflicting');
+      await other.editor.patch('acme', 'conflicting', { context: { n: 5 } });
+      const work = one.transactions.run(async () => {
+        await one.sessions.save(await one.sessions.open('acme', 'beside'), { context: { n: 1 } });
+        await one.sessions.save(old, increase(old));
+      });
+      await expect(work).rejects.toBeInstanceOf(SessionConflictError);
+      expect(await rowsOf('beside')).toEqual([]);
+      expect(await one.sessions.open('acme', 'beside')).toMatchObject({ id: null });
+    });
+
+    it('loses no update among two processes with retries', async () => {
+      await one.editor.patch('acme', 'both', { context: { n: 0 } });
+      const add = ({ sessions, transactions }: Process): Promise<SessionState> =>
+        sessions.withRetry('acme', 'both', (state) =>
+          transactions.run(() => sessions.save(state, increase(state))),
+        );
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 60 }, (_, i) => add(i % 2 ? one : other)),
+      );
+      const added = outcomes.filter(({ status }) => status === 'fulfilled').length;
+      for (const outcome of outcomes)
+        if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(SessionConflictError);
+      expect(added).toBeGreaterThan(30);
+      expect(await rowsOf('both')).toEqual([
+        expect.objectContaining({ version: 1 + added, context: { n: added } }),
+      ]);
+    });
+  });
+
+  it('is not brought back by the memory of another process after its deletion', async () => {
+    await one.editor.patch('acme', 'gone', { context: { private: 'text' } });
+    await other.sessions.delete('acme', 'gone');
+    expect(await rowsOf('gone')).toEqual([]);
+    await one.editor.patch('acme', 'gone', { context: { n: 1 } });
+    expect(await rowsOf('gone')).toEqual([expect.objectContaining({ version: 1, context: { n: 1 } })]);
+  });
+
+  it("is untouched by another tenant's session of the same participant", async () => {
+    await one.editor.patch('acme', 'shared', { context: { owner: 'acme' } });
+    await one.editor.patch('globex', 'shared', { context: { owner: 'globex' } });
+    await one.sessions.delete('globex', 'shared');
+    expect((await one.sessions.read('acme', 'shared')).context).toEqual({ owner: 'acme' });
+    await expect(one.sessions.read('globex', 'shared')).rejects.toMatchObject({
+      problem: { code: 'session_not_found' },
+    });
+  });
+});

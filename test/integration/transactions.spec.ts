@@ -1,0 +1,212 @@
+import { Controller, Post } from '@nestjs/common';
+import { MongooseModule, getModelToken } from '@nestjs/mongoose';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { type Model, mongo, Schema } from 'mongoose';
+import { CommonModule, createLogger } from '../../src/common/index.js';
+import { ConfigModule, loadSettings } from '../../src/config/index.js';
+import {
+  DatabaseModule,
+  DatabaseService,
+  IndexManager,
+  Transactional,
+  TransactionRunner,
+} from '../../src/database/index.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+interface Account {
+  name: string;
+  balance: number;
+}
+
+const accountSchema = new Schema<Account>(
+  { name: { type: String, required: true }, balance: { type: Number, required: true } },
+  { versionKey: false, collection: 'accounts' },
+);
+// Serves: one account by its name.
+accountSchema.index({ name: 1 }, { unique: true });
+
+let fail: Error | undefined;
+let accounts: Model<Account>;
+
+@Controller('transfer')
+class TransferController {
+  @Post()
+  @Transactional()
+  async transfer(): Promise<{ moved: number }> {
+    await accounts.updateOne({ name: 'ana' }, { $inc: { balance: -10 } });
+    if (fail) throw fail;
+    await accounts.updateOne({ name: 'ben' }, { $inc: { balance: 10 } });
+    return { moved: 10 };
+  }
+}
+
+const transient = (): Error => {
+  const error = new mongo.MongoServerError({ message: 'lost against another writer', code: 112 });
+  error.addErrorLabel('TransientTransactionError');
+  return error;
+};
+
+describe('transactions on a real database', () => {
+  let database: TestDatabase;
+  let app: NestFastifyApplication;
+  let transactions: TransactionRunner;
+
+  const balances = async (): Promise<Record<string, number>> =>
+    Object.fromEntries((await accounts.find().lean()).map(({ name, balance }) => [name, balance]));
+
+  beforeAll(async () => {
+    database = createTestDatabase();
+    const settings = loadSettings({
+      MONGODB_URI: database.uri,
+      MONGODB_MIN_POOL_SIZE: '0',
+      TRANSACTION_MAX_ATTEMPTS: '60',
+    });
+    const module = await Test.createTestingModule({
+      imports: [
+        CommonModule.forRoot(createLogger({ level: 'silent', pretty: false })),
+        ConfigModule.forRoot(settings),
+        DatabaseModule.forRoot(),
+        MongooseModule.forFeature([{ name: 'Account', schema: accountSchema }]),
+      ],
+      controllers: [TransferController],
+    }).compile();
+    app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
+    await app.init();
+    accounts = app.get<Model<Account>>(getModelToken('Account'));
+    transactions = app.get(TransactionRunner);
+    await app.get(IndexManager).ensure();
+  });
+
+  afterAll(async () => {
+    await database.drop();
+    await app.close();
+  });
+
+  beforeEach(async () => {
+    fail = undefined;
+    await accounts.deleteMany({});
+    await accounts.insertMany([
+      { name: 'ana', balance: 100 },
+      { name: 'ben', balance: 0 },
+    ]);
+  });
+
+  it('stores all of a handler under @Transactional()', async () => {
+    const answer = await app.inject({ method: 'POST', url: '/transfer' });
+    expect(answer.json()).toEqual({ moved: 10 });
+    expect(await balances()).toEqual({ ana: 90, ben: 10 });
+  });
+
+  it('stores nothing of a handler that fails', async () => {
+    fail = new Error('in the middle');
+    const answer = await app.inject({ method: 'POST', url: '/transfer' });
+    expect(answer.statusCode).toBe(500);
+    expect(await balances()).toEqual({ ana: 100, ben: 0 });
+  });
+
+  it('rethrows the error of the work as it is', async () => {
+    const error = new Error('mine');
+    await expect(transactions.run(() => Promise.reject(error))).rejects.toBe(error);
+  });
+
+  it('runs the whole again after a transient error, and stores it once', async () => {
+    let tries = 0;
+    await transactions.run(async () => {
+      tries++;
+      await accounts.updateOne({ name: 'ben' }, { $inc: { balance: 1 } });
+      if (tries < 3) throw transient();
+    });
+    expect(tries).toBe(3);
+    expect((await balances())['ben']).toBe(1);
+  });
+
+  it('gives up after TRANSACTION_MAX_ATTEMPTS with the transient error', async () => {
+    let tries = 0;
+    const settled = transactions.run(() => {
+      tries++;
+      return Promise.reject(transient());
+    });
+    await expect(settled).rejects.toThrow('lost against another writer');
+    expect(tries).toBe(60);
+  });
+
+  it('runs after-commit hooks once, after the commit, in order, and none after an abort', async () => {
+    const seen: string[] = [];
+    let tries = 0;
+    await transactions.run(async () => {
+      tries++;
+      await transactions.afterCommit(async () => {
+        seen.push(`first sees ${(await balances())['ben']}`);
+      });
+      await transactions.afterCommit(() => {
+        seen.push('second');
+      });
+      await accounts.updateOne({ name: 'ben' }, { $set: { balance: 7 } });
+      if (tries === 1) throw transient();
+    });
+    await expect(
+      transactions.run(async () => {
+        await transactions.afterCommit(() => {
+          seen.push('never');
+        });
+        throw new Error('aborted');
+      }),
+    ).rejects.toThrow('aborted');
+    expect(seen).toEqual(['first sees 7', 'second']);
+  });
+
+  it('joins a transaction that is already running', async () => {
+    await expect(
+      transactions.run(async () => {
+        await transactions.run(() => accounts.updateOne({ name: 'ben' }, { $set: { balance: 5 } }));
+        throw new Error('outer fails');
+      }),
+    ).rejects.toThrow('outer fails');
+    expect((await balances())['ben']).toBe(0);
+  });
+
+  it('loses no update of 30 writers of the same document, and keeps the sum', async () => {
+    const move = (): Promise<void> =>
+      transactions.run(async () => {
+        const ana = await accounts.findOne({ name: 'ana' }).lean().orFail();
+        await accounts.updateOne({ name: 'ana' }, { $set: { balance: ana.balance - 1 } });
+        await accounts.updateOne({ name: 'ben' }, { $inc: { balance: 1 } });
+      });
+    await Promise.all(Array.from({ length: 30 }, move));
+    expect(await balances()).toEqual({ ana: 70, ben: 30 });
+  });
+
+  it('hides what is not committed', async () => {
+    let inside: number | undefined;
+    await transactions.run(async () => {
+      await accounts.updateOne({ name: 'ben' }, { $set: { balance: 50 } });
+      inside = (await accounts.findOne({ name: 'ben' }).lean().orFail()).balance;
+      const outside = await database.collection('accounts').findOne({ name: 'ben' });
+      expect(outside?.['balance']).toBe(0);
+    });
+    expect(inside).toBe(50);
+  });
+
+  it('knows its pool and answers a ping', async () => {
+    const service = app.get(DatabaseService);
+    expect(await service.ping(2000)).toBeGreaterThanOrEqual(0);
+    const { state, pool, transactions: counts, database: name } = service.stats();
+    expect(state).toBe('connected');
+    expect(name).toBe(database.name);
+    expect(pool).toMatchObject({ inUse: 0, waiting: 0, maxSize: 50 });
+    expect(pool.open).toBeGreaterThan(0);
+    expect(counts.committed).toBeGreaterThan(0);
+    expect(counts.retries).toBeGreaterThan(0);
+  });
+
+  it('creates indexes once and reports them', async () => {
+    const [report] = await app.get(IndexManager).ensure();
+    expect(report).toMatchObject({ collection: 'accounts', documents: 2 });
+    expect(report?.indexes.map(({ name, created, undeclared }) => ({ name, created, undeclared }))).toEqual([
+      { name: '_id_', created: false, undeclared: false },
+      { name: 'name_1', created: false, undeclared: false },
+    ]);
+    expect(await app.get(IndexManager).missing()).toEqual([]);
+  });
+});

@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const library = fileURLToPath(new URL('../../dist/libs/embedded-mongo/src/index.js', import.meta.url));
+
+async function openStore() {
+  if (!existsSync(library)) {
+    throw new Error('The embedded store is not built: run npm test, or npm run build first.');
+  }
+  const { EmbeddedMongo } = await import(pathToFileURL(library).href);
+  const dir = await mkdtemp(join(tmpdir(), 'colloquy-store-'));
+  try {
+    return { dir, store: await EmbeddedMongo.open({ dir }) };
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/**
+ * Gives the integration and e2e suites a database: COLLOQUY_TEST_MONGODB_URI names it to them. It is the server that
+ * TEST_MONGODB_URI names, or one embedded store in this process for the whole run, whichever projects are selected.
+ */
+export default async function globalSetup() {
+  const given = process.env.TEST_MONGODB_URI;
+  if (given) {
+    process.env.COLLOQUY_TEST_MONGODB_URI = given;
+    return;
+  }
+  const shared = (globalThis.colloquyTestStore ??= { users: 0, opening: openStore() });
+  shared.users += 1;
+  const { store } = await shared.opening;
+  process.env.COLLOQUY_TEST_MONGODB_URI = store.uri;
+}

@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { ServiceProcess } from '../../scripts/verify/service-process.js';
+
+export { ServiceProcess, ServiceStartError } from '../../scripts/verify/service-process.js';
+
+/** A folder of its own for one suite's service: its working directory, with DATA_DIR in it. */
+export interface ServiceFolder {
+  cwd: string;
+  dataDir: string;
+  /** Starts the built service on this folder's DATA_DIR; several may run at the same time. */
+  start(settings?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
+  /** Kills what still runs and deletes the folder. */
+  remove(): Promise<void>;
+}
+
+/** `npm test` builds what runs here. */
+export const builtEntry = (name: string): string =>
+  resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist', 'src', name);
+
+export async function createServiceFolder(entry = 'main.js'): Promise<ServiceFolder> {
+  const cwd = await mkdtemp(join(tmpdir(), 'colloquy-e2e-'));
+  const dataDir = join(cwd, 'data');
+  const started: ServiceProcess[] = [];
+  return {
+    cwd,
+    dataDir,
+    async start(settings = {}) {
+      const env = {
+        NODE_ENV: 'development',
+        PORT: '0',
+        WORKER_PORT: '0',
+        LOG_LEVEL: 'warn',
+        DATA_DIR: dataDir,
+      };
+      const service = await ServiceProcess.start({
+        main: builtEntry(entry),
+        cwd,
+        env: { ...env, ...settings },
+      });
+      started.push(service);
+      return service;
+    },
+    async remove() {
+      await Promise.all(started.map((service) => service.kill('SIGKILL')));
+      await rm(cwd, { recursive: true, force: true });
+    },
+  };
+}
