@@ -119,7 +119,7 @@ export default defineConfig(
       'max-lines': 'off',
       'jest/expect-expect': [
         'error',
-        { assertFunctionNames: ['expect', 'expect*', '**.expect*', 'fc.assert'] },
+        { assertFunctionNames: ['expect', 'expect*', 'check*', '**.expect*', 'fc.assert'] },
       ],
       // A property over generated values may say different things of different values.
       'jest/no-conditional-expect': 'off',
@@ -128,6 +128,9 @@ export default defineConfig(
       'jest/no-focused-tests': 'error',
       'jest/no-identical-title': 'error',
       'jest/valid-expect': 'error',
+      // jest's matchers and `it.each` are typed with `any`.
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/unbound-method': 'off',
       'jest/unbound-method': 'error',
       '@typescript-eslint/no-non-null-assertion': 'off',

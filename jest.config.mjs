@@ -21,6 +21,8 @@ const esmPackages = [
   '@lukeed',
   'mingo',
   'lru-cache',
+  'cookie',
+  'content-disposition',
 ];
 
 const swc = [

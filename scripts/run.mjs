@@ -12,7 +12,7 @@ const path = join(dist, 'scripts', `${name}.js`);
 
 stopWithParent();
 await runScript(async () => {
-  if (!/^[\w-]+$/.test(name)) throw new Failure('Usage: node scripts/run.mjs NAME [ARGUMENTS]');
+  if (!/^[\w-]+(\/[\w-]+)*$/.test(name)) throw new Failure('Usage: node scripts/run.mjs NAME [ARGUMENTS]');
   await prepare();
   if (!existsSync(path)) throw new Failure(`There is no script of the name "${name}" (scripts/${name}.ts).`);
 });

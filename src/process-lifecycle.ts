@@ -48,15 +48,21 @@ export function explainFailure(
   return `Colloquy could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 
+/** Ctrl-C under `npm start` sends SIGINT twice: from the terminal, and once more from npm. */
+const SAME_KEYSTROKE_MS = 1000;
+
 /**
- * On SIGTERM or SIGINT runs `close` once and exits with 0; with 1 when it fails or takes longer than `graceMs`. A second signal
- * exits at once.
+ * On SIGTERM, SIGINT or SIGHUP runs `close` once and exits with 0; with 1 when it fails or takes longer than `graceMs`. Another
+ * signal, a second or more later, exits at once.
  */
 export function shutDownOnSignals(close: () => Promise<void>, graceMs: number, logger: Logger): void {
-  let closing = false;
+  let closingSince: number | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (closing) process.exit(1);
-    closing = true;
+    if (closingSince !== undefined) {
+      if (performance.now() - closingSince > SAME_KEYSTROKE_MS) process.exit(1);
+      return;
+    }
+    closingSince = performance.now();
     logger.info({ signal, graceMs }, 'shutting down');
     const tooLate = delay(graceMs, 'late' as const, { ref: false });
     void Promise.race([close(), tooLate]).then(
@@ -74,6 +80,7 @@ export function shutDownOnSignals(close: () => Promise<void>, graceMs: number, l
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  process.on('SIGHUP', onSignal);
 }
 
 /** Errors that nothing handled: the state is unknown, so the process says why and ends. */

@@ -9,7 +9,7 @@ const stateEntry = z.object({
 const turn = z
   .object({
     role: z.enum(['user', 'assistant'], 'must be "user" or "assistant"'),
-    content: z.string().min(1, 'must not be empty'),
+    content: z.string(),
     state: z.array(stateEntry).optional(),
   })
   .refine(({ role, state }) => role === 'user' || state === undefined, {

@@ -33,11 +33,14 @@ describe('appendMessagesBody', () => {
     );
   });
 
+  it('records an utterance that is empty', () => {
+    expect(append({ content: '' })).toEqual([]);
+  });
+
   it.each([
     [{ role: 'robot' }, 'messages.0.role: '],
     [{ role: { $gt: '' } }, 'messages.0.role: '],
     [{ content: { $gt: '' } }, 'messages.0.content: '],
-    [{ content: '' }, 'messages.0.content: must not be empty when there are no attachments'],
     [{ content: 'half a pair \ud800' }, 'messages.0.content: must be well-formed Unicode text'],
     [{ externalId: 'x'.repeat(257) }, 'messages.0.externalId: '],
     [{ externalId: { $ne: null } }, 'messages.0.externalId: '],

@@ -17,15 +17,14 @@ import type { MessageRecord } from './message.schema.js';
 
 const role = z.enum(['user', 'assistant', 'system', 'tool']);
 
-const messageInput = z
-  .strictObject({
-    role,
-    content,
-    attachments: attachments.default([]),
-    externalId: externalId.optional(),
-    metadata: metadata.default({}),
-  })
-  .refine(isNotEmpty, emptyMessage);
+/** Appends record what was said elsewhere, and there an utterance may be empty; only an inbound message must say something. */
+const messageInput = z.strictObject({
+  role,
+  content,
+  attachments: attachments.default([]),
+  externalId: externalId.optional(),
+  metadata: metadata.default({}),
+});
 export type MessageInput = z.output<typeof messageInput>;
 
 export const appendMessagesBody = z

@@ -116,15 +116,27 @@ export async function openConnection(
   const client = await connectClient(uri, settings, pool, logger);
   const connection = createMongoose().createConnection();
   connection.setClient(client);
-  follow(connection, logger);
-  return { connection: connection.useDb(databaseNameOf(uri)), pool, close: () => connection.close() };
+  const unfollow = follow(connection, logger);
+  return {
+    connection: connection.useDb(databaseNameOf(uri)),
+    pool,
+    close: () => {
+      unfollow();
+      return connection.close();
+    },
+  };
 }
 
-function follow(connection: Connection, logger: Logger): void {
-  connection.on('disconnected', () => {
+/** Logs when the connection is lost and when it is back; the answer ends that. */
+function follow(connection: Connection, logger: Logger): () => void {
+  const lost = (): void => {
     logger.warn('database connection lost; operations fail until it is back');
-  });
-  connection.on('reconnected', () => {
+  };
+  const back = (): void => {
     logger.info('database connection is back');
-  });
+  };
+  connection.on('disconnected', lost).on('reconnected', back);
+  return () => {
+    connection.off('disconnected', lost).off('reconnected', back);
+  };
 }

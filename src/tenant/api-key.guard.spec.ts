@@ -12,12 +12,12 @@ const identity = { tenantId: 'acme', name: 'Acme', plan: 'free' } as const;
 
 @AdminOnly()
 class AdminRoutes {
-  admin(): void {}
+  admin(this: void): void {}
   @Public()
-  open(): void {}
+  open(this: void): void {}
 }
 class TenantRoutes {
-  tenant(): void {}
+  tenant(this: void): void {}
 }
 
 type Route = [controller: new () => object, handler: () => void];

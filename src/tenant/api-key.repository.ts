@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Model } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
-import { afterCursor } from './tenant.repository.js';
+import { afterCursor } from './page-filter.js';
 import { API_KEY_MODEL, type ApiKeyRecord } from './tenant.schema.js';
 import type { ApiKey } from './tenant.types.js';
 
@@ -24,7 +24,7 @@ export class ApiKeyRepository {
   /** Newest first, without hashes; up to `limit` rows after `cursor`. */
   async list(tenantId: string, limit: number, cursor?: DateIdCursor): Promise<ApiKeyRow[]> {
     return this.keys
-      .find({ tenantId, ...afterCursor<ApiKeyRecord>(cursor) }, { hash: 0 })
+      .find({ tenantId, ...afterCursor(cursor) }, { hash: 0 })
       .sort({ createdAt: -1, _id: -1 })
       .limit(limit)
       .lean<ApiKeyRow[]>()

@@ -8,7 +8,7 @@ export const keyIdParam = z
   .regex(/^[0-9a-f]{16}$/, 'must be the id of a key, 16 lower-case hex digits')
   .meta({ description: 'Id of the key', example: '5f0c1e9a7b3d2468' });
 
-// The same characters as a name in any script, without control characters, which could forge lines in logs and terminals.
+// Any script, but no control characters: they could forge lines in logs and terminals.
 const displayName = z
   .string()
   .trim()

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { Types, type Model, type QueryFilter } from 'mongoose';
+import type { Model } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
+import { afterCursor } from './page-filter.js';
 import { TENANT_MODEL, type TenantRecord } from './tenant.schema.js';
 import type { Tenant } from './tenant.types.js';
 
@@ -34,22 +35,10 @@ export class TenantRepository {
   /** Newest first; up to `limit` rows after `cursor`. */
   async list(limit: number, cursor?: DateIdCursor): Promise<TenantRecord[]> {
     return this.tenants
-      .find(afterCursor<TenantRecord>(cursor))
+      .find(afterCursor(cursor))
       .sort({ createdAt: -1, _id: -1 })
       .limit(limit)
       .lean<TenantRecord[]>()
       .exec();
   }
-}
-
-/** Rows that come after the cursor in the order (createdAt, _id), both descending. */
-export function afterCursor<T extends { _id: Types.ObjectId; createdAt: Date }>(
-  cursor: DateIdCursor | undefined,
-): QueryFilter<T> | Record<string, never> {
-  if (!cursor) return {};
-  const { date, id } = cursor;
-  return {
-    createdAt: { $lte: date },
-    $or: [{ createdAt: { $lt: date } }, { _id: { $lt: new Types.ObjectId(id) } }],
-  } as QueryFilter<T>;
 }

@@ -84,6 +84,16 @@ const cases: Record<string, Case> = {
     ({ participantId, externalId }) => ({ participantId, channel: 'web', content: 'Hello', externalId }),
   ),
 
+  'GET /v1/responder': apart(() => '/v1/responder'),
+  'PUT /v1/responder': apart(
+    () => '/v1/responder',
+    () => ({
+      type: 'http',
+      config: { url: 'https://bot.example.com/reply', secret: 'a-secret-of-the-test' },
+    }),
+  ),
+  'DELETE /v1/responder': apart(() => '/v1/responder'),
+
   'GET /v1/sessions/stats': admin(() => '/v1/sessions/stats'),
   'GET /v1/sessions/:participantId': refused(ofSession),
   'PATCH /v1/sessions/:participantId': apart(ofSession, () => ({ context: { taken: 'over' } })),
@@ -143,13 +153,15 @@ describe('a tenant and the ids of another', () => {
     return { owner, stranger, marker, participantId, conversationId, externalId, goalId };
   }
 
-  /** All that is stored of the owner, past the application. */
-  async function storedOfOwner(): Promise<unknown> {
+  /** All that is stored of the owner, whatever the collection, past the application. */
+  async function storedOfOwner(): Promise<Record<string, unknown[]>> {
     const { tenantId } = owner;
-    const rows: Record<string, unknown> = {};
-    for (const name of ['tenants', 'conversations', 'messages', 'sessions', 'responders']) {
+    const rows: Record<string, unknown[]> = {};
+    for (const name of await app.database.collectionNames())
       rows[name] = await app.database.collection(name).find({ tenantId }).sort({ _id: 1 }).toArray();
-    }
+    for (const name of ['tenants', 'conversations', 'messages', 'sessions'])
+      if (!rows[name]?.length)
+        throw new Error(`the owner has nothing in ${name}: the comparison would be void`);
     return rows;
   }
 

@@ -100,12 +100,12 @@ describe('sessions over HTTP', () => {
   });
 
   it.each<[string, string]>([
-    ['phone number', '+15550100'],
-    ['mail address', 'ann@example.com'],
+    ['a phone number', '+15550100'],
+    ['a mail address', 'ann@example.com'],
     ['mixed marks', 'a.b:c-d_e'],
-    ['other script', '日本語'],
+    ['another script', '日本語'],
     ['128 characters', 'x'.repeat(128)],
-  ])('takes a %s as participant', async (_name, participant) => {
+  ])('takes %s as participant', async (_name, participant) => {
     const path = encodeURIComponent(participant);
     expect((await patch(path, { context: { n: 1 } })).body.participantId).toBe(participant);
     expect((await acme.request<SessionBody>('GET', `/v1/sessions/${path}`)).body.participantId).toBe(
@@ -114,13 +114,13 @@ describe('sessions over HTTP', () => {
   });
 
   it.each<[string, string]>([
-    ['slash', 'a/b'],
-    ['space', 'a b'],
+    ['a slash', 'a/b'],
+    ['a space', 'a b'],
     ['NUL', 'a\0b'],
-    ['dollar', '$gt'],
+    ['a dollar', '$gt'],
     ['129 characters', 'x'.repeat(129)],
-    ['name of the statistics', 'stats'],
-  ])('answers 400 to a participant with a %s', async (_name, participant) => {
+    ['the name of the statistics', 'stats'],
+  ])('answers 400 to a participant with %s', async (_name, participant) => {
     const { status, body } = await patch(encodeURIComponent(participant), {});
     expect([status, body.code]).toEqual([400, 'validation_failed']);
   });
@@ -237,8 +237,8 @@ describe('sessions over HTTP', () => {
         },
         {
           retries: Infinity,
-          baseMs: 5,
-          maxMs: 200,
+          baseMs: 20,
+          maxMs: 2000,
           jitter: 1,
           shouldRetry: (error) => error instanceof Refused && error.status === 412,
         },
@@ -313,7 +313,7 @@ describe('sessions over HTTP', () => {
     }>('GET', '/docs/openapi.json', undefined, undefined, null);
     const route = body.paths['/v1/sessions/{participantId}']?.['patch'];
     expect(route?.requestBody).toMatchObject({
-      content: { 'application/merge-patch+json': expect.anything() },
+      content: { 'application/merge-patch+json': expect.anything() as unknown },
     });
     expect(JSON.stringify(route?.responses['200'])).toContain('activeGoals');
     expect(body.paths).toHaveProperty(['/v1/tenants/{id}/keys/{keyId}', 'delete']);

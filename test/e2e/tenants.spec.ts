@@ -187,13 +187,14 @@ describe('tenants over HTTP', () => {
     expect([status, body.code]).toEqual([403, 'tenant_key_required']);
   });
 
-  it.each(['ck_0123456789abcdef_' + 'A'.repeat(43), 'nonsense', 'x'.repeat(5000)])(
-    'answers 401 to an unknown key: %.30s',
-    async (key) => {
-      const { status, body } = await whoAmI(key);
-      expect([status, body.code]).toEqual([401, 'api_key_invalid']);
-    },
-  );
+  it.each<[string, string]>([
+    ['of the right form', 'ck_0123456789abcdef_' + 'A'.repeat(43)],
+    ['of another form', 'nonsense'],
+    ['of 5,000 characters', 'x'.repeat(5000)],
+  ])('answers 401 to an unknown key %s', async (_name, key) => {
+    const { status, body } = await whoAmI(key);
+    expect([status, body.code]).toEqual([401, 'api_key_invalid']);
+  });
 
   it('limits the requests of each tenant by itself', async () => {
     const limited = await createTestApp({ RATE_LIMIT_PER_MINUTE: '3' });

@@ -7,6 +7,8 @@ export interface TestDatabase {
   name: string;
   /** Looks past the application at what is stored, through a connection of its own. */
   collection<Row extends mongo.Document = mongo.Document>(collection: string): mongo.Collection<Row>;
+  /** Names of the collections that there are, sorted. */
+  collectionNames(): Promise<string[]>;
   /** Deletes the database and all that is in it. */
   drop(): Promise<void>;
 }
@@ -36,6 +38,10 @@ export function createTestDatabase(): TestDatabase {
     uri,
     name,
     collection: (collection) => database().collection(collection),
+    async collectionNames() {
+      const found = await database().listCollections({}, { nameOnly: true }).toArray();
+      return found.map((collection) => collection.name).sort();
+    },
     async drop() {
       try {
         await database().dropDatabase();

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readOwner } from './engine/owner.js';
-import { startStoreServer, type StoreServer } from './server/store-server.js';
+import type { StoreServer } from './server/store-server.js';
 import { hasWorkerFile, startInWorker } from './server/worker-host.js';
 
 export interface EmbeddedMongoOptions {
@@ -64,11 +64,15 @@ export class EmbeddedMongo {
   }
 }
 
-function start(options: EmbeddedMongoOptions): Promise<StoreServer> {
+async function start(options: EmbeddedMongoOptions): Promise<StoreServer> {
   const { dir, port, host, socketPath, now } = options;
   const log = options.log ?? ((): void => undefined);
   const settings = { dir, port, host, socketPath };
-  if (options.inProcess ?? !hasWorkerFile()) return startStoreServer(settings, log, now);
+  if (options.inProcess ?? !hasWorkerFile()) {
+    // With a worker this thread has no use for the engine.
+    const { startStoreServer } = await import('./server/store-server.js');
+    return startStoreServer(settings, log, now);
+  }
   if (now) throw new Error('a clock of your own needs inProcess: true');
   const onError =
     options.onError ?? ((error: Error): void => log('error', `the embedded store failed: ${error.message}`));

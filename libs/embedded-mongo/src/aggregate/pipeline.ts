@@ -24,7 +24,8 @@ import {
 import { sourceStage } from './sources.js';
 import { batched, decoded, type Batches, type Stage } from './stream.js';
 import { unwind } from './unwind.js';
-import { windowStage } from './window.js';
+import { densify, fill } from './series.js';
+import { setWindowFields } from './window-fields.js';
 
 const maxDepth = 20;
 
@@ -93,9 +94,9 @@ const builders: Readonly<Record<string, StageBuilder>> = {
   $unionWith: unionWithBuilder(runPipeline),
   $out: out,
   $merge: merge,
-  $setWindowFields: windowStage('$setWindowFields'),
-  $densify: windowStage('$densify'),
-  $fill: windowStage('$fill'),
+  $setWindowFields: setWindowFields,
+  $densify: densify,
+  $fill: fill,
 };
 
 /** The one operator of a stage. */

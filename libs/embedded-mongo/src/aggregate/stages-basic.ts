@@ -1,5 +1,16 @@
-import { isDoc, isNumeric, long, int, toNumber, typeName, type Doc, type Value } from '../values/bson.js';
+import {
+  isDoc,
+  isNumeric,
+  long,
+  int,
+  newDoc,
+  toNumber,
+  typeName,
+  type Doc,
+  type Value,
+} from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
+import { compileExpression } from '../expression/expression.js';
 import { compileFilter } from '../query/matcher.js';
 import { compileSort } from '../query/sort.js';
 import { bindExpression, type PipelineContext, type StageBuilder } from './context.js';
@@ -158,30 +169,29 @@ export const replaceRoot: StageBuilder = (spec, context) => {
   return replaceWith(spec['newRoot'], context);
 };
 
-/** `$redact` decides at each level by the variables `$$KEEP`, `$$PRUNE` and `$$DESCEND`. */
+/** `$redact` decides at each level by the values of `$$KEEP`, `$$PRUNE` and `$$DESCEND`. */
 export const redact: StageBuilder = (spec, context) => {
-  const decisions = { KEEP: 'keep', PRUNE: 'prune', DESCEND: 'descend' };
-  const decide = bindExpression(spec, { ...context, variables: { ...context.variables, ...decisions } });
-  const visit = (doc: Doc): Doc | undefined => {
-    const decision = decide(doc);
-    if (decision === decisions.KEEP) return doc;
-    if (decision === decisions.PRUNE) return undefined;
-    if (decision !== decisions.DESCEND) {
+  const decide = compileExpression(spec);
+  const visit = (doc: Doc, root: Doc): Doc | undefined => {
+    const decision = decide(root, { ...context.variables, CURRENT: doc });
+    if (decision === '$$KEEP') return doc;
+    if (decision === '$$PRUNE') return undefined;
+    if (decision !== '$$DESCEND')
       throw new ServerError(17053, '$redact must return $$KEEP, $$PRUNE or $$DESCEND');
-    }
-    const result: Doc = {};
+    const result = newDoc();
     for (const [field, value] of Object.entries(doc)) {
-      const kept = descend(value);
+      const kept = descend(value, root);
       if (kept !== undefined) result[field] = kept;
     }
     return result;
   };
-  const descend = (value: Value): Value => {
-    if (Array.isArray(value)) return value.map(descend).filter((item) => item !== undefined);
-    return isDoc(value) ? visit(value) : value;
+  const descend = (value: Value, root: Doc): Value => {
+    if (Array.isArray(value))
+      return value.map((item) => descend(item, root)).filter((item) => item !== undefined);
+    return isDoc(value) ? visit(value, root) : value;
   };
   return flatMapping((doc, out) => {
-    const kept = visit(doc);
+    const kept = visit(doc, doc);
     if (kept) out.push(kept);
   });
 };

@@ -38,7 +38,8 @@ function parse(spec: Value): UnwindSpec {
   };
 }
 
-function at(doc: Doc, names: readonly string[]): Value {
+/** The value at a path of plain documents; arrays are not entered. */
+export function fieldAt(doc: Doc, names: readonly string[]): Value {
   let value: Value = doc;
   for (const name of names) {
     if (!isDoc(value)) return undefined;
@@ -69,7 +70,7 @@ export const unwind: StageBuilder = (spec) => {
   const indexed = (doc: Doc, index: number | null): Doc =>
     indexNames ? withPath(doc, indexNames, index === null ? null : long(index)) : doc;
   return flatMapping((doc, out) => {
-    const value = at(doc, names);
+    const value = fieldAt(doc, names);
     if (Array.isArray(value) && value.length > 0) {
       value.forEach((item, index) => out.push(indexed(withPath(doc, names, item), index)));
     } else if (Array.isArray(value)) {

@@ -1,16 +1,11 @@
-import { PipelineCursor } from '../aggregate/stream.js';
 import type { PipelineContext } from '../aggregate/context.js';
-import { planPipeline } from '../aggregate/pipeline.js';
 import type { Namespace } from '../engine/types.js';
 import { evaluateExpression } from '../expression/expression.js';
 import { isDoc, isNumeric, toNumber, type Doc, type Value } from '../values/bson.js';
 import { parseCollation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import { Args, namespaceOf } from './arguments.js';
-import type { Command } from './command.js';
-import { firstBatch } from './cursor-commands.js';
 import type { CommandContext } from './host.js';
-import type { Reply } from './reply.js';
 
 export const aggregateFields: readonly string[] = [
   'aggregate',
@@ -48,9 +43,9 @@ export function pipelineOf(args: Args): Doc[] {
 export function pipelineContext(ctx: CommandContext, args: Args, ns: Namespace): PipelineContext {
   const collationSpec = args.document('collation');
   const now = (): number => ctx.host.now();
-  const variables: Record<string, Value> = {};
+  const variables: Record<string, Value> = { NOW: new Date(now()) };
   for (const [name, value] of Object.entries(args.document('let') ?? {})) {
-    variables[name] = evaluateExpression(value, {}, {});
+    variables[name] = evaluateExpression(value, {}, variables);
   }
   return {
     engine: ctx.engine,
@@ -66,28 +61,3 @@ export function pipelineContext(ctx: CommandContext, args: Args, ns: Namespace):
     inner: false,
   };
 }
-
-async function run(ctx: CommandContext): Promise<Reply> {
-  const args = new Args('aggregate', ctx.body);
-  const ns = aggregateNamespace(ctx.db, ctx.body);
-  const pipeline = pipelineOf(args);
-  if (args.boolean('explain')) {
-    throw new ServerError('FailedToParse', 'use the explain command to explain an aggregation');
-  }
-  const cursor = args.document('cursor');
-  if (!cursor) {
-    throw new ServerError(
-      'FailedToParse',
-      "The 'cursor' option is required, except for aggregate with the explain argument",
-    );
-  }
-  const plan = planPipeline(pipelineContext(ctx, args, ns), pipeline, isCollectionless(ctx.body));
-  const source = plan.kind === 'cursor' ? plan.open() : new PipelineCursor(plan.run());
-  const writes = ['$out', '$merge'].includes(Object.keys(pipeline.at(-1) ?? {})[0] ?? '');
-  const batchSize = writes ? undefined : new Args('aggregate.cursor', cursor).integer('batchSize');
-  return firstBatch(ctx, ns, source, { batchSize });
-}
-
-export const aggregateCommands: readonly Command[] = [
-  { name: 'aggregate', fields: aggregateFields, inTransaction: true, writes: true, counter: 'command', run },
-];

@@ -170,16 +170,24 @@ async function executionStats(
   };
 }
 
-async function run(ctx: CommandContext): Promise<Reply> {
+function run(ctx: CommandContext): Promise<Reply> {
   const args = new Args('explain', ctx.body);
   const inner = args.required('explain', args.document('explain'));
-  const verbosity = (args.string('verbosity') ?? 'allPlansExecution') as Verbosity;
-  if (!['queryPlanner', 'executionStats', 'allPlansExecution'].includes(verbosity)) {
+  const verbosity = args.string('verbosity') ?? 'allPlansExecution';
+  if (!isVerbosity(verbosity)) {
     throw new ServerError(
       'FailedToParse',
       'verbosity string must be one of queryPlanner, executionStats, allPlansExecution',
     );
   }
+  return explainCommand(ctx, inner, verbosity);
+}
+
+const isVerbosity = (text: string): text is Verbosity =>
+  text === 'queryPlanner' || text === 'executionStats' || text === 'allPlansExecution';
+
+/** How `inner`, a whole command document, would be run, or was. */
+export async function explainCommand(ctx: CommandContext, inner: Doc, verbosity: Verbosity): Promise<Reply> {
   const target = explained(ctx, inner);
   const access = winningPlan(ctx.engine.explain(target.ns, target.spec, ctx.op), target.spec);
   const plan = target.above === undefined ? access : { stage: target.above, inputStage: access };

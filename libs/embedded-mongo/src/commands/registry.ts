@@ -1,4 +1,4 @@
-import { aggregateCommands } from './aggregate.js';
+import { aggregateCommands } from './aggregate-command.js';
 import { bulkWriteCommands } from './bulk-write.js';
 import { catalogCommands } from './catalog.js';
 import type { Command } from './command.js';

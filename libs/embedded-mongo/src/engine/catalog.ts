@@ -156,6 +156,7 @@ export const newCollection = (id: number, ns: Namespace, options: Doc, idIndexId
   uuid[8] = (uuid[8]! & 0x3f) | 0x80;
   const collection = new Collection(id, uuid, { ...ns }, options);
   const idSpec: IndexSpec = { v: 2, key: { _id: int(1) }, name: '_id_' };
+  if (options.collation) idSpec.collation = options.collation as Doc;
   collection.indexes = [new Index(id, idIndexId, idSpec)];
   return collection;
 };

@@ -248,6 +248,15 @@ describe('the storage engine', () => {
     expect(await store.ids(ns)).toEqual([2, 3]);
   });
 
+  it("compares by the collection's collation unless the query names another", async () => {
+    await store.engine.createCollection(ns, { collation: { locale: 'en', strength: 2 } }, {});
+    expect(await store.insert(ns, [{ _id: 'Ann' }, { _id: 'bob' }])).toMatchObject({ n: 2 });
+    expect((await store.insert(ns, [{ _id: 'ann' }])).writeErrors[0]).toMatchObject({ code: 11000 });
+    expect(await store.ids(ns, { _id: 'BOB' })).toEqual(['bob']);
+    expect(await store.ids(ns, { _id: 'BOB' }, { collation: { locale: 'simple' } })).toEqual([]);
+    expect(await store.ids(ns, { _id: 'bob' }, { collation: { locale: 'simple' } })).toEqual(['bob']);
+  });
+
   it('creates, renames and drops collections and databases', async () => {
     await store.insert(ns, [{ _id: 1 }]);
     await store.engine.renameCollection(ns, { db: 'shop', coll: 'goods' }, false, {});

@@ -154,7 +154,7 @@ describe('indexes', () => {
       { _id: 2, a: 5 },
     ]);
     await store.reopen();
-    expect(await store.ids(ns, { a: { $gt: 4, $lt: 6 } })).toEqual([1, 2]);
+    expect(await store.ids(ns, { a: { $gt: 4, $lt: 6 } }, { sort: { _id: 1 } })).toEqual([1, 2]);
     expect(await store.ids(ns, { a: { $elemMatch: { $gt: 4, $lt: 6 } } })).toEqual([]);
     expect(plan({}, { a: 1 })).toMatchObject({ stage: 'COLLSCAN', blockingSort: true });
     expect(await store.ids(ns, { a: { $gte: 0 } })).toEqual([1, 2]);

@@ -39,14 +39,15 @@ export class PreparedQuery {
     snapshotSeq?: number,
   ) {
     this.collation = parseCollation(spec.collation ?? (collection.options.collation as Doc | undefined));
-    const id = this.collation ? undefined : soleId(spec);
+    const id = this.collation || collection.idIndex.collation ? undefined : soleId(spec);
     if (id !== undefined) {
       this.plan = idLookup(collection, id);
       return;
     }
-    const natural = naturalOrder(spec.sort) ?? naturalOrder(spec.hint);
+    const sortsNaturally = naturalOrder(spec.sort);
+    const natural = sortsNaturally ?? naturalOrder(spec.hint);
     const { collation } = this;
-    const sorted = spec.sort && natural === undefined && Object.keys(spec.sort).length > 0;
+    const sorted = spec.sort && sortsNaturally === undefined && Object.keys(spec.sort).length > 0;
     const sort = sorted && spec.sort ? compileSort(spec.sort, collation) : undefined;
     this.plan = planQuery(collection, {
       ast: this.filter.ast,

@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { open } from 'lmdb';
 import type { RootDatabase, Transaction as ReadTransaction } from 'lmdb';
 import { compareBytes } from './key-layout.js';
@@ -6,6 +7,7 @@ import type { Entry, KeyRange, View } from './view.js';
 type Database = RootDatabase<Uint8Array, Uint8Array>;
 
 const MAX_READERS = 4_096;
+const FULL_BELOW_BYTES = 1024 * 1024;
 const NOTHING: Iterable<never> = [];
 
 /** LMDB could not take a write: the whole commit fails. */
@@ -81,6 +83,8 @@ export class Store {
       keyEncoding: 'binary',
       encoding: 'binary',
       overlappingSync: false,
+      // Batching of event turns adds a write of its own whose promise nobody can handle when the commit fails.
+      eventTurnBatching: false,
       maxReaders: MAX_READERS,
       readOnly: options.readOnly ?? false,
     });
@@ -140,6 +144,16 @@ export class Store {
         if (!this.closed) transaction.done();
       },
     };
+  }
+
+  /** True when so little of the disk is left that this explains a failed write: LMDB reports a short write as EIO. */
+  isDiskFull(): boolean {
+    try {
+      const { bavail, bsize } = statfsSync(this.dir);
+      return bavail * bsize < FULL_BELOW_BYTES;
+    } catch {
+      return false;
+    }
   }
 
   /** Number of entries and their approximate bytes on disk are not known per range; this is the environment's size. */

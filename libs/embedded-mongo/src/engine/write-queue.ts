@@ -140,7 +140,7 @@ export class WriteQueue {
     this.inFlight = undefined;
     if (committed) this.commitSucceeded(batch);
     else for (const undo of batch.undo.reverse()) undo();
-    const error = committed ? undefined : storageError(failure);
+    const error = committed ? undefined : storageError(failure, this.store);
     for (const job of jobs) {
       if (error) job.reject(error);
       else this.settle(job);
@@ -217,10 +217,10 @@ export const readSequence = (view: { get(key: Uint8Array): Uint8Array | undefine
   sequenceOf(view.get(SEQUENCE_KEY));
 
 /** A failure of the storage itself, as clients see it. */
-const storageError = (reason: unknown): ServerError => {
+const storageError = (reason: unknown, store: Store): ServerError => {
   if (reason instanceof ServerError) return reason;
   const text = reason instanceof Error ? reason.message : String(reason);
-  if (/ENOSPC|no space left|MAP_FULL|EDQUOT|quota/i.test(text)) {
+  if (/ENOSPC|no space left|MAP_FULL|EDQUOT|quota/i.test(text) || store.isDiskFull()) {
     return new ServerError('OutOfDiskSpace', `the store's disk is full: ${text}`);
   }
   return new ServerError('InternalError', `the store could not write: ${text}`);

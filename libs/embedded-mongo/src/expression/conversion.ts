@@ -1,5 +1,15 @@
 import { Binary, Decimal128, ObjectId, Timestamp } from 'bson';
-import { BsonType, double, int, isDoc, isNumeric, toNumber, typeName, typeNumber } from '../values/bson.js';
+import {
+  BsonType,
+  double,
+  formatValue,
+  int,
+  isDoc,
+  isNumeric,
+  toNumber,
+  typeName,
+  typeNumber,
+} from '../values/bson.js';
 import type { Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { integerOf, isTruthy, toDecimal, truncate } from '../values/numbers.js';
@@ -158,7 +168,7 @@ const conversionTo = (target: Value): Conversion => {
   }
   const conversion =
     typeof name === 'string' && Object.hasOwn(conversions, name) ? conversions[name] : undefined;
-  if (!conversion) throw new ServerError('BadValue', `Unknown type name: ${String(name)}`);
+  if (!conversion) throw new ServerError('BadValue', `Unknown type name: ${formatValue(name)}`);
   return conversion;
 };
 

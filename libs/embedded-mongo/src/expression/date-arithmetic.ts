@@ -1,4 +1,4 @@
-import { isNumeric, long, toNumber } from '../values/bson.js';
+import { formatValue, isNumeric, long, toNumber } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
 import { isIntegral } from '../values/numbers.js';
 import { instantArgument } from './dates.js';
@@ -155,7 +155,7 @@ const binArgument = (value: Value): number => {
   if (!isNumeric(value) || !isIntegral(value))
     throw fail(
       5439017,
-      `$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '${String(value)}' of type ${typeText(value)}`,
+      `$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '${formatValue(value)}' of type ${typeText(value)}`,
     );
   if (toNumber(value) <= 0)
     throw fail(

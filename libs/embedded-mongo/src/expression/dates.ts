@@ -1,5 +1,5 @@
 import { ObjectId, Timestamp } from 'bson';
-import { int, isDoc, isNumeric, toNumber } from '../values/bson.js';
+import { formatValue, int, isDoc, isNumeric, toNumber } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { isIntegral } from '../values/numbers.js';
@@ -169,7 +169,7 @@ const fromText = named(['dateString', 'format', 'timezone', 'onError', 'onNull']
   try {
     if (typeof text !== 'string')
       throw conversionFailure(
-        `$dateFromString requires that 'dateString' be a string, found: ${typeText(text)} with value ${String(text)}`,
+        `$dateFromString requires that 'dateString' be a string, found: ${typeText(text)} with value ${formatValue(text)}`,
       );
     return dateOfText(text, format, timezone);
   } catch (error) {
@@ -190,7 +190,7 @@ const partValue = (value: Value, name: string): number => {
   if (!isNumeric(value) || !isIntegral(value))
     throw fail(
       40515,
-      `'${name}' must evaluate to an integer, found ${typeText(value)} with value ${String(value)}`,
+      `'${name}' must evaluate to an integer, found ${typeText(value)} with value ${formatValue(value)}`,
     );
   const number = toNumber(value);
   if (/year/i.test(name) && (number < 1 || number > 9999))

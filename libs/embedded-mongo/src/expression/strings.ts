@@ -1,5 +1,5 @@
 import { BSONSymbol, Code, ObjectId } from 'bson';
-import { int, isNumeric, toNumber } from '../values/bson.js';
+import { formatValue, int, isNumeric, toNumber } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
 import { compareUtf8 } from '../values/compare.js';
 import { binary, fail, isNullish, named, typeText, unary, variadic, wholeArgument } from './scope.js';
@@ -140,7 +140,7 @@ const trimmed = (left: boolean, right: boolean): OperatorCompiler =>
     if (typeof input !== 'string')
       throw fail(
         50699,
-        `${name} requires its input to be a string, got ${String(input)} (of type ${typeText(input)}) instead.`,
+        `${name} requires its input to be a string, got ${formatValue(input)} (of type ${typeText(input)}) instead.`,
       );
     if (Object.hasOwn(given, 'chars') && isNullish(chars)) return null;
     if (chars !== undefined && typeof chars !== 'string')

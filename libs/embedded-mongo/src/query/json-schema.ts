@@ -1,4 +1,4 @@
-import { isDoc, isNumeric, typeNumber } from '../values/bson.js';
+import { formatValue, isDoc, isNumeric, typeNumber } from '../values/bson.js';
 import type { Doc, NumericValue, Value } from '../values/bson.js';
 import { compareNumbers, compareValues, equalValues } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
@@ -74,7 +74,7 @@ const parseJsonType = (operand: Value): ReadonlySet<number> => {
   const types = list.flatMap((name) => {
     const found = typeof name === 'string' && Object.hasOwn(jsonTypes, name) ? jsonTypes[name] : undefined;
     if (name === 'integer') throw malformed("$jsonSchema type 'integer' is not currently supported.");
-    if (!found) throw new ServerError('BadValue', `Unknown type name alias: ${String(name)}`);
+    if (!found) throw new ServerError('BadValue', `Unknown type name alias: ${formatValue(name)}`);
     return found;
   });
   return parseTypes(types);

@@ -1,4 +1,4 @@
-import { isDoc, isNumeric, toNumber } from '../values/bson.js';
+import { formatValue, isDoc, isNumeric, toNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { compareValues } from '../values/compare.js';
 import type { Collation } from '../values/compare.js';
@@ -22,12 +22,12 @@ const directionOf = (path: string, value: Value): 1 | -1 => {
   if (isDoc(value)) {
     const meta = value['$meta'];
     if (meta !== undefined) {
-      throw new ServerError('BadValue', `$meta sort by ${String(meta)} is not supported by this server`);
+      throw new ServerError('BadValue', `$meta sort by ${formatValue(meta)} is not supported by this server`);
     }
-    throw new ServerError(15974, `Illegal key in $sort specification: ${path}: ${JSON.stringify(value)}`);
+    throw new ServerError(15974, `Illegal key in $sort specification: ${path}: ${formatValue(value)}`);
   }
   if (!isNumeric(value)) {
-    throw new ServerError(15974, `Illegal key in $sort specification: ${path}: ${String(value)}`);
+    throw new ServerError(15974, `Illegal key in $sort specification: ${path}: ${formatValue(value)}`);
   }
   const number = Math.trunc(toNumber(value));
   if (number !== 1 && number !== -1) {

@@ -61,6 +61,7 @@ export const checkIdentifiers = (
 ): void => {
   const used = new Set<string>();
   for (const path of paths) {
+    if (!path.includes('$[')) continue;
     for (const found of path.matchAll(/(?:^|\.)\$\[([^\]]+)\](?=\.|$)/g)) {
       const identifier = found[1] ?? '';
       if (!tests.has(identifier)) {

@@ -34,6 +34,7 @@ const parsePart = (text: string, path: string): PathPart => {
 
 /** Parses and checks the dotted path of an update. */
 export const parseUpdatePath = (path: string): PathPart[] => {
+  if (/^\w+$/.test(path)) return [{ kind: 'name', name: path }];
   if (path === '') throw new ServerError('EmptyFieldName', 'An empty update path is not valid.');
   const parts = path.split('.').map((text) => parsePart(text, path));
   if (parts[0]?.kind !== 'name') {

@@ -68,7 +68,9 @@ export const addOperation = (root: UpdateNode, path: string, operation: FieldOpe
 
 /** Children in the order in which they are applied. */
 export const sortChildren = (node: UpdateNode): void => {
-  node.children = new Map([...node.children].sort(([a], [b]) => comparePathNames(a, b)));
+  if (node.children.size > 1) {
+    node.children = new Map([...node.children].sort(([a], [b]) => comparePathNames(a, b)));
+  }
   for (const child of node.children.values()) sortChildren(child);
 };
 

@@ -1,4 +1,5 @@
 import { ServerError } from './errors.js';
+import { formatValue } from './format.js';
 import { isDoc, isNumeric, newDoc, toNumber } from './types.js';
 import type { Doc } from './types.js';
 
@@ -107,7 +108,7 @@ const oneOf = <T extends string>(spec: Doc, name: string, allowed: readonly T[],
   if (found === undefined) {
     throw new ServerError(
       'BadValue',
-      `Enumeration value '${String(given)}' for field 'collation.${name}' is not a valid value.`,
+      `Enumeration value '${formatValue(given)}' for field 'collation.${name}' is not a valid value.`,
     );
   }
   return found;

@@ -74,11 +74,22 @@ const writeInt32 = (value: number): void => {
   at += 4;
 };
 
+/** Copies ASCII text; false, with nothing written, when there is something else in it. */
+const writeAscii = (text: string, start: number): boolean => {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) return false;
+    buffer[start + i] = code;
+  }
+  return true;
+};
+
 const writeString = (text: string): void => {
   reserve(text.length * 3 + 5);
   const start = at;
   at += 4;
-  at += buffer.write(text, at, 'utf8');
+  if (text.length < 64 && writeAscii(text, at)) at += text.length;
+  else at += buffer.write(text, at, 'utf8');
   buffer[at++] = 0;
   setInt32(at - start - 4, start);
 };

@@ -40,8 +40,12 @@ export type Candidate = Value | Missing;
 export type Visitor = (value: Candidate, index: number) => boolean;
 
 /** A document's own field; never something that its prototype has. */
-export const getField = (doc: Doc, name: string): Candidate =>
-  Object.hasOwn(doc, name) ? doc[name] : MISSING;
+export const getField = (doc: Doc, name: string): Candidate => {
+  const value = doc[name];
+  // What plain objects inherit are functions, and `__proto__`; looking up first is cheaper than asking for ownership.
+  if (value !== undefined && typeof value !== 'function' && name !== '__proto__') return value;
+  return Object.hasOwn(doc, name) ? value : MISSING;
+};
 
 const visitElements = (values: Value[], visit: Visitor, index: number): boolean => {
   for (let i = 0; i < values.length; i++) if (visit(values[i], index < 0 ? i : index)) return true;

@@ -166,6 +166,7 @@ function failureOf(outcome: Attempt, attempts: number): ResponderError {
   if ('response' in outcome)
     return new ResponderError(`The endpoint answered ${outcome.response.status}${times}.`);
   const { error } = outcome;
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+  const hasCode = typeof error === 'object' && error !== null && 'code' in error;
+  const code = hasCode ? ` (${String(error.code)})` : '';
   return new ResponderError(`The endpoint could not be reached${times}${code}.`, { cause: error });
 }

@@ -1,0 +1,39 @@
+import { planPipeline } from '../aggregate/pipeline.js';
+import { PipelineCursor } from '../aggregate/stream.js';
+import { ServerError } from '../values/errors.js';
+import {
+  aggregateFields,
+  aggregateNamespace,
+  isCollectionless,
+  pipelineContext,
+  pipelineOf,
+} from './aggregate.js';
+import { Args } from './arguments.js';
+import type { Command } from './command.js';
+import { firstBatch } from './cursor-commands.js';
+import { explainCommand } from './explain.js';
+import type { CommandContext } from './host.js';
+import type { Reply } from './reply.js';
+
+async function run(ctx: CommandContext): Promise<Reply> {
+  const args = new Args('aggregate', ctx.body);
+  const ns = aggregateNamespace(ctx.db, ctx.body);
+  const pipeline = pipelineOf(args);
+  if (args.boolean('explain')) return explainCommand(ctx, ctx.body, 'queryPlanner');
+  const cursor = args.document('cursor');
+  if (!cursor) {
+    throw new ServerError(
+      'FailedToParse',
+      "The 'cursor' option is required, except for aggregate with the explain argument",
+    );
+  }
+  const plan = planPipeline(pipelineContext(ctx, args, ns), pipeline, isCollectionless(ctx.body));
+  const source = plan.kind === 'cursor' ? plan.open() : new PipelineCursor(plan.run());
+  const writes = ['$out', '$merge'].includes(Object.keys(pipeline.at(-1) ?? {})[0] ?? '');
+  const batchSize = writes ? undefined : new Args('aggregate.cursor', cursor).integer('batchSize');
+  return firstBatch(ctx, ns, source, { batchSize });
+}
+
+export const aggregateCommands: readonly Command[] = [
+  { name: 'aggregate', fields: aggregateFields, inTransaction: true, writes: true, counter: 'command', run },
+];

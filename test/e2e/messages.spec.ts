@@ -1,0 +1,371 @@
+import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+
+interface Message {
+  id: string;
+  seq: number;
+  role: string;
+  content: string;
+  [field: string]: unknown;
+}
+
+interface MessagePage {
+  data: Message[];
+  nextCursor: string | null;
+}
+
+interface Problem {
+  code: string;
+  detail: string;
+  errors?: { path: string; message: string }[];
+  [member: string]: unknown;
+}
+
+interface Processed {
+  conversation: { id: string; [field: string]: unknown };
+  message: Message;
+  reply: Message | null;
+  session: { version: number; activeGoals: { type: string; status: string; slots: object }[] };
+}
+
+const attachment = {
+  type: 'image',
+  url: 'https://cdn.example.com/a.png',
+  name: 'a.png',
+  mime: 'image/png',
+  size: 12,
+};
+
+describe('messages', () => {
+  let app: TestApp;
+  let tenant: TestTenant;
+  let stranger: TestTenant;
+  let path: string;
+  let conversationId: string;
+
+  beforeAll(async () => {
+    app = await createTestApp();
+    stranger = await app.createTenant();
+  });
+  afterAll(() => app.close());
+  beforeEach(async () => {
+    tenant = await app.createTenant();
+    const { body } = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
+      participantId: 'ana',
+      channel: 'web',
+    });
+    conversationId = body.id;
+    path = `/v1/conversations/${conversationId}/messages`;
+  });
+
+  const append = (...messages: object[]) => tenant.request<{ data: Message[] }>('POST', path, { messages });
+  const contentsOf = ({ data }: MessagePage): string[] => data.map(({ content }) => content);
+
+  describe('POST /v1/conversations/:id/messages', () => {
+    it('stores messages in order and answers them', async () => {
+      const { status, body } = await append(
+        {
+          role: 'user',
+          content: 'héllo 👋',
+          attachments: [attachment],
+          externalId: 'x1',
+          metadata: { a: 1 },
+        },
+        { role: 'assistant', content: 'hi' },
+        { role: 'system', content: 'note' },
+        { role: 'tool', content: '{"ok":true}' },
+      );
+      expect(status).toBe(201);
+      expect(body.data.map(({ seq, role }) => [seq, role])).toEqual([
+        [1, 'user'],
+        [2, 'assistant'],
+        [3, 'system'],
+        [4, 'tool'],
+      ]);
+      expect(body.data[0]).toEqual({
+        id: expect.stringMatching(/^[0-9a-f]{24}$/),
+        conversationId,
+        seq: 1,
+        role: 'user',
+        content: 'héllo 👋',
+        attachments: [attachment],
+        externalId: 'x1',
+        metadata: { a: 1 },
+        replyTo: null,
+        timestamp: expect.stringMatching(/Z$/),
+      });
+      expect((await tenant.request<MessagePage>('GET', path)).body).toEqual({
+        data: body.data,
+        nextCursor: null,
+      });
+      const conversation = await tenant.request('GET', `/v1/conversations/${conversationId}`);
+      expect(conversation.body).toMatchObject({
+        messageCount: 4,
+        lastSeq: 4,
+        lastMessageAt: body.data[0]?.['timestamp'],
+      });
+    });
+
+    it('answers 200 with the stored messages when all of them are known', async () => {
+      const first = await append({ role: 'user', content: 'a', externalId: 'x1' });
+      const again = await append({ role: 'user', content: 'changed', externalId: 'x1' });
+      expect([again.status, again.body]).toEqual([200, first.body]);
+    });
+
+    it('takes 64 KiB of content and 20 attachments', async () => {
+      const content = 'x'.repeat(65_536);
+      const { status, body } = await append({
+        role: 'user',
+        content,
+        attachments: Array.from({ length: 20 }, () => attachment),
+      });
+      expect(status).toBe(201);
+      expect(body.data[0]?.content).toBe(content);
+    });
+
+    it.each([
+      [
+        'content',
+        [{ role: 'user', content: 'x'.repeat(65_537) }],
+        'messages.0.content: must be at most 65536 bytes',
+      ],
+      [
+        'bytes, not characters',
+        [{ role: 'user', content: '€'.repeat(21_846) }],
+        'must be at most 65536 bytes',
+      ],
+      [
+        'messages',
+        Array.from({ length: 101 }, () => ({ role: 'user', content: 'x' })),
+        'must be at most 100 messages',
+      ],
+      ['no messages', [], 'must hold at least one message'],
+      [
+        'attachments',
+        [{ role: 'user', content: 'x', attachments: Array.from({ length: 21 }, () => attachment) }],
+        'must be at most 20 attachments',
+      ],
+      [
+        'metadata',
+        [{ role: 'user', content: 'x', metadata: { a: 'x'.repeat(8192) } }],
+        'must be at most 8192 bytes',
+      ],
+      ['an operator for content', [{ role: 'user', content: { $gt: '' } }], 'messages.0.content'],
+      [
+        'an operator for externalId',
+        [{ role: 'user', content: 'x', externalId: { $gt: '' } }],
+        'messages.0.externalId',
+      ],
+      ['an operator for role', [{ role: { $ne: null }, content: 'x' }], 'messages.0.role'],
+      ['an unknown role', [{ role: 'bot', content: 'x' }], 'messages.0.role'],
+      ['an unknown field', [{ role: 'user', content: 'x', seq: 7 }], 'seq'],
+      [
+        'one externalId twice',
+        [
+          { role: 'user', content: 'x', externalId: 'a' },
+          { role: 'user', content: 'y', externalId: 'a' },
+        ],
+        'messages.1.externalId: must not be used twice',
+      ],
+      ['a bad one among good ones', [{ role: 'user', content: 'x' }, { role: 'user' }], 'messages.1.content'],
+    ])('refuses %s beyond the limits, and stores nothing', async (_name, messages, expected) => {
+      const { status, body } = await tenant.request<Problem>('POST', path, { messages });
+      expect([status, body.code]).toEqual([400, 'validation_failed']);
+      expect(body.detail).toContain(expected);
+      expect((await tenant.request<MessagePage>('GET', path)).body.data).toEqual([]);
+    });
+
+    it('refuses JSON that nests very deep without failing itself', async () => {
+      const deep = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
+      const response = await fetch(`${app.url}${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json' },
+        body: `{"messages":[{"role":"user","content":"x","metadata":${deep}}]}`,
+      });
+      expect(response.status).toBe(400);
+    });
+
+    it('answers 409 for an externalId of another conversation, and names it', async () => {
+      await append({ role: 'user', content: 'a', externalId: 'x1' });
+      const other = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
+        participantId: 'bob',
+        channel: 'web',
+      });
+      const { status, body } = await tenant.request<Problem>(
+        'POST',
+        `/v1/conversations/${other.body.id}/messages`,
+        {
+          messages: [{ role: 'user', content: 'a', externalId: 'x1' }],
+        },
+      );
+      expect([status, body.code, body['conversationId']]).toEqual([
+        409,
+        'external_id_in_use',
+        conversationId,
+      ]);
+    });
+
+    it('answers 409 when the conversation is closed', async () => {
+      await tenant.request('PATCH', `/v1/conversations/${conversationId}`, { isActive: false });
+      const { status, body } = await append({ role: 'user', content: 'a' });
+      expect([status, (body as unknown as Problem).code]).toEqual([409, 'conversation_closed']);
+    });
+  });
+
+  describe('GET /v1/conversations/:id/messages', () => {
+    beforeEach(async () => {
+      await append(
+        ...Array.from({ length: 7 }, (_, index) => ({ role: 'user', content: String(index + 1) })),
+      );
+    });
+    const list = async (query: string): Promise<MessagePage> =>
+      (await tenant.request<MessagePage>('GET', `${path}?${query}`)).body;
+
+    it('pages forward by cursor and by afterSeq', async () => {
+      const first = await list('limit=3');
+      expect(contentsOf(first)).toEqual(['1', '2', '3']);
+      expect(contentsOf(await list(`limit=3&cursor=${first.nextCursor}`))).toEqual(['4', '5', '6']);
+      expect(await list('limit=3&afterSeq=6')).toMatchObject({ data: [{ content: '7' }], nextCursor: null });
+      expect(contentsOf(await list('afterSeq=2&beforeSeq=5'))).toEqual(['3', '4']);
+    });
+
+    it('gives the last ones before beforeSeq, still in order, and pages back', async () => {
+      const page = await list('limit=2&beforeSeq=6');
+      expect(contentsOf(page)).toEqual(['4', '5']);
+      expect(contentsOf(await list(`limit=2&beforeSeq=6&cursor=${page.nextCursor}`))).toEqual(['2', '3']);
+    });
+
+    it.each(['limit=201', 'afterSeq=-1', 'afterSeq=x', 'beforeSeq[$gt]=1', 'cursor=zzz'])(
+      'refuses ?%s',
+      async (query) => {
+        expect((await tenant.request('GET', `${path}?${query}`)).status).toBe(400);
+      },
+    );
+
+    it('answers 404 to another tenant, for reading and for writing', async () => {
+      expect((await stranger.request('GET', path)).status).toBe(404);
+      const write = await stranger.request('POST', path, { messages: [{ role: 'user', content: 'x' }] });
+      expect(write.status).toBe(404);
+      expect((await list('limit=50')).data).toHaveLength(7);
+    });
+  });
+
+  describe('GET /v1/messages', () => {
+    const list = async (query: string): Promise<MessagePage> => {
+      const { status, body } = await tenant.request<MessagePage>('GET', `/v1/messages?${query}`);
+      expect(status).toBe(200);
+      return body;
+    };
+
+    it('gives the messages of all conversations of the tenant alone, newest first, in pages', async () => {
+      await append(
+        { role: 'user', content: 'a' },
+        { role: 'assistant', content: 'b' },
+        { role: 'user', content: 'c' },
+      );
+      const page = await list('limit=2');
+      expect(contentsOf(page)).toEqual(['c', 'b']);
+      expect(contentsOf(await list(`limit=2&cursor=${page.nextCursor}`))).toEqual(['a']);
+      expect(contentsOf(await list('role=assistant'))).toEqual(['b']);
+    });
+
+    it('keeps to since, inclusive, and until, exclusive', async () => {
+      const { body } = await append({ role: 'user', content: 'a' });
+      const at = String(body.data[0]?.['timestamp']);
+      expect(contentsOf(await list(`since=${at}`))).toEqual(['a']);
+      expect(contentsOf(await list(`until=${at}`))).toEqual([]);
+      expect(contentsOf(await list('since=2000-01-01T00:00:00Z&until=2000-01-02T00:00:00Z'))).toEqual([]);
+    });
+
+    it.each(['role=bot', 'role[$ne]=user', 'since=yesterday', 'since[$gt]=', 'limit=0', 'cursor=zzz'])(
+      'refuses ?%s',
+      async (query) => {
+        expect((await tenant.request('GET', `/v1/messages?${query}`)).status).toBe(400);
+      },
+    );
+  });
+
+  describe('POST /v1/messages', () => {
+    const say = (content: string, more: object = {}) =>
+      tenant.request<Processed>('POST', '/v1/messages', {
+        participantId: '+15550100',
+        channel: 'whatsapp',
+        content,
+        ...more,
+      });
+
+    it('holds a booking conversation whose goal fills slot by slot', async () => {
+      const first = await say('Hi, I would like to book a table');
+      expect(first.status).toBe(201);
+      expect(first.body.reply?.content).toBe('For how many people?');
+      expect((await say('4')).body.reply?.content).toBe('On which day?');
+      expect((await say('2030-05-14')).body.reply?.content).toBe('At what time?');
+      const last = await say('7pm', { externalId: 'wamid.4' });
+      expect(last.body).toEqual({
+        conversation: expect.objectContaining({
+          id: first.body.conversation.id,
+          participantId: '+15550100',
+          channel: 'whatsapp',
+          isActive: true,
+          messageCount: 8,
+          lastSeq: 8,
+        }),
+        message: expect.objectContaining({ seq: 7, role: 'user', content: '7pm', externalId: 'wamid.4' }),
+        reply: expect.objectContaining({
+          seq: 8,
+          role: 'assistant',
+          content: 'Thank you! A table for 4 on 2030-05-14 at 19:00 is noted.',
+          replyTo: last.body.message.id,
+        }),
+        session: expect.objectContaining({
+          participantId: '+15550100',
+          version: 4,
+          conversationId: first.body.conversation.id,
+          activeGoals: [
+            expect.objectContaining({
+              type: 'table_booking',
+              status: 'completed',
+              slots: { partySize: 4, date: '2030-05-14', time: '19:00' },
+            }),
+          ],
+        }),
+      });
+      const stored = await tenant.request<MessagePage>(
+        'GET',
+        `/v1/conversations/${first.body.conversation.id}/messages`,
+      );
+      expect(stored.body.data.map(({ seq, role }) => `${seq} ${role}`)).toEqual([
+        '1 user',
+        '2 assistant',
+        '3 user',
+        '4 assistant',
+        '5 user',
+        '6 assistant',
+        '7 user',
+        '8 assistant',
+      ]);
+      const again = await say('7pm', { externalId: 'wamid.4' });
+      expect(again.status).toBe(200);
+      expect(again.body).toEqual(last.body);
+    });
+
+    it.each([
+      [{ participantId: { $gt: '' } }, 'participantId'],
+      [{ channel: { $ne: 'web' } }, 'channel'],
+      [{ content: { $regex: '.*' } }, 'content'],
+      [{ externalId: { $exists: true } }, 'externalId'],
+      [{ content: 'x'.repeat(65_537) }, 'content'],
+      [{ content: '' }, 'content'],
+      [{ attachments: Array.from({ length: 21 }, () => attachment) }, 'attachments'],
+      [{ role: 'assistant' }, ''],
+    ])('refuses %# with a 400 that names the field, and stores nothing', async (change, field) => {
+      const { status, body } = await tenant.request<Problem>('POST', '/v1/messages', {
+        participantId: 'ana',
+        channel: 'web',
+        content: 'x',
+        ...change,
+      });
+      expect([status, body.errors?.[0]?.path]).toEqual([400, field]);
+      expect((await tenant.request<MessagePage>('GET', '/v1/messages')).body.data).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { AppModule } from '../../src/app.module.js';
+import { createLogger } from '../../src/common/index.js';
+import { loadSettings } from '../../src/config/index.js';
+import { configureApp } from '../../src/configure-app.js';
+import { ConversationModule } from '../../src/conversation/index.js';
+import { IndexManager } from '../../src/database/index.js';
+import { createHttpAdapter } from '../../src/http-adapter.js';
+import { createTestDatabase } from '../support/database.js';
+import { EchoResponder } from '../support/echo.responder.js';
+import { exampleEndpoint } from '../support/example-endpoint.js';
+
+const page = readFileSync(join(process.cwd(), 'docs/extending.md'), 'utf8');
+const shownCode = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code);
+const source = (file: string): string => readFileSync(join(process.cwd(), 'test/support', file), 'utf8');
+
+const secret = 'a-long-random-secret';
+
+describe('docs/extending.md', () => {
+  const database = createTestDatabase();
+  const adminApiKey = 'admin-key-of-this-suite';
+  let app: NestFastifyApplication;
+  let endpoint: Server;
+  let key: string;
+
+  const send = async (method: 'POST' | 'PUT', url: string, payload: object, apiKey = key) => {
+    const response = await app.inject({
+      method,
+      url,
+      payload,
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    return { status: response.statusCode, body: response.json<Record<string, unknown>>() };
+  };
+  const say = async (content: string, attachments: object[] = []): Promise<Record<string, unknown>> =>
+    (await send('POST', '/v1/messages', { participantId: 'ana', channel: 'web', content, attachments })).body;
+
+  beforeAll(async () => {
+    const settings = loadSettings({
+      NODE_ENV: 'test',
+      MONGODB_URI: database.uri,
+      MONGODB_MIN_POOL_SIZE: '0',
+      HTTP_RESPONDER_ALLOW_PRIVATE: 'true',
+    });
+    const options = { logger: createLogger({ level: 'silent', pretty: false }), adminApiKey };
+    const module = await Test.createTestingModule({ imports: [AppModule.forRoot(settings, options)] })
+      .overrideModule(ConversationModule)
+      .useModule(ConversationModule.withResponders([EchoResponder]))
+      .compile();
+    app = module.createNestApplication<NestFastifyApplication>(
+      createHttpAdapter(settings.service, options.logger),
+      {
+        logger: false,
+      },
+    );
+    await configureApp(app, options);
+    await app.init();
+    await app.get(IndexManager).ensure();
+    const { body } = await send('POST', '/v1/tenants', { id: 'acme', name: 'Acme' }, adminApiKey);
+    key = String(body['apiKey']);
+    endpoint = exampleEndpoint(secret);
+    await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(async () => {
+    await app.close();
+    await database.drop();
+    endpoint.closeAllConnections();
+    await new Promise((resolve) => endpoint.close(resolve));
+  });
+
+  it('shows the code of the example files', () => {
+    const inRoom = source('echo.responder.ts').replace(
+      '../../src/conversation/index.js',
+      '../conversation/index.js',
+    );
+    expect(shownCode).toContain(inRoom);
+    expect(shownCode).toContain(source('example-endpoint.ts'));
+    expect(shownCode).toContain('ConversationModule.withResponders([EchoResponder]),\n');
+  });
+
+  it("its own responder answers the tenant's messages and keeps state in the session", async () => {
+    const chosen = await send('PUT', '/v1/responder', { type: 'echo', config: { prefix: 'Echo:' } });
+    expect(chosen).toMatchObject({ status: 200, body: { type: 'echo' } });
+    expect(await say('one')).toMatchObject({ reply: { content: 'Echo: one', metadata: { echoes: 1 } } });
+    expect(await say('two')).toMatchObject({
+      reply: { metadata: { echoes: 2 } },
+      session: { context: { echoes: 2 } },
+    });
+    const failed = await say('', [{ type: 'image', url: 'https://example.com/a.png' }]);
+    expect(failed).toMatchObject({ status: 502, code: 'responder_failed' });
+    expect(failed['detail']).toContain('Only text can be echoed.');
+  });
+
+  it('its endpoint answers what Colloquy signs, and refuses another secret', async () => {
+    const url = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/`;
+    await send('PUT', '/v1/responder', { type: 'http', config: { url, secret } });
+    expect(await say('hi')).toMatchObject({ reply: { content: 'Hello! You wrote: hi' } });
+    await send('PUT', '/v1/responder', { type: 'http', config: { url, secret: 'another-secret-of-length' } });
+    expect(await say('hi')).toMatchObject({ status: 502, code: 'responder_failed' });
+  });
+});

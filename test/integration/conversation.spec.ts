@@ -1,0 +1,382 @@
+import { ConversationEraser } from '../../src/conversation/conversation-eraser.js';
+import type { ConversationRecord } from '../../src/conversation/conversation.schema.js';
+import { ConversationService } from '../../src/conversation/conversation.service.js';
+import { conversationsQuery } from '../../src/conversation/conversation.dto.js';
+import { appendMessagesBody, type MessageInput, messagesQuery } from '../../src/conversation/message.dto.js';
+import type { MessageRecord } from '../../src/conversation/message.schema.js';
+import { MessageService } from '../../src/conversation/message.service.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+
+interface Process {
+  conversations: ConversationService;
+  messages: MessageService;
+  eraser: ConversationEraser;
+}
+
+const processOf = ({ app }: TestApp): Process => ({
+  conversations: app.get(ConversationService),
+  messages: app.get(MessageService),
+  eraser: app.get(ConversationEraser),
+});
+
+const inputs = (...contents: (string | Partial<MessageInput>)[]): MessageInput[] =>
+  appendMessagesBody.parse({
+    messages: contents.map((content) => ({
+      role: 'user',
+      ...(typeof content === 'string' ? { content } : { content: 'x', ...content }),
+    })),
+  }).messages;
+
+const contents = (messages: readonly MessageRecord[]): string[] => messages.map(({ content }) => content);
+const oneTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+jest.setTimeout(120_000);
+
+describe('conversations and messages in the database', () => {
+  let first: TestApp;
+  let second: TestApp;
+  let one: Process;
+  let other: Process;
+  let count = 0;
+  let tenantId: string;
+
+  beforeAll(async () => {
+    // Two processes that write to one conversation without a pause lose against each other again and again.
+    const patient = { TRANSACTION_MAX_ATTEMPTS: '200' };
+    first = await createTestApp(patient);
+    // A second process on the same database: nothing is shared but what is stored.
+    second = await createTestApp({ ...patient, MONGODB_URI: first.database.uri });
+    [one, other] = [processOf(first), processOf(second)];
+  });
+  afterAll(async () => {
+    await second.close();
+    await first.close();
+  });
+  beforeEach(() => {
+    tenantId = `tenant-${++count}`;
+  });
+
+  const create = (participantId = 'ana', channel = 'web'): Promise<ConversationRecord> =>
+    one.conversations.create(tenantId, { participantId, channel, metadata: {} });
+  const idOf = ({ _id }: ConversationRecord): string => _id.toHexString();
+  const stored = (conversation: ConversationRecord): Promise<MessageRecord[]> =>
+    first.database
+      .collection<MessageRecord>('messages')
+      .find({ tenantId, conversationId: conversation._id })
+      .sort({ seq: 1 })
+      .toArray();
+
+  describe('appending', () => {
+    it('numbers 50 concurrent writers of 20 messages each from two processes 1 to 1000, each once', async () => {
+      const conversation = await create();
+      await Promise.all(
+        oneTo(50).map(async (writer) => {
+          const { messages } = writer % 2 ? one : other;
+          for (const n of oneTo(20))
+            await messages.append(tenantId, idOf(conversation), inputs(`${writer}/${n}`));
+        }),
+      );
+      const rows = await stored(conversation);
+      expect(rows.map(({ seq }) => seq)).toEqual(oneTo(1000));
+      expect(new Set(contents(rows)).size).toBe(1000);
+      for (const writer of oneTo(50)) {
+        const own = contents(rows).filter((content) => content.startsWith(`${writer}/`));
+        expect(own).toEqual(oneTo(20).map((n) => `${writer}/${n}`));
+      }
+      expect(await one.conversations.get(tenantId, idOf(conversation))).toMatchObject({
+        messageCount: 1000,
+        lastSeq: 1000,
+      });
+    });
+
+    it('stores none when one of them cannot be stored, and gives the numbers back', async () => {
+      const [here, there] = [await create(), await create('bob')];
+      await one.messages.append(tenantId, idOf(there), inputs({ externalId: 'taken' }));
+      const before = await one.conversations.get(tenantId, idOf(here));
+      await expect(
+        one.messages.append(tenantId, idOf(here), inputs('a', { externalId: 'taken' }, 'c')),
+      ).rejects.toMatchObject({
+        problem: {
+          status: 409,
+          code: 'external_id_in_use',
+          extra: { externalId: 'taken', conversationId: idOf(there) },
+        },
+      });
+      expect(await stored(here)).toEqual([]);
+      expect(await one.conversations.get(tenantId, idOf(here))).toEqual(before);
+      const { messages } = await one.messages.append(tenantId, idOf(here), inputs('a'));
+      expect(messages[0]?.seq).toBe(1);
+    });
+
+    it('rolls the numbers back when the insert itself fails', async () => {
+      const conversation = await create();
+      await one.messages.append(tenantId, idOf(conversation), inputs('first'));
+      const collection = first.database.collection('messages');
+      // Somebody else's row on the place that the third message will want.
+      await collection.insertOne({ tenantId, conversationId: conversation._id, seq: 4, role: 'user' });
+      await expect(one.messages.append(tenantId, idOf(conversation), inputs('2', '3', '4'))).rejects.toThrow(
+        /E11000/,
+      );
+      await collection.deleteOne({ tenantId, seq: 4 });
+      expect(contents(await stored(conversation))).toEqual(['first']);
+      expect(await one.conversations.get(tenantId, idOf(conversation))).toMatchObject({
+        lastSeq: 1,
+        messageCount: 1,
+      });
+    });
+
+    it('answers a known externalId with the stored message in its place, and stores the rest', async () => {
+      const conversation = await create();
+      const append = (...given: Parameters<typeof inputs>) =>
+        one.messages.append(tenantId, idOf(conversation), inputs(...given));
+      const before = await append({ externalId: 'a', content: 'as it was' });
+      const after = await append(
+        'new',
+        { externalId: 'a', content: 'changed' },
+        { externalId: 'b', content: 'b' },
+      );
+      expect(after.written).toBe(true);
+      expect(contents(after.messages)).toEqual(['new', 'as it was', 'b']);
+      expect(after.messages[1]).toEqual(before.messages[0]);
+      expect((await stored(conversation)).map(({ seq, content }) => [seq, content])).toEqual([
+        [1, 'as it was'],
+        [2, 'new'],
+        [3, 'b'],
+      ]);
+    });
+
+    it('writes nothing at all when every message is known', async () => {
+      const conversation = await create();
+      const given = inputs({ externalId: 'a' }, { externalId: 'b' });
+      const before = await one.messages.append(tenantId, idOf(conversation), given);
+      const row = await one.conversations.get(tenantId, idOf(conversation));
+      const again = await other.messages.append(tenantId, idOf(conversation), given);
+      expect(again).toEqual({ messages: before.messages, written: false });
+      expect(await one.conversations.get(tenantId, idOf(conversation))).toEqual(row);
+    });
+
+    it('stores a message once when 20 writers of two processes race with its externalId', async () => {
+      const conversation = await create();
+      const results = await Promise.all(
+        oneTo(20).map((writer) =>
+          (writer % 2 ? one : other).messages.append(
+            tenantId,
+            idOf(conversation),
+            inputs({ externalId: 'same', content: 'the message' }),
+          ),
+        ),
+      );
+      expect(results.filter(({ written }) => written)).toHaveLength(1);
+      const ids = results.flatMap(({ messages }) => messages.map(({ _id }) => _id.toHexString()));
+      expect(new Set(ids).size).toBe(1);
+      expect(await stored(conversation)).toHaveLength(1);
+      expect(await one.conversations.get(tenantId, idOf(conversation))).toMatchObject({
+        messageCount: 1,
+        lastSeq: 1,
+      });
+    });
+
+    it('keeps externalIds of two tenants apart', async () => {
+      const mine = await create();
+      const theirs = await one.conversations.create(`${tenantId}-b`, {
+        participantId: 'ana',
+        channel: 'web',
+        metadata: {},
+      });
+      await one.messages.append(tenantId, idOf(mine), inputs({ externalId: 'a', content: 'mine' }));
+      const { written } = await one.messages.append(
+        `${tenantId}-b`,
+        idOf(theirs),
+        inputs({ externalId: 'a', content: 'theirs' }),
+      );
+      expect(written).toBe(true);
+    });
+
+    it('refuses a closed conversation, an unknown one and one of another tenant', async () => {
+      const conversation = await create();
+      await one.conversations.update(tenantId, idOf(conversation), { isActive: false });
+      await expect(one.messages.append(tenantId, idOf(conversation), inputs('a'))).rejects.toMatchObject({
+        problem: { status: 409, code: 'conversation_closed' },
+      });
+      for (const [tenant, id] of [
+        [tenantId, 'a'.repeat(24)],
+        ['another', idOf(conversation)],
+      ] as const)
+        await expect(one.messages.append(tenant, id, inputs('a'))).rejects.toMatchObject({
+          problem: { status: 404, code: 'conversation_not_found' },
+        });
+    });
+  });
+
+  describe('listing', () => {
+    it('gives every message once over pages, whatever is appended in between', async () => {
+      const conversation = await create();
+      await one.messages.append(tenantId, idOf(conversation), inputs(...oneTo(25).map(String)));
+      const seen: MessageRecord[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await one.messages.list(tenantId, messagesQuery.parse({ limit: 10, cursor }));
+        seen.push(...page.data);
+        cursor = page.nextCursor ?? undefined;
+        await one.messages.append(tenantId, idOf(conversation), inputs('later'));
+      } while (cursor !== undefined);
+      expect(contents(seen)).toEqual(oneTo(25).map(String).reverse());
+    });
+
+    it('pages a conversation forward and backward', async () => {
+      const conversation = await create();
+      await one.messages.append(tenantId, idOf(conversation), inputs(...oneTo(10).map(String)));
+      const seqs = async (
+        query: Record<string, number | string | undefined>,
+      ): Promise<[number[], string | null]> => {
+        const { data, nextCursor } = await one.messages.listOfConversation(tenantId, idOf(conversation), {
+          limit: 4,
+          ...query,
+        });
+        return [data.map(({ seq }) => seq), nextCursor];
+      };
+      const [start, next] = await seqs({});
+      expect(start).toEqual([1, 2, 3, 4]);
+      const [middle, last] = await seqs({ cursor: next ?? '' });
+      expect(middle).toEqual([5, 6, 7, 8]);
+      expect(await seqs({ cursor: last ?? '' })).toEqual([[9, 10], null]);
+      expect(await seqs({ afterSeq: 6 })).toEqual([[7, 8, 9, 10], null]);
+      expect(await seqs({ afterSeq: 2, beforeSeq: 6 })).toEqual([[3, 4, 5], null]);
+      const [before, older] = await seqs({ beforeSeq: 8 });
+      expect(before).toEqual([4, 5, 6, 7]);
+      expect(await seqs({ beforeSeq: 8, cursor: older ?? '' })).toEqual([[1, 2, 3], null]);
+      await expect(seqs({ cursor: older ?? '' })).rejects.toMatchObject({
+        problem: { code: 'invalid_cursor' },
+      });
+    });
+
+    it('gives conversations newest first, filtered, in pages without gaps or repeats', async () => {
+      const made: string[] = [];
+      for (const n of oneTo(12)) {
+        const conversation = await create(n % 2 ? 'ana' : 'bob', n % 3 ? 'web' : 'sms');
+        if (n % 4 === 0) await one.conversations.update(tenantId, idOf(conversation), { isActive: false });
+        made.unshift(idOf(conversation));
+      }
+      const all = async (query: Record<string, string>): Promise<string[]> => {
+        const ids: string[] = [];
+        let cursor: string | undefined;
+        do {
+          const page = await one.conversations.list(
+            tenantId,
+            conversationsQuery.parse({ ...query, limit: '5', ...(cursor && { cursor }) }),
+          );
+          ids.push(...page.data.map(idOf));
+          cursor = page.nextCursor ?? undefined;
+          await create('later');
+        } while (cursor !== undefined);
+        return ids;
+      };
+      const numberOf = (id: string): number => 12 - made.indexOf(id);
+      const expected = (keep: (n: number) => boolean): string[] => made.filter((id) => keep(numberOf(id)));
+      const known = (ids: string[]): string[] => ids.filter((id) => made.includes(id));
+      expect(known(await all({}))).toEqual(made);
+      expect(await all({ participantId: 'ana' })).toEqual(expected((n) => n % 2 === 1));
+      expect(known(await all({ channel: 'sms' }))).toEqual(expected((n) => n % 3 === 0));
+      expect(await all({ active: 'false' })).toEqual(expected((n) => n % 4 === 0));
+      expect(known(await all({ active: 'true', channel: 'web' }))).toEqual(
+        expected((n) => n % 4 !== 0 && n % 3 !== 0),
+      );
+    });
+  });
+
+  describe('patching', () => {
+    it('merges metadata of concurrent writers without losing one', async () => {
+      const conversation = await create();
+      await Promise.all(
+        oneTo(20).map((n) =>
+          (n % 2 ? one : other).conversations.update(tenantId, idOf(conversation), {
+            metadata: { [`k${n}`]: n },
+          }),
+        ),
+      );
+      const { metadata } = await one.conversations.get(tenantId, idOf(conversation));
+      expect(metadata).toEqual(Object.fromEntries(oneTo(20).map((n) => [`k${n}`, n])));
+    });
+
+    it('keeps keys with dots and dollars inside as they are', async () => {
+      const conversation = await create();
+      const metadata = { 'a.b': { 'c$d.e': [1, { 'f.g': null }] }, empty: {} };
+      await one.conversations.update(tenantId, idOf(conversation), { metadata });
+      const stored = (await one.conversations.get(tenantId, idOf(conversation))).metadata;
+      expect(stored).toEqual({ 'a.b': { 'c$d.e': [1, { 'f.g': null }] }, empty: {} });
+    });
+
+    it('refuses metadata that grows beyond its limit by many small patches', async () => {
+      const conversation = await create();
+      const half = (key: string) => ({ metadata: { [key]: 'x'.repeat(5000) } });
+      await one.conversations.update(tenantId, idOf(conversation), half('a'));
+      await expect(one.conversations.update(tenantId, idOf(conversation), half('b'))).rejects.toMatchObject({
+        problem: { status: 400 },
+      });
+    });
+  });
+
+  describe('erasing', () => {
+    it('deletes a conversation of 1200 messages with all of them and nothing else', async () => {
+      const [gone, kept] = [await create(), await create('bob')];
+      for (let n = 0; n < 12; n++)
+        await one.messages.append(tenantId, idOf(gone), inputs(...oneTo(100).map((m) => `${n}/${m}`)));
+      await one.messages.append(tenantId, idOf(kept), inputs('kept'));
+      await one.conversations.erase(tenantId, idOf(gone));
+      expect(await first.database.collection('messages').countDocuments({ tenantId })).toBe(1);
+      expect(await first.database.collection('conversations').countDocuments({ tenantId })).toBe(1);
+    });
+
+    describe('interrupted after the mark', () => {
+      let conversation: ConversationRecord;
+
+      beforeEach(async () => {
+        conversation = await create();
+        await one.messages.append(tenantId, idOf(conversation), inputs({ externalId: 'a' }, 'b'));
+        await first.database
+          .collection('conversations')
+          .updateOne({ _id: conversation._id }, { $set: { erasedAt: new Date(Date.now() - 120_000) } });
+      });
+
+      it('hides the conversation from every read and write', async () => {
+        const gone = { problem: { status: 404, code: 'conversation_not_found' } };
+        const id = idOf(conversation);
+        await expect(one.conversations.get(tenantId, id)).rejects.toMatchObject(gone);
+        await expect(one.conversations.update(tenantId, id, { title: 'x' })).rejects.toMatchObject(gone);
+        await expect(one.conversations.update(tenantId, id, { metadata: { a: 1 } })).rejects.toMatchObject(
+          gone,
+        );
+        await expect(one.conversations.erase(tenantId, id)).rejects.toMatchObject(gone);
+        await expect(one.messages.append(tenantId, id, inputs('c'))).rejects.toMatchObject(gone);
+        await expect(one.messages.append(tenantId, id, inputs({ externalId: 'a' }))).rejects.toMatchObject(
+          gone,
+        );
+        await expect(one.messages.listOfConversation(tenantId, id, { limit: 5 })).rejects.toMatchObject(gone);
+        expect((await one.messages.list(tenantId, { limit: 5 })).data).toEqual([]);
+        expect((await one.conversations.list(tenantId, { limit: 5 })).data).toEqual([]);
+      });
+
+      it('is finished by the sweep, of whichever process, and only once it is old', async () => {
+        const rows = (): Promise<number> =>
+          first.database.collection('messages').countDocuments({ tenantId });
+        await other.eraser.sweep(new Date(Date.now() - 3_600_000));
+        expect(await rows()).toBe(2);
+        await other.eraser.scheduledSweep();
+        expect(await rows()).toBe(0);
+        expect(await first.database.collection('conversations').countDocuments({ tenantId })).toBe(0);
+      });
+
+      it('gives its externalIds free for other conversations', async () => {
+        const next = await create();
+        const { written } = await one.messages.append(
+          tenantId,
+          idOf(next),
+          inputs({ externalId: 'a', content: 'anew' }),
+        );
+        expect(written).toBe(true);
+        expect(contents(await stored(next))).toEqual(['anew']);
+        expect(await stored(conversation)).toEqual([]);
+      });
+    });
+  });
+});
