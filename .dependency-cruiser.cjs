@@ -9,7 +9,10 @@ const layers = [
 ];
 
 /** Imports within a layer that were decided on, as [from, to]. Give each its reason here. */
-const neighbours = [];
+const neighbours = [
+  // A session's routes need to know whose request it is; the tenant room knows nothing of sessions.
+  ['session', 'tenant'],
+];
 
 /** The folders of libs/embedded-mongo/src from top to bottom (its ARCHITECTURE.md); `src/index.ts` is above them all. */
 const storeLayers = [

@@ -50,7 +50,7 @@ export async function createApp(settings: Settings, options: AppOptions): Promis
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRoot(settings, options),
     createHttpAdapter(settings.service, options.logger),
-    { logger: new NestLogger(options.logger), abortOnError: false, bodyParser: true },
+    { logger: new NestLogger(options.logger), abortOnError: false, bodyParser: false },
   );
   await configureApp(app, options);
   return app;

@@ -48,6 +48,8 @@ export function createHttpAdapter(settings: ServiceSettings, logger: Logger): Fa
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   addRequestHooks(fastify, logger);
+  // JSON alone is read (Fastify's own parser); anything else is a 415.
+  fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser(
     'application/merge-patch+json',
     { parseAs: 'string' },

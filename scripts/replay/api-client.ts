@@ -31,14 +31,15 @@ function parse(text: string): unknown {
   }
 }
 
-/** The reason that fetch gives is in the `cause`; its own message is always "fetch failed". */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? reasonOf(error.cause) : error.message || error.name;
-}
-
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The reason that fetch gives is in the `cause`; its own message is always "fetch failed". */
+function reasonOf(error: unknown): string {
+  if (!isObject(error)) return String(error);
+  if (isObject(error['cause'])) return reasonOf(error['cause']);
+  return String(error['message'] || error['code']);
+}
 
 /** A small client of Colloquy's REST API over the connections that `fetch` keeps open. */
 export class ApiClient {
@@ -83,7 +84,8 @@ export class ApiClient {
     if (response.status >= 200 && response.status < 300) return check(response.body);
     const problem = isObject(response.body) ? response.body : {};
     const code = typeof problem['code'] === 'string' ? problem['code'] : `http_${response.status}`;
-    const detail = typeof problem['detail'] === 'string' ? problem['detail'] : JSON.stringify(response.body ?? '');
+    const detail =
+      typeof problem['detail'] === 'string' ? problem['detail'] : JSON.stringify(response.body ?? '');
     throw new RequestFailure(
       code,
       response.status,

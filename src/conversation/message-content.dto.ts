@@ -31,7 +31,7 @@ const contentTooLong = `must be at most ${MAX_CONTENT_BYTES} bytes of UTF-8`;
 
 export const content = z
   .string()
-  .max(MAX_CONTENT_BYTES, contentTooLong)
+  .max(MAX_CONTENT_BYTES, { error: contentTooLong, abort: true })
   .refine((text) => Buffer.byteLength(text) <= MAX_CONTENT_BYTES, { message: contentTooLong })
   .refine((text) => !/\p{Surrogate}/u.test(text), { message: 'must be well-formed Unicode text' })
   .meta({

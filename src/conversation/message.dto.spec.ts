@@ -25,12 +25,9 @@ describe('appendMessagesBody', () => {
   it('measures content in bytes of UTF-8, not characters', () => {
     expect(append({ content: 'x'.repeat(65_536) })).toEqual([]);
     expect(append({ content: 'é'.repeat(32_768) })).toEqual([]);
-    expect(append({ content: 'x'.repeat(65_537) })[0]).toBe(
-      'messages.0.content: must be at most 65536 bytes of UTF-8',
-    );
-    expect(append({ content: 'é'.repeat(32_769) })[0]).toBe(
-      'messages.0.content: must be at most 65536 bytes of UTF-8',
-    );
+    const tooLong = ['messages.0.content: must be at most 65536 bytes of UTF-8'];
+    expect(append({ content: 'x'.repeat(65_537) })).toEqual(tooLong);
+    expect(append({ content: 'é'.repeat(32_769) })).toEqual(tooLong);
   });
 
   it('records an utterance that is empty', () => {

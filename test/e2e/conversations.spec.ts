@@ -76,7 +76,7 @@ describe('/v1/conversations', () => {
     expect(status).toBe(400);
     expect(headers.get('content-type')).toContain('application/problem+json');
     expect(body.code).toBe('validation_failed');
-    expect(body.errors?.map((error) => error.path)).toEqual([path]);
+    expect(new Set(body.errors?.map((error) => error.path))).toEqual(new Set([path]));
   });
 
   it('merges a patch: title, isActive and members of the metadata', async () => {
@@ -138,10 +138,10 @@ describe('/v1/conversations', () => {
     const idsOf = ({ data }: { data: Conversation[] }): string[] => data.map(({ id }) => id);
     const first = await list(`participantId=${participantId}&limit=2`);
     expect(idsOf(first)).toEqual(ids.slice(0, 2));
-    const second = await list(`participantId=${participantId}&limit=2&cursor=${first.nextCursor}`);
+    const second = await list(`participantId=${participantId}&limit=2&cursor=${String(first.nextCursor)}`);
     expect([idsOf(second), second.nextCursor]).toEqual([ids.slice(2), null]);
     expect(idsOf(await list(`participantId=${participantId}&channel=sms`))).toEqual([ids[1]]);
-    await tenant.request('PATCH', `/v1/conversations/${ids[2]}`, { isActive: false });
+    await tenant.request('PATCH', `/v1/conversations/${String(ids[2])}`, { isActive: false });
     expect(idsOf(await list(`participantId=${participantId}&active=false`))).toEqual([ids[2]]);
     expect(idsOf(await list(`participantId=${participantId}&active=true`))).toEqual(ids.slice(0, 2));
     expect(idsOf(await list('limit=1'))).toEqual([ids[2]]);
@@ -172,7 +172,7 @@ describe('/v1/conversations', () => {
       messages: [{ role: 'user', content: 'to be forgotten' }],
     });
     const { status, body } = await tenant.request('DELETE', pathOf(conversation));
-    expect([status, body]).toEqual([204, null]);
+    expect([status, body]).toEqual([204, undefined]);
     for (const [method, path] of [
       ['GET', ''],
       ['DELETE', ''],

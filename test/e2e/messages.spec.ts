@@ -223,7 +223,7 @@ describe('messages', () => {
     it('pages forward by cursor and by afterSeq', async () => {
       const first = await list('limit=3');
       expect(contentsOf(first)).toEqual(['1', '2', '3']);
-      expect(contentsOf(await list(`limit=3&cursor=${first.nextCursor}`))).toEqual(['4', '5', '6']);
+      expect(contentsOf(await list(`limit=3&cursor=${String(first.nextCursor)}`))).toEqual(['4', '5', '6']);
       expect(await list('limit=3&afterSeq=6')).toMatchObject({ data: [{ content: '7' }], nextCursor: null });
       expect(contentsOf(await list('afterSeq=2&beforeSeq=5'))).toEqual(['3', '4']);
     });
@@ -231,7 +231,10 @@ describe('messages', () => {
     it('gives the last ones before beforeSeq, still in order, and pages back', async () => {
       const page = await list('limit=2&beforeSeq=6');
       expect(contentsOf(page)).toEqual(['4', '5']);
-      expect(contentsOf(await list(`limit=2&beforeSeq=6&cursor=${page.nextCursor}`))).toEqual(['2', '3']);
+      expect(contentsOf(await list(`limit=2&beforeSeq=6&cursor=${String(page.nextCursor)}`))).toEqual([
+        '2',
+        '3',
+      ]);
     });
 
     it.each(['limit=201', 'afterSeq=-1', 'afterSeq=x', 'beforeSeq[$gt]=1', 'cursor=zzz'])(
@@ -264,7 +267,7 @@ describe('messages', () => {
       );
       const page = await list('limit=2');
       expect(contentsOf(page)).toEqual(['c', 'b']);
-      expect(contentsOf(await list(`limit=2&cursor=${page.nextCursor}`))).toEqual(['a']);
+      expect(contentsOf(await list(`limit=2&cursor=${String(page.nextCursor)}`))).toEqual(['a']);
       expect(contentsOf(await list('role=assistant'))).toEqual(['b']);
     });
 

@@ -77,7 +77,7 @@ describe('/v1/responder', () => {
     [{ type: { $gt: '' }, config: {} }, 'type'],
     [{ type: 'http', config: { url: 'nowhere', secret } }, 'config.url'],
     [{ type: 'http', config: { url: 'https://example.com/' } }, 'config.secret'],
-    [{ type: 'http', config: { url: 'https://example.com/', secret: { $ne: '' } } }, 'config.secret'],
+    [{ type: 'http', config: { url: 'https://example.com/', secret: { $ne: '' } } }, 'config'],
     [{ type: 'goals', config: { templates: [], fallback: 'x' } }, 'config.templates'],
     [{ type: 'goals', config: { $where: '1' } }, 'config'],
     [{ type: 'goals' }, 'config'],

@@ -73,7 +73,7 @@ describe('a stop while requests are in flight', () => {
         await refused(service.url);
         responder.release();
         for (const answer of await Promise.all(inFlight))
-          expect(answer).toMatchObject({ status: 200, body: { reply: { content: 'At last' } } });
+          expect(answer).toMatchObject({ status: 201, body: { reply: { content: 'At last' } } });
         expect(await stopped).toEqual({ code: 0, signal: null });
       } finally {
         responder.stop();

@@ -1,3 +1,6 @@
+import { getConnectionToken } from '@nestjs/mongoose';
+import type { Connection, mongo } from 'mongoose';
+import { encodeCursor } from '../../src/common/index.js';
 import { ConversationEraser } from '../../src/conversation/conversation-eraser.js';
 import type { ConversationRecord } from '../../src/conversation/conversation.schema.js';
 import { ConversationService } from '../../src/conversation/conversation.service.js';
@@ -282,6 +285,60 @@ describe('conversations and messages in the database', () => {
         expected((n) => n % 4 !== 0 && n % 3 !== 0),
       );
     });
+  });
+
+  it('reads every list by an index, in the order of the index', async () => {
+    const uri = `${first.database.uri}${first.database.uri.includes('?') ? '&' : '?'}monitorCommands=true`;
+    const watched = await createTestApp({ MONGODB_URI: uri });
+    try {
+      const { conversations, messages, eraser } = processOf(watched);
+      const client = watched.app.get<Connection>(getConnectionToken()).getClient();
+      const finds: mongo.Document[] = [];
+      client.on('commandStarted', ({ commandName, command }) => {
+        if (commandName === 'find') finds.push(command);
+      });
+      const conversation = await conversations.create(tenantId, {
+        participantId: 'ana',
+        channel: 'web',
+        metadata: {},
+      });
+      await messages.append(tenantId, idOf(conversation), inputs('a', 'b', { externalId: 'x' }));
+      const pages = async (query: Record<string, string>): Promise<void> => {
+        const parsed = conversationsQuery.parse({ limit: '1', ...query });
+        await conversations.list(tenantId, parsed);
+        const cursor = encodeCursor({ date: new Date(), id: idOf(conversation) });
+        await conversations.list(tenantId, { ...parsed, cursor });
+      };
+      await pages({});
+      const filters: Record<string, string>[] = [
+        { participantId: 'ana' },
+        { channel: 'web' },
+        { active: 'true' },
+        { active: 'false', channel: 'web' },
+      ];
+      for (const filter of filters) await pages(filter);
+      const cursor = encodeCursor({ date: new Date(), id: idOf(conversation) });
+      for (const query of [{}, { role: 'user' }, { since: '2026-01-01T00:00:00Z' }, { cursor }])
+        await messages.list(tenantId, messagesQuery.parse(query));
+      await messages.listOfConversation(tenantId, idOf(conversation), { limit: 1, afterSeq: 1 });
+      await messages.listOfConversation(tenantId, idOf(conversation), { limit: 1, beforeSeq: 3 });
+      await messages.append(tenantId, idOf(conversation), inputs({ externalId: 'x' }));
+      await eraser.sweep(new Date(0));
+      expect(finds.length).toBeGreaterThan(20);
+      for (const { find, filter, sort } of finds) {
+        const database = first.database.collection(String(find));
+        const explained = (await database
+          .find(filter as mongo.Document, { sort: sort as mongo.Sort })
+          .explain()) as { queryPlanner: { winningPlan: unknown } };
+        const plan = JSON.stringify(explained.queryPlanner.winningPlan);
+        expect({ find, filter, plan }).toMatchObject({
+          plan: expect.stringMatching(/IXSCAN|IDHACK|EXPRESS/),
+        });
+        expect({ find, filter, plan }).not.toMatchObject({ plan: expect.stringMatching(/"SORT"|COLLSCAN/) });
+      }
+    } finally {
+      await watched.close();
+    }
   });
 
   describe('patching', () => {

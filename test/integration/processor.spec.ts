@@ -1,6 +1,6 @@
 import { getConnectionToken } from '@nestjs/mongoose';
 import type { Connection } from 'mongoose';
-import type { ProblemError } from '../../src/common/index.js';
+import { ProblemError } from '../../src/common/index.js';
 import { MessageProcessor, type ProcessedMessage, ResponderError } from '../../src/conversation/index.js';
 import type { ConversationRecord } from '../../src/conversation/conversation.schema.js';
 import { ConversationService } from '../../src/conversation/conversation.service.js';
@@ -11,7 +11,7 @@ import {
 } from '../../src/conversation/message.dto.js';
 import type { MessageRecord } from '../../src/conversation/message.schema.js';
 import { MessageService } from '../../src/conversation/message.service.js';
-import { ConversationStateManager, SessionService } from '../../src/session/index.js';
+import { ConversationStateManager, SessionConflictError, SessionService } from '../../src/session/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { createScriptedApp, type Script, type ScriptedApp } from '../support/scripted-app.js';
 
@@ -69,7 +69,10 @@ describe('MessageProcessor', () => {
       () => {
         throw new Error('it did not fail');
       },
-      (error: ProblemError) => error.problem,
+      (error: unknown) => {
+        if (error instanceof ProblemError) return error.problem;
+        throw error;
+      },
     );
   const rows = (): Promise<MessageRecord[]> =>
     database
@@ -442,11 +445,12 @@ describe('MessageProcessor', () => {
         Promise.resolve({ reply: { content: 'ok' }, context: { n: Number(session.context['n'] ?? 0) + 1 } });
       const send = async (n: number): Promise<void> => {
         for (;;) {
-          const outcome = await process(`m${n}`, { externalId: `m${n}` }, n % 2 ? first : second).catch(
-            (error: ProblemError) => error,
-          );
-          if (!(outcome instanceof Error)) return;
-          if (outcome.problem.code !== 'session_conflict') throw outcome;
+          try {
+            await process(`m${n}`, { externalId: `m${n}` }, n % 2 ? first : second);
+            return;
+          } catch (error) {
+            if (!(error instanceof SessionConflictError)) throw error;
+          }
         }
       };
       await Promise.all(oneTo(40).map(send));

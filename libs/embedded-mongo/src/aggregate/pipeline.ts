@@ -3,6 +3,7 @@ import { isDoc, newDoc, typeName, type Doc, type Value } from '../values/bson.js
 import { ServerError } from '../values/errors.js';
 import type { PipelineContext, StageBuilder } from './context.js';
 import { bucket, bucketAuto, facetStage, group, sortByCount } from './group.js';
+import { readerFor } from './dependencies.js';
 import { documentsOf, graphLookup, lookupBuilder, unionWithBuilder, type RunPipeline } from './lookup.js';
 import { merge, out } from './output.js';
 import { addFields, project, unset } from './project.js';
@@ -186,7 +187,8 @@ export function planPipeline(
   const open = (): EngineCursor =>
     context.engine.find(context.ns, findSpec(pushed.find, context), context.op);
   if (pushed.rest.length === 0 && !pushed.empty) return { kind: 'cursor', pushed, open };
-  const run = (): Batches => stages(pushed.empty ? batched([]) : decoded(open(), context.interruption));
+  const run = (): Batches =>
+    stages(pushed.empty ? batched([]) : decoded(open(), context.interruption, readerFor(pushed.rest[0])));
   return { kind: 'batches', pushed, stages: pushed.rest.map(stageName), run };
 }
 

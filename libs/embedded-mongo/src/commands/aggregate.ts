@@ -4,7 +4,7 @@ import { evaluateExpression } from '../expression/expression.js';
 import { isDoc, isNumeric, toNumber, type Doc, type Value } from '../values/bson.js';
 import { parseCollation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
-import { Args, namespaceOf } from './arguments.js';
+import { type Args, namespaceOf } from './arguments.js';
 import type { CommandContext } from './host.js';
 
 export const aggregateFields: readonly string[] = [

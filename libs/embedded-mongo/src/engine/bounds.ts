@@ -1,9 +1,10 @@
 import type { FieldNode } from '../query/ast.js';
-import { BsonType, typeNumber } from '../values/bson.js';
+import { BsonType, isNumericType, typeNumber } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
 import { Bracket, bracket } from '../values/compare.js';
 import type { Collation } from '../values/compare.js';
 import { formatValue } from '../values/format.js';
+import { isNaNValue } from '../values/numbers.js';
 import { bracketBounds, encodeKey, keyUpperBound } from '../values/key.js';
 import type { Direction } from '../values/key.js';
 import { compareBytes, EMPTY } from './key-layout.js';
@@ -51,7 +52,7 @@ const exactTypes = new Set<number>([
 
 const isExact = (value: Value): boolean => {
   const type = typeNumber(value);
-  return exactTypes.has(type) && (type !== BsonType.double || !formatValue(value).startsWith('nan'));
+  return exactTypes.has(type) && !(isNumericType(type) && isNaNValue(value));
 };
 
 /** A value that can hold strings compares by the query's collation, which must then be the index's. */
@@ -67,6 +68,8 @@ export class BoundsMaker {
     private readonly collation: Collation | undefined,
     /** Whether the index compares strings as the query does. */
     private readonly sameCollation: boolean,
+    /** Whether the intervals' texts are wanted; they cost more than the bounds. */
+    private readonly withTexts: boolean,
   ) {}
 
   /** The keys that can fulfil the condition, or undefined when it does not narrow them down. */
@@ -114,7 +117,7 @@ export class BoundsMaker {
 
   private point(value: Value): Interval {
     const low = this.encode(value);
-    const text = formatValue(value);
+    const text = this.text(value);
     return { low, high: keyUpperBound(low), point: true, lowText: `[${text}`, highText: `${text}]` };
   }
 
@@ -128,7 +131,7 @@ export class BoundsMaker {
     const inclusive = op === 'gte' || op === 'lte';
     const { low, high } = bracketBounds(EMPTY, value, this.direction);
     const key = this.encode(value);
-    const text = formatValue(value);
+    const text = this.text(value);
     const ownText = inclusive ? `[${text}` : `(${text}`;
     const otherText = upward ? upperText(kind) : lowerText(kind);
     const interval: Interval =
@@ -161,7 +164,7 @@ export class BoundsMaker {
     const strings = bracketBounds(EMPTY, '', this.direction);
     const patterns = bracketBounds(EMPTY, regex, this.direction);
     const texts = prefix ? this.prefixRange(prefix) : strings;
-    const shown = formatValue(regex);
+    const shown = this.text(regex);
     return {
       intervals: disjoint([
         {
@@ -181,6 +184,10 @@ export class BoundsMaker {
     const whole = this.encode(prefix);
     const low = whole.subarray(0, whole.length - 2);
     return { low, high: keyUpperBound(low) };
+  }
+
+  private text(value: Value): string {
+    return this.withTexts ? formatValue(value) : '';
   }
 
   private encode(value: Value): Uint8Array {
@@ -227,6 +234,7 @@ const lowerText = (kind: number): string => {
 
 /** Sorted, without overlaps and repetitions. */
 const disjoint = (intervals: Interval[]): Interval[] => {
+  if (intervals.length < 2) return intervals;
   const sorted = [...intervals].sort((a, b) => compareBytes(a.low, b.low));
   const result: Interval[] = [];
   for (const interval of sorted) {

@@ -4,7 +4,6 @@ import { encode, long } from '../values/bson.js';
 import type { Doc } from '../values/bson.js';
 import { getPath } from '../values/path.js';
 import type { Collection } from './catalog.js';
-import { summaryOf } from './plan.js';
 import { PreparedQuery } from './prepared-query.js';
 import { breathe, checkInterrupt, RecordSource, Slice } from './record-source.js';
 import { SortBuffer } from './sort-buffer.js';
@@ -17,15 +16,14 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 /** What a cursor reads from: checked and chosen anew for every slice. */
 export interface CursorSource {
   /** Throws when the reader's transaction is over. */
-  view(): View;
-  now(): number;
+  view: () => View;
+  now: () => number;
   snapshotSeq?: number;
 }
 
 type Batch = { docs: Uint8Array[]; done: boolean };
 
 export class FindCursor implements EngineCursor {
-  readonly plan: PlanSummary;
   readonly stats: ScanStats;
   private readonly query: PreparedQuery;
   private readonly source: RecordSource;
@@ -51,11 +49,14 @@ export class FindCursor implements EngineCursor {
     this.left = spec.limit && spec.limit > 0 ? spec.limit : Infinity;
     const { blockingSort } = this.query;
     if (blockingSort) this.sortBuffer = new SortBuffer(blockingSort, this.toSkip + this.left);
-    this.plan = summaryOf(this.query.plan, blockingSort !== undefined);
     if (spec.projection && Object.keys(spec.projection).length > 0) {
       const projection = compileProjection(spec.projection, this.query.filter.ast, { let: spec.let });
       if (!projection.isNoop) this.projection = projection;
     }
+  }
+
+  get plan(): PlanSummary {
+    return this.query.summary;
   }
 
   async next(maxDocs: number, maxBytes = MAX_BATCH_BYTES): Promise<Batch> {
@@ -121,12 +122,12 @@ export class FindCursor implements EngineCursor {
     room: () => boolean,
   ): void {
     while (room()) {
-      const { value, done } = sorted.next();
-      if (done) {
+      const item = sorted.next();
+      if (item.done) {
         this.exhausted = true;
         return;
       }
-      take(value.recordId, new StoredDocument(value.bytes));
+      take(item.value.recordId, new StoredDocument(item.value.bytes));
     }
   }
 

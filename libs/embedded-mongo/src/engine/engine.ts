@@ -20,7 +20,6 @@ import { GarbageCollector } from './garbage.js';
 import { createIndexes, dropIndexes, modifyIndex } from './index-changes.js';
 import { insertDocuments } from './insert.js';
 import { Ownership } from './owner.js';
-import { summaryOf } from './plan.js';
 import { PreparedQuery } from './prepared-query.js';
 import { isStale, recordOf, RETRY_RECORD_LIFETIME_MS, staleRecords } from './retry-records.js';
 import { deleteDocuments, updateDocuments } from './statements.js';
@@ -218,8 +217,7 @@ class StorageEngine implements Engine {
   explain(ns: Namespace, spec: FindSpec, ctx: OpContext): PlanSummary {
     const collection = this.readable(ns, ctx);
     if (!collection) return new EmptyCursor().plan;
-    const query = new PreparedQuery(collection, spec, transactionOf(ctx)?.snapshotSeq);
-    return summaryOf(query.plan, query.blockingSort !== undefined);
+    return new PreparedQuery(collection, spec, transactionOf(ctx)?.snapshotSeq).summary;
   }
 
   collectionStats(ns: Namespace): CollectionStats {

@@ -1,7 +1,7 @@
 import type { SortField } from '../query/sort.js';
 import type { Doc } from '../values/bson.js';
 import { BoundsMaker, fullInterval, intersectBounds } from './bounds.js';
-import type { FieldBounds, Interval } from './bounds.js';
+import type { FieldBounds } from './bounds.js';
 import type { Index } from './index-definition.js';
 import { concatKey, isCut, lowerBoundKey, storedKey, upperBoundKey } from './key-layout.js';
 import type { KeyInterval, Plan } from './plan.js';
@@ -25,8 +25,7 @@ export interface Candidate {
 }
 
 interface Bounded {
-  intervals: Interval[];
-  exact: boolean;
+  bounds: FieldBounds;
   predicates: Predicate[];
 }
 
@@ -36,25 +35,25 @@ export interface CandidateRequest {
   conjuncts: number;
   sort: readonly SortField[] | undefined;
   sameCollation: boolean;
+  /** Whether the bounds are wanted in words, for explain. */
+  withTexts: boolean;
 }
 
 export const candidateOf = (index: Index, request: CandidateRequest): Candidate => {
   const fields = boundedFields(index, request);
-  const used = new Set(fields.flatMap((field) => field.predicates));
-  const exact =
-    fields.every((field) => field.exact) &&
-    used.size === request.conjuncts &&
-    [...used].every((predicate) => predicate.whole) &&
-    !index.cut;
+  const exact = !index.cut && isExact(fields, request.conjuncts);
   const equalities = fields.filter(isPoint).length;
   const counts = { equalities, ranges: fields.length - equalities };
-  const bounds = shownBounds(index, fields);
-  if (fields.some((field) => field.intervals.length === 0)) {
+  const bounds = request.withTexts ? shownBounds(index, fields) : {};
+  if (fields.some((field) => field.bounds.intervals.length === 0)) {
     return { index, plan: { kind: 'none' }, ...counts, sorted: true, onePoint: true };
   }
   const order = sortOrder(index, fields, request);
   if (index.unique && equalities === index.fields.length) {
-    const key = concatKey(index.prefix, storedKey(joined(fields.map((field) => field.intervals[0]!.low))));
+    const key = concatKey(
+      index.prefix,
+      storedKey(joined(fields.map((field) => field.bounds.intervals[0]!.low))),
+    );
     return {
       index,
       plan: { kind: 'point', index, key, exact, sorted: true, bounds },
@@ -82,10 +81,20 @@ export const candidateOf = (index: Index, request: CandidateRequest): Candidate 
   };
 };
 
-const isPoint = (field: Bounded | undefined): boolean =>
-  field !== undefined && field.intervals.length === 1 && field.intervals[0]!.point;
+/** The bounded fields' conditions are all that the filter asks, and every key within the bounds fulfils them. */
+const isExact = (fields: Bounded[], conjuncts: number): boolean => {
+  let used = 0;
+  for (const { bounds, predicates } of fields) {
+    if (!bounds.exact || !predicates.every((predicate) => predicate.whole)) return false;
+    used += predicates.length;
+  }
+  return used === conjuncts;
+};
 
-const arePoints = (field: Bounded): boolean => field.intervals.every((interval) => interval.point);
+const isPoint = (field: Bounded | undefined): boolean =>
+  field?.bounds.intervals.length === 1 && field.bounds.intervals[0]!.point;
+
+const arePoints = (field: Bounded): boolean => field.bounds.intervals.every((interval) => interval.point);
 
 /** Bounds of the leading fields: of equal values as far as they go, then one range. */
 const boundedFields = (index: Index, request: CandidateRequest): Bounded[] => {
@@ -97,10 +106,15 @@ const boundedFields = (index: Index, request: CandidateRequest): Bounded[] => {
     // In a multikey index two fields below one array may stem from different elements of it.
     if (index.multikey && arrays.has(root)) break;
     arrays.add(root);
-    const maker = new BoundsMaker(index.directions[i]!, index.collation, request.sameCollation);
+    const maker = new BoundsMaker(
+      index.directions[i]!,
+      index.collation,
+      request.sameCollation,
+      request.withTexts,
+    );
     const bounded = fieldBounds(request.predicates, path, maker, index.multikey);
     if (!bounded) break;
-    combinations *= Math.max(1, bounded.intervals.length);
+    combinations *= Math.max(1, bounded.bounds.intervals.length);
     if (combinations > MAX_COMBINATIONS && i > 0) break;
     fields.push(bounded);
     if (!arePoints(bounded)) break;
@@ -114,29 +128,36 @@ const fieldBounds = (
   maker: BoundsMaker,
   multikey: boolean,
 ): Bounded | undefined => {
-  const options: { predicate: Predicate; bounds: FieldBounds }[] = [];
+  let made: Bounded | undefined;
   for (const predicate of predicates) {
     if (predicate.path !== path) continue;
-    const parts = predicate.nodes.flatMap((node) => maker.of(node) ?? []);
-    if (parts.length === 0) continue;
-    const bounds = intersectBounds(parts);
-    options.push({
-      predicate,
-      bounds: {
-        ...bounds,
-        exact: bounds.exact && parts.length === predicate.nodes.length,
-        exceptNaN: parts.length === 1 && parts[0]!.exceptNaN === true,
-      },
-    });
+    const bounds = predicateBounds(predicate, maker);
+    if (!bounds) continue;
+    if (!made) made = { bounds, predicates: [predicate] };
+    else if (!multikey) {
+      made = {
+        bounds: intersectBounds([made.bounds, bounds]),
+        predicates: [...made.predicates, predicate],
+      };
+    } else if (width(bounds) < width(made.bounds)) {
+      // Different elements of an array may fulfil different conditions: only one of them narrows the scan.
+      made = { bounds, predicates: [predicate] };
+    }
   }
-  if (options.length === 0) return undefined;
-  if (!multikey) {
-    const all = intersectBounds(options.map((option) => option.bounds));
-    return { ...all, predicates: options.map((option) => option.predicate) };
+  return made;
+};
+
+const predicateBounds = ({ nodes }: Predicate, maker: BoundsMaker): FieldBounds | undefined => {
+  if (nodes.length === 1) return maker.of(nodes[0]!);
+  const parts: FieldBounds[] = [];
+  for (const node of nodes) {
+    const bounds = maker.of(node);
+    if (bounds) parts.push(bounds);
   }
-  // Different elements of an array may fulfil different conditions: only one of them narrows the scan.
-  const [best] = options.sort((a, b) => width(a.bounds) - width(b.bounds));
-  return { ...best!.bounds, predicates: [best!.predicate] };
+  if (parts.length === 0) return undefined;
+  const all = intersectBounds(parts);
+  if (parts.length < nodes.length) all.exact = false;
+  return all;
 };
 
 const width = ({ intervals }: FieldBounds): number =>
@@ -164,7 +185,7 @@ const combine = (prefixes: Prefix[], fields: Bounded[]): Prefix[] =>
   fields.reduce(
     (made, field) =>
       made.flatMap(({ bytes }) =>
-        field.intervals.map((interval) => ({ bytes: concatKey(bytes, interval.low) })),
+        field.bounds.intervals.map((interval) => ({ bytes: concatKey(bytes, interval.low) })),
       ),
     prefixes,
   );
@@ -174,7 +195,7 @@ const intervalsBelow = (index: Index, head: Uint8Array, fields: Bounded[]): KeyI
   if (!last) return [whole(index, head)];
   const prefixes = combine([{ bytes: head }], fields.slice(0, -1));
   return prefixes.flatMap(({ bytes }) =>
-    last.intervals.map((interval) =>
+    last.bounds.intervals.map((interval) =>
       keyInterval(index, concatKey(bytes, interval.low), concatKey(bytes, interval.high)),
     ),
   );
@@ -222,7 +243,7 @@ const sortOrder = (
 const shownBounds = (index: Index, fields: Bounded[]): Doc => {
   const bounds: Doc = {};
   index.fields.forEach((path, i) => {
-    const intervals = fields[i]?.intervals ?? [fullInterval(index.directions[i]!)];
+    const intervals = fields[i]?.bounds.intervals ?? [fullInterval(index.directions[i]!)];
     bounds[path] = intervals.map((interval) => `${interval.lowText}, ${interval.highText}`);
   });
   return bounds;

@@ -149,7 +149,11 @@ export const successor = (key: Uint8Array): Uint8Array => concatKey(key, new Uin
 
 export const compareBytes = (a: Uint8Array, b: Uint8Array): number => Buffer.compare(a, b);
 
+const { latin1Slice } = Buffer.prototype as unknown as {
+  latin1Slice: (this: Uint8Array, start: number, end: number) => string;
+};
+
 /** A key as a map's key; strings of it compare as the bytes do. */
-export const keyText = (key: Uint8Array): string => Buffer.prototype.latin1Slice.call(key, 0, key.length);
+export const keyText = (key: Uint8Array): string => latin1Slice.call(key, 0, key.length);
 
 export const keyOfText = (text: string): Uint8Array => Buffer.from(text, 'latin1');

@@ -60,7 +60,7 @@ describe('the owner of a store', () => {
       });
       expect(await readOwner(dir)).toMatchObject({ pid: child.pid, endpoint: '/run/other.sock' });
       await expect(openEngine({ dir, probe: () => Promise.resolve(true) })).rejects.toThrow(
-        new RegExp(`in use by process ${child.pid}.*/run/other.sock`),
+        new RegExp(`in use by process ${String(child.pid)}.*/run/other.sock`),
       );
     } finally {
       const exited = once(child, 'exit');
@@ -76,6 +76,7 @@ describe('the owner of a store', () => {
   it('is stale when its process id was given to another process', async () => {
     await enterOwner(dir, { pid: process.pid, startId: 'another-boot/1' });
     const engine = await openEngine({ dir });
+    expect((await readOwner(dir))?.token).not.toBe('other');
     await engine.close();
   });
 

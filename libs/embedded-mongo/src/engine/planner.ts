@@ -2,7 +2,6 @@ import type { FilterNode } from '../query/ast.js';
 import type { SortField } from '../query/sort.js';
 import { toNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
-import { parseCollation } from '../values/compare.js';
 import type { Collation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import { formatDoc } from '../values/format.js';
@@ -15,6 +14,7 @@ import { concatKey, lowerBoundKey, prefixEnd, upperBoundKey } from './key-layout
 import { isSorted } from './plan.js';
 import type { Plan } from './plan.js';
 import { conjunctsOf, excludesMissing, implies, predicatesOf } from './predicates.js';
+import type { Predicate } from './predicates.js';
 
 export interface PlanRequest {
   ast: FilterNode;
@@ -27,6 +27,8 @@ export interface PlanRequest {
   collation?: Collation;
   /** Sequence of the reader's snapshot: indexes completed later lack what it sees. */
   snapshotSeq?: number;
+  /** Whether the plan should carry its bounds in words, for explain. */
+  withTexts?: boolean;
 }
 
 /** Chooses how to find the records: unique equality, then most equalities, then ranges, then order, then all records. */
@@ -41,7 +43,7 @@ export const planQuery = (collection: Collection, request: PlanRequest): Plan =>
   if (request.natural !== undefined) return scanAll;
   const hinted = request.hint === undefined ? undefined : hintedIndex(collection, request.hint);
   if (hinted && (request.min || request.max)) return boundedByKeys(hinted, request);
-  if (hinted) return candidate(hinted, conjuncts, request).plan;
+  if (hinted) return candidate(hinted, conjuncts, predicatesOf(conjuncts), request).plan;
   const usable = collection.indexes.filter((index) => isUsable(index, request));
   const best = bestCandidate(usable, conjuncts, request);
   if (best && best.equalities + best.ranges > 0) return best.plan;
@@ -55,12 +57,18 @@ const isUsable = (index: Index, { snapshotSeq }: PlanRequest): boolean =>
   !index.spec.hidden &&
   (snapshotSeq === undefined || index.readyAt <= snapshotSeq);
 
-const candidate = (index: Index, conjuncts: readonly FilterNode[], request: PlanRequest): Candidate =>
+const candidate = (
+  index: Index,
+  conjuncts: readonly FilterNode[],
+  predicates: readonly Predicate[],
+  request: PlanRequest,
+): Candidate =>
   candidateOf(index, {
-    predicates: predicatesOf(conjuncts),
+    predicates,
     conjuncts: conjuncts.length,
     sort: request.sort,
     sameCollation: sameCollation(index.collation, request.collation),
+    withTexts: request.withTexts ?? false,
   });
 
 const bestCandidate = (
@@ -69,14 +77,26 @@ const bestCandidate = (
   request: PlanRequest,
 ): Candidate | undefined => {
   let best: Candidate | undefined;
+  const predicates = predicatesOf(conjuncts);
   for (const index of indexes) {
+    if (!isRelevant(index, predicates, request.sort)) continue;
     if (index.partial && !implies(conjuncts, index.partial.ast)) continue;
     if (index.sparse && !coversAll(index, conjuncts)) continue;
-    const made = candidate(index, conjuncts, request);
+    const made = candidate(index, conjuncts, predicates, request);
     if (made.equalities + made.ranges === 0 && !made.sorted) continue;
     if (!best || rank(made, best) > 0) best = made;
   }
   return best;
+};
+
+/** An index can help only when its first field is bounded or is the first of the order. */
+const isRelevant = (
+  index: Index,
+  predicates: readonly Predicate[],
+  sort: readonly SortField[] | undefined,
+): boolean => {
+  const [first] = index.fields;
+  return sort?.[0]?.path === first || predicates.some((predicate) => predicate.path === first);
 };
 
 const rank = (a: Candidate, b: Candidate): number =>
@@ -182,5 +202,3 @@ export const naturalOrder = (spec: string | Doc | undefined): 1 | -1 | undefined
 
 export const needsBlockingSort = (plan: Plan, sort: readonly SortField[] | undefined): boolean =>
   sort !== undefined && sort.length > 0 && !isSorted(plan);
-
-export { parseCollation };

@@ -1,8 +1,8 @@
 import type { ComparisonOp, FieldNode, FilterNode } from '../query/ast.js';
 import { BsonType, typeNumber } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
-import { equalValues, compareValues } from '../values/compare.js';
-import { Bracket, bracket } from '../values/compare.js';
+import { Bracket, bracket, compareValues, equalValues } from '../values/compare.js';
+import { isNaNValue } from '../values/numbers.js';
 
 /** The conditions that every match fulfils: the filter's `and` taken apart. */
 export const conjunctsOf = (ast: FilterNode): FilterNode[] => {
@@ -137,17 +137,10 @@ const impliesRange = (given: FieldNode, op: 'gt' | 'gte' | 'lt' | 'lte', limit: 
   }
   const kind = bracket(limit);
   if (kind !== bracket(given.value) || kind === Bracket.array || kind === Bracket.null) return false;
-  if (isNaN(given.value) || isNaN(limit)) return false;
+  if (kind === Bracket.number && (isNaNValue(given.value) || isNaNValue(limit))) return false;
   const order = compareValues(given.value, limit);
   const upward = op === 'gt' || op === 'gte';
   if (given.op !== 'eq' && upward !== (given.op === 'gt' || given.op === 'gte')) return false;
   if (order === 0) return op === 'gte' || op === 'lte' ? true : given.op === op;
   return upward ? order > 0 : order < 0;
-};
-
-const isNaN = (value: Value): boolean => typeNumber(value) === BsonType.double && !equalsItself(value);
-
-const equalsItself = (value: Value): boolean => {
-  const number = typeof value === 'object' && value !== null ? Number(value.valueOf()) : Number(value);
-  return number === number;
 };

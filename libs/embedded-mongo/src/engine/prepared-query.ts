@@ -6,13 +6,14 @@ import { BsonType, typeNumber } from '../values/bson.js';
 import type { Doc } from '../values/bson.js';
 import { parseCollation } from '../values/compare.js';
 import type { Collation } from '../values/compare.js';
-import { formatValue } from '../values/format.js';
 import { encodeKey } from '../values/key.js';
 import type { Collection } from './catalog.js';
 import { concatKey, storedKey } from './key-layout.js';
-import { isExact } from './plan.js';
+import { isExact, summaryOf } from './plan.js';
 import type { Plan } from './plan.js';
 import { naturalOrder, needsBlockingSort, planQuery } from './planner.js';
+import type { PlanRequest } from './planner.js';
+import type { PlanSummary } from './types.js';
 
 /** The parts of a query that decide how it is found. */
 export interface QuerySpec {
@@ -30,6 +31,7 @@ export class PreparedQuery {
   readonly plan: Plan;
   /** Set when the plan does not give the order. */
   readonly blockingSort: Sort | undefined;
+  private readonly explained: (() => Plan) | undefined;
   private readonly collation: Collation | undefined;
   private compiled: Filter | undefined;
 
@@ -49,7 +51,7 @@ export class PreparedQuery {
     const { collation } = this;
     const sorted = spec.sort && sortsNaturally === undefined && Object.keys(spec.sort).length > 0;
     const sort = sorted && spec.sort ? compileSort(spec.sort, collation) : undefined;
-    this.plan = planQuery(collection, {
+    const request: PlanRequest = {
       ast: this.filter.ast,
       sort: sort?.fields,
       natural,
@@ -58,7 +60,9 @@ export class PreparedQuery {
       max: spec.max,
       collation,
       snapshotSeq,
-    });
+    };
+    this.plan = planQuery(collection, request);
+    this.explained = () => planQuery(collection, { ...request, withTexts: true });
     this.blockingSort = needsBlockingSort(this.plan, sort?.fields) ? sort : undefined;
   }
 
@@ -67,6 +71,11 @@ export class PreparedQuery {
       collation: this.collation,
       let: this.spec.let,
     }));
+  }
+
+  /** What explain shows of the plan. */
+  get summary(): PlanSummary {
+    return summaryOf(this.explained?.() ?? this.plan, this.blockingSort !== undefined);
   }
 
   /** The filter that found documents must still pass. */
@@ -105,8 +114,6 @@ const idLookup = (collection: Collection, id: Doc[string]): Plan => {
     key: concatKey(index.prefix, storedKey(encodeKey([id], index.directions))),
     exact: true,
     sorted: true,
-    get bounds() {
-      return { _id: [`[${formatValue(id)}, ${formatValue(id)}]`] };
-    },
+    bounds: {},
   };
 };

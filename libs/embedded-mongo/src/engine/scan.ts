@@ -207,8 +207,8 @@ class MergeScan implements RecordScan {
 }
 
 const advance = (rest: Generator<{ key: Uint8Array; recordId: number }>): Head | undefined => {
-  const { value, done } = rest.next();
-  return done ? undefined : { ...value, rest };
+  const item = rest.next();
+  return item.done ? undefined : { ...item.value, rest };
 };
 
 /** The intervals from `key` on, inclusive, in the direction of the scan. */

@@ -8,8 +8,10 @@ const SEQUENCE_KEY = textKey(KeySpace.fact, 'sequence');
 const BATCH_MS = 10;
 
 /** Thrown by a statement, before it has written anything, that must wait until `ended` resolves and then run anew. */
-export class Blocked {
-  constructor(readonly ended: Promise<void>) {}
+export class Blocked extends Error {
+  constructor(readonly ended: Promise<void>) {
+    super('the statement must wait for a transaction');
+  }
 }
 
 export interface CounterChange {

@@ -83,7 +83,7 @@ export class CursorRegistry implements CursorStore {
     return killed;
   }
 
-  /** Ends the cursors that nobody used for ten minutes; those of a session live as long as their session. */
+  /** Ends the cursors that nobody used for ten minutes. */
   sweep(): void {
     const oldest = this.now() - idleLimitMs;
     for (const entry of [...this.entries.values()]) {

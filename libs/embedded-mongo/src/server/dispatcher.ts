@@ -189,13 +189,14 @@ export class Dispatcher {
     if (errorLabels !== undefined) writer.value('errorLabels', errorLabels);
   }
 
-  /** Seconds and a counter within the second; never goes back. */
+  /** Seconds and a counter within the second; always later than the last. */
   private operationTime(): [number, number] {
     const second = Math.floor(this.state.now() / 1000);
     if (second > this.lastSecond) {
       this.lastSecond = second;
-      this.increment = 1;
+      this.increment = 0;
     }
+    this.increment += 1;
     return [this.lastSecond, this.increment];
   }
 }

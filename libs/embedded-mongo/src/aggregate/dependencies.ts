@@ -1,0 +1,53 @@
+import { decode, isDoc, newDoc, readField, type Doc, type Value } from '../values/bson.js';
+
+/** Stages whose answer holds nothing of a document but what their expressions read. */
+const condensing: ReadonlySet<string> = new Set(['$group', '$sortByCount', '$bucket', '$count']);
+
+/** Operators that name fields otherwise than by `$path`. */
+const opaque: ReadonlySet<string> = new Set([
+  '$top',
+  '$topN',
+  '$bottom',
+  '$bottomN',
+  '$getField',
+  '$setField',
+  '$unsetField',
+  '$meta',
+]);
+
+/** Reading more fields than this one by one costs more than decoding the document. */
+const worthwhile = 6;
+
+/** The top-level fields that a stage reads; undefined when it may read any. */
+export function fieldsReadBy(stage: Doc | undefined): ReadonlySet<string> | undefined {
+  const name = Object.keys(stage ?? {})[0];
+  if (!stage || name === undefined || !condensing.has(name)) return undefined;
+  const found = new Set<string>();
+  return gather(name === '$count' ? null : stage[name], found) ? found : undefined;
+}
+
+function gather(value: Value, found: Set<string>): boolean {
+  if (typeof value === 'string') {
+    if (value.startsWith('$$')) return !/^\$\$(ROOT|CURRENT)(\.|$)/.test(value);
+    if (value.startsWith('$')) found.add(value.slice(1).split('.')[0]!);
+    return true;
+  }
+  if (Array.isArray(value)) return value.every((item) => gather(item, found));
+  if (!isDoc(value)) return true;
+  return Object.entries(value).every(([name, inner]) => !opaque.has(name) && gather(inner, found));
+}
+
+/** Decodes of a stored document what `stage`, its first reader, needs. */
+export function readerFor(stage: Doc | undefined): (bytes: Uint8Array) => Doc {
+  const fields = fieldsReadBy(stage);
+  if (!fields || fields.size > worthwhile) return decode;
+  const names = [...fields];
+  return (bytes) => {
+    const doc = newDoc();
+    for (const name of names) {
+      const value = readField(bytes, name);
+      if (value !== undefined) doc[name] = value;
+    }
+    return doc;
+  };
+}
