@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Logger, runInContext } from './common/index.js';
 import type { ServiceSettings } from './config/index.js';
 
-const acceptableId = /^[\w.:\-]{1,128}$/;
+const acceptableId = /^[\w.:-]{1,128}$/;
 
 /** A caller's own X-Request-Id is kept when it is safe to log; otherwise a new one is made. */
 function requestIdOf(request: IncomingMessage): string {

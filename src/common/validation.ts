@@ -30,7 +30,7 @@ export const externalName = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[\p{L}\p{N}._:@+\-]+$/u, 'may hold letters, digits and . _ : @ + - only');
+  .regex(/^[\p{L}\p{N}._:@+-]+$/u, 'may hold letters, digits and . _ : @ + - only');
 
 export const objectIdString = z.string().regex(/^[0-9a-f]{24}$/, 'must be an id of 24 lower-case hex digits');
 

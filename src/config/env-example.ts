@@ -1,4 +1,4 @@
-import { type SettingDefinition, settingGroups } from './settings.schema.js';
+import { definitionsOf, groupNames, type SettingDefinition } from './settings.schema.js';
 
 const describe = (name: string, { about, unit, default: value }: SettingDefinition): string =>
   [`# ${about}${unit ? ` In ${unit}.` : ''}`, value === undefined ? `#${name}=` : `${name}=${value}`].join(
@@ -10,10 +10,10 @@ export function renderEnvExample(): string {
   const head =
     '# Every setting of Colloquy with its default. Copy to .env and change what you need; a variable of the environment wins\n' +
     '# over .env. Made by `npm run settings:example`.\n';
-  const groups = Object.entries(settingGroups).map(
-    ([group, definitions]) =>
+  const groups = groupNames.map(
+    (group) =>
       `\n# --- ${group} ---\n\n` +
-      Object.entries(definitions)
+      definitionsOf(group)
         .map(([name, definition]) => describe(name, definition))
         .join('\n\n') +
       '\n',

@@ -153,7 +153,7 @@ export const settingGroups = {
       100,
       'Tries to reach the database at start, with exponential backoff up to 30 s between them.',
     ),
-    TRANSACTION_MAX_ATTEMPTS: count(20, 1, 1000, 'Tries of one transaction that meets transient errors.'),
+    TRANSACTION_MAX_ATTEMPTS: count(100, 1, 1000, 'Tries of one transaction that meets transient errors.'),
     TRANSACTION_TIMEOUT_MS: ms(30_000, 100, 120_000, 'No new try of a transaction begins after this time.'),
   },
   session: {
@@ -215,6 +215,12 @@ export const settingGroups = {
 
 export type SettingGroups = typeof settingGroups;
 export type GroupName = keyof SettingGroups;
+
+export const groupNames = Object.keys(settingGroups) as GroupName[];
+
+/** The definitions of one group, for code that walks over all of them. */
+export const definitionsOf = (group: GroupName): [string, SettingDefinition][] =>
+  Object.entries<SettingDefinition>(settingGroups[group]);
 
 type Output<Definition> = Definition extends SettingDefinition<infer Schema> ? z.output<Schema> : never;
 

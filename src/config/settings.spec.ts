@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderEnvExample } from './env-example.js';
 import { loadSettings, SettingsError } from './settings.js';
-import { settingGroups } from './settings.schema.js';
+import { definitionsOf, groupNames } from './settings.schema.js';
 
 const problemsOf = (env: Record<string, string>): readonly string[] => {
   try {
@@ -84,8 +84,8 @@ describe('.env.example', () => {
 
   it('names every setting with what it is for', () => {
     const text = renderEnvExample();
-    for (const definitions of Object.values(settingGroups))
-      for (const [name, { about }] of Object.entries(definitions)) {
+    for (const group of groupNames)
+      for (const [name, { about }] of definitionsOf(group)) {
         expect(text).toMatch(new RegExp(`^#?${name}=`, 'm'));
         expect(about.length).toBeGreaterThan(15);
       }

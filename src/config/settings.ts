@@ -1,4 +1,4 @@
-import { type SettingDefinition, type Settings, settingGroups } from './settings.schema.js';
+import { definitionsOf, groupNames, type SettingDefinition, type Settings } from './settings.schema.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -43,14 +43,11 @@ function checkTogether(settings: Settings, problems: string[]): void {
  */
 export function loadSettings(env: Environment): Settings {
   const problems: string[] = [];
-  const groups = Object.entries(settingGroups).map(([group, definitions]) => [
+  const groups = groupNames.map((group) => [
     group,
     Object.freeze(
       Object.fromEntries(
-        Object.entries(definitions).map(([name, definition]) => [
-          name,
-          readOne(name, definition, env, problems),
-        ]),
+        definitionsOf(group).map(([name, definition]) => [name, readOne(name, definition, env, problems)]),
       ),
     ),
   ]);

@@ -137,7 +137,7 @@ describe('transactions on a real database', () => {
     await transactions.run(async () => {
       tries++;
       await transactions.afterCommit(async () => {
-        seen.push(`first sees ${(await balances())['ben']}`);
+        seen.push(`first sees ${String((await balances())['ben'])}`);
       });
       await transactions.afterCommit(() => {
         seen.push('second');

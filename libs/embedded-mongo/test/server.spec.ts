@@ -67,7 +67,7 @@ describe('the server', () => {
     expect(await test.client.db('server').command({ collStats: coll.collectionName })).toMatchObject({
       count: 1,
     });
-    expect(await test.client.db('server').stats()).toMatchObject({ db: 'driver' });
+    expect(await test.client.db('server').stats()).toMatchObject({ db: 'server' });
   });
 
   it('stops an operation that takes longer than maxTimeMS', async () => {

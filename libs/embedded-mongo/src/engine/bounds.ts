@@ -277,6 +277,6 @@ export const intersectBounds = (all: FieldBounds[]): FieldBounds => {
   const intervals = all
     .slice(1)
     .reduce((left, bounds) => intersect(left, bounds.intervals), all[0]!.intervals);
-  const exact = all.some((bounds) => bounds.exact) && all.every((bounds) => bounds.exact || bounds.exceptNaN);
-  return { intervals, exact };
+  const exceptNaN = all.every((bounds) => bounds.exact || bounds.exceptNaN);
+  return { intervals, exact: exceptNaN && all.some((bounds) => bounds.exact), exceptNaN };
 };
