@@ -19,7 +19,6 @@ const esmPackages = [
   'load-esm',
   'uid',
   '@lukeed',
-  'mingo',
   'lru-cache',
   'cookie',
   'content-disposition',

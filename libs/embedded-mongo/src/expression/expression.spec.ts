@@ -1,11 +1,10 @@
 import { Binary, BSONRegExp, Decimal128, Double, Int32, Long, ObjectId, Timestamp } from 'bson';
-import { Aggregator } from 'mingo/aggregator';
 import fc from 'fast-check';
-import { anyDoc, anyValue } from '../../test/arbitrary.js';
+import { anyValue } from '../../test/arbitrary.js';
 import { decode, encode } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { compareValues, identical } from '../values/compare.js';
-import { evaluateExpression, fromExpressionValue, mingoOptions, toExpressionValue } from './expression.js';
+import { evaluateExpression } from './expression.js';
 
 const int = (n: number): Int32 => new Int32(n);
 const long = (n: number | string): Long => Long.fromString(String(n));
@@ -444,29 +443,6 @@ describe('errors', () => {
   ])('%j', (expression, code, message) => {
     expect(() => evaluateExpression(expression, doc)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) }),
-    );
-  });
-});
-
-describe('mingo', () => {
-  it('runs its stages over typed values with our operators', () => {
-    const docs = [
-      { g: 'a', n: long('9007199254740993') },
-      { g: 'a', n: long(1) },
-    ];
-    const pipeline = [{ $set: { big: { $gt: ['$n', '$$limit'] }, next: { $add: ['$n', int(1)] } } }];
-    const results = new Aggregator(pipeline, mingoOptions({ limit: long('9007199254740992') })).run(docs);
-    expect(results).toEqual([
-      { g: 'a', n: docs[0]?.n, big: true, next: long('9007199254740994') },
-      { g: 'a', n: docs[1]?.n, big: false, next: long(2) },
-    ]);
-  });
-
-  it('gives back any document with its types', () => {
-    fc.assert(
-      fc.property(anyDoc, (any) => {
-        expect(identical(fromExpressionValue(toExpressionValue(any)), any)).toBe(true);
-      }),
     );
   });
 });

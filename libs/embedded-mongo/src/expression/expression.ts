@@ -2,7 +2,6 @@ import type { Doc, Value } from '../values/bson.js';
 import { compile } from './compile.js';
 import type { Evaluate } from './scope.js';
 
-export { fromExpressionValue, mingoOptions, toExpressionValue } from './mingo.js';
 export { averageOf, deviationOf, extremeOf, percentilesOf, sumOf } from './accumulators.js';
 
 /**
