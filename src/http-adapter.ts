@@ -37,6 +37,29 @@ function addRequestHooks(fastify: FastifyInstance, logger: Logger): void {
   });
 }
 
+/**
+ * Fastify closes the connections that are idle when the server closes. One that was busy then is ended with its answer: kept
+ * alive by the client, it would hold up the shutdown.
+ */
+function endConnectionsOnClose(fastify: FastifyInstance): void {
+  let closing = false;
+  fastify.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  fastify.addHook('onSend', (_request, reply, _payload, done) => {
+    if (closing) void reply.header('connection', 'close');
+    done();
+  });
+  fastify.addHook('onResponse', (_request, _reply, done) => {
+    if (closing)
+      setImmediate(() => {
+        fastify.server.closeIdleConnections();
+      });
+    done();
+  });
+}
+
 export function createHttpAdapter(settings: ServiceSettings, logger: Logger): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: settings.HTTP_BODY_LIMIT_BYTES,
@@ -44,10 +67,13 @@ export function createHttpAdapter(settings: ServiceSettings, logger: Logger): Fa
     trustProxy: settings.TRUST_PROXY,
     genReqId: requestIdOf,
     forceCloseConnections: 'idle',
+    // What comes in on an open connection while others finish is still served; its answer ends the connection.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   addRequestHooks(fastify, logger);
+  endConnectionsOnClose(fastify);
   // JSON alone is read (Fastify's own parser); anything else is a 415.
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser(

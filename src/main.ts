@@ -26,6 +26,8 @@ async function serve(context: ProcessContext): Promise<void> {
   shutDownOnSignals(
     async () => {
       health.beginShutdown();
+      // Nest's first hooks take resources from the rooms while the server still runs: let it finish what is in flight before.
+      await app.getHttpAdapter().close();
       await app.close();
     },
     SHUTDOWN_GRACE_MS,

@@ -46,7 +46,7 @@ export class Progress {
 
   private text(): string {
     const seconds = (this.now() - this.begun) / 1000;
-    const rate = seconds > 0 ? Math.round(this.done / seconds) : 0;
+    const rate = seconds >= 0.1 ? Math.round(this.done / seconds) : 0;
     return `${Math.floor(this.share() * 100)}%  ${this.done}/${this.total}  ${rate}/s`;
   }
 
@@ -54,7 +54,7 @@ export class Progress {
     if (this.done < this.total && this.now() - this.drawnAt < redrawEveryMs) return;
     this.drawnAt = this.now();
     const text = this.text();
-    const room = (this.output.columns ?? 80) - this.label.length - text.length - 6;
+    const room = (this.output.columns || 80) - this.label.length - text.length - 6;
     const width = Math.max(0, Math.min(widestBar, room));
     const filled = Math.floor(this.share() * width);
     const bar = width > 0 ? `[${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ` : '';

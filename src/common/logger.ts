@@ -50,7 +50,9 @@ export class NestLogger implements LoggerService {
     this.logger[chatter ? 'debug' : 'info']({ context }, String(message));
   }
   error(message: unknown, stack?: string, context?: string): void {
-    this.logger.error({ context, stack }, String(message));
+    // A failed start: the framework logs the error and throws it on to the entry, which says it once and clearly.
+    const rethrown = /^(ExceptionHandler|NestApplication)$/.test(context ?? '');
+    this.logger[rethrown ? 'debug' : 'error']({ context, stack }, String(message));
   }
   warn(message: unknown, context?: string): void {
     this.logger.warn({ context }, String(message));
