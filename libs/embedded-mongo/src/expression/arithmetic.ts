@@ -1,4 +1,4 @@
-import { Decimal128 } from 'bson';
+import type { Decimal128 } from 'bson';
 import { BsonType, double, isNumeric, long, toNumber, typeNumber } from '../values/bson.js';
 import type { NumericValue, Value } from '../values/bson.js';
 import { decimalParts, digitCount, dropDigits, exactOfDouble, makeDecimal } from '../values/decimal.js';

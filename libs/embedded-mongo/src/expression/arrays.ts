@@ -1,5 +1,5 @@
 import { int, isDoc, isNumeric, newDoc, toNumber } from '../values/bson.js';
-import type { Doc, Value } from '../values/bson.js';
+import type { Value } from '../values/bson.js';
 import { compareValues, equalValues } from '../values/compare.js';
 import { isIntegral } from '../values/numbers.js';
 import {
@@ -230,7 +230,7 @@ const orderOf = (sortBy: Value): ((a: Value, b: Value) => number) => {
       2942507,
       'The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields',
     );
-  const fields = Object.entries(sortBy as Doc).map(([path, direction]): [string, number] => [
+  const fields = Object.entries(sortBy).map(([path, direction]): [string, number] => [
     path,
     toNumber(direction),
   ]);

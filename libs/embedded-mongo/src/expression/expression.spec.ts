@@ -32,7 +32,7 @@ const same = (value: Value, expected: Value): boolean => {
   return identical(decode(encode({ x: value }))['x'], decode(encode({ x: expected }))['x']);
 };
 
-const check = (expression: Value, expected: Value): void => {
+const expectValue = (expression: Value, expected: Value): void => {
   const value = evaluateExpression(expression, doc);
   if (!same(value, expected)) expect(value).toEqual(expected);
   expect(same(value, expected)).toBe(true);
@@ -61,7 +61,9 @@ describe('paths and variables', () => {
     [{ $literal: '$i' }, '$i'],
     [{ $let: { vars: { x: '$i', y: 2 }, in: { $add: ['$$x', '$$y'] } } }, int(9)],
     ['$toString', undefined],
-  ])('%j', check);
+  ])('%j', (expression, expected) => {
+    expectValue(expression, expected);
+  });
 
   it('reads variables given by the caller', () => {
     expect(evaluateExpression('$$x.y', {}, { x: { y: 3 } })).toBe(3);
@@ -121,7 +123,9 @@ describe('arithmetic keeps types', () => {
     [{ $sin: int(0) }, double(0)],
     [{ $degreesToRadians: int(180) }, double(Math.PI)],
     [{ $atan2: [int(0), int(1)] }, double(0)],
-  ])('%j', check);
+  ])('%j', (expression, expected) => {
+    expectValue(expression, expected);
+  });
 });
 
 describe('comparison, logic, choice', () => {
@@ -153,7 +157,9 @@ describe('comparison, logic, choice', () => {
       2,
     ],
     [{ $switch: { branches: [{ case: '$no', then: 1 }], default: 3 } }, 3],
-  ])('%j', check);
+  ])('%j', (expression, expected) => {
+    expectValue(expression, expected);
+  });
 
   it('compares any two values as BSON does', () => {
     fc.assert(
@@ -236,7 +242,9 @@ describe('arrays, sets and objects', () => {
     [{ $binarySize: 'é' }, int(2)],
     [{ $tsSecond: new Timestamp({ t: 5, i: 2 }) }, long(5)],
     [{ $tsIncrement: new Timestamp({ t: 5, i: 2 }) }, long(2)],
-  ])('%j', check);
+  ])('%j', (expression, expected) => {
+    expectValue(expression, expected);
+  });
 });
 
 describe('strings and regular expressions', () => {
@@ -271,7 +279,9 @@ describe('strings and regular expressions', () => {
         { match: 'b', idx: int(3), captures: [] },
       ],
     ],
-  ])('%j', check);
+  ])('%j', (expression, expected) => {
+    expectValue(expression, expected);
+  });
 });
 
 describe('types and conversion', () => {
@@ -301,7 +311,9 @@ describe('types and conversion', () => {
     [{ $convert: { input: null, to: 'int', onNull: 'none' } }, 'none'],
     [{ $convert: { input: '$d', to: 18 } }, long(2)],
     [{ $toString: new Binary(Buffer.alloc(16), 4) }, '00000000-0000-0000-0000-000000000000'],
-  ])('%j', check);
+  ])('%j', (expression, expected) => {
+    expectValue(expression, expected);
+  });
 });
 
 describe('dates', () => {
@@ -394,7 +406,9 @@ describe('dates', () => {
     [{ $dateTrunc: { date: '$t', unit: 'quarter' } }, day('2024-01-01')],
     [{ $dateTrunc: { date: '$t', unit: 'day', timezone: 'America/New_York' } }, day('2024-03-10T05:00:00Z')],
     [{ $dateTrunc: { date: '$t', unit: 'minute', binSize: 15 } }, day('2024-03-10T15:30:00Z')],
-  ])('%j', check);
+  ])('%j', (expression, expected) => {
+    expectValue(expression, expected);
+  });
 });
 
 describe('errors', () => {

@@ -37,7 +37,7 @@ const regexOperator = (onNull: Value, work: (pattern: RegExp, text: string) => V
 
 const findAll = (pattern: RegExp, text: string): Doc[] => {
   const global = new RegExp(pattern.source, `${pattern.flags}g`);
-  return [...text.matchAll(global)].map((match) => matchDoc(match as RegExpExecArray));
+  return [...text.matchAll(global)].map((match) => matchDoc(match));
 };
 
 export const regexOperators: Operators = {

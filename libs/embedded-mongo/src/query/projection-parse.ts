@@ -82,7 +82,7 @@ export const addLeaf = (root: ProjectionNode, path: string, leaf: ProjectionLeaf
 };
 
 const setMode = (state: Parsing, inclusive: boolean, path: string): void => {
-  if (state.inclusive === undefined) state.inclusive = inclusive;
+  state.inclusive ??= inclusive;
   if (state.inclusive === inclusive) return;
   throw inclusive
     ? new ServerError(31253, `Cannot do inclusion on field ${path} in exclusion projection`)

@@ -5,7 +5,10 @@ import type { Doc } from '../values/bson.js';
 import { compareValues, parseCollation } from '../values/compare.js';
 import { compileSort } from './sort.js';
 
-const order = (docs: Doc[], spec: Doc): Doc[] => [...docs].sort(compileSort(spec).compare);
+const order = (docs: Doc[], spec: Doc): Doc[] => {
+  const sorter = compileSort(spec);
+  return [...docs].sort((a, b) => sorter.compare(a, b));
+};
 
 describe('compileSort', () => {
   it('orders scalars as BSON does, in both directions', () => {

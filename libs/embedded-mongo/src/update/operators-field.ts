@@ -43,7 +43,7 @@ const longName = (value: NumericValue): string => {
     [BsonType.double]: 'NumberDouble',
     [BsonType.decimal]: 'NumberDecimal',
   };
-  return `(${names[typeNumber(value)]})${String(value)}`;
+  return `(${names[typeNumber(value)] ?? ''})${String(value)}`;
 };
 
 const arithmetic =

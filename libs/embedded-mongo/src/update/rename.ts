@@ -16,7 +16,7 @@ const lookUp = (doc: Doc, path: string, role: string): Candidate => {
   for (const [i, name] of names.entries()) {
     if (Array.isArray(value)) {
       throw bad(
-        `The ${role} field cannot be an array element, '${path}' in doc with _id: ${formatValue(doc['_id'])} has an array field called '${names[i - 1]}'`,
+        `The ${role} field cannot be an array element, '${path}' in doc with _id: ${formatValue(doc['_id'])} has an array field called '${names[i - 1] ?? ''}'`,
       );
     }
     if (value === MISSING || !isDoc(value)) return MISSING;

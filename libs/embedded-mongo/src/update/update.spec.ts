@@ -2,7 +2,7 @@ import { Decimal128, Double, Int32, Long, Timestamp } from 'bson';
 import fc from 'fast-check';
 import { anyDoc, numeric } from '../../test/arbitrary.js';
 import { decode, encode, newDoc, toNumber, typeName } from '../values/bson.js';
-import type { Doc, Value } from '../values/bson.js';
+import type { Doc } from '../values/bson.js';
 import { compareNumbers, identical, parseCollation } from '../values/compare.js';
 import { add } from '../values/numbers.js';
 import { compileUpdate } from './update.js';
@@ -419,7 +419,7 @@ describe('pipeline', () => {
 
 describe('numbers in results', () => {
   it('are plain values of the update when nothing is stored yet', () => {
-    const result = run({ $inc: { n: 2 } }, {})['n'] as Value;
+    const result = run({ $inc: { n: 2 } }, {})['n'];
     expect(toNumber(result)).toBe(2);
   });
 });

@@ -131,7 +131,7 @@ const writeScopedCode = (code: Code, depth: number): void => {
   const start = at;
   writeInt32(0);
   writeString(code.code);
-  writeDoc((code.scope ?? {}) as Doc, depth);
+  writeDoc(code.scope ?? {}, depth);
   setInt32(at - start, start);
 };
 

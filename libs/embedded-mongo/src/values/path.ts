@@ -174,7 +174,7 @@ const expand = (probes: Probe[], settled: ReadonlySet<number>, state: Expansion)
   if (other !== undefined) {
     throw new ServerError(
       'CannotIndexParallelArrays',
-      `cannot index parallel arrays [${state.fields[other]}] [${state.fields[first]}]`,
+      `cannot index parallel arrays [${state.fields[other] ?? ''}] [${state.fields[first] ?? ''}]`,
     );
   }
   state.multikey = true;
