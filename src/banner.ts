@@ -18,6 +18,7 @@ function tryLines(url: string, adminKey: string): string[] {
     say('19:30'),
     `curl -s ${url}/v1/sessions/ana -H "authorization: Bearer $KEY"; echo`,
     `curl -s "${url}/v1/conversations?participantId=ana" -H "authorization: Bearer $KEY"; echo`,
+    `curl -s "${url}/v1/messages?limit=8" -H "authorization: Bearer $KEY"; echo`,
   ];
 }
 

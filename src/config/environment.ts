@@ -12,9 +12,3 @@ export function settingsFromEnvironment(): Settings {
   if (existsSync(file)) process.loadEnvFile(file);
   return loadSettings(process.env);
 }
-
-/** For child processes and tools that take everything over but a few variables. */
-export const environmentWith = (changes: Readonly<Record<string, string>>): NodeJS.ProcessEnv => ({
-  ...process.env,
-  ...changes,
-});

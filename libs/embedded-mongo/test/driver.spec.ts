@@ -6,10 +6,9 @@ import {
   Int32,
   Long,
   type MongoBulkWriteError,
-  MongoServerError,
   ObjectId,
 } from 'mongodb';
-import { openTestStore, type TestStore } from './store.js';
+import { openTestStore, serverError, type TestStore } from './store.js';
 
 let test: TestStore;
 let coll: Collection<Document>;
@@ -25,15 +24,6 @@ beforeEach(() => {
   names += 1;
   coll = test.client.db('driver').collection(`c${names}`);
 });
-
-const serverError = async (work: Promise<unknown>): Promise<MongoServerError> => {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(MongoServerError);
-  return error as MongoServerError;
-};
 
 describe('documents', () => {
   it('come back with the types that they were stored with', async () => {

@@ -1,5 +1,5 @@
-import { type Collection, type Document, Double, Int32, Long, MongoServerError } from 'mongodb';
-import { openTestStore, type TestStore } from './store.js';
+import { type Collection, type Document, Double, Int32, Long } from 'mongodb';
+import { openTestStore, serverError, type TestStore } from './store.js';
 
 let test: TestStore;
 let coll: Collection<Document>;
@@ -15,15 +15,6 @@ beforeEach(() => {
   names += 1;
   coll = test.client.db('pipelines').collection(`c${names}`);
 });
-
-const serverError = async (work: Promise<unknown>): Promise<MongoServerError> => {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(MongoServerError);
-  return error as MongoServerError;
-};
 
 describe('aggregation', () => {
   beforeEach(async () => {

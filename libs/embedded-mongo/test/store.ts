@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MongoClient, type MongoClientOptions } from 'mongodb';
+import { MongoClient, type MongoClientOptions, MongoServerError } from 'mongodb';
 import { EmbeddedMongo, type EmbeddedMongoOptions } from '../src/index.js';
 
 /** A store in a directory of its own, with a client. */
@@ -45,4 +45,14 @@ export async function openTestStore(options: Partial<EmbeddedMongoOptions> = {})
   };
   test.client = await test.connect();
   return test;
+}
+
+/** The error with which the server refuses `work`; fails when it does not. */
+export async function serverError(work: Promise<unknown>): Promise<MongoServerError> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof MongoServerError) return error;
+  throw new Error(`expected a MongoServerError, got ${String(error)}`);
 }

@@ -4,9 +4,9 @@ import {
   type Document,
   Long,
   type MongoClient,
-  MongoServerError,
+  type MongoServerError,
 } from 'mongodb';
-import { openTestStore, type TestStore } from './store.js';
+import { openTestStore, serverError, type TestStore } from './store.js';
 
 let test: TestStore;
 let coll: Collection<Document>;
@@ -22,15 +22,6 @@ beforeEach(() => {
   names += 1;
   coll = test.client.db('transactions').collection(`c${names}`);
 });
-
-const serverError = async (work: Promise<unknown>): Promise<MongoServerError> => {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(MongoServerError);
-  return error as MongoServerError;
-};
 
 describe('transactions', () => {
   beforeEach(async () => {
