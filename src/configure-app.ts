@@ -1,27 +1,12 @@
 import helmet from '@fastify/helmet';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { AppModule, type AppOptions } from './app.module.js';
 import { createValidationPipe, NestLogger, ProblemFilter } from './common/index.js';
 import { SERVICE_SETTINGS, type ServiceSettings, type Settings } from './config/index.js';
 import { databaseProblem } from './database/index.js';
 import { createHttpAdapter } from './http-adapter.js';
-
-function setUpOpenApi(app: NestFastifyApplication): void {
-  const description =
-    "Conversations, messages and session state of many tenants. Send `Authorization: Bearer <key>`: a tenant's key sees that tenant " +
-    'alone, the admin key manages tenants. Errors are RFC 9457 problem documents with a stable `code`.';
-  const config = new DocumentBuilder()
-    .setTitle('Colloquy')
-    .setDescription(description)
-    .setVersion('1')
-    .addBearerAuth({ type: 'http', scheme: 'bearer' })
-    .build();
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {
-    jsonDocumentUrl: 'docs/openapi.json',
-  });
-}
+import { setUpOpenApi } from './openapi.js';
 
 /** What every way in puts on the application: validation, problem documents, security headers, OpenAPI. */
 export async function configureApp(app: NestFastifyApplication, { logger }: AppOptions): Promise<void> {

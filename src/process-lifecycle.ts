@@ -42,7 +42,7 @@ export function explainFailure(
       return `Port ${PORT} on ${HOST} is in use. Stop the program that uses it, or set ${portName} to another port (0 takes a free one).`;
     if (error.code === 'EACCES')
       return `Port ${PORT} may not be opened by this user. Set ${portName} to a port above 1023.`;
-    if (error.code === 'EADDRNOTAVAIL')
+    if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
       return `HOST=${HOST} is not an address of this machine. Set HOST to one that is.`;
   }
   return `Colloquy could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;

@@ -30,6 +30,35 @@ const frameworkDetails: Record<number, string> = {
 const hasStatusCode = (error: unknown): error is Error & { statusCode: number } =>
   error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number';
 
+interface HealthFailure {
+  status: 'error';
+  error: Record<string, { status: string; message?: string }>;
+}
+
+const isHealthFailure = (body: unknown): body is HealthFailure =>
+  typeof body === 'object' &&
+  body !== null &&
+  'status' in body &&
+  body.status === 'error' &&
+  'error' in body &&
+  typeof body.error === 'object' &&
+  body.error !== null;
+
+/** What a failed health check of Terminus says: every indicator that is down, with its reason. */
+function fromHealthCheck(error: unknown): ProblemDetails | undefined {
+  if (!(error instanceof HttpException) || error.getStatus() !== 503) return undefined;
+  const body = error.getResponse();
+  if (!isHealthFailure(body)) return undefined;
+  const reasons = Object.entries(body.error).map(
+    ([name, { status, message }]) => `${name}: ${message ?? status}`,
+  );
+  return { status: 503, code: 'not_ready', title: 'Not ready', detail: reasons.join('; ') };
+}
+
+/** Failures outside of this process that were foreseen: a stack would say nothing about them. */
+const isForeseen = (error: unknown, { status, code }: ProblemDetails): boolean =>
+  code === 'not_ready' || (error instanceof ProblemError && (status === 502 || status === 504));
+
 function fromStatus(status: number, message: string): ProblemDetails {
   return {
     status,
@@ -44,7 +73,8 @@ export type ProblemTranslator = (error: unknown) => ProblemDetails | undefined;
 
 /**
  * Turns every error into an RFC 9457 problem document. Errors of 500 and above get an `errorId`, which is logged with the
- * error and its stack; the answer never has either.
+ * error and its stack; the answer never has the stack. A failed responder (502, 504) or health check is logged as a warning
+ * without a stack; the health check has no `errorId`.
  */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -58,7 +88,7 @@ export class ProblemFilter implements ExceptionFilter {
     this.send(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  /** Also Fastify's own error handler, for errors before a route is found (bad JSON, body too large). */
+  /** Also for errors that Fastify meets before there is a route: a bad URL, an over-long path parameter. */
   send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const problem = this.toProblem(error);
     const body: Record<string, unknown> = {
@@ -72,9 +102,9 @@ export class ProblemFilter implements ExceptionFilter {
       ...problem.extra,
     };
     if (problem.status >= 500) {
-      const errorId = randomUUID();
-      body['errorId'] = errorId;
-      this.logger.error({ err: error, errorId, code: problem.code }, 'request failed');
+      const errorId = problem.code === 'not_ready' ? undefined : randomUUID();
+      if (errorId !== undefined) body['errorId'] = errorId;
+      this.log(error, problem, errorId);
     }
     if (reply.sent) return;
     if (problem.retryAfterSeconds !== undefined)
@@ -86,8 +116,23 @@ export class ProblemFilter implements ExceptionFilter {
       .send(JSON.stringify(body));
   }
 
+  private log(error: unknown, problem: ProblemDetails, errorId: string | undefined): void {
+    const { status, code, detail } = problem;
+    if (!isForeseen(error, problem)) {
+      this.logger.error({ err: error, errorId, code }, 'request failed');
+      return;
+    }
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
+    this.logger.warn(
+      { status, code, detail, ...(errorId && { errorId }), ...(cause && { cause }) },
+      'request failed',
+    );
+  }
+
   private toProblem(error: unknown): ProblemDetails {
     if (error instanceof ProblemError) return error.problem;
+    const failedCheck = fromHealthCheck(error);
+    if (failedCheck) return failedCheck;
     if (error instanceof HttpException && error.getStatus() < 500)
       return fromStatus(error.getStatus(), error.message);
     for (const translate of this.translators) {

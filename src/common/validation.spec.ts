@@ -28,6 +28,7 @@ describe('jsonObject', () => {
   it.each([
     ['an operator key', { $where: '1' }],
     ['an operator key deep inside', { a: [{ $gt: '' }] }],
+    ['a key by which the driver tells its classes', { a: { _bsontype: 'Long', low: 1 } }],
     ['a NUL in a key', { 'a\0b': 1 }],
     ['more than the bytes allowed', { a: 'x'.repeat(80) }],
     ['an array', [1]],

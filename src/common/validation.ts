@@ -54,12 +54,13 @@ const hasBadKey = (value: unknown): boolean =>
   (Array.isArray(value)
     ? value.some(hasBadKey)
     : Object.entries(value).some(
-        ([key, inner]) => key.startsWith('$') || key.includes('\0') || hasBadKey(inner),
+        ([key, inner]) =>
+          key.startsWith('$') || key === '_bsontype' || key.includes('\0') || hasBadKey(inner),
       ));
 
 /**
  * A free-form JSON object (metadata, slots, context) of at most `maxBytes` of JSON. Keys that begin with `$` are refused, so
- * that nothing in it can be read as a query or update operator.
+ * that nothing in it can be read as a query or update operator, and so is `_bsontype`, by which the driver tells its own classes.
  */
 export const jsonObject = (maxBytes: number): z.ZodType<Record<string, unknown>> =>
   z
@@ -68,7 +69,9 @@ export const jsonObject = (maxBytes: number): z.ZodType<Record<string, unknown>>
       message: `must not nest deeper than ${maxDepth} levels`,
       abort: true,
     })
-    .refine((value) => !hasBadKey(value), { message: 'keys must not begin with "$" or contain NUL' })
+    .refine((value) => !hasBadKey(value), {
+      message: 'keys must not begin with "$", be "_bsontype" or contain NUL',
+    })
     .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= maxBytes, {
       message: `must be at most ${maxBytes} bytes of JSON`,
     });

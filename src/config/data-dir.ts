@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** A start that cannot go on, with a message for the operator; the program prints it alone and exits with code 1. */
@@ -22,7 +22,8 @@ export function prepareDataDir(dataDir: string): string {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     const probe = join(path, '.write-probe');
-    writeFileSync(probe, '');
+    writeFileSync(probe, '', { mode: 0o600 });
+    rmSync(probe);
   } catch (error) {
     throw new StartupError(
       `The data directory ${path} cannot be written (${messageOf(error)}). Make it writable, or set DATA_DIR to another folder.`,
@@ -35,16 +36,30 @@ export function prepareDataDir(dataDir: string): string {
 /** Where the admin key of a development machine is kept. */
 export const adminKeyFile = (dataDir: string): string => join(dataDir, 'admin-api-key');
 
-/** The admin key of a development machine: made once, kept in the data directory so that it survives restarts. */
+const unusableKeyFile = (file: string, error: unknown): StartupError =>
+  new StartupError(
+    `The admin key in ${file} cannot be read or written (${messageOf(error)}). Mend the file's owner, or set ADMIN_API_KEY.`,
+    { cause: error },
+  );
+
+/**
+ * The admin key of a development machine: made once, kept in the data directory so that it survives restarts.
+ * @throws StartupError when the file cannot be used
+ */
 export function developmentAdminKey(dataDir: string): { key: string; created: boolean; file: string } {
   const file = adminKeyFile(prepareDataDir(dataDir));
   try {
     const key = readFileSync(file, 'utf8').trim();
     if (key.length >= 16) return { key, created: false, file };
-  } catch {
-    // Not there yet: made below.
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!isMissing) throw unusableKeyFile(file, error);
   }
   const key = `admin_${randomBytes(24).toString('base64url')}`;
-  writeFileSync(file, `${key}\n`, { mode: 0o600 });
+  try {
+    writeFileSync(file, `${key}\n`, { mode: 0o600 });
+  } catch (error) {
+    throw unusableKeyFile(file, error);
+  }
   return { key, created: true, file };
 }

@@ -41,19 +41,18 @@ export class ConversationEraser implements BeforeApplicationShutdown {
 
   /** Deletes what is left of a conversation that is marked as erased; false when a shutdown came in between. */
   async finish(tenantId: string, conversationId: Types.ObjectId): Promise<boolean> {
-    while ((await this.messages.deleteFirst(tenantId, conversationId, BATCH)) > 0)
-      if (this.stopping) return false;
+    while (await this.messages.deleteFirst(tenantId, conversationId, BATCH)) if (this.stopping) return false;
     await this.conversations.deleteErased(tenantId, conversationId);
     return true;
   }
 
   /**
    * Clears the way when a message that still holds an externalId belongs to a conversation under erasure.
-   * @returns true when the message is gone now; false when its conversation is alive
+   * @returns true when the message is gone now; false when its conversation is not marked as erased
    */
   async finishIfErased(tenantId: string, conversationId: Types.ObjectId): Promise<boolean> {
     const owner = await this.conversations.findEvenErased(tenantId, conversationId.toHexString());
-    return owner && !owner.erasedAt ? false : this.finish(tenantId, conversationId);
+    return owner?.erasedAt ? this.finish(tenantId, conversationId) : false;
   }
 
   @Interval('conversation-erasure-sweep', SWEEP_INTERVAL_MS)

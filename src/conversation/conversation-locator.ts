@@ -33,6 +33,11 @@ export class ConversationLocator {
     this.known.set(`${tenantId}\0${_id.toHexString()}`, `${channel}\0${participantId}`);
   }
 
+  /** To be called when a conversation turned out to be closed or erased. */
+  forget(tenantId: string, conversationId: string): void {
+    this.known.delete(`${tenantId}\0${conversationId}`);
+  }
+
   private async isOn(
     tenantId: string,
     conversationId: string,
@@ -43,11 +48,8 @@ export class ConversationLocator {
     if (known !== undefined) return known === `${channel}\0${participantId}`;
     const conversation = await this.conversations.find(tenantId, conversationId);
     if (!conversation) return false;
+    if (!conversation.isActive) return false;
     this.remember(conversation);
-    return (
-      conversation.isActive &&
-      conversation.channel === channel &&
-      conversation.participantId === participantId
-    );
+    return conversation.channel === channel && conversation.participantId === participantId;
   }
 }

@@ -1,12 +1,8 @@
 import { z } from 'zod';
-import { externalName, pageLimit } from '../common/index.js';
+import { pageLimit } from '../common/index.js';
+import { participantIdParam as participantId } from '../session/index.js';
 import type { ConversationRecord } from './conversation.schema.js';
 import { channel, metadata } from './message-content.dto.js';
-
-const participantId = externalName.meta({
-  description: "The tenant's own id of the participant",
-  example: '+15550100',
-});
 
 const title = z
   .string()

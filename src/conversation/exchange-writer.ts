@@ -176,8 +176,9 @@ export class ExchangeWriter {
   }
 
   /**
-   * Takes `count` places in the conversation where the participant is; when that was closed or erased in the meantime, in the
-   * newest active one of the channel, else in a new one, which the caller is to insert.
+   * Takes `count` places in the conversation where the participant is, or in a new one, which the caller is to insert.
+   * @throws ExchangeSupersededError when the conversation was closed or erased since it was found: the responder was asked about
+   * the wrong one
    */
   private async take(
     { state, channel, conversationId }: ExchangePlace,
@@ -189,11 +190,8 @@ export class ExchangeWriter {
     if (conversationId !== null) {
       const here = await this.conversations.reserve(tenantId, conversationId, condition, count, now, id);
       if (here) return { conversation: here, isNew: false };
-      const latest = await this.conversations.latestActive(tenantId, participantId, channel);
-      const there =
-        latest &&
-        (await this.conversations.reserve(tenantId, latest._id.toHexString(), condition, count, now, id));
-      if (there) return { conversation: there, isNew: false };
+      this.locator.forget(tenantId, conversationId);
+      throw new ExchangeSupersededError('the conversation was closed or erased');
     }
     const fresh = newConversation({ participantId, channel, metadata: {} }, now);
     return {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { externalName, isoDate, pageLimit } from '../common/index.js';
-import { sessionViewSchema } from '../session/index.js';
+import { isoDate, pageLimit } from '../common/index.js';
+import { participantIdParam, sessionViewSchema } from '../session/index.js';
 import { conversationViewSchema } from './conversation.dto.js';
 import { MAX_MESSAGES_PER_APPEND } from './limits.js';
 import {
@@ -81,10 +81,7 @@ export type MessagesQuery = z.output<typeof messagesQuery>;
 
 export const inboundMessageBody = z
   .strictObject({
-    participantId: externalName.meta({
-      description: "The tenant's own id of the participant",
-      example: '+15550100',
-    }),
+    participantId: participantIdParam,
     channel,
     content,
     attachments: attachments.default([]),

@@ -131,17 +131,20 @@ export class MessageRepository {
     return matchedCount === 1;
   }
 
-  /** Deletes up to `limit` messages from the beginning of a conversation; answers how many, 0 when none is left. */
-  async deleteFirst(tenantId: string, conversationId: Types.ObjectId, limit: number): Promise<number> {
+  /**
+   * Deletes up to `limit` messages from the beginning of a conversation. False when there was none: a count of 0 says less, as
+   * another process may delete the same ones at the same moment.
+   */
+  async deleteFirst(tenantId: string, conversationId: Types.ObjectId, limit: number): Promise<boolean> {
     const first = await this.messages
       .findOne({ tenantId, conversationId }, { seq: 1 })
       .sort({ seq: 1 })
       .lean<Pick<MessageRecord, 'seq'>>()
       .exec();
-    if (!first) return 0;
-    const { deletedCount } = await this.messages
+    if (!first) return false;
+    await this.messages
       .deleteMany({ tenantId, conversationId, seq: { $gte: first.seq, $lt: first.seq + limit } })
       .exec();
-    return deletedCount;
+    return true;
   }
 }

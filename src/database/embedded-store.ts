@@ -33,6 +33,11 @@ export async function openStore(
     const store = await EmbeddedMongo.open({
       dir,
       ...(settings.EMBEDDED_MONGO_PORT !== undefined && { port: settings.EMBEDDED_MONGO_PORT }),
+      // Without its database the process is of no use, and nothing acknowledged is lost: what restarts it opens the store anew.
+      onError: (error) => {
+        logger.fatal({ err: error }, 'the embedded store ended unexpectedly');
+        process.exit(1);
+      },
       log: (level, message, details) => {
         logger[level]({ store: 'embedded', ...details }, message);
       },

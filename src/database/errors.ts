@@ -32,11 +32,15 @@ const unavailable = [
   mongo.MongoClientClosedError,
 ];
 
+/** Server codes of a node that stops or steps down: ShutdownInProgress, PrimarySteppedDown, NotWritablePrimary and their like. */
+const leavingCodes: ReadonlySet<unknown> = new Set([91, 189, 10107, 11600, 11602, 13435, 13436]);
+
 /** Database failures that a client should know as such: the database is away (503) or too busy with the same data (503). */
 export function databaseProblem(error: unknown): ProblemDetails | undefined {
   const poolExhausted = error instanceof Error && error.name === 'MongoWaitQueueTimeoutError';
   const poolCleared = error instanceof Error && error.name === 'MongoPoolClearedError';
-  if (poolExhausted || poolCleared || unavailable.some((type) => error instanceof type))
+  const leaving = error instanceof mongo.MongoServerError && leavingCodes.has(error.code);
+  if (poolExhausted || poolCleared || leaving || unavailable.some((type) => error instanceof type))
     return {
       status: 503,
       code: 'database_unavailable',

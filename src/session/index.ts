@@ -1,6 +1,6 @@
 export { ConversationStateManager, type SessionMemoryStats } from './conversation-state-manager.js';
 export { mergePatch } from './merge-patch.js';
-export { sessionView, sessionViewSchema, type SessionView } from './session.dto.js';
+export { participantIdParam, sessionView, sessionViewSchema, type SessionView } from './session.dto.js';
 export { SessionConflictError } from './session.errors.js';
 export { SessionModule } from './session.module.js';
 export { SessionService } from './session.service.js';

@@ -1,0 +1,112 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { STATUS_CODES } from 'node:http';
+
+type PathItem = OpenAPIObject['paths'][string];
+type Operation = NonNullable<PathItem['get']>;
+type Responses = Operation['responses'];
+type Response = NonNullable<Responses[string]>;
+type Schema = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
+
+const methods = ['get', 'put', 'post', 'patch', 'delete'] as const;
+
+const problemSchema: Schema = {
+  type: 'object',
+  description: 'An RFC 9457 problem document. Branch on `code`; `title` and `detail` are for people.',
+  required: ['type', 'title', 'status', 'code'],
+  properties: {
+    type: { type: 'string', example: 'about:blank' },
+    title: { type: 'string' },
+    status: { type: 'integer', minimum: 400, maximum: 599 },
+    code: { type: 'string', description: 'Stable and machine-readable.', example: 'validation_failed' },
+    detail: { type: 'string', description: 'What happened and what to do.' },
+    instance: { type: 'string', description: 'The path of the request.' },
+    requestId: { type: 'string', description: 'Also in the header X-Request-Id and in the log.' },
+    errorId: { type: 'string', format: 'uuid', description: 'With 5xx: names the error in the log.' },
+    errors: {
+      type: 'array',
+      description: 'With `validation_failed`: every field that was not accepted.',
+      items: {
+        type: 'object',
+        required: ['path', 'message'],
+        properties: { path: { type: 'string' }, message: { type: 'string' } },
+      },
+    },
+  },
+  additionalProperties: true,
+};
+
+const problemContent = {
+  'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+};
+
+const phraseOf = (status: string): string => STATUS_CODES[status] ?? 'Error';
+
+/** The error statuses that every operation of its kind may answer with. */
+function errorStatuses(path: string, { security }: Operation): string[] {
+  const needsKey = security !== undefined && security.length > 0;
+  return [
+    '400',
+    ...(needsKey ? ['401', '403'] : []),
+    ...(path.includes('{') ? ['404'] : []),
+    ...(needsKey ? ['429'] : []),
+    '500',
+    '503',
+  ];
+}
+
+function describedResponse(status: string, response: Response): Response {
+  if ('$ref' in response) return response;
+  const isError = /^[45]/.test(status);
+  return {
+    ...response,
+    description: response.description || phraseOf(status),
+    ...(isError && !response.content && { content: problemContent }),
+  };
+}
+
+function withProblems(path: string, operation: Operation): Responses {
+  const responses: Responses = {};
+  for (const status of errorStatuses(path, operation)) responses[status] = { description: phraseOf(status) };
+  for (const [status, response] of Object.entries(operation.responses))
+    if (response) responses[status] = response;
+  for (const [status, response] of Object.entries(responses))
+    if (response) responses[status] = describedResponse(status, response);
+  responses['default'] ??= { description: 'Any other error', content: problemContent };
+  return responses;
+}
+
+/** Adds what holds for all operations alike: errors are problem documents, and no description is empty. */
+export function describeErrors(document: OpenAPIObject): OpenAPIObject {
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, Problem: problemSchema },
+  };
+  for (const [path, item] of Object.entries(document.paths))
+    for (const method of methods) {
+      const operation = item[method];
+      if (operation) operation.responses = withProblems(path, operation);
+    }
+  return document;
+}
+
+/** Serves the API's description: /docs for people, /docs/openapi.json for programs. */
+export function setUpOpenApi(app: NestFastifyApplication): void {
+  const description =
+    "Conversations, messages and session state of many tenants. Send `Authorization: Bearer <key>`: a tenant's key sees that tenant " +
+    'alone, the admin key manages tenants. Errors are RFC 9457 problem documents with a stable `code`.';
+  const config = new DocumentBuilder()
+    .setTitle('Colloquy')
+    .setDescription(description)
+    .setVersion('1')
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'opaque',
+      description: "A tenant's API key or the admin key",
+    })
+    .build();
+  SwaggerModule.setup('docs', app, () => describeErrors(SwaggerModule.createDocument(app, config)), {
+    jsonDocumentUrl: 'docs/openapi.json',
+  });
+}
