@@ -61,7 +61,8 @@ function describedResponse(status: string, response: Response): Response {
   return {
     ...response,
     description: response.description || phraseOf(status),
-    ...(isError && !response.content && { content: problemContent }),
+    // Also where a library declares a shape of its own: ProblemFilter answers every error.
+    ...(isError && { content: problemContent }),
   };
 }
 

@@ -423,6 +423,15 @@ describe('conversations and messages in the database', () => {
         expect(await first.database.collection('conversations').countDocuments({ tenantId })).toBe(0);
       });
 
+      it('leaves nothing behind when four finishers meet in it', async () => {
+        const rows = oneTo(4000).map((n) => ({ tenantId, conversationId: conversation._id, seq: 2 + n }));
+        await first.database.collection('messages').insertMany(rows);
+        const finishers = [one, other, one, other];
+        await Promise.all(finishers.map(({ eraser }) => eraser.finish(tenantId, conversation._id)));
+        expect(await first.database.collection('messages').countDocuments({ tenantId })).toBe(0);
+        expect(await first.database.collection('conversations').countDocuments({ tenantId })).toBe(0);
+      });
+
       it('gives its externalIds free for other conversations', async () => {
         const next = await create();
         const { written } = await one.messages.append(

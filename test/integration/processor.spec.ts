@@ -159,6 +159,21 @@ describe('MessageProcessor', () => {
     expect((await conversations()).map(({ messageCount }) => messageCount)).toEqual([2, 2]);
   });
 
+  it('asks the responder about the conversation in which the exchange is stored, not about one that was closed', async () => {
+    const one = (await process('1')).conversation._id.toHexString();
+    await first.app.get(ConversationService).update(tenantId, one, { isActive: false });
+    const told: [string | null, number][] = [];
+    first.responder.script = async ({ conversation, history }) => {
+      told.push([conversation.id, (await history(10)).length]);
+      return { reply: { content: 'ok' } };
+    };
+    await process('2');
+    expect(told.at(-1)).toEqual([null, 0]);
+    await process('3');
+    const [, two] = await conversations();
+    expect(told.at(-1)).toEqual([two?._id.toHexString(), 2]);
+  });
+
   it('handles messages of one participant one after another in a process', async () => {
     let running = 0;
     let most = 0;
@@ -350,6 +365,13 @@ describe('MessageProcessor', () => {
         });
       const problem = await problemOf(process('hi'));
       expect(problem).toMatchObject({ status: 502, code: 'responder_failed' });
+      expect(await dialogue()).toEqual(['1 user: hi']);
+    });
+
+    it('is one that answers keys by which the driver tells its own classes', async () => {
+      first.responder.script = () =>
+        Promise.resolve({ reply: { content: 'x' }, context: { trap: { _bsontype: 'Long', low: 1 } } });
+      expect(await problemOf(process('hi'))).toMatchObject({ status: 502, code: 'responder_failed' });
       expect(await dialogue()).toEqual(['1 user: hi']);
     });
 

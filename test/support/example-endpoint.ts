@@ -2,13 +2,21 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 
 const isSigned = (secret: string, timestamp: string, body: string, signature: string): boolean => {
-  const expected = `sha256=${createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex')}`;
+  const digest = createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
+  const expected = Buffer.from(`sha256=${digest}`);
+  const given = Buffer.from(signature);
   const isRecent = Math.abs(Date.now() / 1000 - Number(timestamp)) < 300;
-  return (
-    isRecent &&
-    signature.length === expected.length &&
-    timingSafeEqual(Buffer.from(signature), Buffer.from(expected))
-  );
+  return isRecent && given.length === expected.length && timingSafeEqual(given, expected);
+};
+
+/** The content of the message in `body`; undefined when that is no message. */
+const contentOf = (body: string): string | undefined => {
+  try {
+    const { message } = JSON.parse(body) as { message: { content: string } };
+    return message.content;
+  } catch {
+    return undefined;
+  }
 };
 
 /** An endpoint that greets; it refuses what is not signed with the tenant's secret. */
@@ -24,8 +32,12 @@ export const exampleEndpoint = (secret: string): Server =>
         response.writeHead(401).end();
         return;
       }
-      const { message } = JSON.parse(body) as { message: { content: string } };
+      const content = contentOf(body);
+      if (content === undefined) {
+        response.writeHead(400).end();
+        return;
+      }
       response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ reply: { content: `Hello! You wrote: ${message.content}` } }));
+      response.end(JSON.stringify({ reply: { content: `Hello! You wrote: ${content}` } }));
     });
   });

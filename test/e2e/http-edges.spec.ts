@@ -1,0 +1,148 @@
+import { connect } from 'node:net';
+import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+
+interface OpenApiResponse {
+  description: string;
+  content?: Record<string, { schema: { $ref?: string } }>;
+}
+
+interface OpenApiDocument {
+  paths: Record<string, Record<string, { security?: unknown[]; responses: Record<string, OpenApiResponse> }>>;
+  components: { schemas: Record<string, { required?: string[] }>; securitySchemes: Record<string, object> };
+}
+
+describe('edges of HTTP', () => {
+  let app: TestApp;
+  let tenant: TestTenant;
+
+  beforeAll(async () => {
+    app = await createTestApp();
+    tenant = await app.createTenant();
+  });
+  afterAll(() => app.close());
+
+  /** What the server answers to these bytes until it ends the connection. */
+  const sendRaw = (bytes: string): Promise<{ head: string; body: Record<string, unknown> }> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(Number(new URL(app.url).port), '127.0.0.1', () => socket.write(bytes));
+      let answer = '';
+      socket.setEncoding('utf8');
+      socket.on('data', (text: string) => (answer += text));
+      socket.on('error', reject);
+      socket.on('close', () => {
+        const [head = '', body = ''] = answer.split('\r\n\r\n', 2);
+        resolve({ head, body: JSON.parse(body) as Record<string, unknown> });
+      });
+    });
+
+  const sendJson = (method: 'POST' | 'GET' | 'DELETE' | 'PATCH', url: string, payload = '', type = 'json') =>
+    app.inject({
+      method,
+      url,
+      payload,
+      headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': `application/${type}` },
+    });
+
+  describe('errors before there is a route', () => {
+    it.each([
+      ['a badly encoded URL', '/v1/conversations/%E0%A4%A', 400, 'bad_request'],
+      ['an over-long path parameter', `/v1/conversations/${'a'.repeat(600)}`, 414, 'uri_too_long'],
+    ])('%s is a problem with the request id', async (_what, url, status, code) => {
+      const response = await app.inject({ method: 'GET', url, headers: { 'x-request-id': 'edge-1' } });
+      expect(response.statusCode).toBe(status);
+      expect(response.headers['content-type']).toContain('application/problem+json');
+      expect(response.headers['x-request-id']).toBe('edge-1');
+      expect(response.json()).toMatchObject({ status, code, requestId: 'edge-1' });
+    });
+
+    it.each([
+      ['headers of 20 kB', `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+      ['a malformed request line', 'THIS IS NOT HTTP\r\n\r\n', 400],
+    ])('%s is a problem', async (_what, bytes, status) => {
+      const { head, body } = await sendRaw(bytes);
+      expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(head).toContain('application/problem+json');
+      expect(body).toMatchObject({
+        status,
+        code: status === 431 ? 'headers_too_large' : 'malformed_request',
+      });
+    });
+  });
+
+  describe('JSON bodies', () => {
+    it('an empty one is none', async () => {
+      const created = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
+        participantId: 'ana',
+        channel: 'web',
+      });
+      expect((await sendJson('GET', `/v1/conversations/${created.body.id}`)).statusCode).toBe(200);
+      expect((await sendJson('DELETE', `/v1/conversations/${created.body.id}`)).statusCode).toBeLessThan(300);
+    });
+
+    it('an empty one where fields are needed is a failed validation', async () => {
+      const response = await sendJson('POST', '/v1/conversations');
+      expect(response.json()).toMatchObject({ status: 400, code: 'validation_failed' });
+    });
+
+    it.each(['json', 'merge-patch+json'])('a malformed one of application/%s says why', async (type) => {
+      const method = type === 'json' ? 'POST' : 'PATCH';
+      const url =
+        type === 'json' ? '/v1/conversations' : '/v1/conversations/6740a1b2c3d4e5f601234567/session';
+      const response = await sendJson(method, url, '{"a":', type);
+      expect(response.json()).toMatchObject({
+        status: 400,
+        code: 'invalid_json',
+        detail: expect.stringContaining('Unexpected end of JSON input') as string,
+      });
+    });
+
+    it.each(['{"__proto__":{"a":1}}', '{"constructor":{"prototype":{}}}'])('%s is refused', async (text) => {
+      const response = await sendJson('POST', '/v1/conversations', text);
+      expect(response.json()).toMatchObject({
+        status: 400,
+        code: 'forbidden_key',
+        detail: expect.stringContaining('__proto__') as string,
+      });
+    });
+  });
+
+  describe('OpenAPI', () => {
+    let document: OpenApiDocument;
+    const operations = () =>
+      Object.entries(document.paths).flatMap(([path, item]) =>
+        Object.entries(item).map(([method, operation]) => ({ name: `${method} ${path}`, path, operation })),
+      );
+
+    beforeAll(async () => {
+      document = (await app.inject({ method: 'GET', url: '/docs/openapi.json' })).json();
+    });
+
+    it('describes problems, and keys that are no JWT', () => {
+      expect(document.components.schemas['Problem']?.required).toContain('code');
+      expect(JSON.stringify(document.components.securitySchemes)).not.toContain('JWT');
+    });
+
+    it('names the problem document for every error of every operation', () => {
+      expect(operations().length).toBeGreaterThan(10);
+      const isProblem = ({ content }: OpenApiResponse): boolean =>
+        content?.['application/problem+json']?.schema.$ref === '#/components/schemas/Problem';
+      const wrong = operations().flatMap(({ name, path, operation: { security, responses } }) => [
+        ...['400', '500', '503', 'default', ...(path.includes('{') ? ['404'] : [])]
+          .concat(security ? ['401', '403', '429'] : [])
+          .filter((status) => !responses[status])
+          .map((status) => `${name}: no ${status}`),
+        ...Object.entries(responses)
+          .filter(([status, response]) => /^([45]|default)/.test(status) && !isProblem(response))
+          .map(([status]) => `${name}: ${status} is no problem`),
+      ]);
+      expect(wrong).toEqual([]);
+    });
+
+    it('leaves no description empty', () => {
+      const empty = operations().filter(({ operation }) =>
+        Object.values(operation.responses).some(({ description }) => !description),
+      );
+      expect(empty.map(({ name }) => name)).toEqual([]);
+    });
+  });
+});
