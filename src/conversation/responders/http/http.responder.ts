@@ -32,7 +32,8 @@ const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
         message: 'must not hold a user or password',
       })
       .refine((text) => allowPrivate || !URL.canParse(text) || !namesPrivateHost(new URL(text)), {
-        message: 'must not be on a loopback, link-local or private address',
+        message:
+          'must not be on a loopback, link-local or private address (an operator may allow it: HTTP_RESPONDER_ALLOW_PRIVATE)',
       }),
     secret: z
       .string()
