@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readOwner } from './engine/owner.js';
+import { answers, mayListen } from './server/endpoint-probe.js';
 import type { StoreServer } from './server/store-server.js';
 import { hasWorkerFile, startInWorker } from './server/worker-host.js';
 
@@ -85,7 +85,7 @@ const isStoreInUse = (error: unknown): boolean => error instanceof Error && erro
 async function liveOwner(dir: string): Promise<{ pid: number; uri: string } | undefined> {
   const until = Date.now() + attachPatienceMs;
   for (;;) {
-    const owner = await readOwner(dir, answers);
+    const owner = await readOwner(dir, mayListen);
     if (!owner) return undefined;
     if (owner.endpoint !== undefined && (await answers(owner.endpoint)))
       return { pid: owner.pid, uri: owner.endpoint };
@@ -94,23 +94,4 @@ async function liveOwner(dir: string): Promise<{ pid: number; uri: string } | un
     }
     await delay(100);
   }
-}
-
-/** Whether something listens where the URI points. */
-function answers(uri: string): Promise<boolean> {
-  const host = uri.slice('mongodb://'.length, uri.indexOf('/?'));
-  const name = decodeURIComponent(host);
-  return new Promise((done) => {
-    const colon = name.lastIndexOf(':');
-    const socket = name.startsWith('/')
-      ? connect({ path: name })
-      : connect({ host: name.slice(0, colon), port: Number(name.slice(colon + 1)) });
-    const finish = (alive: boolean): void => {
-      socket.destroy();
-      done(alive);
-    };
-    socket.setTimeout(2_000, () => finish(false));
-    socket.once('connect', () => finish(true));
-    socket.once('error', () => finish(false));
-  });
 }

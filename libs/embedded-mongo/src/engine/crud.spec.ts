@@ -248,6 +248,27 @@ describe('the storage engine', () => {
     expect(await store.ids(ns)).toEqual([2, 3]);
   });
 
+  it('fails a findAndModify that makes its collection alone, not the writes that share its commit', async () => {
+    const other: Namespace = { db: 'shop', coll: 'others' };
+    const update = { $set: { x: 1 } };
+    const results = await Promise.allSettled([
+      store.insert(other, [{ _id: 1 }]),
+      store.engine.findAndModify(ns, { filter: { a: { $bad: 1 } }, update, upsert: true }, {}),
+      store.engine.findAndModify(
+        { db: 'shop', coll: 'third' },
+        { filter: { _id: 1 }, update, upsert: true, returnNew: true, fields: { x: { $bad: 1 } } },
+        {},
+      ),
+      store.insert(other, [{ _id: 2 }]),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
+    expect(results[1]).toMatchObject({ reason: { code: 2 } });
+    expect(await store.ids(other)).toEqual([1, 2]);
+    expect(await store.ids(ns)).toEqual([]);
+    await store.reopen();
+    expect(await store.ids(other)).toEqual([1, 2]);
+  });
+
   it("compares by the collection's collation unless the query names another", async () => {
     await store.engine.createCollection(ns, { collation: { locale: 'en', strength: 2 } }, {});
     expect(await store.insert(ns, [{ _id: 'Ann' }, { _id: 'bob' }])).toMatchObject({ n: 2 });

@@ -21,6 +21,7 @@ import { createIndexes, dropIndexes, modifyIndex } from './index-changes.js';
 import { insertDocuments } from './insert.js';
 import { Ownership } from './owner.js';
 import { PreparedQuery } from './prepared-query.js';
+import { breathe } from './record-source.js';
 import { isStale, recordOf, RETRY_RECORD_LIFETIME_MS, staleRecords } from './retry-records.js';
 import { deleteDocuments, updateDocuments } from './statements.js';
 import { Store } from './store.js';
@@ -315,7 +316,7 @@ class StorageEngine implements Engine {
         await this.core.queue.run((batch) => {
           for (const key of keys) if (isStale(this.store.view.get(key), before)) batch.remove(key);
         });
-      }
+      } else await breathe();
       after = next;
     } while (after && !this.closing);
   }
@@ -347,10 +348,10 @@ const shuttingDown = (): ServerError => new ServerError('InterruptedAtShutdown',
 const saveRows = (batch: Batch): void => {
   for (const collection of batch.savedRows) {
     if (collection.dropped) continue;
+    const inRow = collection.indexes.filter((index) => !index.building);
+    const saved = inRow.map((index) => index.savingFlags());
     batch.put(collection.rowKey(), collection.row());
-    batch.afterCommit.push(() => {
-      for (const index of collection.indexes) if (!index.building) index.flagsSaved();
-    });
+    batch.afterCommit.push(...saved);
   }
 };
 

@@ -7,8 +7,10 @@ import type { ModifyAction } from './modify-run.js';
 import type { PreparedQuery } from './prepared-query.js';
 import type { StatementOutcome } from './retry-records.js';
 import { collectionForChange } from './statements.js';
+import { StoreFailure } from './store.js';
 import type { StoredDocument } from './stored-document.js';
 import type { FindAndModifyResult, FindAndModifySpec, Namespace, OpContext } from './types.js';
+import { Blocked } from './write-queue.js';
 import { collectionForInsert, prepareInsert, RetrySession, runSteps } from './write-runner.js';
 import type { EngineCore, Step } from './write-runner.js';
 import type { Writer } from './writer.js';
@@ -24,6 +26,7 @@ export const findAndModify = async (
   if (spec.upsert) await prepareInsert(core, ctx, ns);
   let run: { step(writer: Writer): Step } | undefined;
   let outcome = emptyOutcome(spec);
+  let failure: { error: unknown } | undefined;
   await runSteps(core, ctx, (writer) => {
     const retry = new RetrySession(ctx, writer);
     const before = run ? undefined : retry.outcome(0);
@@ -31,12 +34,22 @@ export const findAndModify = async (
       outcome = before;
       return 'done';
     }
-    run ??= startRun(core, ns, spec, ctx, writer, outcome);
-    const step = run.step(writer);
-    if (step === 'done') retry.remember(0, outcome);
+    try {
+      run ??= startRun(core, ns, spec, ctx, writer, outcome);
+      const step = run.step(writer);
+      if (step !== 'done') return step;
+    } catch (error) {
+      if (error instanceof Blocked) return error;
+      if (writer.txn || error instanceof StoreFailure) throw error;
+      // The collection may be made by now: others' writes share the commit and must not fail with this one.
+      failure = { error };
+      return 'done';
+    }
+    retry.remember(0, outcome);
     retry.save(core.now());
-    return step;
+    return 'done';
   });
+  if (failure) throw failure.error;
   return resultOf(outcome);
 };
 

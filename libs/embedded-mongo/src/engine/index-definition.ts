@@ -60,9 +60,16 @@ export class Index {
     return this.multikey !== this.savedMultikey || this.cut !== this.savedCut;
   }
 
-  flagsSaved(): void {
-    this.savedMultikey = this.multikey;
-    this.savedCut = this.cut;
+  /**
+   * To be called when a row with the present flags is made; what it returns, when that row is on disk. Flags set in
+   * between remain unsaved.
+   */
+  savingFlags(): () => void {
+    const { multikey, cut } = this;
+    return () => {
+      this.savedMultikey = multikey;
+      this.savedCut = cut;
+    };
   }
 
   row(): Doc {
@@ -73,7 +80,7 @@ export class Index {
     const index = new Index(collectionId, toNumber(row.id), specOfRow(row.spec as Doc));
     index.multikey = row.multikey === true;
     index.cut = row.cut === true;
-    index.flagsSaved();
+    index.savingFlags()();
     return index;
   }
 }

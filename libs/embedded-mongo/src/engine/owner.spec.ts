@@ -80,6 +80,35 @@ describe('the owner of a store', () => {
     await engine.close();
   });
 
+  describe('in another pid namespace', () => {
+    const elsewhere = { pid: process.pid, startId: 'boot/1', pidNamespace: 'pid:[1]' };
+    const endpoint = 'mongodb://%2Frun%2Fother.sock/?x';
+
+    it('lives as long as its endpoint answers, whatever has its process id here', async () => {
+      await enterOwner(dir, { ...elsewhere, startId: startIdOf(process.pid)!, endpoint, enteredAt: 0 });
+      const asked: string[] = [];
+      const probe = (answer: boolean) => (uri: string) => {
+        asked.push(uri);
+        return Promise.resolve(answer);
+      };
+      expect(await readOwner(dir, probe(true))).toMatchObject({ token: 'other' });
+      await expect(openEngine({ dir, probe: probe(true) })).rejects.toThrow(StoreInUse);
+      expect(await readOwner(dir, probe(false))).toBeUndefined();
+      const engine = await openEngine({ dir, probe: probe(false) });
+      await engine.close();
+      expect(asked).toEqual([endpoint, endpoint, endpoint, endpoint]);
+    });
+
+    it('is starting for half a minute when it has no endpoint yet', async () => {
+      const probe = () => Promise.reject(new Error('there is nothing to ask'));
+      await enterOwner(dir, { ...elsewhere, enteredAt: Date.now() });
+      await expect(openEngine({ dir, probe })).rejects.toThrow(StoreInUse);
+      await enterOwner(dir, { ...elsewhere, enteredAt: Date.now() - 30_001 });
+      const engine = await openEngine({ dir, probe });
+      await engine.close();
+    });
+  });
+
   it('does not own a copy of the store', async () => {
     const store = await TestStore.open({}, dir);
     const ns = { db: 'd', coll: 'c' };

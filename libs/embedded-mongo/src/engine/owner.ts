@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { KeySpace, textKey } from './key-layout.js';
 import { Store } from './store.js';
@@ -11,6 +11,10 @@ export interface StoreOwner {
   pid: number;
   /** When that process started and in which boot: a process id alone is used again. Empty where it cannot be known. */
   startId: string;
+  /** The namespace in which `pid` has a meaning, as a container has its own; absent where there are none. */
+  pidNamespace?: string;
+  /** When the owner entered itself, epoch milliseconds. */
+  enteredAt?: number;
   token: string;
   /** Inode of the data file: a copied store does not have the owner of its original. */
   file: number;
@@ -18,7 +22,7 @@ export interface StoreOwner {
   endpoint?: string;
 }
 
-/** Asks whether a store's server answers at `endpoint`; used where a process's start cannot be known. */
+/** Asks whether a store's server listens at `endpoint`; decides where the owner's process cannot be seen. */
 export type Probe = (endpoint: string) => Promise<boolean>;
 
 export class StoreInUse extends Error {
@@ -38,6 +42,9 @@ export class StoreInUse extends Error {
 const openHere = new Map<string, { store?: Store }>();
 
 const dataFile = (dir: string): string => join(dir, 'data.mdb');
+
+/** An owner that does not yet say where it listens is taken to be starting for this time. */
+const STARTING_MS = 30_000;
 
 const readText = (path: string): string | undefined => {
   try {
@@ -69,12 +76,24 @@ const processExists = (pid: number): boolean => {
   }
 };
 
+const pidNamespace = (): string | undefined => {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return undefined;
+  }
+};
+
 const isAlive = async (owner: StoreOwner, file: number, probe: Probe | undefined): Promise<boolean> => {
   if (owner.file !== file) return false;
-  const startId = startIdOf(owner.pid);
-  if (startId !== '') return startId === owner.startId;
-  if (owner.pid === process.pid || !processExists(owner.pid)) return false;
-  return probe && owner.endpoint ? probe(owner.endpoint) : true;
+  // A record without a namespace is from where there are none, or from before it was recorded.
+  if (owner.pidNamespace === undefined || owner.pidNamespace === pidNamespace()) {
+    const startId = startIdOf(owner.pid);
+    if (startId !== '') return startId === owner.startId;
+    if (!processExists(owner.pid)) return false;
+  }
+  if (owner.endpoint !== undefined) return probe ? probe(owner.endpoint) : true;
+  return owner.enteredAt !== undefined && Math.abs(Date.now() - owner.enteredAt) < STARTING_MS;
 };
 
 const parse = (bytes: Uint8Array | undefined): StoreOwner | undefined =>
@@ -99,12 +118,7 @@ export class Ownership {
     open: (dir: string) => Store,
     probe?: Probe,
   ): Promise<{ store: Store; ownership: Ownership }> {
-    const own: StoreOwner = {
-      pid: process.pid,
-      startId: startIdOf(process.pid) ?? '',
-      token: randomUUID(),
-      file: 0,
-    };
+    const own = self();
     const path = pathOf(dir);
     if (openHere.has(path)) throw new StoreInUse(dir, own);
     openHere.set(path, {});
@@ -141,6 +155,18 @@ export class Ownership {
     openHere.delete(this.path);
   }
 }
+
+const self = (): StoreOwner => {
+  const namespace = pidNamespace();
+  return {
+    pid: process.pid,
+    startId: startIdOf(process.pid) ?? '',
+    ...(namespace === undefined ? {} : { pidNamespace: namespace }),
+    enteredAt: Date.now(),
+    token: randomUUID(),
+    file: 0,
+  };
+};
 
 /** The directory's real path; made when it is not there, so that it has one. */
 const pathOf = (dir: string): string => {

@@ -188,8 +188,8 @@ export interface EngineOptions {
   /** Epoch milliseconds; tests inject a fake. */
   now?: () => number;
   /**
-   * Asks whether a store's server answers at `endpoint`: tells a living owner from a crashed one on systems that do not
-   * show when a process started.
+   * Asks whether a store's server listens at `endpoint`: tells a living owner from a crashed one where its process cannot
+   * be seen, in another pid namespace or on a system that does not show when a process started.
    */
   probe?: (endpoint: string) => Promise<boolean>;
   transactionLifetimeMs?: number;

@@ -84,6 +84,21 @@ describe('the write queue', () => {
     expect([read('b'), read('c')]).toEqual([undefined, '3']);
   });
 
+  it('tells the error of a statement that fails half done to its caller only', async () => {
+    const results = await Promise.allSettled([
+      queue.run((batch) => batch.put(key('a'), value('1'))),
+      queue.run((batch) => {
+        batch.put(key('b'), value('2'));
+        throw new ServerError('BadValue', 'mine');
+      }),
+    ]);
+    expect(results).toMatchObject([
+      { status: 'rejected', reason: { codeName: 'InternalError' } },
+      { status: 'rejected', reason: { codeName: 'BadValue', message: 'mine' } },
+    ]);
+    expect([read('a'), read('b')]).toEqual([undefined, undefined]);
+  });
+
   it('runs a blocked statement again when what it waits for has ended, others meanwhile', async () => {
     let release = () => {};
     const ended = new Promise<void>((resolve) => (release = resolve));

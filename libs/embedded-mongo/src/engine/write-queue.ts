@@ -1,6 +1,7 @@
 import { ServerError } from '../values/errors.js';
 import { countersKey, KeySpace, readU64, textKey, u64, writeU64 } from './key-layout.js';
 import type { Collection } from './catalog.js';
+import { StoreFailure } from './store.js';
 import type { Store } from './store.js';
 
 const SEQUENCE_KEY = textKey(KeySpace.fact, 'sequence');
@@ -63,6 +64,17 @@ interface Job {
   error?: unknown;
   failed?: boolean;
   blocked?: Promise<void>;
+}
+
+/** A statement has failed, by no fault of the storage, after its first write. */
+class TornStatement extends Error {
+  constructor(
+    readonly job: Job,
+    readonly error: unknown,
+  ) {
+    super('a statement failed after it had written');
+    this.name = 'TornStatement';
+  }
 }
 
 export interface QueueHooks {
@@ -142,11 +154,20 @@ export class WriteQueue {
     this.inFlight = undefined;
     if (committed) this.commitSucceeded(batch);
     else for (const undo of batch.undo.reverse()) undo();
-    const error = committed ? undefined : storageError(failure, this.store);
     for (const job of jobs) {
-      if (error) job.reject(error);
-      else this.settle(job);
+      if (committed) this.settle(job);
+      else job.reject(this.failureFor(job, failure));
     }
+  }
+
+  /**
+   * What a job of a commit that was given up is told. The others do not run again by themselves: a statement keeps what it
+   * has done in memory, and a second run would take that as written.
+   */
+  private failureFor(job: Job, failure: unknown): ServerError {
+    if (!(failure instanceof TornStatement)) return storageError(failure, this.store);
+    if (failure.job === job) return storageError(failure.error, this.store);
+    return new ServerError('InternalError', 'not written: another statement of the same commit failed');
   }
 
   private runStatements(batch: Batch, jobs: Job[]): void {
@@ -163,7 +184,7 @@ export class WriteQueue {
     this.next = 0;
   }
 
-  /** A statement that fails after it has written is the store's failure: the whole commit is given up. */
+  /** A statement that fails after it has written takes the whole commit with it: LMDB cannot undo a part. */
   private runStatement(job: Job, batch: Batch): void {
     const before = batch.operations;
     job.failed = false;
@@ -171,7 +192,9 @@ export class WriteQueue {
     try {
       job.value = job.statement(batch);
     } catch (error) {
-      if (batch.operations !== before) throw error;
+      if (batch.operations !== before) {
+        throw error instanceof StoreFailure ? error : new TornStatement(job, error);
+      }
       if (error instanceof Blocked) job.blocked = error.ended;
       else {
         job.failed = true;

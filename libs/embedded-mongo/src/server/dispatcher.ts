@@ -49,14 +49,15 @@ export class Dispatcher {
     let body: CommandBody | undefined;
     let options = noOptions;
     try {
-      if (this.state.closing)
-        throw new ServerError(91, 'The server is in quiesce mode and will shut down', {
-          codeName: 'ShutdownInProgress',
-        });
       body = readCommand(request);
       const command = findCommand(body.name);
       if (!command) throw new ServerError('CommandNotFound', `no such command: '${body.name}'`);
       options = readOptions(command, body.body);
+      // The options decide which labels the failure bears.
+      if (this.state.closing)
+        throw new ServerError(91, 'The server is in quiesce mode and will shut down', {
+          codeName: 'ShutdownInProgress',
+        });
       const retryableWrite = options.txnNumber !== undefined && !options.inTransaction;
       action = this.state.failPoints.take(body.name, connection, retryableWrite);
       if (action) {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { openEngine } from '../engine/engine.js';
+import { mayListen } from './endpoint-probe.js';
 import { MongoServer, type Endpoint } from './server.js';
 import type { ServerLog } from './state.js';
 
@@ -37,7 +38,7 @@ export async function startStoreServer(
   log: ServerLog,
   now: () => number = Date.now,
 ): Promise<StoreServer> {
-  const engine = await openEngine({ dir: settings.dir, now, log });
+  const engine = await openEngine({ dir: settings.dir, now, log, probe: mayListen });
   let server: MongoServer;
   try {
     server = await MongoServer.listen({ engine, endpoint: endpointFor(settings), now, log });

@@ -1,0 +1,15 @@
+import { int } from '../values/bson.js';
+import { Index } from './index-definition.js';
+
+describe('Index', () => {
+  it('takes those flags as saved that its row had, not those set while the row went to disk', () => {
+    const index = new Index(1, 1, { v: 2, key: { a: int(1) }, name: 'a_1' });
+    index.multikey = true;
+    const saved = index.savingFlags();
+    index.cut = true;
+    saved();
+    expect(index.flagsUnsaved).toBe(true);
+    index.savingFlags()();
+    expect(index.flagsUnsaved).toBe(false);
+  });
+});
