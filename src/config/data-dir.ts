@@ -46,11 +46,11 @@ const unusableKeyFile = (file: string, error: unknown): StartupError =>
  * The admin key of a development machine: made once, kept in the data directory so that it survives restarts.
  * @throws StartupError when the file cannot be used
  */
-export function developmentAdminKey(dataDir: string): { key: string; created: boolean; file: string } {
+export function developmentAdminKey(dataDir: string): { key: string; file: string } {
   const file = adminKeyFile(prepareDataDir(dataDir));
   try {
     const key = readFileSync(file, 'utf8').trim();
-    if (key.length >= 16) return { key, created: false, file };
+    if (key.length >= 16) return { key, file };
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     if (!isMissing) throw unusableKeyFile(file, error);
@@ -61,5 +61,5 @@ export function developmentAdminKey(dataDir: string): { key: string; created: bo
   } catch (error) {
     throw unusableKeyFile(file, error);
   }
-  return { key, created: true, file };
+  return { key, file };
 }

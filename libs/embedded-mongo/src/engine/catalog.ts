@@ -4,7 +4,6 @@ import { compileFilter } from '../query/matcher.js';
 import type { Filter } from '../query/matcher.js';
 import { decode, encode, int, toNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
-import { ServerError } from '../values/errors.js';
 import { Index } from './index-definition.js';
 import {
   countersKey,
@@ -111,12 +110,6 @@ export class Catalog {
 
   get(ns: Namespace): Collection | undefined {
     return this.byName.get(nameOf(ns));
-  }
-
-  require(ns: Namespace): Collection {
-    const collection = this.get(ns);
-    if (!collection) throw new ServerError('NamespaceNotFound', `ns does not exist: ${nameOf(ns)}`);
-    return collection;
   }
 
   all(): IterableIterator<Collection> {

@@ -48,11 +48,6 @@ export class GarbageCollector {
       .finally(() => (this.running = undefined));
   }
 
-  /** Resolves when the deletion under way has ended. */
-  async idle(): Promise<void> {
-    await this.running;
-  }
-
   async stop(): Promise<void> {
     this.stopped = true;
     await this.running;

@@ -36,8 +36,6 @@ export const textKey = (space: number, text: string): Uint8Array => {
   return key;
 };
 
-export const textOfKey = (key: Uint8Array): string => Buffer.from(key.subarray(1)).toString('utf8');
-
 export const writeU32 = (target: Uint8Array, offset: number, value: number): void => {
   target[offset] = value >>> 24;
   target[offset + 1] = value >>> 16;
@@ -96,8 +94,6 @@ export const garbageKey = (collectionId: number, indexId: number): Uint8Array =>
   writeU32(key, 5, indexId);
   return key;
 };
-
-export const INDEX_PREFIX_BYTES = 9;
 
 /** True when the encoded key is cut, so that its order beyond the cut is lost. */
 export const isCut = (encoded: Uint8Array): boolean => encoded.length > MAX_ENCODED_KEY;

@@ -2,16 +2,7 @@ import { decode, encode, toNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { Binary } from 'bson';
 import { ServerError } from '../values/errors.js';
-import {
-  KeySpace,
-  prefixEnd,
-  readU32,
-  readU64,
-  textKey,
-  textOfKey,
-  writeU32,
-  writeU64,
-} from './key-layout.js';
+import { KeySpace, prefixEnd, readU32, readU64, textKey, writeU32, writeU64 } from './key-layout.js';
 import type { View } from './view.js';
 
 /** How long an unused record is kept: as long as a logical session lives. */
@@ -189,5 +180,3 @@ export const staleRecords = (
 
 export const isStale = (bytes: Uint8Array | undefined, before: number): boolean =>
   bytes !== undefined && usedAtOf(bytes) < before;
-
-export const lsidOfKey = textOfKey;

@@ -110,11 +110,6 @@ export class Store {
     }
   }
 
-  /** For the few writes at open, before anybody is served. */
-  writeSync<T>(callback: () => T): T {
-    return this.db.transactionSync(callback);
-  }
-
   /** Only inside a write callback. The bytes are copied at once. */
   put(key: Uint8Array, value: Uint8Array): void {
     try {
@@ -154,12 +149,6 @@ export class Store {
     } catch {
       return false;
     }
-  }
-
-  /** Number of entries and their approximate bytes on disk are not known per range; this is the environment's size. */
-  sizeOnDisk(): number {
-    const stats = this.db.getStats() as { pageSize?: number; lastPageNumber?: number };
-    return (stats.pageSize ?? 4_096) * ((stats.lastPageNumber ?? 0) + 1);
   }
 
   backup(dir: string): Promise<void> {

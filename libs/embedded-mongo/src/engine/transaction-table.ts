@@ -185,7 +185,6 @@ export class TransactionTable {
   }
 
   private expire(txn: EngineTransaction): void {
-    txn.timedOut = true;
     this.finish(txn, 'aborted');
   }
 

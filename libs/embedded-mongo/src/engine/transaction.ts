@@ -9,8 +9,6 @@ export class EngineTransaction implements Transaction {
   state: 'open' | 'committed' | 'aborted' = 'open';
   /** Set once the commit is in the write queue: its outcome is then no longer the caller's to choose. */
   committing: Promise<void> | undefined;
-  /** Why it was ended by the store itself. */
-  timedOut = false;
   readonly overlay: Overlay;
   readonly intents = new Set<string>();
   readonly counters = new Map<Collection, CounterChange>();

@@ -33,7 +33,7 @@ export interface CollectionInfo {
  * `txn`: the open multi-document transaction, if any. `retry`: set for a retryable write outside of a transaction; the engine
  * stores each statement's outcome in the same commit and answers a repeated (lsid, txnNumber, statement) from there;
  * `stmtIds` numbers the statements of this call when one command is made of several calls (default 0, 1, 2 …).
- * `durable`: wait for the flush to disk (j:true or w:majority); otherwise for the commit only.
+ * `durable`: the client asked for j:true or w:majority. Every write waits for the flush to disk at present, whatever it says.
  */
 export interface OpContext {
   txn?: Transaction;
