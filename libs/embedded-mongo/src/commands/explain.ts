@@ -10,6 +10,7 @@ import type { Command } from './command.js';
 import { countSpec } from './count.js';
 import { deleteStatement } from './delete.js';
 import { distinctSpec } from './distinct.js';
+import { parsedQuery, planStages, type Execution } from './explain-plan.js';
 import { findAndModifySpec } from './find-and-modify.js';
 import { findSpec } from './find.js';
 import { serverVersion } from './handshake.js';
@@ -19,51 +20,13 @@ import { updateStatement } from './update.js';
 
 type Verbosity = 'queryPlanner' | 'executionStats' | 'allPlansExecution';
 
-function accessStage(plan: PlanSummary): ReplyDoc {
-  if (plan.stage === 'OR') return { stage: 'FETCH', inputStage: orStage(plan) };
-  if (plan.stage === 'IXSCAN') return { stage: 'FETCH', inputStage: indexScan(plan) };
-  if (plan.stage === 'IDHACK')
-    return {
-      stage: 'IDHACK',
-      keyPattern: plan.keyPattern ?? { _id: 1 },
-      indexName: plan.indexName ?? '_id_',
-    };
-  if (plan.stage === 'COLLSCAN') return { stage: 'COLLSCAN', direction: plan.direction ?? 'forward' };
-  return { stage: 'EOF' };
-}
-
-const orStage = (plan: PlanSummary): ReplyDoc => ({
-  stage: 'OR',
-  inputStages: (plan.inputs ?? []).map((input) =>
-    input.stage === 'IXSCAN' ? indexScan(input) : accessStage(input),
-  ),
-});
-
-const indexScan = (plan: PlanSummary): ReplyDoc => ({
-  stage: 'IXSCAN',
-  keyPattern: plan.keyPattern,
-  indexName: plan.indexName,
-  direction: plan.direction ?? 'forward',
-  indexBounds: plan.indexBounds,
-});
-
-/** The plan's stages from the outside in, as MongoDB nests them. */
-function winningPlan(plan: PlanSummary, spec: FindSpec): ReplyDoc {
-  let stage = accessStage(plan);
-  if (plan.blockingSort && spec.sort)
-    stage = { stage: 'SORT', sortPattern: spec.sort, type: 'simple', inputStage: stage };
-  if (spec.skip) stage = { stage: 'SKIP', skipAmount: spec.skip, inputStage: stage };
-  if (spec.limit) stage = { stage: 'LIMIT', limitAmount: spec.limit, inputStage: stage };
-  if (spec.projection)
-    stage = { stage: 'PROJECTION_DEFAULT', transformBy: spec.projection, inputStage: stage };
-  return stage;
-}
-
 interface Explained {
   ns: Namespace;
   spec: FindSpec;
   /** The stage that stands above the query: UPDATE, DELETE, COUNT. */
   above?: string;
+  /** A write of one document at most. */
+  single?: boolean;
   /** What follows the query in a pipeline. */
   stages?: Doc[];
 }
@@ -88,7 +51,7 @@ function explained(ctx: CommandContext, inner: Doc): Explained {
       };
     }
     case 'update': {
-      const { filter, hint, collation } = updateStatement(
+      const { filter, hint, collation, multi } = updateStatement(
         onlyStatement(args, 'updates'),
         args.document('let'),
       );
@@ -96,10 +59,11 @@ function explained(ctx: CommandContext, inner: Doc): Explained {
         ns: namespaceOf(name, ctx.db, inner),
         spec: querySpec(filter, hint, collation),
         above: 'UPDATE',
+        single: multi !== true,
       };
     }
     case 'delete': {
-      const { filter, hint, collation } = deleteStatement(
+      const { filter, hint, collation, limit } = deleteStatement(
         onlyStatement(args, 'deletes'),
         args.document('let'),
       );
@@ -107,6 +71,7 @@ function explained(ctx: CommandContext, inner: Doc): Explained {
         ns: namespaceOf(name, ctx.db, inner),
         spec: querySpec(filter, hint, collation),
         above: 'DELETE',
+        single: limit === 1,
       };
     }
     case 'aggregate':
@@ -140,35 +105,42 @@ const querySpec = (filter: Doc, hint: string | Doc | undefined, collation: Doc |
   ...(collation && { collation }),
 });
 
-async function executionStats(
-  ctx: CommandContext,
-  { ns, spec }: Explained,
-  plan: ReplyDoc,
-): Promise<ReplyDoc> {
+/** Runs the query, without what stands above it: a write is explained, not done. */
+async function execute(ctx: CommandContext, { ns, spec, single }: Explained): Promise<Execution> {
   const startedAt = performance.now();
-  const cursor = ctx.engine.find(ns, spec, ctx.op);
-  let nReturned = 0;
-  let stats: ScanStats;
+  const cursor = ctx.engine.find(ns, single ? { ...spec, limit: 1 } : spec, ctx.op);
   try {
-    for (let done = false; !done;) {
-      const batch = await cursor.next(1_000);
-      nReturned += batch.docs.length;
-      done = batch.done;
-    }
-    stats = { ...cursor.stats };
+    for (let done = false; !done;) ({ done } = await cursor.next(1_000));
+    return { stats: { ...cursor.stats }, millis: Math.round(performance.now() - startedAt) };
   } finally {
     cursor.close();
   }
-  const millis = Math.round(performance.now() - startedAt);
+}
+
+function executionStats(target: Explained, plan: PlanSummary, run: Execution, all: boolean): ReplyDoc {
+  const { stats, millis } = run;
+  const access = planStages(plan, target.spec, run);
+  const stages = target.above === undefined ? access : aboveStage(target.above, access, stats);
   return {
     executionSuccess: true,
-    nReturned,
+    nReturned: target.above === undefined ? stats.nReturned : 0,
     executionTimeMillis: millis,
     totalKeysExamined: stats.keysExamined,
     totalDocsExamined: stats.docsExamined,
-    executionStages: { ...plan, nReturned, executionTimeMillisEstimate: millis },
+    executionStages: stages,
+    ...(all && { allPlansExecution: [] }),
   };
 }
+
+/** A stage that gives no documents: what it would change, delete or has counted. */
+const aboveStage = (stage: string, inputStage: ReplyDoc, { nReturned }: ScanStats): ReplyDoc => ({
+  stage,
+  nReturned: 0,
+  ...(stage === 'COUNT' && { nCounted: nReturned }),
+  ...(stage === 'UPDATE' && { nMatched: nReturned, nWouldModify: nReturned, nWouldUpsert: 0 }),
+  ...(stage === 'DELETE' && { nWouldDelete: nReturned }),
+  inputStage,
+});
 
 function run(ctx: CommandContext): Promise<Reply> {
   const args = new Args('explain', ctx.body);
@@ -189,18 +161,24 @@ const isVerbosity = (text: string): text is Verbosity =>
 /** How `inner`, a whole command document, would be run, or was. */
 export async function explainCommand(ctx: CommandContext, inner: Doc, verbosity: Verbosity): Promise<Reply> {
   const target = explained(ctx, inner);
-  const access = winningPlan(ctx.engine.explain(target.ns, target.spec, ctx.op), target.spec);
-  const plan = target.above === undefined ? access : { stage: target.above, inputStage: access };
+  const plan = ctx.engine.explain(target.ns, target.spec, ctx.op);
+  const access = planStages(plan, target.spec);
   const details: ReplyDoc = {
     queryPlanner: {
       namespace: nsText(target.ns),
+      parsedQuery: parsedQuery(target.spec.filter),
       indexFilterSet: false,
-      parsedQuery: target.spec.filter,
-      winningPlan: plan,
+      maxIndexedOrSolutionsReached: false,
+      maxIndexedAndSolutionsReached: false,
+      maxScansToExplodeReached: false,
+      winningPlan: target.above === undefined ? access : { stage: target.above, inputStage: access },
       rejectedPlans: [],
     },
   };
-  if (verbosity !== 'queryPlanner') details['executionStats'] = await executionStats(ctx, target, plan);
+  if (verbosity !== 'queryPlanner') {
+    const executed = await execute(ctx, target);
+    details['executionStats'] = executionStats(target, plan, executed, verbosity === 'allPlansExecution');
+  }
   const common: ReplyDoc = {
     command: isDoc(inner) ? inner : {},
     serverInfo: { host: os.hostname(), port: 0, version: serverVersion, gitVersion: 'embedded-mongo' },

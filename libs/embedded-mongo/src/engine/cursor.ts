@@ -167,8 +167,8 @@ export class FindCursor implements EngineCursor {
 
 /** Documents of a collection that does not exist. */
 export class EmptyCursor implements EngineCursor {
-  readonly plan: PlanSummary = { stage: 'EOF', blockingSort: false };
-  readonly stats: ScanStats = { keysExamined: 0, docsExamined: 0, nReturned: 0 };
+  readonly plan: PlanSummary = { stage: 'EOF', filtered: false, blockingSort: false };
+  readonly stats: ScanStats = { keysExamined: 0, docsExamined: 0, matched: 0, nReturned: 0 };
 
   next(): Promise<Batch> {
     return Promise.resolve({ docs: [], done: true });

@@ -34,27 +34,44 @@ export const isSorted = (plan: Plan): boolean =>
 export const isExact = (plan: Plan): boolean => plan.kind === 'none' || (plan.kind !== 'or' && plan.exact);
 
 export const summaryOf = (plan: Plan, blockingSort: boolean): PlanSummary => {
+  const filtered = !isExact(plan);
   switch (plan.kind) {
     case 'none':
-      return { stage: 'EOF', blockingSort: false };
+      return { stage: 'EOF', filtered: false, blockingSort: false };
     case 'collection':
-      return { stage: 'COLLSCAN', direction: plan.reverse ? 'backward' : 'forward', blockingSort };
+      return { stage: 'COLLSCAN', filtered, direction: plan.reverse ? 'backward' : 'forward', blockingSort };
     case 'or':
-      return { stage: 'OR', blockingSort, inputs: plan.inputs.map((input) => summaryOf(input, false)) };
+      return {
+        stage: 'OR',
+        filtered,
+        blockingSort,
+        inputs: plan.inputs.map((input) => summaryOf(input, false)),
+      };
     case 'point':
       if (plan.index.isId)
-        return { stage: 'IDHACK', indexName: '_id_', blockingSort, keyPattern: plan.index.spec.key };
-      return indexSummary(plan.index, false, plan.bounds, blockingSort);
+        return {
+          stage: 'IDHACK',
+          filtered,
+          indexName: '_id_',
+          blockingSort,
+          keyPattern: plan.index.spec.key,
+        };
+      return { ...indexSummary(plan.index, false, plan.bounds), filtered, blockingSort };
     case 'index':
-      return indexSummary(plan.index, plan.reverse, plan.bounds, blockingSort);
+      return { ...indexSummary(plan.index, plan.reverse, plan.bounds), filtered, blockingSort };
   }
 };
 
-const indexSummary = (index: Index, reverse: boolean, bounds: Doc, blockingSort: boolean): PlanSummary => ({
-  stage: 'IXSCAN',
+const indexSummary = (index: Index, reverse: boolean, bounds: Doc) => ({
+  stage: 'IXSCAN' as const,
   indexName: index.spec.name,
   keyPattern: index.spec.key,
-  direction: reverse ? 'backward' : 'forward',
+  indexFlags: {
+    isMultiKey: index.multikey,
+    isUnique: index.unique,
+    isSparse: index.sparse,
+    isPartial: index.partial !== undefined,
+  },
+  direction: reverse ? ('backward' as const) : ('forward' as const),
   indexBounds: bounds,
-  blockingSort,
 });

@@ -89,7 +89,7 @@ describe('the planner', () => {
       {},
     );
     await cursor.next(100);
-    expect(cursor.stats).toEqual({ keysExamined: 5, docsExamined: 5, nReturned: 5 });
+    expect(cursor.stats).toEqual({ keysExamined: 5, docsExamined: 5, matched: 5, nReturned: 5 });
     const first = store.engine.find(ns, { filter: { a: { $in: [0, 1, 2] } }, sort: { n: -1 }, limit: 3 }, {});
     const { docs } = await first.next(3);
     expect(docs).toHaveLength(3);

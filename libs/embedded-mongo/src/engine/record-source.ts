@@ -37,7 +37,7 @@ export const checkInterrupt = (ctx: OpContext, now: () => number): void => {
 
 /** The matching documents of a query, slice by slice. */
 export class RecordSource {
-  readonly stats: ScanStats = { keysExamined: 0, docsExamined: 0, nReturned: 0 };
+  readonly stats: ScanStats = { keysExamined: 0, docsExamined: 0, matched: 0, nReturned: 0 };
   private readonly scan: RecordScan;
   private readonly indexes: Index[];
   private seen: Set<number> | undefined;
@@ -77,6 +77,7 @@ export class RecordSource {
       this.stats.docsExamined++;
       const document = new StoredDocument(stored);
       if (check && !check.matches(document.doc)) return goOn;
+      this.stats.matched++;
       return visit(recordId, document) && goOn;
     });
     return finished ? 'done' : 'paused';

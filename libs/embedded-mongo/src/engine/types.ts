@@ -135,8 +135,11 @@ export interface FindSpec {
 /** What explain reports of one query. */
 export interface PlanSummary {
   stage: 'IXSCAN' | 'COLLSCAN' | 'IDHACK' | 'OR' | 'EOF';
+  /** True when what the access gives is checked against the filter. */
+  filtered: boolean;
   indexName?: string;
   keyPattern?: Doc;
+  indexFlags?: { isMultiKey: boolean; isUnique: boolean; isSparse: boolean; isPartial: boolean };
   direction?: 'forward' | 'backward';
   /** Human-readable bounds per field, as MongoDB prints them. */
   indexBounds?: Doc;
@@ -148,6 +151,8 @@ export interface PlanSummary {
 export interface ScanStats {
   keysExamined: number;
   docsExamined: number;
+  /** Documents that passed the filter, before sort, skip and limit. */
+  matched: number;
   nReturned: number;
 }
 
