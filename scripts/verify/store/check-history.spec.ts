@@ -165,9 +165,10 @@ describe('checkHistory', () => {
       'two readers that saw two writes in different orders (long fork)',
       ['cycle'],
       history({ x: [1], y: [2] }, [
-        made([a('x', 1)], { endedAt: 1 }),
-        made([a('y', 2)], { endedAt: 1 }),
-        made([r('x', 1), r('y')], { begunAt: 2, endedAt: 3 }),
+        made([a('x', 1)]),
+        made([a('y', 2)]),
+        made([r('x', 1), r('y')]),
+        made([r('x'), r('y', 2)]),
       ]),
     ],
     [
