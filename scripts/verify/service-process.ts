@@ -33,6 +33,7 @@ interface ListeningMessage {
   type: 'listening';
   url: string;
   adminApiKey?: string;
+  openedInMs?: number;
 }
 
 const isListening = (message: unknown): message is ListeningMessage =>
@@ -59,6 +60,8 @@ export class ServiceProcess {
     /** Settles once the process is gone and all it printed has been read; never rejects. */
     readonly exited: Promise<ServiceExit>,
     output: { stdout: string; stderr: string },
+    /** How long the process says that it took to open its store, ms. */
+    readonly openedInMs?: number,
   ) {
     this.output = output;
   }
@@ -86,7 +89,7 @@ export class ServiceProcess {
     });
     const first = await Promise.race([listening, exited]);
     if (!('type' in first)) throw new ServiceStartError(first, output.stdout, output.stderr);
-    return new ServiceProcess(child, first.url, first.adminApiKey ?? '', exited, output);
+    return new ServiceProcess(child, first.url, first.adminApiKey ?? '', exited, output, first.openedInMs);
   }
 
   get pid(): number | undefined {

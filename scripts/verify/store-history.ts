@@ -10,7 +10,7 @@ const main = join(import.meta.dirname, 'store', 'store-child.js');
 async function verify(options: Omit<HistoryRun, 'main'>): Promise<boolean> {
   process.stdout.write(`seed ${options.seed}\n`);
   const begun = performance.now();
-  const { problems, errors, openedInMs, stderr, ...counts } = await runHistory({ ...options, main });
+  const { problems, damage, errors, openedInMs, stderr, ...counts } = await runHistory({ ...options, main });
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   process.stdout.write(
     `${options.transactions} transactions of ${options.clients} clients, ${options.kills} kills, ${seconds} s\n` +
@@ -22,11 +22,12 @@ async function verify(options: Omit<HistoryRun, 'main'>): Promise<boolean> {
   );
   if (stderr) process.stdout.write(`the store said:\n${stderr}\n`);
   for (const { kind, text } of problems) process.stdout.write(`${kind}: ${text}\n`);
-  const clean = problems.length === 0;
+  for (const text of damage) process.stdout.write(`damaged: ${text}\n`);
+  const clean = problems.length + damage.length === 0;
   process.stdout.write(
     clean
       ? 'Nothing acknowledged is lost, nothing aborted is there, every snapshot was consistent.\n'
-      : `${problems.length} problems.\n`,
+      : `${problems.length + damage.length} problems.\n`,
   );
   return clean;
 }

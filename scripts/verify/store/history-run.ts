@@ -7,6 +7,7 @@ import { seededRandom } from '../random.js';
 import { checkHistory } from './check-history.js';
 import type { HistoryFindings } from './history.js';
 import { HistoryLoad } from './history-load.js';
+import { validateAll } from './validate-all.js';
 import { StoreProcess } from './store-process.js';
 
 export interface HistoryRun {
@@ -19,6 +20,8 @@ export interface HistoryRun {
 }
 
 export interface HistoryResult extends HistoryFindings {
+  /** What `validate` found wrong with documents and indexes. */
+  damage: readonly string[];
   errors: ReadonlyMap<string, number>;
   /** How long each start of the store took, ms; the first is that of the new store. */
   openedInMs: readonly number[];
@@ -64,7 +67,14 @@ export async function runHistory({
     const work = load.run(transactions, clients).finally(() => ended.abort());
     await Promise.all([work, kill(), disturb()]);
     const findings = checkHistory(await load.history());
-    return { ...findings, errors: load.errors, openedInMs: store.openedInMs, stderr: stderr + store.stderr };
+    const damage = await validateAll(client.db('history'));
+    return {
+      ...findings,
+      damage,
+      errors: load.errors,
+      openedInMs: store.openedInMs,
+      stderr: stderr + store.stderr,
+    };
   } finally {
     await client.close();
     await store.kill();

@@ -2,6 +2,7 @@
 import { EmbeddedMongo } from '../../../libs/embedded-mongo/src/index.js';
 
 const [dir = '', port = '0'] = process.argv.slice(2);
+const begun = performance.now();
 const store = await EmbeddedMongo.open({
   dir,
   port: Number(port),
@@ -12,5 +13,5 @@ const store = await EmbeddedMongo.open({
     throw error;
   },
 });
-process.send?.({ type: 'listening', url: store.uri });
+process.send?.({ type: 'listening', url: store.uri, openedInMs: performance.now() - begun });
 process.on('disconnect', () => process.exit(0));
