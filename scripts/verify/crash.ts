@@ -3,17 +3,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { type CrashRound, isClean, problemsOf, runCrashRounds } from './crash-rounds.js';
+import { wholeNumber } from './options.js';
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'main.js');
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0)
-    throw new InvalidArgumentError('It must be a whole number from 0.');
-  return value;
-}
 
 const heads = [
   'round',

@@ -7,6 +7,7 @@ export interface ServiceStart {
   cwd: string;
   /** Settings; nothing else of this process's environment is passed on but PATH and the like. */
   env: Readonly<Record<string, string>>;
+  args?: readonly string[];
 }
 
 export interface ServiceExit {
@@ -31,7 +32,8 @@ export class ServiceStartError extends Error {
 interface ListeningMessage {
   type: 'listening';
   url: string;
-  adminApiKey: string;
+  adminApiKey?: string;
+  openedInMs?: number;
 }
 
 const isListening = (message: unknown): message is ListeningMessage =>
@@ -53,17 +55,20 @@ export class ServiceProcess {
   private constructor(
     private readonly child: ChildProcess,
     readonly url: string,
+    /** Empty where the process has no keys. */
     readonly adminKey: string,
     /** Settles once the process is gone and all it printed has been read; never rejects. */
     readonly exited: Promise<ServiceExit>,
     output: { stdout: string; stderr: string },
+    /** How long the process says that it took to open its store, ms. */
+    readonly openedInMs?: number,
   ) {
     this.output = output;
   }
 
   /** @throws ServiceStartError when the process ends instead of listening */
-  static async start({ main, cwd, env }: ServiceStart): Promise<ServiceProcess> {
-    const child = fork(main, {
+  static async start({ main, cwd, env, args = [] }: ServiceStart): Promise<ServiceProcess> {
+    const child = fork(main, args, {
       cwd,
       env: environment(env),
       execArgv: ['--enable-source-maps'],
@@ -84,7 +89,11 @@ export class ServiceProcess {
     });
     const first = await Promise.race([listening, exited]);
     if (!('type' in first)) throw new ServiceStartError(first, output.stdout, output.stderr);
-    return new ServiceProcess(child, first.url, first.adminApiKey, exited, output);
+    return new ServiceProcess(child, first.url, first.adminApiKey ?? '', exited, output, first.openedInMs);
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
   }
 
   get stdout(): string {

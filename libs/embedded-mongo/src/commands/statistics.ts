@@ -1,4 +1,6 @@
+import { Binary } from 'bson';
 import type { Namespace } from '../engine/types.js';
+import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { Args, checkDatabaseName, namespaceOf, nsText } from './arguments.js';
 import type { ReplyDoc } from './bson-writer.js';
@@ -80,16 +82,26 @@ const validate: Command = {
   async run(ctx) {
     const ns = namespaceOf('validate', ctx.db, ctx.body);
     const info = ctx.engine.collection(ns);
-    if (!info)
+    const found = info && (await ctx.engine.validate(ns, ctx.op));
+    if (!found)
       throw new ServerError('NamespaceNotFound', `Collection '${nsText(ns)}' does not exist to validate.`);
-    const nrecords = await ctx.engine.count(ns, { filter: {} }, ctx.op);
+    const { documents, corrupt, keysPerIndex, missing, extra, errors } = found;
+    const indexDetails = Object.keys(keysPerIndex).map((name) => [
+      name,
+      { valid: !(name in missing) && !(name in extra) },
+    ]);
     return {
       ns: nsText(ns),
-      nInvalidDocuments: 0,
-      nrecords,
+      uuid: new Binary(info.uuid, 4),
+      nInvalidDocuments: corrupt,
+      nNonCompliantDocuments: 0,
+      nrecords: documents,
       nIndexes: info.indexes.length,
-      valid: true,
-      errors: [],
+      keysPerIndex,
+      indexDetails: Object.fromEntries(indexDetails) as Doc,
+      valid: errors.length === 0,
+      repaired: false,
+      errors,
       warnings: [],
     };
   },

@@ -21,7 +21,7 @@ import { createIndexes, dropIndexes, modifyIndex } from './index-changes.js';
 import { insertDocuments } from './insert.js';
 import { Ownership } from './owner.js';
 import { PreparedQuery } from './prepared-query.js';
-import { breathe } from './record-source.js';
+import { breathe, checkInterrupt } from './record-source.js';
 import { isStale, recordOf, RETRY_RECORD_LIFETIME_MS, staleRecords } from './retry-records.js';
 import { deleteDocuments, updateDocuments } from './statements.js';
 import { Store } from './store.js';
@@ -42,7 +42,9 @@ import type {
   PlanSummary,
   Transaction,
   UpdateStatement,
+  ValidationResult,
 } from './types.js';
+import { validateCollection } from './validate.js';
 import { WriteQueue } from './write-queue.js';
 import type { Batch } from './write-queue.js';
 import { transactionOf } from './write-runner.js';
@@ -230,6 +232,15 @@ class StorageEngine implements Engine {
     for (const { spec, fields } of collection.indexes)
       indexSizes[spec.name] = documents * (24 + 16 * fields.length);
     return { count: documents, size: bytes, storageSize: bytes, indexSizes };
+  }
+
+  async validate(ns: Namespace, ctx: OpContext): Promise<ValidationResult | undefined> {
+    const collection = this.readable(ns, {});
+    if (!collection) return undefined;
+    return validateCollection(collection, this.store.snapshot(), () => {
+      this.requireRunning();
+      checkInterrupt(ctx, this.now);
+    });
   }
 
   beginTransaction(owner: { lsid: string; txnNumber: bigint }): Transaction {

@@ -135,7 +135,8 @@ export const prefixEnd = (prefix: Uint8Array): Uint8Array => {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length -= 1;
   if (length === 0) return new Uint8Array([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
-  const end = prefix.slice(0, length);
+  // A Buffer's own slice would share its bytes with the prefix.
+  const end = new Uint8Array(prefix.subarray(0, length));
   end[length - 1]! += 1;
   return end;
 };

@@ -188,6 +188,18 @@ export interface CollectionStats {
   indexSizes: Record<string, number>;
 }
 
+/** What a reading of a whole collection found: numbers of documents and entries, and what is wrong, in words. */
+export interface ValidationResult {
+  documents: number;
+  /** Documents that cannot be read. */
+  corrupt: number;
+  /** Stored entries by the name of the index; those that are missing and those that no document has. */
+  keysPerIndex: Record<string, number>;
+  missing: Record<string, number>;
+  extra: Record<string, number>;
+  errors: string[];
+}
+
 export interface EngineOptions {
   dir: string;
   /** Epoch milliseconds; tests inject a fake. */
@@ -262,6 +274,8 @@ export interface Engine {
   count(ns: Namespace, spec: FindSpec, ctx: OpContext): Promise<number>;
   explain(ns: Namespace, spec: FindSpec, ctx: OpContext): PlanSummary;
   collectionStats(ns: Namespace): CollectionStats;
+  /** Compares documents, index entries and counters of one moment; undefined when there is no such collection. */
+  validate(ns: Namespace, ctx: OpContext): Promise<ValidationResult | undefined>;
 
   /** Opens the snapshot at once. */
   beginTransaction(owner: { lsid: string; txnNumber: bigint }): Transaction;

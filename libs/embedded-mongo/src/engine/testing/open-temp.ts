@@ -22,7 +22,7 @@ export class TestStore {
     return store;
   }
 
-  private async start(): Promise<void> {
+  async start(): Promise<void> {
     this.engine = await openEngine({
       dir: this.dir,
       now: () => this.time,

@@ -1,0 +1,176 @@
+import { readField } from '../values/bson.js';
+import type { Collection } from './catalog.js';
+import { Index } from './index-definition.js';
+import { entriesOf } from './index-entries.js';
+import {
+  countersKey,
+  documentPrefix,
+  prefixEnd,
+  readU64,
+  recordIdOfDocumentKey,
+  successor,
+  withRecordId,
+} from './key-layout.js';
+import { breathe, Slice } from './record-source.js';
+import type { Snapshot } from './store.js';
+import { StoredDocument } from './stored-document.js';
+import type { ValidationResult } from './types.js';
+import type { KeyRange } from './view.js';
+
+const MOST_ERRORS = 20;
+
+/** An index as it should be by the documents that were read, and as it is. */
+interface IndexCheck {
+  index: Index;
+  /** Takes the notes that entries make, so that the real index keeps its own. */
+  probe: Index;
+  expected: number;
+  missing: number;
+}
+
+/**
+ * Reads every document of one moment, and compares the index entries that they must have with those that are stored, and
+ * the collection's counters with what was counted. `checkAlive` throws to end it early. The snapshot is released at the end.
+ */
+export const validateCollection = async (
+  collection: Collection,
+  snapshot: Snapshot,
+  checkAlive: () => void,
+): Promise<ValidationResult> => {
+  try {
+    return await new Validation(collection, snapshot, checkAlive).run();
+  } finally {
+    snapshot.release();
+  }
+};
+
+class Validation {
+  private readonly errors: string[] = [];
+  private readonly checks: IndexCheck[];
+  private documents = 0;
+  private bytes = 0;
+  private corrupt = 0;
+
+  constructor(
+    private readonly collection: Collection,
+    private readonly snapshot: Snapshot,
+    private readonly checkAlive: () => void,
+  ) {
+    this.checks = collection.indexes
+      .filter((index) => index.readyAt !== undefined && !index.building)
+      .map((index) => ({
+        index,
+        probe: new Index(collection.id, index.id, index.spec),
+        expected: 0,
+        missing: 0,
+      }));
+  }
+
+  async run(): Promise<ValidationResult> {
+    const { view } = this.snapshot;
+    await this.inSlices(documentPrefix(this.collection.id), (range, slice) => {
+      for (const { key, value } of view.entries(range)) {
+        this.checkDocument(recordIdOfDocumentKey(key), value);
+        if (slice.spend()) return key;
+      }
+      return undefined;
+    });
+    const keysPerIndex: Record<string, number> = {};
+    const missing: Record<string, number> = {};
+    const extra: Record<string, number> = {};
+    for (const check of this.checks) {
+      const { name } = check.index.spec;
+      const stored = await this.countKeys(check.index.prefix);
+      keysPerIndex[name] = stored;
+      if (check.missing > 0) missing[name] = check.missing;
+      const surplus = stored - (check.expected - check.missing);
+      if (surplus > 0) extra[name] = surplus;
+      this.checkIndex(check, surplus);
+    }
+    this.checkCounters();
+    return {
+      documents: this.documents,
+      corrupt: this.corrupt,
+      keysPerIndex,
+      missing,
+      extra,
+      errors: this.errors,
+    };
+  }
+
+  private tell(error: string): void {
+    if (this.errors.length < MOST_ERRORS) this.errors.push(error);
+  }
+
+  private checkDocument(recordId: number, bytes: Uint8Array): void {
+    this.documents++;
+    this.bytes += bytes.length;
+    try {
+      const document = new StoredDocument(bytes);
+      if (readField(bytes, '_id') === undefined) this.tell(`record ${recordId} has no _id`);
+      for (const check of this.checks) this.checkEntries(check, document, recordId);
+    } catch (error) {
+      this.corrupt++;
+      this.tell(
+        `record ${recordId} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  private checkEntries(check: IndexCheck, document: StoredDocument, recordId: number): void {
+    const { view } = this.snapshot;
+    for (const { key } of entriesOf(check.probe, document)) {
+      check.expected++;
+      const found = check.probe.unique
+        ? holdsRecord(view.get(key), recordId)
+        : view.has(withRecordId(key, recordId));
+      if (!found) check.missing++;
+    }
+  }
+
+  private checkIndex({ index, probe, missing }: IndexCheck, surplus: number): void {
+    const { name } = index.spec;
+    if (missing > 0) this.tell(`index ${name} lacks ${missing} entries`);
+    if (surplus > 0) this.tell(`index ${name} has ${surplus} entries that no document has`);
+    if (probe.multikey && !index.multikey) this.tell(`index ${name} is not marked as multikey`);
+    if (probe.cut && !index.cut) this.tell(`index ${name} is not marked as having cut keys`);
+  }
+
+  private checkCounters(): void {
+    const row = this.snapshot.view.get(countersKey(this.collection.id));
+    const [documents, bytes] = row ? [readU64(row, 0), readU64(row, 8)] : [0, 0];
+    if (documents !== this.documents || bytes !== this.bytes)
+      this.tell(
+        `the collection counts ${documents} documents of ${bytes} bytes and has ${this.documents} of ${this.bytes}`,
+      );
+  }
+
+  private async countKeys(prefix: Uint8Array): Promise<number> {
+    let count = 0;
+    await this.inSlices(prefix, (range, slice) => {
+      for (const key of this.snapshot.view.keys(range)) {
+        count++;
+        if (slice.spend()) return key;
+      }
+      return undefined;
+    });
+    return count;
+  }
+
+  /** Goes over the keys with the prefix; `visit` returns the key after which it wants to go on later. */
+  private async inSlices(
+    prefix: Uint8Array,
+    visit: (range: KeyRange, slice: Slice) => Uint8Array | undefined,
+  ): Promise<void> {
+    const high = prefixEnd(prefix);
+    for (let low: Uint8Array | undefined = prefix; low;) {
+      this.checkAlive();
+      const last = visit({ low, high }, new Slice());
+      low = last && successor(last);
+      if (low) await breathe();
+    }
+  }
+}
+
+const holdsRecord = (value: Uint8Array | undefined, recordId: number): boolean =>
+  value !== undefined && value.length === 8 && readU64(value, 0) === recordId;

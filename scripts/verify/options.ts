@@ -1,0 +1,9 @@
+import { InvalidArgumentError } from 'commander';
+
+/** An option's text as a whole number from 0. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0)
+    throw new InvalidArgumentError('It must be a whole number from 0.');
+  return value;
+}

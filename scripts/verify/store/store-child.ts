@@ -1,0 +1,17 @@
+// Serves the store in the directory of the first argument at the port of the second, in a process that can be killed.
+import { EmbeddedMongo } from '../../../libs/embedded-mongo/src/index.js';
+
+const [dir = '', port = '0'] = process.argv.slice(2);
+const begun = performance.now();
+const store = await EmbeddedMongo.open({
+  dir,
+  port: Number(port),
+  log: (level, message, details) => {
+    if (level !== 'info') console.error(level, message, details ?? '');
+  },
+  onError: (error) => {
+    throw error;
+  },
+});
+process.send?.({ type: 'listening', url: store.uri, openedInMs: performance.now() - begun });
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,186 @@
+import { type ClientSession, type Db, type MongoClient, MongoError, MongoServerError } from 'mongodb';
+import type { Outcome } from './history.js';
+
+/** A transaction of several documents: an order, its lines, and the writer's total. */
+export interface OrderRecord {
+  seq: number;
+  outcome: Outcome;
+}
+
+/** What one client did, one write after another. `acked` and `sent` count; at most one is without an answer. */
+export interface WriterRecord {
+  writer: string;
+  acked: number;
+  sent: number;
+}
+
+export interface OrderWriterRecord {
+  writer: string;
+  orders: OrderRecord[];
+}
+
+/** Everything that was sent under load, and what the store promised to keep of it. */
+export interface StoreLedger {
+  orderWriters: OrderWriterRecord[];
+  inserters: WriterRecord[];
+  counters: WriterRecord[];
+  /** Errors that tell of neither the kill nor what follows from it, by name. */
+  refused: Map<string, number>;
+}
+
+export const LINES_PER_ORDER = 3;
+
+const ORDER_WRITERS = 8;
+const INSERTERS = 4;
+const COUNTERS = 4;
+const NO_SUCH_TRANSACTION = 251;
+
+/** Clients that write at the same time until the store is killed; what they were told is in the ledger. */
+export class StoreCrashLoad {
+  readonly ledger: StoreLedger = { orderWriters: [], inserters: [], counters: [], refused: new Map() };
+  private killed = false;
+  /** The session of each writer's last commit, to ask for its outcome again. */
+  private readonly lastCommits = new Map<OrderRecord, ClientSession>();
+
+  /**
+   * `patient` clients wait for the store to come back and repeat what was cut off; `hasty` ones are left with what they do
+   * not know. `prefix` begins every name of this load.
+   */
+  constructor(
+    private readonly patient: MongoClient,
+    private readonly hasty: MongoClient,
+    private readonly prefix: string,
+  ) {}
+
+  /** Resolves when every client has had its last answer, or knows that there is none. */
+  async run(): Promise<void> {
+    const each = (count: number, kind: string, work: (db: Db, writer: string) => Promise<void>) =>
+      Array.from({ length: count }, (_, at) => {
+        const client = at % 2 === 0 ? this.patient : this.hasty;
+        return work(client.db('crash'), `${this.prefix}-${kind}${at}`);
+      });
+    await Promise.all([
+      ...each(ORDER_WRITERS, 'orders', (db, writer) => this.writeOrders(db, writer)),
+      ...each(INSERTERS, 'inserts', (db, writer) => this.insert(db, writer)),
+      ...each(COUNTERS, 'counter', (db, writer) => this.countUp(db, writer)),
+    ]);
+  }
+
+  /** The store is killed now: nobody begins anything new. */
+  stop(): void {
+    this.killed = true;
+  }
+
+  /**
+   * Asks once more for the outcome of the last commit of each writer, those that are known and those that are not. Answers
+   * how many were not known before.
+   */
+  async askAgain(): Promise<number> {
+    let unknown = 0;
+    for (const [order, session] of this.lastCommits) {
+      const known = order.outcome;
+      if (known === 'unknown') unknown++;
+      const answer = await this.commit(session);
+      if (known === 'unknown') order.outcome = answer;
+      else if (answer !== known) this.count(`a commit that was ${known} is now told to be ${answer}`);
+      await session.endSession();
+    }
+    return unknown;
+  }
+
+  private async writeOrders(db: Db, writer: string): Promise<void> {
+    const record: OrderWriterRecord = { writer, orders: [] };
+    this.ledger.orderWriters.push(record);
+    for (let seq = 1; !this.killed; seq++) {
+      const order: OrderRecord = { seq, outcome: 'aborted' };
+      record.orders.push(order);
+      const session = db.client.startSession();
+      session.startTransaction();
+      try {
+        await writeOrder(db, writer, seq, session);
+      } catch (error) {
+        this.judge(error);
+        await session.abortTransaction().catch(() => undefined);
+        await session.endSession();
+        continue;
+      }
+      order.outcome = await this.commit(session);
+      const before = record.orders.at(-2);
+      if (before) await this.lastCommits.get(before)?.endSession();
+      if (before) this.lastCommits.delete(before);
+      this.lastCommits.set(order, session);
+    }
+  }
+
+  private async commit(session: ClientSession): Promise<Outcome> {
+    try {
+      await session.commitTransaction();
+      return 'committed';
+    } catch (error) {
+      this.judge(error);
+      const unknown =
+        !(error instanceof MongoServerError) || error.hasErrorLabel('UnknownTransactionCommitResult');
+      return unknown ? 'unknown' : 'aborted';
+    }
+  }
+
+  private async insert(db: Db, writer: string): Promise<void> {
+    const record = { writer, acked: 0, sent: 0 };
+    this.ledger.inserters.push(record);
+    await this.untilKilled(record, async (seq) => {
+      await db
+        .collection<{ _id: string }>('inserts')
+        .insertOne({ _id: `${writer}-${seq}`, ...{ writer, seq } });
+    });
+  }
+
+  private async countUp(db: Db, writer: string): Promise<void> {
+    const record = { writer, acked: 0, sent: 0 };
+    this.ledger.counters.push(record);
+    await this.untilKilled(record, async () => {
+      await db
+        .collection<{ _id: string; n: number }>('counters')
+        .updateOne({ _id: writer }, { $inc: { n: 1 } }, { upsert: true });
+    });
+  }
+
+  /** Stops at the first write without an answer, so that no more than the last one is unknown. */
+  private async untilKilled(record: WriterRecord, write: (seq: number) => Promise<void>): Promise<void> {
+    while (!this.killed) {
+      record.sent++;
+      try {
+        await write(record.sent);
+        record.acked++;
+      } catch (error) {
+        this.judge(error);
+        return;
+      }
+    }
+  }
+
+  private judge(error: unknown): void {
+    const code = error instanceof MongoServerError ? error.code : undefined;
+    // Without a code it is the end of a connection, which a bulk write wraps.
+    if (error instanceof MongoError && (code === undefined || code === NO_SUCH_TRANSACTION)) return;
+    this.count(error instanceof Error ? error.message : String(error));
+  }
+
+  private count(name: string): void {
+    this.ledger.refused.set(name, (this.ledger.refused.get(name) ?? 0) + 1);
+  }
+}
+
+async function writeOrder(db: Db, writer: string, seq: number, session: ClientSession): Promise<void> {
+  const order = `${writer}-${seq}`;
+  await db.collection<{ _id: string }>('orders').insertOne({ _id: order, ...{ writer, seq } }, { session });
+  const lines = Array.from({ length: LINES_PER_ORDER }, (_, line) => ({
+    order,
+    writer,
+    line,
+    tags: [seq, line],
+  }));
+  await db.collection('lines').insertMany(lines, { session });
+  await db
+    .collection<{ _id: string; orders: number }>('totals')
+    .updateOne({ _id: writer }, { $inc: { orders: 1 }, $set: { last: seq } }, { session, upsert: true });
+}
