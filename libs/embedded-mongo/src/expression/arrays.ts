@@ -182,9 +182,23 @@ const pairOf = (entry: Value): [string, Value] => {
   return [key, entry['v']];
 };
 
+/** Entries are all `[k, v]` or all `{ k, v }`. */
+const checkSameFormat = (first: Value, entry: Value): void => {
+  const [code, format, same] = Array.isArray(first)
+    ? [40396, 'Array', Array.isArray(entry)]
+    : [40391, 'Object', !isDoc(first) || isDoc(entry)];
+  if (same) return;
+  throw fail(
+    code,
+    `$arrayToObject requires a consistent input format. Elements must all be arrays or all be objects. ${format} was detected, now found: ${typeText(entry)}`,
+  );
+};
+
 const toObject = nullable((value) => {
   const doc = newDoc();
-  for (const entry of arrayArgument(value, 40386, '$arrayToObject requires an array input, found: ')) {
+  const entries = arrayArgument(value, 40386, '$arrayToObject requires an array input, found: ');
+  for (const entry of entries) {
+    checkSameFormat(entries[0], entry);
     const [key, field] = pairOf(entry);
     if (field !== undefined) doc[key] = field;
   }
