@@ -1,4 +1,4 @@
-import { int, isDoc, isNumeric, newDoc, toNumber } from '../values/bson.js';
+import { fieldKey, int, isDoc, isNumeric, newDoc, pathKeys, toNumber } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
 import { compareValues, equalValues } from '../values/compare.js';
 import { isIntegral } from '../values/numbers.js';
@@ -200,7 +200,7 @@ const toObject = nullable((value) => {
   for (const entry of entries) {
     checkSameFormat(entries[0], entry);
     const [key, field] = pairOf(entry);
-    if (field !== undefined) doc[key] = field;
+    if (field !== undefined) doc[fieldKey(key)] = field;
   }
   return doc;
 });
@@ -226,12 +226,10 @@ const zip: OperatorCompiler = named(['inputs', 'defaults', 'useLongestLength'], 
 });
 
 const fieldOf = (value: Value, path: string): Value =>
-  path
-    .split('.')
-    .reduce<Value>(
-      (inner, name) => (isDoc(inner) && Object.hasOwn(inner, name) ? inner[name] : undefined),
-      value,
-    );
+  pathKeys(path).reduce<Value>(
+    (inner, name) => (isDoc(inner) && Object.hasOwn(inner, name) ? inner[name] : undefined),
+    value,
+  );
 
 const orderOf = (sortBy: Value): ((a: Value, b: Value) => number) => {
   if (isNumeric(sortBy)) {

@@ -1,6 +1,14 @@
 import { compileExpression } from '../expression/expression.js';
 import type { CompiledExpression } from '../expression/expression.js';
-import { formatElement, formatValue, isDoc, isNumeric, toNumber, typeName } from '../values/bson.js';
+import {
+  formatElement,
+  formatValue,
+  isDoc,
+  isNumeric,
+  pathKeys,
+  toNumber,
+  typeName,
+} from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { isTruthy } from '../values/numbers.js';
@@ -43,7 +51,7 @@ interface Parsing {
 }
 
 const checkPath = (path: string): string[] => {
-  const names = path.split('.');
+  const names = pathKeys(path);
   if (names.some((name) => name === '')) {
     throw path === ''
       ? new ServerError(40352, 'FieldPath cannot be constructed with empty string')

@@ -1,4 +1,4 @@
-import { formatElement, isDoc, newDoc } from '../values/bson.js';
+import { fieldKey, formatElement, isDoc, newDoc } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { arrayIndexOf, getField, MISSING } from '../values/path.js';
@@ -49,7 +49,7 @@ const positionName = (context: Application): string => {
       'The positional operator did not find the match needed from the query.',
     );
   }
-  return String(context.arrayIndex);
+  return fieldKey(String(context.arrayIndex));
 };
 
 /** The children under field names, `$` replaced by the position that the filter matched. */
