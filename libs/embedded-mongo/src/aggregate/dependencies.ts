@@ -1,4 +1,4 @@
-import { decode, isDoc, newDoc, readField, type Doc, type Value } from '../values/bson.js';
+import { decode, isDoc, newDoc, pathKeys, readField, type Doc, type Value } from '../values/bson.js';
 
 /** Stages whose answer holds nothing of a document but what their expressions read. */
 const condensing: ReadonlySet<string> = new Set(['$group', '$sortByCount', '$bucket', '$count']);
@@ -29,7 +29,7 @@ export function fieldsReadBy(stage: Doc | undefined): ReadonlySet<string> | unde
 function gather(value: Value, found: Set<string>): boolean {
   if (typeof value === 'string') {
     if (value.startsWith('$$')) return !/^\$\$(ROOT|CURRENT)(\.|$)/.test(value);
-    if (value.startsWith('$')) found.add(value.slice(1).split('.')[0]!);
+    if (value.startsWith('$')) found.add(pathKeys(value.slice(1))[0]!);
     return true;
   }
   if (Array.isArray(value)) return value.every((item) => gather(item, found));

@@ -1,6 +1,6 @@
 import { BSONRegExp } from 'bson';
 import type { Namespace } from '../engine/types.js';
-import { decode, isDoc, isNumeric, long, toNumber, type Doc, type Value } from '../values/bson.js';
+import { decode, isDoc, isNumeric, long, pathKeys, toNumber, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { getPath } from '../values/path.js';
 import { bindExpression, constant, type PipelineContext, type StageBuilder } from './context.js';
@@ -123,7 +123,7 @@ function parseLookup(spec: Value, context: PipelineContext): LookupSpec {
       spec['from'] === undefined && hasPipeline
         ? undefined
         : { db: context.ns.db, coll: text(spec, '$lookup', 'from') },
-    as: text(spec, '$lookup', 'as').split('.'),
+    as: pathKeys(text(spec, '$lookup', 'as')),
     localField: hasFields ? text(spec, '$lookup', 'localField') : undefined,
     foreignField: hasFields ? text(spec, '$lookup', 'foreignField') : undefined,
     let: Object.entries(variables).map(([name, value]) => [name, bindExpression(value, context)] as const),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ObjectId } from 'bson';
 import type { Namespace, OpContext } from '../engine/types.js';
-import { encode, isDoc, typeName, type Doc, type Value } from '../values/bson.js';
+import { encode, isDoc, pathKeys, typeName, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import type { PipelineContext, StageBuilder } from './context.js';
 import { blocking, collect } from './stream.js';
@@ -126,7 +126,7 @@ const sameMembers = (names: readonly string[], wanted: ReadonlySet<string>): boo
   names.length === wanted.size && names.every((name) => wanted.has(name));
 
 const at = (doc: Doc, path: string): Value =>
-  path.split('.').reduce<Value>((value, name) => (isDoc(value) ? value[name] : undefined), doc);
+  pathKeys(path).reduce<Value>((value, name) => (isDoc(value) ? value[name] : undefined), doc);
 
 function updateFor(doc: Doc, whenMatched: WhenMatched): Doc | Doc[] {
   if (Array.isArray(whenMatched)) return whenMatched;

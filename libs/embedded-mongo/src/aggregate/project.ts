@@ -1,4 +1,4 @@
-import { isDoc, isNumeric, newDoc, toNumber, type Doc, type Value } from '../values/bson.js';
+import { isDoc, isNumeric, newDoc, pathKeys, toNumber, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { bindExpression, type PipelineContext, type StageBuilder } from './context.js';
 import { mapping } from './stream.js';
@@ -17,7 +17,7 @@ const branch = (): Branch => ({ kind: 'branch', children: new Map() });
 const isExpressionObject = (value: Doc): boolean => Object.keys(value)[0]?.startsWith('$') ?? false;
 
 function put(root: Branch, path: string, node: Node): void {
-  const names = path.split('.');
+  const names = pathKeys(path);
   if (names.some((name) => name === ''))
     throw new ServerError(40353, `FieldPath '${path}' has an empty component`);
   let at = root;

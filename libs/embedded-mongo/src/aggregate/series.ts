@@ -8,6 +8,7 @@ import {
   typeName,
   type Doc,
   type Value,
+  pathKeys,
 } from '../values/bson.js';
 import { compareValues } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
@@ -79,7 +80,7 @@ function parseDensify(spec: Value): DensifySpec {
   const known = bounds === 'full' || bounds === 'partition' || (Array.isArray(bounds) && bounds.length === 2);
   if (!known) throw new ServerError(5946802, "Bounds must be 'full', 'partition', or an array of two values");
   return {
-    field: field.split('.'),
+    field: pathKeys(field),
     partitionBy: Array.isArray(partitionByFields) ? partitionByFields.map(String) : [],
     step,
     unit: range['unit'],
@@ -138,7 +139,7 @@ interface DensePartition {
 function partitionsOf(sorted: readonly Doc[], spec: DensifySpec, context: PipelineContext): DensePartition[] {
   const partitions = new Map<string, DensePartition>();
   const paths = spec.partitionBy.map(
-    (path) => [path.split('.'), bindExpression(`$${path}`, context)] as const,
+    (path) => [pathKeys(path), bindExpression(`$${path}`, context)] as const,
   );
   for (const doc of sorted) {
     const key = valueKey(paths.map(([, read]) => read(doc) ?? null));

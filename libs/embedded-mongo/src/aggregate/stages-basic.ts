@@ -8,6 +8,7 @@ import {
   typeName,
   type Doc,
   type Value,
+  fieldKey,
 } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { compileExpression } from '../expression/expression.js';
@@ -90,7 +91,7 @@ export const count: StageBuilder = (spec) => {
   return blocking(async (input) => {
     let total = 0;
     for await (const batch of input) total += batch.length;
-    return total === 0 ? [] : [{ [spec]: countValue(total) }];
+    return total === 0 ? [] : [{ [fieldKey(spec)]: countValue(total) }];
   });
 };
 

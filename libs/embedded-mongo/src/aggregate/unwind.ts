@@ -1,4 +1,4 @@
-import { isDoc, long, newDoc, type Doc, type Value } from '../values/bson.js';
+import { isDoc, long, newDoc, pathKeys, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import type { StageBuilder } from './context.js';
 import { flatMapping } from './stream.js';
@@ -65,8 +65,8 @@ export function withPath(doc: Doc, names: readonly string[], value: Value): Doc 
 
 export const unwind: StageBuilder = (spec) => {
   const { path, indexField, keepEmpty } = parse(spec);
-  const names = path.split('.');
-  const indexNames = indexField?.split('.');
+  const names = pathKeys(path);
+  const indexNames = indexField === undefined ? undefined : pathKeys(indexField);
   const indexed = (doc: Doc, index: number | null): Doc =>
     indexNames ? withPath(doc, indexNames, index === null ? null : long(index)) : doc;
   return flatMapping((doc, out) => {

@@ -1,4 +1,4 @@
-import { isDoc, typeName, type Doc, type Value } from '../values/bson.js';
+import { isDoc, pathKeys, typeName, type Doc, type Value } from '../values/bson.js';
 import { compareValues } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import { compileSort, type Sort } from '../query/sort.js';
@@ -42,7 +42,7 @@ export const setWindowFields: StageBuilder = (spec, context) => {
   const outputs = Object.entries(spec['output']).map(([field, value]) => {
     const { name, argument, window } = operatorOf(field, value);
     const situation = { context, sortFields: sort?.fields.length ?? 0, window };
-    return [field.split('.'), compileWindowFunction(field, name, argument, situation)] as const;
+    return [pathKeys(field), compileWindowFunction(field, name, argument, situation)] as const;
   });
   return blocking(async (input) => {
     const budget = new MemoryBudget('$setWindowFields');

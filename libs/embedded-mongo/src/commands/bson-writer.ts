@@ -1,5 +1,5 @@
 import { serialize } from 'bson';
-import { isDoc, type Value } from '../values/bson.js';
+import { fieldName, isDoc, type Value } from '../values/bson.js';
 
 /** What an answer may hold beside BSON values: plain numbers, 64-bit integers and documents that are BSON already. */
 export type ReplyValue = Value | number | bigint | RawDocument | ReplyDoc | readonly ReplyValue[] | undefined;
@@ -139,7 +139,7 @@ export class BsonWriter {
 
   /** Types that are rare in answers are written by the bson package and copied. */
   private typed(name: string, value: object): void {
-    const element = serialize({ [name]: value }, { ignoreUndefined: true });
+    const element = serialize({ [fieldName(name)]: value }, { ignoreUndefined: true });
     this.bytes(element.subarray(4, element.length - 1));
   }
 
@@ -149,7 +149,8 @@ export class BsonWriter {
     this.length += bytes.length;
   }
 
-  private element(type: number, name: string): void {
+  private element(type: number, key: string): void {
+    const name = fieldName(key);
     this.reserve(name.length * 3 + 2);
     this.buffer[this.length++] = type;
     this.length += this.buffer.write(name, this.length, 'utf8');

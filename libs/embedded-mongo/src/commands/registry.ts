@@ -17,6 +17,7 @@ import { sessionCommands } from './session-commands.js';
 import { statisticsCommands } from './statistics.js';
 import { transactionCommands } from './transaction-commands.js';
 import { updateCommands } from './update.js';
+import { userCommands } from './users.js';
 
 const all: readonly Command[] = [
   ...handshakeCommands,
@@ -37,6 +38,7 @@ const all: readonly Command[] = [
   ...explainCommands,
   ...sessionCommands,
   ...transactionCommands,
+  ...userCommands,
 ];
 
 const byName = new Map<string, Command>();

@@ -1,4 +1,5 @@
 import type { SortField } from '../query/sort.js';
+import { pathKeys } from '../values/bson.js';
 import type { Doc } from '../values/bson.js';
 import { BoundsMaker, fullInterval, intersectBounds } from './bounds.js';
 import type { FieldBounds } from './bounds.js';
@@ -102,7 +103,7 @@ const boundedFields = (index: Index, request: CandidateRequest): Bounded[] => {
   const arrays = new Set<string>();
   let combinations = 1;
   for (const [i, path] of index.fields.entries()) {
-    const root = path.split('.')[0]!;
+    const root = pathKeys(path)[0]!;
     // In a multikey index two fields below one array may stem from different elements of it.
     if (index.multikey && arrays.has(root)) break;
     arrays.add(root);

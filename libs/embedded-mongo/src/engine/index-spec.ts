@@ -1,9 +1,10 @@
-import { BsonType, isDoc, isNumeric, toNumber, typeName, typeNumber } from '../values/bson.js';
+import { BsonType, isDoc, isNumeric, toNumber, typeName, typeNumber, withoutMarks } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { equalValues, parseCollation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import { formatDoc } from '../values/format.js';
 import type { Collection } from './catalog.js';
+import { checkPartialFilter } from './partial-filter.js';
 import { sameKeyPattern } from './planner.js';
 import type { IndexSpec } from './types.js';
 
@@ -86,6 +87,7 @@ const applyOption = (spec: IndexSpec, option: string, value: Value): void => {
       return;
     case 'partialFilterExpression':
       if (!isDoc(value)) throw new ServerError('TypeMismatch', "'partialFilterExpression' must be an object");
+      checkPartialFilter(value);
       spec.partialFilterExpression = value;
       return;
     case 'expireAfterSeconds':
@@ -119,6 +121,7 @@ const isTruthy = (value: Value): boolean => {
 export const nameOfKey = (key: Doc): string =>
   Object.entries(key)
     .map(([field, direction]) => `${field}_${isNumeric(direction) ? toNumber(direction) : String(direction)}`)
+    .map(withoutMarks)
     .join('_');
 
 const isIdKey = (key: Doc): boolean => sameKeyPattern(key, { _id: 1 });
@@ -150,6 +153,7 @@ export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean 
     }
     // Two indexes on one key may differ in what they hold, not in name alone.
     if (!samePartial || (existing.sparse ?? false) !== (spec.sparse ?? false)) continue;
+    if ((existing.unique ?? false) !== (spec.unique ?? false)) continue;
     throw new ServerError(
       'IndexOptionsConflict',
       sameOptions

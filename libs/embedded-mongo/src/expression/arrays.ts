@@ -1,4 +1,4 @@
-import { int, isDoc, isNumeric, newDoc, toNumber } from '../values/bson.js';
+import { fieldKey, int, isDoc, isNumeric, newDoc, pathKeys, toNumber } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
 import { compareValues, equalValues } from '../values/compare.js';
 import { isIntegral } from '../values/numbers.js';
@@ -182,11 +182,25 @@ const pairOf = (entry: Value): [string, Value] => {
   return [key, entry['v']];
 };
 
+/** Entries are all `[k, v]` or all `{ k, v }`. */
+const checkSameFormat = (first: Value, entry: Value): void => {
+  const [code, format, same] = Array.isArray(first)
+    ? [40396, 'Array', Array.isArray(entry)]
+    : [40391, 'Object', !isDoc(first) || isDoc(entry)];
+  if (same) return;
+  throw fail(
+    code,
+    `$arrayToObject requires a consistent input format. Elements must all be arrays or all be objects. ${format} was detected, now found: ${typeText(entry)}`,
+  );
+};
+
 const toObject = nullable((value) => {
   const doc = newDoc();
-  for (const entry of arrayArgument(value, 40386, '$arrayToObject requires an array input, found: ')) {
+  const entries = arrayArgument(value, 40386, '$arrayToObject requires an array input, found: ');
+  for (const entry of entries) {
+    checkSameFormat(entries[0], entry);
     const [key, field] = pairOf(entry);
-    if (field !== undefined) doc[key] = field;
+    if (field !== undefined) doc[fieldKey(key)] = field;
   }
   return doc;
 });
@@ -212,12 +226,10 @@ const zip: OperatorCompiler = named(['inputs', 'defaults', 'useLongestLength'], 
 });
 
 const fieldOf = (value: Value, path: string): Value =>
-  path
-    .split('.')
-    .reduce<Value>(
-      (inner, name) => (isDoc(inner) && Object.hasOwn(inner, name) ? inner[name] : undefined),
-      value,
-    );
+  pathKeys(path).reduce<Value>(
+    (inner, name) => (isDoc(inner) && Object.hasOwn(inner, name) ? inner[name] : undefined),
+    value,
+  );
 
 const orderOf = (sortBy: Value): ((a: Value, b: Value) => number) => {
   if (isNumeric(sortBy)) {

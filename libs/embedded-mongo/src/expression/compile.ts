@@ -1,4 +1,4 @@
-import { formatValue, isDoc, newDoc } from '../values/bson.js';
+import { formatValue, isDoc, newDoc, pathKeys } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { accumulatorOperators } from './accumulators.js';
@@ -88,7 +88,7 @@ const builtIn: Record<string, (scope: Scope) => Value> = {
 };
 
 const compileVariable = (text: string): Evaluate => {
-  const [name = '', ...rest] = text.slice(2).split('.');
+  const [name = '', ...rest] = pathKeys(text.slice(2));
   if (name === '') throw fail(16869, `'$$' starts with an invalid character for a user variable name`);
   checkNames(rest, text);
   const read = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined;
@@ -108,7 +108,7 @@ const compileVariable = (text: string): Evaluate => {
 };
 
 const compilePath = (text: string): Evaluate => {
-  const names = text.slice(1).split('.');
+  const names = pathKeys(text.slice(1));
   checkNames(names, text);
   const [first = ''] = names;
   const base = (scope: Scope): Value =>

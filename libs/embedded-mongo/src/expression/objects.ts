@@ -1,5 +1,5 @@
 import { Binary, Timestamp } from 'bson';
-import { encode, int, isDoc, long, newDoc } from '../values/bson.js';
+import { encode, fieldKey, fieldName, int, isDoc, long, newDoc } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { fail, isNullish, namedOperand, nullable, typeText, variadic } from './scope.js';
 import type { OperatorCompiler, Operators } from './scope.js';
@@ -18,7 +18,9 @@ const merge = variadic((values) => {
 
 const toArray = nullable((value) => {
   if (!isDoc(value)) throw fail(40390, `$objectToArray requires a document input, found: ${typeText(value)}`);
-  return Object.keys(value).map((name): Doc => Object.assign(newDoc(), { k: name, v: value[name] }));
+  return Object.keys(value).map((name): Doc =>
+    Object.assign(newDoc(), { k: fieldName(name), v: value[name] }),
+  );
 });
 
 const getField: OperatorCompiler = (operand, compile, name) => {
@@ -32,7 +34,8 @@ const getField: OperatorCompiler = (operand, compile, name) => {
       throw fail(3041704, `$getField requires 'field' to evaluate to type String, but got ${typeText(key)}`);
     const doc = input(scope);
     if (isNullish(doc)) return doc;
-    return isDoc(doc) && Object.hasOwn(doc, key) ? doc[key] : undefined;
+    const own = fieldKey(key);
+    return isDoc(doc) && Object.hasOwn(doc, own) ? doc[own] : undefined;
   };
 };
 
@@ -44,9 +47,13 @@ const setField =
     const input = compile(given['input']);
     const value = remove ? (): Value => undefined : compile(given['value']);
     return (scope) => {
-      const key = field(scope);
-      if (typeof key !== 'string')
-        throw fail(4161107, `${name} requires 'field' to evaluate to type String, but got ${typeText(key)}`);
+      const given = field(scope);
+      if (typeof given !== 'string')
+        throw fail(
+          4161107,
+          `${name} requires 'field' to evaluate to type String, but got ${typeText(given)}`,
+        );
+      const key = fieldKey(given);
       const doc = input(scope);
       if (isNullish(doc)) return null;
       if (!isDoc(doc)) throw fail(4161105, `${name} requires 'input' to evaluate to type Object`);

@@ -1,4 +1,4 @@
-import { formatValue, isDoc, isNumeric, typeNumber } from '../values/bson.js';
+import { fieldKey, fieldName, formatValue, isDoc, isNumeric, typeNumber } from '../values/bson.js';
 import type { Doc, NumericValue, Value } from '../values/bson.js';
 import { compareNumbers, compareValues, equalValues } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
@@ -40,7 +40,7 @@ const names = (keyword: string, operand: Value): string[] =>
   arrayOperand(keyword, operand).map((name) => {
     if (typeof name !== 'string')
       throw mismatch(`$jsonSchema keyword '${keyword}' must be an array of strings`);
-    return name;
+    return fieldKey(name);
   });
 
 const ifNumber =
@@ -154,7 +154,7 @@ const propertiesTest = (operand: Value): SchemaTest => {
 
 const patternsOf = (operand: Value): [RegExp, SchemaTest][] =>
   Object.entries(docOperand('patternProperties', operand)).map(([pattern, schema]) => [
-    toRegExp(checkedRegex(pattern, '')),
+    toRegExp(checkedRegex(fieldName(pattern), '')),
     subSchema('patternProperties', schema),
   ]);
 
@@ -169,7 +169,8 @@ const additionalTest = (schema: Doc, operand: Value): SchemaTest => {
   const patterns = patternDoc === undefined ? [] : patternsOf(patternDoc).map(([pattern]) => pattern);
   return ifDoc((doc) =>
     Object.keys(doc).every(
-      (name) => known.has(name) || patterns.some((pattern) => pattern.test(name)) || test(doc[name]),
+      (name) =>
+        known.has(name) || patterns.some((pattern) => pattern.test(fieldName(name))) || test(doc[name]),
     ),
   );
 };
@@ -234,7 +235,7 @@ const keywords: Record<string, Keyword> = {
     const patterns = patternsOf(operand);
     return ifDoc((doc) =>
       Object.keys(doc).every((name) =>
-        patterns.every(([pattern, test]) => !pattern.test(name) || test(doc[name])),
+        patterns.every(([pattern, test]) => !pattern.test(fieldName(name)) || test(doc[name])),
       ),
     );
   },

@@ -1,6 +1,14 @@
 import { compileExpression } from '../expression/expression.js';
 import type { CompiledExpression } from '../expression/expression.js';
-import { formatValue, isDoc, isNumeric, toNumber, typeName } from '../values/bson.js';
+import {
+  formatElement,
+  formatValue,
+  isDoc,
+  isNumeric,
+  pathKeys,
+  toNumber,
+  typeName,
+} from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { isTruthy } from '../values/numbers.js';
@@ -43,7 +51,7 @@ interface Parsing {
 }
 
 const checkPath = (path: string): string[] => {
-  const names = path.split('.');
+  const names = pathKeys(path);
   if (names.some((name) => name === '')) {
     throw path === ''
       ? new ServerError(40352, 'FieldPath cannot be constructed with empty string')
@@ -148,7 +156,6 @@ const parseOperator = (state: Parsing, path: string, value: Doc): void => {
     state.elemMatch = true;
     state.plain = false;
     const leaf = elemMatchLeaf(value[name], path);
-    setMode(state, true, path);
     return addLeaf(state.root, path, leaf);
   }
   if (state.find && name === '$meta') {
@@ -160,8 +167,19 @@ const parseOperator = (state: Parsing, path: string, value: Doc): void => {
   parseComputed(state, path, value);
 };
 
+const computedInExclusion = (path: string, value: Value): ServerError =>
+  isDoc(value)
+    ? new ServerError(31252, 'Cannot use expression other than $meta in exclusion projection')
+    : new ServerError(
+        31310,
+        `Cannot use an expression ${formatElement(path, value).slice(1, -1).trim()} in an exclusion projection`,
+      );
+
 const parseComputed = (state: Parsing, path: string, value: Value): void => {
-  if (path !== '_id') setMode(state, true, path);
+  if (path !== '_id') {
+    if (state.inclusive === false) throw computedInExclusion(path, value);
+    state.inclusive = true;
+  }
   state.plain = false;
   addLeaf(state.root, path, { kind: 'compute', evaluate: compileExpression(value) });
 };
@@ -216,7 +234,8 @@ export const parseProjection = (spec: Doc, options: { dialect?: 'find' | 'aggreg
   };
   for (const path of Object.keys(spec)) parseField(state, path, spec[path]);
   const id = state.root.children.get('_id')?.leaf;
-  const inclusive = state.inclusive ?? (id?.kind === 'include' || id?.kind === 'compute');
+  // An `$elemMatch` says nothing of the other fields; alone, it makes an inclusion.
+  const inclusive = state.inclusive ?? (state.elemMatch || id?.kind === 'include' || id?.kind === 'compute');
   finishId(state, inclusive);
   return {
     root: state.root,

@@ -1,4 +1,4 @@
-import { formatElement, isDoc, newDoc } from '../values/bson.js';
+import { fieldKey, formatElement, isDoc, newDoc } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { arrayIndexOf, getField, MISSING } from '../values/path.js';
@@ -49,7 +49,7 @@ const positionName = (context: Application): string => {
       'The positional operator did not find the match needed from the query.',
     );
   }
-  return String(context.arrayIndex);
+  return fieldKey(String(context.arrayIndex));
 };
 
 /** The children under field names, `$` replaced by the position that the filter matched. */
@@ -131,6 +131,7 @@ const nodesByElement = (
     const index = arrayIndexOf(name);
     if (index >= 0) select(index, child);
     else if (child.creates) throw cannotCreate(name, path, values);
+    else if (child.needsViablePath) throw cannotTraverse(child, path, values);
   }
   return selected;
 };
@@ -139,6 +140,12 @@ const cannotCreate = (name: string, path: string, value: Value): ServerError =>
   new ServerError(
     'PathNotViable',
     `Cannot create field '${name}' in element ${formatElement(lastName(path), value)}`,
+  );
+
+const cannotTraverse = (child: UpdateNode, path: string, value: Value): ServerError =>
+  new ServerError(
+    'PathNotViable',
+    `Cannot use the part (${lastName(child.path)}) of (${child.path}) to traverse the element (${formatElement(lastName(path), value)})`,
   );
 
 const changeArray = (node: UpdateNode, values: Value[], path: string, context: Application): Value[] => {
@@ -173,7 +180,11 @@ const changeValue = (node: UpdateNode, current: Candidate, path: string, context
   const names = [...node.children.keys()];
   if (names.some(isArrayPart)) throw notAnArray(path, current);
   const creating = [...node.children].find(([, child]) => child.creates);
-  if (!creating) return current;
+  if (!creating) {
+    const demanding = [...node.children.values()].find((child) => child.needsViablePath);
+    if (demanding) throw cannotTraverse(demanding, path, current);
+    return current;
+  }
   throw cannotCreate(creating[0] === '$' ? positionName(context) : creating[0], path, current);
 };
 

@@ -165,7 +165,7 @@ const pop: ArrayOperationFactory = (argument, argumentPath) => {
     if (current.length === 0) return current;
     return end === 1 ? current.slice(0, -1) : current.slice(1);
   };
-  return { operator: '$pop', creates: false, apply };
+  return { operator: '$pop', creates: false, needsViablePath: true, apply };
 };
 
 const pullTest = (argument: Value, collation?: Collation): ((element: Value) => boolean) => {

@@ -1,3 +1,4 @@
+import { fieldKey, fieldName } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 
 /** A component of an update path: a field name (or array index), `$`, `$[]`, or `$[identifier]`. */
@@ -29,12 +30,12 @@ const parsePart = (text: string, path: string): PathPart => {
       `The dollar ($) prefixed field '${text}' in '${path}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
     );
   }
-  return { kind: 'name', name: text };
+  return { kind: 'name', name: fieldKey(text) };
 };
 
 /** Parses and checks the dotted path of an update. */
 export const parseUpdatePath = (path: string): PathPart[] => {
-  if (/^\w+$/.test(path)) return [{ kind: 'name', name: path }];
+  if (/^\w+$/.test(path)) return [{ kind: 'name', name: fieldKey(path) }];
   if (path === '') throw new ServerError('EmptyFieldName', 'An empty update path is not valid.');
   const parts = path.split('.').map((text) => parsePart(text, path));
   if (parts[0]?.kind !== 'name') {
@@ -51,6 +52,7 @@ export const parseUpdatePath = (path: string): PathPart[] => {
 
 /** Order in which fields are visited and added: numeric components by number, others by text. */
 export const comparePathNames = (a: string, b: string): number => {
-  if (/^\d+$/.test(a) && /^\d+$/.test(b)) return Number(a) - Number(b);
-  return a < b ? -1 : a > b ? 1 : 0;
+  const [x, y] = [fieldName(a), fieldName(b)];
+  if (/^\d+$/.test(x) && /^\d+$/.test(y)) return Number(x) - Number(y);
+  return x < y ? -1 : x > y ? 1 : 0;
 };

@@ -1,4 +1,4 @@
-import { formatElement, isDoc } from '../values/bson.js';
+import { formatElement, isDoc, pathKeys } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { getField, MISSING } from '../values/path.js';
@@ -12,7 +12,7 @@ const bad = (message: string): ServerError => new ServerError('BadValue', messag
 /** The value at a path of fields; arrays cannot be entered. */
 const lookUp = (doc: Doc, path: string, role: string): Candidate => {
   let value: Candidate = doc;
-  const names = path.split('.');
+  const names = pathKeys(path);
   for (const [i, name] of names.entries()) {
     if (Array.isArray(value)) {
       throw bad(

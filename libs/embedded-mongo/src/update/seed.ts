@@ -1,4 +1,4 @@
-import { isDoc, newDoc } from '../values/bson.js';
+import { isDoc, newDoc, pathKeys } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { parseFilter } from '../query/ast.js';
@@ -24,7 +24,7 @@ const twice = (path: string): ServerError =>
   new ServerError('NotSingleValueField', `cannot infer query fields to set, path '${path}' is matched twice`);
 
 const put = (doc: Doc, path: string, value: Value): void => {
-  const names = path.split('.');
+  const names = pathKeys(path);
   let target = doc;
   names.slice(0, -1).forEach((name, i) => {
     const next = getField(target, name);

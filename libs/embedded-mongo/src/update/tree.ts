@@ -21,6 +21,8 @@ export interface FieldOperation {
   readonly operator: string;
   /** False for operators that do nothing where the path does not exist (`$unset`, `$pull` …). */
   readonly creates: boolean;
+  /** `$pop` creates nothing and yet fails where the path could not be made. */
+  readonly needsViablePath?: boolean;
   /** The new value, MISSING to remove the field, or `current` itself for no change. `path` is the field's full path. */
   apply(current: Candidate, path: string, context: ChangeContext): Candidate;
 }
@@ -33,6 +35,8 @@ export interface UpdateNode {
   path: string;
   /** True when something below creates fields. */
   creates: boolean;
+  /** True when something below needs a path that could be made. */
+  needsViablePath?: boolean;
 }
 
 export const newUpdateNode = (path = ''): UpdateNode => ({ children: new Map(), path, creates: false });
@@ -52,6 +56,7 @@ export const addOperation = (root: UpdateNode, path: string, operation: FieldOpe
     const name = textOfPart(part);
     taken.push(name);
     if (operation.creates) node.creates = true;
+    if (operation.needsViablePath) node.needsViablePath = true;
     let child = node.children.get(name);
     if (!child) {
       child = newUpdateNode(taken.join('.'));
@@ -64,6 +69,7 @@ export const addOperation = (root: UpdateNode, path: string, operation: FieldOpe
   if (node.children.size > 0) throw conflict(path, path);
   node.operation = operation;
   node.creates = operation.creates;
+  if (operation.needsViablePath) node.needsViablePath = true;
 };
 
 /** Children in the order in which they are applied. */
@@ -83,6 +89,7 @@ export const mergeNodes = (nodes: UpdateNode[], path: string): UpdateNode | unde
   for (const node of nodes) {
     if (node.operation) throw conflict(node.path, path);
     merged.creates ||= node.creates;
+    if (node.needsViablePath) merged.needsViablePath = true;
     for (const [name, child] of node.children) groups.set(name, [...(groups.get(name) ?? []), child]);
   }
   for (const [name, group] of groups) {

@@ -14,6 +14,7 @@ export {
   typeNumber,
 } from './types.js';
 export type { BsonTypeName, Doc, NumericValue, Value } from './types.js';
+export { fieldKey, fieldName, pathKeys, withoutMarks } from './names.js';
 export { decode, decodeRange } from './decode.js';
 export { encode, RawDoc } from './encode.js';
 export type { Encodable, EncodableDoc } from './encode.js';

@@ -1,6 +1,7 @@
 import type { Binary, BSONRegExp, BSONSymbol, Code, ObjectId, Timestamp } from 'bson';
 import type { Collation } from './collation.js';
 import { compareNumbers } from './numbers.js';
+import { fieldName } from './names.js';
 import { BsonType, typeNumber } from './types.js';
 import type { DbPointer, Doc, NumericValue, Value } from './types.js';
 
@@ -93,7 +94,7 @@ const compareDocs = (a: Doc, b: Doc, collation?: Collation): number => {
     const valueB = b[nameB];
     const result =
       order(bracket(valueA), bracket(valueB)) ||
-      compareUtf8(nameA, nameB) ||
+      compareUtf8(fieldName(nameA), fieldName(nameB)) ||
       compareValues(valueA, valueB, collation);
     if (result !== 0) return result;
   }

@@ -13,6 +13,7 @@ import {
   Timestamp,
 } from 'bson';
 import { ServerError } from './errors.js';
+import { fieldKey } from './names.js';
 import { DbPointer, newDoc } from './types.js';
 import type { Doc, Value } from './types.js';
 
@@ -60,6 +61,8 @@ const sameAscii = (text: string, bytes: Uint8Array, start: number): boolean => {
 /** Field names repeat from document to document: short ASCII ones are looked up rather than made anew. */
 const readName = (bytes: Buffer, start: number, end: number): string => {
   const length = end - start;
+  const first = bytes[start] ?? 0;
+  if (first >= 48 && first <= 57) return fieldKey(bytes.toString('utf8', start, end));
   if (length > 48) return bytes.toString('utf8', start, end);
   let hash = length;
   let high = 0;

@@ -12,6 +12,7 @@ import type {
 } from 'bson';
 import { MAX_DEPTH } from './decode.js';
 import { ServerError } from './errors.js';
+import { fieldName } from './names.js';
 import { BsonType, isInt32Number, typeNumber } from './types.js';
 import type { DbPointer, Doc, Value } from './types.js';
 
@@ -237,7 +238,8 @@ function writeDoc(doc: EncodableDoc, depth: number): void {
   const start = enter(depth);
   for (const name of Object.keys(doc)) {
     const value = doc[name];
-    if (value !== undefined) writeElement(name, value, depth + 1);
+    if (value !== undefined)
+      writeElement(name.charCodeAt(0) === 0 ? fieldName(name) : name, value, depth + 1);
   }
   close(start);
 }

@@ -1,4 +1,5 @@
 import type { Doc } from './bson.js';
+import { withoutMarks } from './names.js';
 
 /** MongoDB's numeric codes and names for the errors that this server raises. */
 export const ErrorCodes = {
@@ -77,7 +78,7 @@ export class ServerError extends Error {
     message: string,
     options: { errorLabels?: string[]; details?: Doc; codeName?: string } = {},
   ) {
-    super(message);
+    super(withoutMarks(message));
     this.name = 'ServerError';
     this.code = typeof code === 'number' ? code : ErrorCodes[code];
     this.codeName = options.codeName ?? nameOfCode.get(this.code) ?? `Location${this.code}`;

@@ -5,6 +5,7 @@ import { binaryLength, bracket, Bracket } from './compare.js';
 import { absolute, compareExact, digitCount, exactOfDouble } from './decimal.js';
 import type { Exact } from './decimal.js';
 import { isNaNValue, toExact } from './numbers.js';
+import { fieldName } from './names.js';
 import { toNumber } from './types.js';
 import type { DbPointer, Doc, NumericValue, Value } from './types.js';
 
@@ -153,7 +154,7 @@ const putDoc = (doc: Doc, collation?: Collation): void => {
     const value = doc[name];
     const kind = bracket(value);
     putByte(kind);
-    putText(name);
+    putText(fieldName(name));
     putPayload(kind, value, collation);
   }
   putByte(0);

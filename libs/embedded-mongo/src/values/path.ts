@@ -1,4 +1,5 @@
 import { ServerError } from './errors.js';
+import { fieldName, pathKeys } from './names.js';
 import { isDoc } from './types.js';
 import type { Doc, Value } from './types.js';
 
@@ -13,11 +14,11 @@ export interface IndexKeys {
 
 const parts = new Map<string, readonly string[]>();
 
-/** The components of a dotted path; the result is shared. */
+/** The keys that a dotted path goes through; the result is shared. */
 export const splitPath = (path: string): readonly string[] => {
   let split = parts.get(path);
   if (!split) {
-    split = path.split('.');
+    split = pathKeys(path);
     if (parts.size > 5000) parts.clear();
     parts.set(path, split);
   }
@@ -25,8 +26,10 @@ export const splitPath = (path: string): readonly string[] => {
 };
 
 /** The array index that a path component names, or -1. */
-export const arrayIndexOf = (component: string): number =>
-  /^(0|[1-9]\d{0,8})$/.test(component) ? Number(component) : -1;
+export const arrayIndexOf = (component: string): number => {
+  const name = fieldName(component);
+  return /^(0|[1-9]\d{0,8})$/.test(name) ? Number(name) : -1;
+};
 
 /** A missing field on the way of `visitPath`. */
 export const MISSING: unique symbol = Symbol('missing');

@@ -1,4 +1,5 @@
 import type { ObjectId } from 'bson';
+import { fieldName } from './names.js';
 import { asBuffer, invalidBson, readInt32, readValue } from './decode.js';
 import type { Value } from './types.js';
 
@@ -64,7 +65,7 @@ const nameBytes = new Map<string, Uint8Array>();
 const bytesOfName = (name: string): Uint8Array => {
   let bytes = nameBytes.get(name);
   if (!bytes) {
-    bytes = Buffer.from(name, 'utf8');
+    bytes = Buffer.from(fieldName(name), 'utf8');
     if (nameBytes.size < 1000) nameBytes.set(name, bytes);
   }
   return bytes;

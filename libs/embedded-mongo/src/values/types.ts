@@ -50,7 +50,7 @@ export type Value =
   | Value[]
   | Doc;
 
-/** A decoded document; fields keep their order. */
+/** A decoded document; fields keep their order. Its keys are those of `fieldKey`, which see. */
 export interface Doc {
   [field: string]: Value;
 }

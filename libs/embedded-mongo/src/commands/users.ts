@@ -1,0 +1,22 @@
+import { checkDatabaseName } from './arguments.js';
+import type { Command } from './command.js';
+
+/** What clients ask of a server without users: there are none, and none to drop. Creating one is an unknown command. */
+export const userCommands: readonly Command[] = [
+  {
+    name: 'usersInfo',
+    fields: ['usersInfo', 'filter', 'showAuthenticationRestrictions', 'showCredentials', 'showCustomData', 'showPrivileges'],
+    counter: 'command',
+    run: () => ({ users: [] }),
+  },
+  {
+    name: 'dropAllUsersFromDatabase',
+    fields: ['dropAllUsersFromDatabase'],
+    writes: true,
+    counter: 'command',
+    run(ctx) {
+      checkDatabaseName(ctx.db);
+      return { n: 0 };
+    },
+  },
+];
