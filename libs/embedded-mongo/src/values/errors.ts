@@ -54,6 +54,7 @@ export const ErrorCodes = {
   QueryPlanKilled: 175,
   QueryExceededMemoryLimitNoDiskUseAllowed: 292,
   TransactionTooOld: 225,
+  CursorKilled: 237,
   NoSuchTransaction: 251,
   TransactionCommitted: 256,
   OperationNotSupportedInTransaction: 263,
