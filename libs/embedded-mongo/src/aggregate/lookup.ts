@@ -1,11 +1,11 @@
 import { BSONRegExp } from 'bson';
 import type { Namespace } from '../engine/types.js';
-import { decode, isDoc, isNumeric, long, pathKeys, toNumber, type Doc, type Value } from '../values/bson.js';
+import { isDoc, isNumeric, long, pathKeys, toNumber, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { getPath } from '../values/path.js';
 import { bindExpression, constant, type PipelineContext, type StageBuilder } from './context.js';
 import { MemoryBudget } from './memory.js';
-import { collect, decoded, type Batches } from './stream.js';
+import { collect, type Batches } from './stream.js';
 import { withPath } from './unwind.js';
 import { valueKey } from './value-key.js';
 
@@ -43,6 +43,7 @@ function joinValues(doc: Doc, path: string): Value[] {
 }
 
 async function findJoined(
+  run: RunPipeline,
   from: Namespace,
   foreignField: string,
   docs: readonly Doc[],
@@ -62,12 +63,7 @@ async function findJoined(
   if (plain.length > 0)
     conditions.push({ [foreignField]: plain.length === 1 ? { $eq: plain[0] } : { $in: plain } });
   const filter: Doc = conditions.length === 1 ? conditions[0]! : { $or: conditions };
-  const cursor = context.engine.find(
-    from,
-    { filter, ...(context.collationSpec && { collation: context.collationSpec }) },
-    context.op,
-  );
-  for await (const batch of decoded(cursor, context.interruption)) {
+  for await (const batch of run(from, [{ $match: filter }], context)) {
     for (const doc of batch) {
       const keys = new Set(joinKeys(doc, foreignField, context));
       for (const key of keys) {
@@ -150,7 +146,7 @@ export const lookupBuilder =
       for await (const batch of input) {
         const out: Doc[] = [];
         if (!pipeline) {
-          const byValue = await findJoined(from!, foreignField!, batch, localField!, inner);
+          const byValue = await findJoined(run, from!, foreignField!, batch, localField!, inner);
           for (const doc of batch) out.push(withPath(doc, spec.as, joined(doc, localField!, byValue, inner)));
         } else {
           for (const doc of batch) {
@@ -210,6 +206,7 @@ function parseGraph(spec: Doc, context: PipelineContext): GraphSpec {
 }
 
 async function walkGraph(
+  run: RunPipeline,
   start: Value[],
   spec: GraphSpec,
   context: PipelineContext,
@@ -226,9 +223,8 @@ async function walkGraph(
     if (values.length === 0) break;
     const reach: Doc = { [spec.connectTo]: { $in: values } };
     const filter: Doc = spec.restrict ? { $and: [reach, spec.restrict] } : reach;
-    const cursor = context.engine.find(spec.from, { filter }, context.op);
     frontier = [];
-    for await (const batch of decoded(cursor, context.interruption, decode)) {
+    for await (const batch of run(spec.from, [{ $match: filter }], context)) {
       for (const doc of batch) {
         const key = valueKey(doc['_id']);
         if (found.has(key)) continue;
@@ -244,23 +240,26 @@ async function walkGraph(
   return [...found.values()];
 }
 
-export const graphLookup: StageBuilder = (raw, context) => {
-  if (!isDoc(raw)) throw new ServerError(40327, 'the $graphLookup stage specification must be an object');
-  const spec = parseGraph(raw, context);
-  const start = bindExpression(raw['startWith'], context);
-  return async function* (input) {
-    for await (const batch of input) {
-      const out: Doc[] = [];
-      for (const doc of batch) {
-        const value = start(doc);
-        const values = Array.isArray(value) ? value : value === undefined ? [] : [value];
-        const reached = await walkGraph(values, spec, context, new MemoryBudget('$graphLookup'));
-        out.push(withPath(doc, spec.as, reached));
+export const graphLookupBuilder =
+  (run: RunPipeline): StageBuilder =>
+  (raw, context) => {
+    if (!isDoc(raw)) throw new ServerError(40327, 'the $graphLookup stage specification must be an object');
+    const spec = parseGraph(raw, context);
+    const start = bindExpression(raw['startWith'], context);
+    const inner: PipelineContext = { ...context, depth: context.depth + 1, inner: true };
+    return async function* (input) {
+      for await (const batch of input) {
+        const out: Doc[] = [];
+        for (const doc of batch) {
+          const value = start(doc);
+          const values = Array.isArray(value) ? value : value === undefined ? [] : [value];
+          const reached = await walkGraph(run, values, spec, inner, new MemoryBudget('$graphLookup'));
+          out.push(withPath(doc, spec.as, reached));
+        }
+        yield out;
       }
-      yield out;
-    }
+    };
   };
-};
 
 /** `$documents`: the pipeline's input, given literally. */
 export function documentsOf(spec: Value, context: PipelineContext): Doc[] {

@@ -39,6 +39,13 @@ export const out: StageBuilder = (spec, context) => {
     const op = plainContext(context);
     const temporary: Namespace = { db: target.db, coll: `tmp.agg_out.${randomUUID()}` };
     const existing = engine.collection(target);
+    const shown = `${target.db}.${target.coll}`;
+    if (existing?.type === 'view') {
+      throw new ServerError('CommandNotSupportedOnView', `Namespace ${shown} is a view, not a collection`);
+    }
+    if (existing?.options['capped'] === true) {
+      throw new ServerError(17152, `namespace '${shown}' is capped so it can't be used for $out`);
+    }
     await engine.createCollection(temporary, existing?.options ?? {}, op);
     try {
       const indexes = existing?.indexes.filter(({ name }) => name !== '_id_') ?? [];

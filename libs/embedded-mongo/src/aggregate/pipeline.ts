@@ -1,10 +1,17 @@
-import type { EngineCursor, FindSpec } from '../engine/types.js';
+import type { EngineCursor, FindSpec, Namespace } from '../engine/types.js';
 import { isDoc, newDoc, typeName, type Doc, type Value } from '../values/bson.js';
+import { parseCollation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import type { PipelineContext, StageBuilder } from './context.js';
 import { bucket, bucketAuto, facetStage, group, sortByCount } from './group.js';
 import { readerFor } from './dependencies.js';
-import { documentsOf, graphLookup, lookupBuilder, unionWithBuilder, type RunPipeline } from './lookup.js';
+import {
+  documentsOf,
+  graphLookupBuilder,
+  lookupBuilder,
+  unionWithBuilder,
+  type RunPipeline,
+} from './lookup.js';
 import { merge, out } from './output.js';
 import { addFields, project, unset } from './project.js';
 import { countShape, pushDown, type CountShape, type Pushdown } from './pushdown.js';
@@ -25,6 +32,7 @@ import {
 import { sourceStage } from './sources.js';
 import { batched, decoded, type Batches, type Stage } from './stream.js';
 import { unwind } from './unwind.js';
+import { checkViewCollation, resolveView, type ResolvedView } from './views.js';
 import { densify, fill } from './series.js';
 import { setWindowFields } from './window-fields.js';
 
@@ -91,7 +99,7 @@ const builders: Readonly<Record<string, StageBuilder>> = {
   $facet: facet,
   $unwind: unwind,
   $lookup: lookupBuilder(runPipeline),
-  $graphLookup: graphLookup,
+  $graphLookup: graphLookupBuilder(runPipeline),
   $unionWith: unionWithBuilder(runPipeline),
   $out: out,
   $merge: merge,
@@ -151,10 +159,13 @@ const chain =
 
 /** A pipeline that is ready to run. */
 export type Plan =
-  | { kind: 'cursor'; pushed: Pushdown; open: () => EngineCursor }
-  | { kind: 'batches'; pushed: Pushdown | undefined; stages: string[]; run: () => Batches };
+  | { kind: 'cursor'; ns: Namespace; pushed: Pushdown; open: () => EngineCursor }
+  | { kind: 'batches'; ns: Namespace; pushed: Pushdown | undefined; stages: string[]; run: () => Batches };
 
-/** Checks the whole pipeline and decides what the engine does of it. `collectionless`: the command was over a database. */
+/**
+ * Checks the whole pipeline and decides what the engine does of it; a pipeline over a view becomes one over the collection
+ * beneath. `collectionless`: the command was over a database.
+ */
 export function planPipeline(
   context: PipelineContext,
   pipeline: readonly Doc[],
@@ -162,6 +173,9 @@ export function planPipeline(
 ): Plan {
   if (context.depth > maxDepth)
     throw new ServerError(5107700, `pipelines may nest ${maxDepth} levels deep at most`);
+  const view = collectionless ? undefined : resolveView(context.engine, context.ns);
+  if (view) return planView(context, view, pipeline);
+  const { ns } = context;
   const names = pipeline.map(stageName);
   const source = sourceStage(names[0], pipeline[0], context);
   if (source || names[0] === '$documents') {
@@ -171,7 +185,7 @@ export function planPipeline(
         yield* batched(documentsOf(pipeline[0]!['$documents'], context));
       })();
     const rest = chain(buildStages(pipeline.slice(1), context));
-    return { kind: 'batches', pushed: undefined, stages: names, run: () => rest(docs) };
+    return { kind: 'batches', ns, pushed: undefined, stages: names, run: () => rest(docs) };
   }
   if (collectionless) {
     if (names[0] !== undefined) builderOf(names[0]);
@@ -182,14 +196,30 @@ export function planPipeline(
   }
   const pushed = pushDown(pipeline);
   const shape = countShape(pushed.rest);
-  if (shape) return { kind: 'batches', pushed, stages: names, run: () => counted(context, pushed, shape) };
+  if (shape)
+    return { kind: 'batches', ns, pushed, stages: names, run: () => counted(context, pushed, shape) };
   const stages = chain(buildStages(pushed.rest, context));
   const open = (): EngineCursor =>
     context.engine.find(context.ns, findSpec(pushed.find, context), context.op);
-  if (pushed.rest.length === 0 && !pushed.empty) return { kind: 'cursor', pushed, open };
+  if (pushed.rest.length === 0 && !pushed.empty) return { kind: 'cursor', ns, pushed, open };
   const run = (): Batches =>
     stages(pushed.empty ? batched([]) : decoded(open(), context.interruption, readerFor(pushed.rest[0])));
-  return { kind: 'batches', pushed, stages: pushed.rest.map(stageName), run };
+  return { kind: 'batches', ns, pushed, stages: pushed.rest.map(stageName), run };
+}
+
+/** `$lookup` and the like compare by the collation of the pipeline that they are in, a command by that of its view. */
+function planView(context: PipelineContext, view: ResolvedView, pipeline: readonly Doc[]): Plan {
+  const first = pipeline[0] ? stageName(pipeline[0]) : undefined;
+  if (first === '$collStats' || first === '$indexStats') {
+    const { db, coll } = context.ns;
+    throw new ServerError('CommandNotSupportedOnView', `Namespace ${db}.${coll} is a view, not a collection`);
+  }
+  let resolved: PipelineContext = { ...context, ns: view.ns };
+  if (!context.inner) {
+    checkViewCollation(context.collationSpec, view);
+    resolved = { ...resolved, collationSpec: view.collation, collation: parseCollation(view.collation) };
+  }
+  return planPipeline(resolved, [...view.pipeline, ...pipeline], view.collectionless);
 }
 
 function buildPipeline(context: PipelineContext, pipeline: readonly Doc[], collectionless: boolean): Batches {

@@ -1,4 +1,4 @@
-import { isDoc, long, type Doc } from '../values/bson.js';
+import { isDoc, isNumeric, long, toNumber, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import type { PipelineContext } from './context.js';
 import type { Batches } from './stream.js';
@@ -34,6 +34,7 @@ function collectionStats(spec: Doc, context: PipelineContext): Doc {
       avgObjSize: stats.count > 0 ? Math.floor(stats.size / stats.count) : 0,
       storageSize: stats.storageSize,
       capped: info.options['capped'] === true,
+      ...cappedLimits(info.options, 1),
       nindexes: info.indexes.length,
       totalIndexSize,
       totalSize: stats.storageSize + totalIndexSize,
@@ -42,6 +43,15 @@ function collectionStats(spec: Doc, context: PipelineContext): Doc {
     };
   }
   return doc;
+}
+
+/** The limits of a capped collection as collStats tells them: documents (0: no limit) and bytes divided by `scale`. */
+export function cappedLimits({ capped, size, max }: Doc, scale: number): { max?: number; maxSize?: number } {
+  if (capped !== true) return {};
+  return {
+    max: isNumeric(max) ? toNumber(max) : 0,
+    maxSize: isNumeric(size) ? Math.floor(toNumber(size) / scale) : 0,
+  };
 }
 
 /** Uses are not counted; the shape is MongoDB's. */

@@ -1,6 +1,7 @@
 import type { FindSpec } from '../engine/types.js';
 import { Args, namespaceOf } from './arguments.js';
 import type { Command } from './command.js';
+import { countThroughView, isView } from './view-reads.js';
 
 /** Reads the query part of a count command; a negative limit counts as a positive one. */
 export function countSpec(args: Args): FindSpec {
@@ -23,7 +24,12 @@ export const countCommands: readonly Command[] = [
     counter: 'command',
     async run(ctx) {
       const ns = namespaceOf('count', ctx.db, ctx.body);
-      return { n: await ctx.engine.count(ns, countSpec(new Args('count', ctx.body)), ctx.op) };
+      const args = new Args('count', ctx.body);
+      const spec = countSpec(args);
+      const n = isView(ctx.engine, ns)
+        ? await countThroughView(ctx, args, ns, spec)
+        : await ctx.engine.count(ns, spec, ctx.op);
+      return { n };
     },
   },
 ];

@@ -1,13 +1,17 @@
 import type { Namespace } from '../engine/types.js';
+import { toNumber } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
+import { isAwaitable, nextAwaited } from './awaiting.js';
 import { Args, checkNamespace, nsText, toBigInt } from './arguments.js';
 import type { Command } from './command.js';
-import type { BatchSource, CommandContext, OpenCursor } from './host.js';
+import type { Batch, BatchSource, CommandContext, OpenCursor } from './host.js';
 import { CursorReply } from './reply.js';
 
 /** Largest batch, bytes of documents. */
 export const maxBatchBytes = 16 * 1024 * 1024;
 const defaultFirstBatch = 101;
+/** How long a getMore waits on a cursor that may get more, unless its maxTimeMS says otherwise. */
+const defaultAwaitMs = 1_000;
 
 export interface CursorOptions {
   batchSize: number | undefined;
@@ -23,7 +27,7 @@ export async function firstBatch(
   options: CursorOptions,
 ): Promise<CursorReply> {
   const batchSize = options.batchSize ?? defaultFirstBatch;
-  let batch: { docs: Uint8Array[]; done: boolean };
+  let batch: Batch;
   try {
     batch = batchSize === 0 ? { docs: [], done: false } : await source.next(batchSize, maxBatchBytes);
   } catch (error) {
@@ -32,7 +36,7 @@ export async function firstBatch(
   }
   if (batch.done || options.singleBatch) {
     source.close();
-    return new CursorReply(nsText(ns), 0n, 'firstBatch', batch.docs);
+    return new CursorReply(nsText(ns), 0n, 'firstBatch', batch.docs, {}, source.replyFields?.());
   }
   const cursor = ctx.host.cursors.add({
     ns,
@@ -43,7 +47,7 @@ export async function firstBatch(
     noTimeout: options.noTimeout ?? false,
     origin: ctx.body,
   });
-  return new CursorReply(nsText(ns), cursor.id, 'firstBatch', batch.docs);
+  return new CursorReply(nsText(ns), cursor.id, 'firstBatch', batch.docs, {}, source.replyFields?.());
 }
 
 /** A cursor belongs to the session and the transaction that it was opened in. */
@@ -86,26 +90,39 @@ const getMore: Command = {
     }
     const ns = checkCursorNamespace(ctx.db, args.required('collection', args.string('collection')));
     const batchSize = args.integer('batchSize') ?? 0;
-    if (ctx.body['maxTimeMS'] !== undefined) {
-      throw new ServerError('BadValue', 'cannot set maxTimeMS on getMore command for a non-awaitData cursor');
-    }
     const cursor = ctx.host.cursors.checkOut(id, ns);
     let finished = false;
     try {
       checkOwner(ctx, cursor);
+      const waitMs = awaitTime(ctx, cursor.source);
       ctx.operation.signal = cursor.signal;
       finished = true;
-      const batch = await cursor.source.next(
-        batchSize === 0 ? Number.MAX_SAFE_INTEGER : batchSize,
-        maxBatchBytes,
-      );
+      const batch = await nextBatch(cursor, batchSize === 0 ? Number.MAX_SAFE_INTEGER : batchSize, waitMs);
       finished = batch.done;
-      return new CursorReply(nsText(ns), batch.done ? 0n : cursor.id, 'nextBatch', batch.docs);
+      const fields = cursor.source.replyFields?.();
+      return new CursorReply(nsText(ns), batch.done ? 0n : cursor.id, 'nextBatch', batch.docs, {}, fields);
     } finally {
       ctx.host.cursors.release(cursor, finished);
     }
   },
 };
+
+/** Milliseconds that the getMore may wait; throws when it asks for that on a cursor which cannot. */
+function awaitTime(ctx: CommandContext, source: BatchSource): number {
+  const given = ctx.body['maxTimeMS'];
+  if (!isAwaitable(source)) {
+    if (given === undefined) return 0;
+    throw new ServerError('BadValue', 'cannot set maxTimeMS on getMore command for a non-awaitData cursor');
+  }
+  // A zero stands for no limit of the client's, as in every command.
+  return (given === undefined ? 0 : toNumber(given)) || defaultAwaitMs;
+}
+
+function nextBatch({ source, signal }: OpenCursor, maxDocs: number, waitMs: number): Promise<Batch> {
+  return isAwaitable(source)
+    ? nextAwaited(source, signal, { maxDocs, maxBytes: maxBatchBytes, waitMs })
+    : source.next(maxDocs, maxBatchBytes);
+}
 
 /** Cursors of commands over a whole database have names such as `$cmd.aggregate`. */
 function checkCursorNamespace(db: string, coll: string): Namespace {

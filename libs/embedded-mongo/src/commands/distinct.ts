@@ -7,6 +7,7 @@ import { encodeKey } from '../values/key.js';
 import { getPath } from '../values/path.js';
 import type { Command } from './command.js';
 import type { CommandContext } from './host.js';
+import { findThroughView, isView } from './view-reads.js';
 
 const maxReplyBytes = 16 * 1024 * 1024;
 
@@ -25,8 +26,11 @@ async function distinctValues(ctx: CommandContext, args: Args): Promise<Value[]>
     throw new ServerError('BadValue', "Argument to 'key' must be a non-empty field path");
   }
   const spec = distinctSpec(args);
-  const collation = parseCollation(spec.collation);
-  const cursor = ctx.engine.find(namespaceOf('distinct', ctx.db, ctx.body), spec, ctx.op);
+  const ns = namespaceOf('distinct', ctx.db, ctx.body);
+  const collation = parseCollation(spec.collation ?? ctx.engine.view(ns)?.collation);
+  const cursor = isView(ctx.engine, ns)
+    ? findThroughView(ctx, args, ns, spec)
+    : ctx.engine.find(ns, spec, ctx.op);
   const found = new Map<string, Value>();
   try {
     for (let done = false; !done;) {

@@ -1,5 +1,6 @@
 import os from 'node:os';
-import { planPipeline, findSpec as pipelineFindSpec } from '../aggregate/pipeline.js';
+import type { PipelineContext } from '../aggregate/context.js';
+import { planPipeline, type Plan, findSpec as pipelineFindSpec } from '../aggregate/pipeline.js';
 import type { FindSpec, Namespace, PlanSummary, ScanStats } from '../engine/types.js';
 import { isDoc, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
@@ -17,6 +18,7 @@ import { serverVersion } from './handshake.js';
 import type { CommandContext } from './host.js';
 import type { Reply } from './reply.js';
 import { updateStatement } from './update.js';
+import { findPipeline, isView } from './view-reads.js';
 
 type Verbosity = 'queryPlanner' | 'executionStats' | 'allPlansExecution';
 
@@ -36,11 +38,11 @@ function explained(ctx: CommandContext, inner: Doc): Explained {
   const args = new Args(name, inner);
   switch (name) {
     case 'find':
-      return { ns: namespaceOf(name, ctx.db, inner), spec: findSpec(inner) };
+      return explainedRead(ctx, args, findSpec(inner));
     case 'count':
-      return { ns: namespaceOf(name, ctx.db, inner), spec: countSpec(args), above: 'COUNT' };
+      return explainedRead(ctx, args, countSpec(args), 'COUNT');
     case 'distinct':
-      return { ns: namespaceOf(name, ctx.db, inner), spec: distinctSpec(args) };
+      return explainedRead(ctx, args, distinctSpec(args));
     case 'findAndModify':
     case 'findandmodify': {
       const { filter, sort, remove, hint } = findAndModifySpec(args);
@@ -81,14 +83,24 @@ function explained(ctx: CommandContext, inner: Doc): Explained {
   }
 }
 
+function explainedRead(ctx: CommandContext, args: Args, spec: FindSpec, above?: string): Explained {
+  const ns = namespaceOf(args.command, ctx.db, args.body);
+  if (!isView(ctx.engine, ns)) return above === undefined ? { ns, spec } : { ns, spec, above };
+  const context = pipelineContext(ctx, args, ns);
+  return planned(planPipeline(context, findPipeline(spec), false), context, []);
+}
+
+function planned(plan: Plan, context: PipelineContext, stages: Doc[]): Explained {
+  const spec = plan.pushed ? pipelineFindSpec(plan.pushed.find, context) : { filter: {} };
+  return { ns: plan.ns, spec, stages: plan.pushed?.rest ?? stages };
+}
+
 function explainedPipeline(ctx: CommandContext, inner: Doc): Explained {
   const args = new Args('aggregate', inner);
   const ns = aggregateNamespace(ctx.db, inner);
   const context = pipelineContext(ctx, args, ns);
   const pipeline = pipelineOf(args);
-  const plan = planPipeline(context, pipeline, isCollectionless(inner));
-  const spec = plan.pushed ? pipelineFindSpec(plan.pushed.find, context) : { filter: {} };
-  return { ns, spec, stages: plan.pushed?.rest ?? pipeline };
+  return planned(planPipeline(context, pipeline, isCollectionless(inner)), context, pipeline);
 }
 
 function onlyStatement(args: Args, field: string): Doc {

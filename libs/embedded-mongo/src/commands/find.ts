@@ -1,16 +1,14 @@
 import type { FindSpec } from '../engine/types.js';
-import type { Doc } from '../values/bson.js';
+import { isNumeric, toNumber, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { Args, namespaceOf } from './arguments.js';
 import type { Command } from './command.js';
 import { firstBatch } from './cursor-commands.js';
+import { findThroughView, isView } from './view-reads.js';
 
 /** Reads the query part of a find command. */
 export function findSpec(body: Doc): FindSpec {
   const args = new Args('find', body);
-  if (args.boolean('tailable') || args.boolean('awaitData')) {
-    throw new ServerError('CommandNotSupported', 'tailable cursors are not supported by this server');
-  }
   const spec: FindSpec = { filter: args.document('filter') ?? {} };
   const sort = args.document('sort');
   const projection = args.document('projection');
@@ -32,7 +30,29 @@ export function findSpec(body: Doc): FindSpec {
   if (max && Object.keys(max).length > 0) spec.max = max;
   if (args.boolean('returnKey')) spec.returnKey = true;
   if (args.boolean('showRecordId')) spec.showRecordId = true;
+  readTailable(args, spec);
   return spec;
+}
+
+function readTailable(args: Args, spec: FindSpec): void {
+  const tailable = args.boolean('tailable') ?? false;
+  const awaitData = args.boolean('awaitData') ?? false;
+  if (awaitData && !tailable) {
+    throw new ServerError('FailedToParse', "Cannot set 'awaitData' without also setting 'tailable'");
+  }
+  if (!tailable) return;
+  if (args.boolean('singleBatch')) {
+    throw new ServerError('FailedToParse', "Cannot use tailable option with the 'singleBatch' option");
+  }
+  const { sort } = spec;
+  if (
+    sort &&
+    (Object.keys(sort).length > 1 || !isNumeric(sort['$natural']) || toNumber(sort['$natural']) !== 1)
+  ) {
+    throw new ServerError('BadValue', 'cannot use tailable option with a sort other than {$natural: 1}');
+  }
+  spec.tailable = true;
+  if (awaitData) spec.awaitData = true;
 }
 
 export const findFields: readonly string[] = [
@@ -68,7 +88,10 @@ export const findCommands: readonly Command[] = [
     run(ctx) {
       const ns = namespaceOf('find', ctx.db, ctx.body);
       const args = new Args('find', ctx.body);
-      const source = ctx.engine.find(ns, findSpec(ctx.body), ctx.op);
+      const spec = findSpec(ctx.body);
+      const source = isView(ctx.engine, ns)
+        ? findThroughView(ctx, args, ns, spec)
+        : ctx.engine.find(ns, spec, ctx.op);
       return firstBatch(ctx, ns, source, {
         batchSize: args.integer('batchSize'),
         singleBatch: args.boolean('singleBatch') ?? false,

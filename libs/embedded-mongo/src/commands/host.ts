@@ -1,16 +1,40 @@
 import type { Engine, Namespace, OpContext, Transaction } from '../engine/types.js';
 import type { Doc, Value } from '../values/bson.js';
-import type { ServerError } from '../values/errors.js';
+import type { ErrorCodeName, ServerError } from '../values/errors.js';
+import type { ReplyDoc } from './bson-writer.js';
 
 /** What a cursor draws its batches from: an engine cursor or a pipeline. */
 export interface BatchSource {
-  next(maxDocs: number, maxBytes?: number): Promise<{ docs: Uint8Array[]; done: boolean }>;
+  next(maxDocs: number, maxBytes?: number): Promise<Batch>;
   close(): void;
+  /** More fields of the answer's `cursor`, such as `postBatchResumeToken`; asked for after each batch. */
+  replyFields?(): ReplyDoc;
 }
 
-/** Lets `killOp`, `killCursors` and shutdown stop work that is under way. */
+/** `done`: no more will come. An empty batch that is not done leaves the cursor open. */
+export interface Batch {
+  docs: Uint8Array[];
+  done: boolean;
+}
+
+/**
+ * A cursor that may get more documents later: a change stream, a tailable cursor with `awaitData`. Its `next` never waits:
+ * it answers an empty batch that is not done. `getMore` does the waiting.
+ */
+export interface AwaitableSource extends BatchSource {
+  /**
+   * From now on calls `wake` whenever there may be more, or the end of the cursor; needlessly at times, never too seldom.
+   * The returned function ends that.
+   */
+  onMore(wake: () => void): () => void;
+}
+
+/** Lets `killOp`, `killCursors` and shutdown stop work that is under way; set by `kill` of awaiting.ts. */
 export interface KillSignal {
   killed: boolean;
+  reason?: ErrorCodeName;
+  /** Set while the work waits. */
+  wake?: (() => void) | undefined;
 }
 
 /** A cursor that outlives the command which opened it. */

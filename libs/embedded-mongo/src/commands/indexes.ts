@@ -5,6 +5,7 @@ import { Args, namespaceOf, nsText } from './arguments.js';
 import { arraySource } from './array-source.js';
 import type { Command } from './command.js';
 import { firstBatch } from './cursor-commands.js';
+import { refuseView } from './view-reads.js';
 
 /** An index as listIndexes shows it. */
 export function indexDoc(index: IndexSpec): Doc {
@@ -43,10 +44,11 @@ const listIndexes: Command = {
     const ns = namespaceOf('listIndexes', ctx.db, ctx.body);
     const info = ctx.engine.collection(ns, ctx.op);
     if (!info) throw new ServerError('NamespaceNotFound', `ns does not exist: ${nsText(ns)}`);
+    refuseView(info);
     const docs = info.indexes.map((index) => encode(indexDoc(index)));
     const { cursor } = ctx.body;
     const batchSize = isDoc(cursor) ? new Args('listIndexes.cursor', cursor).integer('batchSize') : undefined;
-    return firstBatch(ctx, ns, arraySource(docs), { batchSize });
+    return firstBatch(ctx, ns, arraySource(docs), { batchSize: batchSize ?? Number.MAX_SAFE_INTEGER });
   },
 };
 

@@ -9,6 +9,8 @@ export class CursorReply {
     readonly docs: Uint8Array[],
     /** Fields beside `cursor`. */
     readonly more: ReplyDoc = {},
+    /** Further fields of `cursor`. */
+    readonly cursorFields: ReplyDoc = {},
   ) {}
 
   /** An estimate of the answer's size, bytes. */
@@ -23,6 +25,7 @@ export class CursorReply {
     writer.beginArray(this.field);
     for (let i = 0; i < this.docs.length; i++) writer.raw(String(i), this.docs[i]!);
     writer.end();
+    writer.fields(this.cursorFields);
     writer.int64('id', this.id);
     writer.string('ns', this.ns);
     writer.end();

@@ -7,11 +7,14 @@ import type { ReplyDoc } from './bson-writer.js';
 import type { Command } from './command.js';
 import type { CommandContext } from './host.js';
 import type { Engine } from '../engine/types.js';
+import { cappedLimits } from '../aggregate/sources.js';
+import { refuseView } from './view-reads.js';
 
 /** What collStats and the stage `$collStats` tell; sizes are divided by `scale`. */
 export function storageStats(engine: Engine, ns: Namespace, scale: number): ReplyDoc {
   const stats = engine.collectionStats(ns);
   const info = engine.collection(ns);
+  if (info) refuseView(info);
   const scaled = (bytes: number): number => Math.floor(bytes / scale);
   const indexSizes = Object.fromEntries(
     Object.entries(stats.indexSizes).map(([name, bytes]) => [name, scaled(bytes)]),
@@ -25,6 +28,7 @@ export function storageStats(engine: Engine, ns: Namespace, scale: number): Repl
     storageSize: scaled(stats.storageSize),
     freeStorageSize: 0,
     capped: info?.options['capped'] === true,
+    ...cappedLimits(info?.options ?? {}, scale),
     nindexes: info?.indexes.length ?? 0,
     indexBuilds: [],
     totalIndexSize: scaled(totalIndexSize),
@@ -54,7 +58,8 @@ const collStats: Command = {
 function dbStats(ctx: CommandContext): ReplyDoc {
   checkDatabaseName(ctx.db);
   const scale = scaleOf(new Args('dbStats', ctx.body));
-  const infos = ctx.engine.collections(ctx.db);
+  const all = ctx.engine.collections(ctx.db);
+  const infos = all.filter(({ type }) => type !== 'view');
   const stats = infos.map(({ ns }) => ctx.engine.collectionStats(ns));
   const sum = (sizes: number[]): number => sizes.reduce((total, size) => total + size, 0);
   const objects = sum(stats.map(({ count }) => count));
@@ -64,7 +69,7 @@ function dbStats(ctx: CommandContext): ReplyDoc {
   return {
     db: ctx.db,
     collections: BigInt(infos.length),
-    views: 0n,
+    views: BigInt(all.length - infos.length),
     objects: BigInt(objects),
     avgObjSize: objects > 0 ? dataSize / objects : 0,
     dataSize: dataSize / scale,
@@ -82,6 +87,7 @@ const validate: Command = {
   async run(ctx) {
     const ns = namespaceOf('validate', ctx.db, ctx.body);
     const info = ctx.engine.collection(ns);
+    if (info?.type === 'view') throw new ServerError('CommandNotSupportedOnView', 'Cannot validate a view');
     const found = info && (await ctx.engine.validate(ns, ctx.op));
     if (!found)
       throw new ServerError('NamespaceNotFound', `Collection '${nsText(ns)}' does not exist to validate.`);

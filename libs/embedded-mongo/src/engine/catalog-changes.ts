@@ -3,12 +3,14 @@ import type { Doc } from '../values/bson.js';
 import { compileFilter } from '../query/matcher.js';
 import { equalValues, parseCollation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
+import { formatDoc } from '../values/format.js';
 import { nameOf, newCollection } from './catalog.js';
 import type { Collection } from './catalog.js';
 import { GarbageCollector } from './garbage.js';
 import { countersKey } from './key-layout.js';
 import type { Namespace, OpContext } from './types.js';
 import type { Batch } from './write-queue.js';
+import { transactionOf } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
 
 const MAX_NAME_BYTES = 255;
@@ -39,7 +41,7 @@ export const addCollection = (core: EngineCore, batch: Batch, ns: Namespace, opt
   checkNamespace(ns);
   const put = (key: Uint8Array, value: Uint8Array) => batch.put(key, value);
   const id = core.catalog.allocateId(put);
-  const collection = newCollection(id, ns, options, core.catalog.allocateId(put));
+  const collection = newCollection(id, ns, options, () => core.catalog.allocateId(put));
   collection.definedAt = batch.seq;
   core.catalog.add(collection);
   batch.undo.push(() => {
@@ -51,27 +53,56 @@ export const addCollection = (core: EngineCore, batch: Batch, ns: Namespace, opt
   return collection;
 };
 
+/**
+ * Creates a collection or a view. One that exists with the same options is taken as created, except by a transaction,
+ * whose own creations are committed at once.
+ */
 export const createCollection = async (
   core: EngineCore,
   ns: Namespace,
   options: Doc,
   ctx: OpContext,
 ): Promise<void> => {
-  refuseInTransaction(ctx, 'create');
+  const txn = transactionOf(ctx);
+  if (txn) {
+    core.transactions.requireOpen(txn);
+    refuseKindInTransaction(ns, options);
+  }
   const { collation, ...others } = options;
   const parsed = parseCollation(collation as Doc | undefined);
   const kept: Doc = parsed ? { ...others, collation: parsed.spec } : others;
   if (isDoc(kept.validator)) compileFilter(kept.validator);
-  await core.queue.run((batch) => {
+  const created = await core.queue.run((batch) => {
     const existing = core.catalog.get(ns);
-    if (!existing) {
-      addCollection(core, batch, ns, kept);
-      return;
-    }
-    // MongoDB takes a repeated create with the same options as done.
-    if (equalValues(existing.options, kept)) return;
-    throw new ServerError('NamespaceExists', `Collection ${nameOf(ns)} already exists.`);
+    if (!existing) return addCollection(core, batch, ns, kept);
+    if (txn) throw new ServerError('NamespaceExists', `Collection ${nameOf(ns)} already exists.`);
+    if (equalValues(inOrder(existing.options), inOrder(kept))) return undefined;
+    throw new ServerError(
+      'NamespaceExists',
+      `namespace ${nameOf(ns)} already exists, but with different options: ${shownOptions(existing)}`,
+    );
   });
+  if (txn && created) txn.created.add(created);
+};
+
+const refuseKindInTransaction = (ns: Namespace, options: Doc): void => {
+  const kind = options.viewOn !== undefined ? 'view' : options.timeseries && 'time-series collection';
+  if (!kind) return;
+  throw new ServerError(
+    'OperationNotSupportedInTransaction',
+    `Cannot create a ${kind} in a multi-document transaction: ${nameOf(ns)}`,
+  );
+};
+
+/** Options compare whatever order they came in. */
+const inOrder = (options: Doc): Doc =>
+  Object.fromEntries(Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+const shownOptions = ({ uuid, options }: Collection): string => {
+  const hex = Buffer.from(uuid).toString('hex');
+  const text = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const rest = formatDoc(options).slice(1, -1).trim();
+  return rest === '' ? `{ uuid: UUID("${text}") }` : `{ uuid: UUID("${text}"), ${rest} }`;
 };
 
 /** Takes the collection out of the catalog; its keys are deleted later, by the garbage collector. */
@@ -83,21 +114,35 @@ export const removeCollection = (core: EngineCore, batch: Batch, collection: Col
   collection.dropped = true;
   core.catalog.remove(collection, batch.seq);
   batch.savedRows.delete(collection);
+  batch.afterCommit.push(() => {
+    for (const wake of [...collection.listeners]) wake();
+  });
   batch.undo.push(() => {
     collection.dropped = false;
     core.catalog.add(collection);
   });
 };
 
-/** True when the collection existed. */
-export const dropCollection = (core: EngineCore, ns: Namespace): Promise<number | undefined> =>
+/** What was dropped, undefined when there was nothing. Dropping `system.views` drops the database's views. */
+export const dropCollection = (
+  core: EngineCore,
+  ns: Namespace,
+): Promise<{ nIndexesWas?: number } | undefined> =>
   core.queue.run((batch) => {
+    if (ns.coll === 'system.views') return dropViews(core, batch, ns.db);
     const collection = core.catalog.get(ns);
     if (!collection) return undefined;
     core.transactions.requireUntouched(collection);
+    const nIndexesWas = collection.listedIndexes.length;
     removeCollection(core, batch, collection);
-    return collection.indexes.length;
+    return collection.traits.view ? {} : { nIndexesWas };
   });
+
+const dropViews = (core: EngineCore, batch: Batch, db: string): { nIndexesWas: number } | undefined => {
+  const views = core.catalog.of(db).filter(({ traits }) => traits.view);
+  for (const view of views) removeCollection(core, batch, view);
+  return views.length > 0 ? { nIndexesWas: 1 } : undefined;
+};
 
 export const dropDatabase = (core: EngineCore, db: string): Promise<boolean> =>
   core.queue.run((batch) => {
@@ -122,6 +167,10 @@ export const renameCollection = async (
       throw new ServerError('IllegalOperation', "Can't rename a collection to itself");
     }
     const target = core.catalog.get(to);
+    if (collection.traits.view)
+      throw new ServerError('CommandNotSupportedOnView', `cannot rename view: ${nameOf(from)}`);
+    if (target?.traits.view)
+      throw new ServerError('NamespaceExists', `a view already exists with that name: ${nameOf(to)}`);
     if (target && !dropTarget) throw new ServerError('NamespaceExists', 'target namespace exists');
     core.transactions.requireUntouched(collection);
     if (target) {

@@ -4,6 +4,8 @@ import { compileFilter } from '../query/matcher.js';
 import type { Filter } from '../query/matcher.js';
 import { decode, encode, int, toNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
+import { traitsOf } from './collection-traits.js';
+import type { CollectionTraits } from './collection-traits.js';
 import { Index } from './index-definition.js';
 import {
   countersKey,
@@ -20,6 +22,9 @@ import type { View } from './view.js';
 
 const NEXT_ID_KEY = textKey(KeySpace.fact, 'nextId');
 
+/** The index of a time series by its time, which listIndexes does not show. */
+const timeIndexName = '_internal.time';
+
 export const nameOf = (ns: Namespace): string => `${ns.db}.${ns.coll}`;
 
 /** A collection in memory. `documents` and `bytes` count what is committed. */
@@ -31,6 +36,10 @@ export class Collection {
   /** Sequence of the commit that last changed the collection's definition; an older snapshot must not write to it. */
   definedAt = 0;
   indexes: Index[] = [];
+  /** Called after each commit that wrote documents of the collection, and after its end. */
+  readonly listeners = new Set<() => void>();
+  traits: CollectionTraits;
+  private given: Doc;
   private validatorSource: unknown;
   private validatorFilter: Filter | undefined;
 
@@ -38,15 +47,34 @@ export class Collection {
     readonly id: number,
     readonly uuid: Uint8Array,
     public ns: Namespace,
-    public options: Doc,
-  ) {}
+    options: Doc,
+  ) {
+    this.given = options;
+    this.traits = traitsOf(options);
+  }
+
+  get options(): Doc {
+    return this.given;
+  }
+
+  set options(options: Doc) {
+    this.given = options;
+    this.traits = traitsOf(options);
+  }
 
   get name(): string {
     return nameOf(this.ns);
   }
 
-  get idIndex(): Index {
-    return this.indexes[0]!;
+  /** A view and a time series have none. */
+  get idIndex(): Index | undefined {
+    const first = this.indexes[0];
+    return first?.isId ? first : undefined;
+  }
+
+  /** The indexes that clients see. */
+  get listedIndexes(): Index[] {
+    return this.indexes.filter((index) => !index.building && index.spec.name !== timeIndexName);
   }
 
   /** The filter that inserted and updated documents must match. */
@@ -69,8 +97,9 @@ export class Collection {
       ns: this.ns,
       id: this.id,
       uuid: this.uuid,
+      type: this.traits.type,
       options: this.options,
-      indexes: this.indexes.filter((index) => index.readyAt !== undefined).map((index) => index.spec),
+      indexes: this.listedIndexes.filter((index) => index.readyAt !== undefined).map((index) => index.spec),
     };
   }
 
@@ -94,6 +123,7 @@ export class Collection {
 export class Catalog {
   private readonly byName = new Map<string, Collection>();
   private nextId: number;
+  private views = 0;
   /** When a name last lost its collection, for snapshots that are older. */
   private readonly droppedAt = new Map<string, number>();
 
@@ -104,8 +134,12 @@ export class Catalog {
     for (const { value } of view.entries({ low: prefix, high: prefixEnd(prefix) })) {
       const collection = collectionOf(decode(value));
       loadCounters(collection, view);
-      this.byName.set(collection.name, collection);
+      this.add(collection);
     }
+  }
+
+  get hasViews(): boolean {
+    return this.views > 0;
   }
 
   get(ns: Namespace): Collection | undefined {
@@ -135,23 +169,43 @@ export class Catalog {
 
   add(collection: Collection): void {
     this.byName.set(collection.name, collection);
+    if (collection.traits.view) this.views++;
   }
 
   remove(collection: Collection, sequence: number): void {
     this.byName.delete(collection.name);
+    if (collection.traits.view) this.views--;
     this.droppedAt.set(collection.name, sequence);
   }
 }
 
-export const newCollection = (id: number, ns: Namespace, options: Doc, idIndexId: number): Collection => {
+export const newCollection = (
+  id: number,
+  ns: Namespace,
+  options: Doc,
+  allocateId: () => number,
+): Collection => {
   const uuid = new Uint8Array(randomBytes(16));
   uuid[6] = (uuid[6]! & 0x0f) | 0x40;
   uuid[8] = (uuid[8]! & 0x3f) | 0x80;
   const collection = new Collection(id, uuid, { ...ns }, options);
-  const idSpec: IndexSpec = { v: 2, key: { _id: int(1) }, name: '_id_' };
-  if (options.collation) idSpec.collation = options.collation as Doc;
-  collection.indexes = [new Index(id, idIndexId, idSpec)];
+  collection.indexes = firstIndexes(collection).map((spec) => new Index(id, allocateId(), spec));
   return collection;
+};
+
+const firstIndexes = ({ traits, options }: Collection): IndexSpec[] => {
+  const { type, timeField, metaField, clustered } = traits;
+  const collation = options.collation ? { collation: options.collation as Doc } : {};
+  if (type === 'view') return [];
+  if (timeField !== undefined) {
+    const byTime: IndexSpec = { v: 2, key: { [timeField]: int(1) }, name: timeIndexName, ...collation };
+    if (metaField === undefined) return [byTime];
+    const key = { [metaField]: int(1), [timeField]: int(1) };
+    return [byTime, { v: 2, key, name: `${metaField}_1_${timeField}_1`, ...collation }];
+  }
+  const idSpec: IndexSpec = { v: 2, key: { _id: int(1) }, name: '_id_', ...collation };
+  if (clustered) Object.assign(idSpec, { name: clustered.name, unique: true, clustered: true });
+  return [idSpec];
 };
 
 const collectionOf = (row: Doc): Collection => {

@@ -13,6 +13,9 @@ import type { View } from './view.js';
 
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 
+/** The order of insertion, in which a tailable cursor reads. */
+const inserted: Doc = { $natural: 1 };
+
 /** What a cursor reads from: checked and chosen anew for every slice. */
 export interface CursorSource {
   /** Throws when the reader's transaction is over. */
@@ -37,12 +40,16 @@ export class FindCursor implements EngineCursor {
   private sorted: Iterator<{ recordId: number; bytes: Uint8Array }> | undefined;
 
   constructor(
-    collection: Collection,
+    protected readonly collection: Collection,
     private readonly spec: FindSpec,
     private readonly ctx: OpContext,
     private readonly reader: CursorSource,
   ) {
-    this.query = new PreparedQuery(collection, spec, reader.snapshotSeq);
+    this.query = new PreparedQuery(
+      collection,
+      spec.tailable ? { ...spec, sort: undefined, hint: inserted } : spec,
+      reader.snapshotSeq,
+    );
     this.source = new RecordSource(collection, this.query);
     this.stats = this.source.stats;
     this.toSkip = spec.skip ?? 0;
@@ -108,7 +115,8 @@ export class FindCursor implements EngineCursor {
     for (;;) {
       checkInterrupt(this.ctx, this.reader.now);
       if (this.source.run(this.reader.view(), new Slice(), take) === 'done') {
-        this.exhausted = true;
+        // An empty collection has no position that a tailable cursor could wait at.
+        this.exhausted = !this.spec.tailable || !this.source.hasPosition;
         return;
       }
       if (!room()) return;
@@ -162,6 +170,15 @@ export class FindCursor implements EngineCursor {
     const key: Doc = {};
     for (const field of Object.keys(this.plan.keyPattern ?? {})) key[field] = getPath(doc, field)[0] ?? null;
     return key;
+  }
+}
+
+/** A tailable cursor that tells when there may be more. */
+export class AwaitCursor extends FindCursor {
+  onMore(wake: () => void): () => void {
+    const { listeners } = this.collection;
+    listeners.add(wake);
+    return () => listeners.delete(wake);
   }
 }
 

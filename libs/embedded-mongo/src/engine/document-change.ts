@@ -5,8 +5,17 @@ import type { Collection } from './catalog.js';
 import type { Index } from './index-definition.js';
 import { entriesOf, entryChanges } from './index-entries.js';
 import type { IndexEntry } from './index-entries.js';
-import { documentKey, EMPTY, readU64, u64, withRecordId } from './key-layout.js';
-import type { StoredDocument } from './stored-document.js';
+import {
+  documentKey,
+  documentPrefix,
+  EMPTY,
+  prefixEnd,
+  readU64,
+  recordIdOfDocumentKey,
+  u64,
+  withRecordId,
+} from './key-layout.js';
+import { StoredDocument } from './stored-document.js';
 import type { Writer } from './writer.js';
 
 export interface DocumentChange {
@@ -47,6 +56,38 @@ export const applyChange = (writer: Writer, collection: Collection, change: Docu
     (after ? 1 : 0) - (before ? 1 : 0),
     (after?.bytes.length ?? 0) - (before?.bytes.length ?? 0),
   );
+  if (!before && collection.traits.capped) trimCapped(writer, collection, recordId);
+};
+
+/** Documents that one insert removes at most: after a limit was lowered, several inserts share the work. */
+const TRIM_AT_ONCE = 500;
+
+/**
+ * Removes the oldest documents of a capped collection, in the same commit, until it is within its limits; `kept`, the
+ * newest, stays whatever its size. False when there is more to remove. No transaction holds any key of a capped
+ * collection, so that the removals cannot fail.
+ */
+export const trimCapped = (writer: Writer, collection: Collection, kept?: number): boolean => {
+  const { capped } = collection.traits;
+  if (!capped) return true;
+  const prefix = documentPrefix(collection.id);
+  for (let removed = 0; removed < TRIM_AT_ONCE; removed++) {
+    const pending = writer.pending(collection);
+    const documents = collection.documents + (pending?.documents ?? 0);
+    const bytes = collection.bytes + (pending?.bytes ?? 0);
+    if (documents <= 1 || (bytes <= capped.size && documents <= capped.max)) return true;
+    const oldest = firstOf(writer.view.entries({ low: prefix, high: prefixEnd(prefix) }));
+    if (!oldest) return true;
+    const recordId = recordIdOfDocumentKey(oldest.key);
+    if (recordId === kept) return true;
+    applyChange(writer, collection, { recordId, before: new StoredDocument(oldest.value) });
+  }
+  return false;
+};
+
+const firstOf = <T>(items: Iterable<T>): T | undefined => {
+  for (const item of items) return item;
+  return undefined;
 };
 
 const indexChanges = (collection: Collection, { before, after }: DocumentChange): IndexChange[] => {

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import type { Doc } from '../values/bson.js';
-import { compileFilter } from '../query/matcher.js';
 import { ServerError } from '../values/errors.js';
 import { Catalog, nameOf } from './catalog.js';
 import type { Collection } from './catalog.js';
@@ -12,13 +11,15 @@ import {
   refuseInTransaction,
   renameCollection,
 } from './catalog-changes.js';
+import { convertToCapped } from './convert-to-capped.js';
 import { countMatches } from './counting.js';
-import { EmptyCursor, FindCursor } from './cursor.js';
+import { AwaitCursor, EmptyCursor, FindCursor } from './cursor.js';
 import type { CursorSource } from './cursor.js';
 import { findAndModify } from './find-and-modify.js';
 import { GarbageCollector } from './garbage.js';
-import { createIndexes, dropIndexes, modifyIndex } from './index-changes.js';
+import { createIndexes, dropIndexes } from './index-changes.js';
 import { insertDocuments } from './insert.js';
+import { modifyCollection } from './modify-collection.js';
 import { Ownership } from './owner.js';
 import { PreparedQuery } from './prepared-query.js';
 import { breathe, checkInterrupt } from './record-source.js';
@@ -29,6 +30,7 @@ import type { EngineTransaction } from './transaction.js';
 import { TransactionTable } from './transaction-table.js';
 import { sweepExpired } from './ttl.js';
 import type {
+  CollectionChange,
   CollectionInfo,
   CollectionStats,
   DeleteStatement,
@@ -43,11 +45,12 @@ import type {
   Transaction,
   UpdateStatement,
   ValidationResult,
+  ViewDefinition,
 } from './types.js';
 import { validateCollection } from './validate.js';
 import { WriteQueue } from './write-queue.js';
 import type { Batch } from './write-queue.js';
-import { transactionOf } from './write-runner.js';
+import { isView, transactionOf } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
 
 const DEFAULT_LIFETIME_MS = 60_000;
@@ -130,15 +133,23 @@ class StorageEngine implements Engine {
     return this.core.catalog.get(ns)?.info();
   }
 
+  get hasViews(): boolean {
+    return this.core.catalog.hasViews;
+  }
+
+  view(ns: Namespace): ViewDefinition | undefined {
+    return this.core.catalog.get(ns)?.traits.view;
+  }
+
   createCollection(ns: Namespace, options: Doc, ctx: OpContext): Promise<void> {
     return createCollection(this.core, ns, options, ctx);
   }
 
-  async dropCollection(ns: Namespace, ctx: OpContext): Promise<{ nIndexesWas: number } | undefined> {
+  async dropCollection(ns: Namespace, ctx: OpContext): Promise<{ nIndexesWas?: number } | undefined> {
     refuseInTransaction(ctx, 'drop');
-    const nIndexesWas = await dropCollection(this.core, ns);
+    const dropped = await dropCollection(this.core, ns);
     this.garbage.start();
-    return nIndexesWas === undefined ? undefined : { nIndexesWas };
+    return dropped;
   }
 
   async dropDatabase(db: string, ctx: OpContext): Promise<boolean> {
@@ -154,24 +165,15 @@ class StorageEngine implements Engine {
     this.garbage.start();
   }
 
-  async modifyCollection(
-    ns: Namespace,
-    change: { index?: Doc; validator?: Doc; validationLevel?: string; validationAction?: string },
-    ctx: OpContext,
-  ): Promise<Doc> {
+  modifyCollection(ns: Namespace, change: CollectionChange, ctx: OpContext): Promise<Doc> {
     refuseInTransaction(ctx, 'collMod');
-    const { index, ...rest } = change;
-    if (rest.validator) compileFilter(rest.validator);
-    return this.core.queue.run((batch) => {
-      const collection = this.core.catalog.get(ns);
-      if (!collection) throw new ServerError('NamespaceNotFound', `ns does not exist: ${nameOf(ns)}`);
-      const answer = index ? modifyIndex(collection, batch, index) : {};
-      const before = collection.options;
-      collection.options = { ...before, ...rest };
-      batch.savedRows.add(collection);
-      batch.undo.push(() => (collection.options = before));
-      return answer;
-    });
+    return modifyCollection(this.core, ns, change);
+  }
+
+  async convertToCapped(ns: Namespace, size: number, ctx: OpContext): Promise<void> {
+    refuseInTransaction(ctx, 'convertToCapped');
+    await convertToCapped(this.core, ns, size, ctx);
+    this.garbage.start();
   }
 
   createIndexes(ns: Namespace, specs: Doc[], ctx: OpContext) {
@@ -208,7 +210,9 @@ class StorageEngine implements Engine {
   find(ns: Namespace, spec: FindSpec, ctx: OpContext): EngineCursor {
     const collection = this.readable(ns, ctx);
     if (!collection) return new EmptyCursor();
-    return new FindCursor(collection, spec, ctx, this.reader(ctx));
+    if (spec.tailable && !collection.traits.capped) throw notCapped(collection.name);
+    const Cursor = spec.awaitData ? AwaitCursor : FindCursor;
+    return new Cursor(collection, spec, ctx, this.reader(ctx));
   }
 
   async count(ns: Namespace, spec: FindSpec, ctx: OpContext): Promise<number> {
@@ -279,6 +283,7 @@ class StorageEngine implements Engine {
       transactions.requireOpen(txn);
       transactions.requireNotDropped(txn, nameOf(ns), catalog.droppedSequence(ns));
     }
+    if (collection?.traits.view) throw isView(collection.name);
     return collection;
   }
 
@@ -352,6 +357,12 @@ class StorageEngine implements Engine {
     this.options.log?.(level, message, { error: error instanceof Error ? error.message : String(error) });
   }
 }
+
+const notCapped = (name: string): ServerError =>
+  new ServerError(
+    'BadValue',
+    `error processing query: ns=${name} tailable cursor requested on non capped collection`,
+  );
 
 const shuttingDown = (): ServerError => new ServerError('InterruptedAtShutdown', 'interrupted at shutdown');
 

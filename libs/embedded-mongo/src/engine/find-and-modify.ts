@@ -79,7 +79,7 @@ const startRun = (
       : new DocumentUpdate({ ...spec, update: spec.update }, ctx, core.now);
   const collection = spec.upsert
     ? collectionForInsert(core, writer, ns)
-    : collectionForChange(core, writer, ns);
+    : collectionForChange(core, writer, ns, spec.remove);
   if (!collection) return { step: () => 'done' };
   const show = (document: StoredDocument, query: PreparedQuery | undefined): Uint8Array =>
     projected(document, spec, query);

@@ -3,7 +3,7 @@ import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { nameOf } from './catalog.js';
 import type { Collection } from './catalog.js';
-import { addCollection, refuseInTransaction } from './catalog-changes.js';
+import { addCollection } from './catalog-changes.js';
 import { duplicateKey } from './document-change.js';
 import { GarbageCollector } from './garbage.js';
 import { Index } from './index-definition.js';
@@ -22,10 +22,11 @@ import {
 import { sameKeyPattern } from './planner.js';
 import { checkInterrupt } from './record-source.js';
 import { StoredDocument } from './stored-document.js';
+import type { EngineTransaction } from './transaction.js';
 import type { IndexSpec, Namespace, OpContext } from './types.js';
 import type { Batch } from './write-queue.js';
 import { Blocked } from './write-queue.js';
-import { Chunk, statementError } from './write-runner.js';
+import { Chunk, isView, statementError, transactionOf } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
 import { PlainWriter } from './writer.js';
 
@@ -39,9 +40,11 @@ export const createIndexes = async (
   specs: Doc[],
   ctx: OpContext,
 ): Promise<{ createdCollection: boolean; before: number; after: number }> => {
-  refuseInTransaction(ctx, 'createIndexes');
-  const started = await core.queue.run((batch) => registerIndexes(core, batch, ns, specs));
+  const txn = transactionOf(ctx);
+  if (txn) core.transactions.requireOpen(txn);
+  const started = await core.queue.run((batch) => registerIndexes(core, batch, ns, specs, txn));
   const { collection, indexes, before, createdCollection } = started;
+  if (txn && createdCollection) txn.created.add(collection);
   try {
     for (const index of indexes) await fillIndex(core, collection, index, ctx);
     await core.queue.run((batch) => completeIndexes(core, batch, collection, indexes));
@@ -51,16 +54,25 @@ export const createIndexes = async (
     garbage.start();
     throw error;
   }
-  return { createdCollection, before, after: collection.indexes.filter((index) => !index.building).length };
+  return { createdCollection, before, after: collection.listedIndexes.length };
 };
 
 /** From here on writers maintain the indexes; no plan uses them yet, and a crash leaves them to the garbage collector. */
-const registerIndexes = (core: EngineCore, batch: Batch, ns: Namespace, specs: Doc[]) => {
+const registerIndexes = (
+  core: EngineCore,
+  batch: Batch,
+  ns: Namespace,
+  specs: Doc[],
+  txn: EngineTransaction | undefined,
+) => {
   const existing = core.catalog.get(ns);
+  if (existing?.traits.view) throw isView(existing.name);
   const wanted: IndexSpec[] = [];
   for (const given of specs) {
     const spec = parseIndexSpec(given, existing ?? { options: {} });
-    if (existing ? alreadyExists(existing, spec) : spec.name === '_id_') continue;
+    // The index of `_id` is there, or, in a time series, not to be had.
+    if (spec.name === '_id_' && (existing?.idIndex === undefined || existing.traits.clustered)) continue;
+    if (existing && alreadyExists(existing, spec)) continue;
     const twin = wanted.find((other) => other.name === spec.name);
     if (twin && sameKeyPattern(twin.key, spec.key)) continue;
     if (twin)
@@ -70,8 +82,11 @@ const registerIndexes = (core: EngineCore, batch: Batch, ns: Namespace, specs: D
       );
     wanted.push(spec);
   }
-  if (existing && wanted.length > 0) core.transactions.requireUntouched(existing);
-  const before = existing ? existing.indexes.filter((index) => !index.building).length : 0;
+  if (existing && wanted.length > 0) {
+    if (txn) requireCreatedIn(txn, existing);
+    core.transactions.requireUntouched(existing);
+  }
+  const before = existing ? existing.listedIndexes.length : 0;
   if (before + wanted.length > MAX_INDEXES) {
     throw new ServerError('CannotCreateIndex', `add index fails, too many indexes for ${nameOf(ns)}`);
   }
@@ -96,6 +111,16 @@ const registerIndexes = (core: EngineCore, batch: Batch, ns: Namespace, specs: D
     });
   }
   return { collection, indexes, before: existing ? before : 1, createdCollection: !existing };
+};
+
+/** A transaction adds indexes to a collection that it has created itself and that is empty. */
+const requireCreatedIn = (txn: EngineTransaction, collection: Collection): void => {
+  const created = txn.created.has(collection);
+  if (created && collection.documents === 0 && !txn.counters.has(collection)) return;
+  throw new ServerError(
+    'OperationNotSupportedInTransaction',
+    `Cannot create new indexes on ${created ? 'non-empty' : 'existing'} collection ${collection.name} in a multi-document transaction.`,
+  );
 };
 
 /** Adds the entries of the documents that are there, chunk by chunk; entries that writers have added are met again. */
@@ -197,28 +222,35 @@ export const dropIndexes = (
   core.queue.run((batch) => {
     const collection = core.catalog.get(ns);
     if (!collection) throw new ServerError('NamespaceNotFound', `ns not found ${nameOf(ns)}`);
-    const before = collection.indexes;
+    if (collection.traits.view) throw isView(collection.name);
+    const before = collection.listedIndexes.length;
     const doomed = chosenIndexes(collection, which);
-    if (doomed.length === 0) return before.length;
+    if (doomed.length === 0) return before;
     core.transactions.requireUntouched(collection);
-    const definedAt = collection.definedAt;
-    for (const index of doomed) {
-      GarbageCollector.mark(batch, collection.id, index.id);
-      index.dropped = true;
-    }
-    collection.indexes = before.filter((index) => !index.dropped);
-    collection.definedAt = batch.seq;
-    batch.savedRows.add(collection);
-    batch.undo.push(() => {
-      for (const index of doomed) index.dropped = false;
-      collection.indexes = before;
-      collection.definedAt = definedAt;
-    });
-    return before.length;
+    dropSome(batch, collection, doomed);
+    return before;
   });
 
+/** Takes indexes out of the collection; their entries are deleted later. */
+export const dropSome = (batch: Batch, collection: Collection, doomed: readonly Index[]): void => {
+  const before = collection.indexes;
+  const definedAt = collection.definedAt;
+  for (const index of doomed) {
+    GarbageCollector.mark(batch, collection.id, index.id);
+    index.dropped = true;
+  }
+  collection.indexes = before.filter((index) => !index.dropped);
+  collection.definedAt = batch.seq;
+  batch.savedRows.add(collection);
+  batch.undo.push(() => {
+    for (const index of doomed) index.dropped = false;
+    collection.indexes = before;
+    collection.definedAt = definedAt;
+  });
+};
+
 const chosenIndexes = (collection: Collection, which: string | Doc | string[]): Index[] => {
-  const ready = collection.indexes.filter((index) => !index.building);
+  const ready = collection.listedIndexes;
   if (which === '*') return ready.filter((index) => !index.isId);
   const names = typeof which === 'string' ? [which] : Array.isArray(which) ? which : undefined;
   const found = names

@@ -39,7 +39,7 @@ export class Index {
     this.directions = this.fields.map((field) => (toNumber(spec.key[field]) < 0 ? -1 : 1));
     this.collation = parseCollation(spec.collation);
     this.prefix = indexPrefix(collectionId, id);
-    this.isId = spec.name === '_id_';
+    this.isId = spec.name === '_id_' || spec.clustered === true;
     const [field] = this.fields;
     this.simpleField =
       this.fields.length === 1 && field && !field.includes('.') && !spec.partialFilterExpression
@@ -92,6 +92,7 @@ const specOfRow = (row: Doc): IndexSpec => {
   if (row.hidden === true) spec.hidden = true;
   if (row.partialFilterExpression) spec.partialFilterExpression = row.partialFilterExpression as Doc;
   if (row.expireAfterSeconds !== undefined) spec.expireAfterSeconds = toNumber(row.expireAfterSeconds);
+  if (row.clustered === true) spec.clustered = true;
   if (row.collation) spec.collation = row.collation as Doc;
   return spec;
 };

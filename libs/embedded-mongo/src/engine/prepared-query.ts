@@ -8,6 +8,7 @@ import { parseCollation } from '../values/compare.js';
 import type { Collation } from '../values/compare.js';
 import { encodeKey } from '../values/key.js';
 import type { Collection } from './catalog.js';
+import type { Index } from './index-definition.js';
 import { concatKey, storedKey } from './key-layout.js';
 import { isExact, summaryOf } from './plan.js';
 import type { Plan } from './plan.js';
@@ -41,9 +42,10 @@ export class PreparedQuery {
     snapshotSeq?: number,
   ) {
     this.collation = parseCollation(spec.collation ?? (collection.options.collation as Doc | undefined));
-    const id = this.collation || collection.idIndex.collation ? undefined : soleId(spec);
-    if (id !== undefined) {
-      this.plan = idLookup(collection, id);
+    const { idIndex } = collection;
+    const id = !idIndex || this.collation || idIndex.collation ? undefined : soleId(spec);
+    if (idIndex && id !== undefined) {
+      this.plan = idLookup(idIndex, id);
       return;
     }
     const sortsNaturally = naturalOrder(spec.sort);
@@ -106,8 +108,7 @@ const soleId = ({ filter, hint, min, max }: QuerySpec): Doc[string] => {
   }
 };
 
-const idLookup = (collection: Collection, id: Doc[string]): Plan => {
-  const index = collection.idIndex;
+const idLookup = (index: Index, id: Doc[string]): Plan => {
   return {
     kind: 'point',
     index,

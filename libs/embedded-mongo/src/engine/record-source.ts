@@ -1,7 +1,7 @@
 import { ServerError } from '../values/errors.js';
 import type { Collection } from './catalog.js';
 import type { Index } from './index-definition.js';
-import { documentKey } from './key-layout.js';
+import { documentKey, recordIdOfDocumentKey } from './key-layout.js';
 import type { Plan } from './plan.js';
 import type { PreparedQuery } from './prepared-query.js';
 import { scanOf } from './scan.js';
@@ -61,7 +61,7 @@ export class RecordSource {
     slice: Slice,
     visit: (recordId: number, document: StoredDocument) => boolean,
   ): 'done' | 'paused' {
-    this.requireAlive();
+    this.requireAlive(view);
     const { check, plan } = this.query;
     const distinct = this.needsDistinct(plan) ? (this.seen ??= new Set()) : undefined;
     const fromIndex = this.indexes.length > 0;
@@ -88,13 +88,24 @@ export class RecordSource {
     return plan.kind === 'index' && (this.once || plan.index.multikey);
   }
 
-  private requireAlive(): void {
+  /** True once a scan of all documents has met one. */
+  get hasPosition(): boolean {
+    return this.scan.position !== undefined;
+  }
+
+  private requireAlive(view: View): void {
     if (this.collection.dropped) {
       throw new ServerError('QueryPlanKilled', `collection dropped: ${this.collection.name}`);
     }
     for (const index of this.indexes) {
       if (index.dropped) throw new ServerError('QueryPlanKilled', `index '${index.spec.name}' dropped`);
     }
+    const { position } = this.scan;
+    if (!position || this.once || !this.collection.traits.capped || view.has(position)) return;
+    throw new ServerError(
+      'CappedPositionLost',
+      `CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId(${recordIdOfDocumentKey(position)})`,
+    );
   }
 }
 

@@ -21,6 +21,8 @@ export type Visit = (recordId: number, bytes: Uint8Array | undefined) => boolean
 export interface RecordScan {
   /** Goes on until `visit` says stop (then false) or all is visited (then true). */
   run(view: View, visit: Visit): boolean;
+  /** Key of the document that was visited last, where documents are scanned. */
+  readonly position?: Uint8Array | undefined;
 }
 
 export const scanOf = (plan: Plan, collectionId: number): RecordScan => {
@@ -43,6 +45,7 @@ export const scanOf = (plan: Plan, collectionId: number): RecordScan => {
 };
 
 class CollectionScan implements RecordScan {
+  position: Uint8Array | undefined;
   private low: Uint8Array;
   private high: Uint8Array;
 
@@ -56,12 +59,20 @@ class CollectionScan implements RecordScan {
 
   run(view: View, visit: Visit): boolean {
     for (const { key, value } of view.entries({ low: this.low, high: this.high, reverse: this.reverse })) {
+      this.position = key;
       if (visit(recordIdOfDocumentKey(key), value)) continue;
-      if (this.reverse) this.high = key;
-      else this.low = successor(key);
+      this.pass();
       return false;
     }
+    this.pass();
     return true;
+  }
+
+  /** The next run goes on after the position, also when this one came to the end: a tailable cursor has more to come. */
+  private pass(): void {
+    if (!this.position) return;
+    if (this.reverse) this.high = this.position;
+    else this.low = successor(this.position);
   }
 }
 

@@ -19,6 +19,7 @@ import {
   Chunk,
   collectionForInsert,
   prepareInsert,
+  requireWritable,
   RetrySession,
   runSteps,
   statementError,
@@ -125,8 +126,10 @@ export const collectionForChange = (
   core: EngineCore,
   writer: Writer,
   ns: Namespace,
+  removing = false,
 ): Collection | undefined => {
   const collection = core.catalog.get(ns);
+  if (collection) requireWritable(collection, writer, removing);
   if (writer.txn) {
     if (collection) core.transactions.requireCurrent(writer.txn, collection);
     else {
@@ -203,7 +206,7 @@ const startDelete = (
   writer: Writer,
 ): Started => {
   const outcome: StatementOutcome & { kind: 'delete' } = { kind: 'delete', n: 0 };
-  const collection = collectionForChange(core, writer, ns);
+  const collection = collectionForChange(core, writer, ns, true);
   if (!collection) return { run: undefined, outcome: () => outcome };
   const action: ModifyAction = {
     multi: statement.limit === 0,

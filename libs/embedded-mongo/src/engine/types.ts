@@ -17,12 +17,23 @@ export interface IndexSpec {
   partialFilterExpression?: Doc;
   expireAfterSeconds?: number;
   collation?: Doc;
+  /** The `_id` index of a clustered collection. */
+  clustered?: boolean;
+}
+
+/** A view: the documents of `viewOn`, a collection or view of the same database, after `pipeline`. */
+export interface ViewDefinition {
+  viewOn: string;
+  pipeline: Doc[];
+  collation: Doc | undefined;
 }
 
 export interface CollectionInfo {
   ns: Namespace;
   id: number;
   uuid: Uint8Array;
+  /** A view holds no documents and has no indexes. */
+  type: 'collection' | 'view' | 'timeseries';
   /** `create` options as given: validator, validationLevel, validationAction, capped …; returned by listCollections. */
   options: Doc;
   indexes: IndexSpec[];
@@ -130,6 +141,27 @@ export interface FindSpec {
   max?: Doc;
   returnKey?: boolean;
   showRecordId?: boolean;
+  /**
+   * The cursor stays open at the end of a capped collection and gives what is inserted later. Throws BadValue on any other
+   * collection; done at once on an empty one.
+   */
+  tailable?: boolean;
+  /** A tailable cursor has `onMore`. */
+  awaitData?: boolean;
+}
+
+/** What collMod changes; what is absent stays. */
+export interface CollectionChange {
+  index?: Doc;
+  validator?: Doc;
+  validationLevel?: string;
+  validationAction?: string;
+  cappedSize?: number;
+  cappedMax?: number;
+  viewOn?: string;
+  pipeline?: Doc[];
+  /** Options that take the place of those of the same name; undefined takes one away. */
+  options?: Doc;
 }
 
 /** What explain reports of one query. */
@@ -158,7 +190,8 @@ export interface ScanStats {
 
 /**
  * Documents of one query. Outside of a transaction it holds no snapshot between batches: it resumes after the last key.
- * A cursor whose collection was dropped throws QueryPlanKilled (175).
+ * A cursor whose collection was dropped throws QueryPlanKilled (175); one that scans a capped collection and whose last
+ * document was removed meanwhile throws CappedPositionLost (136).
  */
 export interface EngineCursor {
   /** Up to `maxDocs` documents, or fewer so that their bytes stay within `maxBytes` (at least one). Yields on long scans. */
@@ -166,12 +199,14 @@ export interface EngineCursor {
   readonly plan: PlanSummary;
   readonly stats: ScanStats;
   close(): void;
+  /** Calls `wake` after each commit that may have brought more, until the returned function is called. */
+  onMore?(wake: () => void): () => void;
 }
 
 /**
- * An open multi-document transaction. A collection that it inserts into and that does not exist is created at once, by a
- * commit of its own, and stays when the transaction aborts; other catalog changes are refused inside of it. Its life is
- * limited by the engine's `transactionLifetimeMs` (default 60,000).
+ * An open multi-document transaction. A collection that it creates, or inserts into when there is none, is created at
+ * once, by a commit of its own, and stays when the transaction aborts; so do the indexes that it adds to such a collection
+ * while that is empty. Other catalog changes are refused inside of it. Its life is limited by the engine's `transactionLifetimeMs` (default 60,000).
  */
 export interface Transaction {
   readonly id: number;
@@ -231,16 +266,17 @@ export interface Engine {
   databases(): { name: string; sizeOnDisk: number; empty: boolean }[];
   collections(db: string, ctx?: OpContext): CollectionInfo[];
   collection(ns: Namespace, ctx?: OpContext): CollectionInfo | undefined;
+  /** Whether there is any view; false saves the lookup. */
+  readonly hasViews: boolean;
+  view(ns: Namespace): ViewDefinition | undefined;
   createCollection(ns: Namespace, options: Doc, ctx: OpContext): Promise<void>;
-  dropCollection(ns: Namespace, ctx: OpContext): Promise<{ nIndexesWas: number } | undefined>;
+  /** A view has no indexes to count. */
+  dropCollection(ns: Namespace, ctx: OpContext): Promise<{ nIndexesWas?: number } | undefined>;
+  /** Caps a collection, removes its oldest documents beyond `size` bytes and all its indexes but that of `_id`. */
+  convertToCapped(ns: Namespace, size: number, ctx: OpContext): Promise<void>;
   dropDatabase(db: string, ctx: OpContext): Promise<boolean>;
   renameCollection(from: Namespace, to: Namespace, dropTarget: boolean, ctx: OpContext): Promise<void>;
-  /** Index TTL, hidden flag, validator. */
-  modifyCollection(
-    ns: Namespace,
-    change: { index?: Doc; validator?: Doc; validationLevel?: string; validationAction?: string },
-    ctx: OpContext,
-  ): Promise<Doc>;
+  modifyCollection(ns: Namespace, change: CollectionChange, ctx: OpContext): Promise<Doc>;
 
   createIndexes(
     ns: Namespace,

@@ -221,6 +221,9 @@ export class WriteQueue {
       collection.documents += change.documents;
       collection.bytes += change.bytes;
     }
+    for (const collection of batch.counters.keys()) {
+      if (collection.listeners.size > 0) for (const wake of [...collection.listeners]) wake();
+    }
     for (const hook of batch.afterCommit) hook();
   }
 

@@ -1,5 +1,6 @@
 import { ServerError } from '../values/errors.js';
 import type { Catalog, Collection } from './catalog.js';
+import { plainTraits } from './collection-traits.js';
 import { checkInterrupt, breathe } from './record-source.js';
 import { openRecord, saveRecord } from './retry-records.js';
 import type { RetryRecord, StatementOutcome } from './retry-records.js';
@@ -61,10 +62,31 @@ export const runSteps = async (
   }
 };
 
+/** Refuses writes to a view, and those of a transaction to a capped collection. */
+export const requireWritable = (collection: Collection, writer: Writer, removing = false): void => {
+  const { traits, name } = collection;
+  if (traits === plainTraits) return;
+  if (traits.view) throw isView(name);
+  if (!traits.capped || !writer.txn) return;
+  throw removing
+    ? new ServerError(
+        'IllegalOperation',
+        `Cannot remove from a capped collection in a multi-document transaction: ${name}`,
+      )
+    : new ServerError(
+        'OperationNotSupportedInTransaction',
+        `Collection '${name}' is a capped collection. Writes in transactions are not allowed on capped collections.`,
+      );
+};
+
+export const isView = (name: string): ServerError =>
+  new ServerError('CommandNotSupportedOnView', `Namespace ${name} is a view, not a collection`);
+
 /** The collection that a write inserts into. A transaction's is made at once, outside of it: see `prepareInsert`. */
 export const collectionForInsert = (core: EngineCore, writer: Writer, ns: Namespace): Collection => {
   const existing = core.catalog.get(ns);
   if (existing) {
+    requireWritable(existing, writer);
     if (writer.txn) core.transactions.requireCurrent(writer.txn, existing);
     return existing;
   }

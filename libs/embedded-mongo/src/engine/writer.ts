@@ -2,7 +2,7 @@ import type { Collection } from './catalog.js';
 import type { EngineTransaction } from './transaction.js';
 import type { TransactionTable } from './transaction-table.js';
 import type { View } from './view.js';
-import type { Batch } from './write-queue.js';
+import type { Batch, CounterChange } from './write-queue.js';
 
 /** Where a statement reads and writes: the running commit, or a transaction's overlay. */
 export interface Writer {
@@ -16,6 +16,8 @@ export interface Writer {
   put(key: Uint8Array, value: Uint8Array): void;
   remove(key: Uint8Array): void;
   count(collection: Collection, documents: number, bytes: number): void;
+  /** What this commit or transaction has counted so far. */
+  pending(collection: Collection): CounterChange | undefined;
   /** The collection's catalog row must be written with this change: an index has become multikey or cuts keys. */
   saveRow(collection: Collection): void;
 }
@@ -48,6 +50,10 @@ export class PlainWriter implements Writer {
     this.batch.count(collection, documents, bytes);
   }
 
+  pending(collection: Collection): CounterChange | undefined {
+    return this.batch.counters.get(collection);
+  }
+
   saveRow(collection: Collection): void {
     this.batch.savedRows.add(collection);
   }
@@ -77,6 +83,10 @@ export class TransactionWriter implements Writer {
 
   count(collection: Collection, documents: number, bytes: number): void {
     this.txn.count(collection, documents, bytes);
+  }
+
+  pending(collection: Collection): CounterChange | undefined {
+    return this.txn.counters.get(collection);
   }
 
   saveRow(collection: Collection): void {

@@ -76,11 +76,16 @@ export class Connection implements ConnectionInfo {
 
   private async answer(request: WireRequest): Promise<void> {
     const awaited = awaitedHello(request);
-    if (awaited) return this.stream(request, awaited.maxAwaitMs);
+    if (awaited) return this.streamHello(request, awaited.maxAwaitMs);
     const { connections } = this.state.metrics;
     connections.active += 1;
     try {
-      const outcome = await this.dispatcher.handle(request, this);
+      let outcome = await this.dispatcher.handle(request, this);
+      while (outcome !== 'close' && outcome.moreToCome) {
+        await this.send(outcome.message);
+        if (this.closed) return this.dispatcher.abandon(request);
+        outcome = await this.dispatcher.handle(request, this, { responseTo: outcome.id, streams: false });
+      }
       if (outcome === 'close') this.destroy();
       else if (!request.moreToCome) await this.send(outcome.message);
     } finally {
@@ -89,21 +94,18 @@ export class Connection implements ConnectionInfo {
   }
 
   /** Answers a monitor's hello each time that `maxAwaitMs` passes, as often as the client allows. */
-  private async stream(request: WireRequest, maxAwaitMs: number): Promise<void> {
+  private async streamHello(request: WireRequest, maxAwaitMs: number): Promise<void> {
     let responseTo = request.requestId;
     for (;;) {
       this.waiting = true;
       await waitForChange(maxAwaitMs, this.closing.signal);
       this.waiting = false;
       if (this.closed) return;
-      const outcome = await this.dispatcher.handle(request, this);
+      const outcome = await this.dispatcher.handle(request, this, { responseTo, streams: true });
       if (outcome === 'close') return this.destroy();
-      const { message } = outcome;
-      message.writeInt32LE(responseTo, 8);
-      if (request.exhaustAllowed) message.writeUInt32LE(2, 16);
-      responseTo = message.readInt32LE(4);
-      await this.send(message);
-      if (!request.exhaustAllowed) return;
+      responseTo = outcome.id;
+      await this.send(outcome.message);
+      if (!outcome.moreToCome) return;
     }
   }
 

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { kill } from '../commands/awaiting.js';
 import type { CursorStore, OpenCursor } from '../commands/host.js';
 import type { Namespace } from '../engine/types.js';
 import { ServerError } from '../values/errors.js';
@@ -95,7 +96,7 @@ export class CursorRegistry implements CursorStore {
   }
 
   private end(entry: Entry): void {
-    entry.cursor.signal.killed = true;
+    kill(entry.cursor.signal, 'CursorKilled');
     if (entry.pinned) entry.doomed = true;
     else this.close(entry);
   }

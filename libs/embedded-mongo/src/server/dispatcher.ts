@@ -1,3 +1,4 @@
+import { toBigInt } from '../commands/arguments.js';
 import { BsonWriter, type ReplyDoc } from '../commands/bson-writer.js';
 import type { Command } from '../commands/command.js';
 import type { CommandContext, ConnectionInfo, FailAction, Operation } from '../commands/host.js';
@@ -13,8 +14,22 @@ import type { Session } from './sessions.js';
 import type { ServerState } from './state.js';
 import { enterTransaction } from './transactions.js';
 
+/** An answer; `moreToCome`: the request is to be run again and its answer sent after this one, in response to `id`. */
+export interface Answer {
+  message: Buffer;
+  id: number;
+  moreToCome: boolean;
+}
+
 /** What the connection does with a request: send an answer, or hang up as a fail point demands. */
-export type Outcome = { message: Buffer } | 'close';
+export type Outcome = Answer | 'close';
+
+/** Which of the answers to one request is wanted. */
+export interface Turn {
+  responseTo: number;
+  /** The request is answered again and again, whatever it is answered with, until it fails. */
+  streams: boolean;
+}
 
 interface Call extends CommandBody {
   command: Command;
@@ -39,7 +54,11 @@ export class Dispatcher {
 
   constructor(private readonly state: ServerState) {}
 
-  async handle(request: WireRequest, connection: ConnectionInfo): Promise<Outcome> {
+  async handle(
+    request: WireRequest,
+    connection: ConnectionInfo,
+    turn: Turn = { responseTo: request.requestId, streams: false },
+  ): Promise<Outcome> {
     const { metrics } = this.state;
     metrics.network.bytesIn += request.size;
     metrics.network.numRequests += 1;
@@ -71,9 +90,20 @@ export class Dispatcher {
       reply = {};
       failure = this.failure(error, body?.name ?? '', options, action?.error !== undefined);
     }
-    const message = this.frame(request, reply, failure, action?.writeConcernError, options);
+    const message = this.write(request, reply, failure, action?.writeConcernError, options);
     metrics.network.bytesOut += message.length;
-    return { message };
+    const moreToCome = request.exhaustAllowed && !failure && (turn.streams || isOpenCursor(reply));
+    return {
+      message,
+      id: frameReply(message, request.kind, { responseTo: turn.responseTo, moreToCome }),
+      moreToCome,
+    };
+  }
+
+  /** Ends the cursor that `request`, a getMore, streamed to a client that is gone. */
+  abandon(request: WireRequest): void {
+    const id = toBigInt(readCommand(request).body['getMore']);
+    if (id !== undefined) this.state.cursors.killWhere((cursor) => cursor.id === id);
   }
 
   private async run(call: Call): Promise<Reply> {
@@ -158,7 +188,7 @@ export class Dispatcher {
     return new ServerError('InternalError', message);
   }
 
-  private frame(
+  private write(
     request: WireRequest,
     reply: Reply,
     failure: ReplyDoc | undefined,
@@ -181,7 +211,7 @@ export class Dispatcher {
     }
     writer.timestamp('operationTime', ...this.operationTime());
     writer.end();
-    return frameReply(writer.finish(), request.kind, request.requestId).message;
+    return writer.finish();
   }
 
   private writeConcernError(writer: BsonWriter, concern: ReplyDoc): void {
@@ -207,5 +237,9 @@ const unsatisfiable: ReplyDoc = {
   codeName: 'UnsatisfiableWriteConcern',
   errmsg: 'Not enough data-bearing nodes',
 };
+
+/** A getMore's batch after which there may be more: only these are streamed to a client that allows it. */
+const isOpenCursor = (reply: Reply): boolean =>
+  reply instanceof CursorReply && reply.field === 'nextBatch' && reply.id !== 0n;
 
 const isEnding = (name: string): boolean => name === 'commitTransaction' || name === 'abortTransaction';

@@ -130,7 +130,8 @@ describe('frameReply', () => {
     writer.begin();
     writer.fields({ ok: 1, text: 'é', big: 2n ** 40n, list: [1, null, { a: true }] });
     writer.end();
-    const { message } = frameReply(writer.finish(), kind, 42);
+    const message = writer.finish();
+    frameReply(message, kind, { responseTo: 42 });
     expect(message.readInt32LE(0)).toBe(message.length);
     expect(message.readInt32LE(8)).toBe(42);
     expect(message.readInt32LE(12)).toBe(kind === 'legacy' ? 1 : 2013);
@@ -140,5 +141,15 @@ describe('frameReply', () => {
       big: 2 ** 40,
       list: [1, null, { a: true }],
     });
+  });
+
+  it('marks an answer that others follow and tells its id', () => {
+    const message = Buffer.alloc(replyPrefixBytes('message') + 5);
+    const id = frameReply(message, 'message', { responseTo: 7, moreToCome: true });
+    expect(message.readInt32LE(4)).toBe(id);
+    expect(message.readUInt32LE(16)).toBe(2);
+    expect(frameReply(message, 'message', { responseTo: id })).not.toBe(id);
+    expect(message.readInt32LE(8)).toBe(id);
+    expect(message.readUInt32LE(16)).toBe(0);
   });
 });

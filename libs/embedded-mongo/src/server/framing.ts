@@ -202,13 +202,22 @@ export const replyPrefixBytes = (kind: WireRequest['kind']): number =>
 
 let nextRequestId = 1;
 
-/** Fills in the header before an answer's document that begins at `replyPrefixBytes(kind)` of `message`. */
+/** Where a reply belongs. */
+export interface ReplyHeader {
+  responseTo: number;
+  /** A further reply follows without a further request. */
+  moreToCome?: boolean;
+}
+
+/**
+ * Fills in the header before an answer's document that begins at `replyPrefixBytes(kind)` of `message`; returns the id of
+ * the answer, which the next one of a stream responds to.
+ */
 export function frameReply(
   message: Buffer,
   kind: WireRequest['kind'],
-  responseTo: number,
-  moreToCome = false,
-): { message: Buffer; requestId: number } {
+  { responseTo, moreToCome = false }: ReplyHeader,
+): number {
   const requestId = nextRequestId;
   nextRequestId = (nextRequestId + 1) & 0x7fffffff;
   message.writeInt32LE(message.length, 0);
@@ -224,5 +233,5 @@ export function frameReply(
     message.writeUInt32LE(moreToCome ? flagMoreToCome : 0, 16);
     message[20] = 0;
   }
-  return { message, requestId };
+  return requestId;
 }

@@ -56,6 +56,7 @@ export class MongoServer {
     if (this.state.closing) return;
     this.state.closing = true;
     clearInterval(this.sweeper);
+    this.state.operations.killWaiting();
     const stopped = new Promise<void>((resolve) => this.listener.close(() => resolve()));
     for (const connection of this.connections) if (!connection.busy) connection.destroy();
     await this.drain();

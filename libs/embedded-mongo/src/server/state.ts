@@ -1,3 +1,4 @@
+import { kill } from '../commands/awaiting.js';
 import type {
   ConnectionInfo,
   Host,
@@ -36,18 +37,23 @@ export class OperationRegistry implements OperationStore {
 
   kill(opid: number): boolean {
     const operation = this.running.get(opid);
-    if (operation) operation.signal.killed = true;
+    if (operation) kill(operation.signal);
     return operation !== undefined;
   }
 
   killAll(): void {
-    for (const operation of this.running.values()) operation.signal.killed = true;
+    for (const operation of this.running.values()) kill(operation.signal);
+  }
+
+  /** Ends the waits for documents that may come later. */
+  killWaiting(): void {
+    for (const { signal } of this.running.values()) if (signal.wake) kill(signal, 'InterruptedAtShutdown');
   }
 
   /** Stops reads that nobody waits for any more; a write goes on to its end. */
   killReadsOf(connection: ConnectionInfo): void {
     for (const operation of this.running.values()) {
-      if (operation.connection === connection && reads.has(operation.command)) operation.signal.killed = true;
+      if (operation.connection === connection && reads.has(operation.command)) kill(operation.signal);
     }
   }
 }

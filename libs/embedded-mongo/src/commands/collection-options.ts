@@ -1,0 +1,221 @@
+import type { Namespace } from '../engine/types.js';
+import { int, isDoc, isNumeric, long, toNumber, typeName, type Doc, type Value } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+import { formatDoc } from '../values/format.js';
+import { Args, nsText } from './arguments.js';
+
+const maxCappedBytes = 2 ** 50;
+const maxSpanSeconds = 31_536_000;
+
+const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
+
+/** A whole number as the smallest BSON integer that holds it. */
+const integerValue = (value: number): Value =>
+  Math.abs(value) <= 0x7fffffff ? int(value) : long(Math.min(value, Number.MAX_SAFE_INTEGER));
+
+/** Reads a size in bytes of a capped collection: 1 to 2^50. */
+export function cappedSize(args: Args, field: string): number | undefined {
+  const given = numberOf(args, field);
+  if (given === undefined) return undefined;
+  if (given < 1) throw outOfRange(field, '>= 1', given);
+  if (given > maxCappedBytes) throw outOfRange(field, `<= ${maxCappedBytes}`, given);
+  return given;
+}
+
+/** Reads a number of documents; zero and less stand for no limit. */
+export function cappedMax(args: Args, field: string): number | undefined {
+  const given = numberOf(args, field);
+  if (given === undefined) return undefined;
+  if (given >= 2 ** 31) throw outOfRange(field, '< 2147483648', given);
+  return given <= 0 ? 0x7fffffff : given;
+}
+
+function numberOf(args: Args, field: string): number | undefined {
+  const value = args.body[field];
+  if (value === undefined || value === null) return undefined;
+  if (!isNumeric(value)) {
+    throw new ServerError(
+      'TypeMismatch',
+      `BSON field '${args.command}.${field}' is the wrong type '${typeName(value)}', expected types '[double, int, long, decimal]'`,
+    );
+  }
+  const number = Math.trunc(toNumber(value));
+  return Number.isNaN(number) ? 0 : number;
+}
+
+const outOfRange = (field: string, bound: string, given: number): ServerError =>
+  new ServerError(
+    51024,
+    `BSON field '${field}' value must be ${bound}, actual value '${Number.isFinite(given) ? BigInt(given) : given > 0 ? '9223372036854775807' : '-9223372036854775808'}'`,
+  );
+
+/** One of the words that an option may be. */
+export function enumeration(args: Args, field: string, allowed: readonly string[]): string | undefined {
+  const value = args.string(field);
+  if (value === undefined || allowed.includes(value)) return value;
+  throw new ServerError(
+    'BadValue',
+    `Enumeration value '${value}' for field '${args.command}.${field}' is not a valid value.`,
+  );
+}
+
+export const validationLevels = ['off', 'strict', 'moderate'] as const;
+export const validationActions = ['error', 'warn', 'errorAndLog'] as const;
+
+/** The `capped`, `size` and `max` of a create command. */
+export function cappedOptions(args: Args): Doc {
+  const capped = args.boolean('capped') ?? false;
+  const size = cappedSize(args, 'size');
+  const max = cappedMax(args, 'max');
+  if (capped && size === undefined && !args.has('clusteredIndex'))
+    throw invalid("the 'size' field is required when 'capped' is true");
+  if (!capped && (size !== undefined || max !== undefined)) {
+    throw invalid("the 'capped' field needs to be true when either the 'size' or 'max' fields are present");
+  }
+  if (!capped) return {};
+  return {
+    capped: true,
+    ...(size !== undefined && { size: integerValue(size) }),
+    ...(max !== undefined && { max: integerValue(max) }),
+  };
+}
+
+/** How far apart the times of one bucket may lie, by granularity, in seconds. */
+const spanOf: Readonly<Record<string, number>> = { seconds: 3_600, minutes: 86_400, hours: 2_592_000 };
+
+const besideTimeseries: ReadonlySet<string> = new Set([
+  'create',
+  'timeseries',
+  'expireAfterSeconds',
+  'collation',
+  'storageEngine',
+  'indexOptionDefaults',
+]);
+
+/** The `timeseries` of a create command, with the defaults that listCollections shows. */
+export function timeseriesOption(ns: Namespace, args: Args, fields: readonly string[]): Doc | undefined {
+  const given = args.document('timeseries');
+  if (!given) return undefined;
+  for (const field of fields) {
+    const off = field === 'capped' && !args.boolean('capped');
+    if (args.has(field) && !off && !besideTimeseries.has(field))
+      throw invalid(`${nsText(ns)}: 'timeseries' is not allowed with '${field}'`);
+  }
+  checkFields('create.timeseries', given, timeseriesFields);
+  const inner = new Args('create.timeseries', given);
+  const timeField = inner.required('timeField', inner.string('timeField'));
+  const metaField = inner.string('metaField');
+  checkTopLevel(ns, 'timeField', timeField);
+  if (metaField !== undefined) {
+    if (metaField === '_id') throw invalid('\'metaField\' cannot be "_id"');
+    if (metaField === timeField) throw invalid("'metaField' cannot be the same as 'timeField'");
+    checkTopLevel(ns, 'metaField', metaField);
+  }
+  return { timeField, ...(metaField !== undefined && { metaField }), ...bucketing(inner) };
+}
+
+const timeseriesFields = [
+  'timeField',
+  'metaField',
+  'granularity',
+  'bucketMaxSpanSeconds',
+  'bucketRoundingSeconds',
+];
+
+function checkTopLevel(ns: Namespace, option: string, field: string): void {
+  if (field.includes('.'))
+    throw invalid(`${nsText(ns)}: '${option}' must be a top-level field and not contain a '.'`);
+}
+
+/** Granularity, or the same in seconds: the one excludes the other. */
+export function bucketing(args: Args): Doc {
+  const granularity = enumeration(args, 'granularity', Object.keys(spanOf));
+  const span = seconds(args, 'bucketMaxSpanSeconds');
+  const rounding = seconds(args, 'bucketRoundingSeconds');
+  if (span === undefined && rounding === undefined) {
+    const chosen = granularity ?? 'seconds';
+    return { granularity: chosen, bucketMaxSpanSeconds: int(spanOf[chosen]!) };
+  }
+  if (granularity !== undefined && span !== spanOf[granularity]) {
+    throw invalid(
+      'bucketMaxSpanSeconds and bucketRoundingSeconds are not allowed when granularity is set, unless they are the default values',
+    );
+  }
+  if (span !== rounding) {
+    throw invalid(
+      'bucketMaxSpanSeconds and bucketRoundingSeconds must be set, and be equal, to use custom bucketing parameters',
+    );
+  }
+  return { bucketRoundingSeconds: int(rounding!), bucketMaxSpanSeconds: int(span!) };
+}
+
+function seconds(args: Args, field: string): number | undefined {
+  const value = numberOf(args, field);
+  if (value === undefined) return undefined;
+  if (value < 1) throw outOfRange(field, '>= 1', value);
+  if (value > maxSpanSeconds) throw outOfRange(field, `<= ${maxSpanSeconds}`, value);
+  return value;
+}
+
+/** The `clusteredIndex` of a create command, with its defaults. */
+export function clusteredOption(args: Args): Doc | undefined {
+  const value = args.body['clusteredIndex'];
+  if (value === undefined || value === null || value === false) return undefined;
+  const given = args.document('clusteredIndex')!;
+  checkFields('create.clusteredIndex', given, ['v', 'key', 'unique', 'name']);
+  const inner = new Args('create.clusteredIndex', given);
+  const key = inner.required('key', inner.document('key'));
+  if (!inner.required('unique', inner.boolean('unique')))
+    throw new ServerError(5979700, 'The clusteredIndex option requires unique: true to be specified');
+  if (Object.keys(key).join() !== '_id' || !isNumeric(key['_id']) || toNumber(key['_id']) !== 1) {
+    throw new ServerError(197, 'The clusteredIndex option is only supported for key: {_id: 1}', {
+      codeName: 'InvalidIndexSpecificationOption',
+    });
+  }
+  if (args.boolean('capped')) throw invalid("'capped' is not allowed with 'clusteredIndex'");
+  return { v: int(2), key: { _id: int(1) }, name: inner.string('name') ?? '_id_', unique: true };
+}
+
+/** Seconds after which documents of a time series or a clustered collection expire; 'off' for never. */
+export function expirySeconds(args: Args): Value {
+  const value = args.body['expireAfterSeconds'];
+  if (value === undefined || value === null) return undefined;
+  if (value === 'off') return 'off';
+  if (!isNumeric(value)) {
+    throw invalid("expireAfterSeconds must be a number or the string 'off'");
+  }
+  const number = toNumber(value);
+  if (!(number >= 0)) throw invalid("TTL index 'expireAfterSeconds' option cannot be less than 0");
+  if (number > 0x7fffffff)
+    throw invalid(
+      `TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different value than ${number}`,
+    );
+  return long(Math.trunc(number));
+}
+
+/** Checks an `idIndex`, whose every field but its name is settled. */
+export function checkIdIndex(args: Args): void {
+  const spec = args.document('idIndex');
+  if (!spec) return;
+  for (const other of ['viewOn', 'autoIndexId']) {
+    if (args.has(other)) throw invalid(`'idIndex' is not allowed with '${other}': ${formatDoc(spec)}`);
+  }
+  const { key } = spec;
+  if (!isDoc(key))
+    throw new ServerError(
+      'FailedToParse',
+      "The 'key' field is a required property of an index specification",
+    );
+  if (Object.keys(key).join() !== '_id' || !isNumeric(key['_id']) || toNumber(key['_id']) !== 1) {
+    throw new ServerError(
+      'BadValue',
+      `The field 'key' for an _id index must be {_id: 1}, but got ${formatDoc(key)}`,
+    );
+  }
+}
+
+export function checkFields(where: string, doc: Doc, allowed: readonly string[]): void {
+  const unknown = Object.keys(doc).find((field) => !allowed.includes(field));
+  if (unknown !== undefined)
+    throw new ServerError(40415, `BSON field '${where}.${unknown}' is an unknown field.`);
+}

@@ -1,0 +1,130 @@
+import { planPipeline } from '../aggregate/pipeline.js';
+import { checkViewDefinition } from '../aggregate/views.js';
+import type { Namespace } from '../engine/types.js';
+import type { Doc } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+import { pipelineContext, pipelineOf } from './aggregate.js';
+import { Args, namespaceOf } from './arguments.js';
+import {
+  cappedOptions,
+  checkIdIndex,
+  clusteredOption,
+  enumeration,
+  expirySeconds,
+  timeseriesOption,
+  validationActions,
+  validationLevels,
+} from './collection-options.js';
+import type { Command } from './command.js';
+import type { CommandContext } from './host.js';
+
+const fields: readonly string[] = [
+  'create',
+  'autoIndexId',
+  'idIndex',
+  'capped',
+  'size',
+  'max',
+  'storageEngine',
+  'validator',
+  'validationLevel',
+  'validationAction',
+  'indexOptionDefaults',
+  'viewOn',
+  'pipeline',
+  'collation',
+  'changeStreamPreAndPostImages',
+  'timeseries',
+  'clusteredIndex',
+  'expireAfterSeconds',
+  'encryptedFields',
+];
+
+const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
+
+/** What a view must not have. */
+const notOfViews = [
+  'capped',
+  'size',
+  'max',
+  'validator',
+  'validationLevel',
+  'validationAction',
+  'timeseries',
+];
+
+/** The definition of a view as create and collMod give it, checked. `collation` is the view's. */
+export function checkedView(
+  ctx: CommandContext,
+  ns: Namespace,
+  viewOn: string,
+  pipeline: Doc[],
+  collation: Doc | undefined,
+): void {
+  if (viewOn === '') throw new ServerError('BadValue', "'viewOn' cannot be empty");
+  checkViewDefinition(ctx.engine, ns, { viewOn, pipeline, collation });
+  // Planning finds unknown stages and bad specifications.
+  const args = new Args('aggregate', {});
+  planPipeline({ ...pipelineContext(ctx, args, { db: ns.db, coll: viewOn }), inner: true }, pipeline, false);
+}
+
+function viewOptions(ctx: CommandContext, ns: Namespace, args: Args): Doc | undefined {
+  const viewOn = args.string('viewOn');
+  const pipeline = args.array('pipeline');
+  if (viewOn === undefined) {
+    if (pipeline) throw invalid("'pipeline' requires 'viewOn' to also be specified");
+    return undefined;
+  }
+  for (const option of notOfViews) {
+    if (args.has(option) && args.body[option] !== false)
+      throw invalid(`Cannot specify both 'viewOn' and '${option}'`);
+  }
+  const stages = pipeline ? pipelineOf(args) : [];
+  const collation = args.document('collation');
+  checkedView(ctx, ns, viewOn, stages, collation);
+  return { viewOn, pipeline: stages, ...(collation && { collation }) };
+}
+
+function collectionOptions(ns: Namespace, args: Args): Doc {
+  const options: Doc = cappedOptions(args);
+  const timeseries = timeseriesOption(ns, args, fields);
+  const clusteredIndex = clusteredOption(args);
+  const expireAfterSeconds = expirySeconds(args);
+  if (expireAfterSeconds !== undefined && !timeseries && !clusteredIndex) {
+    throw invalid(
+      "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
+    );
+  }
+  const validator = args.document('validator');
+  const level = enumeration(args, 'validationLevel', validationLevels);
+  const action = enumeration(args, 'validationAction', validationActions);
+  const given: Doc = {
+    storageEngine: args.document('storageEngine'),
+    validator: validator && Object.keys(validator).length > 0 ? validator : undefined,
+    validationLevel: level,
+    validationAction: action,
+    indexOptionDefaults: args.document('indexOptionDefaults'),
+    collation: args.document('collation'),
+    timeseries,
+    clusteredIndex,
+    expireAfterSeconds: expireAfterSeconds === 'off' ? undefined : expireAfterSeconds,
+  };
+  for (const [option, value] of Object.entries(given)) if (value !== undefined) options[option] = value;
+  return options;
+}
+
+export const create: Command = {
+  name: 'create',
+  fields,
+  inTransaction: true,
+  writes: true,
+  counter: 'command',
+  async run(ctx) {
+    const ns = namespaceOf('create', ctx.db, ctx.body);
+    const args = new Args('create', ctx.body);
+    checkIdIndex(args);
+    const view = viewOptions(ctx, ns, args);
+    await ctx.engine.createCollection(ns, view ?? collectionOptions(ns, args), ctx.op);
+    return {};
+  },
+};

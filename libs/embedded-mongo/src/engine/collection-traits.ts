@@ -1,0 +1,59 @@
+import { isDoc, isNumeric, toNumber } from '../values/bson.js';
+import type { Doc } from '../values/bson.js';
+import type { ViewDefinition } from './types.js';
+
+/** What a collection's options mean to reads and writes. */
+export interface CollectionTraits {
+  readonly type: 'collection' | 'view' | 'timeseries';
+  readonly view?: ViewDefinition;
+  /** Limits beyond which an insert removes the oldest documents; bytes of BSON, and documents. */
+  readonly capped?: { readonly size: number; readonly max: number };
+  /** The field of a time series that must hold a date. */
+  readonly timeField?: string;
+  readonly metaField?: string;
+  /** Documents expire so many seconds after the date in `field`, without an index that says so. */
+  readonly expiry?: { readonly field: string; readonly seconds: number };
+  /** The `clusteredIndex` option. */
+  readonly clustered?: Doc;
+}
+
+/** Of all collections without special options, so that one comparison tells a write that there is nothing to heed. */
+export const plainTraits: CollectionTraits = Object.freeze({ type: 'collection' });
+
+const special = ['viewOn', 'capped', 'timeseries', 'clusteredIndex'];
+
+export const traitsOf = (options: Doc): CollectionTraits => {
+  if (!special.some((option) => options[option])) return plainTraits;
+  const { viewOn, pipeline, timeseries, clusteredIndex, expireAfterSeconds } = options;
+  if (typeof viewOn === 'string') {
+    return {
+      type: 'view',
+      view: {
+        viewOn,
+        pipeline: Array.isArray(pipeline) ? pipeline.filter(isDoc) : [],
+        collation: isDoc(options.collation) ? options.collation : undefined,
+      },
+    };
+  }
+  const seconds = isNumeric(expireAfterSeconds) ? toNumber(expireAfterSeconds) : undefined;
+  if (isDoc(timeseries)) {
+    const field = String(timeseries.timeField);
+    return {
+      type: 'timeseries',
+      timeField: field,
+      ...(typeof timeseries.metaField === 'string' && { metaField: timeseries.metaField }),
+      ...(seconds !== undefined && { expiry: { field, seconds } }),
+    };
+  }
+  return {
+    type: 'collection',
+    ...(options.capped === true && { capped: limitsOf(options) }),
+    ...(isDoc(clusteredIndex) && { clustered: clusteredIndex }),
+    ...(isDoc(clusteredIndex) && seconds !== undefined && { expiry: { field: '_id', seconds } }),
+  };
+};
+
+const limitsOf = ({ size, max }: Doc): { size: number; max: number } => ({
+  size: isNumeric(size) ? toNumber(size) : Infinity,
+  max: isNumeric(max) && toNumber(max) > 0 ? toNumber(max) : Infinity,
+});

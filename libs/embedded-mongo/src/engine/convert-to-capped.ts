@@ -1,0 +1,44 @@
+import { int, long } from '../values/bson.js';
+import type { Value } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+import { nameOf } from './catalog.js';
+import { trimCapped } from './document-change.js';
+import { dropSome } from './index-changes.js';
+import type { Namespace, OpContext } from './types.js';
+import { isView, runSteps } from './write-runner.js';
+import type { EngineCore } from './write-runner.js';
+
+/** A whole number as the smallest BSON integer that holds it. */
+const integer = (value: number): Value => (value <= 0x7fffffff ? int(value) : long(value));
+
+/**
+ * Makes a collection capped, without its indexes but that of `_id`, in one commit; then removes its oldest documents, in
+ * as many commits as that takes. What a crash leaves to remove goes with the next inserts.
+ */
+export const convertToCapped = async (
+  core: EngineCore,
+  ns: Namespace,
+  size: number,
+  ctx: OpContext,
+): Promise<void> => {
+  const collection = await core.queue.run((batch) => {
+    const found = core.catalog.get(ns);
+    if (!found) throw new ServerError('NamespaceNotFound', `source collection ${nameOf(ns)} does not exist`);
+    if (found.traits.view) throw isView(found.name);
+    core.transactions.requireUntouched(found);
+    dropSome(
+      batch,
+      found,
+      found.listedIndexes.filter((index) => !index.isId),
+    );
+    const { options, definedAt } = found;
+    found.options = { ...options, capped: true, size: integer(size) };
+    found.definedAt = batch.seq;
+    batch.savedRows.add(found);
+    batch.undo.push(() => Object.assign(found, { options, definedAt }));
+    return found;
+  });
+  await runSteps(core, ctx, (writer) =>
+    collection.dropped || trimCapped(writer, collection) ? 'done' : 'more',
+  );
+};
