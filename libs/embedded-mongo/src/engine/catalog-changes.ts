@@ -10,7 +10,7 @@ import { GarbageCollector } from './garbage.js';
 import { countersKey } from './key-layout.js';
 import type { Namespace, OpContext } from './types.js';
 import type { Batch } from './write-queue.js';
-import { transactionOf } from './write-runner.js';
+import { isAbandoned, own, transactionOf } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
 
 const MAX_NAME_BYTES = 255;
@@ -36,9 +36,11 @@ export const refuseInTransaction = (ctx: OpContext, what: string): void => {
   }
 };
 
-/** Adds a collection with its `_id` index; in memory at once, undone when the commit fails. */
+/** Adds a collection with its first indexes; in memory at once, undone when the commit fails. */
 export const addCollection = (core: EngineCore, batch: Batch, ns: Namespace, options: Doc): Collection => {
   checkNamespace(ns);
+  const abandoned = core.catalog.get(ns);
+  if (abandoned) removeCollection(core, batch, abandoned);
   const put = (key: Uint8Array, value: Uint8Array) => batch.put(key, value);
   const id = core.catalog.allocateId(put);
   const collection = newCollection(id, ns, options, () => core.catalog.allocateId(put));
@@ -72,17 +74,22 @@ export const createCollection = async (
   const parsed = parseCollation(collation as Doc | undefined);
   const kept: Doc = parsed ? { ...others, collation: parsed.spec } : others;
   if (isDoc(kept.validator)) compileFilter(kept.validator);
-  const created = await core.queue.run((batch) => {
+  await core.queue.run((batch) => {
     const existing = core.catalog.get(ns);
-    if (!existing) return addCollection(core, batch, ns, kept);
+    if (!existing || isAbandoned(existing)) {
+      const created = addCollection(core, batch, ns, kept);
+      if (txn) own(core, txn, created);
+      return;
+    }
+    // From now on it is not the transaction's alone.
+    if (existing.pendingIn !== txn) existing.pendingIn = undefined;
     if (txn) throw new ServerError('NamespaceExists', `Collection ${nameOf(ns)} already exists.`);
-    if (equalValues(inOrder(existing.options), inOrder(kept))) return undefined;
+    if (equalValues(inOrder(existing.options), inOrder(kept))) return;
     throw new ServerError(
       'NamespaceExists',
       `namespace ${nameOf(ns)} already exists, but with different options: ${shownOptions(existing)}`,
     );
   });
-  if (txn && created) txn.created.add(created);
 };
 
 const refuseKindInTransaction = (ns: Namespace, options: Doc): void => {
@@ -112,7 +119,7 @@ export const removeCollection = (core: EngineCore, batch: Batch, collection: Col
   batch.remove(countersKey(collection.id));
   GarbageCollector.mark(batch, collection.id, 0);
   collection.dropped = true;
-  core.catalog.remove(collection, batch.seq);
+  core.catalog.remove(collection, isAbandoned(collection) ? undefined : batch.seq);
   batch.savedRows.delete(collection);
   batch.afterCommit.push(() => {
     for (const wake of [...collection.listeners]) wake();
@@ -122,6 +129,13 @@ export const removeCollection = (core: EngineCore, batch: Batch, collection: Col
     core.catalog.add(collection);
   });
 };
+
+/** Removes what an aborted transaction has created, unless another writer has come to use it. */
+export const discardCreated = (core: EngineCore, collection: Collection): Promise<void> =>
+  core.queue.run((batch) => {
+    if (collection.dropped || !isAbandoned(collection) || collection.documents > 0) return;
+    removeCollection(core, batch, collection);
+  });
 
 /** What was dropped, undefined when there was nothing. Dropping `system.views` drops the database's views. */
 export const dropCollection = (

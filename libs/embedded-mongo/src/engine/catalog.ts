@@ -36,6 +36,8 @@ export class Collection {
   /** Sequence of the commit that last changed the collection's definition; an older snapshot must not write to it. */
   definedAt = 0;
   indexes: Index[] = [];
+  /** The transaction that created it, until that has committed or another writer has come to use it. */
+  pendingIn: { readonly state: 'open' | 'committed' | 'aborted' } | undefined;
   /** Called after each commit that wrote documents of the collection, and after its end. */
   readonly listeners = new Set<() => void>();
   traits: CollectionTraits;
@@ -70,6 +72,12 @@ export class Collection {
   get idIndex(): Index | undefined {
     const first = this.indexes[0];
     return first?.isId ? first : undefined;
+  }
+
+  /** True for all but the transaction that has created it and not committed yet. */
+  isHiddenFrom(txn: object | undefined): boolean {
+    const { pendingIn } = this;
+    return pendingIn !== undefined && pendingIn !== txn && pendingIn.state !== 'committed';
   }
 
   /** The indexes that clients see. */
@@ -172,10 +180,11 @@ export class Catalog {
     if (collection.traits.view) this.views++;
   }
 
-  remove(collection: Collection, sequence: number): void {
+  /** `sequence`: of the commit; undefined for a collection that no snapshot can have seen. */
+  remove(collection: Collection, sequence: number | undefined): void {
     this.byName.delete(collection.name);
     if (collection.traits.view) this.views--;
-    this.droppedAt.set(collection.name, sequence);
+    if (sequence !== undefined) this.droppedAt.set(collection.name, sequence);
   }
 }
 

@@ -6,6 +6,7 @@ import type { Collection } from './catalog.js';
 import {
   addCollection,
   createCollection,
+  discardCreated,
   dropCollection,
   dropDatabase,
   refuseInTransaction,
@@ -91,6 +92,15 @@ class StorageEngine implements Engine {
       transactions,
       now: this.now,
       createImplicitly: (batch, ns) => addCollection(core, batch, ns, {}),
+      discard: (collection) => {
+        discardCreated(core, collection).then(
+          () => !this.closing && this.garbage.start(),
+          (error: unknown) => {
+            if (!this.closing)
+              this.log('error', 'removing what an aborted transaction created failed', error);
+          },
+        );
+      },
     };
     this.core = core;
     this.garbage = new GarbageCollector(store.view, queue, isBuilding(catalog), (error) => {
@@ -118,6 +128,7 @@ class StorageEngine implements Engine {
   databases(): { name: string; sizeOnDisk: number; empty: boolean }[] {
     const sizes = new Map<string, number>();
     for (const collection of this.core.catalog.all()) {
+      if (collection.isHiddenFrom(undefined)) continue;
       sizes.set(collection.ns.db, (sizes.get(collection.ns.db) ?? 0) + collection.bytes);
     }
     return [...sizes]
@@ -125,12 +136,15 @@ class StorageEngine implements Engine {
       .map(([name, bytes]) => ({ name, sizeOnDisk: Math.max(bytes, 4_096), empty: false }));
   }
 
-  collections(db: string): CollectionInfo[] {
-    return this.core.catalog.of(db).map((collection) => collection.info());
+  collections(db: string, ctx: OpContext = {}): CollectionInfo[] {
+    const txn = transactionOf(ctx);
+    const all = this.core.catalog.of(db).filter((collection) => !collection.isHiddenFrom(txn));
+    return all.map((collection) => collection.info());
   }
 
-  collection(ns: Namespace): CollectionInfo | undefined {
-    return this.core.catalog.get(ns)?.info();
+  collection(ns: Namespace, ctx: OpContext = {}): CollectionInfo | undefined {
+    const collection = this.core.catalog.get(ns);
+    return collection?.isHiddenFrom(transactionOf(ctx)) ? undefined : collection?.info();
   }
 
   get hasViews(): boolean {
@@ -340,6 +354,8 @@ class StorageEngine implements Engine {
   private async shutDown(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     this.core.transactions.abortAll();
+    // What they have created goes with them.
+    await breathe();
     const stopped = this.garbage.stop();
     await this.core.queue.close(shuttingDown());
     await stopped;

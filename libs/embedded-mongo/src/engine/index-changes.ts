@@ -26,7 +26,7 @@ import type { EngineTransaction } from './transaction.js';
 import type { IndexSpec, Namespace, OpContext } from './types.js';
 import type { Batch } from './write-queue.js';
 import { Blocked } from './write-queue.js';
-import { Chunk, isView, statementError, transactionOf } from './write-runner.js';
+import { Chunk, isAbandoned, isView, own, statementError, transactionOf } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
 import { PlainWriter } from './writer.js';
 
@@ -44,7 +44,7 @@ export const createIndexes = async (
   if (txn) core.transactions.requireOpen(txn);
   const started = await core.queue.run((batch) => registerIndexes(core, batch, ns, specs, txn));
   const { collection, indexes, before, createdCollection } = started;
-  if (txn && createdCollection) txn.created.add(collection);
+
   try {
     for (const index of indexes) await fillIndex(core, collection, index, ctx);
     await core.queue.run((batch) => completeIndexes(core, batch, collection, indexes));
@@ -65,7 +65,9 @@ const registerIndexes = (
   specs: Doc[],
   txn: EngineTransaction | undefined,
 ) => {
-  const existing = core.catalog.get(ns);
+  const found = core.catalog.get(ns);
+  const existing = found && isAbandoned(found) ? undefined : found;
+  if (existing && existing.pendingIn !== txn) existing.pendingIn = undefined;
   if (existing?.traits.view) throw isView(existing.name);
   const wanted: IndexSpec[] = [];
   for (const given of specs) {
@@ -93,6 +95,7 @@ const registerIndexes = (
   // A partial filter or a collation that cannot be compiled must fail before anything is written.
   for (const spec of wanted) new Index(0, 0, spec);
   const collection = existing ?? addCollection(core, batch, ns, {});
+  if (txn && !existing) own(core, txn, collection);
   const indexes = wanted.map((spec) => {
     const id = core.catalog.allocateId((key, value) => batch.put(key, value));
     const index = new Index(collection.id, id, spec);

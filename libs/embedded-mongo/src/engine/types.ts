@@ -205,8 +205,9 @@ export interface EngineCursor {
 
 /**
  * An open multi-document transaction. A collection that it creates, or inserts into when there is none, is created at
- * once, by a commit of its own, and stays when the transaction aborts; so do the indexes that it adds to such a collection
- * while that is empty. Other catalog changes are refused inside of it. Its life is limited by the engine's `transactionLifetimeMs` (default 60,000).
+ * once, by a commit of its own, and so are the indexes that it adds to such a collection while that is empty. Others see
+ * it from the commit on, and it goes when the transaction aborts, unless others have inserted into it meanwhile; a crash
+ * may leave it, empty. Other catalog changes are refused inside of it. Its life is limited by the engine's `transactionLifetimeMs` (default 60,000).
  */
 export interface Transaction {
   readonly id: number;

@@ -19,8 +19,10 @@ export interface EngineCore {
   readonly queue: WriteQueue;
   readonly transactions: TransactionTable;
   readonly now: () => number;
-  /** Adds a collection that a write needs; returns the existing one when there is. */
+  /** Adds a collection that a write needs, in the place of an abandoned one. */
   createImplicitly(batch: Batch, ns: Namespace): Collection;
+  /** Removes a collection whose transaction has aborted, if it is still that transaction's alone. */
+  discard(collection: Collection): void;
 }
 
 /** One piece of work within a commit: all done, more to do in the next, or waiting for a transaction to end. */
@@ -85,9 +87,10 @@ export const isView = (name: string): ServerError =>
 /** The collection that a write inserts into. A transaction's is made at once, outside of it: see `prepareInsert`. */
 export const collectionForInsert = (core: EngineCore, writer: Writer, ns: Namespace): Collection => {
   const existing = core.catalog.get(ns);
-  if (existing) {
+  if (existing && !isAbandoned(existing)) {
     requireWritable(existing, writer);
     if (writer.txn) core.transactions.requireCurrent(writer.txn, existing);
+    if (existing.pendingIn !== writer.txn) existing.pendingIn = undefined;
     return existing;
   }
   if (!(writer instanceof PlainWriter)) {
@@ -97,20 +100,32 @@ export const collectionForInsert = (core: EngineCore, writer: Writer, ns: Namesp
 };
 
 /**
- * A collection that a transaction inserts into and that does not exist is created before, by a commit of its own: it
- * stays, empty, when the transaction aborts.
+ * A collection that a transaction inserts into and that does not exist is created before, by a commit of its own. Others
+ * see it when the transaction has committed; it goes when that aborts, unless others have inserted into it by then.
  */
 export const prepareInsert = async (core: EngineCore, ctx: OpContext, ns: Namespace): Promise<void> => {
   const txn = transactionOf(ctx);
-  if (!txn || core.catalog.get(ns)) return;
+  const present = core.catalog.get(ns);
+  if (!txn || (present && !isAbandoned(present))) return;
   core.transactions.requireOpen(txn);
-  const { collection, created } = await core.queue.run((batch) => {
+  await core.queue.run((batch) => {
     const existing = core.catalog.get(ns);
-    return existing
-      ? { collection: existing, created: false }
-      : { collection: core.createImplicitly(batch, ns), created: true };
+    if (!existing || isAbandoned(existing)) own(core, txn, core.createImplicitly(batch, ns));
   });
-  if (created) txn.created.add(collection);
+};
+
+/** Created by a transaction that aborted, and not yet removed. */
+export const isAbandoned = ({ pendingIn }: Collection): boolean => pendingIn?.state === 'aborted';
+
+/** Takes note that the transaction has created the collection. */
+export const own = (core: EngineCore, txn: EngineTransaction, collection: Collection): void => {
+  txn.created.add(collection);
+  collection.pendingIn = txn;
+  void txn.ended.then(() => {
+    if (collection.pendingIn !== txn) return;
+    if (txn.state === 'committed') collection.pendingIn = undefined;
+    else core.discard(collection);
+  });
 };
 
 /**

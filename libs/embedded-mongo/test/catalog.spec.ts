@@ -1,0 +1,217 @@
+import { type Db, type Document } from 'mongodb';
+import { openTestStore, serverError, type TestStore } from './store.js';
+
+describe('time series, clustered collections and creation in transactions', () => {
+  let store: TestStore;
+  let db: Db;
+
+  beforeAll(async () => {
+    store = await openTestStore();
+    db = store.client.db('catalog');
+  });
+
+  afterAll(() => store.close());
+
+  const listed = (name: string): Promise<Document[]> => db.listCollections({ name }).toArray();
+
+  describe('time series', () => {
+    it('are created with their defaults, listed, and take the same _id twice', async () => {
+      const timeseries = { timeField: 'at', metaField: 'sensor' };
+      await db.createCollection('readings', { timeseries, expireAfterSeconds: 3_600 });
+      expect(await listed('readings')).toEqual([
+        {
+          name: 'readings',
+          type: 'timeseries',
+          options: {
+            timeseries: { ...timeseries, granularity: 'seconds', bucketMaxSpanSeconds: 3_600 },
+            expireAfterSeconds: 3_600,
+          },
+          info: { readOnly: false },
+        },
+      ]);
+      const readings = db.collection<{ _id: number; at: Date; sensor?: number }>('readings');
+      const now = Date.now();
+      await readings.insertMany([
+        { _id: 1, at: new Date(now + 1), sensor: 7 },
+        { _id: 1, at: new Date(now) },
+      ]);
+      await expect(readings.find({ _id: 1 }, { sort: { at: 1 } }).toArray()).resolves.toHaveLength(2);
+      await expect(readings.countDocuments({ at: { $gt: new Date(now) } })).resolves.toBe(1);
+      await expect(readings.indexes()).resolves.toMatchObject([{ name: 'sensor_1_at_1' }]);
+      await readings.createIndex({ _id: 1 });
+      await expect(readings.indexes()).resolves.toHaveLength(1);
+      await expect(serverError(db.collection('readings').insertOne({ at: 'noon' }))).resolves.toMatchObject({
+        code: 5743702,
+        message: "'at' must be present and contain a valid BSON UTC datetime value",
+      });
+      await db.command({
+        collMod: 'readings',
+        timeseries: { granularity: 'hours' },
+        expireAfterSeconds: 'off',
+      });
+      const [info] = await listed('readings');
+      expect(info?.['options']).toEqual({
+        timeseries: { ...timeseries, granularity: 'hours', bucketMaxSpanSeconds: 2_592_000 },
+      });
+      await expect(
+        serverError(db.command({ collMod: 'readings', timeseries: { granularity: 'minutes' } })),
+      ).resolves.toMatchObject({ code: 72 });
+    });
+
+    it.each<[Document, number, string]>([
+      [{ timeseries: {} }, 40414, "BSON field 'create.timeseries.timeField' is missing but a required field"],
+      [
+        { timeseries: { timeField: 'a.b' } },
+        72,
+        "catalog.x: 'timeField' must be a top-level field and not contain a '.'",
+      ],
+      [
+        { timeseries: { timeField: 'a', metaField: 'a' } },
+        72,
+        "'metaField' cannot be the same as 'timeField'",
+      ],
+      [{ timeseries: { timeField: 'a', metaField: '_id' } }, 72, '\'metaField\' cannot be "_id"'],
+      [
+        { timeseries: { timeField: 'a' }, capped: true, size: 5 },
+        72,
+        "catalog.x: 'timeseries' is not allowed with 'capped'",
+      ],
+      [
+        { timeseries: { timeField: 'a', granularity: 'days' } },
+        2,
+        "Enumeration value 'days' for field 'create.timeseries.granularity' is not a valid value.",
+      ],
+      [
+        { timeseries: { timeField: 'a', metField: 'b' } },
+        40415,
+        "BSON field 'create.timeseries.metField' is an unknown field.",
+      ],
+      [
+        { expireAfterSeconds: 5 },
+        72,
+        "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
+      ],
+      [
+        { clusteredIndex: { key: { a: 1 }, unique: true } },
+        197,
+        'The clusteredIndex option is only supported for key: {_id: 1}',
+      ],
+      [
+        { clusteredIndex: { key: { _id: 1 }, unique: false } },
+        5979700,
+        'The clusteredIndex option requires unique: true to be specified',
+      ],
+    ])('create refuses %j', async (options, code, message) => {
+      await expect(serverError(db.command({ create: 'x', ...options }))).resolves.toMatchObject({
+        code,
+        message,
+      });
+    });
+  });
+
+  it('clustered collections show their index and keep it over a restart', async () => {
+    const clusteredIndex = { key: { _id: 1 }, unique: true, name: 'by id' };
+    await db.createCollection('clustered', { clusteredIndex });
+    await store.reopen();
+    db = store.client.db('catalog');
+    const clustered = db.collection<{ _id: number }>('clustered');
+    await clustered.createIndex({ _id: 1 });
+    await expect(clustered.indexes()).resolves.toEqual([{ v: 2, ...clusteredIndex, clustered: true }]);
+    expect((await listed('clustered'))[0]?.['options']).toEqual({
+      clusteredIndex: { v: 2, ...clusteredIndex },
+    });
+    await clustered.insertOne({ _id: 1 });
+    await expect(serverError(clustered.insertOne({ _id: 1 }))).resolves.toMatchObject({ code: 11000 });
+    await expect(clustered.find({ _id: 1 }).toArray()).resolves.toHaveLength(1);
+  });
+
+  it('listCollections filters by name alone with nameOnly, and answers in batches', async () => {
+    await db.createCollection('plain');
+    const cursor = db.listCollections({ type: 'collection' }, { nameOnly: true, batchSize: 1 });
+    const names = (await cursor.toArray()).map((info) => info.name);
+    expect(names.sort()).toEqual(['clustered', 'plain']);
+    const reply = await db.command({
+      listCollections: 1,
+      nameOnly: true,
+      authorizedCollections: true,
+      filter: { 'options.clusteredIndex': { $exists: true } },
+    });
+    expect((reply['cursor'] as Document)['firstBatch']).toEqual([]);
+    await expect(
+      db.listCollections({ 'options.clusteredIndex': { $exists: true } }).toArray(),
+    ).resolves.toHaveLength(1);
+  });
+
+  describe('in a transaction', () => {
+    it('what is created is seen by others after the commit, and is gone after an abort', async () => {
+      for (const outcome of ['commit', 'abort', 'commit'] as const) {
+        await db.dropCollection('born').catch(() => undefined);
+        await store.client.withSession(async (session) => {
+          session.startTransaction();
+          await db.createCollection('born', { session, validator: { a: 1 } });
+          await db.collection('born').createIndex({ a: 1 }, { session });
+          await db.collection('grown').createIndex({ b: 1 }, { session });
+          await db.collection('born').insertOne({ a: 1 }, { session });
+          await expect(db.collection('born').findOne({ a: 1 }, { session })).resolves.toMatchObject({ a: 1 });
+          expect(await listed('born')).toEqual([]);
+          await expect(serverError(db.collection('born').indexes())).resolves.toMatchObject({ code: 26 });
+          if (outcome === 'commit') await session.commitTransaction();
+          else await session.abortTransaction();
+        });
+        expect(await listed('born')).toHaveLength(outcome === 'commit' ? 1 : 0);
+        expect(await listed('grown')).toHaveLength(outcome === 'commit' ? 1 : 0);
+        await db.dropCollection('grown').catch(() => undefined);
+      }
+      await expect(db.collection('born').indexes()).resolves.toMatchObject([
+        { name: '_id_' },
+        { name: 'a_1' },
+      ]);
+    });
+
+    it('a collection stays that others have inserted into, without what the aborted transaction wrote', async () => {
+      await store.client.withSession(async (session) => {
+        session.startTransaction();
+        await db.collection<{ _id: number }>('shared').insertOne({ _id: 1 }, { session });
+        await db.collection<{ _id: number }>('shared').insertOne({ _id: 2 });
+        await session.abortTransaction();
+        session.startTransaction();
+        await expect(db.collection('shared').find({}, { session }).toArray()).resolves.toEqual([{ _id: 2 }]);
+        await session.commitTransaction();
+      });
+      expect(await listed('shared')).toHaveLength(1);
+    });
+
+    it('is refused on what was there before, and on documents', async () => {
+      await db.collection('there').insertOne({});
+      const attempt = (work: (session: ReturnType<typeof store.client.startSession>) => Promise<unknown>) =>
+        store.client.withSession(async (session) => {
+          session.startTransaction();
+          return serverError(work(session));
+        });
+      await expect(attempt((session) => db.createCollection('there', { session }))).resolves.toMatchObject({
+        code: 48,
+        message: 'Collection catalog.there already exists.',
+      });
+      await expect(
+        attempt((session) => db.collection('there').createIndex({ a: 1 }, { session })),
+      ).resolves.toMatchObject({
+        code: 263,
+        message:
+          'Cannot create new indexes on existing collection catalog.there in a multi-document transaction.',
+      });
+      await expect(
+        attempt(async (session) => {
+          await db.collection('filled').insertOne({}, { session });
+          await db.collection('filled').createIndex({ a: 1 }, { session });
+        }),
+      ).resolves.toMatchObject({
+        code: 263,
+        message:
+          'Cannot create new indexes on non-empty collection catalog.filled in a multi-document transaction.',
+      });
+      await expect(
+        attempt((session) => db.createCollection('v', { viewOn: 'there', pipeline: [], session })),
+      ).resolves.toMatchObject({ code: 263 });
+    });
+  });
+});
