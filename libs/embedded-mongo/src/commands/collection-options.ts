@@ -1,3 +1,4 @@
+import { wholeNumber } from '../engine/collection-traits.js';
 import type { Namespace } from '../engine/types.js';
 import { int, isDoc, isNumeric, long, toNumber, typeName, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
@@ -8,10 +9,6 @@ const maxCappedBytes = 2 ** 50;
 const maxSpanSeconds = 31_536_000;
 
 const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
-
-/** A whole number as the smallest BSON integer that holds it. */
-const integerValue = (value: number): Value =>
-  Math.abs(value) <= 0x7fffffff ? int(value) : long(Math.min(value, Number.MAX_SAFE_INTEGER));
 
 /** Reads a size in bytes of a capped collection: 1 to 2^50. */
 export function cappedSize(args: Args, field: string): number | undefined {
@@ -75,8 +72,8 @@ export function cappedOptions(args: Args): Doc {
   if (!capped) return {};
   return {
     capped: true,
-    ...(size !== undefined && { size: integerValue(size) }),
-    ...(max !== undefined && { max: integerValue(max) }),
+    ...(size !== undefined && { size: wholeNumber(size) }),
+    ...(max !== undefined && { max: wholeNumber(max) }),
   };
 }
 

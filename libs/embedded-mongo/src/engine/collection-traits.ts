@@ -1,5 +1,5 @@
-import { isDoc, isNumeric, toNumber } from '../values/bson.js';
-import type { Doc } from '../values/bson.js';
+import { int, isDoc, isNumeric, long, toNumber } from '../values/bson.js';
+import type { Doc, Value } from '../values/bson.js';
 import type { ViewDefinition } from './types.js';
 
 /** What a collection's options mean to reads and writes. */
@@ -52,6 +52,9 @@ export const traitsOf = (options: Doc): CollectionTraits => {
     ...(isDoc(clusteredIndex) && seconds !== undefined && { expiry: { field: '_id', seconds } }),
   };
 };
+
+/** A whole number as the smallest BSON integer that holds it. */
+export const wholeNumber = (value: number): Value => (value <= 0x7fffffff ? int(value) : long(value));
 
 const limitsOf = ({ size, max }: Doc): { size: number; max: number } => ({
   size: isNumeric(size) ? toNumber(size) : Infinity,

@@ -1,15 +1,11 @@
-import { int, long } from '../values/bson.js';
-import type { Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { nameOf } from './catalog.js';
+import { wholeNumber } from './collection-traits.js';
 import { trimCapped } from './document-change.js';
 import { dropSome } from './index-changes.js';
 import type { Namespace, OpContext } from './types.js';
 import { isView, runSteps } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
-
-/** A whole number as the smallest BSON integer that holds it. */
-const integer = (value: number): Value => (value <= 0x7fffffff ? int(value) : long(value));
 
 /**
  * Makes a collection capped, without its indexes but that of `_id`, in one commit; then removes its oldest documents, in
@@ -32,7 +28,7 @@ export const convertToCapped = async (
       found.listedIndexes.filter((index) => !index.isId),
     );
     const { options, definedAt } = found;
-    found.options = { ...options, capped: true, size: integer(size) };
+    found.options = { ...options, capped: true, size: wholeNumber(size) };
     found.definedAt = batch.seq;
     batch.savedRows.add(found);
     batch.undo.push(() => Object.assign(found, { options, definedAt }));

@@ -3,6 +3,7 @@ import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { nameOf } from './catalog.js';
 import type { Collection } from './catalog.js';
+import { wholeNumber } from './collection-traits.js';
 import { modifyIndex } from './index-changes.js';
 import type { CollectionChange, Namespace } from './types.js';
 import type { EngineCore } from './write-runner.js';
@@ -50,8 +51,8 @@ const changedOptions = (before: Doc, change: CollectionChange): Doc => {
   const { viewOn, pipeline, cappedSize, cappedMax, validator } = change;
   if (viewOn !== undefined) after.viewOn = viewOn;
   if (pipeline !== undefined) after.pipeline = pipeline;
-  if (cappedSize !== undefined) after.size = cappedSize;
-  if (cappedMax !== undefined) after.max = cappedMax;
+  if (cappedSize !== undefined) after.size = wholeNumber(cappedSize);
+  if (cappedMax !== undefined) after.max = wholeNumber(cappedMax);
   if (validation.some((option) => change[option] !== undefined)) {
     if (validator !== undefined) after.validator = Object.keys(validator).length > 0 ? validator : undefined;
     after.validationLevel = change.validationLevel ?? before.validationLevel ?? 'strict';

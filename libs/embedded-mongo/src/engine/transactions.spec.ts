@@ -271,7 +271,7 @@ describe('multi-document transactions', () => {
     );
   });
 
-  it('creates a collection that it inserts into, which stays empty when it aborts', async () => {
+  it('creates a collection that it inserts into, which goes when it aborts', async () => {
     const fresh: Namespace = { db: 'bank', coll: 'fresh' };
     const txn = begin();
     await store.insert(fresh, [{ _id: 1 }], { txn });
@@ -287,7 +287,7 @@ describe('multi-document transactions', () => {
       { upsert: true, ctx: { txn: aborted } },
     );
     store.engine.abortTransaction(aborted);
-    expect(store.engine.collection({ db: 'bank', coll: 'other' })).toBeDefined();
+    expect(store.engine.collection({ db: 'bank', coll: 'other' })).toBeUndefined();
     expect(await store.ids({ db: 'bank', coll: 'other' })).toEqual([]);
   });
 
