@@ -1,4 +1,4 @@
-import { type Db, type Document } from 'mongodb';
+import type { Db, Document } from 'mongodb';
 import { openTestStore, serverError, type TestStore } from './store.js';
 
 describe('time series, clustered collections and creation in transactions', () => {
