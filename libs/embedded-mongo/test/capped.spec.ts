@@ -111,6 +111,12 @@ describe('capped collections', () => {
       "The field 'key' for an _id index must be {_id: 1}, but got { a: 1 }",
     ],
     [{ collMod: 'nothing', cappedSize: 5000 }, 26, 'ns does not exist: capped.nothing'],
+    [{ find: 'nothing', filter: { a: { $bad: 1 } } }, 2, 'unknown operator: $bad'],
+    [
+      { create: 'system.views' },
+      73,
+      "Invalid namespace specified 'capped.system.views': views are made by the create command",
+    ],
     [{ find: 'x', awaitData: true }, 9, "Cannot set 'awaitData' without also setting 'tailable'"],
     [
       { find: 'x', tailable: true, sort: { a: 1 } },
@@ -197,6 +203,16 @@ describe('capped collections', () => {
       );
       await c.drop();
       await expect(serverError(more(c.collectionName, dropped['id']))).resolves.toMatchObject({ code: 175 });
+    });
+
+    it('are not ended by the time limit of their find', async () => {
+      const c = await make({ size: 4096 });
+      await c.insertOne({ _id: 1 });
+      const cursor = await open(c.collectionName, { awaitData: true, maxTimeMS: 40 });
+      const wait = () => more(c.collectionName, cursor['id'], { maxTimeMS: 50 });
+      await expect(wait()).resolves.toMatchObject({ nextBatch: [] });
+      await c.insertOne({ _id: 2 });
+      await expect(wait()).resolves.toMatchObject({ nextBatch: items(2) });
     });
 
     it('wait for data, and wake for an insert and for the end of the collection', async () => {

@@ -91,6 +91,26 @@ describe('a getMore that allows a stream of answers', () => {
     expect(batches).toEqual([2, 2, 1]);
   });
 
+  it('ends with its cursor when the client hangs up', async () => {
+    const db = store.client.db('exhaust');
+    const text = 'x'.repeat(100_000);
+    await db.collection('big').insertMany(Array.from({ length: 400 }, () => ({ text })));
+    const gone = new RawClient(connect(Number(new URL(store.store.uri).port), '127.0.0.1'));
+    gone.send({ find: 'big', batchSize: 1 });
+    const { body } = await gone.reply();
+    const { id } = body['cursor'] as Document;
+    gone.send({ getMore: id as unknown, collection: 'big', batchSize: 1 }, exhaustAllowed);
+    await gone.reply();
+    gone.socket.destroy();
+    const open = async (): Promise<number> => {
+      const { metrics } = (await db.command({ serverStatus: 1 })) as {
+        metrics: { cursor: { open: { total: number } } };
+      };
+      return Number(metrics.cursor.open.total);
+    };
+    while ((await open()) > 0);
+  });
+
   it('ends at an error, and the connection lives', async () => {
     const id = await open();
     client.send({ killCursors: 'c', cursors: [id] });

@@ -40,6 +40,8 @@ const fields: readonly string[] = [
   'encryptedFields',
 ];
 
+const autoIndexIdNote = 'The autoIndexId option is deprecated and will be removed in a future release';
+
 const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
 
 /** What a view must not have. */
@@ -125,6 +127,6 @@ export const create: Command = {
     checkIdIndex(args);
     const view = viewOptions(ctx, ns, args);
     await ctx.engine.createCollection(ns, view ?? collectionOptions(ns, args), ctx.op);
-    return {};
+    return args.has('autoIndexId') ? { note: autoIndexIdNote } : {};
   },
 };

@@ -85,18 +85,21 @@ export const findCommands: readonly Command[] = [
     fields: findFields,
     inTransaction: true,
     counter: 'query',
-    run(ctx) {
+    async run(ctx) {
       const ns = namespaceOf('find', ctx.db, ctx.body);
       const args = new Args('find', ctx.body);
       const spec = findSpec(ctx.body);
       const source = isView(ctx.engine, ns)
         ? findThroughView(ctx, args, ns, spec)
         : ctx.engine.find(ns, spec, ctx.op);
-      return firstBatch(ctx, ns, source, {
+      const reply = await firstBatch(ctx, ns, source, {
         batchSize: args.integer('batchSize'),
         singleBatch: args.boolean('singleBatch') ?? false,
         noTimeout: args.boolean('noCursorTimeout') ?? false,
       });
+      // The time limit of a tailable cursor is for the first batch alone.
+      if (spec.tailable) delete ctx.op.deadline;
+      return reply;
     },
   },
 ];

@@ -1,7 +1,8 @@
 import { planPipeline } from '../aggregate/pipeline.js';
 import { PipelineCursor } from '../aggregate/stream.js';
+import { wholeNumber } from '../engine/collection-traits.js';
 import type { CollectionInfo, Engine, FindSpec, Namespace } from '../engine/types.js';
-import { decode, int, toNumber, type Doc } from '../values/bson.js';
+import { decode, toNumber, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { pipelineContext } from './aggregate.js';
 import { nsText, type Args } from './arguments.js';
@@ -26,8 +27,8 @@ export function findPipeline({ filter, sort, skip, limit, projection }: FindSpec
   const pipeline: Doc[] = [];
   if (Object.keys(filter).length > 0) pipeline.push({ $match: filter });
   if (sort && !('$natural' in sort)) pipeline.push({ $sort: sort });
-  if (skip) pipeline.push({ $skip: int(skip) });
-  if (limit) pipeline.push({ $limit: int(limit) });
+  if (skip) pipeline.push({ $skip: wholeNumber(skip) });
+  if (limit) pipeline.push({ $limit: wholeNumber(limit) });
   if (projection) pipeline.push({ $project: projection });
   return pipeline;
 }

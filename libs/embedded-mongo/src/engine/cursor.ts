@@ -1,3 +1,4 @@
+import { compileFilter } from '../query/matcher.js';
 import { compileProjection } from '../query/projection.js';
 import type { Projection } from '../query/projection.js';
 import { encode, long } from '../values/bson.js';
@@ -186,6 +187,11 @@ export class AwaitCursor extends FindCursor {
 export class EmptyCursor implements EngineCursor {
   readonly plan: PlanSummary = { stage: 'EOF', filtered: false, blockingSort: false };
   readonly stats: ScanStats = { keysExamined: 0, docsExamined: 0, matched: 0, nReturned: 0 };
+
+  /** Throws on a filter that no collection would take. */
+  constructor(spec?: FindSpec) {
+    if (spec) compileFilter(spec.filter, { let: spec.let });
+  }
 
   next(): Promise<Batch> {
     return Promise.resolve({ docs: [], done: true });

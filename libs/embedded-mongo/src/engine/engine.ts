@@ -223,7 +223,7 @@ class StorageEngine implements Engine {
 
   find(ns: Namespace, spec: FindSpec, ctx: OpContext): EngineCursor {
     const collection = this.readable(ns, ctx);
-    if (!collection) return new EmptyCursor();
+    if (!collection) return new EmptyCursor(spec);
     if (spec.tailable && !collection.traits.capped) throw notCapped(collection.name);
     const Cursor = spec.awaitData ? AwaitCursor : FindCursor;
     return new Cursor(collection, spec, ctx, this.reader(ctx));

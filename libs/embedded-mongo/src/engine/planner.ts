@@ -42,7 +42,10 @@ export const planQuery = (collection: Collection, request: PlanRequest): Plan =>
   };
   if (request.natural !== undefined) return scanAll;
   const hinted = request.hint === undefined ? undefined : hintedIndex(collection, request.hint);
-  if (hinted && (request.min || request.max)) return boundedByKeys(hinted, request);
+  if (request.min || request.max) {
+    if (hinted) return boundedByKeys(hinted, request);
+    throw new ServerError(51173, 'When using min()/max() a hint of which index to use must be provided');
+  }
   if (hinted) return candidate(hinted, conjuncts, predicatesOf(conjuncts), request).plan;
   const usable = collection.indexes.filter((index) => isUsable(index, request));
   const best = bestCandidate(usable, conjuncts, request);
@@ -171,9 +174,13 @@ export const sameKeyPattern = (a: Doc, b: Doc): boolean => {
 /** `min` (inclusive) and `max` (exclusive) of a hinted index. */
 const boundedByKeys = (index: Index, request: PlanRequest): Plan => {
   const keyOf = (bound: Doc): Uint8Array => {
+    if (Object.keys(bound).join('\0') !== index.fields.join('\0')) {
+      throw new ServerError(
+        51174,
+        `The keys of min and max must be those of the hinted index, in its order: ${index.fields.join(', ')}`,
+      );
+    }
     const values: Value[] = index.fields.map((field) => {
-      if (!(field in bound))
-        throw new ServerError('BadValue', 'min and max must have the fields of the hinted index');
       return bound[field];
     });
     return encodeKey(values, index.directions, index.collation);
