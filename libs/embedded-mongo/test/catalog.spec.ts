@@ -44,6 +44,11 @@ describe('time series, clustered collections and creation in transactions', () =
         code: 5743702,
         message: "'at' must be present and contain a valid BSON UTC datetime value",
       });
+      await store.client.withSession(async (session) => {
+        session.startTransaction();
+        const insert = readings.insertOne({ _id: 2, at: new Date(now) }, { session });
+        await expect(serverError(insert)).resolves.toMatchObject({ code: 263 });
+      });
       await db.command({
         collMod: 'readings',
         timeseries: { granularity: 'hours' },
