@@ -108,7 +108,9 @@ describe('a getMore that allows a stream of answers', () => {
       };
       return Number(metrics.cursor.open.total);
     };
-    while ((await open()) > 0);
+    let left = await open();
+    while (left > 0) left = await open();
+    expect(left).toBe(0);
   });
 
   it('ends at an error, and the connection lives', async () => {
