@@ -4,7 +4,7 @@ import type { Doc, Value } from '../src/values/types.js';
 import { encodeKey, keyUpperBound } from '../src/values/key.js';
 import { anyValue, numeric } from './arbitrary.js';
 import { compare } from './oracle/order.js';
-import { holds, propertyTimeoutMs } from './properties.js';
+import { expectHolds, propertyTimeoutMs } from './properties.js';
 
 type Direction = 1 | -1;
 const direction = fc.constantFrom<Direction>(1, -1);
@@ -63,7 +63,7 @@ const hard = wrapped(wrapped(fc.oneof(manyTypes, odd, numeric, longText, anyValu
 it(
   'keys order as their values do, in both directions, by an order of the tests themselves',
   () => {
-    holds(
+    expectHolds(
       fc.property(hard, hard, direction, (a, b, way) => {
         expect(Buffer.compare(bytesOf([a], [way]), bytesOf([b], [way])) + 0).toBe(compare(a, b) * way + 0);
       }),
@@ -76,7 +76,7 @@ it(
 it(
   'sorting many keys sorts the lists of values that they are made of',
   () => {
-    holds(
+    expectHolds(
       fc.property(
         fc.array(fc.tuple(hard, fc.oneof(odd, manyTypes)), { minLength: 2, maxLength: 12 }),
         direction,
@@ -100,7 +100,7 @@ it(
 it(
   'all keys of a prefix lie between it and its upper bound, and no others',
   () => {
-    holds(
+    expectHolds(
       fc.property(hard, hard, hard, direction, (a, b, other, way) => {
         const prefix = bytesOf([a], [way]);
         const bound = keyUpperBound(prefix);

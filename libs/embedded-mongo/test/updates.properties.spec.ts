@@ -3,7 +3,7 @@ import { plain, TestStore } from '../src/engine/testing/open-temp.js';
 import type { Namespace, UpdateStatement } from '../src/engine/types.js';
 import type { Doc } from '../src/values/types.js';
 import { applyOperators, type Plain, type PlainDoc, Refused, type UpdateFacts } from './oracle/update.js';
-import { holdsAsync, propertyTimeoutMs } from './properties.js';
+import { expectHoldsAsync, propertyTimeoutMs } from './properties.js';
 
 const ns: Namespace = { db: 'updates', coll: 'c' };
 
@@ -116,7 +116,7 @@ const anyChanges = fc.uniqueArray(anyChange, {
   minLength: 1,
   maxLength: 3,
   selector: ({ operator, path, argument }) =>
-    operator === '$rename' ? String(argument) : path.split('.')[0],
+    operator === '$rename' ? (argument as string) : path.split('.')[0],
 });
 
 type Target =
@@ -182,7 +182,7 @@ const operatorsOf = (changes: readonly Change[]): Record<string, PlainDoc> => {
 /** What the step is to the store. */
 const statementOf = ({ target, changes, pipeline: stages }: Step): UpdateStatement => {
   const positional = target.kind === 'position' ? { $set: { 'l.$': target.to } } : undefined;
-  const arrayFilters = changes.flatMap(({ arrayFilter }) => arrayFilter ?? []);
+  const arrayFilters = changes.flatMap(({ arrayFilter }): Doc[] => (arrayFilter ? [arrayFilter] : []));
   const filters: Record<Target['kind'], Doc> = {
     one: { _id: (target as { id: number }).id },
     many: { a: { $gte: (target as { least: number }).least } },
@@ -191,7 +191,7 @@ const statementOf = ({ target, changes, pipeline: stages }: Step): UpdateStateme
   };
   return {
     filter: filters[target.kind],
-    update: stages ?? ((positional ?? operatorsOf(changes)) as unknown as Doc),
+    update: stages ?? positional ?? operatorsOf(changes),
     multi: target.kind === 'many',
     upsert: target.kind === 'upsert',
     ...(!stages && !positional && arrayFilters.length > 0 && { arrayFilters }),
@@ -267,7 +267,7 @@ const prepare = async (docs: readonly PlainDoc[]): Promise<Map<number, PlainDoc>
     {},
   );
   const withIds = docs.map((one, _id): PlainDoc => ({ _id, ...one }));
-  await store.insert(ns, withIds as Doc[]);
+  await store.insert(ns, withIds);
   return new Map(withIds.map((one) => [one['_id'] as number, one]));
 };
 
@@ -296,6 +296,6 @@ const check = async (docs: PlainDoc[], taken: Step[]): Promise<void> => {
 
 it(
   'random updates do what a simple model does, and keep the indexes right',
-  () => holdsAsync(fc.asyncProperty(fc.array(doc, { minLength: 1, maxLength: 6 }), steps, check), 150),
+  () => expectHoldsAsync(fc.asyncProperty(fc.array(doc, { minLength: 1, maxLength: 6 }), steps, check), 150),
   propertyTimeoutMs,
 );

@@ -18,7 +18,7 @@ const isFields = (value: Plain | undefined): value is PlainDoc =>
 const rank = (value: Plain): number => (value === null ? 0 : typeof value === 'number' ? 1 : 2);
 const below = (a: Plain, b: Plain): boolean => {
   if (rank(a) !== rank(b)) return rank(a) < rank(b);
-  return typeof a === 'number' && typeof b === 'number' ? a < b : String(a) < String(b);
+  return typeof a === typeof b && a !== null && b !== null && a < b;
 };
 
 const number = (value: Plain | undefined): number =>
@@ -141,7 +141,7 @@ export function applyOperators(
         const moved = made[path];
         if (moved === undefined) continue;
         const { [path]: _moved, ...others } = made;
-        made = { ...others, [String(argument)]: moved };
+        made = { ...others, [argument as string]: moved };
       } else made = changed(made, path.split('.'), operator, argument, facts) as PlainDoc;
     }
   return made;
