@@ -138,6 +138,9 @@ export default defineConfig(
   },
   // The shared test set-up names servers to the suites by environment variables; what starts the service as a process of
   // its own passes its environment on.
-  { files: ['test/**/*.ts', 'scripts/verify/**/*.ts'], rules: { 'no-restricted-properties': 'off' } },
+  {
+    files: ['test/**/*.ts', 'libs/*/test/properties.ts', 'scripts/verify/**/*.ts'],
+    rules: { 'no-restricted-properties': 'off' },
+  },
   prettier,
 );

@@ -28,12 +28,12 @@ function render(result: MillionResult, small: number, large: number): string {
   });
   const { documents, ms, waits } = result.scan;
   const scanned = `scan of ${documents} documents in ${(ms / 1000).toFixed(1)} s`;
-  const shares = [0.5, 0.99, 1].map((share) => quantile(waits, share).toFixed(2));
+  const wait = (share: number): string => quantile(waits, share).toFixed(2);
   return (
     `\nmedians, ms; the late page is number ${result.latePages.small} and number ${result.latePages.large}\n` +
     `${'page of 50'.padEnd(24)}${String(small).padStart(12)}${String(large).padStart(12)}${'ratio'.padStart(8)}\n` +
     `${rows.join('')}\n` +
-    `${scanned}; findOne meanwhile (${waits.length} times): p50 ${shares[0]}, p99 ${shares[1]}, most ${shares[2]} ms\n\n` +
+    `${scanned}; findOne meanwhile (${waits.length} times): p50 ${wait(0.5)}, p99 ${wait(0.99)}, most ${wait(1)} ms\n\n` +
     `resident memory of the store's process (mapped: pages of its file, which the system may take back)\n` +
     result.memory.map(({ when, memory }) => `${when.padEnd(24)}${renderMemory(memory)}\n`).join('')
   );

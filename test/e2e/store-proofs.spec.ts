@@ -3,7 +3,13 @@ import { runHistory } from '../../scripts/verify/store/history-run.js';
 import { isCleanRound, runStoreCrashRounds } from '../../scripts/verify/store/store-crash-rounds.js';
 
 /** `npm test` builds what runs here. */
-const main = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist', 'scripts', 'verify', 'store', 'store-child.js');
+const main = resolve(
+  process.env['COLLOQUY_TEST_DIST'] ?? 'dist',
+  'scripts',
+  'verify',
+  'store',
+  'store-child.js',
+);
 
 const seed = Math.floor(Math.random() * 2 ** 32);
 

@@ -58,6 +58,16 @@ export class EmbeddedMongo {
     }
   }
 
+  /**
+   * Copies the store, as it is at one moment, to a directory that is empty or missing, while it is in use. The copy is a
+   * store that `open` opens. Throws in a process that is merely attached: ask the owner.
+   */
+  async backup(dir: string): Promise<void> {
+    if (!this.server)
+      throw new Error(`the store is owned by process ${this.pid}, which alone can back it up`);
+    await this.server.backup(resolve(dir));
+  }
+
   /** Lets running commands finish, flushes and closes the store. */
   async close(): Promise<void> {
     await this.server?.close();

@@ -6,7 +6,7 @@ import type { Doc, Value } from '../src/values/types.js';
 import { anyValue } from './arbitrary.js';
 import { matchesNaively } from './oracle/match.js';
 import { compare } from './oracle/order.js';
-import { holds, propertyTimeoutMs } from './properties.js';
+import { expectHolds, propertyTimeoutMs } from './properties.js';
 
 const id = new ObjectId('65f000000000000000000001');
 
@@ -125,7 +125,7 @@ describe('the matcher and a naive one agree', () => {
   it(
     'on random filters and documents',
     () => {
-      holds(
+      expectHolds(
         fc.property(filter.any, fc.array(doc, { minLength: 4, maxLength: 8 }), (made, docs) => {
           const compiled = compileFilter(made);
           expect(docs.map((one) => compiled.matches(one))).toEqual(
@@ -141,7 +141,7 @@ describe('the matcher and a naive one agree', () => {
   it(
     'on each operator by itself',
     () => {
-      holds(
+      expectHolds(
         fc.property(
           path,
           operators.any,
@@ -163,7 +163,7 @@ describe('the matcher and a naive one agree', () => {
 it(
   "the store's order and a naive one agree on values of all types",
   () => {
-    holds(
+    expectHolds(
       fc.property(anyValue, anyValue, (a, b) => {
         expect(Math.sign(compareValues(a, b))).toBe(compare(a, b));
       }),

@@ -13,11 +13,11 @@ const parameters = <T>(runs: number): fc.Parameters<T> => ({
 });
 
 /** Tries a property on so many examples, times PROPERTY_RUNS. */
-export const holds = <T>(property: fc.IProperty<T>, runs: number): void =>
+export const expectHolds = <T>(property: fc.IProperty<T>, runs: number): void =>
   fc.assert(property, parameters<T>(runs));
 
 /** The same for a property that waits. */
-export const holdsAsync = <T>(property: fc.IAsyncProperty<T>, runs: number): Promise<void> =>
+export const expectHoldsAsync = <T>(property: fc.IAsyncProperty<T>, runs: number): Promise<void> =>
   fc.assert(property, parameters<T>(runs));
 
 /** Time for a test of properties, ms. */

@@ -6,7 +6,7 @@ import { decode } from '../src/values/bson.js';
 import type { Doc, Value } from '../src/values/types.js';
 import { matchesNaively } from './oracle/match.js';
 import { sortNaively } from './oracle/sort.js';
-import { holdsAsync, propertyTimeoutMs } from './properties.js';
+import { expectHoldsAsync, propertyTimeoutMs } from './properties.js';
 
 const ns: Namespace = { db: 'scans', coll: 'c' };
 const collation: Doc = { locale: 'en', strength: 2 };
@@ -195,11 +195,15 @@ describe('index scans give the rows of collection scans, in their order', () => 
     expect(await store.engine.validate(ns, {})).toMatchObject({ errors: [] });
   };
 
-  it('for flat documents', () => holdsAsync(fc.asyncProperty(cases(flat), check), 30), propertyTimeoutMs);
+  it(
+    'for flat documents',
+    () => expectHoldsAsync(fc.asyncProperty(cases(flat), check), 30),
+    propertyTimeoutMs,
+  );
 
   it(
     'for arrays and embedded documents',
-    () => holdsAsync(fc.asyncProperty(cases(nested), check), 40),
+    () => expectHoldsAsync(fc.asyncProperty(cases(nested), check), 40),
     propertyTimeoutMs,
   );
 });
@@ -256,7 +260,7 @@ describe('cursors with tiny batches while others write', () => {
   it(
     'give every document that stays as it is, once and in order',
     () =>
-      holdsAsync(
+      expectHoldsAsync(
         fc.asyncProperty(
           cases(nested),
           fc.integer({ min: 1, max: 3 }),
@@ -280,12 +284,12 @@ describe('sorts', () => {
   it(
     'order as naive ones do, with and without an index',
     () =>
-      holdsAsync(
+      expectHoldsAsync(
         fc.asyncProperty(
           fc.array(sorted as fc.Arbitrary<Doc>, { minLength: 1, maxLength: 12 }),
           sort,
           async (docs, wanted) => {
-            await prepare({ docs, indexes: [{ key: Object.fromEntries(wanted) as Doc }] });
+            await prepare({ docs, indexes: [{ key: Object.fromEntries(wanted) }] });
             const spec: Doc = { ...(Object.fromEntries(wanted) as Doc), _id: 1 };
             const expected = sortNaively(
               docs.map((doc, _id): Doc => ({ _id: new Int32(_id), ...doc })),

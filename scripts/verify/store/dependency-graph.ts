@@ -28,8 +28,8 @@ export class DependencyGraph {
   /** Cycles in which no two anti-dependencies follow each other, one of each group of transactions that has any. */
   forbiddenCycles(): string[] {
     // Node 2n is transaction n entered by anything, 2n + 1 entered by an anti-dependency, which no other may follow.
-    const next = (node: number): { to: number; why: Dependency }[] =>
-      this.edgesOf(node >> 1).flatMap(({ to, why }) => {
+    const next = (node: number): Edge[] =>
+      this.edgesOf(node >> 1).flatMap(({ to, why }): Edge[] => {
         if (why !== 'anti') return [{ to: to * 2, why }];
         return node % 2 === 1 ? [] : [{ to: to * 2 + 1, why }];
       });

@@ -111,10 +111,7 @@ async function scanAll(
   { store, messages }: Filled,
   memory: MillionResult['memory'],
 ): Promise<MillionResult['scan']> {
-  const some = await messages
-    .find({}, { projection: { _id: 1 } })
-    .limit(100)
-    .toArray();
+  const some = (await messages.find().limit(100).toArray()).map(({ _id }) => _id);
   const waits: number[] = [];
   const worker = new Worker(scanner, { workerData: { uri: store.uri } });
   let ended = false;
@@ -124,7 +121,7 @@ async function scanAll(
   const probe = async (): Promise<void> => {
     for (let at = 0; !ended; at++) {
       const begun = performance.now();
-      await messages.findOne({ _id: some[at % some.length]?._id ?? '' });
+      await messages.findOne({ _id: some[at % some.length] });
       waits.push(performance.now() - begun);
       await delay(1);
     }

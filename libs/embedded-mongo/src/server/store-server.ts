@@ -14,6 +14,8 @@ export interface StoreServerSettings {
 
 export interface StoreServer {
   uri: string;
+  /** Copies the store, as it is at one moment, to an empty directory while it is in use. */
+  backup(dir: string): Promise<void>;
   /** Finishes the commands that run, flushes and closes the store. */
   close(): Promise<void>;
 }
@@ -49,6 +51,7 @@ export async function startStoreServer(
   await engine.setEndpoint(server.uri);
   return {
     uri: server.uri,
+    backup: (dir) => engine.backup(dir),
     async close() {
       await server.close();
       await engine.close();

@@ -10,6 +10,38 @@ const workerUrl = new URL('./worker.js', import.meta.url);
 /** False when this module runs from its TypeScript source, as under jest. */
 export const hasWorkerFile = (): boolean => existsSync(fileURLToPath(workerUrl));
 
+/** Backups that the worker has been asked for and has not answered. */
+class Backups {
+  private readonly waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
+  private asked = 0;
+  private gone: Error | undefined;
+
+  constructor(private readonly worker: Worker) {}
+
+  ask(dir: string): Promise<void> {
+    if (this.gone) return Promise.reject(this.gone);
+    const id = ++this.asked;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ type: 'backup', id, dir } satisfies ToWorker);
+    });
+  }
+
+  answer({ id, error }: FromWorker & { type: 'backedUp' }): void {
+    const asker = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (error) asker?.reject(Object.assign(new Error(error.message), { name: error.name }));
+    else asker?.resolve();
+  }
+
+  /** The worker has ended: nobody will answer. */
+  end(error: Error): void {
+    this.gone = error;
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+  }
+}
+
 /** Opens and serves the store in a worker thread. `onError`: the worker died; the store is gone until it is opened again. */
 export function startInWorker(
   settings: StoreServerSettings,
@@ -18,6 +50,7 @@ export function startInWorker(
 ): Promise<StoreServer> {
   const worker = new Worker(workerUrl, { workerData: settings, name: 'embedded-mongo' });
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  const backups = new Backups(worker);
   let ready = false;
   let closing = false;
   return new Promise((resolve, reject) => {
@@ -26,17 +59,21 @@ export function startInWorker(
       else if (!closing) onError(error);
     };
     worker.on('error', died);
-    worker.on('exit', (code) =>
-      died(new Error(`the embedded store's worker thread ended with code ${code}`)),
-    );
+    worker.on('exit', (code) => {
+      const error = new Error(`the embedded store's worker thread ended with code ${code}`);
+      backups.end(error);
+      died(error);
+    });
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'log') log(message.level, message.message, message.details);
       else if (message.type === 'failed')
         reject(Object.assign(new Error(message.message), { name: message.name }));
+      else if (message.type === 'backedUp') backups.answer(message);
       else if (message.type === 'ready') {
         ready = true;
         resolve({
           uri: message.uri,
+          backup: (dir) => backups.ask(dir),
           async close() {
             if (!closing) {
               closing = true;

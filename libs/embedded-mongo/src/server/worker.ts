@@ -7,9 +7,10 @@ export type FromWorker =
   | { type: 'ready'; uri: string }
   | { type: 'failed'; name: string; message: string }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string; details: object | undefined }
+  | { type: 'backedUp'; id: number; error?: { name: string; message: string } }
   | { type: 'closed' };
 
-export type ToWorker = { type: 'close' };
+export type ToWorker = { type: 'close' } | { type: 'backup'; id: number; dir: string };
 
 const port = parentPort;
 if (!port) throw new Error('this module runs in a worker thread');
@@ -20,8 +21,21 @@ const textOf = (error: unknown): string => (error instanceof Error ? error.messa
 
 let server: StoreServer | undefined;
 
+const backup = async (id: number, dir: string): Promise<void> => {
+  try {
+    await server?.backup(dir);
+    tell({ type: 'backedUp', id });
+  } catch (error) {
+    const name = error instanceof Error ? error.name : 'Error';
+    tell({ type: 'backedUp', id, error: { name, message: textOf(error) } });
+  }
+};
+
 port.on('message', (message: ToWorker) => {
-  if (message.type !== 'close') return;
+  if (message.type === 'backup') {
+    void backup(message.id, message.dir);
+    return;
+  }
   void (server?.close() ?? Promise.resolve())
     .catch((error: unknown) => log('error', `closing failed: ${textOf(error)}`))
     .then(() => {

@@ -73,7 +73,7 @@ const matchesOperator = (doc: Doc, path: string, name: string, operand: Value): 
     case '$size':
       return whole(doc, path).some((found) => Array.isArray(found) && found.length === toNumber(operand));
     case '$type':
-      return opened(doc, path).some((found) => found !== NOTHING && isOfType(found, String(operand)));
+      return opened(doc, path).some((found) => found !== NOTHING && isOfType(found, operand));
     case '$mod': {
       const [divisor = 1n, remainder = 0n] = list.map((value) => BigInt(toNumber(value)));
       return opened(doc, path).some((found) => {
@@ -93,7 +93,7 @@ const matchesOperator = (doc: Doc, path: string, name: string, operand: Value): 
   }
 };
 
-const isOfType = (found: Value, type: string): boolean =>
+const isOfType = (found: Value, type: Value): boolean =>
   type === 'number' ? isNumber(found) : typeName(found) === type;
 
 const matchesElement = (element: Value, operand: Doc): boolean => {
@@ -140,7 +140,7 @@ const matchesExpression = (doc: Doc, expression: Doc): boolean => {
       return evaluate(doc, operand.slice(1).split('.'));
     return isDoc(operand) && '$literal' in operand ? operand['$literal'] : operand;
   });
-  const order = compare(a as Found, b as Found);
+  const order = compare(a, b);
   const accepts = { ...orders, $eq: (n: number) => n === 0, $ne: (n: number) => n !== 0 }[operator];
   if (!accepts) throw new Error(`the oracle does not know ${operator} in $expr`);
   return accepts(order);

@@ -25,7 +25,7 @@ const classes: [number, (value: Found) => boolean][] = [
   [-1, (value) => value instanceof MinKey],
   [1, (value) => value === null],
   [2, (value) => value instanceof Int32 || value instanceof Long || value instanceof Double],
-  [2, (value) => value instanceof Decimal128 || typeof value === 'number' || typeof value === 'bigint'],
+  [2, (value) => value instanceof Decimal128 || typeof value === 'number'],
   [3, (value) => typeof value === 'string' || value instanceof BSONSymbol],
   [5, (value) => Array.isArray(value)],
   [6, (value) => value instanceof Binary],
@@ -76,7 +76,7 @@ const exactly = (value: Value): Fraction | number => {
     const number = Number(value);
     return Number.isFinite(number) ? ofDouble(number) : number;
   }
-  return { top: BigInt(String(value)), bottom: 1n };
+  return { top: value instanceof Long ? value.toBigInt() : 0n, bottom: 1n };
 };
 
 /** The number without what is behind its point; undefined where it is not finite. */
@@ -163,7 +163,7 @@ const withinClass: Record<number, (a: never, b: never) => number> = {
   13: (a: Code, b: Code) =>
     firstOf(
       () => orderTexts(a.code, b.code),
-      () => orderDocs((a.scope ?? {}) as Doc, (b.scope ?? {}) as Doc),
+      () => orderDocs(a.scope ?? {}, b.scope ?? {}),
     ),
 };
 
@@ -171,5 +171,6 @@ const withinClass: Record<number, (a: never, b: never) => number> = {
 export function compare(a: Found, b: Found): number {
   const [classA, classB] = [classOf(a), classOf(b)];
   if (classA !== classB) return order(classA, classB);
-  return withinClass[classA]?.(a as never, b as never) ?? 0;
+  const orderWithin = withinClass[classA] as ((a: Found, b: Found) => number) | undefined;
+  return orderWithin?.(a, b) ?? 0;
 }
