@@ -145,7 +145,7 @@ const formatted = (value: Value, target: Value, name: string, format: Value): Va
     throw fail(4341115, `Format must be speficied when converting from '${typeText(value)}' to '${name}'`);
   return typeof value === 'string'
     ? binaryOfText(value, formatOf(format), subtypeOf(target))
-    : textOfBinary(value as Binary, formatOf(format));
+    : textOfBinary(value, formatOf(format));
 };
 
 const toBinary = (value: Value): Value => {
