@@ -2,6 +2,7 @@ import { Decimal128, Double, Int32, Long, MaxKey, MinKey, ObjectId } from 'bson'
 import fc from 'fast-check';
 import { compileFilter } from '../src/query/matcher.js';
 import { compareValues } from '../src/values/compare.js';
+import { decode, encode } from '../src/values/bson.js';
 import type { Doc, Value } from '../src/values/types.js';
 import { anyValue } from './arbitrary.js';
 import { matchesNaively } from './oracle/match.js';
@@ -121,14 +122,17 @@ const filter = fc.letrec<{ any: Doc }>((tie) => ({
   ),
 }));
 
+/** As the server decodes it: names that look like array indexes have marks. */
+const keyed = (made: Doc): Doc => decode(encode(made));
+
 describe('the matcher and a naive one agree', () => {
   it(
     'on random filters and documents',
     () => {
       expectHolds(
         fc.property(filter.any, fc.array(doc, { minLength: 4, maxLength: 8 }), (made, docs) => {
-          const compiled = compileFilter(made);
-          expect(docs.map((one) => compiled.matches(one))).toEqual(
+          const compiled = compileFilter(keyed(made));
+          expect(docs.map((one) => compiled.matches(keyed(one)))).toEqual(
             docs.map((one) => matchesNaively(made, one)),
           );
         }),
@@ -147,8 +151,8 @@ describe('the matcher and a naive one agree', () => {
           operators.any,
           fc.array(doc, { minLength: 4, maxLength: 8 }),
           (name, test, docs) => {
-            const compiled = compileFilter({ [name]: test });
-            expect(docs.map((one) => compiled.matches(one))).toEqual(
+            const compiled = compileFilter(keyed({ [name]: test }));
+            expect(docs.map((one) => compiled.matches(keyed(one)))).toEqual(
               docs.map((one) => matchesNaively({ [name]: test }, one)),
             );
           },

@@ -2,6 +2,7 @@ import { isDoc, isNumeric, newDoc, toNumber, typeName, type Doc, type Value } fr
 import { compareValues } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import { compileAccumulator, type Accumulator, type AccumulatorFactory } from './accumulators.js';
+import { granularityOf, type Granularity } from './granularity.js';
 import { bindExpression, constant, type PipelineContext, type StageBuilder } from './context.js';
 import { approximateBytes, MemoryBudget } from './memory.js';
 import { Pacer, batched, blocking, collect, type Batches, type Stage } from './stream.js';
@@ -139,41 +140,71 @@ export const bucketAuto: StageBuilder = (spec, context) => {
   if (!Number.isInteger(wanted) || wanted < 1) {
     throw new ServerError(40243, "The $bucketAuto 'buckets' field must be greater than 0");
   }
-  if (spec['granularity'] !== undefined) {
-    throw new ServerError('CommandNotSupported', "$bucketAuto's granularity is not supported by this server");
-  }
+  const granularity = spec['granularity'] === undefined ? undefined : granularityOf(spec['granularity']);
   const fields = accumulatorFields(outputOf(spec), context);
   return blocking(async (input) => {
     const budget = new MemoryBudget('$bucketAuto');
     const docs = await collect(input, (batch) => batch.forEach((doc) => budget.addValue(doc)));
     const rows = docs.map((doc) => ({ doc, value: groupBy(doc) ?? null }));
     rows.sort((a, b) => compareValues(a.value, b.value, context.collation));
-    return autoBuckets(rows, wanted, fields, budget, context);
+    const ranges = autoRanges(rows, wanted, granularity, context);
+    return autoBuckets(rows, ranges, fields, budget, context);
   });
 };
 
-function autoBuckets(
-  rows: readonly { doc: Doc; value: Value }[],
+type Row = { readonly doc: Doc; readonly value: Value };
+
+/** A bucket: the rows from `start` to before `end`, and its boundaries. */
+interface AutoRange {
+  start: number;
+  end: number;
+  min: Value;
+  max: Value;
+}
+
+/** Splits sorted rows into about `wanted` buckets of the same size; equal values stay together. */
+function autoRanges(
+  rows: readonly Row[],
   wanted: number,
+  granularity: Granularity | undefined,
+  { collation }: PipelineContext,
+): AutoRange[] {
+  const size = Math.max(1, Math.round(rows.length / wanted));
+  const ranges: AutoRange[] = [];
+  let end = 0;
+  while (end < rows.length) {
+    const start = end;
+    end = ranges.length === wanted - 1 ? rows.length : Math.min(rows.length, start + size);
+    while (end < rows.length && compareValues(rows[end]!.value, rows[end - 1]!.value, collation) === 0)
+      end += 1;
+    const previous = ranges.at(-1);
+    if (!granularity) {
+      const max = end < rows.length ? rows[end]!.value : rows[end - 1]!.value;
+      ranges.push({ start, end, min: rows[start]!.value, max });
+      continue;
+    }
+    let max = granularity.up(rows[end - 1]!.value);
+    while (end < rows.length && compareValues(rows[end]!.value, max) < 0) end += 1;
+    // A bucket of zeros ends where the next one begins.
+    if (end < rows.length && isNumeric(max) && toNumber(max) === 0) max = granularity.down(rows[end]!.value);
+    ranges.push({ start, end, min: previous ? previous.max : granularity.down(rows[start]!.value), max });
+  }
+  return ranges;
+}
+
+function autoBuckets(
+  rows: readonly Row[],
+  ranges: readonly AutoRange[],
   fields: Fields,
   budget: MemoryBudget,
   context: PipelineContext,
 ): Doc[] {
-  const size = Math.max(1, Math.round(rows.length / wanted));
   const grouping = new Grouping(fields, budget, context);
-  const buckets: Doc[] = [];
-  let at = 0;
-  while (at < rows.length) {
-    const start = at;
-    at = buckets.length === wanted - 1 ? rows.length : Math.min(rows.length, start + size);
-    while (at < rows.length && compareValues(rows[at]!.value, rows[at - 1]!.value, context.collation) === 0)
-      at += 1;
+  return ranges.map(({ start, end, min, max }) => {
     const accumulators = fields.map(([, make]) => make(budget));
-    for (let i = start; i < at; i++) for (const accumulator of accumulators) accumulator.add(rows[i]!.doc);
-    const max = at < rows.length ? rows[at]!.value : rows[at - 1]!.value;
-    buckets.push(grouping.doc({ min: rows[start]!.value, max }, accumulators));
-  }
-  return buckets;
+    for (let i = start; i < end; i++) for (const accumulator of accumulators) accumulator.add(rows[i]!.doc);
+    return grouping.doc({ min, max }, accumulators);
+  });
 }
 
 /** Runs several pipelines over the same documents. */

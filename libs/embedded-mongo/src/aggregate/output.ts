@@ -27,7 +27,11 @@ function refuseInTransaction(stage: string, { op }: PipelineContext): void {
 const withId = (doc: Doc): Doc => (doc['_id'] === undefined ? { _id: new ObjectId(), ...doc } : doc);
 
 function plainContext({ op }: PipelineContext): OpContext {
-  return { durable: op.durable ?? true, ...(op.signal && { signal: op.signal }) };
+  return {
+    durable: op.durable ?? true,
+    ...(op.signal && { signal: op.signal }),
+    ...(op.bypassDocumentValidation && { bypassDocumentValidation: true }),
+  };
 }
 
 /** `$out`: writes into a temporary collection, which then takes the target's name and indexes. */
@@ -65,13 +69,9 @@ export const out: StageBuilder = (spec, context) => {
         const failed = result.writeErrors[0];
         if (failed) {
           const { keyPattern, keyValue } = failed;
-          throw new ServerError(
-            failed.code,
-            `PlanExecutor error during aggregation :: caused by :: ${failed.errmsg}`,
-            {
-              details: { keyPattern, keyValue },
-            },
-          );
+          throw new ServerError(failed.code, failed.errmsg, {
+            details: { keyPattern, keyValue },
+          });
         }
       }
       await engine.renameCollection(temporary, target, true, op);

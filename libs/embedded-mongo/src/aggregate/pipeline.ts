@@ -1,7 +1,7 @@
 import type { EngineCursor, FindSpec, Namespace } from '../engine/types.js';
 import { isDoc, newDoc, typeName, type Doc, type Value } from '../values/bson.js';
 import { parseCollation } from '../values/compare.js';
-import { ServerError } from '../values/errors.js';
+import { ServerError, withContext } from '../values/errors.js';
 import type { PipelineContext, StageBuilder } from './context.js';
 import { bucket, bucketAuto, facetStage, group, sortByCount } from './group.js';
 import { readerFor } from './dependencies.js';
@@ -128,10 +128,23 @@ function buildStages(pipeline: readonly Doc[], context: PipelineContext): Stage[
     if (isDoc(sorted) && Object.keys(sorted).length > 0 && next?.['$limit'] !== undefined) {
       stages.push(sortStage(sorted, context, limitOf(next['$limit'])));
     } else {
-      stages.push(builderOf(name)(stage[name], context));
+      stages.push(buildStage(name, stage[name], context));
     }
   }
   return stages;
+}
+
+/** Stages whose bad specification is reported with their name in front. */
+const named: ReadonlySet<string> = new Set(['$project', '$addFields', '$set', '$unset']);
+
+function buildStage(name: string, spec: Value, context: PipelineContext): Stage {
+  const builder = builderOf(name);
+  if (!named.has(name)) return builder(spec, context);
+  try {
+    return builder(spec, context);
+  } catch (error) {
+    throw withContext(error, `Invalid ${name}`);
+  }
 }
 
 function builderOf(name: string): StageBuilder {

@@ -129,18 +129,12 @@ function exclude(value: Value, node: Branch): Value {
 export const project: StageBuilder = (spec, context) => {
   if (!isDoc(spec)) throw new ServerError(15969, '$project specification must be an object');
   if (Object.keys(spec).length === 0)
-    throw new ServerError(
-      51272,
-      'Invalid $project :: caused by :: projection specification must have at least one field',
-    );
+    throw new ServerError(51272, 'projection specification must have at least one field');
   const root = branch();
   const modes: Modes = { includes: undefined, excludes: undefined };
   parse(spec, context, root, '', modes);
   if (modes.includes !== undefined && modes.excludes !== undefined) {
-    throw new ServerError(
-      31254,
-      `Invalid $project :: caused by :: Cannot do exclusion on field ${modes.excludes} in inclusion projection`,
-    );
+    throw new ServerError(31254, `Cannot do exclusion on field ${modes.excludes} in inclusion projection`);
   }
   const id = root.children.get('_id');
   const excludes = modes.includes === undefined && (modes.excludes !== undefined || id?.kind === 'exclude');
@@ -155,6 +149,8 @@ export const project: StageBuilder = (spec, context) => {
 
 export const addFields: StageBuilder = (spec, context) => {
   if (!isDoc(spec)) throw new ServerError(40272, '$addFields specification stage must be an object');
+  if (Object.keys(spec).length === 0)
+    throw new ServerError(40177, 'specification must have at least one field');
   const root = branch();
   const parseFields = (fields: Doc, prefix: string): void => {
     for (const [name, value] of Object.entries(fields)) {

@@ -9,6 +9,8 @@ import {
   type Doc,
   type Value,
   fieldKey,
+  formatDoc,
+  formatValue,
 } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { compileExpression } from '../expression/expression.js';
@@ -44,12 +46,13 @@ function wholeNumber(
     );
   }
   const value = toNumber(spec);
-  if (value < least) {
+  if (value < 0) {
     throw new ServerError(
-      codes.range,
-      `invalid argument to ${stage} stage: Expected a ${least === 0 ? 'non-negative' : 'positive'} number in: ${stage}: ${value}`,
+      codes.type,
+      `invalid argument to ${stage} stage: Expected a non-negative number in: ${stage}: ${value}`,
     );
   }
+  if (value < least) throw new ServerError(codes.range, 'the limit must be positive');
   return value;
 }
 
@@ -151,23 +154,28 @@ export const sample: StageBuilder = (spec) => {
   });
 };
 
-export const replaceWith: StageBuilder = (spec, context) => {
+const replacing = (spec: Value, context: PipelineContext, what: string): Stage => {
   const value = bindExpression(spec, context);
   return mapping((doc) => {
     const replaced = value(doc);
     if (isDoc(replaced)) return replaced;
+    const [shown, type] =
+      replaced === undefined ? ['MISSING', 'missing'] : [formatValue(replaced), typeName(replaced)];
     throw new ServerError(
       40228,
-      `'newRoot' expression must evaluate to an object, but resulting value was of type: ${typeName(replaced)}`,
+      `${what}  must evaluate to an object, but resulting value was: ${shown}. Type of resulting value: '${type}'. Input document: {${formatDoc(doc).slice(2, -2)}}`,
     );
   });
 };
+
+export const replaceWith: StageBuilder = (spec, context) =>
+  replacing(spec, context, "'replacement document'");
 
 export const replaceRoot: StageBuilder = (spec, context) => {
   if (!isDoc(spec) || spec['newRoot'] === undefined) {
     throw new ServerError(40231, 'no newRoot specified for the $replaceRoot stage');
   }
-  return replaceWith(spec['newRoot'], context);
+  return replacing(spec['newRoot'], context, "'newRoot' expression");
 };
 
 /** `$redact` decides at each level by the values of `$$KEEP`, `$$PRUNE` and `$$DESCEND`. */

@@ -105,12 +105,12 @@ function calculus(name: string, argument: Value, { context, sortFields, window }
   return ({ docs, sortValues }) =>
     docs.map((_, index) => {
       const { start, end } = bounds.span(index, sortValues);
-      const at = (i: number): [number, number] => [position(sortValues[i]) / unit, toNumber(input(docs[i]!))];
+      const at = (i: number): [number, number] => [position(sortValues[i]), toNumber(input(docs[i]!))];
       if (name === '$derivative') {
         if (end - start < 2) return null;
         const [x0, y0] = at(start);
         const [x1, y1] = at(end - 1);
-        return double((y1 - y0) / (x1 - x0));
+        return double(((y1 - y0) / (x1 - x0)) * unit);
       }
       let area = 0;
       for (let i = start + 1; i < end; i++) {
@@ -118,7 +118,7 @@ function calculus(name: string, argument: Value, { context, sortFields, window }
         const [x1, y1] = at(i);
         area += ((y0 + y1) / 2) * (x1 - x0);
       }
-      return end > start ? double(area) : null;
+      return end > start ? double(area / unit) : null;
     });
 }
 

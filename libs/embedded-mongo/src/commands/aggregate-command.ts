@@ -8,7 +8,7 @@ import {
   pipelineContext,
   pipelineOf,
 } from './aggregate.js';
-import { Args } from './arguments.js';
+import { Args, nsText } from './arguments.js';
 import type { Command } from './command.js';
 import { firstBatch } from './cursor-commands.js';
 import { explainCommand } from './explain.js';
@@ -31,7 +31,10 @@ async function run(ctx: CommandContext): Promise<Reply> {
   const source = plan.kind === 'cursor' ? plan.open() : new PipelineCursor(plan.run());
   const writes = ['$out', '$merge'].includes(Object.keys(pipeline.at(-1) ?? {})[0] ?? '');
   const batchSize = writes ? undefined : new Args('aggregate.cursor', cursor).integer('batchSize');
-  return firstBatch(ctx, ns, source, { batchSize });
+  return firstBatch(ctx, ns, source, {
+    batchSize,
+    context: `Executor error during aggregate command on namespace: ${nsText(ns)}`,
+  });
 }
 
 export const aggregateCommands: readonly Command[] = [

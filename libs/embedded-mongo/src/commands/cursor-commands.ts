@@ -1,6 +1,6 @@
 import type { Namespace } from '../engine/types.js';
 import { toNumber } from '../values/bson.js';
-import { ServerError } from '../values/errors.js';
+import { ServerError, withContext } from '../values/errors.js';
 import { isAwaitable, nextAwaited } from './awaiting.js';
 import { Args, checkNamespace, nsText, toBigInt } from './arguments.js';
 import type { Command } from './command.js';
@@ -17,6 +17,8 @@ export interface CursorOptions {
   batchSize: number | undefined;
   singleBatch?: boolean;
   noTimeout?: boolean;
+  /** What stands in front of the message of a failure while documents are read. */
+  context?: string;
 }
 
 /** Answers with the first batch, and keeps the cursor open when there may be more. */
@@ -32,7 +34,7 @@ export async function firstBatch(
     batch = batchSize === 0 ? { docs: [], done: false } : await source.next(batchSize, maxBatchBytes);
   } catch (error) {
     source.close();
-    throw error;
+    throw options.context === undefined ? error : withContext(error, options.context);
   }
   if (batch.done || options.singleBatch) {
     source.close();

@@ -1,7 +1,7 @@
 import type { FindSpec } from '../engine/types.js';
 import { isNumeric, toNumber, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
-import { Args, namespaceOf } from './arguments.js';
+import { Args, namespaceOf, nsText } from './arguments.js';
 import type { Command } from './command.js';
 import { firstBatch } from './cursor-commands.js';
 import { findThroughView, isView } from './view-reads.js';
@@ -96,6 +96,7 @@ export const findCommands: readonly Command[] = [
         batchSize: args.integer('batchSize'),
         singleBatch: args.boolean('singleBatch') ?? false,
         noTimeout: args.boolean('noCursorTimeout') ?? false,
+        context: `Executor error during find command: ${nsText(ns)}`,
       });
       // The time limit of a tailable cursor is for the first batch alone.
       if (spec.tailable) delete ctx.op.deadline;

@@ -8,6 +8,7 @@ import { deleteCommands } from './delete.js';
 import { diagnosticCommands } from './diagnostics.js';
 import { distinctCommands } from './distinct.js';
 import { explainCommands } from './explain.js';
+import { fileMd5Commands } from './file-md5.js';
 import { findAndModifyCommands } from './find-and-modify.js';
 import { findCommands } from './find.js';
 import { handshakeCommands } from './handshake.js';
@@ -36,6 +37,7 @@ const all: readonly Command[] = [
   ...aggregateCommands,
   ...bulkWriteCommands,
   ...explainCommands,
+  ...fileMd5Commands,
   ...sessionCommands,
   ...transactionCommands,
   ...userCommands,

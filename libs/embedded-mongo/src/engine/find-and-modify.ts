@@ -1,5 +1,6 @@
 import { compileProjection } from '../query/projection.js';
 import { encode } from '../values/bson.js';
+import { withContext } from '../values/errors.js';
 import { applyChange } from './document-change.js';
 import { DocumentUpdate } from './document-update.js';
 import { ModifyRun } from './modify-run.js';
@@ -36,7 +37,7 @@ export const findAndModify = async (
     }
     try {
       run ??= startRun(core, ns, spec, ctx, writer, outcome);
-      const step = run.step(writer);
+      const step = stepOf(run, writer);
       if (step !== 'done') return step;
     } catch (error) {
       if (error instanceof Blocked) return error;
@@ -51,6 +52,14 @@ export const findAndModify = async (
   });
   if (failure) throw failure.error;
   return resultOf(outcome);
+};
+
+const stepOf = (run: { step(writer: Writer): Step }, writer: Writer): Step => {
+  try {
+    return run.step(writer);
+  } catch (error) {
+    throw withContext(error, 'Plan executor error during findAndModify');
+  }
 };
 
 const emptyOutcome = (spec: FindAndModifySpec): Outcome =>

@@ -87,6 +87,7 @@ export class Index {
 
 const specOfRow = (row: Doc): IndexSpec => {
   const spec: IndexSpec = { v: 2, key: row.key as Doc, name: row.name as string };
+  if (typeof row.background === 'boolean') spec.background = row.background;
   if (row.unique === true) spec.unique = true;
   if (row.sparse === true) spec.sparse = true;
   if (row.hidden === true) spec.hidden = true;

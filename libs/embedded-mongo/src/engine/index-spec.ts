@@ -12,7 +12,7 @@ const MAX_FIELDS = 32;
 const specialTypes = new Set(['2d', '2dsphere', 'text', 'hashed', 'columnstore', 'geoHaystack', 'wildcard']);
 
 /** Options that are accepted and mean nothing to this store. */
-const ignoredOptions = new Set(['background', 'ns', 'dropDups', 'storageEngine', 'v', 'prepareUnique']);
+const ignoredOptions = new Set(['ns', 'dropDups', 'storageEngine', 'v', 'prepareUnique']);
 
 const cannotCreate = (message: string): ServerError => new ServerError('CannotCreateIndex', message);
 
@@ -85,6 +85,9 @@ const applyOption = (spec: IndexSpec, option: string, value: Value): void => {
     case 'hidden':
       if (isTruthy(value)) spec[option] = true;
       return;
+    case 'background':
+      if (value !== undefined && value !== null) spec.background = isTruthy(value);
+      return;
     case 'partialFilterExpression':
       if (!isDoc(value)) throw new ServerError('TypeMismatch', "'partialFilterExpression' must be an object");
       checkPartialFilter(value);
@@ -126,43 +129,40 @@ export const nameOfKey = (key: Doc): string =>
 
 const isIdKey = (key: Doc): boolean => sameKeyPattern(key, { _id: 1 });
 
-/** True when the index exists already; throws when its name or its key is taken by a different one. */
+/** True when the index exists already; throws when its name is taken by a different one, or it exists under another name. */
 export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean => {
-  for (const { spec: existing } of collection.indexes) {
-    const sameName = existing.name === spec.name;
-    const sameKey = sameKeyPattern(existing.key, spec.key) && sameDoc(existing.collation, spec.collation);
-    if (sameName && !sameKey) {
+  const existing = collection.indexes.map((index) => index.spec);
+  const named = existing.find(({ name }) => name === spec.name);
+  if (named) {
+    if (!sameSignature(named, spec)) {
       throw new ServerError(
         'IndexKeySpecsConflict',
-        `An existing index has the same name as the requested index. When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. Requested index: ${shown(spec)}, existing index: ${shown(existing)}`,
+        `An existing index has the same name as the requested index. When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. Requested index: ${shown(spec)}, existing index: ${shown(named)}`,
       );
     }
-    if (!sameKey) continue;
-    const samePartial = sameDoc(existing.partialFilterExpression, spec.partialFilterExpression);
-    const sameOptions =
-      samePartial &&
-      (existing.unique ?? false) === (spec.unique ?? false) &&
-      (existing.sparse ?? false) === (spec.sparse ?? false) &&
-      existing.expireAfterSeconds === spec.expireAfterSeconds;
-    if (sameName && sameOptions) return true;
-    if (sameName) {
-      throw new ServerError(
-        'IndexKeySpecsConflict',
-        `An existing index has the same name as the requested index. Requested index: ${shown(spec)}, existing index: ${shown(existing)}`,
-      );
-    }
-    // Two indexes on one key may differ in what they hold, not in name alone.
-    if (!samePartial || (existing.sparse ?? false) !== (spec.sparse ?? false)) continue;
-    if ((existing.unique ?? false) !== (spec.unique ?? false)) continue;
+    if (named.expireAfterSeconds === spec.expireAfterSeconds) return true;
     throw new ServerError(
       'IndexOptionsConflict',
-      sameOptions
-        ? `Index already exists with a different name: ${existing.name}`
-        : `An equivalent index already exists with a different name and options. Requested index: ${shown(spec)}, existing index: ${shown(existing)}`,
+      `An equivalent index already exists with the same name but different options. Requested index: ${shown(spec)}, existing index: ${shown(named)}`,
     );
   }
-  return false;
+  const same = existing.find((other) => sameSignature(other, spec));
+  if (!same) return false;
+  throw new ServerError(
+    'IndexOptionsConflict',
+    same.expireAfterSeconds === spec.expireAfterSeconds
+      ? `Index already exists with a different name: ${same.name}`
+      : `An equivalent index already exists with a different name and options. Requested index: ${shown(spec)}, existing index: ${shown(same)}`,
+  );
 };
+
+/** What tells two indexes of a collection apart beside their names. */
+const sameSignature = (a: IndexSpec, b: IndexSpec): boolean =>
+  sameKeyPattern(a.key, b.key) &&
+  sameDoc(a.collation, b.collation) &&
+  sameDoc(a.partialFilterExpression, b.partialFilterExpression) &&
+  (a.unique ?? false) === (b.unique ?? false) &&
+  (a.sparse ?? false) === (b.sparse ?? false);
 
 const sameDoc = (a: Doc | undefined, b: Doc | undefined): boolean => (a && b ? equalValues(a, b) : a === b);
 

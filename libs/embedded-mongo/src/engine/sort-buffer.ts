@@ -61,7 +61,7 @@ export class SortBuffer {
   private tooLarge(): ServerError {
     return new ServerError(
       'QueryExceededMemoryLimitNoDiskUseAllowed',
-      `Executor error during find command :: caused by :: Sort exceeded memory limit of ${this.maxMemory} bytes, but did not opt in to external sorting.`,
+      `Sort exceeded memory limit of ${this.maxMemory} bytes, but did not opt in to external sorting.`,
     );
   }
 }

@@ -11,6 +11,8 @@ export interface IndexSpec {
   v: 2;
   name: string;
   key: Doc;
+  /** Shown as it was given; every build is the same. */
+  background?: boolean;
   unique?: boolean;
   sparse?: boolean;
   hidden?: boolean;

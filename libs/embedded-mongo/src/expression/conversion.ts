@@ -12,19 +12,28 @@ import {
 } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
+import { hashedKey } from '../values/hashed.js';
 import { integerOf, isTruthy, toDecimal, truncate } from '../values/numbers.js';
 import { parseDate } from './date-parsing.js';
-import { isNullish, namedOperand, nullable, typeText, unary } from './scope.js';
+import { binaryOfText, formatOf, subtypeOf, textOfBinary } from './binary-conversion.js';
+import { fail, isNullish, namedOperand, nullable, typeText, unary } from './scope.js';
 import type { OperatorCompiler, Operators } from './scope.js';
 
-const failed = (reason: string): ServerError =>
-  new ServerError('ConversionFailure', `${reason} in $convert with no onError value`);
+const failed = (reason: string, detail?: string): ServerError =>
+  new ServerError(
+    'ConversionFailure',
+    `${reason} in $convert with no onError value${detail === undefined ? '' : `: ${detail}`}`,
+  );
 
 const unsupported = (value: Value, target: string): ServerError =>
   failed(`Unsupported conversion from ${typeText(value)} to ${target}`);
 
 const parseNumber = (text: string, pattern: RegExp): string => {
-  if (!pattern.test(text)) throw failed(`Failed to parse number '${text}'`);
+  if (!pattern.test(text))
+    throw failed(
+      `Failed to parse number '${text}'`,
+      text === '' ? 'No digits' : 'Did not consume whole string.',
+    );
   return text;
 };
 
@@ -41,7 +50,7 @@ const realOf = (text: string): number => {
 const integer = (value: bigint | undefined, type: number, target: string): Value => {
   const result = value === undefined ? undefined : integerOf(value, type);
   if (!result || (type === BsonType.int && typeNumber(result) !== BsonType.int)) {
-    throw failed(`Conversion would overflow target type or lose its value: ${target}`);
+    throw failed('Conversion would overflow target type', String(value ?? target));
   }
   return result;
 };
@@ -96,16 +105,14 @@ const toObjectId = (value: Value): Value => {
   if (typeof value !== 'string') throw unsupported(value, 'objectId');
   if (!/^[0-9a-fA-F]{24}$/.test(value)) {
     throw failed(
-      `Failed to parse objectId '${value}': Invalid string length for parsing to OID, expected 24 hex characters`,
+      `Failed to parse objectId '${value}'`,
+      value.length === 24
+        ? `Invalid character found in hex string: ${value}`
+        : `Invalid string length for parsing to OID, expected 24 but found ${value.length}`,
     );
   }
   return new ObjectId(value);
 };
-
-const uuidText = (bytes: Uint8Array): string =>
-  Buffer.from(bytes)
-    .toString('hex')
-    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
 const realText = (value: number): string => {
   if (Number.isNaN(value)) return 'NaN';
@@ -119,12 +126,7 @@ const toText = (value: Value): Value => {
   if (typeof value === 'boolean') return String(value);
   if (value instanceof ObjectId) return value.toHexString();
   if (value instanceof Date) return value.toISOString();
-  if (value instanceof Binary) {
-    const bytes = value.buffer.subarray(0, value.position);
-    return value.sub_type === 4 && bytes.length === 16
-      ? uuidText(bytes)
-      : Buffer.from(bytes).toString('base64');
-  }
+  if (value instanceof Binary) return textOfBinary(value, 'auto');
   throw unsupported(value, 'string');
 };
 
@@ -135,9 +137,19 @@ const toUuid = (value: Value): Value => {
   return new Binary(Buffer.from(value.replaceAll('-', ''), 'hex'), 4);
 };
 
+/** To and from binary data by a format; undefined when the conversion needs none. */
+const formatted = (value: Value, target: Value, name: string, format: Value): Value => {
+  const textual = typeof value === 'string' && name === 'binData';
+  if (!textual && !(value instanceof Binary && name === 'string')) return undefined;
+  if (isNullish(format))
+    throw fail(4341115, `Format must be speficied when converting from '${typeText(value)}' to '${name}'`);
+  return typeof value === 'string'
+    ? binaryOfText(value, formatOf(format), subtypeOf(target))
+    : textOfBinary(value, formatOf(format));
+};
+
 const toBinary = (value: Value): Value => {
   if (value instanceof Binary) return value;
-  if (typeof value === 'string') return new Binary(Buffer.from(value, 'base64'), 0);
   throw unsupported(value, 'binData');
 };
 
@@ -160,7 +172,7 @@ const conversions: Record<string, Conversion> = {
   binData: toBinary,
 };
 
-const conversionTo = (target: Value): Conversion => {
+const conversionTo = (target: Value): { type: string; conversion: Conversion } => {
   let name: Value = isDoc(target) ? target['type'] : target;
   if (isNumeric(name)) {
     const number = toNumber(name);
@@ -168,8 +180,9 @@ const conversionTo = (target: Value): Conversion => {
   }
   const conversion =
     typeof name === 'string' && Object.hasOwn(conversions, name) ? conversions[name] : undefined;
-  if (!conversion) throw new ServerError('BadValue', `Unknown type name: ${formatValue(name)}`);
-  return conversion;
+  if (!conversion || typeof name !== 'string')
+    throw new ServerError('BadValue', `Unknown type name: ${formatValue(name)}`);
+  return { type: name, conversion };
 };
 
 const convert: OperatorCompiler = (operand, compile, name) => {
@@ -177,15 +190,16 @@ const convert: OperatorCompiler = (operand, compile, name) => {
   const input = compile(given['input']);
   const to = compile(given['to']);
   const onNull = Object.hasOwn(given, 'onNull') ? compile(given['onNull']) : (): Value => null;
+  const format = Object.hasOwn(given, 'format') ? compile(given['format']) : (): Value => undefined;
   const onError = Object.hasOwn(given, 'onError') ? compile(given['onError']) : undefined;
   return (scope) => {
     const value = input(scope);
     if (isNullish(value)) return onNull(scope);
     const target = to(scope);
     if (isNullish(target)) return null;
-    const conversion = conversionTo(target);
+    const { type, conversion } = conversionTo(target);
     try {
-      return conversion(value);
+      return formatted(value, target, type, format(scope)) ?? conversion(value);
     } catch (error) {
       if (onError && error instanceof ServerError && error.codeName === 'ConversionFailure')
         return onError(scope);
@@ -194,9 +208,10 @@ const convert: OperatorCompiler = (operand, compile, name) => {
   };
 };
 
-/** `$type`, `$convert` and its short forms. */
+/** `$type`, `$convert` with its short forms, and the key of a hashed index. */
 export const conversionOperators: Operators = {
   $type: unary((value) => (value === undefined ? 'missing' : typeName(value))),
+  $toHashedIndexKey: unary((value) => hashedKey(value ?? null)),
   $isNumber: unary((value) => isNumeric(value)),
   $convert: convert,
   $toBool: nullable(toBool),

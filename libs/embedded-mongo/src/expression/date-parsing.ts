@@ -52,7 +52,7 @@ export const parseParts = (text: string): DateParts | undefined => {
     if (offset !== undefined) parts.offset = offsetMinutes(offset);
     return inRange(parts) ? parts : undefined;
   }
-  if (!/\d/.test(text)) return undefined;
+  if (!/\d/.test(text) || /\d{5}/.test(text)) return undefined;
   const zoned = /(Z|GMT|UTC|[+-]\d{2}:?\d{2})\s*$/i.test(text);
   const time = Date.parse(zoned ? text : `${text} UTC`);
   if (Number.isNaN(time)) return undefined;

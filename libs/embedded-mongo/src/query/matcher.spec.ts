@@ -12,7 +12,7 @@ import {
 } from 'bson';
 import fc from 'fast-check';
 import { anyDoc, anyValue } from '../../test/arbitrary.js';
-import { isNumeric } from '../values/bson.js';
+import { fieldKey, isNumeric } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { bracket, compareValues, equalValues, parseCollation } from '../values/compare.js';
 import { isNaNValue } from '../values/numbers.js';
@@ -145,7 +145,7 @@ describe('operators', () => {
     ['alwaysFalse', { $alwaysFalse: 1 }, {}, false],
     ['numeric component', { 'a.1': 2 }, { a: [1, 2] }, true],
     ['numeric component deeper', { 'a.1.b': 2 }, { a: [{ b: 1 }, { b: 2 }] }, true],
-    ['numeric component as a field', { 'a.1': 2 }, { a: { '1': 2 } }, true],
+    ['numeric component as a field', { 'a.1': 2 }, { a: { [fieldKey('1')]: 2 } }, true],
     ['dotted through arrays', { 'a.b.c': 3 }, { a: [{ b: [{ c: 3 }] }] }, true],
     ['field named toString', { toString: { $exists: true } }, {}, false],
     ['DBRef value', { a: { $ref: 'c', $id: 1 } }, { a: { $ref: 'c', $id: 1 } }, true],

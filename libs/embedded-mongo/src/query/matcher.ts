@@ -1,6 +1,6 @@
 import { BSONRegExp, BSONSymbol, MaxKey, MinKey, ObjectId } from 'bson';
 import { compileExpression } from '../expression/expression.js';
-import { isDoc, isNumeric, newDoc, typeNumber } from '../values/bson.js';
+import { fieldKey, isDoc, isNumeric, newDoc, typeNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { Bracket, bracket, compareValues, equalValues } from '../values/compare.js';
 import type { Collation } from '../values/compare.js';
@@ -119,7 +119,7 @@ const asDoc = (element: Value): Doc | undefined => {
   if (isDoc(element)) return element;
   if (!Array.isArray(element)) return undefined;
   const doc = newDoc();
-  element.forEach((value, i) => (doc[String(i)] = value));
+  element.forEach((value, i) => (doc[fieldKey(String(i))] = value));
   return doc;
 };
 

@@ -42,10 +42,7 @@ const positioned = (value: Value, run: Run): Value => {
   if (!Array.isArray(value)) return value;
   const { arrayIndex } = run;
   if (arrayIndex === undefined) {
-    throw new ServerError(
-      51246,
-      "Executor error during find command :: caused by :: positional operator '.$' couldn't find a matching element in the array",
-    );
+    throw new ServerError(51246, "positional operator '.$' couldn't find a matching element in the array");
   }
   return arrayIndex < value.length ? [value[arrayIndex]] : [];
 };

@@ -97,3 +97,13 @@ export const writeConflict = (): ServerError =>
   new ServerError('WriteConflict', 'Write conflict during plan execution and yielding is disabled.', {
     errorLabels: ['TransientTransactionError'],
   });
+
+/** The error with where it happened in front of its message; anything but a ServerError, and lost conflicts, as they are. */
+export const withContext = (error: unknown, context: string): unknown => {
+  if (!(error instanceof ServerError) || error.code === ErrorCodes.WriteConflict) return error;
+  return new ServerError(error.code, `${context} :: caused by :: ${error.message}`, {
+    errorLabels: error.errorLabels,
+    codeName: error.codeName,
+    ...(error.details && { details: error.details }),
+  });
+};

@@ -1,4 +1,5 @@
 import { ServerError } from './errors.js';
+import { fieldKey } from './names.js';
 import { getPath, indexKeyValues, MISSING, splitPath, visitPath } from './path.js';
 import type { Doc, Value } from './types.js';
 
@@ -37,11 +38,11 @@ describe('visitPath', () => {
     ],
     [{ a: [5, [2, 4]] }, 'a.1', [[[2, 4], -1]]],
     [
-      { a: [5, { '1': 4 }] },
+      { a: [5, { [fieldKey('1')]: 4 }] },
       'a.1',
       [
         [4, 1],
-        [{ '1': 4 }, -1],
+        [{ [fieldKey('1')]: 4 }, -1],
       ],
     ],
     [
