@@ -16,7 +16,7 @@ describe('the write queue', () => {
     const bytes = store.view.get(key(name));
     return bytes && Buffer.from(bytes).toString();
   };
-  const hooks = { beforeCommit: () => {}, written: () => {} };
+  const hooks = { beforeCommit: () => {}, written: () => {}, committed: () => {} };
 
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'queue-'));
