@@ -65,8 +65,9 @@ export interface ChangeLogLimits {
 const DEFAULT_LIMITS: ChangeLogLimits = { bytes: 32 * 1024 * 1024, changes: 100_000 };
 /** What a reader has still to read may take so many times as much. */
 const UNREAD_FACTOR = 4;
-/** What a change takes beside its documents, bytes, roughly. */
-const OVERHEAD = 240;
+/** What a change takes in memory beside its documents, and what each of these takes beside its bytes, roughly. */
+const CHANGE_BYTES = 256;
+const VALUE_BYTES = 128;
 const SLAB_BYTES = 256 * 1024;
 const NOT_YET: ClusterTime = { t: 0, i: 0 };
 
@@ -235,4 +236,7 @@ export class ChangeLog {
 const released: Change = newChange('insert', { db: '', coll: '' }, {});
 
 const sizeOf = ({ before, after, touched }: Change): number =>
-  OVERHEAD + (before?.length ?? 0) + (after?.length ?? 0) + (touched?.bytes ?? 0);
+  CHANGE_BYTES +
+  (before ? VALUE_BYTES + before.length : 0) +
+  (after ? VALUE_BYTES + after.length : 0) +
+  (touched?.bytes ?? 0);
