@@ -78,7 +78,7 @@ describe('change streams', () => {
   beforeEach(() => {
     counter += 1;
     db = test.client.db(`streams${counter}`);
-    coll = db.collection<Document & { _id: unknown }>('c');
+    coll = db.collection<Row>('c');
   });
 
   const watch = (spec: Document = {}, ...stages: Document[]) =>
@@ -229,7 +229,9 @@ describe('change streams', () => {
   it('refuses what fell out of the log, and tokens that it cannot have made', async () => {
     const stream = await watch();
     await coll.insertOne({ _id: 1 });
-    const [{ _id: token, clusterTime }] = (await stream.take(1)) as [Document];
+    const [inserted] = await stream.take(1);
+    const token = inserted!['_id'] as Document;
+    const clusterTime = inserted!['clusterTime'] as Timestamp;
     const data = token['_data'] as string;
     const unknown = await serverError(
       watch({ resumeAfter: { _data: data.replace(/.{10}$/, '0000000700') } }),

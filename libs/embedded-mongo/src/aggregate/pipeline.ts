@@ -172,6 +172,12 @@ const chain =
   (input) =>
     stages.reduce((batches, stage) => stage(batches), input);
 
+/** Commands that run change streams take them apart before they get here. */
+const misplacedStream = ({ inner }: PipelineContext): ServerError =>
+  inner
+    ? new ServerError(51047, '$changeStream is not allowed within an inner pipeline')
+    : new ServerError('CommandNotSupported', 'a change stream is not supported by this command');
+
 /** A pipeline that is ready to run. */
 export type Plan =
   | { kind: 'cursor'; ns: Namespace; pushed: Pushdown; open: () => EngineCursor }
@@ -192,6 +198,7 @@ export function planPipeline(
   if (view) return planView(context, view, pipeline);
   const { ns } = context;
   const names = pipeline.map(stageName);
+  if (names[0] === '$changeStream') throw misplacedStream(context);
   const source = sourceStage(names[0], pipeline[0], context);
   if (source || names[0] === '$documents') {
     const docs =
