@@ -40,7 +40,6 @@ const maxDepth = 20;
 
 /** Stages that MongoDB has and this server refuses, with why. */
 const refused: Readonly<Record<string, string>> = {
-  $changeStream: 'change streams need an oplog',
   $geoNear: 'geospatial queries',
   $search: 'Atlas Search',
   $searchMeta: 'Atlas Search',
@@ -68,7 +67,16 @@ const facet: StageBuilder = (spec, context) => {
     for (const stage of pipeline) {
       const operator = Object.keys(stage)[0] ?? '';
       if (
-        ['$facet', '$out', '$merge', '$collStats', '$indexStats', '$geoNear', '$documents'].includes(operator)
+        [
+          '$facet',
+          '$out',
+          '$merge',
+          '$collStats',
+          '$indexStats',
+          '$geoNear',
+          '$documents',
+          '$changeStream',
+        ].includes(operator)
       ) {
         throw new ServerError(40600, `${operator} is not allowed to be used within a $facet stage`);
       }
@@ -117,7 +125,7 @@ export function stageName(stage: Doc): string {
   return names[0]!;
 }
 
-function buildStages(pipeline: readonly Doc[], context: PipelineContext): Stage[] {
+export function buildStages(pipeline: readonly Doc[], context: PipelineContext): Stage[] {
   const stages: Stage[] = [];
   for (let at = 0; at < pipeline.length; at++) {
     const stage = pipeline[at]!;
@@ -153,7 +161,14 @@ function builderOf(name: string): StageBuilder {
   const reason = Object.hasOwn(refused, name) ? refused[name] : undefined;
   if (reason !== undefined)
     throw new ServerError('CommandNotSupported', `${name} is not supported by this server: ${reason}`);
-  if (['$collStats', '$indexStats', '$documents', '$currentOp', '$listLocalSessions'].includes(name)) {
+  if (name === '$changeStreamSplitLargeEvent') {
+    throw new ServerError('IllegalOperation', `${name} can only be used in a $changeStream pipeline`);
+  }
+  if (
+    ['$changeStream', '$collStats', '$indexStats', '$documents', '$currentOp', '$listLocalSessions'].includes(
+      name,
+    )
+  ) {
     throw new ServerError(40602, `${name} is only valid as the first stage in a pipeline`);
   }
   throw new ServerError(40324, `Unrecognized pipeline stage name: '${name}'`);
@@ -169,6 +184,12 @@ const chain =
   (stages: readonly Stage[]): Stage =>
   (input) =>
     stages.reduce((batches, stage) => stage(batches), input);
+
+/** Commands that run change streams take them apart before they get here. */
+const misplacedStream = ({ inner }: PipelineContext): ServerError =>
+  inner
+    ? new ServerError(51047, '$changeStream is not allowed within an inner pipeline')
+    : new ServerError('CommandNotSupported', 'a change stream is not supported by this command');
 
 /** A pipeline that is ready to run. */
 export type Plan =
@@ -190,6 +211,7 @@ export function planPipeline(
   if (view) return planView(context, view, pipeline);
   const { ns } = context;
   const names = pipeline.map(stageName);
+  if (names[0] === '$changeStream') throw misplacedStream(context);
   const source = sourceStage(names[0], pipeline[0], context);
   if (source || names[0] === '$documents') {
     const docs =

@@ -1,5 +1,8 @@
+import { isChangeStream } from '../aggregate/change-stream.js';
 import { planPipeline } from '../aggregate/pipeline.js';
 import { PipelineCursor } from '../aggregate/stream.js';
+import type { Namespace } from '../engine/types.js';
+import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import {
   aggregateFields,
@@ -9,6 +12,7 @@ import {
   pipelineOf,
 } from './aggregate.js';
 import { Args, nsText } from './arguments.js';
+import { changeStreamSource, cursorFailure } from './change-stream.js';
 import type { Command } from './command.js';
 import { firstBatch } from './cursor-commands.js';
 import { explainCommand } from './explain.js';
@@ -27,6 +31,7 @@ async function run(ctx: CommandContext): Promise<Reply> {
       "The 'cursor' option is required, except for aggregate with the explain argument",
     );
   }
+  if (isChangeStream(pipeline)) return watch(ctx, args, ns, pipeline, cursor);
   const plan = planPipeline(pipelineContext(ctx, args, ns), pipeline, isCollectionless(ctx.body));
   const source = plan.kind === 'cursor' ? plan.open() : new PipelineCursor(plan.run());
   const writes = ['$out', '$merge'].includes(Object.keys(pipeline.at(-1) ?? {})[0] ?? '');
@@ -35,6 +40,23 @@ async function run(ctx: CommandContext): Promise<Reply> {
     batchSize,
     context: `Executor error during aggregate command on namespace: ${nsText(ns)}`,
   });
+}
+
+/** The first batch holds what a resumed stream has missed; it does not wait. */
+async function watch(
+  ctx: CommandContext,
+  args: Args,
+  ns: Namespace,
+  pipeline: Doc[],
+  cursor: Doc,
+): Promise<Reply> {
+  const batchSize = new Args('aggregate.cursor', cursor).integer('batchSize');
+  const source = changeStreamSource(ctx, args, ns, pipeline);
+  try {
+    return await firstBatch(ctx, ns, source, { batchSize });
+  } catch (error) {
+    throw cursorFailure(source, error);
+  }
 }
 
 export const aggregateCommands: readonly Command[] = [

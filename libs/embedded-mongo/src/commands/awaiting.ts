@@ -42,6 +42,10 @@ export async function nextAwaited(
       if (batch.docs.length > 0 || batch.done) return batch;
       if (!(await bell.wait(endsAt - performance.now()))) return batch;
       throwIfKilled(signal);
+    } catch (error) {
+      // A source that notices by itself does not know why.
+      throwIfKilled(signal);
+      throw error;
     } finally {
       bell.dispose();
     }

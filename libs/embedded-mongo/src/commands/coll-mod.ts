@@ -9,6 +9,7 @@ import {
   cappedSize,
   enumeration,
   expirySeconds,
+  preAndPostImages,
   validationActions,
   validationLevels,
 } from './collection-options.js';
@@ -63,6 +64,7 @@ function changeOf(ctx: CommandContext, args: Args, info: CollectionInfo | undefi
     cappedMax: cappedMax(args, 'cappedMax'),
     viewOn: args.string('viewOn'),
     pipeline: args.array('pipeline') && pipelineOf(args),
+    changeStreamPreAndPostImages: preAndPostImages(args),
     options: expiryChange(args, info),
   };
   const view = info && ctx.engine.view(info.ns);

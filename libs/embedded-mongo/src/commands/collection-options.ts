@@ -211,6 +211,16 @@ export function checkIdIndex(args: Args): void {
   }
 }
 
+/** Whether change streams may show documents as they were before and after a change. */
+export function preAndPostImages(args: Args): { enabled: boolean } | undefined {
+  const option = args.document('changeStreamPreAndPostImages');
+  if (!option) return undefined;
+  const where = `${args.command}.changeStreamPreAndPostImages`;
+  checkFields(where, option, ['enabled']);
+  const inner = new Args(where, option);
+  return { enabled: inner.required('enabled', inner.boolean('enabled')) };
+}
+
 export function checkFields(where: string, doc: Doc, allowed: readonly string[]): void {
   const unknown = Object.keys(doc).find((field) => !allowed.includes(field));
   if (unknown !== undefined)

@@ -11,6 +11,7 @@ import {
   clusteredOption,
   enumeration,
   expirySeconds,
+  preAndPostImages,
   timeseriesOption,
   validationActions,
   validationLevels,
@@ -53,6 +54,7 @@ const notOfViews = [
   'validationLevel',
   'validationAction',
   'timeseries',
+  'changeStreamPreAndPostImages',
 ];
 
 /** The definition of a view as create and collMod give it, checked. `collation` is the view's. */
@@ -98,6 +100,7 @@ function collectionOptions(ns: Namespace, args: Args): Doc {
     );
   }
   const validator = args.document('validator');
+  const images = preAndPostImages(args);
   const level = enumeration(args, 'validationLevel', validationLevels);
   const action = enumeration(args, 'validationAction', validationActions);
   const given: Doc = {
@@ -109,6 +112,7 @@ function collectionOptions(ns: Namespace, args: Args): Doc {
     collation: args.document('collation'),
     timeseries,
     clusteredIndex,
+    changeStreamPreAndPostImages: images?.enabled ? images : undefined,
     expireAfterSeconds: expireAfterSeconds === 'off' ? undefined : expireAfterSeconds,
   };
   for (const [option, value] of Object.entries(given)) if (value !== undefined) options[option] = value;

@@ -3,6 +3,7 @@ import { toNumber } from '../values/bson.js';
 import { ServerError, withContext } from '../values/errors.js';
 import { isAwaitable, nextAwaited } from './awaiting.js';
 import { Args, checkNamespace, nsText, toBigInt } from './arguments.js';
+import { cursorFailure } from './change-stream.js';
 import type { Command } from './command.js';
 import type { Batch, BatchSource, CommandContext, OpenCursor } from './host.js';
 import { CursorReply } from './reply.js';
@@ -99,10 +100,14 @@ const getMore: Command = {
       const waitMs = awaitTime(ctx, cursor.source);
       ctx.operation.signal = cursor.signal;
       finished = true;
+      const failure = ctx.host.failPoints.failure('failGetMoreAfterCursorCheckout');
+      if (failure) throw failure;
       const batch = await nextBatch(cursor, batchSize === 0 ? Number.MAX_SAFE_INTEGER : batchSize, waitMs);
       finished = batch.done;
       const fields = cursor.source.replyFields?.();
       return new CursorReply(nsText(ns), batch.done ? 0n : cursor.id, 'nextBatch', batch.docs, {}, fields);
+    } catch (error) {
+      throw cursorFailure(cursor.source, error);
     } finally {
       ctx.host.cursors.release(cursor, finished);
     }

@@ -113,6 +113,8 @@ export interface FailAction {
 export interface FailPointStore {
   /** Throws on an unknown fail point or a bad mode. */
   configure(name: string, mode: Value, data: Doc): void;
+  /** The error that a fail point other than failCommand raises now; counts as one use. */
+  failure(name: string): ServerError | undefined;
 }
 
 export interface ConnectionInfo {

@@ -5,7 +5,14 @@ import type { Command } from './command.js';
 export const userCommands: readonly Command[] = [
   {
     name: 'usersInfo',
-    fields: ['usersInfo', 'filter', 'showAuthenticationRestrictions', 'showCredentials', 'showCustomData', 'showPrivileges'],
+    fields: [
+      'usersInfo',
+      'filter',
+      'showAuthenticationRestrictions',
+      'showCredentials',
+      'showCustomData',
+      'showPrivileges',
+    ],
     counter: 'command',
     run: () => ({ users: [] }),
   },

@@ -1,3 +1,4 @@
+import { Binary } from 'bson';
 import { isDoc } from '../values/bson.js';
 import type { Doc } from '../values/bson.js';
 import { compileFilter } from '../query/matcher.js';
@@ -6,6 +7,7 @@ import { ServerError } from '../values/errors.js';
 import { formatDoc } from '../values/format.js';
 import { nameOf, newCollection } from './catalog.js';
 import type { Collection } from './catalog.js';
+import { newChange } from './change-log.js';
 import { GarbageCollector } from './garbage.js';
 import { countersKey } from './key-layout.js';
 import type { Namespace, OpContext } from './types.js';
@@ -52,6 +54,13 @@ export const addCollection = (core: EngineCore, batch: Batch, ns: Namespace, opt
     core.catalog.remove(collection, 0);
   });
   batch.savedRows.add(collection);
+  const [idIndex] = collection.indexes;
+  batch.changes.push(
+    newChange('create', collection.ns, {
+      uuid: uuidOf(collection),
+      catalog: { operationDescription: { ...options, ...(idIndex && { idIndex: { ...idIndex.spec } }) } },
+    }),
+  );
   batch.count(collection, 0, 0);
   return collection;
 };
@@ -138,6 +147,16 @@ export const discardCreated = (core: EngineCore, collection: Collection): Promis
     removeCollection(core, batch, collection);
   });
 
+/** For change streams a view has none. */
+export const uuidOf = ({ traits, uuid }: Collection): Uint8Array | undefined =>
+  traits.view ? undefined : uuid;
+
+const noteDrop = (batch: Batch, collection: Collection): void => {
+  batch.changes.push(
+    newChange('drop', collection.ns, { uuid: uuidOf(collection), catalog: { operationDescription: {} } }),
+  );
+};
+
 /** What was dropped, undefined when there was nothing. Dropping `system.views` drops the database's views. */
 export const dropCollection = (
   core: EngineCore,
@@ -150,12 +169,16 @@ export const dropCollection = (
     core.transactions.requireUntouched(collection);
     const nIndexesWas = collection.listedIndexes.length;
     removeCollection(core, batch, collection);
+    noteDrop(batch, collection);
     return collection.traits.view ? {} : { nIndexesWas };
   });
 
 const dropViews = (core: EngineCore, batch: Batch, db: string): { nIndexesWas: number } | undefined => {
   const views = core.catalog.of(db).filter(({ traits }) => traits.view);
-  for (const view of views) removeCollection(core, batch, view);
+  for (const view of views) {
+    removeCollection(core, batch, view);
+    noteDrop(batch, view);
+  }
   return views.length > 0 ? { nIndexesWas: 1 } : undefined;
 };
 
@@ -163,7 +186,11 @@ export const dropDatabase = (core: EngineCore, db: string): Promise<boolean> =>
   core.queue.run((batch) => {
     const collections = core.catalog.of(db);
     for (const collection of collections) core.transactions.requireUntouched(collection);
-    for (const collection of collections) removeCollection(core, batch, collection);
+    for (const collection of collections) {
+      removeCollection(core, batch, collection);
+      noteDrop(batch, collection);
+    }
+    if (collections.length > 0) batch.changes.push(newChange('dropDatabase', { db, coll: '' }, {}));
     return collections.length > 0;
   });
 
@@ -199,6 +226,13 @@ export const renameCollection = async (
     collection.definedAt = batch.seq;
     core.catalog.add(collection);
     batch.savedRows.add(collection);
+    const dropped = target && { dropTarget: new Binary(target.uuid, 4) };
+    batch.changes.push(
+      newChange('rename', before.ns, {
+        uuid: collection.uuid,
+        catalog: { to: collection.ns, operationDescription: { to: { ...to }, ...dropped } },
+      }),
+    );
     batch.undo.push(() => {
       core.catalog.remove(collection, 0);
       Object.assign(collection, before);

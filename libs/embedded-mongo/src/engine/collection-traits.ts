@@ -15,16 +15,19 @@ export interface CollectionTraits {
   readonly expiry?: { readonly field: string; readonly seconds: number };
   /** The `clusteredIndex` option. */
   readonly clustered?: Doc;
+  /** Change streams may show its documents as they were before and after a change. */
+  readonly images?: true;
 }
 
 /** Of all collections without special options, so that one comparison tells a write that there is nothing to heed. */
 export const plainTraits: CollectionTraits = Object.freeze({ type: 'collection' });
 
-const special = ['viewOn', 'capped', 'timeseries', 'clusteredIndex'];
+const special = ['viewOn', 'capped', 'timeseries', 'clusteredIndex', 'changeStreamPreAndPostImages'];
 
 export const traitsOf = (options: Doc): CollectionTraits => {
   if (!special.some((option) => options[option])) return plainTraits;
   const { viewOn, pipeline, timeseries, clusteredIndex, expireAfterSeconds } = options;
+  const images = options.changeStreamPreAndPostImages;
   if (typeof viewOn === 'string') {
     return {
       type: 'view',
@@ -49,6 +52,7 @@ export const traitsOf = (options: Doc): CollectionTraits => {
     type: 'collection',
     ...(options.capped === true && { capped: limitsOf(options) }),
     ...(isDoc(clusteredIndex) && { clustered: clusteredIndex }),
+    ...(isDoc(images) && images.enabled === true && { images: true as const }),
     ...(isDoc(clusteredIndex) && seconds !== undefined && { expiry: { field: '_id', seconds } }),
   };
 };

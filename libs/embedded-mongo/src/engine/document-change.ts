@@ -1,7 +1,9 @@
 import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { formatValue } from '../values/format.js';
+import type { TouchedPaths } from '../update/touched.js';
 import type { Collection } from './catalog.js';
+import { newChange } from './change-log.js';
 import type { Index } from './index-definition.js';
 import { entriesOf, entryChanges } from './index-entries.js';
 import type { IndexEntry } from './index-entries.js';
@@ -22,6 +24,14 @@ export interface DocumentChange {
   recordId: number;
   before?: StoredDocument;
   after?: StoredDocument;
+  /** How an existing document got its new state. */
+  by?: ChangedBy;
+}
+
+/** `touched`: what an update by operators names. */
+export interface ChangedBy {
+  kind: 'update' | 'replace';
+  touched: TouchedPaths | undefined;
 }
 
 interface IndexChange {
@@ -55,6 +65,16 @@ export const applyChange = (writer: Writer, collection: Collection, change: Docu
     collection,
     (after ? 1 : 0) - (before ? 1 : 0),
     (after?.bytes.length ?? 0) - (before?.bytes.length ?? 0),
+  );
+  const kind = !before ? 'insert' : after ? (change.by?.kind ?? 'replace') : 'delete';
+  writer.note(
+    newChange(kind, collection.ns, {
+      uuid: collection.uuid,
+      before: before?.bytes,
+      after: after?.bytes,
+      images: collection.traits.images ?? false,
+      touched: change.by?.touched,
+    }),
   );
   if (!before && collection.traits.capped) trimCapped(writer, collection, recordId);
 };

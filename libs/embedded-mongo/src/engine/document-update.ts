@@ -1,4 +1,5 @@
 import { ObjectId, Timestamp } from 'bson';
+import { touchedPaths } from '../update/touched.js';
 import { compileUpdate, seedFromFilter } from '../update/update.js';
 import type { Updater } from '../update/update.js';
 import { encode, withIdFirst } from '../values/bson.js';
@@ -7,6 +8,7 @@ import { equalValues, parseCollation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import type { Collection } from './catalog.js';
 import { checkId, MAX_DOCUMENT_BYTES, validate } from './document-rules.js';
+import type { ChangedBy } from './document-change.js';
 import type { Match } from './modify-run.js';
 import type { PreparedQuery } from './prepared-query.js';
 import { StoredDocument } from './stored-document.js';
@@ -34,6 +36,7 @@ const nextTimestamp = (now: number): Timestamp => {
 /** A compiled update: makes documents, writes none. */
 export class DocumentUpdate {
   private readonly updater: Updater;
+  private changedBy: ChangedBy | undefined;
 
   constructor(
     private readonly spec: UpdateSpec,
@@ -46,6 +49,15 @@ export class DocumentUpdate {
       let: spec.let,
       now: () => new Date(now()),
       timestamp: () => nextTimestamp(now()),
+    });
+  }
+
+  /** What change streams tell of the way in which it changes documents. */
+  get by(): ChangedBy {
+    const { kind } = this.updater;
+    return (this.changedBy ??= {
+      kind: kind === 'replacement' ? 'replace' : 'update',
+      touched: kind === 'operators' ? touchedPaths(this.spec.update as Doc) : undefined,
     });
   }
 

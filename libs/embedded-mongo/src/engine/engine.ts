@@ -3,6 +3,7 @@ import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { Catalog, nameOf } from './catalog.js';
 import type { Collection } from './catalog.js';
+import { ChangeLog } from './change-log.js';
 import {
   addCollection,
   createCollection,
@@ -13,6 +14,7 @@ import {
   renameCollection,
 } from './catalog-changes.js';
 import { convertToCapped } from './convert-to-capped.js';
+import { ClusterClock } from './cluster-clock.js';
 import { countMatches } from './counting.js';
 import { AwaitCursor, EmptyCursor, FindCursor } from './cursor.js';
 import type { CursorSource } from './cursor.js';
@@ -66,6 +68,7 @@ export const openEngine = async (options: EngineOptions): Promise<Engine> => {
 };
 
 class StorageEngine implements Engine {
+  readonly changes: ChangeLog;
   private readonly core: EngineCore;
   private readonly garbage: GarbageCollector;
   private readonly timers: NodeJS.Timeout[] = [];
@@ -79,12 +82,14 @@ class StorageEngine implements Engine {
     private readonly options: EngineOptions,
   ) {
     this.now = options.now ?? Date.now;
+    this.changes = new ChangeLog(new ClusterClock(this.now), this.now, options.changeLog);
     const catalog = new Catalog(store.view);
     const lifetime = options.transactionLifetimeMs ?? DEFAULT_LIFETIME_MS;
     const transactions = new TransactionTable(store, () => queue, this.now, lifetime);
     const queue = new WriteQueue(store, {
       beforeCommit: (batch) => saveRows(batch),
       written: (batch) => transactions.recordIfNeeded(batch),
+      committed: (batch) => this.changes.append(batch.changes),
     });
     const core: EngineCore = {
       catalog,

@@ -105,7 +105,7 @@ const startRun = (
       }
       const after = update.changed(collection, match, query);
       const value = show(spec.returnNew ? (after ?? before) : before, query);
-      if (after) applyChange(target, collection, { recordId, before, after });
+      if (after) applyChange(target, collection, { recordId, before, after, by: update.by });
       Object.assign(outcome, { value, n: 1, updatedExisting: true });
     },
     none(target) {

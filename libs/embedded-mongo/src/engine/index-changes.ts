@@ -4,6 +4,8 @@ import { ServerError } from '../values/errors.js';
 import { nameOf } from './catalog.js';
 import type { Collection } from './catalog.js';
 import { addCollection } from './catalog-changes.js';
+import { newChange } from './change-log.js';
+import type { ChangeKind } from './change-log.js';
 import { duplicateKey } from './document-change.js';
 import { GarbageCollector } from './garbage.js';
 import { Index } from './index-definition.js';
@@ -208,12 +210,23 @@ const completeIndexes = (core: EngineCore, batch: Batch, collection: Collection,
     GarbageCollector.unmark(batch, collection.id, index.id);
   }
   batch.savedRows.add(collection);
+  if (indexes.length > 0) noteIndexes(batch, collection, 'createIndexes', indexes);
   batch.afterCommit.push(() => {
     for (const index of indexes) index.readyAt = batch.seq;
   });
   batch.undo.push(() => {
     for (const index of indexes) index.building = true;
   });
+};
+
+const noteIndexes = (batch: Batch, collection: Collection, kind: ChangeKind, indexes: Index[]): void => {
+  const specs = indexes.map(({ spec }): Doc => ({ ...spec }));
+  batch.changes.push(
+    newChange(kind, collection.ns, {
+      uuid: collection.uuid,
+      catalog: { operationDescription: { indexes: specs } },
+    }),
+  );
 };
 
 /** Removes the chosen indexes; their entries are deleted later. */
@@ -231,6 +244,7 @@ export const dropIndexes = (
     if (doomed.length === 0) return before;
     core.transactions.requireUntouched(collection);
     dropSome(batch, collection, doomed);
+    for (const index of doomed) noteIndexes(batch, collection, 'dropIndexes', [index]);
     return before;
   });
 

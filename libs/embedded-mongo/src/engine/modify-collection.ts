@@ -1,8 +1,12 @@
+import { Binary } from 'bson';
 import { compileFilter } from '../query/matcher.js';
 import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { nameOf } from './catalog.js';
 import type { Collection } from './catalog.js';
+import { uuidOf } from './catalog-changes.js';
+import { newChange } from './change-log.js';
+import type { Change } from './change-log.js';
 import { wholeNumber } from './collection-traits.js';
 import { modifyIndex } from './index-changes.js';
 import type { CollectionChange, Namespace } from './types.js';
@@ -10,7 +14,13 @@ import type { EngineCore } from './write-runner.js';
 
 const ofViews = ['pipeline', 'viewOn'] as const;
 const validation = ['validator', 'validationLevel', 'validationAction'] as const;
-const notOfViews = ['index', ...validation, 'cappedSize', 'cappedMax'] as const;
+const notOfViews = [
+  'index',
+  ...validation,
+  'cappedSize',
+  'cappedMax',
+  'changeStreamPreAndPostImages',
+] as const;
 
 /** collMod: changes the collection's options or one index in one commit. Answers what changed of the index. */
 export const modifyCollection = async (
@@ -29,8 +39,29 @@ export const modifyCollection = async (
     collection.options = after;
     batch.savedRows.add(collection);
     batch.undo.push(() => (collection.options = before));
+    batch.changes.push(modification(collection, change, before, answer));
     return answer;
   });
+};
+
+/** What change streams are told. `before`: the options as they were; `answer`: what changed of an index. */
+const modification = (collection: Collection, change: CollectionChange, before: Doc, answer: Doc): Change => {
+  const uuid = uuidOf(collection);
+  const { options, ...given } = change;
+  const operationDescription: Doc = {};
+  for (const [name, value] of Object.entries({ ...given, ...options })) {
+    if (value !== undefined) operationDescription[name] = value;
+  }
+  const stateBeforeChange: Doc = {
+    collectionOptions: { ...(uuid && { uuid: new Binary(uuid, 4) }), ...before },
+  };
+  if (change.index) {
+    const old = Object.entries(answer).filter(([name]) => name.endsWith('_old'));
+    stateBeforeChange.indexOptions = Object.fromEntries(
+      old.map(([name, value]) => [name.slice(0, -'_old'.length), value]),
+    );
+  }
+  return newChange('modify', collection.ns, { uuid, catalog: { operationDescription, stateBeforeChange } });
 };
 
 const checkApplies = ({ traits }: Collection, change: CollectionChange): void => {
@@ -48,11 +79,12 @@ const checkApplies = ({ traits }: Collection, change: CollectionChange): void =>
 
 const changedOptions = (before: Doc, change: CollectionChange): Doc => {
   const after: Doc = { ...before, ...change.options };
-  const { viewOn, pipeline, cappedSize, cappedMax, validator } = change;
+  const { viewOn, pipeline, cappedSize, cappedMax, validator, changeStreamPreAndPostImages: images } = change;
   if (viewOn !== undefined) after.viewOn = viewOn;
   if (pipeline !== undefined) after.pipeline = pipeline;
   if (cappedSize !== undefined) after.size = wholeNumber(cappedSize);
   if (cappedMax !== undefined) after.max = wholeNumber(cappedMax);
+  if (images !== undefined) after.changeStreamPreAndPostImages = images.enabled === true ? images : undefined;
   if (validation.some((option) => change[option] !== undefined)) {
     if (validator !== undefined) after.validator = Object.keys(validator).length > 0 ? validator : undefined;
     after.validationLevel = change.validationLevel ?? before.validationLevel ?? 'strict';

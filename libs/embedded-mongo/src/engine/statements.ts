@@ -160,7 +160,10 @@ const startUpdate = (
     multi: statement.multi ?? false,
     change(target, match, query) {
       const after = update.changed(collection, match, query);
-      if (after) applyChange(target, collection, { recordId: match.recordId, before: match.document, after });
+      if (after) {
+        const { recordId, document: before } = match;
+        applyChange(target, collection, { recordId, before, after, by: update.by });
+      }
       outcome.n++;
       if (after) outcome.nModified++;
     },

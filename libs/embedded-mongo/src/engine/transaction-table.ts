@@ -163,6 +163,11 @@ export class TransactionTable {
     for (const text of txn.intents) batch.claimed.push(Buffer.from(text, 'latin1'));
     for (const [collection, change] of txn.counters) batch.count(collection, change.documents, change.bytes);
     for (const collection of txn.changedRows) batch.savedRows.add(collection);
+    const owner = { lsid: txn.lsid, txnNumber: txn.txnNumber };
+    for (const change of txn.changes) {
+      change.txn = owner;
+      batch.changes.push(change);
+    }
     rememberCommit(batch, txn.lsid, txn.txnNumber, this.now());
   }
 

@@ -1,4 +1,5 @@
 import type { Collection } from './catalog.js';
+import type { Change } from './change-log.js';
 import { Overlay } from './overlay.js';
 import type { Snapshot } from './store.js';
 import type { Transaction } from './types.js';
@@ -13,6 +14,7 @@ export class EngineTransaction implements Transaction {
   readonly intents = new Set<string>();
   readonly counters = new Map<Collection, CounterChange>();
   readonly changedRows = new Set<Collection>();
+  readonly changes: Change[] = [];
   /** Collections that were made for this transaction, after its snapshot. */
   readonly created = new Set<Collection>();
   readonly ended: Promise<void>;

@@ -1,4 +1,5 @@
 import type { Doc, Value } from '../values/bson.js';
+import type { ChangeLog, ChangeLogLimits } from './change-log.js';
 
 /** A namespace: database and collection name. */
 export interface Namespace {
@@ -162,6 +163,7 @@ export interface CollectionChange {
   cappedMax?: number;
   viewOn?: string;
   pipeline?: Doc[];
+  changeStreamPreAndPostImages?: Doc;
   /** Options that take the place of those of the same name; undefined takes one away. */
   options?: Doc;
 }
@@ -249,6 +251,8 @@ export interface EngineOptions {
   probe?: (endpoint: string) => Promise<boolean>;
   transactionLifetimeMs?: number;
   ttlSweepMs?: number;
+  /** How much of what was committed is remembered for change streams. */
+  changeLog?: ChangeLogLimits;
   log?: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
 }
 
@@ -259,6 +263,9 @@ export interface EngineOptions {
  * failures are collected in `writeErrors` (`ordered`: stop at the first).
  */
 export interface Engine {
+  /** What was committed since the store was opened, as far as it is remembered. */
+  readonly changes: ChangeLog;
+
   /** Aborts open transactions, finishes accepted writes, gives the store free. */
   close(): Promise<void>;
   /** Tells other processes, durably, where this store is served: `readOwner(dir)` finds it. */

@@ -16,7 +16,7 @@ describe('the write queue', () => {
     const bytes = store.view.get(key(name));
     return bytes && Buffer.from(bytes).toString();
   };
-  const hooks = { beforeCommit: () => {}, written: () => {} };
+  const hooks = { beforeCommit: () => {}, written: () => {}, committed: () => {} };
 
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'queue-'));
@@ -64,6 +64,8 @@ describe('the write queue', () => {
 
   it('gives up the whole commit when a write fails in the middle of a statement, and goes on with the next', async () => {
     const undone: string[] = [];
+    const told: number[] = [];
+    queue = new WriteQueue(store, { ...hooks, committed: (batch) => told.push(batch.seq) });
     const results = await Promise.allSettled([
       queue.run((batch) => {
         batch.put(key('a'), value('1'));
@@ -80,8 +82,10 @@ describe('the write queue', () => {
     expect([read('a'), read('b')]).toEqual([undefined, undefined]);
     expect(undone).toEqual(['second', 'first']);
     expect(queue.sequence).toBe(0);
+    expect(told).toEqual([]);
     await queue.run((batch) => batch.put(key('c'), value('3')));
     expect([read('b'), read('c')]).toEqual([undefined, '3']);
+    expect(told).toEqual([1]);
   });
 
   it('tells the error of a statement that fails half done to its caller only', async () => {

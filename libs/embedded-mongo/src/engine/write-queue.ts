@@ -1,4 +1,5 @@
 import { ServerError } from '../values/errors.js';
+import type { Change } from './change-log.js';
 import { countersKey, KeySpace, readU64, textKey, u64, writeU64 } from './key-layout.js';
 import type { Collection } from './catalog.js';
 import { StoreFailure } from './store.js';
@@ -31,6 +32,8 @@ export class Batch {
   readonly savedRows = new Set<Collection>();
   readonly undo: (() => void)[] = [];
   readonly afterCommit: (() => void)[] = [];
+  /** What change streams are told once the commit is on disk. */
+  readonly changes: Change[] = [];
 
   constructor(
     readonly seq: number,
@@ -82,6 +85,8 @@ export interface QueueHooks {
   beforeCommit(batch: Batch): void;
   /** Inside the write callback, after all writes; the batch may be visible to readers from here on. */
   written(batch: Batch): void;
+  /** Once the commit is on disk, before anyone is answered. */
+  committed(batch: Batch): void;
 }
 
 /**
@@ -225,6 +230,7 @@ export class WriteQueue {
       if (collection.listeners.size > 0) for (const wake of [...collection.listeners]) wake();
     }
     for (const hook of batch.afterCommit) hook();
+    this.hooks.committed(batch);
   }
 
   private settle(job: Job): void {

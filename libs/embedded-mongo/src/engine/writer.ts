@@ -1,4 +1,5 @@
 import type { Collection } from './catalog.js';
+import type { Change } from './change-log.js';
 import type { EngineTransaction } from './transaction.js';
 import type { TransactionTable } from './transaction-table.js';
 import type { View } from './view.js';
@@ -20,6 +21,8 @@ export interface Writer {
   pending(collection: Collection): CounterChange | undefined;
   /** The collection's catalog row must be written with this change: an index has become multikey or cuts keys. */
   saveRow(collection: Collection): void;
+  /** Told to change streams when it is committed. Only after all writes of the change. */
+  note(change: Change): void;
 }
 
 export class PlainWriter implements Writer {
@@ -57,6 +60,10 @@ export class PlainWriter implements Writer {
   saveRow(collection: Collection): void {
     this.batch.savedRows.add(collection);
   }
+
+  note(change: Change): void {
+    this.batch.changes.push(change);
+  }
 }
 
 export class TransactionWriter implements Writer {
@@ -91,5 +98,9 @@ export class TransactionWriter implements Writer {
 
   saveRow(collection: Collection): void {
     this.txn.changedRows.add(collection);
+  }
+
+  note(change: Change): void {
+    this.txn.changes.push(change);
   }
 }

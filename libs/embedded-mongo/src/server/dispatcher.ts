@@ -49,9 +49,6 @@ const noOptions: RequestOptions = {
 
 /** Runs requests: finds the command, checks what is common to all, sets the session up, and frames the answer. */
 export class Dispatcher {
-  private lastSecond = 0;
-  private increment = 0;
-
   constructor(private readonly state: ServerState) {}
 
   async handle(
@@ -209,7 +206,8 @@ export class Dispatcher {
       const concern = writeConcernError ?? (options.unsatisfiableWriteConcern ? unsatisfiable : undefined);
       if (concern) this.writeConcernError(writer, concern);
     }
-    writer.timestamp('operationTime', ...this.operationTime());
+    const { t, i } = this.state.engine.changes.clock.time;
+    writer.timestamp('operationTime', t, i);
     writer.end();
     return writer.finish();
   }
@@ -218,17 +216,6 @@ export class Dispatcher {
     const { errorLabels, ...rest } = concern;
     writer.value('writeConcernError', rest);
     if (errorLabels !== undefined) writer.value('errorLabels', errorLabels);
-  }
-
-  /** Seconds and a counter within the second; always later than the last. */
-  private operationTime(): [number, number] {
-    const second = Math.floor(this.state.now() / 1000);
-    if (second > this.lastSecond) {
-      this.lastSecond = second;
-      this.increment = 0;
-    }
-    this.increment += 1;
-    return [this.lastSecond, this.increment];
   }
 }
 

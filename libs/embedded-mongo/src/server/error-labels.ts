@@ -8,6 +8,9 @@ const retryableCodes: ReadonlySet<number> = new Set([
 /** Codes after which the whole transaction may be run again. */
 const transientCodes: ReadonlySet<number> = new Set([24, 112, 251, 246, 267]);
 
+/** Codes after which a change stream cannot go on. */
+const nonResumableCodes: ReadonlySet<number> = new Set([280, 286]);
+
 export const isRetryableCode = (code: number): boolean => retryableCodes.has(code);
 
 interface Situation {
@@ -27,5 +30,6 @@ export function labelsFor(
   else if (transientCodes.has(error.code)) labels.add('TransientTransactionError');
   else if (!ending && isRetryableCode(error.code)) labels.add('TransientTransactionError');
   if ((retryableWrite || ending) && isRetryableCode(error.code)) labels.add('RetryableWriteError');
+  if (nonResumableCodes.has(error.code)) labels.add('NonResumableChangeStreamError');
   return [...labels];
 }

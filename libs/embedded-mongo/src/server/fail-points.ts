@@ -12,11 +12,21 @@ interface ActiveFailPoint {
   data: Doc;
 }
 
-/** Test hooks of MongoDB that drivers' test suites set. `failCommand` acts; others are accepted and do nothing. */
+/** Fail points beside `failCommand`: each raises its `errorCode` at one place. */
+const others: ReadonlySet<string> = new Set(['failGetMoreAfterCursorCheckout']);
+
+/** Test hooks of MongoDB that drivers' test suites set. */
 export class FailPoints implements FailPointStore {
   private failCommand: ActiveFailPoint | undefined;
+  private readonly active = new Map<string, ActiveFailPoint>();
 
   configure(name: string, mode: Value, data: Doc): void {
+    if (others.has(name)) {
+      const point = parseMode(mode, data);
+      if (point) this.active.set(name, point);
+      else this.active.delete(name);
+      return;
+    }
     if (name !== 'failCommand') throw new ServerError('BadValue', `${name} is not a known fail point`);
     this.failCommand = parseMode(mode, data);
   }
@@ -25,14 +35,27 @@ export class FailPoints implements FailPointStore {
   take(command: string, connection: ConnectionInfo, retryableWrite: boolean): FailAction | undefined {
     const point = this.failCommand;
     if (!point || !applies(point.data, command, connection)) return undefined;
-    if (point.skip > 0) {
-      point.skip -= 1;
-      return undefined;
-    }
-    point.times -= 1;
+    if (!uses(point)) return undefined;
     if (point.times <= 0) this.failCommand = undefined;
     return actionOf(point.data, retryableWrite);
   }
+
+  failure(name: string): ServerError | undefined {
+    const point = this.active.get(name);
+    if (!point || !uses(point)) return undefined;
+    if (point.times <= 0) this.active.delete(name);
+    const code = toBigInt(point.data['errorCode']);
+    return code === undefined ? undefined : new ServerError(Number(code), `failing via '${name}' failpoint`);
+  }
+}
+
+function uses(point: ActiveFailPoint): boolean {
+  if (point.skip > 0) {
+    point.skip -= 1;
+    return false;
+  }
+  point.times -= 1;
+  return true;
 }
 
 function parseMode(mode: Value, data: Doc): ActiveFailPoint | undefined {

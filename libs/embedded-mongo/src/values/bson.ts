@@ -18,5 +18,5 @@ export { fieldKey, fieldName, pathKeys, withoutMarks } from './names.js';
 export { decode, decodeRange } from './decode.js';
 export { encode, RawDoc } from './encode.js';
 export type { Encodable, EncodableDoc } from './encode.js';
-export { docSize, fieldNames, rawArray, rawField, readField, withIdFirst } from './raw.js';
+export { docSize, fieldNames, idDocument, rawArray, rawField, readField, withIdFirst } from './raw.js';
 export { formatDoc, formatElement, formatValue } from './format.js';

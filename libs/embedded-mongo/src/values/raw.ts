@@ -154,5 +154,15 @@ export const withIdFirst = (bytes: Uint8Array, makeId: () => ObjectId): Uint8Arr
   return moved;
 };
 
+/** A document of the `_id` of another one alone, copied; without one it is empty. */
+export const idDocument = (bytes: Uint8Array): Uint8Array => {
+  const found = findElement(bytes, '_id');
+  const size = found ? found.end - found.element : 0;
+  const made = Buffer.alloc(size + 5);
+  made.writeInt32LE(made.length, 0);
+  if (found) made.set(bytes.subarray(found.element, found.end), 4);
+  return made;
+};
+
 /** Size of a document in bytes, as its first four bytes tell it. */
 export const docSize = (bytes: Uint8Array): number => readInt32(bytes, 0);

@@ -1,0 +1,154 @@
+import { Timestamp } from 'bson';
+import type { Namespace } from '../engine/types.js';
+import { formatElement, isDoc, isNumeric, toNumber, typeName, type Doc, type Value } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+import { parseToken, type StreamPosition } from './resume-token.js';
+
+export type FullDocumentMode = 'default' | 'updateLookup' | 'whenAvailable' | 'required';
+export type BeforeChangeMode = 'off' | 'whenAvailable' | 'required';
+
+/** What a `$changeStream` stage asks for. */
+export interface ChangeStreamOptions {
+  scope: StreamScope;
+  fullDocument: FullDocumentMode;
+  beforeChange: BeforeChangeMode;
+  showExpandedEvents: boolean;
+  /** Go on after this token; absent: begin now, or at `startAt`. */
+  after: StreamPosition | undefined;
+  startAt: { t: number; i: number } | undefined;
+}
+
+/** One collection, all of a database, or all that are not the server's own. */
+export type StreamScope =
+  { kind: 'collection'; db: string; coll: string } | { kind: 'database'; db: string } | { kind: 'cluster' };
+
+const fullDocumentModes: readonly string[] = ['default', 'updateLookup', 'whenAvailable', 'required'];
+const beforeChangeModes: readonly string[] = ['off', 'whenAvailable', 'required'];
+/** Taken and without effect here: they concern sharded clusters and the server's own collections. */
+const flags = ['showMigrationEvents', 'showSystemEvents', 'allowToRunOnConfigDB', 'allowToRunOnSystemNS'];
+const known = new Set([
+  'fullDocument',
+  'fullDocumentBeforeChange',
+  'resumeAfter',
+  'startAfter',
+  'startAtOperationTime',
+  'allChangesForCluster',
+  'showExpandedEvents',
+  ...flags,
+]);
+
+/** Databases that no stream shows. */
+export const isInternal = (db: string): boolean => db === 'admin' || db === 'local' || db === 'config';
+
+/** Throws MongoDB's errors for bad options and places. `collectionless`: the command was over a database. */
+export function changeStreamOptions(
+  spec: Value,
+  ns: Namespace,
+  collectionless: boolean,
+): ChangeStreamOptions {
+  if (!isDoc(spec)) {
+    throw new ServerError(
+      6188500,
+      `$changeStream must take a nested object but found: ${formatElement('$changeStream', spec).slice(1, -1)}`,
+    );
+  }
+  for (const field of Object.keys(spec)) {
+    if (known.has(field)) continue;
+    throw new ServerError(40415, `BSON field '$changeStream.${field}' is an unknown field.`);
+  }
+  for (const flag of flags) boolean(spec, flag);
+  const options: ChangeStreamOptions = {
+    scope: scopeOf(ns, collectionless, boolean(spec, 'allChangesForCluster')),
+    fullDocument: mode(spec, 'fullDocument', fullDocumentModes) as FullDocumentMode,
+    beforeChange: mode(spec, 'fullDocumentBeforeChange', beforeChangeModes) as BeforeChangeMode,
+    showExpandedEvents: boolean(spec, 'showExpandedEvents'),
+    after: undefined,
+    startAt: undefined,
+  };
+  return { ...options, ...startOf(spec) };
+}
+
+function startOf(spec: Doc): Pick<ChangeStreamOptions, 'after' | 'startAt'> {
+  const resumeAfter = document(spec, 'resumeAfter');
+  const startAfter = document(spec, 'startAfter');
+  if (resumeAfter && startAfter) {
+    throw new ServerError(
+      50865,
+      "Do not specify both 'resumeAfter' and 'startAfter' in a $changeStream stage",
+    );
+  }
+  const token = resumeAfter ?? startAfter;
+  const after = token && parseToken(token);
+  const time = given(spec, 'startAtOperationTime');
+  if (time !== undefined && !(time instanceof Timestamp))
+    throw wrongType('startAtOperationTime', time, 'timestamp');
+  if (time && after) {
+    throw new ServerError(40674, 'Only one type of resume option is allowed, but multiple were found');
+  }
+  if (resumeAfter && after?.kind === 'invalidate') {
+    throw new ServerError(
+      'InvalidResumeToken',
+      "Attempting to resume a change stream using 'resumeAfter' is not allowed from an invalidate notification",
+    );
+  }
+  return { after, startAt: time && { t: time.t, i: time.i } };
+}
+
+function scopeOf({ db, coll }: Namespace, collectionless: boolean, allChanges: boolean): StreamScope {
+  const shown = `${db}.${coll}`;
+  if (allChanges && !(db === 'admin' && collectionless)) {
+    throw new ServerError(
+      'InvalidOptions',
+      `A $changeStream with 'allChangesForCluster:true' may only be opened on the 'admin' database, and with no collection name; found ${shown}`,
+    );
+  }
+  if (allChanges) return { kind: 'cluster' };
+  if (isInternal(db)) {
+    throw new ServerError(
+      'InvalidNamespace',
+      `$changeStream may not be opened on the internal ${db} database`,
+    );
+  }
+  if (collectionless) return { kind: 'database', db };
+  if (coll.startsWith('system.')) {
+    throw new ServerError(
+      'InvalidNamespace',
+      `$changeStream may not be opened on the internal ${shown} collection`,
+    );
+  }
+  return { kind: 'collection', db, coll };
+}
+
+const given = (spec: Doc, field: string): Value => (spec[field] === null ? undefined : spec[field]);
+
+const wrongType = (field: string, value: Value, expected: string): ServerError =>
+  new ServerError(
+    'TypeMismatch',
+    `BSON field '$changeStream.${field}' is the wrong type '${typeName(value)}', expected type '${expected}'`,
+  );
+
+function document(spec: Doc, field: string): Doc | undefined {
+  const value = given(spec, field);
+  if (value === undefined || isDoc(value)) return value;
+  throw wrongType(field, value, 'object');
+}
+
+function boolean(spec: Doc, field: string): boolean {
+  const value = given(spec, field);
+  if (value === undefined) return false;
+  if (typeof value === 'boolean') return value;
+  if (isNumeric(value)) return toNumber(value) !== 0;
+  throw wrongType(field, value, 'bool');
+}
+
+/** One of `modes`, the first by default. */
+function mode(spec: Doc, field: string, modes: readonly string[]): string {
+  const value = given(spec, field);
+  if (value === undefined) return modes[0]!;
+  if (typeof value !== 'string') throw wrongType(field, value, 'string');
+  if (modes.includes(value)) return value;
+  throw new ServerError(
+    'BadValue',
+    `Enumeration value '${value}' for field '$changeStream.${field}' is not a valid value.`,
+  );
+}

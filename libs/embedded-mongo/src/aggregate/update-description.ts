@@ -1,0 +1,115 @@
+import type { TouchedPaths } from '../update/touched.js';
+import { int, isDoc, newDoc, type Doc, type Value } from '../values/bson.js';
+import { diffDocuments, same, type FieldPath, type UpdateDescription } from './document-diff.js';
+
+/**
+ * What an update did to a document. By operators: at the paths that these name. By a pipeline (`touched` undefined): by
+ * comparison; undefined when that would be larger than the new document, as such an update counts as a replacement.
+ */
+export function describeUpdate(
+  before: Doc,
+  after: Doc,
+  touched: TouchedPaths | undefined,
+): UpdateDescription | undefined {
+  if (!touched) return diffDocuments(before, after);
+  const walk = new PathWalk();
+  for (const path of [...touched.paths].sort()) walk.visit(before, after, path.split('.'), false);
+  for (const path of [...touched.appended].sort()) walk.visit(before, after, path.split('.'), true);
+  return walk.description;
+}
+
+const isPosition = (part: string): boolean => /^\d+$/.test(part);
+
+const childOf = (value: Value, part: string | number): Value => {
+  if (Array.isArray(value)) return value[Number(part)];
+  return isDoc(value) && Object.hasOwn(value, part) ? value[part] : undefined;
+};
+
+/** Follows the paths of operators through a document's old and new state, down to where they begin to differ. */
+class PathWalk {
+  readonly description: UpdateDescription = { updated: [], removed: [], truncated: [] };
+  private readonly seen = new Set<string>();
+
+  visit(before: Value, after: Value, parts: readonly string[], appends: boolean, path: FieldPath = []): void {
+    if (same(before, after)) return;
+    const part = parts[path.length];
+    if (part === undefined) this.leaf(before, after, path, appends);
+    else if (part.startsWith('$')) {
+      const length = Math.max(arrayLength(before), arrayLength(after));
+      for (let i = 0; i < length; i++) this.child(before, after, parts, appends, [...path, i]);
+    } else {
+      const inArray = Array.isArray(after) && isPosition(part);
+      this.child(before, after, parts, appends, [...path, inArray ? Number(part) : part]);
+    }
+  }
+
+  private child(
+    before: Value,
+    after: Value,
+    parts: readonly string[],
+    appends: boolean,
+    path: FieldPath,
+  ): void {
+    const part = path.at(-1)!;
+    const old = childOf(before, part);
+    const now = childOf(after, part);
+    if (now === undefined) {
+      if (old !== undefined) this.remove(path);
+    } else if (old === undefined) this.set(path, now);
+    else this.visit(old, now, parts, appends, path);
+  }
+
+  private leaf(before: Value, after: Value, path: FieldPath, appends: boolean): void {
+    if (appends && Array.isArray(before) && Array.isArray(after) && isPrefix(before, after)) {
+      for (let i = before.length; i < after.length; i++) this.set([...path, i], after[i]);
+    } else this.set(path, after);
+  }
+
+  private set(path: FieldPath, value: Value): void {
+    if (this.isNew(path)) this.description.updated.push({ path, value });
+  }
+
+  private remove(path: FieldPath): void {
+    if (this.isNew(path)) this.description.removed.push(path);
+  }
+
+  private isNew(path: FieldPath): boolean {
+    const text = path.join('.');
+    if (this.seen.has(text)) return false;
+    this.seen.add(text);
+    return true;
+  }
+}
+
+const arrayLength = (value: Value): number => (Array.isArray(value) ? value.length : 0);
+
+const isPrefix = (before: Value[], after: Value[]): boolean =>
+  before.length < after.length && before.every((value, at) => same(value, after[at]));
+
+/** `updateDescription` as events show it; `expanded`: with `disambiguatedPaths`. */
+export function updateDescriptionDoc(description: UpdateDescription, expanded: boolean): Doc {
+  const updatedFields = newDoc();
+  const disambiguatedPaths = newDoc();
+  const named = (path: FieldPath): string => {
+    const text = path.join('.');
+    if (path.some(isAmbiguous)) {
+      disambiguatedPaths[text] = path.map((part) => (typeof part === 'number' ? int(part) : part));
+    }
+    return text;
+  };
+  for (const { path, value } of description.updated) updatedFields[named(path)] = value;
+  const doc: Doc = {
+    updatedFields,
+    removedFields: description.removed.map(named),
+    truncatedArrays: description.truncated.map(({ path, newSize }) => ({
+      field: named(path),
+      newSize: int(newSize),
+    })),
+  };
+  if (expanded) doc['disambiguatedPaths'] = disambiguatedPaths;
+  return doc;
+}
+
+/** A field's name that reads like a place in an array, or like a path. */
+const isAmbiguous = (part: string | number): boolean =>
+  typeof part === 'string' && (isPosition(part) || part.includes('.'));

@@ -1,0 +1,242 @@
+import { idDocument } from '../values/bson.js';
+import type { Doc } from '../values/bson.js';
+import type { TouchedPaths } from '../update/touched.js';
+import type { ClusterClock, ClusterTime } from './cluster-clock.js';
+import type { Namespace } from './types.js';
+
+export type ChangeKind =
+  | 'insert'
+  | 'update'
+  | 'replace'
+  | 'delete'
+  | 'create'
+  | 'drop'
+  | 'rename'
+  | 'dropDatabase'
+  | 'createIndexes'
+  | 'dropIndexes'
+  | 'modify';
+
+/** One change, as a statement notes it and, once it is committed, as the log keeps it. */
+export interface Change {
+  readonly kind: ChangeKind;
+  /** `coll` is empty for dropDatabase. */
+  readonly ns: Namespace;
+  readonly uuid: Uint8Array | undefined;
+  /** The document before an update or a replacement; before a delete: it, or only its `_id`. BSON. */
+  before: Uint8Array | undefined;
+  after: Uint8Array | undefined;
+  /** The collection keeps pre- and post-images. */
+  readonly images: boolean;
+  /** What an update by operators names; undefined for one by a pipeline. */
+  readonly touched: TouchedPaths | undefined;
+  /** More about a change of the catalog. */
+  readonly catalog: CatalogChange | undefined;
+  /** The transaction that it was part of. */
+  txn: { readonly lsid: string; readonly txnNumber: bigint } | undefined;
+  /** Set at the commit. */
+  time: ClusterTime;
+  /** Its number among the changes of one time: those of a transaction share theirs. */
+  index: number;
+  /** Epoch milliseconds. */
+  wallTime: number;
+}
+
+export interface CatalogChange {
+  to?: Namespace;
+  operationDescription: Doc;
+  stateBeforeChange?: Doc;
+}
+
+/** A place between changes, or on one. */
+export interface LogPosition extends ClusterTime {
+  readonly index: number;
+}
+
+/** After every change of a time. */
+export const AFTER_ALL = 0xffffffff;
+
+export interface ChangeLogLimits {
+  /** Bytes and changes that are kept whether anyone reads them or not. */
+  bytes: number;
+  changes: number;
+}
+
+const DEFAULT_LIMITS: ChangeLogLimits = { bytes: 32 * 1024 * 1024, changes: 100_000 };
+/** What a reader has still to read may take so many times as much. */
+const UNREAD_FACTOR = 4;
+/** What a change takes in memory beside its documents, and what each of these takes beside its bytes, roughly. */
+const CHANGE_BYTES = 256;
+const VALUE_BYTES = 128;
+const SLAB_BYTES = 256 * 1024;
+const NOT_YET: ClusterTime = { t: 0, i: 0 };
+
+export const comparePositions = (a: LogPosition, b: LogPosition): number =>
+  a.t - b.t || a.i - b.i || a.index - b.index;
+
+const positionOf = ({ time, index }: Change): LogPosition => ({ ...time, index });
+
+/** A change that has not been committed yet. */
+export const newChange = (
+  kind: ChangeKind,
+  ns: Namespace,
+  more: Partial<Pick<Change, 'uuid' | 'before' | 'after' | 'images' | 'touched' | 'catalog'>>,
+): Change => ({
+  kind,
+  ns,
+  uuid: more.uuid,
+  before: more.before,
+  after: more.after,
+  images: more.images ?? false,
+  touched: more.touched,
+  catalog: more.catalog,
+  txn: undefined,
+  time: NOT_YET,
+  index: 0,
+  wallTime: 0,
+});
+
+/** Someone who reads the log; `next` is the number of the change that it will read. */
+export interface LogReader {
+  next: number;
+}
+
+/**
+ * The last changes that were committed, in the order of their commits, in memory only. Documents are copied into slabs of
+ * the log's own: what came over a socket or out of a pool would keep far more memory than it shows.
+ */
+export class ChangeLog {
+  private changes: Change[] = [];
+  /** Position of the oldest kept change in `changes`. */
+  private head = 0;
+  /** Number of the oldest kept change. */
+  private oldest = 0;
+  private bytes = 0;
+  private slab = Buffer.allocUnsafeSlow(0);
+  private filled = 0;
+  private readonly readers = new Set<LogReader>();
+  private readonly listeners = new Set<() => void>();
+  /** Everything after this place is in the log. */
+  floor: LogPosition;
+
+  constructor(
+    readonly clock: ClusterClock,
+    private readonly now: () => number,
+    private readonly limits: ChangeLogLimits = DEFAULT_LIMITS,
+  ) {
+    const { t, i } = clock.time;
+    this.floor = { t, i: i - 1, index: AFTER_ALL };
+  }
+
+  /** Number of the oldest change that is kept. */
+  get first(): number {
+    return this.oldest;
+  }
+
+  /** Number that the next change will get. */
+  get end(): number {
+    return this.oldest + this.changes.length - this.head;
+  }
+
+  at(number: number): Change | undefined {
+    return this.changes[number - this.oldest + this.head];
+  }
+
+  /** Number of the first change after `position`. */
+  firstAfter(position: LogPosition): number {
+    let low = this.oldest;
+    let high = this.end;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (comparePositions(positionOf(this.at(middle)!), position) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** What `reader` has still to read is kept longer, until the returned function is called. */
+  addReader(reader: LogReader): () => void {
+    this.readers.add(reader);
+    return () => this.readers.delete(reader);
+  }
+
+  /** Calls `listener` after each commit that has changed something, until the returned function is called. */
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Takes the changes of one commit, once that is on disk. */
+  append(changes: readonly Change[]): void {
+    if (changes.length === 0) return;
+    const wallTime = this.now();
+    let before: Change | undefined;
+    for (const change of changes) {
+      const sameTransaction = change.txn !== undefined && change.txn === before?.txn;
+      change.time = sameTransaction ? before!.time : this.clock.tick();
+      change.index = sameTransaction ? before!.index + 1 : 0;
+      change.wallTime = wallTime;
+      this.keep(change);
+      before = change;
+    }
+    this.shrink();
+    for (const listener of this.listeners) listener();
+  }
+
+  private keep(change: Change): void {
+    if (change.before) {
+      const whole = change.kind !== 'delete' || change.images;
+      change.before = this.retain(whole ? change.before : idDocument(change.before));
+    }
+    if (change.after) change.after = this.retain(change.after);
+    this.changes.push(change);
+    this.bytes += sizeOf(change);
+  }
+
+  private retain(bytes: Uint8Array): Uint8Array {
+    const { length } = bytes;
+    if (length > SLAB_BYTES / 8) return bytes.buffer.byteLength <= length * 2 ? bytes : bytes.slice();
+    if (this.filled + length > this.slab.length) {
+      this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.filled = 0;
+    }
+    const kept = this.slab.subarray(this.filled, this.filled + length);
+    kept.set(bytes);
+    this.filled += length;
+    return kept;
+  }
+
+  private shrink(): void {
+    if (!this.exceeds(1)) return;
+    let unread = Infinity;
+    for (const reader of this.readers) unread = Math.min(unread, reader.next);
+    while (this.exceeds(this.oldest < unread ? 1 : UNREAD_FACTOR)) this.dropOldest();
+    if (this.head > 1_000 && this.head > this.changes.length / 2) {
+      this.changes = this.changes.slice(this.head);
+      this.head = 0;
+    }
+  }
+
+  private exceeds(factor: number): boolean {
+    const { bytes, changes } = this.limits;
+    return this.bytes > bytes * factor || this.changes.length - this.head > changes * factor;
+  }
+
+  private dropOldest(): void {
+    const gone = this.changes[this.head]!;
+    this.bytes -= sizeOf(gone);
+    this.floor = positionOf(gone);
+    this.head++;
+    this.oldest++;
+    // The array is cut only now and then; until then it must not hold what is gone.
+    if ((this.head & 255) === 0) this.changes.fill(released, this.head - 256, this.head);
+  }
+}
+
+const released: Change = newChange('insert', { db: '', coll: '' }, {});
+
+const sizeOf = ({ before, after, touched }: Change): number =>
+  CHANGE_BYTES +
+  (before ? VALUE_BYTES + before.length : 0) +
+  (after ? VALUE_BYTES + after.length : 0) +
+  (touched?.bytes ?? 0);
