@@ -1,4 +1,4 @@
-import { encode, isDoc, type Doc, type Value } from '../values/bson.js';
+import { encode, fieldName, isDoc, type Doc, type Value } from '../values/bson.js';
 import { identical } from '../values/compare.js';
 
 /** Field names, and numbers for places in arrays. */
@@ -46,15 +46,17 @@ function documentDiff(before: Doc, after: Doc, path: FieldPath): Diff {
     sections.add(section);
     diff.bytes += bytes;
   };
-  for (const name of Object.keys(before)) {
-    if (Object.hasOwn(after, name)) continue;
+  for (const key of Object.keys(before)) {
+    if (Object.hasOwn(after, key)) continue;
+    const name = fieldName(key);
     diff.removed.push([...path, name]);
     entry('d', elementBytes(name, false));
   }
-  for (const name of Object.keys(after)) {
-    const value = after[name];
-    const old = before[name];
-    if (!Object.hasOwn(before, name)) {
+  for (const key of Object.keys(after)) {
+    const name = fieldName(key);
+    const value = after[key];
+    const old = before[key];
+    if (!Object.hasOwn(before, key)) {
       diff.updated.push({ path: [...path, name], value });
       entry('i', elementBytes(name, value));
     } else if (!same(old, value)) {

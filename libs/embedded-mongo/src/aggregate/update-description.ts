@@ -1,5 +1,5 @@
 import type { TouchedPaths } from '../update/touched.js';
-import { int, isDoc, newDoc, type Doc, type Value } from '../values/bson.js';
+import { fieldKey, fieldName, int, isDoc, newDoc, type Doc, type Value } from '../values/bson.js';
 import { diffDocuments, same, type FieldPath, type UpdateDescription } from './document-diff.js';
 
 /**
@@ -13,16 +13,19 @@ export function describeUpdate(
 ): UpdateDescription | undefined {
   if (!touched) return diffDocuments(before, after);
   const walk = new PathWalk();
-  for (const path of [...touched.paths].sort()) walk.visit(before, after, path.split('.'), false);
-  for (const path of [...touched.appended].sort()) walk.visit(before, after, path.split('.'), true);
+  for (const path of [...touched.paths].sort()) walk.visit(before, after, partsOf(path), false);
+  for (const path of [...touched.appended].sort()) walk.visit(before, after, partsOf(path), true);
   return walk.description;
 }
+
+const partsOf = (path: string): string[] => path.split('.').map(fieldName);
 
 const isPosition = (part: string): boolean => /^\d+$/.test(part);
 
 const childOf = (value: Value, part: string | number): Value => {
   if (Array.isArray(value)) return value[Number(part)];
-  return isDoc(value) && Object.hasOwn(value, part) ? value[part] : undefined;
+  const key = fieldKey(String(part));
+  return isDoc(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 };
 
 /** Follows the paths of operators through a document's old and new state, down to where they begin to differ. */
@@ -93,11 +96,11 @@ export function updateDescriptionDoc(description: UpdateDescription, expanded: b
   const named = (path: FieldPath): string => {
     const text = path.join('.');
     if (path.some(isAmbiguous)) {
-      disambiguatedPaths[text] = path.map((part) => (typeof part === 'number' ? int(part) : part));
+      disambiguatedPaths[fieldKey(text)] = path.map((part) => (typeof part === 'number' ? int(part) : part));
     }
     return text;
   };
-  for (const { path, value } of description.updated) updatedFields[named(path)] = value;
+  for (const { path, value } of description.updated) updatedFields[fieldKey(named(path))] = value;
   const doc: Doc = {
     updatedFields,
     removedFields: description.removed.map(named),
