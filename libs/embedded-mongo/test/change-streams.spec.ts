@@ -396,6 +396,12 @@ describe('change streams', () => {
       ['an element', { a: [1, 2] }, { $set: { 'a.1': 3 } }, { updatedFields: { 'a.1': 3 } }],
       ['all elements', { a: [1, 1] }, { $inc: { 'a.$[]': 1 } }, { updatedFields: { 'a.0': 2, 'a.1': 2 } }],
       [
+        'numbered fields',
+        { 1: { 0: 1 } },
+        { $set: { '1.0': 2, 7: 3 } },
+        { updatedFields: { '1.0': 2, 7: 3 } },
+      ],
+      [
         'what is pushed',
         { a: [1] },
         { $push: { a: { $each: [2, 3] } } },

@@ -1,7 +1,7 @@
 import { encode, fieldName, isDoc, type Doc, type Value } from '../values/bson.js';
 import { identical } from '../values/compare.js';
 
-/** Field names, and numbers for places in arrays. */
+/** Keys of documents, and numbers for places in arrays. */
 export type FieldPath = readonly (string | number)[];
 
 /** The difference that an update made. */
@@ -75,7 +75,7 @@ function addInner(diff: Diff, inner: Diff, name: string | number): void {
   diff.updated.push(...inner.updated);
   diff.removed.push(...inner.removed);
   diff.truncated.push(...inner.truncated);
-  diff.bytes += 2 + Buffer.byteLength(`s${name}`) + inner.bytes;
+  diff.bytes += 2 + Buffer.byteLength(`s${typeof name === 'number' ? name : fieldName(name)}`) + inner.bytes;
 }
 
 /** The difference within a value, where telling it is worth while. */

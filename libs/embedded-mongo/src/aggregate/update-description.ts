@@ -1,5 +1,5 @@
 import type { TouchedPaths } from '../update/touched.js';
-import { fieldKey, fieldName, int, isDoc, newDoc, type Doc, type Value } from '../values/bson.js';
+import { fieldKey, fieldName, int, isDoc, newDoc, pathKeys, type Doc, type Value } from '../values/bson.js';
 import { diffDocuments, same, type FieldPath, type UpdateDescription } from './document-diff.js';
 
 /**
@@ -13,14 +13,12 @@ export function describeUpdate(
 ): UpdateDescription | undefined {
   if (!touched) return diffDocuments(before, after);
   const walk = new PathWalk();
-  for (const path of [...touched.paths].sort()) walk.visit(before, after, partsOf(path), false);
-  for (const path of [...touched.appended].sort()) walk.visit(before, after, partsOf(path), true);
+  for (const path of [...touched.paths].sort()) walk.visit(before, after, pathKeys(path), false);
+  for (const path of [...touched.appended].sort()) walk.visit(before, after, pathKeys(path), true);
   return walk.description;
 }
 
-const partsOf = (path: string): string[] => path.split('.').map(fieldName);
-
-const isPosition = (part: string): boolean => /^\d+$/.test(part);
+const isPosition = (name: string): boolean => /^\d+$/.test(name);
 
 const childOf = (value: Value, part: string | number): Value => {
   if (Array.isArray(value)) return value[Number(part)];
@@ -41,8 +39,9 @@ class PathWalk {
       const length = Math.max(arrayLength(before), arrayLength(after));
       for (let i = 0; i < length; i++) this.child(before, after, parts, appends, [...path, i]);
     } else {
-      const inArray = Array.isArray(after) && isPosition(part);
-      this.child(before, after, parts, appends, [...path, inArray ? Number(part) : part]);
+      const name = fieldName(part);
+      const inArray = Array.isArray(after) && isPosition(name);
+      this.child(before, after, parts, appends, [...path, inArray ? Number(name) : part]);
     }
   }
 
@@ -94,9 +93,10 @@ export function updateDescriptionDoc(description: UpdateDescription, expanded: b
   const updatedFields = newDoc();
   const disambiguatedPaths = newDoc();
   const named = (path: FieldPath): string => {
-    const text = path.join('.');
-    if (path.some(isAmbiguous)) {
-      disambiguatedPaths[fieldKey(text)] = path.map((part) => (typeof part === 'number' ? int(part) : part));
+    const names = path.map((part) => (typeof part === 'number' ? part : fieldName(part)));
+    const text = names.join('.');
+    if (names.some(isAmbiguous)) {
+      disambiguatedPaths[fieldKey(text)] = names.map((part) => (typeof part === 'number' ? int(part) : part));
     }
     return text;
   };
