@@ -34,6 +34,7 @@ describe('operators', () => {
     ['eq in array', { a: 1 }, { a: [3, 1] }, true],
     ['eq whole array', { a: [1, 2] }, { a: [1, 2] }, true],
     ['eq nested array', { a: [1, 2] }, { a: [[1, 2]] }, true],
+    ['elemMatch of an array by position', { a: { $elemMatch: { [fieldKey('0')]: 1 } } }, { a: [[1]] }, true],
     ['eq not deeper', { a: 1 }, { a: [[1]] }, false],
     ['eq document', { a: { b: 1, c: 2 } }, { a: { b: 1, c: 2 } }, true],
     ['eq document, other order', { a: { b: 1, c: 2 } }, { a: { c: 2, b: 1 } }, false],
