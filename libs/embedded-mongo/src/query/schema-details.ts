@@ -82,7 +82,7 @@ const ruleDetails = (keyword: string, schema: Doc, value: Value): Doc => {
       return { propertiesNotSatisfied: isDoc(operand) ? failingProperties(operand, doc) : [] };
     case 'required': {
       const wanted = (Array.isArray(operand) ? operand : []).map(String);
-      const missing = wanted.filter((name) => compileJsonSchema({ required: [name] })(doc) === false);
+      const missing = wanted.filter((name) => !compileJsonSchema({ required: [name] })(doc));
       return { specifiedAs, missingProperties: missing };
     }
     case 'additionalProperties':
