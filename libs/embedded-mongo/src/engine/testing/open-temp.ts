@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decode, encode } from '../../values/bson.js';
+import { decode, encode, fieldName } from '../../values/bson.js';
 import type { Doc } from '../../values/bson.js';
 import { openEngine } from '../engine.js';
 import type { Engine, EngineOptions, FindSpec, Namespace, OpContext } from '../types.js';
@@ -85,7 +85,7 @@ export class TestStore {
   }
 }
 
-/** A value without its BSON number types. */
+/** A value without its BSON number types, fields under their names as clients see them. */
 export const plain = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(plain);
   if (value && typeof value === 'object' && '_bsontype' in value) {
@@ -95,5 +95,5 @@ export const plain = (value: unknown): unknown => {
     return String(value);
   }
   if (value instanceof Date || value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [fieldName(key), plain(item)]));
 };
