@@ -1,4 +1,5 @@
 import { ObjectId } from 'bson';
+import { detailsOf } from '../query/validation-details.js';
 import { BsonType, readField, typeName, typeNumber, withIdFirst } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
@@ -58,17 +59,11 @@ export const validate = (
     return;
   if (validator.matches(after.doc)) return;
   if (options.validationLevel === 'moderate' && before && !validator.matches(before.doc)) return;
-  const rules = options.validator as Doc;
-  const operator = Object.keys(rules)[0] ?? '';
   throw new ServerError('DocumentValidationFailure', 'Document failed validation', {
     details: {
       errInfo: {
         failingDocumentId: after.doc._id,
-        details: {
-          operatorName: operator,
-          specifiedAs: rules,
-          reason: 'the document did not match the validator',
-        },
+        details: detailsOf(options.validator as Doc, after.doc),
       },
     },
   });

@@ -102,9 +102,15 @@ export const writeConflict = (): ServerError =>
     errorLabels: ['TransientTransactionError'],
   });
 
-/** The error with where it happened in front of its message; anything but a ServerError, and lost conflicts, as they are. */
+/** Failures of no document: a lost conflict, and a view where a collection must be. Their messages stand alone. */
+const withoutContext: ReadonlySet<number> = new Set([
+  ErrorCodes.WriteConflict,
+  ErrorCodes.CommandNotSupportedOnView,
+]);
+
+/** The error with where it happened in front of its message; anything but a ServerError as it is. */
 export const withContext = (error: unknown, context: string): unknown => {
-  if (!(error instanceof ServerError) || error.code === ErrorCodes.WriteConflict) return error;
+  if (!(error instanceof ServerError) || withoutContext.has(error.code)) return error;
   return new ServerError(error.code, `${context} :: caused by :: ${error.message}`, {
     errorLabels: error.errorLabels,
     codeName: error.codeName,
