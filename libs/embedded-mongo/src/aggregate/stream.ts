@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { decode, encode, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
+import { carryMeta } from '../values/meta.js';
 import type { EngineCursor } from '../engine/types.js';
 
 /** Documents on their way through a pipeline, in batches. */
@@ -85,7 +86,9 @@ export const flatMapping = (change: (doc: Doc, out: Doc[]) => void): Stage =>
     }
   };
 
-export const mapping = (change: (doc: Doc) => Doc): Stage => flatMapping((doc, out) => out.push(change(doc)));
+/** Metadata of the query goes along with what a document becomes. */
+export const mapping = (change: (doc: Doc) => Doc): Stage =>
+  flatMapping((doc, out) => out.push(carryMeta(doc, change(doc))));
 
 /** A stage that needs all documents before it gives any. */
 export const blocking = (compute: (input: Batches) => Promise<readonly Doc[]>): Stage =>

@@ -62,7 +62,7 @@ export class RecordSource {
     visit: (recordId: number, document: StoredDocument) => boolean,
   ): 'done' | 'paused' {
     this.requireAlive(view);
-    const { check, plan } = this.query;
+    const { annotate, check, plan } = this.query;
     const distinct = this.needsDistinct(plan) ? (this.seen ??= new Set()) : undefined;
     const fromIndex = this.indexes.length > 0;
     const finished = this.scan.run(view, (recordId, bytes) => {
@@ -78,6 +78,7 @@ export class RecordSource {
       const document = new StoredDocument(stored);
       if (check && !check.matches(document.doc)) return goOn;
       this.stats.matched++;
+      annotate?.(document);
       return visit(recordId, document) && goOn;
     });
     return finished ? 'done' : 'paused';

@@ -10,6 +10,7 @@ import { conversionOperators } from './conversion.js';
 import { dateOperators } from './dates.js';
 import { dateArithmeticOperators } from './date-arithmetic.js';
 import { mathOperators } from './math.js';
+import { metaOperators } from './meta.js';
 import { objectOperators } from './objects.js';
 import { regexOperators } from './regex-operators.js';
 import { fail } from './scope.js';
@@ -45,7 +46,7 @@ export const operators: Operators = {
   ...setOperators,
   ...stringOperators,
   ...refused('$function'),
-  ...refused('$meta'),
+  ...metaOperators,
 };
 
 /** The value of a field path as aggregation reads it: arrays are mapped over, positions mean nothing. */

@@ -159,10 +159,9 @@ const parseOperator = (state: Parsing, path: string, value: Doc): void => {
     return addLeaf(state.root, path, leaf);
   }
   if (state.find && name === '$meta') {
-    throw new ServerError(
-      'BadValue',
-      `$meta projection of ${formatValue(value[name])} is not supported by this server`,
-    );
+    // It adds a field and says nothing of the others.
+    state.plain = false;
+    return addLeaf(state.root, path, { kind: 'compute', evaluate: compileExpression(value) });
   }
   parseComputed(state, path, value);
 };
