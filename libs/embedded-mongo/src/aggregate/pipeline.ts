@@ -31,6 +31,9 @@ import {
 } from './stages-basic.js';
 import { sourceStage } from './sources.js';
 import { batched, decoded, type Batches, type Stage } from './stream.js';
+import { hasJavaScript } from '../expression/javascript.js';
+import { hoistJavaScript, javaScriptSession } from './javascript.js';
+import { buildScripted } from './stream.js';
 import { geoNear } from './geo-near.js';
 import { addMeta, checkMatches, readWithMeta } from './search.js';
 import { unwind } from './unwind.js';
@@ -117,6 +120,9 @@ const builders: Readonly<Record<string, StageBuilder>> = {
   $fill: fill,
 };
 
+/** Stages whose specification holds pipelines. */
+const enclosing: ReadonlySet<string> = new Set(['$facet', '$lookup', '$unionWith']);
+
 /** The one operator of a stage. */
 export function stageName(stage: Doc): string {
   const names = Object.keys(stage);
@@ -137,7 +143,7 @@ export function buildStages(pipeline: readonly Doc[], context: PipelineContext):
     if (isDoc(sorted) && Object.keys(sorted).length > 0 && next?.['$limit'] !== undefined) {
       stages.push(sortStage(sorted, context, limitOf(next['$limit'])));
     } else {
-      stages.push(buildStage(name, stage[name], context));
+      stages.push(...builtStage(name, stage[name], context));
     }
   }
   return stages;
@@ -156,6 +162,18 @@ function buildStage(name: string, spec: Value, context: PipelineContext): Stage 
   }
 }
 
+/** A stage; one with JavaScript of its own (not of an inner pipeline) gets a session for it. */
+function builtStage(name: string, spec: Value, context: PipelineContext): Stage[] {
+  if (enclosing.has(name) || !hasJavaScript(spec)) return [buildStage(name, spec, context)];
+  const session = javaScriptSession(context);
+  if (name !== '$group' || !isDoc(spec))
+    return [buildScripted(session, () => buildStage(name, spec, context))];
+  const { computed, group: rewritten } = hoistJavaScript(spec);
+  const stage = group(rewritten, context);
+  if (Object.keys(computed).length === 0) return [stage];
+  return [buildScripted(session, () => addFields(computed, context)), stage];
+}
+
 function builderOf(name: string): StageBuilder {
   const builder = Object.hasOwn(builders, name) ? builders[name] : undefined;
   if (builder) return builder;
@@ -166,9 +184,15 @@ function builderOf(name: string): StageBuilder {
     throw new ServerError('IllegalOperation', `${name} can only be used in a $changeStream pipeline`);
   }
   if (
-    ['$changeStream', '$geoNear', '$collStats', '$indexStats', '$documents', '$currentOp', '$listLocalSessions'].includes(
-      name,
-    )
+    [
+      '$changeStream',
+      '$geoNear',
+      '$collStats',
+      '$indexStats',
+      '$documents',
+      '$currentOp',
+      '$listLocalSessions',
+    ].includes(name)
   ) {
     throw new ServerError(40602, `${name} is only valid as the first stage in a pipeline`);
   }

@@ -5,6 +5,7 @@ import { takeMeta } from '../values/meta.js';
 import type { Pushdown } from './pushdown.js';
 
 const nearOperators: ReadonlySet<string> = new Set(['$near', '$nearSphere', '$geoNear']);
+const whereOperator: ReadonlySet<string> = new Set(['$where']);
 const textOperator: ReadonlySet<string> = new Set(['$text']);
 
 const mentions = (value: Value, operators: ReadonlySet<string>): boolean => {
@@ -18,6 +19,9 @@ export function checkMatches(pipeline: readonly Doc[]): void {
   let first = true;
   for (const { $match } of pipeline) {
     if (isDoc($match)) {
+      if (mentions($match, whereOperator)) {
+        throw new ServerError('BadValue', '$where is not allowed in this context');
+      }
       if (mentions($match, nearOperators)) {
         throw new ServerError(
           5626500,

@@ -11,7 +11,7 @@ import type { DocMeta } from '../values/meta.js';
 import { getPath } from '../values/path.js';
 import type { Collection } from './catalog.js';
 import { PreparedQuery } from './prepared-query.js';
-import { breathe, checkInterrupt, RecordSource, Slice } from './record-source.js';
+import { checkInterrupt, RecordSource, sessionFor, Slice } from './record-source.js';
 import { SortBuffer } from './sort-buffer.js';
 import { StoredDocument } from './stored-document.js';
 import type { EngineCursor, FindSpec, OpContext, PlanSummary, ScanStats } from './types.js';
@@ -58,7 +58,7 @@ export class FindCursor implements EngineCursor {
       spec.tailable ? { ...spec, sort: undefined, hint: inserted } : spec,
       reader.snapshotSeq,
     );
-    this.source = new RecordSource(collection, this.query);
+    this.source = new RecordSource(collection, this.query, false, sessionFor(this.query, ctx));
     this.stats = this.source.stats;
     this.toSkip = spec.skip ?? 0;
     this.left = spec.limit && spec.limit > 0 ? spec.limit : Infinity;
@@ -130,7 +130,7 @@ export class FindCursor implements EngineCursor {
         return;
       }
       if (!room()) return;
-      await breathe();
+      await this.source.rest();
     }
   }
 
@@ -159,7 +159,7 @@ export class FindCursor implements EngineCursor {
         return true;
       });
       if (state === 'done') break;
-      await breathe();
+      await this.source.rest();
     }
     this.sorted = buffer.sorted();
   }

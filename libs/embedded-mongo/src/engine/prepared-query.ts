@@ -11,7 +11,7 @@ import type { Collection } from './catalog.js';
 import type { Index } from './index-definition.js';
 import { concatKey, storedKey } from './key-layout.js';
 import { checkMetaAvailable, metaWanted } from '../expression/meta.js';
-import { nearOf, textOf } from '../query/placement.js';
+import { javaScriptOf, nearOf, textOf } from '../query/placement.js';
 import {
   checkNatural,
   checkTextQuery,
@@ -44,6 +44,8 @@ export class PreparedQuery {
   readonly blockingSort: Sort | undefined;
   /** Notes on a match what `$text` or `$near` know of it. */
   readonly annotate: ((document: StoredDocument) => void) | undefined;
+  /** Which JavaScript the filter has in it. */
+  readonly javascript: '$where' | '$function' | undefined;
   private readonly explained: (() => Plan) | undefined;
   private readonly collation: Collation | undefined;
   private compiled: Filter | undefined;
@@ -65,6 +67,7 @@ export class PreparedQuery {
     const { collation } = this;
     const sorted = spec.sort && sortsNaturally === undefined && Object.keys(spec.sort).length > 0;
     const { ast } = this.filter;
+    this.javascript = javaScriptOf(ast);
     const near = nearOf(ast);
     const text = textOf(ast);
     if (near) requireGeoIndex(collection, near, spec);

@@ -1,3 +1,4 @@
+import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Doc, Value } from '../values/bson.js';
 import type { ChangeLog, ChangeLogLimits } from './change-log.js';
 
@@ -68,6 +69,8 @@ export interface OpContext {
   deadline?: number;
   signal?: { readonly killed: boolean };
   bypassDocumentValidation?: boolean;
+  /** Runs clients' JavaScript; undefined: it is refused. */
+  javascript?: JavaScriptRunner;
 }
 
 /** One statement's failure, in the shape of the wire's `writeErrors`. */

@@ -9,6 +9,7 @@ import { comparisonOperators } from './comparison.js';
 import { conversionOperators } from './conversion.js';
 import { dateOperators } from './dates.js';
 import { dateArithmeticOperators } from './date-arithmetic.js';
+import { functionOperators } from './function.js';
 import { mathOperators } from './math.js';
 import { metaOperators } from './meta.js';
 import { objectOperators } from './objects.js';
@@ -22,12 +23,6 @@ const literal: Operators = {
   $literal: (operand) => () => operand,
   $const: (operand) => () => operand,
 };
-
-const refused = (name: string): Operators => ({
-  [name]: () => {
-    throw new ServerError('BadValue', `${name} is not supported by this server`);
-  },
-});
 
 /** Every expression operator that this server knows. */
 export const operators: Operators = {
@@ -45,7 +40,7 @@ export const operators: Operators = {
   ...regexOperators,
   ...setOperators,
   ...stringOperators,
-  ...refused('$function'),
+  ...functionOperators,
   ...metaOperators,
 };
 

@@ -44,6 +44,7 @@ export type FilterNode =
   | { kind: 'expr'; expression: Value }
   | { kind: 'jsonSchema'; schema: Doc }
   | { kind: 'text'; query: TextQuery }
-  | { kind: 'sampleRate'; rate: number };
+  | { kind: 'sampleRate'; rate: number }
+  | { kind: 'where'; code: string };
 
 export { parseFilter } from './parse.js';

@@ -1,5 +1,6 @@
 import { BSONRegExp, BSONSymbol, MaxKey, MinKey, ObjectId } from 'bson';
 import { compileExpression } from '../expression/expression.js';
+import { callJavaScript } from '../expression/javascript.js';
 import { fieldKey, isDoc, isNumeric, newDoc, typeNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
@@ -273,6 +274,8 @@ const compileNode = (node: FilterNode, options: FilterOptions): Test => {
       const search = textMatcher(options.textIndex, node.query);
       return (doc) => search.matches(doc);
     }
+    case 'where':
+      return (doc) => isTruthy(callJavaScript({ kind: 'where', code: node.code, doc }));
     case 'sampleRate':
       return () => Math.random() < node.rate;
     case 'field':

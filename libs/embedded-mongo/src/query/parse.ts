@@ -7,6 +7,7 @@ import type { ComparisonOp, FieldNode, FilterNode } from './ast.js';
 import { parseBits } from './bits.js';
 import { parseJsonSchema } from './json-schema.js';
 import { checkedRegex, prefixOf } from '../values/regex.js';
+import { codeText } from '../expression/function.js';
 import { parseNear } from './geo/near.js';
 import { regionTest } from './geo/region.js';
 import { checkPlacement } from './placement.js';
@@ -272,8 +273,10 @@ const topLevelParsers: Record<string, (operand: Value) => FilterNode> = {
     if (!(rate >= 0 && rate <= 1)) throw bad('numeric argument to $sampleRate must be in [0, 1]');
     return { kind: 'sampleRate', rate };
   },
-  $where: () => {
-    throw bad('$where is not supported by this server');
+  $where: (operand) => {
+    const code = codeText(operand);
+    if (code === undefined) throw bad('$where got bad type');
+    return { kind: 'where', code };
   },
   $text: (operand) => ({ kind: 'text', query: parseTextQuery(operand) }),
 };

@@ -1,3 +1,4 @@
+import { hasJavaScript } from '../expression/javascript.js';
 import { ServerError } from '../values/errors.js';
 import type { FieldNode, FilterNode } from './ast.js';
 
@@ -72,4 +73,26 @@ export const textOf = (ast: FilterNode): TextNode | undefined => {
     if (found) return found;
   }
   return undefined;
+};
+
+/** Whether a filter needs JavaScript, and of which kind. */
+export const javaScriptOf = (ast: FilterNode): '$where' | '$function' | undefined => {
+  switch (ast.kind) {
+    case 'where':
+      return '$where';
+    case 'expr':
+      return hasJavaScript(ast.expression) ? '$function' : undefined;
+    case 'and':
+    case 'or':
+    case 'nor':
+      for (const child of ast.children) {
+        const found = javaScriptOf(child);
+        if (found) return found;
+      }
+      return undefined;
+    case 'not':
+      return javaScriptOf(ast.child);
+    default:
+      return undefined;
+  }
 };
