@@ -74,7 +74,7 @@ function put(doc: Doc, path: string, value: Value): void {
   let at = doc;
   for (const name of names.slice(0, -1)) {
     const inner = at[name];
-    const copy = Object.assign(newDoc(), isDoc(inner) ? inner : undefined) as Doc;
+    const copy = Object.assign<Doc, Doc>(newDoc(), isDoc(inner) ? inner : {});
     at[name] = copy;
     at = copy;
   }
@@ -122,7 +122,7 @@ export function geoNear(spec: Value, context: PipelineContext): { find: FindSpec
   const filter = { $and: [query, { [key ?? indexedField(context)]: near }] };
   const show = mapping((doc) => {
     const meta = metaOf(doc);
-    const shown = Object.assign(newDoc(), doc) as Doc;
+    const shown = Object.assign<Doc, Doc>(newDoc(), doc);
     put(shown, distanceField, double((meta?.geoNearDistance ?? 0) * multiplier));
     if (includeLocs !== undefined) put(shown, includeLocs, meta?.geoNearPoint ?? null);
     return shown;

@@ -11,7 +11,16 @@ import type { IndexSpec } from './types.js';
 
 const MAX_FIELDS = 32;
 /** Options that are accepted and mean nothing to this store. */
-const ignoredOptions = new Set(['ns', 'dropDups', 'storageEngine', 'v', 'prepareUnique']);
+const ignoredOptions = new Set([
+  'ns',
+  'dropDups',
+  'storageEngine',
+  'v',
+  'prepareUnique',
+  'bucketSize',
+  'coarsestIndexedLevel',
+  'finestIndexedLevel',
+]);
 
 const cannotCreate = (message: string): ServerError => new ServerError('CannotCreateIndex', message);
 

@@ -69,7 +69,7 @@ const checkPlane = (index: Index, doc: Doc, path: string): void => {
         `location object expected, location array not in correct format :: caused by :: ${formatDoc(doc)}`,
       );
     }
-    const elements = Object.values(value) as Value[];
+    const elements = Object.values<Value>(value);
     if (elements.length === 0) continue;
     const several = elements.every((element) => Array.isArray(element) || isDoc(element));
     for (const pair of several ? elements : [value]) checkPair(index, doc, pair);
@@ -78,7 +78,7 @@ const checkPlane = (index: Index, doc: Doc, path: string): void => {
 
 const checkPair = (index: Index, doc: Doc, pair: Value): void => {
   const cause = ` :: caused by :: ${formatDoc(doc)}`;
-  const values = Object.values(pair as Doc | Value[]) as Value[];
+  const values = Object.values<Value>(pair as Doc | Value[]);
   if (values.length === 0) return;
   if (values.length === 1) throw new ServerError(13068, `geo field only has 1 element${cause}`);
   const [x, y] = values;

@@ -71,16 +71,7 @@ export class JavaScriptSession {
 
   /** What `work` gives, or undefined when it needs an answer first. Errors of the called function are thrown. */
   evaluate<T>(work: () => T): { value: T } | undefined {
-    const before = current;
-    current = this;
-    try {
-      return { value: work() };
-    } catch (error) {
-      if (error instanceof Unanswered) return undefined;
-      throw error;
-    } finally {
-      current = before;
-    }
+    return answeredBy(this, work);
   }
 
   /** Has the calls answered that evaluations have met. */
@@ -113,6 +104,19 @@ export class JavaScriptSession {
     return known.value;
   }
 }
+
+const answeredBy = <T>(session: JavaScriptSession, work: () => T): { value: T } | undefined => {
+  const before = current;
+  current = session;
+  try {
+    return { value: work() };
+  } catch (error) {
+    if (error instanceof Unanswered) return undefined;
+    throw error;
+  } finally {
+    current = before;
+  }
+};
 
 /** Calls a client's function from within an expression or a filter. */
 export const callJavaScript = (call: JavaScriptCall): Value => {

@@ -1,14 +1,6 @@
 import { compileExpression } from '../expression/expression.js';
 import type { CompiledExpression } from '../expression/expression.js';
-import {
-  formatElement,
-  formatValue,
-  isDoc,
-  isNumeric,
-  pathKeys,
-  toNumber,
-  typeName,
-} from '../values/bson.js';
+import { formatElement, isDoc, isNumeric, pathKeys, toNumber, typeName } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { isTruthy } from '../values/numbers.js';

@@ -7,7 +7,7 @@ import type { Geometry, Polygon, Position } from './geometry.js';
 /** What `$geoWithin` and `$geoIntersects` compare stored places with. */
 export interface Region {
   /** Whether all of the place lies in the region. */
-  contains(place: Geometry): boolean;
+  contains: (place: Geometry) => boolean;
   /** Undefined for plane shapes, with which only `$geoWithin` works. */
   meets?: (place: Geometry) => boolean;
   /** False for lines and points, in which nothing can lie. */
@@ -135,5 +135,6 @@ export const parseRegion = (operator: string, operand: Value): Region => {
 
 export const regionTest = (operator: string, operand: Doc | Value): ((place: Geometry) => boolean) => {
   const region = parseRegion(operator, operand);
-  return operator === '$geoIntersects' && region.meets ? region.meets : region.contains;
+  const { meets: touches, contains } = region;
+  return operator === '$geoIntersects' && touches ? touches : contains;
 };
