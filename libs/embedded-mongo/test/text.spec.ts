@@ -104,6 +104,22 @@ describe('text search', () => {
     // Four words without a language, so that "and" counts: 10 * 1.5 * 0.75, and 1.1 for the whole body.
     expect(found).toEqual({ _id: 1, score: 12.35 });
     expect(await search('egg')).toEqual([3]);
+    const joined = await notes
+      .aggregate([
+        { $match: { _id: 2 } },
+        {
+          $lookup: {
+            from: 'notes',
+            pipeline: [
+              { $match: { $text: { $search: 'sausage' } } },
+              { $project: { score: { $meta: 'textScore' } } },
+            ],
+            as: 'found',
+          },
+        },
+      ])
+      .toArray();
+    expect(joined[0]?.found).toEqual([{ _id: 3, score: 6.25 }]);
   });
 
   it('refuses what MongoDB refuses', async () => {

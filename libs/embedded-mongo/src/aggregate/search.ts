@@ -37,7 +37,8 @@ export function checkMatches(pipeline: readonly Doc[]): void {
 
 /** Has the engine send along what stages behind the query read with `$meta`. True when they read any. */
 export function addMeta({ find, rest }: Pushdown): boolean {
-  const wanted = metaWanted(rest);
+  // What stands in the pipelines of these is about documents of their own.
+  const wanted = metaWanted(rest.filter(({ $lookup, $unionWith }) => !$lookup && !$unionWith));
   if (wanted.size === 0) return false;
   checkMetaAvailable(wanted, { text: mentions(find.filter, textOperator), near: false });
   find.withMeta = true;

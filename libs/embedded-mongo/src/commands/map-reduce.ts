@@ -21,6 +21,7 @@ import type { Reply } from './reply.js';
 
 /** Documents mapped, and keys reduced, by one call of the sandbox. */
 const batchSize = 100;
+const batchBytes = 4 * 1024 * 1024;
 
 type Target = { mode: 'inline' } | { mode: 'replace' | 'merge' | 'reduce'; ns: Namespace };
 
@@ -82,7 +83,7 @@ class MapReduce {
     const cursor = this.ctx.engine.find(ns, spec, this.ctx.op);
     try {
       for (let done = false; !done;) {
-        const batch = await cursor.next(batchSize);
+        const batch = await cursor.next(batchSize, batchBytes);
         done = batch.done;
         if (batch.docs.length === 0) continue;
         const [answer] = await this.call([

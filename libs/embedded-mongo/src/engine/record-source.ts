@@ -14,6 +14,7 @@ import type { View } from './view.js';
 const SLICE_KEYS = 1_000;
 const SLICE_MS = 4;
 const MAX_CANDIDATES = 100;
+const MAX_CANDIDATE_BYTES = 4 * 1024 * 1024;
 
 /** How long a scan may go on before others are served. */
 export class Slice {
@@ -133,9 +134,11 @@ export class RecordSource {
     const { annotate, filter } = this.query;
     const { candidates } = this;
     if (candidates.length === 0 && !this.scanned) {
+      let bytes = 0;
       this.scanned = this.scanRecords(view, slice, (recordId, document) => {
         candidates.push({ recordId, document, matches: undefined });
-        return candidates.length < this.room;
+        bytes += document.bytes.length;
+        return candidates.length < this.room && bytes < MAX_CANDIDATE_BYTES;
       });
       this.room = Math.min(this.room * 2, MAX_CANDIDATES);
     }
