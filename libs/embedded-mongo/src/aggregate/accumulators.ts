@@ -15,12 +15,15 @@ import { ServerError } from '../values/errors.js';
 import { add, divide } from '../values/numbers.js';
 import { compileSort } from '../query/sort.js';
 import { bindExpression, constant, type PipelineContext } from './context.js';
+import { scriptedAccumulator } from './javascript.js';
 import type { MemoryBudget } from './memory.js';
 import { valueKey } from './value-key.js';
 
 /** Gathers one field of one group. */
 export interface Accumulator {
   add(doc: Doc): void;
+  /** To be awaited, with the group's id, before `result` is asked. */
+  settle?: (id: Value) => Promise<void>;
   /** `undefined` leaves the field out. */
   result(): Value;
 }
@@ -310,10 +313,6 @@ export function compileAccumulator(field: string, spec: Value, context: Pipeline
   if (['$firstN', '$lastN', '$minN', '$maxN'].includes(name)) return severalOf(name, argument, context);
   if (['$top', '$bottom', '$topN', '$bottomN'].includes(name)) return ranked(name, argument, context);
   if (name === '$median' || name === '$percentile') return percentiles(name, argument, context);
-  if (name === '$accumulator')
-    throw new ServerError(
-      'CommandNotSupported',
-      '$accumulator needs server-side JavaScript, which is not supported',
-    );
+  if (name === '$accumulator') return scriptedAccumulator(argument, context);
   throw new ServerError(15952, `unknown group operator '${name}'`);
 }

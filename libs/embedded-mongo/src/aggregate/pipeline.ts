@@ -31,6 +31,11 @@ import {
 } from './stages-basic.js';
 import { sourceStage } from './sources.js';
 import { batched, decoded, type Batches, type Stage } from './stream.js';
+import { hasJavaScript } from '../expression/javascript.js';
+import { hoistJavaScript, javaScriptSession } from './javascript.js';
+import { buildScripted } from './stream.js';
+import { geoNear } from './geo-near.js';
+import { addMeta, checkMatches, readWithMeta } from './search.js';
 import { unwind } from './unwind.js';
 import { checkViewCollation, resolveView, type ResolvedView } from './views.js';
 import { densify, fill } from './series.js';
@@ -40,7 +45,6 @@ const maxDepth = 20;
 
 /** Stages that MongoDB has and this server refuses, with why. */
 const refused: Readonly<Record<string, string>> = {
-  $geoNear: 'geospatial queries',
   $search: 'Atlas Search',
   $searchMeta: 'Atlas Search',
   $vectorSearch: 'Atlas Vector Search',
@@ -116,6 +120,9 @@ const builders: Readonly<Record<string, StageBuilder>> = {
   $fill: fill,
 };
 
+/** Stages whose specification holds pipelines. */
+const enclosing: ReadonlySet<string> = new Set(['$facet', '$lookup', '$unionWith']);
+
 /** The one operator of a stage. */
 export function stageName(stage: Doc): string {
   const names = Object.keys(stage);
@@ -136,7 +143,7 @@ export function buildStages(pipeline: readonly Doc[], context: PipelineContext):
     if (isDoc(sorted) && Object.keys(sorted).length > 0 && next?.['$limit'] !== undefined) {
       stages.push(sortStage(sorted, context, limitOf(next['$limit'])));
     } else {
-      stages.push(buildStage(name, stage[name], context));
+      stages.push(...builtStage(name, stage[name], context));
     }
   }
   return stages;
@@ -155,6 +162,18 @@ function buildStage(name: string, spec: Value, context: PipelineContext): Stage 
   }
 }
 
+/** A stage; one with JavaScript of its own (not of an inner pipeline) gets a session for it. */
+function builtStage(name: string, spec: Value, context: PipelineContext): Stage[] {
+  if (enclosing.has(name) || !hasJavaScript(spec)) return [buildStage(name, spec, context)];
+  const session = javaScriptSession(context);
+  if (name !== '$group' || !isDoc(spec))
+    return [buildScripted(session, () => buildStage(name, spec, context))];
+  const { computed, group: rewritten } = hoistJavaScript(spec);
+  const stage = group(rewritten, context);
+  if (Object.keys(computed).length === 0) return [stage];
+  return [buildScripted(session, () => addFields(computed, context)), stage];
+}
+
 function builderOf(name: string): StageBuilder {
   const builder = Object.hasOwn(builders, name) ? builders[name] : undefined;
   if (builder) return builder;
@@ -165,9 +184,15 @@ function builderOf(name: string): StageBuilder {
     throw new ServerError('IllegalOperation', `${name} can only be used in a $changeStream pipeline`);
   }
   if (
-    ['$changeStream', '$collStats', '$indexStats', '$documents', '$currentOp', '$listLocalSessions'].includes(
-      name,
-    )
+    [
+      '$changeStream',
+      '$geoNear',
+      '$collStats',
+      '$indexStats',
+      '$documents',
+      '$currentOp',
+      '$listLocalSessions',
+    ].includes(name)
   ) {
     throw new ServerError(40602, `${name} is only valid as the first stage in a pipeline`);
   }
@@ -229,7 +254,10 @@ export function planPipeline(
       `{aggregate: 1} is not valid for '${names[0] ?? ''}'; a collection is required.`,
     );
   }
+  checkMatches(pipeline);
+  if (names[0] === '$geoNear') return planGeoNear(context, pipeline);
   const pushed = pushDown(pipeline);
+  const withMeta = addMeta(pushed);
   const shape = countShape(pushed.rest);
   if (shape)
     return { kind: 'batches', ns, pushed, stages: names, run: () => counted(context, pushed, shape) };
@@ -238,7 +266,11 @@ export function planPipeline(
     context.engine.find(context.ns, findSpec(pushed.find, context), context.op);
   if (pushed.rest.length === 0 && !pushed.empty) return { kind: 'cursor', ns, pushed, open };
   const run = (): Batches =>
-    stages(pushed.empty ? batched([]) : decoded(open(), context.interruption, readerFor(pushed.rest[0])));
+    stages(
+      pushed.empty
+        ? batched([])
+        : decoded(open(), context.interruption, withMeta ? readWithMeta : readerFor(pushed.rest[0])),
+    );
   return { kind: 'batches', ns, pushed, stages: pushed.rest.map(stageName), run };
 }
 
@@ -255,6 +287,22 @@ function planView(context: PipelineContext, view: ResolvedView, pipeline: readon
     resolved = { ...resolved, collationSpec: view.collation, collation: parseCollation(view.collation) };
   }
   return planPipeline(resolved, [...view.pipeline, ...pipeline], view.collectionless);
+}
+
+/** `$geoNear` is a query by `$near`, and a stage that shows what the query found out. */
+function planGeoNear(context: PipelineContext, pipeline: readonly Doc[]): Plan {
+  const { find, show } = geoNear(pipeline[0]!['$geoNear'], context);
+  const rest = pipeline.slice(1);
+  const pushed: Pushdown = { find, rest, empty: false };
+  const stages = chain([show, ...buildStages(rest, context)]);
+  const open = (): EngineCursor => context.engine.find(context.ns, findSpec(find, context), context.op);
+  return {
+    kind: 'batches',
+    ns: context.ns,
+    pushed,
+    stages: pipeline.map(stageName),
+    run: () => stages(decoded(open(), context.interruption, readWithMeta)),
+  };
 }
 
 function buildPipeline(context: PipelineContext, pipeline: readonly Doc[], collectionless: boolean): Batches {

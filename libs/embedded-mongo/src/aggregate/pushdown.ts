@@ -52,9 +52,12 @@ export function pushDown(pipeline: readonly Doc[]): Pushdown {
 const isPlainSort = (sort: Doc): boolean => {
   const directions = Object.values(sort);
   return (
-    directions.length > 0 && directions.every((value) => isNumeric(value) && Math.abs(toNumber(value)) === 1)
+    directions.length > 0 &&
+    directions.every((value) => isMetaSort(value) || (isNumeric(value) && Math.abs(toNumber(value)) === 1))
   );
 };
+
+const isMetaSort = (value: Doc[string]): boolean => isDoc(value) && typeof value['$meta'] === 'string';
 
 /** Only fields that are taken or left out: then a projection of find means the same as `$project`. */
 function isPlainProjection(projection: Doc): boolean {

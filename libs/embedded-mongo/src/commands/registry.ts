@@ -14,6 +14,7 @@ import { findCommands } from './find.js';
 import { handshakeCommands } from './handshake.js';
 import { indexCommands } from './indexes.js';
 import { insertCommands } from './insert.js';
+import { mapReduceCommands } from './map-reduce.js';
 import { sessionCommands } from './session-commands.js';
 import { statisticsCommands } from './statistics.js';
 import { transactionCommands } from './transaction-commands.js';
@@ -35,6 +36,7 @@ const all: readonly Command[] = [
   ...countCommands,
   ...distinctCommands,
   ...aggregateCommands,
+  ...mapReduceCommands,
   ...bulkWriteCommands,
   ...explainCommands,
   ...fileMd5Commands,

@@ -116,7 +116,7 @@ const startRun = (
       Object.assign(outcome, { value, n: 1, updatedExisting: false, upsertedId: after.doc._id });
     },
   };
-  return new ModifyRun(collection, spec, action, writer);
+  return new ModifyRun(collection, spec, action, writer, ctx);
 };
 
 const projected = (

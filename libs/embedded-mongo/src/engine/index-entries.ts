@@ -4,6 +4,7 @@ import { encodeKey } from '../values/key.js';
 import { indexKeyValues } from '../values/path.js';
 import type { Index } from './index-definition.js';
 import { compareBytes, concatKey, isCut, storedKey } from './key-layout.js';
+import { specialKeys } from './special-keys.js';
 import type { StoredDocument } from './stored-document.js';
 
 export interface IndexEntry {
@@ -23,6 +24,13 @@ export const entriesOf = (index: Index, document: StoredDocument): IndexEntry[] 
   }
   const { doc } = document;
   if (index.partial && !index.partial.matches(doc)) return NONE;
+  if (index.kind !== 'plain') {
+    const special = specialKeys(index, doc);
+    if (special) {
+      if (special.multikey) index.multikey = true;
+      return distinct(special.keys.map((values) => entry(index, values)));
+    }
+  }
   const { keys, multikey, allMissing } = indexKeyValues(doc, index.fields, { sparse: index.sparse });
   if (index.sparse && allMissing) return NONE;
   if (multikey) index.multikey = true;

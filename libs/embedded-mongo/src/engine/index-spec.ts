@@ -4,15 +4,23 @@ import { equalValues, parseCollation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import { formatDoc } from '../values/format.js';
 import type { Collection } from './catalog.js';
+import { checkPlugin, completeSpecial, isWildcardField, kindOfKey } from './index-kinds.js';
 import { checkPartialFilter } from './partial-filter.js';
 import { sameKeyPattern } from './planner.js';
 import type { IndexSpec } from './types.js';
 
 const MAX_FIELDS = 32;
-const specialTypes = new Set(['2d', '2dsphere', 'text', 'hashed', 'columnstore', 'geoHaystack', 'wildcard']);
-
 /** Options that are accepted and mean nothing to this store. */
-const ignoredOptions = new Set(['ns', 'dropDups', 'storageEngine', 'v', 'prepareUnique']);
+const ignoredOptions = new Set([
+  'ns',
+  'dropDups',
+  'storageEngine',
+  'v',
+  'prepareUnique',
+  'bucketSize',
+  'coarsestIndexedLevel',
+  'finestIndexedLevel',
+]);
 
 const cannotCreate = (message: string): ServerError => new ServerError('CannotCreateIndex', message);
 
@@ -25,6 +33,7 @@ export const parseIndexSpec = (given: Doc, collection: { options: Doc }): IndexS
       "The 'key' field is a required property of an index specification",
     );
   checkKey(key);
+  const kind = kindOfKey(key);
   const name = given.name ?? nameOfKey(key);
   if (typeof name !== 'string' || name === '') {
     throw new ServerError(
@@ -45,6 +54,7 @@ export const parseIndexSpec = (given: Doc, collection: { options: Doc }): IndexS
       `TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: ${formatDoc(given)}`,
     );
   }
+  if (kind !== 'plain') completeSpecial(spec, kind, given);
   return isIdKey(key) ? { v: 2, key: { _id: 1 }, name: '_id_' } : spec;
 };
 
@@ -54,24 +64,15 @@ const checkKey = (key: Doc): void => {
   if (fields.length > MAX_FIELDS) throw new ServerError(13103, 'too many compound keys');
   for (const field of fields) {
     const value = key[field];
-    if (typeof value === 'string') {
-      throw new ServerError(
-        specialTypes.has(value) ? 'CommandNotSupported' : 'CannotCreateIndex',
-        specialTypes.has(value)
-          ? `index type '${value}' is not supported by this server`
-          : `Unknown index plugin '${value}'`,
-      );
-    }
-    if (!isNumeric(value) || !(toNumber(value) !== 0)) {
+    if (typeof value === 'string') checkPlugin(value);
+    else if (!isNumeric(value) || !(toNumber(value) !== 0)) {
       throw cannotCreate(
         `Values in v:2 index key pattern cannot be of type ${typeName(value)}. Only numbers > 0, numbers < 0, and strings are allowed.`,
       );
     }
     if (field === '' || field.split('.').includes(''))
       throw cannotCreate('Index keys cannot contain an empty field.');
-    if (field.includes('$**')) {
-      throw new ServerError('CommandNotSupported', 'wildcard indexes are not supported by this server');
-    }
+    if (isWildcardField(field)) continue;
     if (field.split('.').some((part) => part.startsWith('$') && !['$id', '$ref', '$db'].includes(part))) {
       throw cannotCreate(`Index key contains an illegal field name: field name starts with '$'.`);
     }
@@ -95,6 +96,29 @@ const applyOption = (spec: IndexSpec, option: string, value: Value): void => {
       return;
     case 'expireAfterSeconds':
       spec.expireAfterSeconds = expirySeconds(value);
+      return;
+    case 'wildcardProjection':
+      if (!isDoc(value))
+        throw new ServerError('TypeMismatch', "The field 'wildcardProjection' must be a non-empty object");
+      spec.wildcardProjection = value;
+      return;
+    case 'bits':
+    case 'min':
+    case 'max':
+      if (!isNumeric(value)) {
+        throw new ServerError(
+          'TypeMismatch',
+          `The field '${option}' must be a number, but got ${typeName(value)}`,
+        );
+      }
+      spec[option] = toNumber(value);
+      return;
+    case 'weights':
+    case 'default_language':
+    case 'language_override':
+    case 'textIndexVersion':
+    case '2dsphereIndexVersion':
+      // Read with the kind of the index.
       return;
     case 'key':
     case 'name':
@@ -140,17 +164,23 @@ export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean 
         `An existing index has the same name as the requested index. When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. Requested index: ${shown(spec)}, existing index: ${shown(named)}`,
       );
     }
-    if (named.expireAfterSeconds === spec.expireAfterSeconds) return true;
+    if (sameOptions(named, spec)) return true;
     throw new ServerError(
       'IndexOptionsConflict',
       `An equivalent index already exists with the same name but different options. Requested index: ${shown(spec)}, existing index: ${shown(named)}`,
     );
   }
   const same = existing.find((other) => sameSignature(other, spec));
-  if (!same) return false;
+  if (!same) {
+    const text = spec.weights && existing.find(({ weights }) => weights);
+    if (!text) return false;
+    throw cannotCreate(
+      `only one text index per collection allowed, found existing text index "${text.name}"`,
+    );
+  }
   throw new ServerError(
     'IndexOptionsConflict',
-    same.expireAfterSeconds === spec.expireAfterSeconds
+    sameOptions(same, spec)
       ? `Index already exists with a different name: ${same.name}`
       : `An equivalent index already exists with a different name and options. Requested index: ${shown(spec)}, existing index: ${shown(same)}`,
   );
@@ -160,9 +190,20 @@ export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean 
 const sameSignature = (a: IndexSpec, b: IndexSpec): boolean =>
   sameKeyPattern(a.key, b.key) &&
   sameDoc(a.collation, b.collation) &&
+  sameDoc(a.wildcardProjection, b.wildcardProjection) &&
   sameDoc(a.partialFilterExpression, b.partialFilterExpression) &&
   (a.unique ?? false) === (b.unique ?? false) &&
   (a.sparse ?? false) === (b.sparse ?? false);
+
+/** Whether two indexes on the same key do the same. */
+const sameOptions = (a: IndexSpec, b: IndexSpec): boolean =>
+  a.expireAfterSeconds === b.expireAfterSeconds &&
+  sameDoc(a.weights, b.weights) &&
+  a.default_language === b.default_language &&
+  a.language_override === b.language_override &&
+  a.bits === b.bits &&
+  a.min === b.min &&
+  a.max === b.max;
 
 const sameDoc = (a: Doc | undefined, b: Doc | undefined): boolean => (a && b ? equalValues(a, b) : a === b);
 

@@ -62,10 +62,14 @@ export const summaryOf = (plan: Plan, blockingSort: boolean): PlanSummary => {
   }
 };
 
+/** The path and the field that a plan bounds, as MongoDB shows a wildcard index in use. */
+const wildcardPattern = (bounds: Doc): Doc =>
+  Object.fromEntries(Object.keys(bounds).map((field) => [field, 1]));
+
 const indexSummary = (index: Index, reverse: boolean, bounds: Doc) => ({
   stage: 'IXSCAN' as const,
   indexName: index.spec.name,
-  keyPattern: index.spec.key,
+  keyPattern: index.wildcard ? wildcardPattern(bounds) : index.spec.key,
   indexFlags: {
     isMultiKey: index.multikey,
     isUnique: index.unique,

@@ -10,11 +10,15 @@ import type { Collection } from './catalog.js';
 import { candidateOf } from './index-candidate.js';
 import type { Candidate } from './index-candidate.js';
 import type { Index } from './index-definition.js';
-import { concatKey, lowerBoundKey, prefixEnd, upperBoundKey } from './key-layout.js';
+import { compareBytes, concatKey, lowerBoundKey, prefixEnd, upperBoundKey } from './key-layout.js';
 import { isSorted } from './plan.js';
 import type { Plan } from './plan.js';
-import { conjunctsOf, excludesMissing, implies, predicatesOf } from './predicates.js';
+import { conjunctsOf, excludesMissing, expressionPredicates, implies, predicatesOf } from './predicates.js';
 import type { Predicate } from './predicates.js';
+import { textOf } from '../query/placement.js';
+import type { TextNode } from '../query/placement.js';
+import { textMatcher } from '../query/text/search.js';
+import { planOfTerms, planOfWildcard } from './special-plans.js';
 
 export interface PlanRequest {
   ast: FilterNode;
@@ -25,6 +29,8 @@ export interface PlanRequest {
   min?: Doc;
   max?: Doc;
   collation?: Collation;
+  /** Values of the command's `let`, for `$expr`. */
+  let?: Doc;
   /** Sequence of the reader's snapshot: indexes completed later lack what it sees. */
   snapshotSeq?: number;
   /** Whether the plan should carry its bounds in words, for explain. */
@@ -42,20 +48,23 @@ export const planQuery = (collection: Collection, request: PlanRequest): Plan =>
   };
   if (request.natural !== undefined) return scanAll;
   const hinted = request.hint === undefined ? undefined : hintedIndex(collection, request.hint);
-  if (request.min || request.max) {
-    if (hinted) return boundedByKeys(hinted, request);
-    throw new ServerError(51173, 'When using min()/max() a hint of which index to use must be provided');
-  }
-  if (hinted) return candidate(hinted, conjuncts, predicatesOf(conjuncts), request).plan;
+  if (request.min || request.max) return boundedByKeys(hinted, request);
+  const text = textOf(request.ast);
+  if (text) return textPlan(collection, text, conjuncts, request);
+  if (hinted) return hintedPlan(hinted, conjuncts, request) ?? scanAll;
   const usable = collection.indexes.filter((index) => isUsable(index, request));
   const best = bestCandidate(usable, conjuncts, request);
   if (best && best.equalities + best.ranges > 0) return best.plan;
+  const wildcard = wildcardPlan(collection, conjuncts, request);
+  if (wildcard) return wildcard;
   const union = unionPlan(usable, conjuncts, request);
   if (union) return union;
   return best?.sorted ? best.plan : scanAll;
 };
 
-const isUsable = (index: Index, { snapshotSeq }: PlanRequest): boolean =>
+const isUsable = (index: Index, request: PlanRequest): boolean => index.ordered && isVisible(index, request);
+
+const isVisible = (index: Index, { snapshotSeq }: PlanRequest): boolean =>
   index.readyAt !== undefined &&
   !index.spec.hidden &&
   (snapshotSeq === undefined || index.readyAt <= snapshotSeq);
@@ -74,13 +83,78 @@ const candidate = (
     withTexts: request.withTexts ?? false,
   });
 
+const hintedPlan = (
+  index: Index,
+  conjuncts: readonly FilterNode[],
+  request: PlanRequest,
+): Plan | undefined => {
+  if (index.ordered) return candidate(index, conjuncts, allPredicates(conjuncts, request), request).plan;
+  return index.wildcard && wildcardCandidate(index, predicatesOf(conjuncts), request);
+};
+
+/** Wildcard indexes come after all others: they give no order and know no compound keys. */
+const wildcardPlan = (
+  collection: Collection,
+  conjuncts: readonly FilterNode[],
+  request: PlanRequest,
+): Plan | undefined => {
+  for (const index of collection.indexes) {
+    if (!index.wildcard || !isVisible(index, request)) continue;
+    if (index.partial && !implies(conjuncts, index.partial.ast)) continue;
+    const plan = wildcardCandidate(index, predicatesOf(conjuncts), request);
+    if (plan) return plan;
+  }
+  return undefined;
+};
+
+const wildcardCandidate = (
+  index: Index,
+  predicates: readonly Predicate[],
+  request: PlanRequest,
+): Plan | undefined =>
+  planOfWildcard(index, predicates, {
+    sameCollation: sameCollation(index.collation, request.collation),
+    withTexts: request.withTexts ?? false,
+  });
+
+/** The terms' documents, from the collection's text index. */
+const textPlan = (
+  collection: Collection,
+  node: TextNode,
+  conjuncts: readonly FilterNode[],
+  request: PlanRequest,
+): Plan => {
+  const index = collection.indexes.find((other) => other.text && isVisible(other, request));
+  if (!index?.text) throw new ServerError('IndexNotFound', 'text index required for $text query');
+  const terms = textMatcher(index.text, node.query).indexTerms;
+  if (conjuncts.includes(node)) return planOfTerms(index, terms, conjuncts, request.withTexts ?? false);
+  const either = conjuncts.find((other) => other.kind === 'or' && textOf(other) === node);
+  const usable = collection.indexes.filter((other) => isUsable(other, request));
+  const inputs = (either?.kind === 'or' ? either.children : []).map((branch) => {
+    const parts = [...conjunctsOf(branch), ...conjuncts.filter((other) => other !== either)];
+    if (conjunctsOf(branch).includes(node)) return planOfTerms(index, terms, parts, false);
+    const best = bestCandidate(usable, parts, { ...request, sort: undefined });
+    return best && best.equalities + best.ranges > 0 ? withoutExactness(best.plan) : undefined;
+  });
+  if (inputs.length > 0 && inputs.every((input) => input !== undefined)) return { kind: 'or', inputs };
+  throw new ServerError(
+    'NoQueryExecutionPlans',
+    'error processing query: planner returned error :: caused by :: Failed to produce a solution for TEXT under OR - other non-TEXT clauses under OR have to be indexed as well.',
+  );
+};
+
+const allPredicates = (conjuncts: readonly FilterNode[], request: PlanRequest): Predicate[] => [
+  ...predicatesOf(conjuncts),
+  ...expressionPredicates(conjuncts, request.let),
+];
+
 const bestCandidate = (
   indexes: readonly Index[],
   conjuncts: readonly FilterNode[],
   request: PlanRequest,
 ): Candidate | undefined => {
   let best: Candidate | undefined;
-  const predicates = predicatesOf(conjuncts);
+  const predicates = allPredicates(conjuncts, request);
   for (const index of indexes) {
     if (!isRelevant(index, predicates, request.sort)) continue;
     if (index.partial && !implies(conjuncts, index.partial.ast)) continue;
@@ -167,28 +241,38 @@ export const sameKeyPattern = (a: Doc, b: Doc): boolean => {
   const others = Object.keys(b);
   return (
     fields.length === others.length &&
-    fields.every((field, i) => field === others[i] && toNumber(a[field]) === toNumber(b[field]))
+    fields.every((field, i) => field === others[i] && sameDirection(a[field], b[field]))
   );
 };
 
+const sameDirection = (a: Value, b: Value): boolean =>
+  typeof a === 'string' || typeof b === 'string' ? a === b : toNumber(a) === toNumber(b);
+
 /** `min` (inclusive) and `max` (exclusive) of a hinted index. */
-const boundedByKeys = (index: Index, request: PlanRequest): Plan => {
+const boundedByKeys = (index: Index | undefined, request: PlanRequest): Plan => {
+  if (!index) {
+    throw new ServerError(51173, 'When using min()/max() a hint of which index to use must be provided');
+  }
   const keyOf = (bound: Doc): Uint8Array => {
-    if (Object.keys(bound).join('\0') !== index.fields.join('\0')) {
+    if (!index.ordered || Object.keys(bound).join('\0') !== index.fields.join('\0')) {
       throw new ServerError(
         51174,
         `The keys of min and max must be those of the hinted index, in its order: ${index.fields.join(', ')}`,
       );
     }
-    const values: Value[] = index.fields.map((field) => {
-      return bound[field];
-    });
+    const values: Value[] = index.fields.map((field) => bound[field]);
     return encodeKey(values, index.directions, index.collation);
   };
   const low = request.min ? concatKey(index.prefix, lowerBoundKey(keyOf(request.min))) : index.prefix;
   const high = request.max
     ? concatKey(index.prefix, upperBoundKey(keyOf(request.max)))
     : prefixEnd(index.prefix);
+  if (request.min && request.max && compareBytes(low, high) >= 0) {
+    throw new ServerError(
+      51175,
+      'The value provided for min() does not come before the value provided for max()',
+    );
+  }
   return {
     kind: 'index',
     index,

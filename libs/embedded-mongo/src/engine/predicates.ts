@@ -1,6 +1,6 @@
 import type { ComparisonOp, FieldNode, FilterNode } from '../query/ast.js';
-import { BsonType, typeNumber } from '../values/bson.js';
-import type { Value } from '../values/bson.js';
+import { BsonType, isDoc, typeNumber } from '../values/bson.js';
+import type { Doc, Value } from '../values/bson.js';
 import { Bracket, bracket, compareValues, equalValues } from '../values/compare.js';
 import { isNaNValue } from '../values/numbers.js';
 
@@ -48,6 +48,52 @@ export const predicatesOf = (conjuncts: readonly FilterNode[], prefix = ''): Pre
   return predicates;
 };
 
+/** The value of an operand that is the same for every document: a constant, or a variable of the command's `let`. */
+const constantOf = (operand: Value, variables: Doc | undefined): Value => {
+  if (typeof operand === 'string' && operand.startsWith('$')) {
+    const name = operand.slice(2);
+    return operand.startsWith('$$') && variables && Object.hasOwn(variables, name)
+      ? variables[name]
+      : undefined;
+  }
+  if (!isDoc(operand)) return operand;
+  const [operator, ...more] = Object.keys(operand);
+  return more.length === 0 && (operator === '$literal' || operator === '$const')
+    ? operand[operator]
+    : undefined;
+};
+
+const fieldOf = (operand: Value): string | undefined =>
+  typeof operand === 'string' && /^\$[^$]/.test(operand) && !hasPosition(operand.slice(1))
+    ? operand.slice(1)
+    : undefined;
+
+/**
+ * What an index can narrow down of `$expr`: `{ $eq: ['$field', constant] }`. The documents found are a superset of the
+ * matches, as an expression looks at whole arrays.
+ */
+export const expressionPredicates = (
+  conjuncts: readonly FilterNode[],
+  variables: Doc | undefined,
+): Predicate[] => {
+  const predicates: Predicate[] = [];
+  for (const node of conjuncts) {
+    if (node.kind !== 'expr' || !isDoc(node.expression)) continue;
+    const { $eq: operands, $and: parts } = node.expression;
+    if (Array.isArray(parts)) {
+      const inner = parts.map((expression): FilterNode => ({ kind: 'expr', expression }));
+      predicates.push(...expressionPredicates(inner, variables));
+    }
+    if (!Array.isArray(operands) || operands.length !== 2) continue;
+    const [a, b] = operands;
+    const path = fieldOf(a) ?? fieldOf(b);
+    const value = constantOf(fieldOf(a) === undefined ? a : b, variables);
+    if (path === undefined || includesNull(value) || Array.isArray(value)) continue;
+    predicates.push({ path, nodes: [{ kind: 'field', path, op: 'eq', value }], whole: false });
+  }
+  return predicates;
+};
+
 const includesNull = (value: Value): boolean => {
   const type = typeNumber(value);
   return (
@@ -76,6 +122,8 @@ export const excludesMissing = (node: FilterNode): boolean => {
     case 'mod':
     case 'elemMatchObject':
     case 'elemMatchValue':
+    case 'geo':
+    case 'near':
       return true;
     default:
       return false;

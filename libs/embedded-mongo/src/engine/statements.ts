@@ -176,7 +176,7 @@ const startUpdate = (
       outcome.hasUpserted = true;
     },
   };
-  return { run: new ModifyRun(collection, statement, action, writer), outcome: () => outcome };
+  return { run: new ModifyRun(collection, statement, action, writer, ctx), outcome: () => outcome };
 };
 
 export const deleteDocuments = async (
@@ -192,7 +192,7 @@ export const deleteDocuments = async (
     ctx,
     statements.length,
     ordered,
-    (writer, index) => startDelete(core, ns, statements[index]!, writer),
+    (writer, index) => startDelete(core, ns, statements[index]!, ctx, writer),
     (_, outcome) => {
       if (outcome.kind === 'delete') result.n += outcome.n;
     },
@@ -206,6 +206,7 @@ const startDelete = (
   core: EngineCore,
   ns: Namespace,
   statement: DeleteStatement,
+  ctx: OpContext,
   writer: Writer,
 ): Started => {
   const outcome: StatementOutcome & { kind: 'delete' } = { kind: 'delete', n: 0 };
@@ -219,5 +220,5 @@ const startDelete = (
     },
     none() {},
   };
-  return { run: new ModifyRun(collection, statement, action, writer), outcome: () => outcome };
+  return { run: new ModifyRun(collection, statement, action, writer, ctx), outcome: () => outcome };
 };

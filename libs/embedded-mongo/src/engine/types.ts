@@ -1,3 +1,4 @@
+import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Doc, Value } from '../values/bson.js';
 import type { ChangeLog, ChangeLogLimits } from './change-log.js';
 
@@ -20,6 +21,17 @@ export interface IndexSpec {
   partialFilterExpression?: Doc;
   expireAfterSeconds?: number;
   collation?: Doc;
+  /** Of a text index, whose `key` has `_fts` and `_ftsx` in the place of its texts. */
+  weights?: Doc;
+  default_language?: string;
+  language_override?: string;
+  textIndexVersion?: number;
+  '2dsphereIndexVersion'?: number;
+  /** Of a 2d index: precision, and the range of both coordinates. */
+  bits?: number;
+  min?: number;
+  max?: number;
+  wildcardProjection?: Doc;
   /** The `_id` index of a clustered collection. */
   clustered?: boolean;
 }
@@ -57,6 +69,8 @@ export interface OpContext {
   deadline?: number;
   signal?: { readonly killed: boolean };
   bypassDocumentValidation?: boolean;
+  /** Runs clients' JavaScript; undefined: it is refused. */
+  javascript?: JavaScriptRunner;
 }
 
 /** One statement's failure, in the shape of the wire's `writeErrors`. */
@@ -144,6 +158,8 @@ export interface FindSpec {
   max?: Doc;
   returnKey?: boolean;
   showRecordId?: boolean;
+  /** Adds to each document what the query knows of it beyond its fields, as a last field `$metadata`. */
+  withMeta?: boolean;
   /**
    * The cursor stays open at the end of a capped collection and gives what is inserted later. Throws BadValue on any other
    * collection; done at once on an empty one.

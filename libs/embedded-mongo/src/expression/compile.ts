@@ -9,7 +9,9 @@ import { comparisonOperators } from './comparison.js';
 import { conversionOperators } from './conversion.js';
 import { dateOperators } from './dates.js';
 import { dateArithmeticOperators } from './date-arithmetic.js';
+import { functionOperators } from './function.js';
 import { mathOperators } from './math.js';
+import { metaOperators } from './meta.js';
 import { objectOperators } from './objects.js';
 import { regexOperators } from './regex-operators.js';
 import { fail } from './scope.js';
@@ -21,12 +23,6 @@ const literal: Operators = {
   $literal: (operand) => () => operand,
   $const: (operand) => () => operand,
 };
-
-const refused = (name: string): Operators => ({
-  [name]: () => {
-    throw new ServerError('BadValue', `${name} is not supported by this server`);
-  },
-});
 
 /** Every expression operator that this server knows. */
 export const operators: Operators = {
@@ -44,8 +40,8 @@ export const operators: Operators = {
   ...regexOperators,
   ...setOperators,
   ...stringOperators,
-  ...refused('$function'),
-  ...refused('$meta'),
+  ...functionOperators,
+  ...metaOperators,
 };
 
 /** The value of a field path as aggregation reads it: arrays are mapped over, positions mean nothing. */

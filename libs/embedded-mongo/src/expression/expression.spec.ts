@@ -445,7 +445,8 @@ describe('errors', () => {
       18536,
       "Invalid format character '%Q' in format string",
     ],
-    [{ $function: {} }, 2, '$function is not supported'],
+    [{ $function: {} }, 31261, 'The body function must be specified.'],
+    [{ $meta: 'nonsense' }, 17308, 'Unsupported argument to $meta: nonsense'],
     [{ $sqrt: int(-1) }, 28714, '$sqrt'],
     [
       { $replaceOne: { input: { a: 1 }, find: 'a', replacement: 'b' } },

@@ -7,6 +7,11 @@ import type { ComparisonOp, FieldNode, FilterNode } from './ast.js';
 import { parseBits } from './bits.js';
 import { parseJsonSchema } from './json-schema.js';
 import { checkedRegex, prefixOf } from '../values/regex.js';
+import { codeText } from '../expression/function.js';
+import { parseNear } from './geo/near.js';
+import { regionTest } from './geo/region.js';
+import { checkPlacement } from './placement.js';
+import { parseTextQuery } from './text/query.js';
 import { parseTypes } from './types.js';
 
 const bad = (message: string): ServerError => new ServerError('BadValue', message);
@@ -155,16 +160,31 @@ const parseNot = (path: string, operand: Value): FilterNode => {
   return not(parseOperators(path, operand));
 };
 
-const unsupported = new Set([
-  '$near',
-  '$nearSphere',
-  '$geoWithin',
-  '$geoIntersects',
-  '$within',
-  '$geoNear',
-  '$maxDistance',
-  '$minDistance',
-]);
+const parseGeo =
+  (operator: string) =>
+  (path: string, operand: Value): FilterNode => ({
+    kind: 'field',
+    path,
+    op: 'geo',
+    test: regionTest(operator, operand),
+  });
+
+const nearParser =
+  (operator: string) =>
+  (path: string, operand: Value, operators: Doc): FilterNode => ({
+    kind: 'field',
+    path,
+    op: 'near',
+    near: parseNear(operator, operand, operators),
+  });
+
+/** What stands beside `$near` is read with it. */
+const besideNear = new Set(['$maxDistance', '$minDistance', '$uniqueDocs']);
+
+const hasNear = (operators: Doc): boolean =>
+  Object.hasOwn(operators, '$near') ||
+  Object.hasOwn(operators, '$nearSphere') ||
+  Object.hasOwn(operators, '$geoNear');
 
 const fieldParsers: Record<string, (path: string, operand: Value, operators: Doc) => FilterNode> = {
   $eq: (path, operand) => comparison(path, 'eq', operand),
@@ -190,6 +210,12 @@ const fieldParsers: Record<string, (path: string, operand: Value, operators: Doc
   $all: parseAll,
   $not: parseNot,
   $comment: () => ({ kind: 'true' }),
+  $geoWithin: parseGeo('$geoWithin'),
+  $within: parseGeo('$within'),
+  $geoIntersects: parseGeo('$geoIntersects'),
+  $near: nearParser('$near'),
+  $nearSphere: nearParser('$nearSphere'),
+  $geoNear: nearParser('$geoNear'),
   $bitsAllSet: (path, operand) => parseBits(path, 'bitsAllSet', operand),
   $bitsAllClear: (path, operand) => parseBits(path, 'bitsAllClear', operand),
   $bitsAnySet: (path, operand) => parseBits(path, 'bitsAnySet', operand),
@@ -203,7 +229,7 @@ const parseOperators = (path: string, operators: Doc): FilterNode => {
       if (!Object.hasOwn(operators, '$regex')) throw bad('$options needs a $regex');
       continue;
     }
-    if (unsupported.has(name)) throw bad(`geo queries are not supported by this server: ${name}`);
+    if (besideNear.has(name) && hasNear(operators)) continue;
     const parse = Object.hasOwn(fieldParsers, name) ? fieldParsers[name] : undefined;
     if (!parse) throw bad(`unknown operator: ${name}`);
     children.push(parse(path, operators[name], operators));
@@ -241,15 +267,18 @@ const topLevelParsers: Record<string, (operand: Value) => FilterNode> = {
   $comment: () => ({ kind: 'true' }),
   $alwaysTrue: () => ({ kind: 'true' }),
   $alwaysFalse: () => ({ kind: 'false' }),
-  $sampleRate: () => {
-    throw bad('$sampleRate is not supported by this server');
+  $sampleRate: (operand) => {
+    const rate = isNumeric(operand) ? toNumber(operand) : NaN;
+    if (!isNumeric(operand)) throw bad('argument to $sampleRate must be a numeric type');
+    if (!(rate >= 0 && rate <= 1)) throw bad('numeric argument to $sampleRate must be in [0, 1]');
+    return { kind: 'sampleRate', rate };
   },
-  $where: () => {
-    throw bad('$where is not supported by this server');
+  $where: (operand) => {
+    const code = codeText(operand);
+    if (code === undefined) throw bad('$where got bad type');
+    return { kind: 'where', code };
   },
-  $text: () => {
-    throw bad('$text is not supported by this server');
-  },
+  $text: (operand) => ({ kind: 'text', query: parseTextQuery(operand) }),
 };
 
 const parseClauses = (filter: Doc, top: boolean): FilterNode => {
@@ -283,5 +312,7 @@ export const parseFilter = (filter: Doc): FilterNode => {
       'TypeMismatch',
       `Expected field filter to be of type object, is ${typeName(filter)}`,
     );
-  return parseClauses(filter, true);
+  const ast = parseClauses(filter, true);
+  checkPlacement(ast);
+  return ast;
 };

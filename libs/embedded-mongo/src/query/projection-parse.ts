@@ -1,14 +1,6 @@
 import { compileExpression } from '../expression/expression.js';
 import type { CompiledExpression } from '../expression/expression.js';
-import {
-  formatElement,
-  formatValue,
-  isDoc,
-  isNumeric,
-  pathKeys,
-  toNumber,
-  typeName,
-} from '../values/bson.js';
+import { formatElement, isDoc, isNumeric, pathKeys, toNumber, typeName } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { isTruthy } from '../values/numbers.js';
@@ -159,10 +151,9 @@ const parseOperator = (state: Parsing, path: string, value: Doc): void => {
     return addLeaf(state.root, path, leaf);
   }
   if (state.find && name === '$meta') {
-    throw new ServerError(
-      'BadValue',
-      `$meta projection of ${formatValue(value[name])} is not supported by this server`,
-    );
+    // It adds a field and says nothing of the others.
+    state.plain = false;
+    return addLeaf(state.root, path, { kind: 'compute', evaluate: compileExpression(value) });
   }
   parseComputed(state, path, value);
 };

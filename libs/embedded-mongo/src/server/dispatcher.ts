@@ -133,6 +133,7 @@ export class Dispatcher {
     });
     op.durable = options.durable;
     op.signal = signal;
+    if (this.state.javascript) op.javascript = this.state.javascript;
     if (options.maxTimeMs !== undefined) op.deadline = startedAt + options.maxTimeMs;
     if (body['bypassDocumentValidation'] === true) op.bypassDocumentValidation = true;
     const ctx: CommandContext = {

@@ -8,6 +8,7 @@ import type {
   OperationStore,
   ServerMetrics,
 } from '../commands/host.js';
+import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Engine } from '../engine/types.js';
 import { CursorRegistry } from './cursors.js';
 import { FailPoints } from './fail-points.js';
@@ -80,6 +81,7 @@ export class ServerState implements Host {
     readonly engine: Engine,
     readonly now: () => number,
     readonly log: ServerLog,
+    readonly javascript?: JavaScriptRunner,
   ) {
     this.startedAt = now();
     this.cursors = new CursorRegistry(now);

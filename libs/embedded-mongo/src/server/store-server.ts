@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openEngine } from '../engine/engine.js';
 import { mayListen } from './endpoint-probe.js';
+import { openJavaScript } from './javascript/runner.js';
 import { MongoServer, type Endpoint } from './server.js';
 import type { ServerLog } from './state.js';
 
@@ -10,6 +11,8 @@ export interface StoreServerSettings {
   port?: number | undefined;
   host?: string | undefined;
   socketPath?: string | undefined;
+  /** Whether clients may send JavaScript; true unless given. */
+  javascript?: boolean | undefined;
 }
 
 export interface StoreServer {
@@ -41,9 +44,10 @@ export async function startStoreServer(
   now: () => number = Date.now,
 ): Promise<StoreServer> {
   const engine = await openEngine({ dir: settings.dir, now, log, probe: mayListen });
+  const javascript = settings.javascript === false ? undefined : openJavaScript(now);
   let server: MongoServer;
   try {
-    server = await MongoServer.listen({ engine, endpoint: endpointFor(settings), now, log });
+    server = await MongoServer.listen({ engine, endpoint: endpointFor(settings), now, log, javascript });
   } catch (error) {
     await engine.close();
     throw error;
@@ -54,6 +58,7 @@ export async function startStoreServer(
     backup: (dir) => engine.backup(dir),
     async close() {
       await server.close();
+      await javascript?.close();
       await engine.close();
     },
   };

@@ -53,6 +53,7 @@ export const ErrorCodes = {
   InvalidPipelineOperator: 168,
   CannotIndexParallelArrays: 171,
   QueryPlanKilled: 175,
+  NoQueryExecutionPlans: 291,
   QueryExceededMemoryLimitNoDiskUseAllowed: 292,
   TransactionTooOld: 225,
   InvalidResumeToken: 260,

@@ -1,0 +1,96 @@
+import type { FilterNode } from '../query/ast.js';
+import { isDoc, newDoc } from '../values/bson.js';
+import type { Value } from '../values/bson.js';
+import { ServerError } from '../values/errors.js';
+import { encodeKey } from '../values/key.js';
+import { BoundsMaker, intersectBounds } from './bounds.js';
+import type { FieldBounds } from './bounds.js';
+import type { Index } from './index-definition.js';
+import { concatKey, isCut, lowerBoundKey, prefixEnd, storedKey, upperBoundKey } from './key-layout.js';
+import type { KeyInterval, Plan } from './plan.js';
+import { excludesMissing } from './predicates.js';
+import type { Predicate } from './predicates.js';
+
+const oneGroup = (index: Index, intervals: KeyInterval[], bounds: ReturnType<typeof newDoc>): Plan =>
+  intervals.length === 0
+    ? { kind: 'none' }
+    : {
+        kind: 'index',
+        index,
+        reverse: false,
+        groups: [{ intervals, mergeAfter: 0 }],
+        exact: false,
+        sorted: false,
+        bounds,
+      };
+
+/** All entries whose key begins with these values. */
+const entriesWith = (index: Index, values: readonly Value[]): KeyInterval => {
+  const encoded = encodeKey(values, index.directions, index.collation);
+  const low = concatKey(index.prefix, isCut(encoded) ? storedKey(encoded) : encoded);
+  return { low, high: prefixEnd(low) };
+};
+
+/** The documents that have one of the terms, and the values that the filter demands of the fields before the texts. */
+export const planOfTerms = (
+  index: Index,
+  terms: readonly string[],
+  conjuncts: readonly FilterNode[],
+  withTexts: boolean,
+): Plan => {
+  const before = index.fields.slice(0, -1).map((path) => {
+    const node = conjuncts.find(
+      (other) => other.kind === 'field' && other.op === 'eq' && other.path === path,
+    );
+    if (node?.kind === 'field' && node.op === 'eq') return node.value;
+    throw new ServerError(
+      'NoQueryExecutionPlans',
+      'error processing query: planner returned error :: caused by :: failed to use text index to satisfy $text query (if text index is compound, are equality predicates given for all prefix fields?)',
+    );
+  });
+  const bounds = newDoc();
+  if (withTexts) bounds._fts = [...terms].sort().map((term) => `["${term}", "${term}"]`);
+  const intervals = [...terms].sort().map((term) => entriesWith(index, [...before, term]));
+  return oneGroup(index, intervals, bounds);
+};
+
+const isLeaf = (value: Value): boolean => !Array.isArray(value) && !isDoc(value);
+
+/** Only values that stand in the index by themselves can be found in it: none that are missing, embedded or arrays. */
+const servesNode = (node: Predicate['nodes'][number]): boolean => {
+  if (!excludesMissing(node)) return false;
+  if (node.op === 'in') return node.values.every(isLeaf);
+  return 'value' in node ? isLeaf(node.value) : node.op === 'regex';
+};
+
+/** How a wildcard index finds the documents of one condition; undefined when it cannot. */
+export const planOfWildcard = (
+  index: Index,
+  predicates: readonly Predicate[],
+  options: { sameCollation: boolean; withTexts: boolean },
+): Plan | undefined => {
+  for (const { path, nodes } of predicates) {
+    if (!index.wildcard?.includes(path) || !nodes.every(servesNode)) continue;
+    const maker = new BoundsMaker(1, index.collation, options.sameCollation, options.withTexts);
+    const all: FieldBounds[] = [];
+    for (const node of nodes) {
+      const made = maker.of(node);
+      if (made) all.push(made);
+    }
+    if (all.length === 0) continue;
+    const { intervals } = intersectBounds(all);
+    const head = encodeKey([path], [1], index.collation);
+    const bounds = newDoc();
+    bounds.$_path = [`["${path}", "${path}"]`];
+    bounds[path] = intervals.map((interval) => `${interval.lowText}, ${interval.highText}`);
+    return oneGroup(
+      index,
+      intervals.map(({ low, high }) => ({
+        low: concatKey(index.prefix, lowerBoundKey(concatKey(head, low))),
+        high: concatKey(index.prefix, upperBoundKey(concatKey(head, high))),
+      })),
+      bounds,
+    );
+  }
+  return undefined;
+};
