@@ -130,7 +130,10 @@ describe('server-side JavaScript', () => {
       await refusal(
         rows.aggregate([{ $project: { a: { $function: { body: 'x', args: [], lang: 'py' } } } }]).toArray(),
       ),
-    ).toEqual([31419, "Currently the only supported language specifier is 'js'."]);
+    ).toEqual([
+      31419,
+      "Invalid $project :: caused by :: Currently the only supported language specifier is 'js'.",
+    ]);
   });
 
   it('gathers with $accumulator', async () => {
