@@ -4,6 +4,12 @@ import { compileExpression } from '../expression/expression.js';
 import type { Collation } from '../values/compare.js';
 import type { Interruption, Stage } from './stream.js';
 
+/** Operations and their time, microseconds. */
+export interface Latency {
+  ops: number;
+  latency: number;
+}
+
 /** What the stages of one pipeline share. */
 export interface PipelineContext {
   readonly engine: Engine;
@@ -17,6 +23,10 @@ export interface PipelineContext {
   /** The command's hint, for its own collection. */
   readonly hint: string | Doc | undefined;
   readonly interruption: Interruption;
+  /** First stages that read the server's own state: given the specification, their documents. */
+  readonly serverSources: Readonly<Record<string, (spec: Value) => Doc[]>>;
+  /** How often and how long, in microseconds, the collection was read, written and otherwise used. */
+  readonly latency: (ns: Namespace) => { reads: Latency; writes: Latency; commands: Latency };
   /** How many pipelines enclose this one. */
   readonly depth: number;
   /** True inside of `$facet`, `$lookup` and `$unionWith`, where some stages are not allowed. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ObjectId } from 'bson';
-import type { Namespace, OpContext } from '../engine/types.js';
-import { encode, isDoc, pathKeys, typeName, type Doc, type Value } from '../values/bson.js';
+import type { Engine, Namespace, OpContext } from '../engine/types.js';
+import { encode, formatDoc, int, isDoc, pathKeys, typeName, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import type { PipelineContext, StageBuilder } from './context.js';
 import { blocking, collect } from './stream.js';
@@ -142,6 +142,24 @@ function updateFor(doc: Doc, whenMatched: WhenMatched): Doc | Doc[] {
   return [{ $replaceWith: '$$ROOT' }];
 }
 
+/** What the insert of a document that is there already would fail with. */
+function duplicate(engine: Engine, { into, on }: MergeSpec, doc: Doc): ServerError {
+  const wanted = new Set(on);
+  const index = engine
+    .collection(into)
+    ?.indexes.find(
+      ({ name, unique, key }) =>
+        (unique === true || name === '_id_') && sameMembers(Object.keys(key), wanted),
+    );
+  const keyPattern = index?.key ?? { _id: int(1) };
+  const keyValue: Doc = Object.fromEntries(Object.keys(keyPattern).map((path) => [path, at(doc, path)]));
+  return new ServerError(
+    'DuplicateKey',
+    `PlanExecutor error during aggregation :: caused by :: E11000 duplicate key error collection: ${into.db}.${into.coll} index: ${index?.name ?? '_id_'} dup key: ${formatDoc(keyValue)}`,
+    { details: { keyPattern, keyValue } },
+  );
+}
+
 async function mergeOne(doc: Doc, spec: MergeSpec, context: PipelineContext): Promise<void> {
   const { engine } = context;
   const op = plainContext(context);
@@ -168,8 +186,7 @@ async function mergeOne(doc: Doc, spec: MergeSpec, context: PipelineContext): Pr
       details: { keyPattern: failed.keyPattern, keyValue: failed.keyValue },
     });
   if (result.n > 0) {
-    if (spec.whenMatched === 'fail')
-      throw new ServerError('DuplicateKey', '$merge found a document that matches, and whenMatched is fail');
+    if (spec.whenMatched === 'fail') throw duplicate(engine, spec, doc);
     return;
   }
   if (spec.whenNotMatched === 'fail') {

@@ -53,6 +53,21 @@ const refused: Readonly<Record<string, string>> = {
   $listSessions: 'listing sessions',
 };
 
+/** Stages that read something else than a collection, and so come first. */
+const firstOnly: ReadonlySet<string> = new Set([
+  '$changeStream',
+  '$geoNear',
+  '$collStats',
+  '$indexStats',
+  '$documents',
+  '$currentOp',
+  '$listLocalSessions',
+]);
+
+/** Whether there is a stage of that name, be it one that this server refuses. */
+export const isStageName = (name: string): boolean =>
+  Object.hasOwn(builders, name) || Object.hasOwn(refused, name) || firstOnly.has(name);
+
 const runPipeline: RunPipeline = (ns, pipeline, context) =>
   buildPipeline(ns ? { ...context, ns } : context, pipeline, ns === undefined);
 
@@ -183,17 +198,7 @@ function builderOf(name: string): StageBuilder {
   if (name === '$changeStreamSplitLargeEvent') {
     throw new ServerError('IllegalOperation', `${name} can only be used in a $changeStream pipeline`);
   }
-  if (
-    [
-      '$changeStream',
-      '$geoNear',
-      '$collStats',
-      '$indexStats',
-      '$documents',
-      '$currentOp',
-      '$listLocalSessions',
-    ].includes(name)
-  ) {
+  if (firstOnly.has(name)) {
     throw new ServerError(40602, `${name} is only valid as the first stage in a pipeline`);
   }
   throw new ServerError(40324, `Unrecognized pipeline stage name: '${name}'`);

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { decode, encode, type Doc } from '../values/bson.js';
 import type { JavaScriptSession } from '../expression/javascript.js';
-import { ServerError } from '../values/errors.js';
+import { interrupted, ServerError, type ErrorCodeName } from '../values/errors.js';
 import { carryMeta } from '../values/meta.js';
 import type { EngineCursor } from '../engine/types.js';
 
@@ -29,11 +29,11 @@ export class Pacer {
 export interface Interruption {
   deadline?: number | undefined;
   now: () => number;
-  signal?: { readonly killed: boolean } | undefined;
+  signal?: { readonly killed: boolean; readonly reason?: ErrorCodeName } | undefined;
 }
 
 export function checkInterrupted({ deadline, now, signal }: Interruption): void {
-  if (signal?.killed) throw new ServerError('Interrupted', 'operation was interrupted');
+  if (signal?.killed) throw interrupted(signal.reason);
   if (deadline !== undefined && now() > deadline) {
     throw new ServerError('MaxTimeMSExpired', 'operation exceeded time limit');
   }

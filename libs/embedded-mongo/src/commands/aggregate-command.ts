@@ -2,7 +2,7 @@ import { isChangeStream } from '../aggregate/change-stream.js';
 import { planPipeline } from '../aggregate/pipeline.js';
 import { PipelineCursor } from '../aggregate/stream.js';
 import type { Namespace } from '../engine/types.js';
-import type { Doc } from '../values/bson.js';
+import { isDoc, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import {
   aggregateFields,
@@ -32,9 +32,17 @@ async function run(ctx: CommandContext): Promise<Reply> {
     );
   }
   if (isChangeStream(pipeline)) return watch(ctx, args, ns, pipeline, cursor);
+  const last = Object.keys(pipeline.at(-1) ?? {})[0] ?? '';
+  const writes = last === '$out' || last === '$merge';
+  const { readConcern } = ctx.body;
+  if (writes && isDoc(readConcern) && ['linearizable', 'snapshot'].includes(String(readConcern['level']))) {
+    throw new ServerError(
+      'InvalidOptions',
+      `${last} cannot be used with a '${String(readConcern['level'])}' read concern level`,
+    );
+  }
   const plan = planPipeline(pipelineContext(ctx, args, ns), pipeline, isCollectionless(ctx.body));
   const source = plan.kind === 'cursor' ? plan.open() : new PipelineCursor(plan.run());
-  const writes = ['$out', '$merge'].includes(Object.keys(pipeline.at(-1) ?? {})[0] ?? '');
   const batchSize = writes ? undefined : new Args('aggregate.cursor', cursor).integer('batchSize');
   return firstBatch(ctx, ns, source, {
     batchSize,
@@ -60,5 +68,13 @@ async function watch(
 }
 
 export const aggregateCommands: readonly Command[] = [
-  { name: 'aggregate', fields: aggregateFields, inTransaction: true, writes: true, counter: 'command', run },
+  {
+    name: 'aggregate',
+    fields: aggregateFields,
+    inTransaction: true,
+    snapshotReads: true,
+    writes: true,
+    counter: 'command',
+    run,
+  },
 ];

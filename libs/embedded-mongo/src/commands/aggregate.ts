@@ -1,11 +1,12 @@
-import type { PipelineContext } from '../aggregate/context.js';
+import type { Latency, PipelineContext } from '../aggregate/context.js';
 import type { Namespace } from '../engine/types.js';
-import { evaluateExpression } from '../expression/expression.js';
-import { isDoc, isNumeric, toNumber, type Doc, type Value } from '../values/bson.js';
+import { isDoc, isNumeric, toNumber, type Doc } from '../values/bson.js';
 import { parseCollation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
-import { type Args, namespaceOf } from './arguments.js';
-import type { CommandContext } from './host.js';
+import { type Args, namespaceOf, nsText } from './arguments.js';
+import type { CommandContext, NamespaceUse } from './host.js';
+import { serverSources } from './operations.js';
+import { variablesOf } from './variables.js';
 
 export const aggregateFields: readonly string[] = [
   'aggregate',
@@ -43,10 +44,8 @@ export function pipelineOf(args: Args): Doc[] {
 export function pipelineContext(ctx: CommandContext, args: Args, ns: Namespace): PipelineContext {
   const collationSpec = args.document('collation');
   const now = (): number => ctx.host.now();
-  const variables: Record<string, Value> = { NOW: new Date(now()) };
-  for (const [name, value] of Object.entries(args.document('let') ?? {})) {
-    variables[name] = evaluateExpression(value, {}, variables);
-  }
+  const builtin = { NOW: new Date(now()) };
+  const variables = variablesOf(args, builtin) ?? builtin;
   return {
     engine: ctx.engine,
     ns,
@@ -56,8 +55,29 @@ export function pipelineContext(ctx: CommandContext, args: Args, ns: Namespace):
     collationSpec,
     collation: parseCollation(collationSpec),
     hint: args.hint(),
-    interruption: { now, deadline: ctx.op.deadline, signal: ctx.op.signal },
+    interruption: {
+      now,
+      // A getMore gives the cursor a deadline of its own.
+      get deadline() {
+        return ctx.op.deadline;
+      },
+      signal: ctx.op.signal,
+    },
+    serverSources: serverSources(ctx),
+    latency: (of) => latencyOf(ctx.host.usage.of(nsText(of))),
     depth: 0,
     inner: false,
   };
+}
+
+function latencyOf({ query, getmore, insert, update, remove, command }: NamespaceUse): {
+  reads: Latency;
+  writes: Latency;
+  commands: Latency;
+} {
+  const total = (...counters: { count: number; micros: number }[]): Latency => ({
+    ops: counters.reduce((sum, { count }) => sum + count, 0),
+    latency: Math.round(counters.reduce((sum, { micros }) => sum + micros, 0)),
+  });
+  return { reads: total(query, getmore), writes: total(insert, update, remove), commands: total(command) };
 }

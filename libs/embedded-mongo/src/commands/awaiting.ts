@@ -1,11 +1,6 @@
 import type { ErrorCodeName } from '../values/errors.js';
-import { ServerError } from '../values/errors.js';
+import { interrupted } from '../values/errors.js';
 import type { AwaitableSource, Batch, BatchSource, KillSignal } from './host.js';
-
-const killMessages: Partial<Record<ErrorCodeName, string>> = {
-  CursorKilled: 'operation was interrupted because its cursor was killed',
-  InterruptedAtShutdown: 'interrupted at shutdown',
-};
 
 /** Stops the work under `signal`: at once when it waits, else when it looks at the signal next. */
 export function kill(signal: KillSignal, reason: ErrorCodeName = 'Interrupted'): void {
@@ -16,9 +11,7 @@ export function kill(signal: KillSignal, reason: ErrorCodeName = 'Interrupted'):
 
 /** Throws why the work under `signal` was stopped, if it was. */
 export function throwIfKilled(signal: KillSignal): void {
-  if (!signal.killed) return;
-  const reason = signal.reason ?? 'Interrupted';
-  throw new ServerError(reason, killMessages[reason] ?? 'operation was interrupted');
+  if (signal.killed) throw interrupted(signal.reason);
 }
 
 export const isAwaitable = (source: BatchSource): source is AwaitableSource => 'onMore' in source;

@@ -1,4 +1,4 @@
-import type { Namespace, UpdateStatement, DeleteStatement } from '../engine/types.js';
+import type { DeleteStatement, Namespace, OpContext, UpdateStatement, WriteError } from '../engine/types.js';
 import {
   decode,
   encode,
@@ -15,11 +15,12 @@ import { arraySource } from './array-source.js';
 import type { Command } from './command.js';
 import { firstBatch } from './cursor-commands.js';
 import { deleteStatement } from './delete.js';
+import { checkDocument } from './document-check.js';
 import type { CommandContext } from './host.js';
-import { checkInsertable } from './insert.js';
 import { CursorReply, type Reply } from './reply.js';
 import { updateStatement } from './update.js';
 import { asTransactionWriteError, checkBatchSize, checkRetryable } from './write-support.js';
+import { variablesOf } from './variables.js';
 
 type Operation =
   | { kind: 'insert'; ns: Namespace; document: Uint8Array }
@@ -63,7 +64,7 @@ function operation(bytes: Uint8Array, known: readonly Namespace[], variables: Do
     const document = rawField(bytes, 'document');
     if (!document || !isDoc(op['document']))
       throw new ServerError(40414, "BSON field 'bulkWrite.insert.document' is missing but a required field");
-    checkInsertable(document);
+    checkDocument(document);
     return { kind, ns: target(op, kind, known), document };
   }
   if (kind === 'update') {
@@ -91,31 +92,71 @@ function operation(bytes: Uint8Array, known: readonly Namespace[], variables: Do
   );
 }
 
-async function perform(ctx: CommandContext, op: Operation, index: number): Promise<Outcome> {
-  const context = ctx.op.retry ? { ...ctx.op, retry: { ...ctx.op.retry, stmtIds: [index] } } : ctx.op;
+/** Operations that are done by one call of the engine. */
+const groupSize = 1_000;
+
+/** The operations from `at` on that are of one kind and collection. In a transaction each is a group: the first failure ends it. */
+function groupFrom(ctx: CommandContext, operations: readonly Operation[], at: number): Operation[] {
+  const first = operations[at]!;
+  if (ctx.op.txn) return [first];
+  const same = ({ kind, ns }: Operation): boolean =>
+    kind === first.kind && ns.coll === first.ns.coll && ns.db === first.ns.db;
+  let end = at + 1;
+  while (end < operations.length && end - at < groupSize && same(operations[end]!)) end++;
+  return operations.slice(at, end);
+}
+
+/** What the operations did, in their order; shorter when one of an ordered list failed. `first`: the index of the first. */
+async function performGroup(
+  ctx: CommandContext,
+  group: readonly Operation[],
+  first: number,
+  ordered: boolean,
+): Promise<Outcome[]> {
+  const done: (Outcome | undefined)[] = [];
+  const op: OpContext = {
+    ...ctx.op,
+    statementDone: (index, outcome) => {
+      done[index] = outcome;
+    },
+    ...(ctx.op.retry && { retry: { ...ctx.op.retry, stmtIds: group.map((_, i) => first + i) } }),
+  };
+  let errors: readonly WriteError[];
   try {
-    if (op.kind === 'insert') {
-      const { n, writeErrors } = await ctx.engine.insert(op.ns, [op.document], true, context);
-      return { n, ...(writeErrors[0] && { error: writeErrors[0] }) };
-    }
-    if (op.kind === 'update') {
-      const { n, nModified, upserted, writeErrors } = await ctx.engine.update(
-        op.ns,
-        [op.statement],
-        true,
-        context,
-      );
-      return {
-        n,
-        nModified,
-        ...(upserted[0] && { upserted: { _id: upserted[0]._id } }),
-        ...(writeErrors[0] && { error: writeErrors[0] }),
-      };
-    }
-    const { n, writeErrors } = await ctx.engine.delete(op.ns, [op.statement], true, context);
-    return { n, ...(writeErrors[0] && { error: writeErrors[0] }) };
+    errors = await performAll(ctx, group, ordered, op);
   } catch (error) {
-    return { n: 0, error: asTransactionWriteError(ctx, error, index) };
+    errors = [{ ...asTransactionWriteError(ctx, error, 0), index: 0 }];
+  } finally {
+    if (op.examined) ctx.op.examined = op.examined;
+  }
+  for (const { index, ...error } of errors) done[index] = { n: 0, ...done[index], error };
+  const end = ordered && errors.length > 0 ? errors[0]!.index + 1 : group.length;
+  return Array.from({ length: end }, (_, i) => done[i] ?? { n: group[i]!.kind === 'insert' ? 1 : 0 });
+}
+
+async function performAll(
+  ctx: CommandContext,
+  group: readonly Operation[],
+  ordered: boolean,
+  op: OpContext,
+): Promise<readonly WriteError[]> {
+  const { engine } = ctx;
+  const { kind, ns } = group[0]!;
+  const of = <K extends Operation['kind']>(wanted: K): Extract<Operation, { kind: K }>[] =>
+    group.filter((one): one is Extract<Operation, { kind: K }> => one.kind === wanted);
+  switch (kind) {
+    case 'insert': {
+      const documents = of('insert').map(({ document }) => document);
+      return (await engine.insert(ns, documents, ordered, op)).writeErrors;
+    }
+    case 'update': {
+      const statements = of('update').map(({ statement }) => statement);
+      return (await engine.update(ns, statements, ordered, op)).writeErrors;
+    }
+    case 'delete': {
+      const statements = of('delete').map(({ statement }) => statement);
+      return (await engine.delete(ns, statements, ordered, op)).writeErrors;
+    }
   }
 }
 
@@ -132,10 +173,21 @@ function outcomeDoc({ n, nModified, upserted, error }: Outcome, index: number): 
   return doc;
 }
 
+type Totals = Record<'nErrors' | 'nInserted' | 'nMatched' | 'nModified' | 'nUpserted' | 'nDeleted', number>;
+
+function addTo(totals: Totals, kind: Operation['kind'], outcome: Outcome): void {
+  if (kind === 'insert') totals.nInserted += outcome.n;
+  else if (kind === 'delete') totals.nDeleted += outcome.n;
+  else if (outcome.upserted) totals.nUpserted += 1;
+  else totals.nMatched += outcome.n;
+  totals.nModified += outcome.nModified ?? 0;
+  if (outcome.error) totals.nErrors += 1;
+}
+
 async function run(ctx: CommandContext): Promise<Reply> {
   const args = new Args('bulkWrite', ctx.body);
   const known = namespaces(ctx, args);
-  const variables = args.document('let');
+  const variables = variablesOf(args);
   const raw = ctx.raw.get('ops') ?? args.required('ops', args.documents('ops')).map((op) => encode(op));
   checkBatchSize(raw.length);
   const operations = raw.map((bytes) => operation(bytes, known, variables));
@@ -146,19 +198,18 @@ async function run(ctx: CommandContext): Promise<Reply> {
   checkRetryable(ctx, many, 'multi=true');
   const ordered = args.boolean('ordered') ?? true;
   const errorsOnly = args.boolean('errorsOnly') ?? false;
-  const totals = { nErrors: 0, nInserted: 0, nMatched: 0, nModified: 0, nUpserted: 0, nDeleted: 0 };
+  const totals: Totals = { nErrors: 0, nInserted: 0, nMatched: 0, nModified: 0, nUpserted: 0, nDeleted: 0 };
   const docs: Uint8Array[] = [];
-  for (const [index, op] of operations.entries()) {
-    ctx.host.countOps(op.kind, 1);
-    const outcome = await perform(ctx, op, index);
-    if (op.kind === 'insert') totals.nInserted += outcome.n;
-    else if (op.kind === 'delete') totals.nDeleted += outcome.n;
-    else if (outcome.upserted) totals.nUpserted += 1;
-    else totals.nMatched += outcome.n;
-    totals.nModified += outcome.nModified ?? 0;
-    if (outcome.error) totals.nErrors += 1;
-    if (outcome.error || !errorsOnly) docs.push(encode(outcomeDoc(outcome, index)));
-    if (outcome.error && (ordered || ctx.op.txn)) break;
+  for (let at = 0, failed = false; at < operations.length && !failed;) {
+    const group = groupFrom(ctx, operations, at);
+    ctx.host.countOps(group[0]!.kind, group.length);
+    const outcomes = await performGroup(ctx, group, at, ordered);
+    for (const [i, outcome] of outcomes.entries()) {
+      addTo(totals, group[i]!.kind, outcome);
+      if (outcome.error || !errorsOnly) docs.push(encode(outcomeDoc(outcome, at + i)));
+      failed ||= outcome.error !== undefined && (ordered || ctx.op.txn !== undefined);
+    }
+    at += group.length;
   }
   const cursor = args.document('cursor');
   const batchSize = cursor ? new Args('bulkWrite.cursor', cursor).integer('batchSize') : undefined;

@@ -1,3 +1,4 @@
+import type { DatabaseInfo } from '../engine/types.js';
 import { compileFilter } from '../query/matcher.js';
 import { Args, checkDatabaseName, namespaceOf, nsText, parseNamespace } from './arguments.js';
 import { collMod, convertToCapped } from './coll-mod.js';
@@ -44,6 +45,18 @@ const renameCollection: Command = {
   },
 };
 
+/** Databases that a member of a replica set always has. */
+const systemDatabases = ['admin', 'config', 'local'] as const;
+const systemDatabaseBytes = 40_960;
+
+function withSystemDatabases(databases: readonly DatabaseInfo[]): DatabaseInfo[] {
+  const missing = systemDatabases.filter((system) => !databases.some(({ name }) => name === system));
+  return [
+    ...databases,
+    ...missing.map((name) => ({ name, sizeOnDisk: systemDatabaseBytes, empty: false })),
+  ].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 const listDatabases: Command = {
   name: 'listDatabases',
   fields: ['listDatabases', 'filter', 'nameOnly', 'authorizedDatabases'],
@@ -53,9 +66,9 @@ const listDatabases: Command = {
     const args = new Args('listDatabases', ctx.body);
     const matcher = compileFilter(args.document('filter') ?? {});
     const nameOnly = args.boolean('nameOnly') ?? false;
-    const found = ctx.engine
-      .databases()
-      .filter(({ name, sizeOnDisk, empty }) => matcher.matches({ name, sizeOnDisk, empty }));
+    const found = withSystemDatabases(ctx.engine.databases()).filter(({ name, sizeOnDisk, empty }) =>
+      matcher.matches({ name, sizeOnDisk, empty }),
+    );
     if (nameOnly) return { databases: found.map(({ name }) => ({ name })) };
     const totalSize = found.reduce((sum, { sizeOnDisk }) => sum + sizeOnDisk, 0);
     return {

@@ -12,6 +12,8 @@ export interface Command {
   readonly inTransaction?: boolean;
   /** Whether a `txnNumber` without `autocommit` makes it a retryable write. */
   readonly retryable?: boolean;
+  /** Whether it may read a snapshot outside of a transaction. */
+  readonly snapshotReads?: boolean;
   /** Whether it changes data, so that a write concern that cannot be met is reported. */
   readonly writes?: boolean;
   /** The opcounter that each call adds to; insert, update and delete count their statements themselves. */

@@ -5,7 +5,7 @@ import { isAwaitable, nextAwaited } from './awaiting.js';
 import { Args, checkNamespace, nsText, toBigInt } from './arguments.js';
 import { cursorFailure } from './change-stream.js';
 import type { Command } from './command.js';
-import type { Batch, BatchSource, CommandContext, OpenCursor } from './host.js';
+import { HangUp, type Batch, type BatchSource, type CommandContext, type OpenCursor } from './host.js';
 import { CursorReply } from './reply.js';
 
 /** Largest batch, bytes of documents. */
@@ -49,6 +49,8 @@ export async function firstBatch(
     txnNumber: ctx.op.txn ? ctx.txnNumber : undefined,
     noTimeout: options.noTimeout ?? false,
     origin: ctx.body,
+    op: ctx.op,
+    timeLeftMs: ctx.op.deadline === undefined ? undefined : ctx.op.deadline - ctx.host.now(),
   });
   return new CursorReply(nsText(ns), cursor.id, 'firstBatch', batch.docs, {}, source.replyFields?.());
 }
@@ -99,10 +101,12 @@ const getMore: Command = {
       checkOwner(ctx, cursor);
       const waitMs = awaitTime(ctx, cursor.source);
       ctx.operation.signal = cursor.signal;
+      ctx.operation.origin = cursor.origin;
+      ctx.operation.awaitsData = isAwaitable(cursor.source);
       finished = true;
-      const failure = ctx.host.failPoints.failure('failGetMoreAfterCursorCheckout');
-      if (failure) throw failure;
-      const batch = await nextBatch(cursor, batchSize === 0 ? Number.MAX_SAFE_INTEGER : batchSize, waitMs);
+      failAfterCheckout(ctx, cursor);
+      const maxDocs = batchSize === 0 ? Number.MAX_SAFE_INTEGER : batchSize;
+      const batch = await drawBatch(ctx, cursor, maxDocs, waitMs);
       finished = batch.done;
       const fields = cursor.source.replyFields?.();
       return new CursorReply(nsText(ns), batch.done ? 0n : cursor.id, 'nextBatch', batch.docs, {}, fields);
@@ -129,6 +133,39 @@ function nextBatch({ source, signal }: OpenCursor, maxDocs: number, waitMs: numb
   return isAwaitable(source)
     ? nextAwaited(source, signal, { maxDocs, maxBytes: maxBatchBytes, waitMs })
     : source.next(maxDocs, maxBatchBytes);
+}
+
+/** Draws under what the cursor was opened with, in the time that it has left, and reports what that examined as its own. */
+async function drawBatch(
+  ctx: CommandContext,
+  cursor: OpenCursor,
+  maxDocs: number,
+  waitMs: number,
+): Promise<Batch> {
+  const { op } = cursor;
+  const { host } = ctx;
+  if (cursor.timeLeftMs !== undefined) op.deadline = host.now() + cursor.timeLeftMs;
+  delete op.examined;
+  try {
+    return await nextBatch(cursor, maxDocs, waitMs);
+  } finally {
+    if (op.examined) ctx.op.examined = op.examined;
+    if (op.deadline !== undefined) cursor.timeLeftMs = op.deadline - host.now();
+  }
+}
+
+function failAfterCheckout({ host: { failPoints } }: CommandContext, cursor: OpenCursor): void {
+  if (!failPoints.active) return;
+  if (cursor.timeLeftMs !== undefined && failPoints.enter('maxTimeAlwaysTimeOut')) {
+    throw new ServerError('MaxTimeMSExpired', 'operation exceeded time limit');
+  }
+  const data = failPoints.enter('failGetMoreAfterCursorCheckout');
+  if (!data) return;
+  if (data['closeConnection'] === true) throw new HangUp();
+  const code = toBigInt(data['errorCode']);
+  if (code !== undefined) {
+    throw new ServerError(Number(code), "Failing command via 'failGetMoreAfterCursorCheckout' failpoint");
+  }
 }
 
 /** Cursors of commands over a whole database have names such as `$cmd.aggregate`. */

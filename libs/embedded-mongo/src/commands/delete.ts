@@ -7,6 +7,7 @@ import type { Command } from './command.js';
 import type { CommandContext } from './host.js';
 import { checkStatementFields } from './update.js';
 import { asTransactionWriteError, checkRetryable, statements, writeErrorDocs } from './write-support.js';
+import { variablesOf } from './variables.js';
 
 const statementFields = new Set(['q', 'limit', 'collation', 'hint', 'sampleId']);
 
@@ -35,7 +36,7 @@ const reply = (result: DeleteResult): ReplyDoc => ({
 async function run(ctx: CommandContext): Promise<ReplyDoc> {
   const ns = namespaceOf('delete', ctx.db, ctx.body);
   const args = new Args('delete', ctx.body);
-  const variables = args.document('let');
+  const variables = variablesOf(args);
   const deletes = statements(ctx, args, 'deletes').map((statement) => deleteStatement(statement, variables));
   const ordered = args.boolean('ordered') ?? true;
   checkRetryable(

@@ -55,6 +55,7 @@ async function distinctValues(ctx: CommandContext, args: Args): Promise<Value[]>
 export const distinctCommands: readonly Command[] = [
   {
     name: 'distinct',
+    snapshotReads: true,
     fields: ['distinct', 'key', 'query', 'collation', 'hint'],
     inTransaction: true,
     counter: 'command',

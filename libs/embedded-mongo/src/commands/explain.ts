@@ -19,6 +19,7 @@ import type { CommandContext } from './host.js';
 import type { Reply } from './reply.js';
 import { updateStatement } from './update.js';
 import { findPipeline, isView } from './view-reads.js';
+import { variablesOf } from './variables.js';
 
 type Verbosity = 'queryPlanner' | 'executionStats' | 'allPlansExecution';
 
@@ -55,7 +56,7 @@ function explained(ctx: CommandContext, inner: Doc): Explained {
     case 'update': {
       const { filter, hint, collation, multi } = updateStatement(
         onlyStatement(args, 'updates'),
-        args.document('let'),
+        variablesOf(args),
       );
       return {
         ns: namespaceOf(name, ctx.db, inner),
@@ -67,7 +68,7 @@ function explained(ctx: CommandContext, inner: Doc): Explained {
     case 'delete': {
       const { filter, hint, collation, limit } = deleteStatement(
         onlyStatement(args, 'deletes'),
-        args.document('let'),
+        variablesOf(args),
       );
       return {
         ns: namespaceOf(name, ctx.db, inner),

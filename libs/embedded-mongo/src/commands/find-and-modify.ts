@@ -5,6 +5,7 @@ import { RawDocument, type ReplyDoc } from './bson-writer.js';
 import type { Command } from './command.js';
 import type { CommandContext } from './host.js';
 import { updateValue } from './update.js';
+import { variablesOf } from './variables.js';
 
 /** Reads the command and refuses the combinations that make no sense. */
 export function findAndModifySpec(args: Args): FindAndModifySpec {
@@ -28,7 +29,7 @@ export function findAndModifySpec(args: Args): FindAndModifySpec {
   const arrayFilters = args.documents('arrayFilters');
   const collation = args.document('collation');
   const hint = args.hint();
-  const variables = args.document('let');
+  const variables = variablesOf(args);
   if (sort && Object.keys(sort).length > 0) spec.sort = sort;
   if (fields && Object.keys(fields).length > 0) spec.fields = fields;
   if (arrayFilters) spec.arrayFilters = arrayFilters;

@@ -5,6 +5,7 @@ import { Args, namespaceOf, nsText } from './arguments.js';
 import type { Command } from './command.js';
 import { firstBatch } from './cursor-commands.js';
 import { findThroughView, isView } from './view-reads.js';
+import { variablesOf } from './variables.js';
 
 /** Reads the query part of a find command. */
 export function findSpec(body: Doc): FindSpec {
@@ -16,7 +17,7 @@ export function findSpec(body: Doc): FindSpec {
   const limit = args.integer('limit');
   const hint = args.hint();
   const collation = args.document('collation');
-  const variables = args.document('let');
+  const variables = variablesOf(args);
   const min = args.document('min');
   const max = args.document('max');
   if (sort && Object.keys(sort).length > 0) spec.sort = sort;
@@ -82,6 +83,7 @@ export const findFields: readonly string[] = [
 export const findCommands: readonly Command[] = [
   {
     name: 'find',
+    snapshotReads: true,
     fields: findFields,
     inTransaction: true,
     counter: 'query',

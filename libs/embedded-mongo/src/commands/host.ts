@@ -1,7 +1,7 @@
 import type { Engine, Namespace, OpContext, Transaction } from '../engine/types.js';
 import type { Doc, Value } from '../values/bson.js';
 import type { ErrorCodeName, ServerError } from '../values/errors.js';
-import type { ReplyDoc } from './bson-writer.js';
+import type { ReplyDoc, ReplyValue } from './bson-writer.js';
 
 /** What a cursor draws its batches from: an engine cursor or a pipeline. */
 export interface BatchSource {
@@ -50,6 +50,18 @@ export interface OpenCursor {
   readonly noTimeout: boolean;
   /** The command that opened it, for currentOp. */
   readonly origin: Doc;
+  /** What it reads under. */
+  readonly op: OpContext;
+  /** What is left of the `maxTimeMS` of the command that opened it; only the time in use counts. */
+  timeLeftMs: number | undefined;
+}
+
+/** A cursor that no command uses at the moment. */
+export interface IdleCursor {
+  readonly cursor: OpenCursor;
+  /** Epoch milliseconds. */
+  readonly openedAt: number;
+  readonly lastUse: number;
 }
 
 export interface CursorStore {
@@ -61,6 +73,9 @@ export interface CursorStore {
   /** False when there is no such cursor. */
   kill(id: bigint, ns: Namespace): boolean;
   killWhere(predicate: (cursor: OpenCursor) => boolean): number;
+  idle(): IdleCursor[];
+  /** How long a cursor may be idle, milliseconds. */
+  idleLimitMs: number;
   readonly openCount: number;
   readonly timedOutCount: number;
 }
@@ -71,6 +86,10 @@ export interface LogicalSession {
   txnNumber: bigint;
   state: 'none' | 'inProgress' | 'committed' | 'aborted';
   txn: Transaction | undefined;
+  /** When its transaction began, epoch milliseconds. */
+  readonly txnStartedAt: number;
+  /** Epoch milliseconds. */
+  readonly lastUse: number;
 }
 
 export interface SessionStore {
@@ -88,13 +107,23 @@ export interface SessionStore {
 export interface Operation {
   readonly opid: number;
   readonly command: string;
+  readonly kind: OperationKind;
   readonly ns: string;
   readonly body: Doc;
   readonly startedAt: number;
   readonly connection: ConnectionInfo;
   readonly lsid: Value;
+  readonly txnNumber: bigint | undefined;
+  readonly op: OpContext;
   signal: KillSignal;
+  /** Of a getMore: the command that opened the cursor. */
+  origin: Doc | undefined;
+  /** A getMore that may wait for documents to come: its time says nothing. */
+  awaitsData: boolean;
 }
+
+/** What the profile and currentOp call `op`. */
+export type OperationKind = 'insert' | 'query' | 'update' | 'remove' | 'getmore' | 'command';
 
 export interface OperationStore {
   all(): Operation[];
@@ -107,14 +136,58 @@ export interface FailAction {
   closeConnection: boolean;
   blockMs: number;
   error: ServerError | undefined;
+  /** The fail point says which labels the error bears: none is to be added. */
+  labelsAreGiven: boolean;
   writeConcernError: Doc | undefined;
 }
 
 export interface FailPointStore {
-  /** Throws on an unknown fail point or a bad mode. */
-  configure(name: string, mode: Value, data: Doc): void;
-  /** The error that a fail point other than failCommand raises now; counts as one use. */
-  failure(name: string): ServerError | undefined;
+  /** False when no fail point is set. */
+  readonly active: boolean;
+  /** Throws on an unknown fail point or a bad mode. The answer is how often it has acted so far. */
+  configure(name: string, mode: Value, data: Doc): number;
+  /** The data of a fail point that acts now; counts as one use. */
+  enter(name: string): Doc | undefined;
+}
+
+/** Thrown by a command to hang up instead of answering, as a fail point demands. */
+export class HangUp extends Error {}
+
+/** How often and how long, in microseconds, each kind of operation ran. */
+export type NamespaceUse = Readonly<Record<OperationKind, { count: number; micros: number }>>;
+
+export interface UsageStore {
+  of(ns: string): NamespaceUse;
+  all(): ReadonlyMap<string, NamespaceUse>;
+}
+
+/** 0: off, 1: slow operations, 2: all. */
+export type ProfileLevel = 0 | 1 | 2;
+
+export interface ProfileSettings {
+  level: ProfileLevel;
+  /** Operations of at least this many milliseconds are slow. */
+  slowMs: number;
+  /** Which share of the slow ones is kept, 0 to 1. */
+  sampleRate: number;
+  /** When set, an operation is kept when its report matches, and only then. */
+  filter: Doc | undefined;
+}
+
+export interface ProfilerStore {
+  settings(db: string): ProfileSettings;
+  /** `slowMs` and `sampleRate` are for all databases; `filter: null` takes the filter away. */
+  configure(
+    db: string,
+    change: { level?: ProfileLevel; slowMs?: number; sampleRate?: number; filter?: Doc | null },
+  ): Promise<void>;
+}
+
+/** What clients may read and set while the server runs. */
+export interface ParameterStore {
+  all(): ReplyDoc;
+  /** The value before. Throws InvalidOptions for an unknown one, BadValue for a value that it cannot have. */
+  set(name: string, value: Value): ReplyValue;
 }
 
 export interface ConnectionInfo {
@@ -129,6 +202,7 @@ export interface ServerMetrics {
   readonly connections: { current: number; active: number; totalCreated: number };
   readonly network: { bytesIn: number; bytesOut: number; numRequests: number };
   readonly transactions: { started: number; committed: number; aborted: number; open: number };
+  readonly documents: { inserted: number; returned: number; updated: number; deleted: number };
 }
 
 export type OpCounter = 'insert' | 'query' | 'update' | 'delete' | 'getmore' | 'command';
@@ -140,6 +214,9 @@ export interface Host {
   readonly sessions: SessionStore;
   readonly operations: OperationStore;
   readonly failPoints: FailPointStore;
+  readonly profiler: ProfilerStore;
+  readonly parameters: ParameterStore;
+  readonly usage: UsageStore;
   readonly metrics: ServerMetrics;
   /** `host:port`, or the path of the unix socket; hello's `me`. */
   readonly address: string;

@@ -8,25 +8,13 @@ import type { CommandContext } from './host.js';
 import type { Reply } from './reply.js';
 import { asTransactionWriteError, checkBatchSize, writeErrorDocs } from './write-support.js';
 
-const maxDocumentBytes = 16 * 1024 * 1024;
-
-/** The documents to insert as BSON, each checked for its structure and size. */
+/** The documents to insert as BSON, each checked for its structure. One that is too large fails alone, in the engine. */
 function documents(ctx: CommandContext, args: Args): Uint8Array[] {
   const raw = ctx.raw.get('documents') ?? args.array('documents')?.map(asBytes);
   const docs = args.required('documents', raw);
   checkBatchSize(docs.length);
-  for (const doc of docs) checkInsertable(doc);
+  for (const doc of docs) checkDocument(doc);
   return docs;
-}
-
-export function checkInsertable(doc: Uint8Array): void {
-  if (doc.length > maxDocumentBytes) {
-    throw new ServerError(
-      'BSONObjectTooLarge',
-      `object to insert too large. size in bytes: ${doc.length}, max size: ${maxDocumentBytes}`,
-    );
-  }
-  checkDocument(doc);
 }
 
 function asBytes(value: unknown, index: number): Uint8Array {

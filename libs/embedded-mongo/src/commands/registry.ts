@@ -1,6 +1,8 @@
+import { accessControlCommands } from './access-control.js';
 import { aggregateCommands } from './aggregate-command.js';
 import { bulkWriteCommands } from './bulk-write.js';
 import { catalogCommands } from './catalog.js';
+import type { ReplyDoc } from './bson-writer.js';
 import type { Command } from './command.js';
 import { countCommands } from './count.js';
 import { cursorCommands } from './cursor-commands.js';
@@ -8,13 +10,20 @@ import { deleteCommands } from './delete.js';
 import { diagnosticCommands } from './diagnostics.js';
 import { distinctCommands } from './distinct.js';
 import { explainCommands } from './explain.js';
+import { failPointCommands } from './fail-point.js';
 import { fileMd5Commands } from './file-md5.js';
 import { findAndModifyCommands } from './find-and-modify.js';
 import { findCommands } from './find.js';
 import { handshakeCommands } from './handshake.js';
 import { indexCommands } from './indexes.js';
 import { insertCommands } from './insert.js';
+import { maintenanceCommands } from './maintenance.js';
 import { mapReduceCommands } from './map-reduce.js';
+import { operationCommands } from './operations.js';
+import { parameterCommands } from './parameters.js';
+import { profileCommands } from './profile.js';
+import { replicaSetCommands } from './replica-set.js';
+import { serverStatusCommands } from './server-status.js';
 import { sessionCommands } from './session-commands.js';
 import { statisticsCommands } from './statistics.js';
 import { transactionCommands } from './transaction-commands.js';
@@ -43,13 +52,31 @@ const all: readonly Command[] = [
   ...sessionCommands,
   ...transactionCommands,
   ...userCommands,
+  ...accessControlCommands,
+  ...failPointCommands,
+  ...maintenanceCommands,
+  ...operationCommands,
+  ...parameterCommands,
+  ...profileCommands,
+  ...replicaSetCommands,
+  ...serverStatusCommands,
+  // A command of no API version, as servers with test commands have it for drivers' suites.
+  { name: 'testVersion2', counter: 'command', run: () => ({}) },
+  { name: 'listCommands', counter: 'command', run: () => ({ commands: described() }) },
 ];
+
+const described = (): ReplyDoc =>
+  Object.fromEntries(
+    [...all]
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ name, adminOnly }) => [
+        name,
+        { help: '', requiresAuth: false, secondaryOk: true, adminOnly: adminOnly ?? false },
+      ]),
+  );
 
 const byName = new Map<string, Command>();
 for (const command of all)
   for (const name of [command.name, ...(command.aliases ?? [])]) byName.set(name, command);
 
 export const findCommand = (name: string): Command | undefined => byName.get(name);
-
-/** Names of all commands, aliases left out. */
-export const commandNames: readonly string[] = all.map(({ name }) => name);

@@ -1,7 +1,11 @@
+import type { Timestamp } from 'bson';
 import type { BsonWriter, ReplyDoc } from './bson-writer.js';
 
 /** A batch of stored documents, copied into the answer without being decoded. */
 export class CursorReply {
+  /** The time of the snapshot that it was read from. */
+  atClusterTime: Timestamp | undefined;
+
   constructor(
     readonly ns: string,
     readonly id: bigint,
@@ -28,6 +32,7 @@ export class CursorReply {
     writer.fields(this.cursorFields);
     writer.int64('id', this.id);
     writer.string('ns', this.ns);
+    if (this.atClusterTime) writer.timestamp('atClusterTime', this.atClusterTime.t, this.atClusterTime.i);
     writer.end();
     writer.fields(this.more);
   }

@@ -1,18 +1,17 @@
 import { Binary } from 'bson';
-import type { Namespace } from '../engine/types.js';
+import type { CollectionStats, Namespace } from '../engine/types.js';
 import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { Args, checkDatabaseName, namespaceOf, nsText } from './arguments.js';
 import type { ReplyDoc } from './bson-writer.js';
 import type { Command } from './command.js';
 import type { CommandContext } from './host.js';
-import type { Engine } from '../engine/types.js';
 import { cappedLimits } from '../aggregate/sources.js';
 import { refuseView } from './view-reads.js';
 
-/** What collStats and the stage `$collStats` tell; sizes are divided by `scale`. */
-export function storageStats(engine: Engine, ns: Namespace, scale: number): ReplyDoc {
-  const stats = engine.collectionStats(ns);
+/** What collStats tells; sizes are divided by `scale`. */
+async function storageStats({ engine, op }: CommandContext, ns: Namespace, scale: number): Promise<ReplyDoc> {
+  const stats = await engine.collectionStats(ns, op);
   const info = engine.collection(ns);
   if (info) refuseView(info);
   const scaled = (bytes: number): number => Math.floor(bytes / scale);
@@ -49,18 +48,20 @@ const collStats: Command = {
   name: 'collStats',
   aliases: ['collstats'],
   counter: 'command',
-  run(ctx) {
+  async run(ctx) {
     const ns = namespaceOf(ctx.name, ctx.db, ctx.body);
-    return { ns: nsText(ns), ...storageStats(ctx.engine, ns, scaleOf(new Args('collStats', ctx.body))) };
+    const stats = await storageStats(ctx, ns, scaleOf(new Args('collStats', ctx.body)));
+    return { ns: nsText(ns), ...stats };
   },
 };
 
-function dbStats(ctx: CommandContext): ReplyDoc {
+async function dbStats(ctx: CommandContext): Promise<ReplyDoc> {
   checkDatabaseName(ctx.db);
   const scale = scaleOf(new Args('dbStats', ctx.body));
   const all = ctx.engine.collections(ctx.db);
   const infos = all.filter(({ type }) => type !== 'view');
-  const stats = infos.map(({ ns }) => ctx.engine.collectionStats(ns));
+  const stats: CollectionStats[] = [];
+  for (const { ns } of infos) stats.push(await ctx.engine.collectionStats(ns, ctx.op));
   const sum = (sizes: number[]): number => sizes.reduce((total, size) => total + size, 0);
   const objects = sum(stats.map(({ count }) => count));
   const dataSize = sum(stats.map(({ size }) => size));
@@ -86,6 +87,13 @@ const validate: Command = {
   counter: 'command',
   async run(ctx) {
     const ns = namespaceOf('validate', ctx.db, ctx.body);
+    const args = new Args('validate', ctx.body);
+    if (args.boolean('full') && args.boolean('background')) {
+      throw new ServerError(
+        'InvalidOptions',
+        'Running the validate command with both { background: true } and { full: true } is not supported.',
+      );
+    }
     const info = ctx.engine.collection(ns);
     if (info?.type === 'view') throw new ServerError('CommandNotSupportedOnView', 'Cannot validate a view');
     const found = info && (await ctx.engine.validate(ns, ctx.op));
@@ -113,8 +121,36 @@ const validate: Command = {
   },
 };
 
+type Timed = { count: number; micros: number };
+
+const timed = (...counters: Timed[]): ReplyDoc => ({
+  time: BigInt(Math.round(counters.reduce((sum, { micros }) => sum + micros, 0))),
+  count: BigInt(counters.reduce((sum, { count }) => sum + count, 0)),
+});
+
+/** How long the operations on each collection took since the start, in microseconds. */
+function top(ctx: CommandContext): ReplyDoc {
+  const totals: ReplyDoc = { note: 'all times in microseconds' };
+  for (const [ns, use] of ctx.host.usage.all()) {
+    const { insert, query, update, remove, getmore, command } = use;
+    totals[ns] = {
+      total: timed(insert, query, update, remove, getmore, command),
+      readLock: timed(query, getmore, command),
+      writeLock: timed(insert, update, remove),
+      queries: timed(query),
+      getmore: timed(getmore),
+      insert: timed(insert),
+      update: timed(update),
+      remove: timed(remove),
+      commands: timed(command),
+    };
+  }
+  return { totals };
+}
+
 export const statisticsCommands: readonly Command[] = [
   collStats,
-  { name: 'dbStats', aliases: ['dbstats'], counter: 'command', run: dbStats },
   validate,
+  { name: 'dbStats', aliases: ['dbstats'], counter: 'command', run: dbStats },
+  { name: 'top', adminOnly: true, counter: 'command', run: top },
 ];

@@ -1,3 +1,4 @@
+import { isStageName } from '../aggregate/pipeline.js';
 import type { UpdateResult, UpdateStatement } from '../engine/types.js';
 import { isDoc, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
@@ -6,6 +7,7 @@ import type { ReplyDoc } from './bson-writer.js';
 import { genericFields, type Command } from './command.js';
 import type { CommandContext } from './host.js';
 import { asTransactionWriteError, checkRetryable, statements, writeErrorDocs } from './write-support.js';
+import { variablesOf } from './variables.js';
 
 const statementFields = new Set([
   'q',
@@ -22,10 +24,19 @@ const statementFields = new Set([
   'allowShardKeyUpdatesWithoutFullShardKeyInQuery',
 ]);
 
+/** A stage that no pipeline knows fails the whole command, not the statement. */
+function stages(pipeline: Doc[]): Doc[] {
+  for (const stage of pipeline) {
+    const name = Object.keys(stage)[0] ?? '';
+    if (!isStageName(name)) throw new ServerError(40324, `Unrecognized pipeline stage name: '${name}'`);
+  }
+  return pipeline;
+}
+
 /** The new value of an update: operators, a replacement, or a pipeline. */
 export function updateValue(args: Args, field: string): Doc | Doc[] {
   const value = args.body[field];
-  if (Array.isArray(value)) return args.required(field, args.documents(field));
+  if (Array.isArray(value)) return stages(args.required(field, args.documents(field)));
   if (isDoc(value)) return value;
   throw new ServerError('FailedToParse', 'Update argument must be either an object or an array');
 }
@@ -72,7 +83,7 @@ function reply(result: UpdateResult): ReplyDoc {
 async function run(ctx: CommandContext): Promise<ReplyDoc> {
   const ns = namespaceOf('update', ctx.db, ctx.body);
   const args = new Args('update', ctx.body);
-  const variables = args.document('let');
+  const variables = variablesOf(args);
   const updates = statements(ctx, args, 'updates').map((statement) => updateStatement(statement, variables));
   const ordered = args.boolean('ordered') ?? true;
   checkRetryable(

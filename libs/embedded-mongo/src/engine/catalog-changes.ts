@@ -48,6 +48,7 @@ export const addCollection = (core: EngineCore, batch: Batch, ns: Namespace, opt
   const id = core.catalog.allocateId(put);
   const collection = newCollection(id, ns, options, () => core.catalog.allocateId(put));
   collection.definedAt = batch.seq;
+  if (collection.idIndex) collection.idIndex.since = core.now();
   core.catalog.add(collection);
   batch.undo.push(() => {
     collection.dropped = true;

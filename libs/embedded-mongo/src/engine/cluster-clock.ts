@@ -36,6 +36,13 @@ export class ClusterClock {
     return { t: this.seconds, i: this.ordinal };
   }
 
+  /** Goes on after a time that is known elsewhere; an older one changes nothing. */
+  advanceTo({ t, i }: ClusterTime): void {
+    if (t < this.seconds || (t === this.seconds && i <= this.ordinal)) return;
+    this.seconds = t;
+    this.ordinal = i;
+  }
+
   private set(second: number): void {
     this.seconds = second;
     this.ordinal = 1;

@@ -29,7 +29,7 @@ export const countMatches = async (
   const fromKeys = !query.check && (plan.kind === 'index' || plan.kind === 'point');
   const keys =
     fromKeys && !(plan.kind === 'index' && plan.index.multikey) ? scanOf(plan, collection.id) : undefined;
-  const source = new RecordSource(collection, query, false, sessionFor(query, ctx));
+  const source = new RecordSource(collection, query, false, sessionFor(query, ctx), ctx);
   for (;;) {
     checkInterrupt(ctx, reader.now);
     const slice = new Slice();

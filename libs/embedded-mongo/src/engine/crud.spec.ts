@@ -240,7 +240,7 @@ describe('the storage engine', () => {
     await store.reopen();
     expect(plain(store.engine.collection(ns))).toEqual(plain(before));
     expect(await store.engine.count(ns, { filter: {} }, {})).toBe(1);
-    expect(store.engine.collectionStats(ns)).toMatchObject({
+    expect(await store.engine.collectionStats(ns, {})).toMatchObject({
       count: 1,
       size: encode({ _id: 2, a: 2 }).length,
     });

@@ -58,7 +58,7 @@ export class FindCursor implements EngineCursor {
       spec.tailable ? { ...spec, sort: undefined, hint: inserted } : spec,
       reader.snapshotSeq,
     );
-    this.source = new RecordSource(collection, this.query, false, sessionFor(this.query, ctx));
+    this.source = new RecordSource(collection, this.query, false, sessionFor(this.query, ctx), ctx);
     this.stats = this.source.stats;
     this.toSkip = spec.skip ?? 0;
     this.left = spec.limit && spec.limit > 0 ? spec.limit : Infinity;

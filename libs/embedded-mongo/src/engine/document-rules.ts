@@ -13,7 +13,7 @@ export const storable = (bytes: Uint8Array): Uint8Array => {
   const stored = withIdFirst(bytes, () => new ObjectId());
   if (stored.length > MAX_DOCUMENT_BYTES) {
     throw new ServerError(
-      'BSONObjectTooLarge',
+      'BadValue',
       `object to insert too large. size in bytes: ${stored.length}, max size: ${MAX_DOCUMENT_BYTES}`,
     );
   }

@@ -22,9 +22,10 @@ import { findAndModify } from './find-and-modify.js';
 import { GarbageCollector } from './garbage.js';
 import { createIndexes, dropIndexes } from './index-changes.js';
 import { insertDocuments } from './insert.js';
+import { measureCollection } from './measure.js';
 import { modifyCollection } from './modify-collection.js';
 import { Ownership } from './owner.js';
-import { PreparedQuery } from './prepared-query.js';
+import { checkQuery, PreparedQuery } from './prepared-query.js';
 import { breathe, checkInterrupt } from './record-source.js';
 import { isStale, recordOf, RETRY_RECORD_LIFETIME_MS, staleRecords } from './retry-records.js';
 import { deleteDocuments, updateDocuments } from './statements.js';
@@ -73,6 +74,8 @@ class StorageEngine implements Engine {
   private readonly garbage: GarbageCollector;
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly now: () => number;
+  private readonly openedAt: number;
+  private readonly ttl = { documents: 0, passes: 0 };
   private sweeping: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
@@ -83,6 +86,7 @@ class StorageEngine implements Engine {
   ) {
     this.now = options.now ?? Date.now;
     this.changes = new ChangeLog(new ClusterClock(this.now), this.now, options.changeLog);
+    this.openedAt = this.now();
     const catalog = new Catalog(store.view);
     const lifetime = options.transactionLifetimeMs ?? DEFAULT_LIFETIME_MS;
     const transactions = new TransactionTable(store, () => queue, this.now, lifetime);
@@ -236,7 +240,10 @@ class StorageEngine implements Engine {
 
   async count(ns: Namespace, spec: FindSpec, ctx: OpContext): Promise<number> {
     const collection = this.readable(ns, ctx);
-    if (!collection) return 0;
+    if (!collection) {
+      checkQuery(spec);
+      return 0;
+    }
     return countMatches(collection, spec, ctx, this.reader(ctx), transactionOf(ctx));
   }
 
@@ -246,15 +253,29 @@ class StorageEngine implements Engine {
     return new PreparedQuery(collection, spec, transactionOf(ctx)?.snapshotSeq).summary;
   }
 
-  collectionStats(ns: Namespace): CollectionStats {
+  async collectionStats(ns: Namespace, ctx: OpContext): Promise<CollectionStats> {
     const collection = this.core.catalog.get(ns);
     if (!collection) return { count: 0, size: 0, storageSize: 0, indexSizes: {} };
-    const { documents, bytes } = collection;
-    const indexSizes: Record<string, number> = {};
-    // Entries are not counted apart; a key with its overhead is reckoned at 40 bytes.
-    for (const { spec, fields } of collection.indexes)
-      indexSizes[spec.name] = documents * (24 + 16 * fields.length);
-    return { count: documents, size: bytes, storageSize: bytes, indexSizes };
+    return measureCollection(collection, this.reader({}).view, this.now, ctx);
+  }
+
+  indexUse(ns: Namespace): { name: string; ops: number; since: number }[] {
+    const indexes = this.core.catalog.get(ns)?.indexes ?? [];
+    return indexes
+      .filter((index) => index.readyAt !== undefined)
+      .map(({ spec, uses, since }) => ({ name: spec.name, ops: uses, since: since ?? this.openedAt }));
+  }
+
+  get transactionLifetimeMs(): number {
+    return this.core.transactions.lifetimeMs;
+  }
+
+  set transactionLifetimeMs(ms: number) {
+    this.core.transactions.lifetimeMs = ms;
+  }
+
+  get expired(): { documents: number; passes: number } {
+    return this.ttl;
   }
 
   async validate(ns: Namespace, ctx: OpContext): Promise<ValidationResult | undefined> {
@@ -335,7 +356,8 @@ class StorageEngine implements Engine {
   private async sweepOnce(): Promise<void> {
     try {
       this.core.transactions.expireOld();
-      await sweepExpired(this.core);
+      this.ttl.documents += await sweepExpired(this.core);
+      this.ttl.passes++;
       await this.pruneRetryRecords();
     } catch (error) {
       if (!this.closing) this.log('error', 'the periodic sweep failed', error);

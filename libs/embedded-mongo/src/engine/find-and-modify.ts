@@ -36,6 +36,7 @@ export const findAndModify = async (
       return 'done';
     }
     try {
+      if (!run) ctx.beforeStatement?.();
       run ??= startRun(core, ns, spec, ctx, writer, outcome);
       const step = stepOf(run, writer);
       if (step !== 'done') return step;

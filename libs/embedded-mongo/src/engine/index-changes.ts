@@ -212,7 +212,10 @@ const completeIndexes = (core: EngineCore, batch: Batch, collection: Collection,
   batch.savedRows.add(collection);
   if (indexes.length > 0) noteIndexes(batch, collection, 'createIndexes', indexes);
   batch.afterCommit.push(() => {
-    for (const index of indexes) index.readyAt = batch.seq;
+    for (const index of indexes) {
+      index.readyAt = batch.seq;
+      index.since = core.now();
+    }
   });
   batch.undo.push(() => {
     for (const index of indexes) index.building = true;

@@ -31,6 +31,10 @@ export class Index {
   multikey = false;
   /** Some entry is cut, so that the order of long keys is not the order of their values. */
   cut = false;
+  /** Queries that have read through it since the store was opened, or since it was made. */
+  uses = 0;
+  /** When it was made, epoch milliseconds; undefined for one that the store was opened with. */
+  since: number | undefined;
   private savedMultikey = false;
   private savedCut = false;
   /** Maintained by writers, but not yet complete and not in the catalog row. */

@@ -82,6 +82,7 @@ class InsertRun {
       return undefined;
     }
     try {
+      this.ctx.beforeStatement?.();
       const prepared = this.docs[index]!;
       if (!(prepared instanceof Uint8Array)) throw prepared;
       insertOne(writer, collectionForInsert(this.core, writer, this.ns), prepared, this.ctx);

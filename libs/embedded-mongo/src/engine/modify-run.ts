@@ -52,7 +52,7 @@ export class ModifyRun {
     private readonly spec: QuerySpec,
     private readonly action: ModifyAction,
     writer: Writer,
-    ctx: OpContext,
+    private readonly ctx: OpContext,
   ) {
     this.query = new PreparedQuery(collection, spec, writer.txn?.snapshotSeq);
     this.session = sessionFor(this.query, ctx);
@@ -77,7 +77,7 @@ export class ModifyRun {
   }
 
   private newSource(): RecordSource {
-    return new RecordSource(this.collection, this.query, this.action.multi, this.session);
+    return new RecordSource(this.collection, this.query, this.action.multi, this.session, this.ctx);
   }
 
   private gather(writer: Writer): void {

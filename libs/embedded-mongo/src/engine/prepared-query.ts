@@ -1,5 +1,6 @@
 import { compileFilter } from '../query/matcher.js';
 import type { Filter } from '../query/matcher.js';
+import { compileProjection } from '../query/projection.js';
 import { compileSort } from '../query/sort.js';
 import type { Sort } from '../query/sort.js';
 import { BsonType, typeNumber } from '../values/bson.js';
@@ -113,6 +114,13 @@ export class PreparedQuery {
     return isExact(this.plan) ? undefined : this.filter;
   }
 }
+
+/** Throws what a malformed query would on a collection that exists. */
+export const checkQuery = ({ filter, sort, projection, ...rest }: QuerySpec & { projection?: Doc }): void => {
+  const { ast } = compileFilter(filter, { collation: parseCollation(rest.collation), let: rest.let });
+  if (sort && naturalOrder(sort) === undefined) compileSort(sort);
+  if (projection) compileProjection(projection, ast, { let: rest.let });
+};
 
 /** The value of a filter that asks for one `_id` and nothing else. */
 const soleId = ({ filter, hint, min, max }: QuerySpec): Doc[string] => {

@@ -1,5 +1,5 @@
 import { javaScriptDisabled, JavaScriptSession } from '../expression/javascript.js';
-import { ServerError } from '../values/errors.js';
+import { interrupted, ServerError } from '../values/errors.js';
 import type { Collection } from './catalog.js';
 import type { Index } from './index-definition.js';
 import { documentKey, recordIdOfDocumentKey } from './key-layout.js';
@@ -32,7 +32,7 @@ export class Slice {
 export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export const checkInterrupt = (ctx: OpContext, now: () => number): void => {
-  if (ctx.signal?.killed) throw new ServerError('Interrupted', 'operation was interrupted');
+  if (ctx.signal?.killed) throw interrupted(ctx.signal.reason);
   if (ctx.deadline !== undefined && now() >= ctx.deadline) {
     throw new ServerError('MaxTimeMSExpired', 'operation exceeded time limit');
   }
@@ -68,9 +68,11 @@ export class RecordSource {
     private readonly query: PreparedQuery,
     private readonly once = false,
     private readonly session?: JavaScriptSession,
+    private readonly ctx?: OpContext,
   ) {
     this.scan = scanOf(query.plan, collection.id);
     this.indexes = indexesOf(query.plan);
+    for (const index of this.indexes) index.uses++;
   }
 
   /**
@@ -107,7 +109,8 @@ export class RecordSource {
   ): boolean {
     const distinct = this.needsDistinct(this.query.plan) ? (this.seen ??= new Set()) : undefined;
     const fromIndex = this.indexes.length > 0;
-    return this.scan.run(view, (recordId, bytes) => {
+    const { keysExamined, docsExamined } = this.stats;
+    const finished = this.scan.run(view, (recordId, bytes) => {
       if (fromIndex) this.stats.keysExamined++;
       const goOn = !slice.spend();
       if (distinct) {
@@ -119,6 +122,9 @@ export class RecordSource {
       this.stats.docsExamined++;
       return visit(recordId, new StoredDocument(stored)) && goOn;
     });
+    if (this.ctx)
+      this.report(this.ctx, this.stats.keysExamined - keysExamined, this.stats.docsExamined - docsExamined);
+    return finished;
   }
 
   /**
@@ -157,6 +163,14 @@ export class RecordSource {
     // A tailable cursor asks again for what has come since.
     this.scanned = false;
     return done ? 'done' : 'paused';
+  }
+
+  /** Adds to what the operation as a whole has examined. */
+  private report(ctx: OpContext, keys: number, docs: number): void {
+    const { query } = this;
+    const total = (ctx.examined ??= { keysExamined: 0, docsExamined: 0, plan: () => query.summary });
+    total.keysExamined += keys;
+    total.docsExamined += docs;
   }
 
   private needsDistinct(plan: Plan): boolean {

@@ -3,6 +3,7 @@ import { applyChange } from './document-change.js';
 import { DocumentUpdate } from './document-update.js';
 import { ModifyRun } from './modify-run.js';
 import type { ModifyAction } from './modify-run.js';
+import { checkQuery } from './prepared-query.js';
 import type { StatementOutcome } from './retry-records.js';
 import type {
   DeleteResult,
@@ -74,6 +75,7 @@ class StatementList {
       return 'done';
     }
     try {
+      if (!this.current) this.ctx.beforeStatement?.();
       const started = (this.current ??= this.start(writer, index));
       const step = started.run?.step(writer) ?? 'done';
       if (step !== 'done') return step;
@@ -114,6 +116,11 @@ export const updateDocuments = async (
       result.n += outcome.n;
       result.nModified += outcome.nModified;
       if (outcome.hasUpserted) result.upserted.push({ index, _id: outcome.upserted });
+      ctx.statementDone?.(index, {
+        n: outcome.n,
+        nModified: outcome.nModified,
+        ...(outcome.hasUpserted && { upserted: { _id: outcome.upserted } }),
+      });
     },
   );
   await runSteps(core, ctx, (writer) => list.step(writer));
@@ -155,7 +162,10 @@ const startUpdate = (
     ? collectionForInsert(core, writer, ns)
     : collectionForChange(core, writer, ns);
   const outcome: StatementOutcome & { kind: 'update' } = { kind: 'update', n: 0, nModified: 0 };
-  if (!collection) return { run: undefined, outcome: () => outcome };
+  if (!collection) {
+    checkQuery(statement);
+    return { run: undefined, outcome: () => outcome };
+  }
   const action: ModifyAction = {
     multi: statement.multi ?? false,
     change(target, match, query) {
@@ -193,8 +203,10 @@ export const deleteDocuments = async (
     statements.length,
     ordered,
     (writer, index) => startDelete(core, ns, statements[index]!, ctx, writer),
-    (_, outcome) => {
-      if (outcome.kind === 'delete') result.n += outcome.n;
+    (index, outcome) => {
+      if (outcome.kind !== 'delete') return;
+      result.n += outcome.n;
+      ctx.statementDone?.(index, { n: outcome.n });
     },
   );
   await runSteps(core, ctx, (writer) => list.step(writer));
@@ -211,7 +223,10 @@ const startDelete = (
 ): Started => {
   const outcome: StatementOutcome & { kind: 'delete' } = { kind: 'delete', n: 0 };
   const collection = collectionForChange(core, writer, ns, true);
-  if (!collection) return { run: undefined, outcome: () => outcome };
+  if (!collection) {
+    checkQuery(statement);
+    return { run: undefined, outcome: () => outcome };
+  }
   const action: ModifyAction = {
     multi: statement.limit === 0,
     change(target, { recordId, document }) {

@@ -41,7 +41,7 @@ export class TransactionTable {
     private readonly store: Store,
     private readonly queue: () => WriteQueue,
     private readonly now: () => number,
-    private readonly lifetimeMs: number,
+    public lifetimeMs: number,
   ) {}
 
   begin(lsid: string, txnNumber: bigint): EngineTransaction {

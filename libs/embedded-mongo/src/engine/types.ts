@@ -1,5 +1,6 @@
 import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Doc, Value } from '../values/bson.js';
+import type { ErrorCodeName } from '../values/errors.js';
 import type { ChangeLog, ChangeLogLimits } from './change-log.js';
 
 /** A namespace: database and collection name. */
@@ -43,6 +44,13 @@ export interface ViewDefinition {
   collation: Doc | undefined;
 }
 
+export interface DatabaseInfo {
+  name: string;
+  /** Bytes. */
+  sizeOnDisk: number;
+  empty: boolean;
+}
+
 export interface CollectionInfo {
   ns: Namespace;
   id: number;
@@ -67,10 +75,29 @@ export interface OpContext {
   durable?: boolean;
   /** Epoch milliseconds after which the operation stops with MaxTimeMSExpired (50). */
   deadline?: number;
-  signal?: { readonly killed: boolean };
+  signal?: { readonly killed: boolean; readonly reason?: ErrorCodeName };
   bypassDocumentValidation?: boolean;
   /** Runs clients' JavaScript; undefined: it is refused. */
   javascript?: JavaScriptRunner;
+  /** What the operation's queries have examined so far; set by the first of them. */
+  examined?: Examined;
+  /** True while the operation waits for a transaction to end. */
+  waiting?: boolean;
+  /** Told what each update or delete statement of the call did. */
+  statementDone?: (
+    index: number,
+    outcome: { n: number; nModified?: number; upserted?: { _id: Value } },
+  ) => void;
+  /** Called before each statement of a retryable write that is not yet done; what it throws fails the statement. */
+  beforeStatement?: (() => void) | undefined;
+}
+
+/** What an operation's queries have looked at, all together. */
+export interface Examined {
+  keysExamined: number;
+  docsExamined: number;
+  /** The plan of the first query. */
+  plan(): PlanSummary;
 }
 
 /** One statement's failure, in the shape of the wire's `writeErrors`. */
@@ -289,7 +316,7 @@ export interface Engine {
   /** One round of the periodic work: expired documents, old transactions, unused retry records. */
   sweep(): Promise<void>;
 
-  databases(): { name: string; sizeOnDisk: number; empty: boolean }[];
+  databases(): DatabaseInfo[];
   collections(db: string, ctx?: OpContext): CollectionInfo[];
   collection(ns: Namespace, ctx?: OpContext): CollectionInfo | undefined;
   /** Whether there is any view; false saves the lookup. */
@@ -335,7 +362,14 @@ export interface Engine {
   /** Count of matches; without a filter from the collection's counter or a key count. */
   count(ns: Namespace, spec: FindSpec, ctx: OpContext): Promise<number>;
   explain(ns: Namespace, spec: FindSpec, ctx: OpContext): PlanSummary;
-  collectionStats(ns: Namespace): CollectionStats;
+  /** Counts what no counter knows, in slices; stops as `ctx` demands. */
+  collectionStats(ns: Namespace, ctx: OpContext): Promise<CollectionStats>;
+  /** How often each index was used by queries since the store was opened, or the index made. */
+  indexUse(ns: Namespace): { name: string; ops: number; since: number }[];
+  /** How long transactions that begin from now on may last, milliseconds. */
+  transactionLifetimeMs: number;
+  /** What the TTL sweeps have done since the store was opened. */
+  readonly expired: { documents: number; passes: number };
   /** Compares documents, index entries and counters of one moment; undefined when there is no such collection. */
   validate(ns: Namespace, ctx: OpContext): Promise<ValidationResult | undefined>;
 

@@ -59,7 +59,7 @@ export const runSteps = async (
       ? step(new TransactionWriter(txn, core.transactions))
       : await core.queue.run((batch) => step(new PlainWriter(batch, core.transactions)));
     if (result === 'done') return;
-    if (result instanceof Blocked) await result.ended;
+    if (result instanceof Blocked) await turnOf(result, ctx, core.now);
     else if (txn) await breathe();
   }
 };
@@ -83,6 +83,28 @@ export const requireWritable = (collection: Collection, writer: Writer, removing
 
 export const isView = (name: string): ServerError =>
   new ServerError('CommandNotSupportedOnView', `Namespace ${name} is a view, not a collection`);
+
+/** How often a write that waits looks whether it was killed or its time is up, milliseconds. */
+const WAIT_CHECK_MS = 10;
+
+/** Waits for the transaction in the way to end; throws when the operation is killed or out of time before. */
+const turnOf = async ({ ended }: Blocked, ctx: OpContext, now: () => number): Promise<void> => {
+  let over = false;
+  const end = ended.then(() => {
+    over = true;
+  });
+  ctx.waiting = true;
+  try {
+    while (!over) {
+      checkInterrupt(ctx, now);
+      let timer: NodeJS.Timeout | undefined;
+      await Promise.race([end, new Promise((resolve) => (timer = setTimeout(resolve, WAIT_CHECK_MS)))]);
+      clearTimeout(timer);
+    }
+  } finally {
+    ctx.waiting = false;
+  }
+};
 
 /** The collection that a write inserts into. A transaction's is made at once, outside of it: see `prepareInsert`. */
 export const collectionForInsert = (core: EngineCore, writer: Writer, ns: Namespace): Collection => {

@@ -18,6 +18,8 @@ function opening(more: Partial<OpenCursor> = {}): Omit<OpenCursor, 'id'> & { clo
     txnNumber: undefined,
     noTimeout: false,
     origin: {},
+    op: {},
+    timeLeftMs: undefined,
     ...more,
     closed: () => closed,
   };

@@ -1,14 +1,15 @@
 import { randomInt } from 'node:crypto';
 import { kill } from '../commands/awaiting.js';
-import type { CursorStore, OpenCursor } from '../commands/host.js';
+import type { CursorStore, IdleCursor, OpenCursor } from '../commands/host.js';
 import type { Namespace } from '../engine/types.js';
 import { ServerError } from '../values/errors.js';
 
-const idleLimitMs = 10 * 60 * 1000;
+const defaultIdleLimitMs = 10 * 60 * 1000;
 const maxOpen = 10_000;
 
 interface Entry {
   cursor: OpenCursor;
+  readonly openedAt: number;
   lastUse: number;
   /** A getMore is drawing from it. */
   pinned: boolean;
@@ -20,6 +21,7 @@ interface Entry {
 export class CursorRegistry implements CursorStore {
   private readonly entries = new Map<bigint, Entry>();
   timedOutCount = 0;
+  idleLimitMs = defaultIdleLimitMs;
 
   constructor(
     private readonly now: () => number,
@@ -39,7 +41,14 @@ export class CursorRegistry implements CursorStore {
       );
     }
     const opened: OpenCursor = { ...cursor, id: this.newId() };
-    this.entries.set(opened.id, { cursor: opened, lastUse: this.now(), pinned: false, doomed: false });
+    const openedAt = this.now();
+    this.entries.set(opened.id, {
+      cursor: opened,
+      openedAt,
+      lastUse: openedAt,
+      pinned: false,
+      doomed: false,
+    });
     return opened;
   }
 
@@ -84,9 +93,13 @@ export class CursorRegistry implements CursorStore {
     return killed;
   }
 
-  /** Ends the cursors that nobody used for ten minutes. */
+  idle(): IdleCursor[] {
+    return [...this.entries.values()].filter(({ pinned }) => !pinned);
+  }
+
+  /** Ends the cursors that nobody used for as long as one may be idle: ten minutes, unless set otherwise. */
   sweep(): void {
-    const oldest = this.now() - idleLimitMs;
+    const oldest = this.now() - this.idleLimitMs;
     for (const entry of [...this.entries.values()]) {
       const exempt = entry.pinned || entry.cursor.noTimeout;
       if (exempt || entry.lastUse > oldest) continue;

@@ -1,16 +1,30 @@
+import type { Timestamp } from 'bson';
 import { toBigInt } from '../commands/arguments.js';
 import { BsonWriter, type ReplyDoc } from '../commands/bson-writer.js';
 import type { Command } from '../commands/command.js';
-import type { CommandContext, ConnectionInfo, FailAction, Operation } from '../commands/host.js';
+import {
+  HangUp,
+  type CommandContext,
+  type ConnectionInfo,
+  type FailAction,
+  type Operation,
+  type OperationKind,
+} from '../commands/host.js';
 import { findCommand } from '../commands/registry.js';
 import { CursorReply, type Reply } from '../commands/reply.js';
+import { isDoc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import type { OpContext } from '../engine/types.js';
+import { compareTimes, timeText } from './cluster-gossip.js';
 import { readCommand, type CommandBody } from './command-body.js';
+import { countDocuments } from './document-metrics.js';
 import { labelsFor } from './error-labels.js';
 import { frameReply, replyPrefixBytes, type WireRequest } from './framing.js';
+import { reportOf } from './operation-report.js';
+import { profileCollection } from './profiler.js';
 import { checkShape, readOptions, type RequestOptions } from './request-options.js';
 import type { Session } from './sessions.js';
+import { checkStableApi } from './stable-api.js';
 import type { ServerState } from './state.js';
 import { enterTransaction } from './transactions.js';
 
@@ -35,6 +49,10 @@ interface Call extends CommandBody {
   command: Command;
   options: RequestOptions;
   connection: ConnectionInfo;
+  /** Set once the command runs. */
+  operation?: Operation;
+  /** A fail point wants the connection closed when the command is done. */
+  hangUp?: boolean;
 }
 
 const noOptions: RequestOptions = {
@@ -45,6 +63,8 @@ const noOptions: RequestOptions = {
   durable: true,
   unsatisfiableWriteConcern: false,
   maxTimeMs: undefined,
+  afterClusterTime: undefined,
+  snapshot: undefined,
 };
 
 /** Runs requests: finds the command, checks what is common to all, sets the session up, and frames the answer. */
@@ -57,37 +77,45 @@ export class Dispatcher {
     turn: Turn = { responseTo: request.requestId, streams: false },
   ): Promise<Outcome> {
     const { metrics } = this.state;
+    const began = performance.now();
     metrics.network.bytesIn += request.size;
     metrics.network.numRequests += 1;
-    let reply: Reply;
-    let failure: ReplyDoc | undefined;
+    let reply: Reply = {};
+    let error: ServerError | undefined;
     let action: FailAction | undefined;
-    let body: CommandBody | undefined;
+    let call: Call | undefined;
+    let name = '';
     let options = noOptions;
     try {
-      body = readCommand(request);
-      const command = findCommand(body.name);
-      if (!command) throw new ServerError('CommandNotFound', `no such command: '${body.name}'`);
+      const body = readCommand(request);
+      ({ name } = body);
+      const command = findCommand(name);
+      if (!command) throw new ServerError('CommandNotFound', `no such command: '${name}'`);
       options = readOptions(command, body.body);
+      call = { ...body, command, options, connection };
       // The options decide which labels the failure bears.
       if (this.state.closing)
         throw new ServerError(91, 'The server is in quiesce mode and will shut down', {
           codeName: 'ShutdownInProgress',
         });
-      const retryableWrite = options.txnNumber !== undefined && !options.inTransaction;
-      action = this.state.failPoints.take(body.name, connection, retryableWrite);
-      if (action) {
-        if (action.blockMs > 0) await new Promise((resolve) => setTimeout(resolve, action!.blockMs));
-        if (action.closeConnection) return 'close';
-        if (action.error) throw action.error;
+      if (this.state.failPoints.active) {
+        action = this.failCommand(call);
+        if (action) await carryOut(action);
       }
-      checkShape(command, body.name, body.db, body.body);
-      reply = await this.run({ ...body, command, options, connection });
-    } catch (error) {
-      reply = {};
-      failure = this.failure(error, body?.name ?? '', options, action?.error !== undefined);
+      this.checkTimes(call);
+      checkStableApi(command, body.body);
+      checkShape(command, name, body.db, body.body);
+      reply = await this.run(call);
+      countDocuments(metrics.documents, command.name, reply);
+      if (call.hangUp) return 'close';
+    } catch (thrown) {
+      if (thrown instanceof HangUp || call?.hangUp) return 'close';
+      error = thrown instanceof ServerError ? thrown : this.unexpected(thrown, name);
     }
+    const failure =
+      error && this.failure(error, name, options, error === action?.error && action.labelsAreGiven);
     const message = this.write(request, reply, failure, action?.writeConcernError, options);
+    this.report(call, reply, error, message.length, performance.now() - began);
     metrics.network.bytesOut += message.length;
     const moreToCome = request.exhaustAllowed && !failure && (turn.streams || isOpenCursor(reply));
     return {
@@ -103,10 +131,52 @@ export class Dispatcher {
     if (id !== undefined) this.state.cursors.killWhere((cursor) => cursor.id === id);
   }
 
+  private failCommand(call: Call): FailAction | undefined {
+    const { command, options, connection, body } = call;
+    return this.state.failPoints.take({
+      command,
+      ns: namespaceText(call),
+      client: connection.client ?? (isDoc(body['client']) ? body['client'] : undefined),
+      retryable: isEnding(command.name) || (options.txnNumber !== undefined && !options.inTransaction),
+    });
+  }
+
+  /** Moves the clock on to the client's, and refuses to read what is after that. */
+  private checkTimes({ body, options: { afterClusterTime } }: Call): void {
+    const { gossip } = this.state;
+    if (body['$clusterTime'] !== undefined) gossip.receive(body['$clusterTime']);
+    if (afterClusterTime && compareTimes(afterClusterTime, gossip.latest) > 0) {
+      throw new ServerError(
+        'InvalidOptions',
+        `readConcern afterClusterTime value must not be greater than the current clusterTime. Requested clusterTime: { ts: ${timeText(afterClusterTime)} }; current clusterTime: { ts: ${timeText(gossip.latest)} }`,
+      );
+    }
+  }
+
+  /** Counts the operation and tells the profiler of one that it may want to know of. */
+  private report(
+    call: Call | undefined,
+    reply: Reply,
+    error: ServerError | undefined,
+    responseLength: number,
+    millis: number,
+  ): void {
+    const { profiler, usage } = this.state;
+    const operation = call?.operation;
+    if (operation) usage.add(operation.ns, operation.kind, millis);
+    if (!profiler.active && millis < profiler.slowMs) return;
+    if (!operation || operation.awaitsData) return;
+    const endedAt = this.state.now();
+    profiler.note(call.db, millis, () =>
+      reportOf({ operation, raw: call.raw, reply, error, responseLength, millis, endedAt }),
+    );
+  }
+
   private async run(call: Call): Promise<Reply> {
     const { options, command } = call;
     if (command.counter) this.state.countOps(command.counter, 1);
     const session = options.lsid === undefined ? undefined : this.state.sessions.touch(options.lsid);
+    if (options.snapshot) return this.runOnSnapshot(call, session, options.snapshot.at);
     if (!session || options.txnNumber === undefined) return this.execute(call, session, {});
     const release = await session.checkOut();
     try {
@@ -117,20 +187,39 @@ export class Dispatcher {
     }
   }
 
+  private async runOnSnapshot(
+    call: Call,
+    session: Session | undefined,
+    wanted: Timestamp | undefined,
+  ): Promise<Reply> {
+    const { at, txn } = this.state.snapshots.at(wanted);
+    const reply = await this.execute(call, session, { txn });
+    if (reply instanceof CursorReply) reply.atClusterTime = at;
+    else reply['atClusterTime'] = at;
+    return reply;
+  }
+
   private async execute(call: Call, session: Session | undefined, op: OpContext): Promise<Reply> {
     const { options, connection, body, name, db, raw } = call;
     const startedAt = this.state.now();
     const signal = { killed: false };
-    const target = body[name];
-    const operation: Operation = this.state.operations.start({
+    const operation: Operation = {
+      opid: this.state.operations.nextId(),
       command: name,
-      ns: typeof target === 'string' ? `${db}.${target}` : `${db}.$cmd`,
+      kind: kinds[call.command.name] ?? 'command',
+      ns: namespaceText(call),
       body,
       startedAt,
       connection,
       lsid: body['lsid'],
+      txnNumber: options.txnNumber,
+      op,
       signal,
-    });
+      origin: undefined,
+      awaitsData: false,
+    };
+    call.operation = operation;
+    this.state.operations.start(operation);
     op.durable = options.durable;
     op.signal = signal;
     if (this.state.javascript) op.javascript = this.state.javascript;
@@ -150,6 +239,8 @@ export class Dispatcher {
       txnNumber: options.txnNumber,
     };
     try {
+      if (this.state.failPoints.active) this.armFailPoints(call, op);
+      if (operation.ns.endsWith(profileSuffix)) await this.state.profiler.flush();
       return await call.command.run(ctx);
     } catch (error) {
       if (op.txn && session && !isEnding(name)) this.state.abort(session);
@@ -159,8 +250,28 @@ export class Dispatcher {
     }
   }
 
-  private failure(error: unknown, name: string, options: RequestOptions, asGiven: boolean): ReplyDoc {
-    const known = error instanceof ServerError ? error : this.unexpected(error, name);
+  /** Fail points that act while a command runs. */
+  private armFailPoints(call: Call, op: OpContext): void {
+    const { failPoints } = this.state;
+    if (op.deadline !== undefined && failPoints.enter('maxTimeAlwaysTimeOut')) {
+      throw new ServerError('MaxTimeMSExpired', 'operation exceeded time limit');
+    }
+    if (!op.retry) return;
+    op.beforeStatement = () => {
+      const data = failPoints.enter('onPrimaryTransactionalWrite');
+      if (!data) return;
+      if (data['closeConnection'] !== false) call.hangUp = true;
+      const code = toBigInt(data['failBeforeCommitExceptionCode']);
+      if (code !== undefined) {
+        throw new ServerError(
+          Number(code),
+          'Failing write due to the onPrimaryTransactionalWrite fail point',
+        );
+      }
+    };
+  }
+
+  private failure(known: ServerError, name: string, options: RequestOptions, asGiven: boolean): ReplyDoc {
     const labels = asGiven
       ? known.errorLabels
       : labelsFor(known, {
@@ -198,26 +309,51 @@ export class Dispatcher {
       reply instanceof CursorReply ? reply.size : 0,
     );
     writer.begin();
+    const concern = writeConcernError ?? (options.unsatisfiableWriteConcern ? unsatisfiable : undefined);
     if (failure) {
       writer.fields(failure);
     } else {
       if (reply instanceof CursorReply) reply.write(writer);
       else writer.fields(reply);
       writer.double('ok', 1);
-      const concern = writeConcernError ?? (options.unsatisfiableWriteConcern ? unsatisfiable : undefined);
-      if (concern) this.writeConcernError(writer, concern);
     }
-    const { t, i } = this.state.engine.changes.clock.time;
-    writer.timestamp('operationTime', t, i);
+    if (concern) this.writeConcernError(writer, concern, failure !== undefined);
+    const time = this.state.engine.changes.clock.time;
+    writer.raw('$clusterTime', this.state.gossip.signed(time));
+    writer.timestamp('operationTime', time.t, time.i);
     writer.end();
     return writer.finish();
   }
 
-  private writeConcernError(writer: BsonWriter, concern: ReplyDoc): void {
+  /** A command that failed has labels of its own. */
+  private writeConcernError(writer: BsonWriter, concern: ReplyDoc, failed: boolean): void {
     const { errorLabels, ...rest } = concern;
     writer.value('writeConcernError', rest);
-    if (errorLabels !== undefined) writer.value('errorLabels', errorLabels);
+    if (errorLabels !== undefined && !failed) writer.value('errorLabels', errorLabels);
   }
+}
+
+/** Waits, hangs up or fails as the fail point says. */
+async function carryOut({ blockMs, closeConnection, error }: FailAction): Promise<void> {
+  if (blockMs > 0) await new Promise((resolve) => setTimeout(resolve, blockMs));
+  if (closeConnection) throw new HangUp();
+  if (error) throw error;
+}
+
+const kinds: Readonly<Record<string, OperationKind>> = {
+  insert: 'insert',
+  find: 'query',
+  update: 'update',
+  delete: 'remove',
+  getMore: 'getmore',
+};
+
+const profileSuffix = `.${profileCollection}`;
+
+/** The collection that a command is about, or the database's `$cmd`. */
+function namespaceText({ name, db, body }: CommandBody): string {
+  const target = name === 'getMore' ? body['collection'] : body[name];
+  return typeof target === 'string' ? `${db}.${target}` : `${db}.$cmd`;
 }
 
 const unsatisfiable: ReplyDoc = {

@@ -1,12 +1,16 @@
-import { Int32 } from 'bson';
-import type { ConnectionInfo } from '../commands/host.js';
-import { FailPoints } from './fail-points.js';
+import { Double, Int32 } from 'bson';
+import type { Command } from '../commands/command.js';
+import { FailPoints, type FailSubject } from './fail-points.js';
 
-const connection: ConnectionInfo = {
-  id: 1,
-  remoteAddress: 'here',
+const insert: Command = { name: 'insert', run: () => ({}) };
+const hello: Command = { name: 'isMaster', aliases: ['ismaster'], run: () => ({}) };
+
+const subject = (command: Command, retryable = false): FailSubject => ({
+  command,
+  ns: 'd.c',
   client: { application: { name: 'app' } },
-};
+  retryable,
+});
 
 describe('FailPoints', () => {
   let points: FailPoints;
@@ -21,26 +25,26 @@ describe('FailPoints', () => {
       { times: new Int32(2) },
       { failCommands: ['insert'], closeConnection: true },
     );
-    expect(points.take('find', connection, false)).toBeUndefined();
-    expect(points.take('insert', connection, false)?.closeConnection).toBe(true);
-    expect(points.take('insert', connection, false)?.closeConnection).toBe(true);
-    expect(points.take('insert', connection, false)).toBeUndefined();
+    expect(points.take(subject(hello))).toBeUndefined();
+    expect(points.take(subject(insert))?.closeConnection).toBe(true);
+    expect(points.take(subject(insert))?.closeConnection).toBe(true);
+    expect(points.take(subject(insert))).toBeUndefined();
   });
 
   it('acts until it is switched off', () => {
     points.configure('failCommand', 'alwaysOn', { failCommands: ['insert'], errorCode: new Int32(10107) });
-    expect(points.take('insert', connection, false)?.error?.code).toBe(10107);
+    expect(points.take(subject(insert))?.error?.code).toBe(10107);
     points.configure('failCommand', 'off', {});
-    expect(points.take('insert', connection, false)).toBeUndefined();
+    expect(points.take(subject(insert))).toBeUndefined();
   });
 
   it('acts for the named application only', () => {
     points.configure('failCommand', 'alwaysOn', {
-      failCommands: ['ping'],
+      failCommands: ['insert'],
       appName: 'other',
       closeConnection: true,
     });
-    expect(points.take('ping', connection, false)).toBeUndefined();
+    expect(points.take(subject(insert))).toBeUndefined();
   });
 
   it.each([
@@ -55,10 +59,52 @@ describe('FailPoints', () => {
       errorCode: new Int32(code),
       ...(errorLabels && { errorLabels }),
     });
-    expect(points.take('insert', connection, retryable)?.error?.errorLabels).toEqual(expected);
+    expect(points.take(subject(insert, retryable))?.error?.errorLabels).toEqual(expected);
   });
 
   it('refuses an unknown fail point', () => {
-    expect(() => points.configure('somethingElse', 'alwaysOn', {})).toThrow('not a known fail point');
+    expect(() => points.configure('somethingElse', 'alwaysOn', {})).toThrow('somethingElse not found');
+  });
+
+  it('knows a command by its other names', () => {
+    points.configure('failCommand', 'alwaysOn', { failCommands: ['ismaster'], closeConnection: true });
+    expect(points.take(subject(hello))?.closeConnection).toBe(true);
+  });
+
+  it('acts on the named collection only', () => {
+    points.configure('failCommand', 'alwaysOn', {
+      failCommands: ['insert'],
+      namespace: 'd.other',
+      closeConnection: true,
+    });
+    expect(points.take(subject(insert))).toBeUndefined();
+    expect(points.take({ ...subject(insert), ns: 'd.other' })?.closeConnection).toBe(true);
+  });
+
+  it('passes what it is told to skip, then acts on', () => {
+    points.configure('failGetMoreAfterCursorCheckout', { skip: new Int32(1) }, { errorCode: new Int32(6) });
+    expect(points.enter('failGetMoreAfterCursorCheckout')).toBeUndefined();
+    expect(points.enter('failGetMoreAfterCursorCheckout')).toEqual({ errorCode: new Int32(6) });
+    expect(points.active).toBe(true);
+    expect(points.configure('failGetMoreAfterCursorCheckout', 'off', {})).toBe(1);
+    expect(points.active).toBe(false);
+  });
+
+  it('acts by chance', () => {
+    const chances = [0.7, 0.2];
+    points = new FailPoints(() => chances.shift()!);
+    points.configure('maxTimeAlwaysTimeOut', { activationProbability: new Double(0.5) }, {});
+    expect(points.enter('maxTimeAlwaysTimeOut')).toBeUndefined();
+    expect(points.enter('maxTimeAlwaysTimeOut')).toEqual({});
+  });
+
+  it('moves the labels of a write concern error to the answer', () => {
+    const writeConcernError = { code: new Int32(91), errmsg: 'gone' };
+    points.configure('failCommand', 'alwaysOn', { failCommands: ['insert'], writeConcernError });
+    expect(points.take(subject(insert, true))?.writeConcernError).toEqual({
+      errorLabels: ['RetryableWriteError'],
+      ...writeConcernError,
+    });
+    expect(points.take(subject(insert))?.writeConcernError).toEqual(writeConcernError);
   });
 });

@@ -1,93 +1,132 @@
-import type { ConnectionInfo, FailAction, FailPointStore } from '../commands/host.js';
+import type { FailAction, FailPointStore } from '../commands/host.js';
 import { toBigInt } from '../commands/arguments.js';
-import { isDoc, type Doc, type Value } from '../values/bson.js';
+import type { Command } from '../commands/command.js';
+import { isDoc, isNumeric, toNumber, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { isRetryableCode } from './error-labels.js';
 
-interface ActiveFailPoint {
+/** The fail points that act here. */
+const known: ReadonlySet<string> = new Set([
+  'failCommand',
+  'failGetMoreAfterCursorCheckout',
+  'maxTimeAlwaysTimeOut',
+  'maxTimeNeverTimeOut',
+  'onPrimaryTransactionalWrite',
+]);
+
+/** What a fail point's `mode` says. */
+interface Mode {
   /** Calls that still pass before it acts. */
   skip: number;
   /** Times that it still acts; Infinity for alwaysOn. */
   times: number;
+  /** Chance of each call, 0 to 1. */
+  probability: number;
+}
+
+interface ActiveFailPoint extends Mode {
   data: Doc;
 }
 
-/** Fail points beside `failCommand`: each raises its `errorCode` at one place. */
-const others: ReadonlySet<string> = new Set(['failGetMoreAfterCursorCheckout']);
+/** What is known of the command that a fail point is asked about. */
+export interface FailSubject {
+  command: Command;
+  /** The collection that it names, as `db.collection`. */
+  ns: string;
+  /** What the client told of itself, be it in this very command. */
+  client: Doc | undefined;
+  /** It is a write that its driver may send again, or the end of a transaction. */
+  retryable: boolean;
+}
 
 /** Test hooks of MongoDB that drivers' test suites set. */
 export class FailPoints implements FailPointStore {
-  private failCommand: ActiveFailPoint | undefined;
-  private readonly active = new Map<string, ActiveFailPoint>();
+  /** True while any fail point is set: requests ask for nothing else. */
+  active = false;
+  private readonly points = new Map<string, ActiveFailPoint>();
+  private readonly entered = new Map<string, number>();
 
-  configure(name: string, mode: Value, data: Doc): void {
-    if (others.has(name)) {
-      const point = parseMode(mode, data);
-      if (point) this.active.set(name, point);
-      else this.active.delete(name);
-      return;
+  constructor(private readonly random: () => number = Math.random) {}
+
+  configure(name: string, mode: Value, data: Doc): number {
+    if (!known.has(name)) {
+      throw new ServerError(191, `${name} not found`, { codeName: 'FailPointSetFailed' });
     }
-    if (name !== 'failCommand') throw new ServerError('BadValue', `${name} is not a known fail point`);
-    this.failCommand = parseMode(mode, data);
+    const parsed = parseMode(mode);
+    if (parsed) this.points.set(name, { ...parsed, data });
+    else this.points.delete(name);
+    this.active = this.points.size > 0;
+    return this.entered.get(name) ?? 0;
   }
 
-  /** What the fail point does to this command, if anything; counts as one use. */
-  take(command: string, connection: ConnectionInfo, retryableWrite: boolean): FailAction | undefined {
-    const point = this.failCommand;
-    if (!point || !applies(point.data, command, connection)) return undefined;
-    if (!uses(point)) return undefined;
-    if (point.times <= 0) this.failCommand = undefined;
-    return actionOf(point.data, retryableWrite);
+  enter(name: string): Doc | undefined {
+    const point = this.points.get(name);
+    return point && this.fires(name, point) ? point.data : undefined;
   }
 
-  failure(name: string): ServerError | undefined {
-    const point = this.active.get(name);
-    if (!point || !uses(point)) return undefined;
-    if (point.times <= 0) this.active.delete(name);
-    const code = toBigInt(point.data['errorCode']);
-    return code === undefined ? undefined : new ServerError(Number(code), `failing via '${name}' failpoint`);
+  /** What `failCommand` does to this command, if anything; counts as one use. */
+  take(subject: FailSubject): FailAction | undefined {
+    const point = this.points.get('failCommand');
+    if (!point || !applies(point.data, subject) || !this.fires('failCommand', point)) return undefined;
+    return actionOf(point.data, subject.retryable);
+  }
+
+  private fires(name: string, point: ActiveFailPoint): boolean {
+    if (point.skip > 0) {
+      point.skip -= 1;
+      return false;
+    }
+    if (point.probability < 1 && this.random() >= point.probability) return false;
+    point.times -= 1;
+    if (point.times <= 0) this.points.delete(name);
+    this.active = this.points.size > 0;
+    this.entered.set(name, (this.entered.get(name) ?? 0) + 1);
+    return true;
   }
 }
 
-function uses(point: ActiveFailPoint): boolean {
-  if (point.skip > 0) {
-    point.skip -= 1;
-    return false;
-  }
-  point.times -= 1;
-  return true;
-}
-
-function parseMode(mode: Value, data: Doc): ActiveFailPoint | undefined {
+function parseMode(mode: Value): Mode | undefined {
+  const on: Mode = { skip: 0, times: Infinity, probability: 1 };
   if (mode === 'off') return undefined;
-  if (mode === 'alwaysOn') return { skip: 0, times: Infinity, data };
-  const times = isDoc(mode) ? toBigInt(mode['times']) : undefined;
-  if (times !== undefined) return times > 0n ? { skip: 0, times: Number(times), data } : undefined;
-  const skip = isDoc(mode) ? toBigInt(mode['skip']) : undefined;
-  if (skip !== undefined) return { skip: Number(skip), times: Infinity, data };
+  if (mode === 'alwaysOn') return on;
+  const [key, value] = isDoc(mode) ? (Object.entries(mode)[0] ?? []) : [];
+  const number = isNumeric(value) ? toNumber(value) : undefined;
+  if (number !== undefined && number >= 0) {
+    if (key === 'times') return number > 0 ? { ...on, times: number } : undefined;
+    if (key === 'skip') return { ...on, skip: number };
+    if (key === 'activationProbability' && number <= 1) return { ...on, probability: number };
+  }
   throw new ServerError(
     'BadValue',
-    "a fail point's mode must be 'off', 'alwaysOn', { times: n } or { skip: n }",
+    "a fail point's mode must be 'off', 'alwaysOn', { times: n }, { skip: n } or { activationProbability: p }",
   );
 }
 
-function applies(data: Doc, command: string, connection: ConnectionInfo): boolean {
-  const { failCommands, appName } = data;
-  if (command === 'configureFailPoint' || !Array.isArray(failCommands) || !failCommands.includes(command))
-    return false;
+function applies(data: Doc, { command, ns, client }: FailSubject): boolean {
+  if (command.name === 'configureFailPoint') return false;
+  const { failCommands, appName, namespace } = data;
+  const names = Array.isArray(failCommands) ? failCommands : [];
+  const named = names.includes(command.name) || command.aliases?.some((alias) => names.includes(alias));
+  if (!named && data['failAllCommands'] !== true) return false;
+  if (typeof namespace === 'string' && namespace !== ns) return false;
   if (typeof appName !== 'string') return true;
-  const application = connection.client?.['application'];
-  return isDoc(application) && application['name'] === appName;
+  return appNameOf(client) === appName;
 }
 
-function actionOf(data: Doc, retryableWrite: boolean): FailAction {
+/** The application's name as the client gave it in its first hello. */
+export function appNameOf(client: Doc | undefined): string | undefined {
+  const application = client?.['application'];
+  const name = isDoc(application) ? application['name'] : undefined;
+  return typeof name === 'string' ? name : undefined;
+}
+
+function actionOf(data: Doc, retryable: boolean): FailAction {
   const code = toBigInt(data['errorCode']);
-  const { errorLabels, writeConcernError } = data;
-  const labels = Array.isArray(errorLabels)
-    ? errorLabels.map(String)
-    : retryableWrite && code !== undefined && isRetryableCode(Number(code))
-      ? ['RetryableWriteError']
-      : [];
+  const { errorLabels, writeConcernError, errorExtraInfo } = data;
+  const given = Array.isArray(errorLabels) ? errorLabels.map(String) : undefined;
+  const labels = (failed: bigint | undefined): string[] =>
+    given ??
+    (retryable && failed !== undefined && isRetryableCode(Number(failed)) ? ['RetryableWriteError'] : []);
   const blockMs = data['blockConnection'] === true ? Number(toBigInt(data['blockTimeMS']) ?? 0n) : 0;
   return {
     closeConnection: data['closeConnection'] === true,
@@ -96,10 +135,16 @@ function actionOf(data: Doc, retryableWrite: boolean): FailAction {
       code === undefined
         ? undefined
         : new ServerError(Number(code), "Failing command via 'failCommand' failpoint", {
-            errorLabels: labels,
+            errorLabels: labels(code),
+            ...(isDoc(errorExtraInfo) && { details: errorExtraInfo }),
           }),
+    labelsAreGiven: given !== undefined,
     writeConcernError: isDoc(writeConcernError)
-      ? { ...writeConcernError, ...(Array.isArray(errorLabels) && { errorLabels }) }
+      ? withLabels(writeConcernError, labels(toBigInt(writeConcernError['code'])))
       : undefined,
   };
 }
+
+/** Labels that the error itself brings win. */
+const withLabels = (concern: Doc, errorLabels: string[]): Doc =>
+  errorLabels.length > 0 ? { errorLabels, ...concern } : concern;

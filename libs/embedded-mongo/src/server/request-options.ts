@@ -1,3 +1,4 @@
+import { Timestamp } from 'bson';
 import { toBigInt } from '../commands/arguments.js';
 import { genericFields, type Command } from '../commands/command.js';
 import { sessionKey } from '../commands/session-commands.js';
@@ -15,6 +16,10 @@ export interface RequestOptions {
   /** A number of nodes that a single one cannot satisfy. */
   unsatisfiableWriteConcern: boolean;
   maxTimeMs: number | undefined;
+  /** What a read must not be older than; undefined without a causally consistent session. */
+  afterClusterTime: Timestamp | undefined;
+  /** A read outside of a transaction asks for a snapshot: of this time, or, when it names none, of now. */
+  snapshot: { at: Timestamp | undefined } | undefined;
 }
 
 const readConcernLevels = new Set(['local', 'available', 'majority', 'linearizable', 'snapshot']);
@@ -55,7 +60,7 @@ export function readOptions(command: Command, body: Doc): RequestOptions {
     );
   }
   const ending = command.name === 'commitTransaction' || command.name === 'abortTransaction';
-  checkReadConcern(body, inTransaction && !startTransaction);
+  const reading = readConcern(command, body, inTransaction, startTransaction);
   if (inTransaction && !ending && isDoc(body['writeConcern'])) {
     throw invalid('writeConcern is not allowed within a multi-statement transaction');
   }
@@ -66,28 +71,59 @@ export function readOptions(command: Command, body: Doc): RequestOptions {
     startTransaction,
     ...writeConcern(body),
     maxTimeMs: maxTime(body),
+    ...reading,
   };
 }
 
-function checkReadConcern(body: Doc, laterStatement: boolean): void {
-  const { readConcern } = body;
-  if (readConcern === undefined) return;
-  if (!isDoc(readConcern)) {
+type Reading = Pick<RequestOptions, 'afterClusterTime' | 'snapshot'>;
+
+const noReading: Reading = { afterClusterTime: undefined, snapshot: undefined };
+
+function readConcern(command: Command, body: Doc, inTransaction: boolean, starting: boolean): Reading {
+  const { readConcern: given } = body;
+  // A getMore reads as its cursor does.
+  if (given === undefined || command.name === 'getMore') return noReading;
+  if (!isDoc(given)) {
     throw new ServerError(
       'TypeMismatch',
-      `"readConcern" had the wrong type. Expected object, found ${typeName(readConcern)}`,
+      `"readConcern" had the wrong type. Expected object, found ${typeName(given)}`,
     );
   }
-  const { level } = readConcern;
+  const { level } = given;
   if (level !== undefined && (typeof level !== 'string' || !readConcernLevels.has(level))) {
     throw new ServerError(
       'FailedToParse',
       "readConcern.level must be either 'local', 'majority', 'linearizable', 'available', or 'snapshot'",
     );
   }
-  if (laterStatement && level !== undefined) {
+  if (inTransaction && !starting && level !== undefined) {
     throw invalid('Only the first command in a transaction may specify a readConcern');
   }
+  const afterClusterTime = timeOf(given, 'afterClusterTime');
+  const at = timeOf(given, 'atClusterTime');
+  if (at && level !== 'snapshot')
+    throw invalid('atClusterTime field can be set only if level is equal to snapshot');
+  if (at && afterClusterTime)
+    throw invalid('Specifying both afterClusterTime and atClusterTime is not allowed');
+  if (afterClusterTime && (level === 'linearizable' || level === 'available')) {
+    throw invalid('afterClusterTime field can be set only if level is equal to majority, local, or snapshot');
+  }
+  if (level !== 'snapshot' || inTransaction) return { afterClusterTime, snapshot: undefined };
+  if (!command.snapshotReads) {
+    throw invalid(
+      `Command ${command.name} does not support { readConcern: { level: "snapshot", provenance: "clientSupplied" } } :: caused by :: read concern not supported`,
+    );
+  }
+  return { afterClusterTime, snapshot: { at } };
+}
+
+function timeOf(concern: Doc, field: string): Timestamp | undefined {
+  const value = concern[field];
+  if (value === undefined || value instanceof Timestamp) return value;
+  throw new ServerError(
+    'TypeMismatch',
+    `BSON field 'readConcern.${field}' is the wrong type '${typeName(value)}', expected type 'timestamp'`,
+  );
 }
 
 /** Without a write concern a write is acknowledged as by a majority: when it is on disk. */

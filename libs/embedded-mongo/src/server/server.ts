@@ -67,6 +67,8 @@ export class MongoServer {
     for (const connection of this.connections) connection.destroy();
     for (const session of this.state.sessions.all()) this.state.sessions.kill(session.lsid);
     this.state.cursors.killWhere(() => true);
+    this.state.snapshots.release();
+    await this.state.profiler.flush();
     await stopped;
   }
 

@@ -8,6 +8,7 @@ export class Session implements LogicalSession {
   txnNumber = -1n;
   state: LogicalSession['state'] = 'none';
   txn: Transaction | undefined;
+  txnStartedAt = 0;
   lastUse: number;
   private tail: Promise<void> | undefined;
 

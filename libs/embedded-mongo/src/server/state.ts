@@ -11,8 +11,13 @@ import type {
 import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Engine } from '../engine/types.js';
 import { CursorRegistry } from './cursors.js';
+import { ClusterGossip } from './cluster-gossip.js';
 import { FailPoints } from './fail-points.js';
+import { Parameters } from './parameters.js';
+import { Profiler } from './profiler.js';
 import { SessionRegistry, type Session } from './sessions.js';
+import { SnapshotReads } from './snapshot-reads.js';
+import { Usage } from './usage.js';
 
 export type ServerLog = (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
 
@@ -21,11 +26,13 @@ export class OperationRegistry implements OperationStore {
   private readonly running = new Map<number, Operation>();
   private lastId = 0;
 
-  start(operation: Omit<Operation, 'opid'>): Operation {
+  nextId(): number {
     this.lastId += 1;
-    const started: Operation = { ...operation, opid: this.lastId };
-    this.running.set(started.opid, started);
-    return started;
+    return this.lastId;
+  }
+
+  start(operation: Operation): void {
+    this.running.set(operation.opid, operation);
   }
 
   finish(operation: Operation): void {
@@ -67,11 +74,17 @@ export class ServerState implements Host {
   readonly sessions: SessionRegistry;
   readonly operations = new OperationRegistry();
   readonly failPoints = new FailPoints();
+  readonly gossip: ClusterGossip;
+  readonly snapshots: SnapshotReads;
+  readonly profiler: Profiler;
+  readonly parameters: Parameters;
+  readonly usage = new Usage();
   readonly metrics = {
     opcounters: { insert: 0, query: 0, update: 0, delete: 0, getmore: 0, command: 0 },
     connections: { current: 0, active: 0, totalCreated: 0 },
     network: { bytesIn: 0, bytesOut: 0, numRequests: 0 },
     transactions: { started: 0, committed: 0, aborted: 0, open: 0 },
+    documents: { inserted: 0, returned: 0, updated: 0, deleted: 0 },
   } satisfies ServerMetrics;
   readonly startedAt: number;
   address = '';
@@ -84,7 +97,11 @@ export class ServerState implements Host {
     readonly javascript?: JavaScriptRunner,
   ) {
     this.startedAt = now();
+    this.gossip = new ClusterGossip(engine.changes.clock, now);
+    this.snapshots = new SnapshotReads(engine);
+    this.profiler = new Profiler(engine, log);
     this.cursors = new CursorRegistry(now);
+    this.parameters = new Parameters(engine, this.cursors);
     this.sessions = new SessionRegistry({ now, release: (session) => this.release(session) });
   }
 
@@ -96,6 +113,7 @@ export class ServerState implements Host {
     session.txn = this.engine.beginTransaction({ lsid: session.lsid, txnNumber });
     session.txnNumber = txnNumber;
     session.state = 'inProgress';
+    session.txnStartedAt = this.now();
     this.metrics.transactions.started += 1;
     this.metrics.transactions.open += 1;
   }

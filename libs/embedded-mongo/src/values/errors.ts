@@ -118,3 +118,12 @@ export const withContext = (error: unknown, context: string): unknown => {
     ...(error.details && { details: error.details }),
   });
 };
+
+const killMessages: Partial<Record<ErrorCodeName, string>> = {
+  CursorKilled: 'operation was interrupted because its cursor was killed',
+  InterruptedAtShutdown: 'interrupted at shutdown',
+};
+
+/** The error of an operation that was stopped from outside. */
+export const interrupted = (reason: ErrorCodeName = 'Interrupted'): ServerError =>
+  new ServerError(reason, killMessages[reason] ?? 'operation was interrupted');

@@ -1,0 +1,13 @@
+import { evaluateExpression } from '../expression/expression.js';
+import type { Doc, Value } from '../values/bson.js';
+import type { Args } from './arguments.js';
+
+/** The values of a command's `let`: its expressions, evaluated. Undefined when it has none. */
+export function variablesOf(args: Args, builtin: Doc = {}): Doc | undefined {
+  const given = args.document('let');
+  if (!given) return undefined;
+  const variables: Record<string, Value> = { ...builtin };
+  for (const [name, value] of Object.entries(given))
+    variables[name] = evaluateExpression(value, {}, variables);
+  return variables;
+}

@@ -1,0 +1,172 @@
+import type { ProfileLevel, ProfilerStore, ProfileSettings } from '../commands/host.js';
+import type { Engine } from '../engine/types.js';
+import { compileFilter, type Filter } from '../query/matcher.js';
+import { encode, formatDoc, int, isDoc, type Doc } from '../values/bson.js';
+import type { ServerLog } from './state.js';
+
+/** Size of one database's `system.profile`, bytes. */
+const profileBytes = 1024 * 1024;
+/** Reports that wait to be written; further ones are lost. */
+const maxPending = 1_000;
+const defaultSlowMs = 100;
+/** Lines on slow operations that the log gets within one second; of further ones it gets the number. */
+const maxLinesPerSecond = 20;
+
+export const profileCollection = 'system.profile';
+
+interface DatabaseSettings {
+  level: ProfileLevel;
+  filter: Doc | undefined;
+  matcher: Filter | undefined;
+}
+
+const off: DatabaseSettings = { level: 0, filter: undefined, matcher: undefined };
+
+/**
+ * Keeps reports of operations: in a database's `system.profile` as its level asks for, and of slow ones in the log.
+ * Reports are written behind the requests that they tell of; a failure to write one is logged and ends there.
+ */
+export class Profiler implements ProfilerStore {
+  /** True while some database profiles. */
+  active = false;
+  slowMs = defaultSlowMs;
+  private sampleRate = 1;
+  private readonly databases = new Map<string, DatabaseSettings>();
+  private pending: { db: string; doc: Uint8Array }[] = [];
+  private writing: Promise<void> | undefined;
+  private lost = 0;
+  /** The second, in milliseconds, that `lines` counts, and lines that were left out. */
+  private secondStart = -Infinity;
+  private lines = 0;
+  private leftOut = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly log: ServerLog,
+    private readonly random: () => number = Math.random,
+    private readonly clock: () => number = () => performance.now(),
+  ) {}
+
+  settings(db: string): ProfileSettings {
+    const { level, filter } = this.databases.get(db) ?? off;
+    return { level, slowMs: this.slowMs, sampleRate: this.sampleRate, filter };
+  }
+
+  async configure(
+    db: string,
+    change: { level?: ProfileLevel; slowMs?: number; sampleRate?: number; filter?: Doc | null },
+  ): Promise<void> {
+    const before = this.databases.get(db) ?? off;
+    const filter = change.filter === undefined ? before.filter : (change.filter ?? undefined);
+    const level = change.level ?? before.level;
+    const after = { level, filter, matcher: filter && compileFilter(filter) };
+    if (level > 0) await this.create(db);
+    this.slowMs = change.slowMs ?? this.slowMs;
+    this.sampleRate = change.sampleRate ?? this.sampleRate;
+    this.databases.set(db, after);
+    this.active = [...this.databases.values()].some((one) => one.level > 0);
+  }
+
+  /** Keeps `report()` if the database's settings say so. To be called when a database profiles or the operation is slow. */
+  note(db: string, millis: number, report: () => Doc): void {
+    const { level, matcher } = this.databases.get(db) ?? off;
+    const slow = millis >= this.slowMs && (this.sampleRate >= 1 || this.random() < this.sampleRate);
+    const logs = !matcher && slow && this.mayLog();
+    if (level === 0 && !matcher && !logs) return;
+    const doc = report();
+    const chosen = matcher ? matcher.matches(doc) : undefined;
+    if (logs || (chosen === true && this.mayLog())) this.logSlow(doc);
+    if (level === 2 ? (chosen ?? true) : level === 1 && (chosen ?? slow)) this.keep(db, encode(doc));
+  }
+
+  /** Resolves when all reports so far are written. */
+  async flush(): Promise<void> {
+    while (this.writing) await this.writing;
+  }
+
+  /** False when this second has had its lines: a server that is late with everything does not log everything. */
+  private mayLog(): boolean {
+    const now = this.clock();
+    if (now - this.secondStart >= 1_000) {
+      this.secondStart = now;
+      this.lines = 0;
+    }
+    if (this.lines >= maxLinesPerSecond) {
+      this.leftOut += 1;
+      return false;
+    }
+    this.lines += 1;
+    return true;
+  }
+
+  private logSlow(report: Doc): void {
+    this.log('info', 'Slow query', {
+      ...summaryOf(report),
+      ...(this.leftOut > 0 && { leftOut: this.leftOut }),
+    });
+    this.leftOut = 0;
+  }
+
+  private keep(db: string, doc: Uint8Array): void {
+    if (this.pending.length >= maxPending) {
+      this.lost += 1;
+      return;
+    }
+    this.pending.push({ db, doc });
+    this.writing ??= this.write().finally(() => (this.writing = undefined));
+  }
+
+  private async write(): Promise<void> {
+    while (this.pending.length > 0) {
+      const byDatabase = new Map<string, Uint8Array[]>();
+      for (const { db, doc } of this.pending.splice(0)) {
+        const docs = byDatabase.get(db);
+        if (docs) docs.push(doc);
+        else byDatabase.set(db, [doc]);
+      }
+      for (const [db, docs] of byDatabase) {
+        try {
+          await this.append(db, docs);
+        } catch (error) {
+          this.log('warn', 'a report could not be written to the profile', { db, error: String(error) });
+        }
+      }
+      if (this.lost > 0)
+        this.log('warn', 'reports of operations were lost: too many wait', { count: this.lost });
+      this.lost = 0;
+    }
+  }
+
+  private async append(db: string, docs: Uint8Array[]): Promise<void> {
+    const ns = { db, coll: profileCollection };
+    await this.create(db);
+    await this.engine.insert(ns, docs, false, {});
+  }
+
+  private async create(db: string): Promise<void> {
+    const ns = { db, coll: profileCollection };
+    if (this.engine.collection(ns)) return;
+    await this.engine.createCollection(ns, { capped: true, size: int(profileBytes) }, {});
+  }
+}
+
+const shownFields = [
+  'op',
+  'ns',
+  'millis',
+  'planSummary',
+  'keysExamined',
+  'docsExamined',
+  'nreturned',
+  'errMsg',
+  'appName',
+];
+const maxCommandText = 1_000;
+
+/** What the log shows of a report: plain values, the command as text. */
+function summaryOf(report: Doc): object {
+  const summary: Record<string, unknown> = {};
+  for (const field of shownFields) if (report[field] !== undefined) summary[field] = report[field];
+  const { command } = report;
+  return { ...summary, command: isDoc(command) ? formatDoc(command).slice(0, maxCommandText) : undefined };
+}
