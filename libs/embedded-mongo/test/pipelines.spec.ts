@@ -146,7 +146,6 @@ describe('aggregation', () => {
   });
 
   it.each([
-    [{ $changeStream: {} }, 115],
     [{ $nothing: 1 }, 40324],
     [{ $geoNear: {} }, 5860400],
   ])('refuses %j with code %i', async (stage, code) => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { statfsSync } from 'node:fs';
 import { open } from 'lmdb';
 import type { RootDatabase, Transaction as ReadTransaction } from 'lmdb';
@@ -8,6 +9,8 @@ type Database = RootDatabase<Uint8Array, Uint8Array>;
 
 const MAX_READERS = 4_096;
 const FULL_BELOW_BYTES = 1024 * 1024;
+/** How long the reason of a failed commit is waited for. */
+const REASON_WITHIN_MS = 1_000;
 const NOTHING: Iterable<never> = [];
 
 /** LMDB could not take a write: the whole commit fails. */
@@ -105,8 +108,9 @@ export class Store {
       this.db.resetReadTxn();
       return outcome;
     } catch (error) {
+      const reason = commitFailure(error);
       if (thrown) throw thrown.error;
-      throw await commitFailure(error);
+      throw await reason;
     }
   }
 
@@ -161,11 +165,15 @@ export class Store {
   }
 }
 
-/** lmdb-js tells the reason of a failed commit through a second promise. */
+/**
+ * lmdb-js tells the reason of a failed commit through a second promise. That one is taken care of even when the reason is
+ * known already, as a rejection that nobody handles ends the process; and it may never settle.
+ */
 const commitFailure = async (error: unknown): Promise<unknown> => {
   if (!(error instanceof Error) || !('commitError' in error)) return error;
+  const timeout = AbortSignal.timeout(REASON_WITHIN_MS);
   try {
-    await error.commitError;
+    await Promise.race([error.commitError, once(timeout, 'abort')]);
     return error;
   } catch (reason) {
     return reason;

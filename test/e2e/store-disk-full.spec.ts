@@ -1,14 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { MongoClient, MongoServerError } from 'mongodb';
-import { EmbeddedMongo } from '../src/index.js';
-import { serverError } from './store.js';
+import { StoreProcess } from '../../scripts/verify/store/store-process.js';
 
 const SIZE_MB = 24;
 const BALLAST_BYTES = 8 * 1024 * 1024;
 const TEXT = 'x'.repeat(50_000);
+
+/** `npm test` builds what runs here. */
+const main = resolve(
+  process.env['COLLOQUY_TEST_DIST'] ?? 'dist',
+  'scripts',
+  'verify',
+  'store',
+  'store-child.js',
+);
 
 const folder = mkdtempSync(join(tmpdir(), 'embedded-mongo-full-'));
 
@@ -30,17 +38,19 @@ afterAll(() => {
 (mounted ? describe : describe.skip)('a full disk', () => {
   const dir = join(folder, 'store');
   const ballast = join(folder, 'ballast');
-  let store: EmbeddedMongo;
+  let store: StoreProcess;
   let client: MongoClient;
 
-  const open = async (): Promise<void> => {
-    store = await EmbeddedMongo.open({ dir, inProcess: true, port: 0 });
+  beforeAll(async () => {
+    mkdirSync(dir);
+    store = await StoreProcess.start(main, dir);
     client = await MongoClient.connect(store.uri);
-  };
-  const close = async (): Promise<void> => {
+  });
+  afterAll(async () => {
     await client.close();
-    await store.close();
-  };
+    await store.kill();
+  });
+
   const documents = () =>
     client.db('full').collection<{ _id: string; n?: number; text?: string }>('documents');
   const idsOf = async (): Promise<string[]> =>
@@ -49,16 +59,6 @@ afterAll(() => {
         .find({}, { projection: { _id: 1 }, sort: { _id: 1 } })
         .toArray()
     ).map(({ _id }) => _id);
-
-  beforeAll(async () => {
-    // lmdb-js prints what it also throws.
-    jest.spyOn(console, 'error').mockImplementation();
-    await open();
-  });
-  afterAll(async () => {
-    await close();
-    jest.restoreAllMocks();
-  });
 
   it('is told to clients as OutOfDiskSpace; nothing acknowledged is lost, and writes resume when there is room', async () => {
     writeFileSync(ballast, Buffer.alloc(BALLAST_BYTES, 1));
@@ -85,7 +85,7 @@ afterAll(() => {
     session.startTransaction();
     const inTransaction = Array.from({ length: 60 }, (_, n) => ({ _id: `t${n}`, text: TEXT }));
     await documents().insertMany(inTransaction, { session });
-    expect(await serverError(session.commitTransaction())).toMatchObject({
+    await expect(session.commitTransaction()).rejects.toMatchObject({
       code: 14031,
       codeName: 'OutOfDiskSpace',
     });
@@ -106,8 +106,8 @@ afterAll(() => {
       errors: [],
     });
 
-    await close();
-    await open();
+    await store.kill();
+    await store.open();
     expect(await idsOf()).toEqual(all);
     expect(await client.db('full').command({ validate: 'documents' })).toMatchObject({
       valid: true,
