@@ -263,7 +263,7 @@ describe('commands of older clients', () => {
     expect(await db.command({ usersInfo: 1 })).toMatchObject({ users: [], ok: 1 });
     expect(await db.command({ dropAllUsersFromDatabase: 1 })).toMatchObject({ n: 0, ok: 1 });
     expect(await serverError(db.command({ createUser: 'x', pwd: 'x', roles: [] }))).toMatchObject({
-      code: 59,
+      code: 115,
     });
   });
 });

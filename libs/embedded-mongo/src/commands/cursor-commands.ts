@@ -18,6 +18,8 @@ export interface CursorOptions {
   batchSize: number | undefined;
   singleBatch?: boolean;
   noTimeout?: boolean;
+  /** The command's time limit is for the first batch alone. */
+  tailable?: boolean;
   /** What stands in front of the message of a failure while documents are read. */
   context?: string;
 }
@@ -41,6 +43,7 @@ export async function firstBatch(
     source.close();
     return new CursorReply(nsText(ns), 0n, 'firstBatch', batch.docs, {}, source.replyFields?.());
   }
+  if (options.tailable) delete ctx.op.deadline;
   const cursor = ctx.host.cursors.add({
     ns,
     source,

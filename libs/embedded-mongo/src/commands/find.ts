@@ -94,15 +94,13 @@ export const findCommands: readonly Command[] = [
       const source = isView(ctx.engine, ns)
         ? findThroughView(ctx, args, ns, spec)
         : ctx.engine.find(ns, spec, ctx.op);
-      const reply = await firstBatch(ctx, ns, source, {
+      return firstBatch(ctx, ns, source, {
         batchSize: args.integer('batchSize'),
         singleBatch: args.boolean('singleBatch') ?? false,
         noTimeout: args.boolean('noCursorTimeout') ?? false,
+        tailable: spec.tailable ?? false,
         context: `Executor error during find command: ${nsText(ns)}`,
       });
-      // The time limit of a tailable cursor is for the first batch alone.
-      if (spec.tailable) delete ctx.op.deadline;
-      return reply;
     },
   },
 ];
