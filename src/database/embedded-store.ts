@@ -32,8 +32,6 @@ export async function openStore(
   try {
     const store = await EmbeddedMongo.open({
       dir,
-      // Colloquy sends none, so that nobody else may.
-      javascript: false,
       ...(settings.EMBEDDED_MONGO_PORT !== undefined && { port: settings.EMBEDDED_MONGO_PORT }),
       // Without its database the process is of no use, and nothing acknowledged is lost: what restarts it opens the store anew.
       onError: (error) => {

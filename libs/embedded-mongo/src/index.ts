@@ -21,9 +21,9 @@ export interface EmbeddedMongoOptions {
   /** Serve on this thread rather than in a worker. Default: only when there is no compiled worker, as under jest. */
   inProcess?: boolean;
   /**
-   * Whether clients may send JavaScript: `$where`, `$function`, `$accumulator`, mapReduce. Default true, as in MongoDB. It runs in
-   * threads of its own without `require` and `process`, but `node:vm` is no wall: whoever may send queries may then run code in
-   * this process.
+   * Whether clients may send JavaScript: `$where`, `$function`, `$accumulator`, mapReduce. Default false, unlike MongoDB. It
+   * runs in threads of its own without `require` and `process`, but `node:vm` is no wall: whoever may send queries may then
+   * run code in this process.
    */
   javascript?: boolean;
   /** Epoch milliseconds; for tests, in process only. */

@@ -21,7 +21,7 @@ describe('server-side JavaScript', () => {
     );
 
   beforeAll(async () => {
-    test = await openTestStore();
+    test = await openTestStore({ javascript: true });
   });
   afterAll(() => test.close());
 
@@ -224,7 +224,7 @@ describe('server-side JavaScript', () => {
 
 describe('server-side JavaScript switched off', () => {
   it('is refused with the errors of a server without it', async () => {
-    const test = await openTestStore({ javascript: false });
+    const test = await openTestStore();
     try {
       const rows = test.client.db('scripts').collection('rows');
       await rows.insertOne({ a: 1 });

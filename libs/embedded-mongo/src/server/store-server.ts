@@ -11,7 +11,7 @@ export interface StoreServerSettings {
   port?: number | undefined;
   host?: string | undefined;
   socketPath?: string | undefined;
-  /** Whether clients may send JavaScript; true unless given. */
+  /** Whether clients may send JavaScript; false unless given. */
   javascript?: boolean | undefined;
 }
 
@@ -44,7 +44,7 @@ export async function startStoreServer(
   now: () => number = Date.now,
 ): Promise<StoreServer> {
   const engine = await openEngine({ dir: settings.dir, now, log, probe: mayListen });
-  const javascript = settings.javascript === false ? undefined : openJavaScript(now);
+  const javascript = settings.javascript ? openJavaScript(now) : undefined;
   let server: MongoServer;
   try {
     server = await MongoServer.listen({ engine, endpoint: endpointFor(settings), now, log, javascript });
