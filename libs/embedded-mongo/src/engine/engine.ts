@@ -27,12 +27,12 @@ import { modifyCollection } from './modify-collection.js';
 import { Ownership } from './owner.js';
 import { checkQuery, PreparedQuery } from './prepared-query.js';
 import { breathe, checkInterrupt } from './record-source.js';
-import { isStale, recordOf, RETRY_RECORD_LIFETIME_MS, staleRecords } from './retry-records.js';
+import { recordOf } from './retry-records.js';
 import { deleteDocuments, updateDocuments } from './statements.js';
 import { Store } from './store.js';
 import type { EngineTransaction } from './transaction.js';
 import { TransactionTable } from './transaction-table.js';
-import { sweepExpired } from './ttl.js';
+import { Sweeper } from './sweeper.js';
 import type {
   CollectionChange,
   CollectionInfo,
@@ -60,7 +60,6 @@ import type { EngineCore } from './write-runner.js';
 const DEFAULT_LIFETIME_MS = 60_000;
 const DEFAULT_SWEEP_MS = 60_000;
 const EXPIRY_CHECK_MS = 1_000;
-const STALE_CHUNK = 1_000;
 
 /** Opens the store in `options.dir`, made when it is not there. Throws StoreInUse when a living process has it open. */
 export const openEngine = async (options: EngineOptions): Promise<Engine> => {
@@ -75,8 +74,7 @@ class StorageEngine implements Engine {
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly now: () => number;
   private readonly openedAt: number;
-  private readonly ttl = { documents: 0, passes: 0 };
-  private sweeping: Promise<void> | undefined;
+  private readonly sweeper: Sweeper;
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -116,6 +114,9 @@ class StorageEngine implements Engine {
       this.log('error', 'deleting what a drop has left failed', error);
     });
     this.garbage.start();
+    this.sweeper = new Sweeper(core, store.view, (error) => {
+      this.log('error', 'the periodic sweep failed', error);
+    });
     this.every(options.ttlSweepMs ?? DEFAULT_SWEEP_MS, () => void this.sweep());
     this.every(Math.min(EXPIRY_CHECK_MS, Math.max(10, lifetime / 4)), () => transactions.expireOld());
   }
@@ -129,9 +130,8 @@ class StorageEngine implements Engine {
     return this.ownership.publish(endpoint);
   }
 
-  async sweep(): Promise<void> {
-    this.sweeping ??= this.sweepOnce().finally(() => (this.sweeping = undefined));
-    await this.sweeping;
+  sweep(): Promise<void> {
+    return this.sweeper.sweep();
   }
 
   databases(): { name: string; sizeOnDisk: number; empty: boolean }[] {
@@ -275,7 +275,7 @@ class StorageEngine implements Engine {
   }
 
   get expired(): { documents: number; passes: number } {
-    return this.ttl;
+    return this.sweeper.ttl;
   }
 
   async validate(ns: Namespace, ctx: OpContext): Promise<ValidationResult | undefined> {
@@ -353,40 +353,16 @@ class StorageEngine implements Engine {
     if (this.closing) throw shuttingDown();
   }
 
-  private async sweepOnce(): Promise<void> {
-    try {
-      this.core.transactions.expireOld();
-      this.ttl.documents += await sweepExpired(this.core);
-      this.ttl.passes++;
-      await this.pruneRetryRecords();
-    } catch (error) {
-      if (!this.closing) this.log('error', 'the periodic sweep failed', error);
-    }
-  }
-
-  private async pruneRetryRecords(): Promise<void> {
-    const before = this.now() - RETRY_RECORD_LIFETIME_MS;
-    let after: Uint8Array | undefined;
-    do {
-      const { keys, next } = staleRecords(this.store.view, before, after, STALE_CHUNK);
-      if (keys.length > 0) {
-        await this.core.queue.run((batch) => {
-          for (const key of keys) if (isStale(this.store.view.get(key), before)) batch.remove(key);
-        });
-      } else await breathe();
-      after = next;
-    } while (after && !this.closing);
-  }
-
   private async shutDown(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     this.core.transactions.abortAll();
     // What they have created goes with them.
     await breathe();
     const stopped = this.garbage.stop();
+    const swept = this.sweeper.stop();
     await this.core.queue.close(shuttingDown());
     await stopped;
-    await this.sweeping;
+    await swept;
     await this.ownership.release();
     await this.store.close();
     this.ownership.forget();

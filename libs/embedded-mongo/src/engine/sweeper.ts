@@ -1,0 +1,58 @@
+import { breathe } from './record-source.js';
+import { isStale, RETRY_RECORD_LIFETIME_MS, staleRecords } from './retry-records.js';
+import { sweepExpired } from './ttl.js';
+import type { View } from './view.js';
+import type { EngineCore } from './write-runner.js';
+
+const STALE_CHUNK = 1_000;
+
+/** The periodic work: expired documents, transactions beyond their lifetime, retry records that nobody asks for any more. */
+export class Sweeper {
+  /** Since the store was opened. */
+  readonly ttl = { documents: 0, passes: 0 };
+  private sweeping: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly core: EngineCore,
+    private readonly view: View,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** One round, or the end of the one under way. A failure is told to `onError`. */
+  async sweep(): Promise<void> {
+    this.sweeping ??= this.sweepOnce().finally(() => (this.sweeping = undefined));
+    await this.sweeping;
+  }
+
+  /** Ends a round under way at its next step. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.sweeping;
+  }
+
+  private async sweepOnce(): Promise<void> {
+    try {
+      this.core.transactions.expireOld();
+      this.ttl.documents += await sweepExpired(this.core);
+      this.ttl.passes++;
+      await this.pruneRetryRecords();
+    } catch (error) {
+      if (!this.stopped) this.onError(error);
+    }
+  }
+
+  private async pruneRetryRecords(): Promise<void> {
+    const before = this.core.now() - RETRY_RECORD_LIFETIME_MS;
+    let after: Uint8Array | undefined;
+    do {
+      const { keys, next } = staleRecords(this.view, before, after, STALE_CHUNK);
+      if (keys.length > 0) {
+        await this.core.queue.run((batch) => {
+          for (const key of keys) if (isStale(this.view.get(key), before)) batch.remove(key);
+        });
+      } else await breathe();
+      after = next;
+    } while (after && !this.stopped);
+  }
+}
