@@ -49,6 +49,8 @@ const canned = new Map<string, Buffer>(
   }).map(([name, reply]) => [name, frame(reply)]),
 );
 const ok = frame({ ok: 1 });
+const pageOf50 = frame(page(50));
+const limitOf50 = Buffer.concat([Buffer.from('\x10limit\0'), Buffer.from([50, 0, 0, 0])]);
 
 function frame(reply: Document): Buffer {
   const body = serialize(reply);
@@ -75,7 +77,9 @@ function answer(request: Buffer): Buffer | undefined {
   const name = request.toString('latin1', COMMAND_NAME, request.indexOf(0, COMMAND_NAME));
   // A monitor that waits for changes is left waiting: nothing ever changes here.
   if (name === 'hello' && request.readUInt32LE(HEADER_BYTES) !== 0) return undefined;
-  return Buffer.from(name === 'hello' ? frame(hello()) : (canned.get(name) ?? ok));
+  if (name === 'hello') return frame(hello());
+  if (name === 'find' && request.includes(limitOf50)) return Buffer.from(pageOf50);
+  return Buffer.from(canned.get(name) ?? ok);
 }
 
 function serve(socket: Socket): void {
