@@ -123,6 +123,17 @@ describe('change streams', () => {
     ]);
   });
 
+  it("answers with the last event's own token as the place to go on from, until something follows", async () => {
+    const stream = await watch();
+    await coll.insertOne({ _id: 1 });
+    const [event] = await stream.take(1);
+    expect(stream.token).toEqual(event?.['_id']);
+    await db.collection('other').insertOne({ a: 1 });
+    expect(await stream.next(1)).toEqual([]);
+    const passed = stream.token['_data'] as string;
+    expect(passed > ((event?.['_id'] as Document)['_data'] as string)).toBe(true);
+  });
+
   it('gives the events of a transaction one time, its session and number, and none of an aborted one', async () => {
     await coll.insertOne({ _id: 0 });
     const stream = await watch();

@@ -1,4 +1,5 @@
 import { comparePositions, type Change, type ChangeLog } from '../engine/change-log.js';
+import type { ClusterTime } from '../engine/cluster-clock.js';
 import { encode, formatValue, isDoc, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { EventBuilder } from './change-event.js';
@@ -172,8 +173,7 @@ export class ChangeStream {
     this.skipForeign();
     const change = this.log.at(this.reader.next);
     if (!change) {
-      const mark = markAt(this.log.clock.time);
-      if (compareTokens(mark, this.position) > 0) this.position = mark;
+      this.passTo(this.log.clock.time);
       return false;
     }
     this.reader.next++;
@@ -181,6 +181,12 @@ export class ChangeStream {
     await this.send(await this.events.event(change, tokenOf(position)), position);
     if (this.events.invalidates(change)) this.endsWith = change;
     return true;
+  }
+
+  /** Notes that all until `time` was looked at. The last event's own token stays while nothing has come after it. */
+  private passTo(time: ClusterTime): void {
+    const { t, i, index } = this.position;
+    if (comparePositions({ ...time, index }, { t, i, index }) > 0) this.position = markAt(time);
   }
 
   /** Passes over what is not for this stream, so that the log need not keep it. */
