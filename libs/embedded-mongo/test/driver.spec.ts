@@ -167,6 +167,18 @@ describe('cursors', () => {
 });
 
 describe('indexes', () => {
+  it('give their keys alone, or documents with the record id', async () => {
+    await coll.insertMany([
+      { _id: 1 as never, n: 5 },
+      { _id: 2 as never, n: 4 },
+    ]);
+    await coll.createIndex({ n: 1 });
+    const keys = await coll.find({ n: { $gt: 0 } }, { returnKey: true, showRecordId: true }).toArray();
+    expect(keys).toEqual([{ n: 4 }, { n: 5 }]);
+    const [first] = await coll.find({ n: 5 }, { showRecordId: true }).toArray();
+    expect(first).toMatchObject({ _id: 1, n: 5, $recordId: expect.any(Number) as unknown });
+  });
+
   it('are made, listed, used and dropped', async () => {
     await coll.insertMany(Array.from({ length: 20 }, (_, n) => ({ n, even: n % 2 === 0 })));
     expect(await coll.createIndex({ n: 1 })).toBe('n_1');

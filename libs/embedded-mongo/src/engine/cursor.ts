@@ -178,7 +178,8 @@ export class FindCursor implements EngineCursor {
       doc = projection.apply(doc, arrayIndex);
     }
     if (spec.withMeta) return encode({ ...doc, $metadata: encodedMeta(meta) });
-    return encode(spec.showRecordId ? { ...doc, $recordId: long(recordId) } : doc);
+    // A key alone is given without it, as MongoDB does.
+    return encode(spec.showRecordId && !spec.returnKey ? { ...doc, $recordId: long(recordId) } : doc);
   }
 
   private checkMeta(wanted: ReadonlySet<string>): void {
