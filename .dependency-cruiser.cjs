@@ -4,7 +4,8 @@
 const layers = [
   ['conversation', 'transcript', 'delivery', 'catalog', 'archive'],
   ['session', 'tenant', 'queue', 'monitoring'],
-  ['cache', 'database'],
+  ['cache'],
+  ['database', 'redis'],
   ['config', 'common'],
 ];
 

@@ -38,12 +38,12 @@ async function installServer() {
 
 /**
  * Sees to the Redis server that specs start through test/support/redis.ts. Where none can be had, those suites are
- * skipped by COLLOQUY_TEST_REDIS=off, and the reason is printed. TEST_REDIS_URL names a running server to use instead.
+ * skipped by COLLOQUY_TEST_REDIS=off, and the reason is printed.
  *
  * @returns {Promise<NodeJS.ProcessEnv>} what to add to the environment of the tests
  */
 export async function prepareRedis() {
-  if (process.env.TEST_REDIS_URL || onPath('redis-server')) return {};
+  if (process.env.onPath('redis-server')) return {};
   if (!specFolders.some((folder) => mentionsRedis(join(root, folder)))) return {};
   const reason = await installServer();
   if (reason === undefined) return {};

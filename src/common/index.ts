@@ -1,5 +1,6 @@
 export * from './access.js';
 export * from './backoff.js';
+export * from './circuit-breaker.js';
 export * from './common.module.js';
 export * from './keyed-serializer.js';
 export * from './logger.js';

@@ -4,18 +4,24 @@ import type { GroupName, GroupSettings, Settings } from './settings.schema.js';
 /** Injection tokens, one a group, so that a room is given its own settings only. */
 export const SERVICE_SETTINGS = Symbol('SERVICE_SETTINGS');
 export const DATABASE_SETTINGS = Symbol('DATABASE_SETTINGS');
+export const REDIS_SETTINGS = Symbol('REDIS_SETTINGS');
+export const CACHE_SETTINGS = Symbol('CACHE_SETTINGS');
 export const SESSION_SETTINGS = Symbol('SESSION_SETTINGS');
 export const PROCESSING_SETTINGS = Symbol('PROCESSING_SETTINGS');
 
 const tokens: Record<GroupName, symbol> = {
   service: SERVICE_SETTINGS,
   database: DATABASE_SETTINGS,
+  redis: REDIS_SETTINGS,
+  cache: CACHE_SETTINGS,
   session: SESSION_SETTINGS,
   processing: PROCESSING_SETTINGS,
 };
 
 export type ServiceSettings = GroupSettings<'service'>;
 export type DatabaseSettings = GroupSettings<'database'>;
+export type RedisSettings = GroupSettings<'redis'>;
+export type CacheSettings = GroupSettings<'cache'>;
 export type SessionSettings = GroupSettings<'session'>;
 export type ProcessingSettings = GroupSettings<'processing'>;
 

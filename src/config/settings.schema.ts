@@ -14,6 +14,12 @@ const mongoUri = z
   .regex(/^mongodb(\+srv)?:\/\/.+/, 'must begin with mongodb:// or mongodb+srv://')
   .optional();
 
+const redisUrl = z
+  .string()
+  .regex(/^rediss?:\/\/.+/, 'must begin with redis:// or rediss://')
+  .refine((text) => URL.canParse(text), 'must be an address, for example redis://127.0.0.1:6379')
+  .optional();
+
 /** One setting: its schema over the environment's text, what it is for, and the unit that its number is in. */
 export interface SettingDefinition<Schema extends z.ZodType = z.ZodType> {
   schema: Schema;
@@ -156,12 +162,76 @@ export const settingGroups = {
     TRANSACTION_MAX_ATTEMPTS: count(100, 1, 1000, 'Tries of one transaction that meets transient errors.'),
     TRANSACTION_TIMEOUT_MS: ms(30_000, 100, 120_000, 'No new try of a transaction begins after this time.'),
   },
-  session: {
-    MAX_ACTIVE_SESSIONS: count(
-      1000,
+  redis: {
+    REDIS_URL: setting(
+      redisUrl,
+      'Redis that processes share sessions, cache and queues through. Unset: each process works on its own memory and the database.',
+    ),
+    REDIS_ENABLED: setting(
+      boolean,
+      'false: REDIS_URL is not used, as if it were unset (a switch to roll back with).',
+      { default: 'true' },
+    ),
+    REDIS_KEY_PREFIX: setting(
+      z.string().regex(/^[\w.-]{1,64}$/, 'may hold 1 to 64 letters, digits and _ . -'),
+      'Begins every key and channel: one for each deployment that shares a Redis.',
+      { default: 'colloquy' },
+    ),
+    REDIS_COMMAND_TIMEOUT_MS: ms(
+      50,
+      5,
+      10_000,
+      'Longest wait for the answer to one command of cache and sessions; after it the work goes on without Redis.',
+    ),
+    REDIS_CONNECT_TIMEOUT_MS: ms(2000, 50, 60_000, 'Longest time for opening a connection.'),
+    REDIS_BREAKER_FAILURES: count(
+      5,
       1,
-      10_000_000,
-      'Sessions held in the memory of one process; the least recently used go first.',
+      1000,
+      'Commands that fail one after the other before Redis counts as down and is not asked until a probe succeeds.',
+    ),
+    REDIS_PROBE_INTERVAL_MS: ms(500, 10, 60_000, 'How often a Redis that counts as down is probed.'),
+  },
+  cache: {
+    MAX_CACHE_SIZE: count(10_000, 1, 10_000_000, 'Entries in the cache of one process; the least recently used go first.'),
+    CACHE_MAX_BYTES: setting(
+      integer(65_536, 1_099_511_627_776),
+      'Estimated memory of these entries; the least recently used go first.',
+      { default: '67108864', unit: 'bytes' },
+    ),
+    CACHE_LOCAL_TTL_MS: ms(
+      5000,
+      1,
+      hour,
+      'Longest time that a process answers from its own memory: how long a change may stay unseen there when the message of it is lost.',
+    ),
+    CACHE_LOAD_LOCK_MS: ms(
+      10_000,
+      100,
+      600_000,
+      'Longest time that one process may load an entry while the others wait for it.',
+    ),
+    CACHE_LOAD_WAIT_MS: ms(
+      2000,
+      0,
+      60_000,
+      'Longest wait for an entry that another process loads; after it the entry is loaded here too.',
+    ),
+  },
+  session: {
+    SESSION_MEMORY_PROFILE: setting(
+      z.enum(['default', 'lean', 'minimal'], 'must be default, lean or minimal'),
+      'Bounds of the sessions in the memory of one process: default 1000 and 64 MiB, lean 250 and 16 MiB, minimal 50 and 4 MiB.',
+      { default: 'default' },
+    ),
+    MAX_ACTIVE_SESSIONS: setting(
+      integer(1, 10_000_000).optional(),
+      'Sessions held in the memory of one process; the least recently used go first. Unset: as SESSION_MEMORY_PROFILE says.',
+    ),
+    SESSION_MEMORY_BYTES: setting(
+      integer(1_048_576, 1_099_511_627_776).optional(),
+      'Estimated memory of these sessions; the least recently used go first. Unset: as SESSION_MEMORY_PROFILE says.',
+      { unit: 'bytes' },
     ),
     SESSION_IDLE_TTL_MS: ms(
       hour,
@@ -177,7 +247,7 @@ export const settingGroups = {
     ),
     SESSION_TTL_HOURS: setting(
       integer(1, 8760),
-      'A session is warm for this time after its last use, sliding.',
+      'A session stays in Redis for this time after its last use, sliding.',
       {
         default: '2',
         unit: 'hours',

@@ -10,7 +10,7 @@ export class SettingsError extends Error {
   }
 }
 
-const secret = /KEY|SECRET|PASSWORD|URI|TOKEN/;
+const secret = /KEY|SECRET|PASSWORD|URI|URL|TOKEN/;
 
 function readOne(name: string, definition: SettingDefinition, env: Environment, problems: string[]): unknown {
   const given = env[name]?.trim();

@@ -1,0 +1,33 @@
+/**
+ * Names one entry of the cache. Made by a family only, so that no key is without its tenant. `tags` belong to the key: the same
+ * entry is always asked for with the same tags, since their generations decide whether it still holds.
+ */
+export interface CacheKey<Value> {
+  readonly family: string;
+  readonly tenantId: string;
+  readonly id: string;
+  readonly tags: readonly string[];
+  /** Keeps the type of the value with the key; never set. */
+  readonly value?: Value;
+}
+
+/** How long an entry holds. */
+export interface Lifetime {
+  /** Milliseconds that it is fresh. Up to a tenth is taken off at random, so that entries made together do not end together. */
+  readonly ttlMs: number;
+  /** Milliseconds after that in which it is still answered, while a fresh one is loaded in the background. */
+  readonly staleMs?: number;
+  /** Milliseconds that "there is none" is remembered; unset: not at all. */
+  readonly missTtlMs?: number;
+  /** Longest time that one process answers from its own memory, when shorter than CACHE_LOCAL_TTL_MS. */
+  readonly localTtlMs?: number;
+}
+
+/** A kind of entries, counted by its name in the statistics: builds the keys of its entries. */
+export class CacheFamily<Value> {
+  constructor(readonly name: string) {}
+
+  key(tenantId: string, id: string, tags: readonly string[] = []): CacheKey<Value> {
+    return { family: this.name, tenantId, id, tags };
+  }
+}

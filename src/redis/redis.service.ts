@@ -1,0 +1,211 @@
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Redis, type RedisOptions } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type BreakerState, CircuitBreaker, LOGGER, type Logger } from '../common/index.js';
+import { REDIS_SETTINGS, type RedisSettings } from '../config/index.js';
+import { RedisKeys } from './redis-key.js';
+
+/** Redis is not configured, counts as down, or did not answer in time. Callers go on without it. */
+export class RedisUnavailableError extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`Redis is not available: ${reason}`, options);
+    this.name = 'RedisUnavailableError';
+  }
+}
+
+export interface RedisStats {
+  /** `off`: not configured or switched off; else that of the circuit breaker. */
+  state: BreakerState | 'off';
+  calls: number;
+  errors: number;
+  /** Calls that were refused at once because Redis counts as down. */
+  refused: number;
+  timesOpened: number;
+}
+
+type BusHandler = (message: string) => void;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const RECONNECT_BASE_MS = 50;
+const RECONNECT_MAX_MS = 1000;
+
+/** The address without user and password, for logs. */
+const shownUrl = (url: string): string => url.replace(/\/\/[^@/]*@/, '//');
+
+/**
+ * The one connection to Redis that the rooms share for what may be done without: every call is bounded in time, refused at once
+ * while Redis counts as down, and work goes on without it. Recovery is by itself. Queues, which cannot do without, keep their own.
+ */
+@Injectable()
+export class RedisService implements OnModuleInit, OnApplicationShutdown {
+  private readonly client: Redis | undefined;
+  private readonly subscriber: Redis | undefined;
+  private readonly breaker: CircuitBreaker;
+  private readonly recoverHooks: ((client: Redis) => Promise<void>)[] = [];
+  private readonly handlers = new Map<string, { onMessage: BusHandler; onGap: () => void }>();
+  private trusted = false;
+  private calls = 0;
+  private errors = 0;
+  private refused = 0;
+
+  constructor(
+    @Inject(REDIS_SETTINGS) private readonly settings: RedisSettings,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.breaker = new CircuitBreaker(
+      {
+        failures: settings.REDIS_BREAKER_FAILURES,
+        probeIntervalMs: settings.REDIS_PROBE_INTERVAL_MS,
+        probe: () => this.probe(),
+        onChange: (state, reason) => {
+          this.report(state, reason);
+        },
+      },
+      'open',
+    );
+    if (settings.REDIS_URL === undefined || !settings.REDIS_ENABLED) return;
+    this.client = this.connectionTo(settings.REDIS_URL, 'cache', {
+      commandTimeout: settings.REDIS_COMMAND_TIMEOUT_MS,
+      enableAutoPipelining: true,
+    });
+    this.subscriber = this.connectionTo(settings.REDIS_URL, 'bus', { autoResubscribe: false });
+  }
+
+  /** False: not configured, or switched off. */
+  get enabled(): boolean {
+    return this.client !== undefined;
+  }
+
+  /** False while Redis counts as down; also when it is not configured. */
+  get available(): boolean {
+    return this.enabled && this.breaker.isClosed;
+  }
+
+  keys(room: string): RedisKeys {
+    return new RedisKeys(this.settings.REDIS_KEY_PREFIX, room);
+  }
+
+  /** Connects, but never waits longer than for one connection: without Redis the application starts all the same. */
+  async onModuleInit(): Promise<void> {
+    const { client, subscriber } = this;
+    if (!client || !subscriber) return;
+    client.on('ready', () => void this.breaker.probeNow());
+    client.on('close', () => {
+      this.breaker.open('the connection is closed');
+    });
+    subscriber.on('ready', () => void this.resubscribe(subscriber));
+    subscriber.on('message', (channel: string, message: string) => {
+      this.handlers.get(channel)?.onMessage(message);
+    });
+    const url = shownUrl(this.settings.REDIS_URL ?? '');
+    const connected = client.connect().then(() => this.breaker.probeNow());
+    subscriber.connect().catch(() => undefined);
+    const tooLate = delay(this.settings.REDIS_CONNECT_TIMEOUT_MS, undefined, { ref: false });
+    await Promise.race([connected.catch(() => undefined), tooLate]);
+    if (this.available) this.logger.info({ url }, 'Redis is used');
+    else this.logger.warn({ url }, 'Redis is not reached; working without it until it is');
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.breaker.stop();
+    this.client?.disconnect();
+    this.subscriber?.disconnect();
+  }
+
+  /**
+   * Runs commands on the shared connection.
+   * @throws RedisUnavailableError at once while Redis counts as down, or after REDIS_COMMAND_TIMEOUT_MS
+   */
+  async call<T>(work: (client: Redis) => Promise<T>): Promise<T> {
+    if (!this.client || !this.breaker.isClosed) {
+      this.refused++;
+      throw new RedisUnavailableError(this.enabled ? 'it counts as down' : 'it is not configured');
+    }
+    this.calls++;
+    try {
+      const result = await work(this.client);
+      this.breaker.succeeded();
+      return result;
+    } catch (error) {
+      this.errors++;
+      this.breaker.failure(messageOf(error));
+      throw new RedisUnavailableError(messageOf(error), { cause: error });
+    }
+  }
+
+  /**
+   * Runs `hook` each time that Redis is back, before any call passes: what could not be written meanwhile is made up for there. A
+   * failing hook keeps Redis down until the next probe.
+   */
+  beforeTrust(hook: (client: Redis) => Promise<void>): void {
+    this.recoverHooks.push(hook);
+  }
+
+  /**
+   * Hears what processes publish on `channel`, this one included. Messages may be lost; `onGap` is called when some may have been,
+   * since the connection was away.
+   */
+  listen(channel: string, onMessage: BusHandler, onGap: () => void): void {
+    this.handlers.set(channel, { onMessage, onGap });
+    if (this.subscriber?.status === 'ready')
+      this.subscriber.subscribe(channel).catch((error: unknown) => {
+        this.logger.warn({ err: error, channel }, 'could not subscribe to a channel of Redis');
+      });
+  }
+
+  stats(): RedisStats {
+    const { calls, errors, refused } = this;
+    const state = this.enabled ? this.breaker.state : 'off';
+    return { state, calls, errors, refused, timesOpened: this.breaker.timesOpened };
+  }
+
+  private async probe(): Promise<void> {
+    const { client } = this;
+    if (client?.status !== 'ready') throw new Error('the connection is not open');
+    await client.ping();
+    for (const hook of this.recoverHooks) await hook(client);
+  }
+
+  private async resubscribe(subscriber: Redis): Promise<void> {
+    try {
+      const channels = [...this.handlers.keys()];
+      if (channels.length > 0) await subscriber.subscribe(...channels);
+      for (const { onGap } of this.handlers.values()) onGap();
+    } catch (error) {
+      this.logger.warn({ err: error }, 'could not subscribe to the channels of Redis');
+      // Comes back through 'ready'.
+      subscriber.disconnect(true);
+    }
+  }
+
+  private connectionTo(url: string, name: string, more: RedisOptions): Redis {
+    const connection = new Redis(url, {
+      lazyConnect: true,
+      connectionName: `colloquy-${name}`,
+      connectTimeout: this.settings.REDIS_CONNECT_TIMEOUT_MS,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: (times) => Math.min(RECONNECT_BASE_MS * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
+      // After a failover the old primary answers so; a new connection finds the new one.
+      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+      ...more,
+    });
+    // Without a listener ioredis prints each failed attempt; the breaker's changes are what is logged.
+    connection.on('error', (error: Error) => {
+      this.logger.debug({ err: error, connection: name }, 'error on a connection to Redis');
+    });
+    return connection;
+  }
+
+  private report(state: BreakerState, reason: string): void {
+    if (state === 'closed') {
+      this.trusted = true;
+      this.logger.info('Redis is trusted');
+    } else if (state === 'open' && this.trusted) {
+      this.trusted = false;
+      this.logger.warn({ reason }, 'Redis counts as down; working without it until it is back');
+    }
+  }
+}
