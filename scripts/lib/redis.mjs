@@ -43,7 +43,7 @@ async function installServer() {
  * @returns {Promise<NodeJS.ProcessEnv>} what to add to the environment of the tests
  */
 export async function prepareRedis() {
-  if (process.env.onPath('redis-server')) return {};
+  if (onPath('redis-server')) return {};
   if (!specFolders.some((folder) => mentionsRedis(join(root, folder)))) return {};
   const reason = await installServer();
   if (reason === undefined) return {};
