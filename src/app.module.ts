@@ -1,10 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
+import { CacheModule } from './cache/index.js';
 import { CommonModule, type Logger } from './common/index.js';
 import { ConfigModule, type Settings } from './config/index.js';
 import { ConversationModule } from './conversation/index.js';
 import { DatabaseModule } from './database/index.js';
 import { MonitoringModule } from './monitoring/index.js';
+import { RedisModule } from './redis/index.js';
 import { SessionModule } from './session/index.js';
 import { TenantModule } from './tenant/index.js';
 
@@ -24,6 +26,8 @@ export class AppModule {
         ConfigModule.forRoot(settings),
         ScheduleModule.forRoot(),
         DatabaseModule.forRoot(),
+        RedisModule,
+        CacheModule,
         MonitoringModule,
         TenantModule.forRoot({ adminApiKey }),
         SessionModule,

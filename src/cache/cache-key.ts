@@ -3,12 +3,12 @@
  * entry is always asked for with the same tags, since their generations decide whether it still holds.
  */
 export interface CacheKey<Value> {
-  readonly family: string;
+  readonly family: CacheFamily<Value>;
   readonly tenantId: string;
   readonly id: string;
   readonly tags: readonly string[];
-  /** Keeps the type of the value with the key; never set. */
-  readonly value?: Value;
+  /** Tenant, family and id in one text; none of them may hold NUL, so no two keys share it. */
+  readonly text: string;
 }
 
 /** How long an entry holds. */
@@ -23,11 +23,26 @@ export interface Lifetime {
   readonly localTtlMs?: number;
 }
 
+export interface FamilyOptions {
+  /** Shared through Redis whatever the policy says of the tenant: for entries that the policy itself is decided from. */
+  always?: boolean;
+}
+
 /** A kind of entries, counted by its name in the statistics: builds the keys of its entries. */
 export class CacheFamily<Value> {
-  constructor(readonly name: string) {}
+  readonly always: boolean;
+
+  /** Types alone: what the entries of this family hold. */
+  declare readonly holds: Value;
+
+  constructor(
+    readonly name: string,
+    { always = false }: FamilyOptions = {},
+  ) {
+    this.always = always;
+  }
 
   key(tenantId: string, id: string, tags: readonly string[] = []): CacheKey<Value> {
-    return { family: this.name, tenantId, id, tags };
+    return { family: this, tenantId, id, tags, text: `${tenantId}\0${this.name}\0${id}` };
   }
 }

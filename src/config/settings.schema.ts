@@ -193,7 +193,12 @@ export const settingGroups = {
     REDIS_PROBE_INTERVAL_MS: ms(500, 10, 60_000, 'How often a Redis that counts as down is probed.'),
   },
   cache: {
-    MAX_CACHE_SIZE: count(10_000, 1, 10_000_000, 'Entries in the cache of one process; the least recently used go first.'),
+    MAX_CACHE_SIZE: count(
+      10_000,
+      1,
+      10_000_000,
+      'Entries in the cache of one process; the least recently used go first.',
+    ),
     CACHE_MAX_BYTES: setting(
       integer(65_536, 1_099_511_627_776),
       'Estimated memory of these entries; the least recently used go first.',

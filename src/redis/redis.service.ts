@@ -45,6 +45,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   private readonly recoverHooks: ((client: Redis) => Promise<void>)[] = [];
   private readonly handlers = new Map<string, { onMessage: BusHandler; onGap: () => void }>();
   private trusted = false;
+  private subscribing: Promise<void> | undefined;
   private calls = 0;
   private errors = 0;
   private refused = 0;
@@ -94,13 +95,15 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     client.on('close', () => {
       this.breaker.open('the connection is closed');
     });
-    subscriber.on('ready', () => void this.resubscribe(subscriber));
+    subscriber.on('ready', () => (this.subscribing = this.resubscribe(subscriber)));
     subscriber.on('message', (channel: string, message: string) => {
       this.handlers.get(channel)?.onMessage(message);
     });
     const url = shownUrl(this.settings.REDIS_URL ?? '');
-    const connected = client.connect().then(() => this.breaker.probeNow());
-    subscriber.connect().catch(() => undefined);
+    const connected = Promise.all([
+      client.connect().then(() => this.breaker.probeNow()),
+      subscriber.connect().then(() => this.subscribing),
+    ]);
     const tooLate = delay(this.settings.REDIS_CONNECT_TIMEOUT_MS, undefined, { ref: false });
     await Promise.race([connected.catch(() => undefined), tooLate]);
     if (this.available) this.logger.info({ url }, 'Redis is used');

@@ -11,4 +11,5 @@ export const describeWithRedis: jest.Describe =
 export const redisPrefix = (): string => `test-${randomBytes(6).toString('hex')}`;
 
 /** A server of its own for one suite, which may kill it. */
-export const startRedis = (options?: RedisProcessOptions): Promise<RedisProcess> => RedisProcess.start(options);
+export const startRedis = (options?: RedisProcessOptions): Promise<RedisProcess> =>
+  RedisProcess.start(options);

@@ -1,0 +1,22 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { AdminOnly } from '../common/index.js';
+import { cacheStatsSchema } from './cache.dto.js';
+import { CacheService } from './cache.service.js';
+import type { CacheStats } from './cache-stats.js';
+
+/** For operators. */
+@ApiTags('operations')
+@ApiBearerAuth()
+@AdminOnly()
+@Controller('v1/cache/stats')
+export class CacheController {
+  constructor(private readonly cache: CacheService) {}
+
+  @Get()
+  @ApiOperation({ summary: 'What the cache of this process did since its start (admin)' })
+  @ApiOkResponse({ standardSchema: cacheStatsSchema })
+  get(): CacheStats {
+    return this.cache.stats();
+  }
+}

@@ -1,0 +1,6 @@
+export { CacheFamily, type CacheKey, type FamilyOptions, type Lifetime } from './cache-key.js';
+export { CacheModule } from './cache.module.js';
+export { CacheService } from './cache.service.js';
+export type { CacheStats, FamilyStats, TierStats } from './cache-stats.js';
+export { Cached, type CachedOptions } from './cached.decorator.js';
+export type { SharedTierPolicy } from './shared-tier.js';

@@ -1,0 +1,165 @@
+import { EventEmitter } from 'node:events';
+import type { Redis } from 'ioredis';
+import type { KeyvStoreAdapter, StoredData } from 'keyv';
+import type { RedisKeys, RedisService } from '../redis/index.js';
+import { decodeValue, encodeValue } from './entry.js';
+import type { Scope } from './generations.js';
+import { abandonLoad, beginLoad, deleteEntry, finishLoad, renewGeneration } from './shared-scripts.js';
+
+/** What Redis holds of a key. */
+export interface SharedEntry {
+  /** Undefined: it is remembered that there is none. */
+  readonly value: unknown;
+  readonly generations: string;
+  readonly staleMs: number;
+  readonly localTtlMs: number;
+  /** When it was stored, by the clock of Redis, ms. */
+  readonly storedAt: number;
+  /** Until Redis forgets it, ms. */
+  readonly leftMs: number;
+}
+
+/** What a finished load puts into Redis. */
+export interface SharedWrite {
+  readonly value: unknown;
+  readonly generations: string;
+  readonly staleMs: number;
+  readonly localTtlMs: number;
+  readonly scopes: readonly Scope[];
+  /** Of the load; it is stored only while the load was not cancelled. */
+  readonly token: string;
+}
+
+export type Beginning = { outcome: 'hit' } | { outcome: 'load' | 'wait'; generations: string[] };
+
+/** Generations outlive every entry; one that is lost all the same only makes its entries void. */
+const GENERATION_TTL_MS = 24 * 3_600_000;
+
+const text = (reply: unknown): string => (reply instanceof Buffer ? reply.toString('utf8') : String(reply));
+
+/** Keyv's store for Redis, with what several processes need to agree: locks of loads, and generations. */
+export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
+  readonly opts = {};
+
+  constructor(
+    private readonly redis: RedisService,
+    private readonly keys: RedisKeys,
+    private readonly lockMs: number,
+  ) {
+    super();
+  }
+
+  async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
+    const [fields, leftMs] = await this.redis.call((client) =>
+      Promise.all([
+        client.hmgetBuffer(this.entryKey(key), 'g', 'v', 's', 'l', 't'),
+        client.pttl(this.entryKey(key)),
+      ]),
+    );
+    const [generations, value, staleMs, localTtlMs, storedAt] = fields;
+    if (!generations || leftMs <= 0) return undefined;
+    const entry: SharedEntry = {
+      value: value ? decodeValue(value) : undefined,
+      generations: text(generations),
+      staleMs: Number(text(staleMs)),
+      localTtlMs: Number(text(localTtlMs)),
+      storedAt: Number(text(storedAt)),
+      leftMs,
+    };
+    return { value: entry as Value };
+  }
+
+  /** True when it was stored; false when the load was cancelled or something was invalidated meanwhile. */
+  async set(key: string, { value: write }: { value: SharedWrite }, ttlMs: number): Promise<boolean> {
+    const { value, generations, staleMs, localTtlMs, scopes, token } = write;
+    const args = [token, generations, Math.ceil(ttlMs), staleMs, localTtlMs];
+    const stored = await this.redis.call((client) =>
+      finishLoad.run(client, this.allKeys(key, scopes), [
+        ...args,
+        ...(value === undefined ? [] : [encodeValue(value)]),
+      ]),
+    );
+    return stored === 1;
+  }
+
+  async delete(key: string): Promise<boolean> {
+    await this.redis.call((client) => this.deleteOn(client, key, ''));
+    return true;
+  }
+
+  /** Entries are never walked over: a tenant's are made void by its generation, the rest by their time to live. */
+  clear(): Promise<void> {
+    return Promise.reject(
+      new Error('the shared tier is not cleared as a whole; invalidate a tenant or a tag'),
+    );
+  }
+
+  /** The generations that Redis holds; null where there is none. */
+  generations(scopes: readonly Scope[]): Promise<(string | null)[]> {
+    return this.redis.call((client) => client.mget(scopes.map((scope) => this.generationKey(scope))));
+  }
+
+  /** Asks to load a key; see `beginLoad`. Entries stored before `distrustBefore` (ms, clock of Redis) do not count. */
+  async begin(
+    key: string,
+    scopes: readonly Scope[],
+    token: string,
+    { steal = false, distrustBefore = 0 } = {},
+  ): Promise<Beginning> {
+    const args = [token, this.lockMs, GENERATION_TTL_MS, distrustBefore, steal ? 'steal' : 'ask'];
+    const reply = await this.redis.call((client) => beginLoad.run(client, this.allKeys(key, scopes), args));
+    const [outcome, ...generations] = Array.isArray(reply) ? reply.map(text) : [];
+    if (outcome === 'hit') return { outcome };
+    if (outcome !== 'load' && outcome !== 'wait') throw new Error('Redis answered a script with nonsense');
+    return { outcome, generations };
+  }
+
+  async abandon(key: string, token: string): Promise<void> {
+    await this.redis.call((client) => abandonLoad.run(client, [this.lockKey(key)], [token]));
+  }
+
+  /** Deletes an entry and tells `message` to all processes. On a given connection, since a replay runs before calls may pass. */
+  async deleteOn(client: Redis, key: string, message: string): Promise<void> {
+    const { channel } = this.keys;
+    await deleteEntry.run(client, [this.entryKey(key), this.lockKey(key)], [channel, message]);
+  }
+
+  /**
+   * Makes all entries of a scope void; answers its new generation, above `floor`. All processes are told `before`, the generation and
+   * `after` as one text.
+   */
+  async renewOn(
+    client: Redis,
+    scope: Scope,
+    floor: number,
+    [before, after]: readonly [string, string],
+  ): Promise<string> {
+    const args = [floor, GENERATION_TTL_MS, this.keys.channel, before, after];
+    return text(await renewGeneration.run(client, [this.generationKey(scope)], args));
+  }
+
+  publish(message: string): Promise<number> {
+    return this.redis.call((client) => client.publish(this.keys.channel, message));
+  }
+
+  private allKeys(key: string, scopes: readonly Scope[]): string[] {
+    return [this.entryKey(key), this.lockKey(key), ...scopes.map((scope) => this.generationKey(scope))];
+  }
+
+  private entryKey(key: string): string {
+    return this.keyOf('entry', key);
+  }
+
+  private lockKey(key: string): string {
+    return this.keyOf('lock', key);
+  }
+
+  private generationKey({ tenantId, tag }: Scope): string {
+    return this.keys.of(tenantId, 'generation', ...(tag === undefined ? [] : [tag]));
+  }
+
+  private keyOf(kind: string, key: string): string {
+    const [tenantId = '', family = '', id = ''] = key.split('\0');
+    return this.keys.of(tenantId, kind, family, id);
+  }
+}
