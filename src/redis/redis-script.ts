@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
+/** In ioredis, though not in its types: the reply is not decoded. */
+interface BufferReplies {
+  evalshaBuffer(sha: string, keyCount: number, ...rest: ScriptArgument[]): Promise<unknown>;
+  evalBuffer(lua: string, keyCount: number, ...rest: ScriptArgument[]): Promise<unknown>;
+}
+
 export type ScriptArgument = string | number | Buffer;
 
 /** A Lua script: runs as one step on the server. Sent once, then called by its hash. */
@@ -13,12 +19,13 @@ export class RedisScript {
 
   /** The reply as it comes, with Buffers for strings. */
   async run(client: Redis, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
-    const rest = [keys.length, ...keys, ...args];
+    const rest = [...keys, ...args];
+    const raw = client as Redis & BufferReplies;
     try {
-      return await client.callBuffer('EVALSHA', this.sha, ...rest);
+      return await raw.evalshaBuffer(this.sha, keys.length, ...rest);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return client.callBuffer('EVAL', this.lua, ...rest);
+      return raw.evalBuffer(this.lua, keys.length, ...rest);
     }
   }
 }

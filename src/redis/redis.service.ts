@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BreakerState, CircuitBreaker, LOGGER, type Logger } from '../common/index.js';
 import { REDIS_SETTINGS, type RedisSettings } from '../config/index.js';
@@ -30,6 +30,9 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const RECONNECT_BASE_MS = 50;
 const RECONNECT_MAX_MS = 1000;
 
+/** Between two log lines of errors that Redis answered with. */
+const REFUSAL_LOG_INTERVAL_MS = 10_000;
+
 /** The address without user and password, for logs. */
 const shownUrl = (url: string): string => url.replace(/\/\/[^@/]*@/, '//');
 
@@ -45,6 +48,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   private readonly recoverHooks: ((client: Redis) => Promise<void>)[] = [];
   private readonly handlers = new Map<string, { onMessage: BusHandler; onGap: () => void }>();
   private trusted = false;
+  private lastRefusalLogged = -Infinity;
   private subscribing: Promise<void> | undefined;
   private calls = 0;
   private errors = 0;
@@ -95,7 +99,9 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     client.on('close', () => {
       this.breaker.open('the connection is closed');
     });
-    subscriber.on('ready', () => (this.subscribing = this.resubscribe(subscriber)));
+    subscriber.on('ready', () => {
+      this.subscribing = this.resubscribe(subscriber);
+    });
     subscriber.on('message', (channel: string, message: string) => {
       this.handlers.get(channel)?.onMessage(message);
     });
@@ -132,6 +138,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       return result;
     } catch (error) {
       this.errors++;
+      this.noteRefusal(error);
       this.breaker.failure(messageOf(error));
       throw new RedisUnavailableError(messageOf(error), { cause: error });
     }
@@ -161,6 +168,14 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     const { calls, errors, refused } = this;
     const state = this.enabled ? this.breaker.state : 'off';
     return { state, calls, errors, refused, timesOpened: this.breaker.timesOpened };
+  }
+
+  /** Redis answered, but with an error (out of memory, a rule, a fault of ours): seldom, and worth a line now and then. */
+  private noteRefusal(error: unknown): void {
+    if (!(error instanceof ReplyError) || Date.now() - this.lastRefusalLogged < REFUSAL_LOG_INTERVAL_MS)
+      return;
+    this.lastRefusalLogged = Date.now();
+    this.logger.error({ err: error }, 'Redis answered with an error; working without it for this call');
   }
 
   private async probe(): Promise<void> {

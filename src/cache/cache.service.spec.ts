@@ -1,0 +1,193 @@
+import { createLogger } from '../common/index.js';
+import { loadSettings } from '../config/index.js';
+import { RedisService } from '../redis/index.js';
+import { CacheFamily, CacheService } from './index.js';
+
+interface Head {
+  title: string;
+}
+
+const heads = new CacheFamily<Head>('head');
+const logger = createLogger({ level: 'silent', pretty: false });
+
+function createCache(overrides: Readonly<Record<string, string>> = {}): CacheService {
+  const { cache, redis } = loadSettings({ NODE_ENV: 'test', ...overrides });
+  return new CacheService(cache, new RedisService(redis, logger), logger);
+}
+
+/** A load that ends when the test says so. */
+function heldLoad<T>(): { load: jest.Mock<Promise<T>>; end: (value: T) => void } {
+  const ends: ((value: T) => void)[] = [];
+  return {
+    load: jest.fn(() => new Promise<T>((resolve) => ends.push(resolve))),
+    end: (value) => ends.shift()?.(value),
+  };
+}
+
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+};
+
+describe('CacheService without Redis', () => {
+  const key = heads.key('acme', '1');
+  const loadHead = (title: string): jest.Mock<Promise<Head>> => jest.fn(() => Promise.resolve({ title }));
+
+  afterEach(() => {
+    jest.useRealTimers();
+    jest.restoreAllMocks();
+  });
+
+  it('loads once for 200 callers at the same time, and not again while the entry holds', async () => {
+    const cache = createCache();
+    const { load, end } = heldLoad<Head>();
+    const callers = Array.from({ length: 200 }, () => cache.wrap(key, 60_000, load));
+    await settle();
+    end({ title: 'one' });
+    expect(new Set(await Promise.all(callers))).toEqual(new Set([{ title: 'one' }]));
+    await cache.wrap(key, 60_000, load);
+    expect(load).toHaveBeenCalledTimes(1);
+    expect(cache.stats().families['head']).toMatchObject({ loads: 1, misses: 200, hits: 1 });
+  });
+
+  it('passes an error of the load on to all who wait, and loads anew for the next', async () => {
+    const cache = createCache();
+    const load = jest.fn(() => Promise.reject(new Error('no database')));
+    const results = await Promise.allSettled([cache.wrap(key, 1000, load), cache.wrap(key, 1000, load)]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(load).toHaveBeenCalledTimes(1);
+    await expect(cache.wrap(key, 1000, loadHead('two'))).resolves.toEqual({ title: 'two' });
+    expect(cache.stats().families['head']).toMatchObject({ loads: 2, loadErrors: 1 });
+  });
+
+  it('holds an entry for its time to live less a tenth at most, and never longer than the local limit', async () => {
+    jest.useFakeTimers({ now: 0 });
+    const random = jest.spyOn(Math, 'random').mockReturnValue(1);
+    const cache = createCache({ CACHE_LOCAL_TTL_MS: '10000' });
+    const load = loadHead('x');
+    await cache.wrap(key, 1000, load);
+    jest.setSystemTime(899);
+    await cache.wrap(key, 1000, load);
+    expect(load).toHaveBeenCalledTimes(1);
+    jest.setSystemTime(901);
+    random.mockReturnValue(0);
+    await cache.wrap(key, 60_000, load);
+    expect(load).toHaveBeenCalledTimes(2);
+    jest.setSystemTime(901 + 10_001);
+    await cache.wrap(key, 60_000, load);
+    expect(load).toHaveBeenCalledTimes(3);
+  });
+
+  it('answers what is due at once and loads a fresh one meanwhile, when the lifetime allows it', async () => {
+    jest.useFakeTimers({ now: 0 });
+    jest.spyOn(Math, 'random').mockReturnValue(0);
+    const cache = createCache();
+    const lifetime = { ttlMs: 1000, staleMs: 1000 };
+    await cache.wrap(key, lifetime, loadHead('old'));
+    jest.setSystemTime(1500);
+    const { load, end } = heldLoad<Head>();
+    expect(await cache.wrap(key, lifetime, load)).toEqual({ title: 'old' });
+    expect(await cache.wrap(key, lifetime, load)).toEqual({ title: 'old' });
+    await settle();
+    end({ title: 'new' });
+    await settle();
+    expect(await cache.wrap(key, lifetime, load)).toEqual({ title: 'new' });
+    expect(load).toHaveBeenCalledTimes(1);
+    expect(cache.stats().families['head']).toMatchObject({ staleServes: 2 });
+  });
+
+  it('waits for a fresh one once the stale time is over as well', async () => {
+    jest.useFakeTimers({ now: 0 });
+    const cache = createCache();
+    const lifetime = { ttlMs: 1000, staleMs: 1000 };
+    await cache.wrap(key, lifetime, loadHead('old'));
+    jest.setSystemTime(2001);
+    expect(await cache.wrap(key, lifetime, loadHead('new'))).toEqual({ title: 'new' });
+  });
+
+  it('remembers that there is none only when it is told to, and for as long', async () => {
+    jest.useFakeTimers({ now: 0 });
+    jest.spyOn(Math, 'random').mockReturnValue(0);
+    const cache = createCache();
+    const none = jest.fn(() => Promise.resolve(undefined));
+    await cache.wrap(key, 60_000, none);
+    await cache.wrap(key, { ttlMs: 60_000, missTtlMs: 100 }, none);
+    await cache.wrap(key, { ttlMs: 60_000, missTtlMs: 100 }, none);
+    expect(none).toHaveBeenCalledTimes(2);
+    jest.setSystemTime(101);
+    await cache.wrap(key, { ttlMs: 60_000, missTtlMs: 100 }, none);
+    expect(none).toHaveBeenCalledTimes(3);
+  });
+
+  it('makes all of a tenant void at one stroke, and nothing of another tenant', async () => {
+    const cache = createCache();
+    const other = heads.key('other', '1');
+    await cache.set(key, { title: 'a' }, 60_000);
+    await cache.set(other, { title: 'b' }, 60_000);
+    await cache.invalidateTenant('acme');
+    expect(await cache.get(key)).toBeUndefined();
+    expect(await cache.get(other)).toEqual({ title: 'b' });
+  });
+
+  it('makes all that bears a tag void, and not what does not', async () => {
+    const cache = createCache();
+    const tagged = heads.key('acme', '2', ['shop:1']);
+    await cache.set(key, { title: 'a' }, 60_000);
+    await cache.set(tagged, { title: 'b' }, 60_000);
+    await cache.invalidateTag('acme', 'shop:1');
+    expect(await cache.get(key)).toEqual({ title: 'a' });
+    expect(await cache.get(tagged)).toBeUndefined();
+  });
+
+  it.each([
+    ['del', (cache: CacheService) => cache.del(key)],
+    ['invalidateTenant', (cache: CacheService) => cache.invalidateTenant('acme')],
+    ['set', (cache: CacheService) => cache.set(key, { title: 'after' }, 60_000)],
+  ])(
+    '%s during a load: its value is not kept, and callers after do not wait for it',
+    async (_name, change) => {
+      const cache = createCache();
+      const { load, end } = heldLoad<Head>();
+      const early = cache.wrap(key, 60_000, load);
+      await settle();
+      await change(cache);
+      const late = await cache.wrap(key, 60_000, loadHead('after'));
+      end({ title: 'before' });
+      expect(await early).toEqual({ title: 'before' });
+      expect(late).toEqual({ title: 'after' });
+      expect(await cache.get(key)).toEqual({ title: 'after' });
+    },
+  );
+
+  it('is bounded by entries and by bytes', async () => {
+    const few = createCache({ MAX_CACHE_SIZE: '3' });
+    for (let id = 0; id < 10; id++) await few.set(heads.key('acme', String(id)), { title: 'x' }, 60_000);
+    expect(few.stats().l1).toMatchObject({ entries: 3, maxEntries: 3, evictions: 7 });
+
+    const small = createCache({ CACHE_MAX_BYTES: '65536' });
+    const title = 'x'.repeat(5000);
+    for (let id = 0; id < 10; id++) await small.set(heads.key('acme', String(id)), { title }, 60_000);
+    const { entries, bytes, maxBytes } = small.stats().l1;
+    expect(entries).toBeGreaterThan(0);
+    expect(entries).toBeLessThan(10);
+    expect(bytes).toBeLessThanOrEqual(maxBytes);
+  });
+
+  it('gives out values that nobody can change for the others', async () => {
+    const cache = createCache();
+    const value = await cache.wrap(
+      new CacheFamily<{ inner: { list: number[] }; at: Date }>('f').key('t', '1'),
+      1000,
+      () => Promise.resolve({ inner: { list: [1] }, at: new Date(0) }),
+    );
+    expect(() => value?.inner.list.push(2)).toThrow(TypeError);
+    expect(value?.at).toEqual(new Date(0));
+  });
+
+  it('keeps keys of families, tenants and ids apart', async () => {
+    const cache = createCache();
+    const others = new CacheFamily<Head>('other');
+    await cache.set(heads.key('a', 'b'), { title: '1' }, 1000);
+    expect(await cache.get(others.key('a', 'b'))).toBeUndefined();
+    expect(await cache.get(heads.key('ab', ''))).toBeUndefined();
+  });
+});

@@ -1,0 +1,360 @@
+import { Types } from 'mongoose';
+import { Redis } from 'ioredis';
+import { CacheFamily } from '../../src/cache/index.js';
+import { type CacheProcess, openCache } from '../support/cache.js';
+import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
+
+interface Plan {
+  plan: string;
+}
+
+const plans = new CacheFamily<Plan>('plan');
+const MINUTE = 60_000;
+
+const loads = <T>(value: T): jest.Mock<Promise<T>> => jest.fn(() => Promise.resolve(value));
+
+/** Looks again until it holds; jest's own timeout ends it. */
+async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await check())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describeWithRedis('CacheService on Redis', () => {
+  let server: RedisProcess;
+  let direct: Redis;
+  let prefix: string;
+  let opened: CacheProcess[];
+
+  const open = async (settings: Readonly<Record<string, string>> = {}): Promise<CacheProcess> => {
+    const process = await openCache({
+      REDIS_URL: server.url,
+      REDIS_KEY_PREFIX: prefix,
+      REDIS_COMMAND_TIMEOUT_MS: '2000',
+      REDIS_PROBE_INTERVAL_MS: '20',
+      ...settings,
+    });
+    opened.push(process);
+    return process;
+  };
+  const keysIn = (pattern: string): Promise<string[]> => direct.keys(`${prefix}:${pattern}`);
+
+  beforeAll(async () => {
+    server = await startRedis();
+    direct = new Redis(server.url);
+  });
+  afterAll(async () => {
+    direct.disconnect();
+    await server.remove();
+  });
+  beforeEach(() => {
+    prefix = redisPrefix();
+    opened = [];
+  });
+  afterEach(async () => {
+    await Promise.all(opened.map((process) => process.close()));
+  });
+
+  it('loads once for 200 callers in each of two processes', async () => {
+    const [a, b] = [await open(), await open()];
+    const key = plans.key('acme', 'cold');
+    let ended = 0;
+    const load = jest.fn(async () => {
+      // Long enough for the other process to ask and to be told to wait.
+      await eventually(async () => (await keysIn('*lock*')).length > 0 && ++ended > 20);
+      return { plan: 'pro' };
+    });
+    const callers = [a, b].flatMap(({ cache }) =>
+      Array.from({ length: 200 }, () => cache.wrap(key, MINUTE, load)),
+    );
+    expect(new Set((await Promise.all(callers)).map((found) => found?.plan))).toEqual(new Set(['pro']));
+    expect(load).toHaveBeenCalledTimes(1);
+    expect(await keysIn('*lock*')).toEqual([]);
+  });
+
+  it('lets the next process load when a load fails, and when its process dies', async () => {
+    const [a, b] = [await open({ CACHE_LOAD_LOCK_MS: '100' }), await open({ CACHE_LOAD_LOCK_MS: '100' })];
+    const key = plans.key('acme', 'failing');
+    await expect(a.cache.wrap(key, MINUTE, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'b' }))).toEqual({ plan: 'b' });
+
+    const other = plans.key('acme', 'hanging');
+    void a.cache.wrap(other, MINUTE, () => new Promise<Plan>(() => undefined));
+    await eventually(async () => (await keysIn('*lock*')).length > 0);
+    expect(await b.cache.wrap(other, MINUTE, loads({ plan: 'b' }))).toEqual({ plan: 'b' });
+  });
+
+  it('loads without the lock when another process takes too long', async () => {
+    const [a, b] = [await open(), await open({ CACHE_LOAD_WAIT_MS: '0' })];
+    const key = plans.key('acme', 'slow');
+    let end!: (plan: Plan) => void;
+    const slow = a.cache.wrap(key, MINUTE, () => new Promise<Plan>((resolve) => (end = resolve)));
+    await eventually(() => end !== undefined);
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'b' }))).toEqual({ plan: 'b' });
+    expect(b.cache.stats().waitsInVain).toBe(1);
+    end({ plan: 'a' });
+    expect(await slow).toEqual({ plan: 'a' });
+  });
+
+  it('answers another process from Redis, with the types of the values and the time that is left', async () => {
+    const [a, b] = [
+      await open({ CACHE_LOCAL_TTL_MS: '3600000' }),
+      await open({ CACHE_LOCAL_TTL_MS: '3600000' }),
+    ];
+    const value = {
+      at: new Date('2026-01-02T03:04:05.678Z'),
+      id: new Types.ObjectId(),
+      bytes: Buffer.from([0, 1, 255]),
+      nothing: null,
+      count: 2 ** 40,
+      share: 0.1,
+      list: [{ text: 'ä' }],
+    };
+    const key = new CacheFamily<typeof value>('typed').key('acme', '1');
+    await a.cache.wrap(key, MINUTE, () => Promise.resolve(value));
+    const [redisKey = ''] = await keysIn('*entry*');
+    await direct.pexpire(redisKey, 1000);
+    const load = loads(value);
+    const found = await b.cache.wrap(key, MINUTE, load);
+    expect(load).not.toHaveBeenCalled();
+    expect(found).toEqual(value);
+    expect(found?.id).toBeInstanceOf(Types.ObjectId);
+    // In memory for the second that was left, not for the minute that it was stored for.
+    jest.useFakeTimers({ now: Date.now() + 1001, doNotFake: ['nextTick', 'setImmediate', 'setTimeout'] });
+    try {
+      await direct.del(redisKey);
+      await b.cache.wrap(key, MINUTE, load);
+      expect(load).toHaveBeenCalledTimes(1);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('remembers in Redis that there is none', async () => {
+    const [a, b] = [await open(), await open()];
+    const key = plans.key('acme', 'none');
+    await a.cache.wrap(key, { ttlMs: MINUTE, missTtlMs: MINUTE }, () => Promise.resolve(undefined));
+    const load = loads({ plan: 'x' });
+    expect(await b.cache.wrap(key, MINUTE, load)).toBeUndefined();
+    expect(load).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['a deleted entry', (p: CacheProcess) => p.cache.del(plans.key('acme', '1', ['tag']))],
+    ['an invalidated tenant', (p: CacheProcess) => p.cache.invalidateTenant('acme')],
+    ['an invalidated tag', (p: CacheProcess) => p.cache.invalidateTag('acme', 'tag')],
+  ])('%s is gone in the memory of another process as soon as it hears of it', async (_name, change) => {
+    const [a, b] = [await open(), await open()];
+    const key = plans.key('acme', '1', ['tag']);
+    const untouched = plans.key('other', '1', ['tag']);
+    await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    await b.cache.wrap(untouched, MINUTE, loads({ plan: 'kept' }));
+    await change(a);
+    await eventually(async () => (await b.cache.get(key)) === undefined);
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
+    expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'newer' }))).toEqual({ plan: 'new' });
+    expect(await b.cache.get(untouched)).toEqual({ plan: 'kept' });
+  });
+
+  it('a replaced entry is gone in the memory of another process', async () => {
+    const [a, b] = [await open(), await open()];
+    const key = plans.key('acme', '1');
+    await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    await a.cache.set(key, { plan: 'new' }, MINUTE);
+    await eventually(async () => (await b.cache.get(key))?.plan === 'new');
+    expect((await b.cache.get(key))?.plan).toBe('new');
+  });
+
+  it.each([
+    ['an invalidated tenant', (p: CacheProcess) => p.cache.invalidateTenant('acme')],
+    ['a deleted entry', (p: CacheProcess) => p.cache.del(plans.key('acme', '1'))],
+  ])('%s is gone after the local time to live when the message of it is lost', async (_name, change) => {
+    const [a, b] = [await open(), await open({ CACHE_LOCAL_TTL_MS: '300' })];
+    const key = plans.key('acme', '1');
+    await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    b.redis.listen(
+      `${prefix}:bus:cache`,
+      () => undefined,
+      () => undefined,
+    );
+    await change(a);
+    expect(await b.cache.get(key)).toEqual({ plan: 'old' });
+    jest.useFakeTimers({ now: Date.now() + 301, doNotFake: ['nextTick', 'setImmediate', 'setTimeout'] });
+    try {
+      expect(await b.cache.get(key)).toBeUndefined();
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('a load that began before an invalidation elsewhere is kept nowhere', async () => {
+    const [a, b] = [await open(), await open()];
+    const key = plans.key('acme', '1');
+    let end!: (plan: Plan) => void;
+    const early = a.cache.wrap(key, MINUTE, () => new Promise<Plan>((resolve) => (end = resolve)));
+    await eventually(() => end !== undefined);
+    await b.cache.invalidateTenant('acme');
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'after' }))).toEqual({ plan: 'after' });
+    end({ plan: 'before' });
+    expect(await early).toEqual({ plan: 'before' });
+    expect(await a.cache.get(key)).toEqual({ plan: 'after' });
+    expect(await b.cache.get(key)).toEqual({ plan: 'after' });
+  });
+
+  it('holds when Redis loses its generations', async () => {
+    const [a, b] = [await open(), await open()];
+    const key = plans.key('acme', '1');
+    await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    await a.cache.invalidateTenant('acme');
+    await a.cache.wrap(key, MINUTE, loads({ plan: 'new' }));
+    await direct.del(...(await keysIn('*generation*')));
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'newest' }))).toEqual({ plan: 'newest' });
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'not asked' }))).toEqual({ plan: 'newest' });
+  });
+
+  it('repeats an invalidation that Redis lost, as a failover may', async () => {
+    const a = await open();
+    const key = plans.key('acme', '1');
+    await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    const [generationKey = ''] = await keysIn('*generation*');
+    const [entryKey = ''] = await keysIn('*entry*');
+    const before = await direct.get(generationKey);
+    await a.cache.invalidateTenant('acme');
+    await direct.set(generationKey, before ?? '');
+    await direct.del(entryKey);
+    expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
+    await eventually(async () => Number(await direct.get(generationKey)) > Number(before));
+    expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
+  });
+
+  it('shares nothing of a tenant that the policy keeps out, but families that always are', async () => {
+    const a = await open();
+    a.cache.useSharedTierFor((tenantId) => tenantId !== 'private');
+    await a.cache.wrap(plans.key('private', '1'), MINUTE, loads({ plan: 'x' }));
+    expect(await keysIn('*entry*')).toEqual([]);
+    const always = new CacheFamily<Plan>('always', { always: true });
+    await a.cache.wrap(always.key('private', '1'), MINUTE, loads({ plan: 'x' }));
+    expect(await keysIn('*entry*')).toHaveLength(1);
+  });
+
+  it('is not used when REDIS_ENABLED is false', async () => {
+    const a = await open({ REDIS_ENABLED: 'false' });
+    await a.cache.wrap(plans.key('acme', '1'), MINUTE, loads({ plan: 'x' }));
+    await a.cache.invalidateTenant('acme');
+    expect(await keysIn('*')).toEqual([]);
+    expect(a.cache.stats().l2).toMatchObject({ state: 'off', pendingInvalidations: 0 });
+  });
+});
+
+describeWithRedis('CacheService when Redis is away', () => {
+  let server: RedisProcess;
+  let opened: CacheProcess[];
+  const prefix = redisPrefix();
+  const key = plans.key('acme', '1');
+
+  const open = async (settings: Readonly<Record<string, string>> = {}): Promise<CacheProcess> => {
+    const process = await openCache({
+      REDIS_URL: server.url,
+      REDIS_KEY_PREFIX: prefix,
+      REDIS_PROBE_INTERVAL_MS: '20',
+      ...settings,
+    });
+    opened.push(process);
+    return process;
+  };
+  const away = ({ redis }: CacheProcess): Promise<void> => eventually(() => !redis.available);
+  const back = ({ redis }: CacheProcess): Promise<void> => eventually(() => redis.available);
+
+  beforeEach(async () => {
+    opened = [];
+    // Its append-only file brings the entries back that it held when it was killed.
+    server = await startRedis({ appendfsync: 'always' });
+  });
+  afterEach(async () => {
+    await Promise.all(opened.map((process) => process.close()));
+    await server.remove();
+  });
+
+  it('starts without it, and uses it once it is there', async () => {
+    await server.signal('SIGKILL');
+    const a = await open({ REDIS_CONNECT_TIMEOUT_MS: '50' });
+    expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'x' }))).toEqual({ plan: 'x' });
+    await server.restart();
+    await back(a);
+    await a.cache.wrap(plans.key('acme', '2'), MINUTE, loads({ plan: 'y' }));
+    expect(a.cache.stats().l2).toMatchObject({ state: 'closed', misses: 1 });
+  });
+
+  it('goes on in memory when it is killed, and comes back by itself', async () => {
+    const a = await open();
+    await a.cache.wrap(key, MINUTE, loads({ plan: 'x' }));
+    await server.signal('SIGKILL');
+    await away(a);
+    expect(await a.cache.get(key)).toEqual({ plan: 'x' });
+    expect(await a.cache.wrap(plans.key('acme', '2'), MINUTE, loads({ plan: 'y' }))).toEqual({ plan: 'y' });
+    await server.restart();
+    await back(a);
+    expect(a.cache.stats().l2.timesOpened).toBe(1);
+  });
+
+  it('does not believe what Redis held before, when an invalidation could not reach it', async () => {
+    const [a, b] = [await open(), await open()];
+    const other = plans.key('other', '1');
+    await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    await a.cache.wrap(other, MINUTE, loads({ plan: 'kept' }));
+    await server.signal('SIGKILL');
+    await Promise.all([away(a), away(b)]);
+    await a.cache.invalidateTenant('acme');
+    await a.cache.del(other);
+    expect(a.cache.stats().l2.pendingInvalidations).toBe(2);
+    await server.restart();
+    await Promise.all([back(a), back(b)]);
+    expect(a.cache.stats().l2.pendingInvalidations).toBe(0);
+    expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'not asked' }))).toEqual({ plan: 'new' });
+    expect(await b.cache.wrap(other, MINUTE, loads({ plan: 'fresh' }))).toEqual({ plan: 'fresh' });
+  });
+
+  it('does not believe Redis about an invalidation whose process is gone before it could be made up for', async () => {
+    const [a, b] = [await open(), await open()];
+    await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    await server.signal('SIGKILL');
+    await Promise.all([away(a), away(b)]);
+    await a.cache.invalidateTenant('acme');
+    await a.close();
+    await server.restart();
+    await back(b);
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
+  });
+
+  it('waits for no call longer than the command timeout when it hangs, and soon asks no more', async () => {
+    const a = await open({ REDIS_COMMAND_TIMEOUT_MS: '30', REDIS_BREAKER_FAILURES: '3' });
+    await server.signal('SIGSTOP');
+    try {
+      for (let id = 0; id < 10; id++)
+        expect(await a.cache.wrap(plans.key('acme', `h${id}`), MINUTE, loads({ plan: 'x' }))).toEqual({
+          plan: 'x',
+        });
+      expect(a.cache.stats().l2.state).not.toBe('closed');
+      expect(a.cache.stats().l2.errors).toBeLessThan(10);
+    } finally {
+      await server.signal('SIGCONT');
+    }
+    await back(a);
+    expect(a.redis.available).toBe(true);
+  });
+
+  it('repeats an invalidation that timed out while Redis counts as up', async () => {
+    const [a, b] = [
+      await open({ REDIS_COMMAND_TIMEOUT_MS: '30' }),
+      await open({ REDIS_COMMAND_TIMEOUT_MS: '2000' }),
+    ];
+    await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    await server.signal('SIGSTOP');
+    await a.cache.del(key);
+    expect(a.redis.available).toBe(true);
+    expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
+    await server.signal('SIGCONT');
+    await eventually(() => a.cache.stats().l2.pendingInvalidations === 0);
+    await eventually(async () => (await b.cache.get(key)) === undefined);
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'newer' }))).toEqual({ plan: 'newer' });
+  });
+});
