@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/comm
 import { Interval } from '@nestjs/schedule';
 import { Types } from 'mongoose';
 import { LOGGER, type Logger, notFound } from '../common/index.js';
+import { ConversationHeads } from './conversation-heads.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { MessageRepository } from './message.repository.js';
 
@@ -28,6 +29,7 @@ export class ConversationEraser implements BeforeApplicationShutdown {
 
   constructor(
     private readonly conversations: ConversationRepository,
+    private readonly heads: ConversationHeads,
     private readonly messages: MessageRepository,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -36,6 +38,7 @@ export class ConversationEraser implements BeforeApplicationShutdown {
   async erase(tenantId: string, conversationId: string): Promise<void> {
     if (!(await this.conversations.markErased(tenantId, conversationId, new Date())))
       throw notFound('conversation', conversationId);
+    await this.heads.changed(tenantId, conversationId);
     await this.finish(tenantId, new Types.ObjectId(conversationId));
   }
 

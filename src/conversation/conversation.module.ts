@@ -2,6 +2,7 @@ import { type DynamicModule, Module, type Provider, type Type } from '@nestjs/co
 import { MongooseModule } from '@nestjs/mongoose';
 import { SessionModule } from '../session/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
+import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
 import { ConversationLock } from './conversation-lock.js';
 import { ConversationController } from './conversation.controller.js';
@@ -48,6 +49,7 @@ const responderProviders = (types: readonly Type<Responder>[]): Provider[] => [
     MessageRepository,
     ResponderSettingsRepository,
     ConversationLock,
+    ConversationHeads,
     ConversationLocator,
     ConversationEraser,
     ConversationService,

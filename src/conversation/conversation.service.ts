@@ -11,6 +11,7 @@ import {
 import { TransactionRunner } from '../database/index.js';
 import { mergePatch } from '../session/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
+import { ConversationHeads } from './conversation-heads.js';
 import type {
   ConversationsQuery,
   CreateConversationBody,
@@ -32,6 +33,7 @@ const byNewest = (a: ConversationRecord, b: ConversationRecord): number =>
 export class ConversationService {
   constructor(
     private readonly conversations: ConversationRepository,
+    private readonly heads: ConversationHeads,
     private readonly eraser: ConversationEraser,
     private readonly transactions: TransactionRunner,
   ) {}
@@ -42,7 +44,7 @@ export class ConversationService {
 
   /** @throws ProblemError 404 `conversation_not_found` */
   async get(tenantId: string, id: string): Promise<ConversationRecord> {
-    const conversation = await this.conversations.find(tenantId, id);
+    const conversation = await this.heads.find(tenantId, id);
     if (!conversation) throw notFound('conversation', id);
     return conversation;
   }
@@ -71,6 +73,7 @@ export class ConversationService {
       };
       const updated = await this.conversations.update(tenantId, id, changes, new Date());
       if (!updated) throw notFound('conversation', id);
+      await this.heads.changed(tenantId, id);
       return updated;
     });
   }

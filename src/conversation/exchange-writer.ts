@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { TransactionRunner } from '../database/index.js';
 import { type SessionChanges, SessionService, type SessionState } from '../session/index.js';
+import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
 import { ConversationLock } from './conversation-lock.js';
 import { ConversationRepository } from './conversation.repository.js';
@@ -98,6 +99,7 @@ export class ExchangeWriter {
     private readonly transactions: TransactionRunner,
     private readonly lock: ConversationLock,
     private readonly locator: ConversationLocator,
+    private readonly heads: ConversationHeads,
   ) {}
 
   /** Stores the whole exchange. The user message is marked as answered, also when there is nothing to say. */
@@ -165,6 +167,7 @@ export class ExchangeWriter {
         if (!(await this.messages.markAnswered(tenantId, message._id, reply?._id ?? null)))
           throw new ExchangeSupersededError('the message was answered elsewhere');
         const stored = reply ? await this.messages.insert(tenantId, [reply]) : [];
+        await this.heads.changed(tenantId, conversationId);
         return this.exchange(conversation, session, [message, ...stored]);
       }),
     );
@@ -205,8 +208,9 @@ export class ExchangeWriter {
     await this.conversations.insert(conversation.tenantId, conversation);
   }
 
-  private rememberAfterCommit(conversation: ConversationRecord): Promise<void> {
-    return this.transactions.afterCommit(() => {
+  private async rememberAfterCommit(conversation: ConversationRecord): Promise<void> {
+    await this.heads.changed(conversation.tenantId, conversation._id.toHexString());
+    await this.transactions.afterCommit(() => {
       this.locator.remember(conversation);
     });
   }

@@ -3,6 +3,7 @@ import { Types } from 'mongoose';
 import { type DateIdCursor, decodeCursor, notFound, type Page, toPage } from '../common/index.js';
 import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
+import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLock } from './conversation-lock.js';
 import { conversationClosed, externalIdInUse } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
@@ -30,6 +31,7 @@ const place = ({ timestamp, _id }: MessageRecord): DateIdCursor => ({
 export class MessageService {
   constructor(
     private readonly conversations: ConversationRepository,
+    private readonly heads: ConversationHeads,
     private readonly messages: MessageRepository,
     private readonly eraser: ConversationEraser,
     private readonly lock: ConversationLock,
@@ -67,8 +69,7 @@ export class MessageService {
     const { limit, cursor, afterSeq, beforeSeq } = query;
     const isBackward = afterSeq === undefined && beforeSeq !== undefined;
     const from = cursor === undefined ? undefined : decodeSeqCursor(cursor, isBackward ? 'before' : 'after');
-    if (!(await this.conversations.find(tenantId, conversationId)))
-      throw notFound('conversation', conversationId);
+    if (!(await this.heads.find(tenantId, conversationId))) throw notFound('conversation', conversationId);
     return isBackward
       ? this.pageBefore(tenantId, conversationId, from ?? beforeSeq, limit)
       : this.pageAfter(tenantId, conversationId, { after: from ?? afterSeq, before: beforeSeq }, limit);
@@ -142,6 +143,7 @@ export class MessageService {
         now,
       );
       if (!conversation) throw await this.whyNotReserved(tenantId, conversationId);
+      await this.heads.changed(tenantId, conversationId);
       const firstSeq = conversation.lastSeq - inputs.length + 1;
       return this.messages.insert(
         tenantId,

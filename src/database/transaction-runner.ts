@@ -59,7 +59,8 @@ export class TransactionRunner {
   }
 
   /**
-   * Runs `hook` once, after the running transaction has committed, never after an abort. Outside of a transaction: at once.
+   * Runs `hook` once, after the running transaction has committed, never after an abort. Outside of a transaction: at once. The hooks of
+   * a transaction begin in order and run side by side; `run` answers when all have ended.
    * A failing hook is logged; the transaction stays committed.
    */
   async afterCommit(hook: () => void | Promise<void>): Promise<void> {
@@ -140,12 +141,14 @@ export class TransactionRunner {
   }
 
   private async runHooks({ afterCommit }: TransactionContext): Promise<void> {
-    for (const hook of afterCommit) {
-      try {
-        await hook();
-      } catch (error) {
-        this.logger.error({ err: error }, 'an after-commit hook failed; the transaction stays committed');
-      }
-    }
+    await Promise.all(
+      afterCommit.map(async (hook) => {
+        try {
+          await hook();
+        } catch (error) {
+          this.logger.error({ err: error }, 'an after-commit hook failed; the transaction stays committed');
+        }
+      }),
+    );
   }
 }

@@ -202,6 +202,8 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       lazyConnect: true,
       connectionName: `colloquy-${name}`,
       connectTimeout: this.settings.REDIS_CONNECT_TIMEOUT_MS,
+      // ioredis keeps the process alive for this long after a disconnect while it was about to reconnect.
+      disconnectTimeout: 100,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
