@@ -1,6 +1,7 @@
 import { Types } from 'mongoose';
 import { pino } from 'pino';
 import { ConversationEraser } from './conversation-eraser.js';
+import type { ConversationHeads } from './conversation-heads.js';
 import type { ConversationRepository } from './conversation.repository.js';
 import type { MessageRepository } from './message.repository.js';
 
@@ -21,8 +22,10 @@ function setUp(batches: number) {
       return Promise.resolve(left-- > 0);
     }),
   };
+  const heads = { changed: jest.fn(() => Promise.resolve(void calls.push('head'))) };
   const eraser = new ConversationEraser(
     conversations as unknown as ConversationRepository,
+    heads as unknown as ConversationHeads,
     messages as unknown as MessageRepository,
     pino({ level: 'silent' }),
   );
@@ -30,10 +33,10 @@ function setUp(batches: number) {
 }
 
 describe('ConversationEraser', () => {
-  it('deletes the messages batch by batch, and the conversation last', async () => {
+  it('drops the cached conversation, deletes the messages batch by batch, and the conversation last', async () => {
     const { eraser, calls } = setUp(2);
     await eraser.erase('t', id.toHexString());
-    expect(calls).toEqual(['messages', 'messages', 'messages', 'conversation']);
+    expect(calls).toEqual(['head', 'messages', 'messages', 'messages', 'conversation']);
   });
 
   it('answers 404 and deletes nothing when there is no such conversation', async () => {

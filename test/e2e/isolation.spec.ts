@@ -94,6 +94,7 @@ const cases: Record<string, Case> = {
   ),
   'DELETE /v1/responder': apart(() => '/v1/responder'),
 
+  'GET /v1/cache/stats': admin(() => '/v1/cache/stats'),
   'GET /v1/sessions/stats': admin(() => '/v1/sessions/stats'),
   'GET /v1/sessions/:participantId': refused(ofSession),
   'PATCH /v1/sessions/:participantId': apart(ofSession, () => ({ context: { taken: 'over' } })),
