@@ -26,6 +26,8 @@ export class TenantModule implements OnModuleInit {
   static forRoot({ adminApiKey }: TenantModuleOptions): DynamicModule {
     return {
       module: TenantModule,
+      // Made once, with the admin key; the rooms above have the directory injected without a second one.
+      global: true,
       imports: [
         MongooseModule.forFeature([
           { name: TENANT_MODEL, schema: tenantSchema },

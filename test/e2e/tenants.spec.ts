@@ -258,6 +258,7 @@ describe('tenants over HTTP', () => {
     it('answers a repeated message with what is stored, also when it is on again', async () => {
       await turn(false);
       const first = await say('book a table', { externalId: 'x1' });
+      expect([first.status, first.body.reply]).toEqual([201, null]);
       await turn(true);
       const again = await say('book a table', { externalId: 'x1' });
       expect([again.status, again.body]).toEqual([200, first.body]);
