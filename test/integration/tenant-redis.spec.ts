@@ -7,7 +7,7 @@ import { TenantDirectory } from '../../src/tenant/tenant-directory.js';
 import { TenantRepository } from '../../src/tenant/tenant.repository.js';
 import { TenantService } from '../../src/tenant/tenant.service.js';
 import { createTestApp, type TestApp } from '../support/app.js';
-import { describeWithRedis, redisPrefix, RedisProcess, startRedis } from '../support/redis.js';
+import { describeWithRedis, redisPrefix, type RedisProcess, startRedis } from '../support/redis.js';
 
 jest.setTimeout(60_000);
 
