@@ -65,6 +65,7 @@ export class MessageProcessor {
   ) {}
 
   /**
+   * Where the tenant's responder is switched off, the message is stored as answered, with no reply.
    * A message with a known `externalId` is not stored again: it is answered with the stored reply, or its reply is completed.
    * @throws ProblemError 502 `responder_failed`, 504 `responder_timeout`; the user message is stored then
    * @throws ProblemError 409 `external_id_in_use`, 409 `session_conflict`
@@ -149,6 +150,8 @@ export class MessageProcessor {
     conversationId: string | null,
     beforeSeq?: number,
   ): Promise<ResponderResult> {
+    // The operator's switch: the message is kept, and nothing is said to it.
+    if (!tenant.features.responder) return Promise.resolve({ reply: null });
     const { participantId, channel, externalId } = inbound;
     const request: Omit<ResponderRequest, 'config'> = {
       tenant,

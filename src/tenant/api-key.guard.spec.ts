@@ -6,9 +6,10 @@ import { ApiKeyGuard } from './api-key.guard.js';
 import type { KeyVerifier, Verdict } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
 import { requestIdentity } from './request-identity.js';
+import { allFeatures, type TenantIdentity } from './tenant.types.js';
 
 const ADMIN = 'admin-key-of-the-tests';
-const identity = { tenantId: 'acme', name: 'Acme', plan: 'free' } as const;
+const identity: TenantIdentity = { tenantId: 'acme', name: 'Acme', plan: 'free', features: allFeatures };
 
 @AdminOnly()
 class AdminRoutes {

@@ -16,9 +16,12 @@ export class ApiKeyRepository {
     await this.keys.insertOne({ ...key, tenantId });
   }
 
-  /** The one read that begins with no tenant: it finds out whose key this is. */
+  /** The one read that begins with no tenant: it finds out whose key this is. As committed, also inside of a transaction. */
   async findForRequest(keyId: string): Promise<(ApiKey & { hash: string }) | null> {
-    return this.keys.findOne({ keyId }, { _id: 0 }).lean<ApiKey & { hash: string }>().exec();
+    return this.keys
+      .findOne({ keyId }, { _id: 0 }, { session: null })
+      .lean<ApiKey & { hash: string }>()
+      .exec();
   }
 
   /** Newest first, without hashes; up to `limit` rows after `cursor`. */

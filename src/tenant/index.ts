@@ -1,5 +1,6 @@
 export { AdminOnly, Public } from '../common/index.js';
 export { CurrentTenant } from './tenant.decorators.js';
+export { TenantDirectory } from './tenant-directory.js';
 export { TenantModule, type TenantModuleOptions } from './tenant.module.js';
 export { ADMIN_API_KEY_VALUE } from './tenant.tokens.js';
-export type { Plan, TenantIdentity } from './tenant.types.js';
+export { allFeatures, type Plan, type TenantFeatures, type TenantIdentity } from './tenant.types.js';

@@ -1,9 +1,12 @@
+import { FakeCache } from '../../test/support/fake-cache.js';
+import type { CacheService } from '../cache/index.js';
 import type { Logger } from '../common/index.js';
 import { createApiKey, type NewApiKey } from './api-key.js';
 import type { ApiKeyRepository } from './api-key.repository.js';
-import { KeyVerifier } from './key-verifier.js';
+import { KeyVerifier, LAST_USED_RESOLUTION_MS } from './key-verifier.js';
+import { TenantDirectory } from './tenant-directory.js';
 import type { TenantRepository } from './tenant.repository.js';
-import type { ApiKey, Tenant } from './tenant.types.js';
+import { allFeatures, type ApiKey, type Tenant } from './tenant.types.js';
 
 const now = new Date('2026-11-21T12:00:00Z');
 const acme: Tenant = {
@@ -11,6 +14,7 @@ const acme: Tenant = {
   name: 'Acme',
   plan: 'pro',
   isActive: true,
+  features: { ...allFeatures, transcripts: false },
   createdAt: now,
   updatedAt: now,
 };
@@ -23,7 +27,9 @@ describe('KeyVerifier', () => {
   const touch = jest.fn();
   const findTenant = jest.fn();
   const warn = jest.fn();
-  const clock = { time: 1000, now: (): number => clock.time };
+  const clock = { time: 1000 };
+  let cache: FakeCache;
+  let directory: TenantDirectory;
   let verifier: KeyVerifier;
 
   beforeEach(() => {
@@ -35,18 +41,24 @@ describe('KeyVerifier', () => {
     findForRequest.mockImplementation((keyId: string) => Promise.resolve(keyId === key.keyId ? row : null));
     findTenant.mockImplementation(() => Promise.resolve(tenant));
     touch.mockResolvedValue(undefined);
+    cache = new FakeCache(clock);
+    const cacheService = cache as unknown as CacheService;
+    directory = new TenantDirectory(
+      { findForRequest: findTenant } as unknown as TenantRepository,
+      cacheService,
+    );
     verifier = new KeyVerifier(
       { findForRequest, touch } as unknown as ApiKeyRepository,
-      { find: findTenant } as unknown as TenantRepository,
+      directory,
+      cacheService,
       { warn } as unknown as Logger,
-      clock,
     );
   });
 
   it('finds the tenant of a key', async () => {
     expect(await verifier.verify(key.text)).toEqual({
       outcome: 'valid',
-      identity: { tenantId: 'acme', name: 'Acme', plan: 'pro' },
+      identity: { tenantId: 'acme', name: 'Acme', plan: 'pro', features: acme.features },
     });
   });
 
@@ -62,6 +74,7 @@ describe('KeyVerifier', () => {
     expect(await verifier.verify(unknown)).toEqual({ outcome: 'unknown' });
     expect(await verifier.verify(unknown)).toEqual({ outcome: 'unknown' });
     expect(findForRequest).toHaveBeenCalledTimes(2);
+    expect(cache.size).toBe(0);
     expect(await verifier.verify('{"$gt":""}')).toEqual({ outcome: 'unknown' });
     expect(findForRequest).toHaveBeenCalledTimes(2);
   });
@@ -75,22 +88,50 @@ describe('KeyVerifier', () => {
     await verifier.verify(key.text);
     clock.time += 999;
     await verifier.verify(key.text);
-    expect(findForRequest).toHaveBeenCalledTimes(1);
+    expect([findForRequest.mock.calls, findTenant.mock.calls]).toEqual([[[key.keyId]], [['acme']]]);
     clock.time += 2;
     await verifier.verify(key.text);
     expect(findForRequest).toHaveBeenCalledTimes(2);
   });
 
-  it('shares one read among requests at the same time', async () => {
-    await Promise.all(Array.from({ length: 20 }, () => verifier.verify(key.text)));
+  it('shares one read of key and tenant among 100 requests at the same time', async () => {
+    const verdicts = await Promise.all(Array.from({ length: 100 }, () => verifier.verify(key.text)));
+    expect(new Set(verdicts.map(({ outcome }) => outcome))).toEqual(new Set(['valid']));
     expect(findForRequest).toHaveBeenCalledTimes(1);
+    expect(findTenant).toHaveBeenCalledTimes(1);
+  });
+
+  it('reads the tenant of two keys once', async () => {
+    const other = createApiKey();
+    const otherRow = { ...other, tenantId: 'acme', createdAt: now, revokedAt: null, lastUsedAt: null };
+    await verifier.verify(key.text);
+    findForRequest.mockResolvedValueOnce(otherRow);
+    expect(await verifier.verify(other.text)).toMatchObject({ outcome: 'valid' });
+    expect(findTenant).toHaveBeenCalledTimes(1);
   });
 
   it('sees a revocation at once after forget()', async () => {
     await verifier.verify(key.text);
     row = row && { ...row, revokedAt: now };
-    verifier.forget();
+    await verifier.forget(key.keyId);
     expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
+  });
+
+  it('sees within a second what was revoked or changed elsewhere, though nobody says so', async () => {
+    await verifier.verify(key.text);
+    tenant = { ...acme, plan: 'free' };
+    clock.time += 1000;
+    expect(await verifier.verify(key.text)).toMatchObject({ identity: { plan: 'free' } });
+    row = row && { ...row, revokedAt: now };
+    clock.time += 1000;
+    expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
+  });
+
+  it('remembers that a key is revoked, so that its requests cost no read', async () => {
+    row = row && { ...row, revokedAt: now };
+    for (let i = 0; i < 3; i++) expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
+    expect(findForRequest).toHaveBeenCalledTimes(1);
+    expect(touch).not.toHaveBeenCalled();
   });
 
   it('does not remember what a read that began before forget() found', async () => {
@@ -99,7 +140,7 @@ describe('KeyVerifier', () => {
     const early = verifier.verify(key.text);
     const old = row;
     row = row && { ...row, revokedAt: now };
-    verifier.forget();
+    await verifier.forget(key.keyId);
     const late = verifier.verify(key.text);
     answer(old);
     await early;
@@ -107,13 +148,28 @@ describe('KeyVerifier', () => {
     expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
   });
 
+  it('refuses a key whose tenant is gone', async () => {
+    tenant = null;
+    expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
+  });
+
   it('notes the use of a key at most every ten minutes', async () => {
     await verifier.verify(key.text);
     expect(touch).toHaveBeenCalledTimes(1);
     row = row && { ...row, lastUsedAt: new Date() };
-    verifier.forget();
+    await verifier.forget(key.keyId);
     await verifier.verify(key.text);
     expect(touch).toHaveBeenCalledTimes(1);
+    row = row && { ...row, lastUsedAt: new Date(Date.now() - LAST_USED_RESOLUTION_MS) };
+    await verifier.forget(key.keyId);
+    await verifier.verify(key.text);
+    expect(touch).toHaveBeenCalledTimes(2);
+  });
+
+  it('notes no use of a key for another secret', async () => {
+    const forged = `${key.text.slice(0, -1)}${key.text.endsWith('A') ? 'Q' : 'A'}`;
+    await verifier.verify(forged);
+    expect(touch).not.toHaveBeenCalled();
   });
 
   it('accepts a key whose use cannot be noted, and logs it', async () => {

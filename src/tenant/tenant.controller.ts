@@ -62,7 +62,9 @@ export class TenantController {
   }
 
   @Patch(':id')
-  @ApiOperation({ summary: 'Change name, plan or isActive (admin)' })
+  @ApiOperation({
+    summary: 'Change name, plan, isActive or features; within a second every process knows (admin)',
+  })
   @ApiOkResponse({ standardSchema: tenantViewSchema })
   @ApiNotFoundResponse({ description: '`tenant_not_found`' })
   update(

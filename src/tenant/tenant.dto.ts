@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { externalName, pageLimit } from '../common/index.js';
-import { type ApiKey, plans, type Tenant } from './tenant.types.js';
+import { type ApiKey, plans, type Tenant, type TenantFeatures } from './tenant.types.js';
 
 export const tenantIdParam = externalName.max(64).meta({ description: 'Id of the tenant', example: 'acme' });
 export const keyIdParam = z
@@ -19,6 +19,16 @@ const displayName = z
 
 const plan = z.enum(plans);
 
+const features = z.strictObject({
+  responder: z.boolean().meta({
+    description: 'false: messages are stored and answered with `reply: null`; no responder is called',
+  }),
+  sharedState: z.boolean().meta({
+    description: "false: the tenant's sessions and cache entries are not kept in Redis",
+  }),
+  transcripts: z.boolean().meta({ description: 'false: transcripts are not to be stored' }),
+}) satisfies z.ZodType<TenantFeatures>;
+
 export const createTenantBody = z
   .strictObject({ id: tenantIdParam, name: displayName, plan: plan.default('free') })
   .meta({ example: { id: 'acme', name: 'Acme Travel', plan: 'pro' } });
@@ -29,6 +39,10 @@ export const updateTenantBody = z
     name: displayName.optional(),
     plan: plan.optional(),
     isActive: z.boolean().optional().meta({ description: "false: the tenant's keys answer 403" }),
+    features: features
+      .partial()
+      .optional()
+      .meta({ description: 'Switches of the tenant; those that are left out stay as they are' }),
   })
   .meta({ example: { plan: 'enterprise' } });
 export type UpdateTenantBody = z.output<typeof updateTenantBody>;
@@ -43,6 +57,7 @@ export const tenantViewSchema = z.object({
   name: z.string(),
   plan,
   isActive: z.boolean(),
+  features,
   createdAt: instant,
   updatedAt: instant,
 });
@@ -75,13 +90,14 @@ const pageOf = <Schema extends z.ZodType>(
 export const tenantPageSchema = pageOf(tenantViewSchema);
 export const apiKeyPageSchema = pageOf(apiKeyViewSchema);
 
-export const tenantView = ({ tenantId, name, plan, isActive, createdAt, updatedAt }: Tenant): TenantView => ({
-  id: tenantId,
-  name,
-  plan,
-  isActive,
-  createdAt: createdAt.toISOString(),
-  updatedAt: updatedAt.toISOString(),
+export const tenantView = (tenant: Tenant): TenantView => ({
+  id: tenant.tenantId,
+  name: tenant.name,
+  plan: tenant.plan,
+  isActive: tenant.isActive,
+  features: tenant.features,
+  createdAt: tenant.createdAt.toISOString(),
+  updatedAt: tenant.updatedAt.toISOString(),
 });
 
 export const apiKeyView = ({

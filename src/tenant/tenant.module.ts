@@ -1,12 +1,14 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { MongooseModule } from '@nestjs/mongoose';
+import { CacheService } from '../cache/index.js';
 import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { ApiKeyRepository } from './api-key.repository.js';
 import { IdentityController } from './identity.controller.js';
 import { KeyVerifier } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
+import { TenantDirectory } from './tenant-directory.js';
 import { TenantController } from './tenant.controller.js';
 import { TenantRepository } from './tenant.repository.js';
 import { API_KEY_MODEL, apiKeySchema, TENANT_MODEL, tenantSchema } from './tenant.schema.js';
@@ -20,10 +22,12 @@ export interface TenantModuleOptions {
 
 /** Tenants, their keys, and the guard of every route of the application. */
 @Module({})
-export class TenantModule {
+export class TenantModule implements OnModuleInit {
   static forRoot({ adminApiKey }: TenantModuleOptions): DynamicModule {
     return {
       module: TenantModule,
+      // Made once, with the admin key; the rooms above have the directory injected without a second one.
+      global: true,
       imports: [
         MongooseModule.forFeature([
           { name: TENANT_MODEL, schema: tenantSchema },
@@ -42,10 +46,22 @@ export class TenantModule {
         },
         TenantRepository,
         ApiKeyRepository,
+        TenantDirectory,
         KeyVerifier,
         TenantService,
         { provide: APP_GUARD, useClass: ApiKeyGuard },
       ],
+      exports: [TenantDirectory],
     };
+  }
+
+  constructor(
+    private readonly cache: CacheService,
+    private readonly directory: TenantDirectory,
+  ) {}
+
+  /** The cache is a room below and knows no tenants: it is told here who may use Redis. */
+  onModuleInit(): void {
+    this.cache.useSharedTierFor(async (tenantId) => (await this.directory.features(tenantId)).sharedState);
   }
 }

@@ -4,32 +4,61 @@ import type { Model } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
 import { afterCursor } from './page-filter.js';
 import { TENANT_MODEL, type TenantRecord } from './tenant.schema.js';
-import type { Tenant } from './tenant.types.js';
+import { allFeatures, featureNames, type Tenant, type TenantFeatures } from './tenant.types.js';
 
-export type TenantChanges = Partial<Pick<Tenant, 'name' | 'plan' | 'isActive'>>;
+export type TenantRow = Omit<TenantRecord, '_id'>;
+
+export type TenantChanges = Partial<Pick<Tenant, 'name' | 'plan' | 'isActive'>> & {
+  /** Those that are named are set; the others stay as they are. */
+  features?: Partial<TenantFeatures> | undefined;
+};
+
+/** The tenant of a stored row; what the row says nothing of is on. */
+export const tenantOf = ({ features, ...rest }: TenantRow): Tenant => ({
+  ...rest,
+  features: { ...allFeatures, ...features },
+});
 
 @Injectable()
 export class TenantRepository {
   constructor(@InjectModel(TENANT_MODEL) private readonly tenants: Model<TenantRecord>) {}
 
   /** @throws MongoServerError 11000 when there is a tenant of that id */
-  async insert(tenant: Tenant): Promise<void> {
+  async insert(tenant: TenantRow): Promise<void> {
     await this.tenants.insertOne(tenant);
   }
 
   async find(tenantId: string): Promise<Tenant | null> {
-    return this.tenants.findOne({ tenantId }, { _id: 0 }).lean<Tenant>().exec();
+    const row = await this.tenants.findOne({ tenantId }, { _id: 0 }).lean<TenantRow>().exec();
+    return row && tenantOf(row);
   }
 
-  async update(tenantId: string, changes: TenantChanges, updatedAt: Date): Promise<Tenant | null> {
-    return this.tenants
+  /** As committed, also inside of a transaction: what is read here goes to requests that know nothing of that transaction. */
+  async findForRequest(tenantId: string): Promise<Tenant | null> {
+    const row = await this.tenants
+      .findOne({ tenantId }, { _id: 0 }, { session: null })
+      .lean<TenantRow>()
+      .exec();
+    return row && tenantOf(row);
+  }
+
+  async update(
+    tenantId: string,
+    { features = {}, ...changes }: TenantChanges,
+    updatedAt: Date,
+  ): Promise<Tenant | null> {
+    const switched: Record<string, boolean> = {};
+    for (const name of featureNames)
+      if (features[name] !== undefined) switched[`features.${name}`] = features[name];
+    const row = await this.tenants
       .findOneAndUpdate(
         { tenantId },
-        { $set: { ...changes, updatedAt } },
+        { $set: { ...changes, ...switched, updatedAt } },
         { returnDocument: 'after', projection: { _id: 0 }, runValidators: true },
       )
-      .lean<Tenant>()
+      .lean<TenantRow>()
       .exec();
+    return row && tenantOf(row);
   }
 
   /** Newest first; up to `limit` rows after `cursor`. */

@@ -1,5 +1,5 @@
 import { Schema, type Types } from 'mongoose';
-import { plans, type Plan } from './tenant.types.js';
+import { plans, type Plan, type TenantFeatures } from './tenant.types.js';
 
 export const TENANT_MODEL = 'Tenant';
 export const API_KEY_MODEL = 'ApiKey';
@@ -10,6 +10,8 @@ export interface TenantRecord {
   name: string;
   plan: Plan;
   isActive: boolean;
+  /** Only what an operator has set; what is missing is on. */
+  features?: Partial<TenantFeatures>;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -29,12 +31,18 @@ const options = { versionKey: false, autoIndex: false, minimize: false } as cons
 const text = { type: String, required: true } as const;
 const date = { type: Date, required: true } as const;
 
+const featuresSchema = new Schema<Partial<TenantFeatures>>(
+  { responder: Boolean, sharedState: Boolean, transcripts: Boolean },
+  { _id: false },
+);
+
 export const tenantSchema = new Schema<TenantRecord>(
   {
     tenantId: text,
     name: text,
     plan: { ...text, enum: plans },
     isActive: { type: Boolean, required: true },
+    features: { type: featuresSchema, required: false },
     createdAt: date,
     updatedAt: date,
   },

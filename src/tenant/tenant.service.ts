@@ -12,9 +12,10 @@ import {
   type TenantView,
 } from './tenant.dto.js';
 import { tenantExists } from './tenant.errors.js';
-import { type TenantChanges, TenantRepository } from './tenant.repository.js';
+import { TenantDirectory } from './tenant-directory.js';
+import { type TenantChanges, tenantOf, TenantRepository, type TenantRow } from './tenant.repository.js';
 import type { TenantRecord } from './tenant.schema.js';
-import type { ApiKey, Tenant } from './tenant.types.js';
+import type { ApiKey } from './tenant.types.js';
 
 const place = ({ createdAt, _id }: TenantRecord | ApiKeyRow): { date: Date; id: string } => ({
   date: createdAt,
@@ -42,6 +43,7 @@ export class TenantService {
     private readonly tenants: TenantRepository,
     private readonly keys: ApiKeyRepository,
     private readonly verifier: KeyVerifier,
+    private readonly directory: TenantDirectory,
     private readonly transactions: TransactionRunner,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -52,11 +54,11 @@ export class TenantService {
    */
   async create({ id, name, plan }: CreateTenantBody): Promise<{ tenant: TenantView; apiKey: string }> {
     const now = new Date();
-    const tenant: Tenant = { tenantId: id, name, plan, isActive: true, createdAt: now, updatedAt: now };
+    const row: TenantRow = { tenantId: id, name, plan, isActive: true, createdAt: now, updatedAt: now };
     const key = createApiKey();
     try {
       await this.transactions.run(async () => {
-        await this.tenants.insert(tenant);
+        await this.tenants.insert(row);
         await this.keys.insert(id, storedKey(id, key, now));
       });
     } catch (error) {
@@ -64,12 +66,12 @@ export class TenantService {
       throw error;
     }
     this.logger.info({ tenant: id, keyId: key.keyId }, 'tenant created');
-    return { tenant: tenantView(tenant), apiKey: key.text };
+    return { tenant: tenantView(tenantOf(row)), apiKey: key.text };
   }
 
   async list(limit: number, cursor?: string): Promise<Page<TenantView>> {
     const rows = await this.tenants.list(limit + 1, cursor === undefined ? undefined : decodeCursor(cursor));
-    return toPage(rows, limit, place, tenantView);
+    return toPage(rows, limit, place, (row) => tenantView(tenantOf(row)));
   }
 
   /** @throws ProblemError 404 `tenant_not_found` */
@@ -79,11 +81,14 @@ export class TenantService {
     return tenantView(tenant);
   }
 
-  /** @throws ProblemError 404 `tenant_not_found` */
+  /**
+   * Every process sees the change within a second.
+   * @throws ProblemError 404 `tenant_not_found`
+   */
   async update(tenantId: string, changes: TenantChanges): Promise<TenantView> {
     const tenant = await this.tenants.update(tenantId, changes, new Date());
     if (!tenant) throw notFound('tenant', tenantId);
-    this.verifier.forget();
+    await this.transactions.afterCommit(() => this.directory.forget(tenantId));
     this.logger.info({ tenant: tenantId, changed: Object.keys(changes) }, 'tenant changed');
     return tenantView(tenant);
   }
@@ -111,7 +116,7 @@ export class TenantService {
    */
   async revokeKey(tenantId: string, keyId: string): Promise<void> {
     if (!(await this.keys.revoke(tenantId, keyId, new Date()))) throw notFound('api key', keyId);
-    this.verifier.forget();
+    await this.transactions.afterCommit(() => this.verifier.forget(keyId));
     this.logger.info({ tenant: tenantId, keyId }, 'API key revoked');
   }
 }

@@ -1,11 +1,25 @@
 export const plans = ['free', 'pro', 'enterprise'] as const;
 export type Plan = (typeof plans)[number];
 
+export const featureNames = ['responder', 'sharedState', 'transcripts'] as const;
+export type FeatureName = (typeof featureNames)[number];
+
+/** What an operator can switch off for one tenant. */
+export type TenantFeatures = Readonly<Record<FeatureName, boolean>>;
+
+/** What a tenant has whose operator switched nothing off. */
+export const allFeatures: TenantFeatures = Object.freeze({
+  responder: true,
+  sharedState: true,
+  transcripts: true,
+});
+
 /** Whose request it is, as the guard found it. */
 export interface TenantIdentity {
   readonly tenantId: string;
   readonly name: string;
   readonly plan: Plan;
+  readonly features: TenantFeatures;
 }
 
 export interface Tenant extends TenantIdentity {

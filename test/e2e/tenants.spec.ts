@@ -1,10 +1,13 @@
-import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createTestApp, type TestApp, type TestResponse, type TestTenant } from '../support/app.js';
 
 interface TenantBody {
   id: string;
   name: string;
   plan: string;
   isActive: boolean;
+  features: Record<string, boolean>;
 }
 interface Created {
   tenant: TenantBody;
@@ -20,6 +23,31 @@ interface Problem {
   code: string;
   status: number;
   detail: string;
+}
+
+/** A responder endpoint that counts its calls. */
+async function startEndpoint(): Promise<{ url: string; calls: () => number; close: () => Promise<void> }> {
+  let calls = 0;
+  const server = createServer((request, response) => {
+    calls++;
+    request.resume();
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ reply: { content: 'here' } }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    calls: () => calls,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.closeAllConnections();
+        server.close((error) => {
+          if (error) reject(error);
+          else resolve();
+        });
+      }),
+  };
 }
 
 describe('tenants over HTTP', () => {
@@ -47,6 +75,7 @@ describe('tenants over HTTP', () => {
       name: 'Hooli',
       plan: 'enterprise',
       isActive: true,
+      features: { responder: true, sharedState: true, transcripts: true },
     });
     expect(answer.body.apiKey).toMatch(/^ck_[0-9a-f]{16}_[A-Za-z0-9_-]{43}$/);
     const { status, body } = await whoAmI(answer.body.apiKey);
@@ -131,6 +160,137 @@ describe('tenants over HTTP', () => {
     expect([refused.status, refused.body.code]).toEqual([403, 'tenant_inactive']);
     await test.request('PATCH', '/v1/tenants/sleepy', { isActive: true });
     expect((await tenant.request('GET', '/v1/tenant')).status).toBe(200);
+  });
+
+  describe('features', () => {
+    const path = '/v1/tenants/switched';
+    const features = async (): Promise<unknown> =>
+      (await test.request<TenantBody>('GET', path)).body.features;
+    beforeAll(() => test.createTenant('switched'));
+
+    it('are changed one by one; the others stay', async () => {
+      const off = await test.request<TenantBody>('PATCH', path, { features: { transcripts: false } });
+      expect(off.body.features).toEqual({ responder: true, sharedState: true, transcripts: false });
+      await test.request('PATCH', path, { features: { sharedState: false } });
+      expect(await features()).toEqual({ responder: true, sharedState: false, transcripts: false });
+      await test.request('PATCH', path, { features: { sharedState: true, transcripts: true } });
+      expect(await features()).toEqual({ responder: true, sharedState: true, transcripts: true });
+    });
+
+    it('are left alone by other changes and by an empty object', async () => {
+      await test.request('PATCH', path, { features: { transcripts: false } });
+      expect((await test.request('PATCH', path, { plan: 'pro', features: {} })).status).toBe(200);
+      await test.request('PATCH', path, { name: 'Renamed' });
+      expect(await features()).toEqual({ responder: true, sharedState: true, transcripts: false });
+      const { body } = await test.request<{ data: TenantBody[] }>('GET', '/v1/tenants?limit=200');
+      expect(body.data.find(({ id }) => id === 'switched')?.features['transcripts']).toBe(false);
+    });
+
+    it.each<[string, unknown, RegExp]>([
+      ['an unknown feature', { archive: false }, /archive/],
+      ['text', { responder: 'false' }, /responder/],
+      ['null', null, /^features: /],
+      ['a list', [], /^features: /],
+    ])('answer 400 to %s', async (_name, value, detail) => {
+      const before = await features();
+      const { status, body } = await test.request<Problem>('PATCH', path, { features: value });
+      expect([status, body.detail]).toEqual([400, expect.stringMatching(detail)]);
+      expect(await features()).toEqual(before);
+    });
+  });
+
+  describe('a tenant whose responder is off', () => {
+    interface Exchange {
+      conversation: { id: string; messageCount: number };
+      message: { id: string; seq: number };
+      reply: { content: string } | null;
+      session: { version: number; activeGoals: { slots: object }[]; conversationId: string };
+    }
+    let tenant: TestTenant;
+    const say = (content: string, more: object = {}): Promise<TestResponse<Exchange>> =>
+      tenant.request('POST', '/v1/messages', { participantId: 'ana', channel: 'web', content, ...more });
+    const turn = (responder: boolean): Promise<unknown> =>
+      test.request('PATCH', `/v1/tenants/${tenant.tenantId}`, { features: { responder } });
+    const stored = (): Promise<unknown[]> =>
+      test.database
+        .collection('messages')
+        .find({ tenantId: tenant.tenantId })
+        .sort({ seq: 1 })
+        .project({ _id: 0, seq: 1, role: 1, content: 1, answeredBy: 1 })
+        .toArray();
+    beforeEach(async () => {
+      tenant = await test.createTenant();
+    });
+
+    it('has its messages stored as answered, with no reply, and its session kept', async () => {
+      await turn(false);
+      const first = await say('I would like to book a table');
+      expect([first.status, first.body.reply]).toEqual([201, null]);
+      expect(first.body.session).toMatchObject({
+        version: 1,
+        activeGoals: [],
+        conversationId: first.body.conversation.id,
+      });
+      const second = await say('Hello?');
+      expect(second.body).toMatchObject({
+        conversation: { id: first.body.conversation.id, messageCount: 2 },
+        message: { seq: 2 },
+        reply: null,
+        session: { version: 2 },
+      });
+      expect(await stored()).toEqual([
+        { seq: 1, role: 'user', content: 'I would like to book a table', answeredBy: null },
+        { seq: 2, role: 'user', content: 'Hello?', answeredBy: null },
+      ]);
+    });
+
+    it('has the goals of its sessions kept, and goes on with them when it is on again', async () => {
+      expect((await say('I would like to book a table')).body.reply?.content).toBe('For how many people?');
+      await turn(false);
+      const silent = await say('4');
+      expect([silent.body.reply, silent.body.session.activeGoals[0]?.slots]).toEqual([null, {}]);
+      await turn(true);
+      const spoken = await say('5');
+      expect(spoken.body.reply?.content).toBe('On which day?');
+      expect(spoken.body.session.activeGoals[0]?.slots).toEqual({ partySize: 5 });
+    });
+
+    it('answers a repeated message with what is stored, also when it is on again', async () => {
+      await turn(false);
+      const first = await say('book a table', { externalId: 'x1' });
+      expect([first.status, first.body.reply]).toEqual([201, null]);
+      await turn(true);
+      const again = await say('book a table', { externalId: 'x1' });
+      expect([again.status, again.body]).toEqual([200, first.body]);
+    });
+
+    it('has no endpoint of its own called', async () => {
+      const endpoint = await startEndpoint();
+      try {
+        await tenant.request('PUT', '/v1/responder', {
+          type: 'http',
+          config: { url: endpoint.url, secret: 'a-secret-of-the-test' },
+        });
+        await turn(false);
+        expect((await say('quiet')).body.reply).toBeNull();
+        expect(endpoint.calls()).toBe(0);
+        await turn(true);
+        expect((await say('loud')).body.reply?.content).toBe('here');
+        expect(endpoint.calls()).toBe(1);
+      } finally {
+        await endpoint.close();
+      }
+    });
+
+    it('does not switch off that of another tenant', async () => {
+      await turn(false);
+      const { body } = await acme.request<Exchange>('POST', '/v1/messages', {
+        participantId: 'ana',
+        channel: 'web',
+        content: 'I would like to book a table',
+      });
+      expect(body.reply?.content).toBe('For how many people?');
+    });
   });
 
   it('makes, lists and revokes keys', async () => {

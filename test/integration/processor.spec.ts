@@ -12,6 +12,7 @@ import {
 import type { MessageRecord } from '../../src/conversation/message.schema.js';
 import { MessageService } from '../../src/conversation/message.service.js';
 import { ConversationStateManager, SessionConflictError, SessionService } from '../../src/session/index.js';
+import { allFeatures } from '../../src/tenant/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { createScriptedApp, type Script, type ScriptedApp } from '../support/scripted-app.js';
 
@@ -61,7 +62,7 @@ describe('MessageProcessor', () => {
     app
       .get(MessageProcessor)
       .process(
-        { tenantId, name: tenantId, plan: 'free' },
+        { tenantId, name: tenantId, plan: 'free', features: allFeatures },
         inboundMessageBody.parse({ participantId: 'ana', channel: 'web', content, ...more }),
       );
   const problemOf = async (outcome: Promise<unknown>): Promise<ProblemError['problem']> =>

@@ -1,7 +1,9 @@
 import { ProblemError } from '../../src/common/index.js';
+import { TransactionRunner } from '../../src/database/index.js';
 import { hashApiKey } from '../../src/tenant/api-key.js';
 import { ApiKeyRepository } from '../../src/tenant/api-key.repository.js';
 import { KeyVerifier } from '../../src/tenant/key-verifier.js';
+import { TenantDirectory } from '../../src/tenant/tenant-directory.js';
 import { TenantRepository } from '../../src/tenant/tenant.repository.js';
 import { TenantService } from '../../src/tenant/tenant.service.js';
 import { createTestApp, type TestApp } from '../support/app.js';
@@ -16,13 +18,16 @@ describe('tenants in the database', () => {
   let test: TestApp;
   let tenants: TenantService;
   let verifier: KeyVerifier;
+  let transactions: TransactionRunner;
 
   beforeAll(async () => {
     test = await createTestApp();
     tenants = test.app.get(TenantService);
     verifier = test.app.get(KeyVerifier);
+    transactions = test.app.get(TransactionRunner);
   });
   afterAll(() => test.close());
+  afterEach(() => jest.restoreAllMocks());
 
   const countOf = (collection: string, tenantId: string): Promise<number> =>
     test.database.collection(collection).countDocuments({ tenantId });
@@ -114,6 +119,91 @@ describe('tenants in the database', () => {
     } while (cursor !== undefined);
     expect(new Set(seen).size).toBe(seen.length);
     expect(seen.slice(-7)).toEqual([...names].reverse());
+  });
+
+  it('sees a revocation and a change at once in this process', async () => {
+    const { apiKey } = await tenants.create(body('quick'));
+    const { key, apiKey: second } = await tenants.createKey('quick');
+    for (const text of [apiKey, second])
+      expect(await verifier.verify(text)).toMatchObject({ outcome: 'valid', identity: { plan: 'free' } });
+    await tenants.revokeKey('quick', key.id);
+    expect(await verifier.verify(second)).toEqual({ outcome: 'unknown' });
+    await tenants.update('quick', { plan: 'pro', features: { responder: false } });
+    expect(await verifier.verify(apiKey)).toMatchObject({
+      identity: { plan: 'pro', features: { responder: false, sharedState: true, transcripts: true } },
+    });
+    await tenants.update('quick', { isActive: false });
+    expect(await verifier.verify(apiKey)).toMatchObject({ outcome: 'inactive' });
+  });
+
+  it('keeps what was known of a key and its tenant when the change was rolled back', async () => {
+    const { apiKey } = await tenants.create(body('rolled'));
+    const { id } = (await tenants.listKeys('rolled', 1)).data[0] ?? { id: '' };
+    const rolledBack = transactions.run(async () => {
+      await tenants.update('rolled', { plan: 'pro', features: { responder: false } });
+      await tenants.revokeKey('rolled', id);
+      // Read inside of the transaction, and kept for all: it must be what is committed.
+      expect(await verifier.verify(apiKey)).toMatchObject({ outcome: 'valid', identity: { plan: 'free' } });
+      throw new Error('rolled back');
+    });
+    await expect(rolledBack).rejects.toThrow('rolled back');
+    expect(await verifier.verify(apiKey)).toMatchObject({
+      outcome: 'valid',
+      identity: { plan: 'free', features: { responder: true } },
+    });
+  });
+
+  it('reads key and tenant once for 100 requests at the same time', async () => {
+    const { apiKey } = await tenants.create(body('busy'));
+    const findKey = jest.spyOn(test.app.get(ApiKeyRepository), 'findForRequest');
+    const findTenant = jest.spyOn(test.app.get(TenantRepository), 'findForRequest');
+    const verdicts = await Promise.all(Array.from({ length: 100 }, () => verifier.verify(apiKey)));
+    expect(verdicts.every(({ outcome }) => outcome === 'valid')).toBe(true);
+    expect([findKey.mock.calls.length, findTenant.mock.calls.length]).toEqual([1, 1]);
+  });
+
+  it('does not bring a key back by a read that began before its revocation', async () => {
+    const { apiKey } = await tenants.create(body('late'));
+    const { id } = (await tenants.listKeys('late', 1)).data[0] ?? { id: '' };
+    const repository = test.app.get(ApiKeyRepository);
+    const old = await repository.findForRequest(id);
+    let answer!: (row: typeof old) => void;
+    const asked = new Promise<void>((resolve) => {
+      jest.spyOn(repository, 'findForRequest').mockImplementationOnce(() => {
+        resolve();
+        return new Promise((found) => (answer = found));
+      });
+    });
+    const early = verifier.verify(apiKey);
+    await asked;
+    await tenants.revokeKey('late', id);
+    const during = verifier.verify(apiKey);
+    answer(old);
+    await early;
+    expect(await during).toEqual({ outcome: 'unknown' });
+    expect(await verifier.verify(apiKey)).toEqual({ outcome: 'unknown' });
+  });
+
+  it('has all features on for a tenant whose row knows of none', async () => {
+    await tenants.create(body('old'));
+    const [row] = await test.database.collection('tenants').find({ tenantId: 'old' }).toArray();
+    expect(row).not.toHaveProperty('features');
+    const all = { responder: true, sharedState: true, transcripts: true };
+    expect((await tenants.get('old')).features).toEqual(all);
+    expect(await test.app.get(TenantDirectory).features('old')).toEqual(all);
+  });
+
+  it('keeps the features that two operators change at the same time', async () => {
+    await tenants.create(body('both'));
+    await Promise.all([
+      tenants.update('both', { features: { responder: false } }),
+      tenants.update('both', { features: { transcripts: false } }),
+    ]);
+    expect(await test.app.get(TenantDirectory).features('both')).toEqual({
+      responder: false,
+      sharedState: true,
+      transcripts: false,
+    });
   });
 
   it('has the indexes that its queries need', async () => {

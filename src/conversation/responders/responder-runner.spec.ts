@@ -1,10 +1,11 @@
 import { loadSettings } from '../../config/index.js';
+import { allFeatures } from '../../tenant/index.js';
 import { type Responder, ResponderError, type ResponderResult } from './responder.js';
 import { ResponderRunner, ResponderTimeoutError } from './responder-runner.js';
 import type { ResponderSettingsService } from './responder-settings.service.js';
 
 const request = {
-  tenant: { tenantId: 'acme', name: 'Acme', plan: 'free' as const },
+  tenant: { tenantId: 'acme', name: 'Acme', plan: 'free' as const, features: allFeatures },
   conversation: { id: null, channel: 'web', participantId: 'ana' },
   message: { id: 'm1', content: 'hello', attachments: [], externalId: null },
   session: { activeGoals: [], context: {} },

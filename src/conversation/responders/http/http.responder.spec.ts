@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { loadSettings, type ProcessingSettings } from '../../../config/index.js';
+import { allFeatures } from '../../../tenant/index.js';
 import type { ResponderRequest } from '../responder.js';
 import {
   HttpResponder,
@@ -21,7 +22,7 @@ const settingsWith = (env: Record<string, string> = {}): ProcessingSettings =>
   loadSettings({ HTTP_RESPONDER_ALLOW_PRIVATE: 'true', ...env }).processing;
 
 const requestFor = (config: HttpResponderConfig): ResponderRequest<HttpResponderConfig> => ({
-  tenant: { tenantId: 'acme', name: 'Acme', plan: 'free' },
+  tenant: { tenantId: 'acme', name: 'Acme', plan: 'free', features: allFeatures },
   conversation: { id: 'c1', channel: 'web', participantId: 'ana' },
   message: { id: 'm1', content: 'hello', attachments: [], externalId: 'x1' },
   session: { activeGoals: [], context: { locale: 'en' } },

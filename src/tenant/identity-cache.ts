@@ -1,0 +1,29 @@
+import { CacheFamily, type Lifetime } from '../cache/index.js';
+import type { Tenant } from './tenant.types.js';
+
+/** What is kept of a key: enough to check it by, and to find its tenant. */
+export interface KnownKey {
+  readonly tenantId: string;
+  readonly hash: string;
+  readonly isRevoked: boolean;
+}
+
+/** What is kept of a tenant: what every request asks of it. */
+export type KnownTenant = Pick<Tenant, 'tenantId' | 'name' | 'plan' | 'isActive' | 'features'>;
+
+/** Stands where a tenant's id would in the keys of API keys, whose tenant is not known yet. No tenant's id may hold "~". */
+const KEY_SCOPE = '~keys';
+
+// `always`: the policy of who may use Redis is decided from these entries, so they cannot wait for it.
+const apiKeys = new CacheFamily<KnownKey>('api-key', { always: true });
+const tenants = new CacheFamily<KnownTenant>('tenant', { always: true });
+
+export const apiKeyEntry = (keyId: string): ReturnType<typeof apiKeys.key> => apiKeys.key(KEY_SCOPE, keyId);
+export const tenantEntry = (tenantId: string): ReturnType<typeof tenants.key> =>
+  tenants.key(tenantId, 'tenant');
+
+/**
+ * A process answers from its own memory for a second at most: a revoked key and a changed plan hold everywhere by then, also where
+ * the message of the change was lost. "There is none" is not remembered, so that guesses take no memory.
+ */
+export const identityLifetime: Lifetime = { ttlMs: 60_000, localTtlMs: 1000 };
