@@ -9,7 +9,9 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 const settings: SessionSettings = {
-  MAX_ACTIVE_SESSIONS: 1000,
+  SESSION_MEMORY_PROFILE: 'default',
+  MAX_ACTIVE_SESSIONS: undefined,
+  SESSION_MEMORY_BYTES: undefined,
   SESSION_IDLE_TTL_MS: HOUR,
   SESSION_CLEANUP_INTERVAL_MS: MINUTE,
   SESSION_TTL_HOURS: 2,
@@ -38,7 +40,7 @@ describe('ConversationStateManager', () => {
     memory = create();
   });
 
-  it('holds MAX_ACTIVE_SESSIONS of 2,000 sessions, the least recently used gone', () => {
+  it('holds 1,000 of 2,000 sessions, the least recently used gone', () => {
     for (let i = 0; i < 2000; i++) memory.put(state(`p${i}`));
     expect(memory.getStats()).toMatchObject({
       size: 1000,
@@ -118,6 +120,8 @@ describe('ConversationStateManager', () => {
     expect(memory.getStats()).toEqual({
       size: 2,
       maxSize: 1000,
+      bytes: expect.any(Number) as unknown,
+      maxBytes: 64 * 2 ** 20,
       averageAgeMs: 2500,
       oldestAgeMs: 3000,
       utilizationPercent: 0.2,
