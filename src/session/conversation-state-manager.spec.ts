@@ -166,6 +166,27 @@ describe('ConversationStateManager', () => {
     expect(memory.get('acme', 'ann')).toMatchObject({ id: 'second', version: 1 });
   });
 
+  it('holds no more bytes than its bound, however few sessions that are', () => {
+    memory = create({ SESSION_MEMORY_BYTES: 2 ** 20 });
+    const large = (name: string): StoredState => ({ ...state(name), context: { text: 'x'.repeat(200_000) } });
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) memory.put(large(name));
+    const { size, bytes, maxBytes, evictions } = memory.getStats();
+    expect([size, evictions, maxBytes]).toEqual([5, 2, 2 ** 20]);
+    expect(bytes).toBeGreaterThan(1_000_000);
+    expect(bytes).toBeLessThanOrEqual(maxBytes);
+    expect(memory.get('acme', 'b')).toBeUndefined();
+    expect(memory.get('acme', 'c')).toBeDefined();
+  });
+
+  it('does not keep a session that is larger than all the room, nor the version before it', () => {
+    memory = create({ SESSION_MEMORY_BYTES: 2 ** 20 });
+    memory.put(state('other'));
+    memory.put(state('ann'));
+    memory.put({ ...state('ann', 2), context: { text: 'x'.repeat(2 ** 20) } });
+    expect(memory.get('acme', 'ann')).toBeUndefined();
+    expect(memory.get('acme', 'other')).toBeDefined();
+  });
+
   it('forgets everything on clear()', () => {
     memory.put(state('ann'));
     memory.clear();

@@ -8,6 +8,8 @@ import {
   type SessionState,
   SessionStore,
   type SessionStoreStats,
+  SHARED_SESSION_POLICY,
+  type SharedSessionPolicy,
 } from '../../src/session/index.js';
 import { parseIfMatch } from '../../src/session/precondition.js';
 import { SessionEditor } from '../../src/session/session-editor.js';
@@ -220,6 +222,35 @@ describeWithRedis('sessions shared through Redis', () => {
     expect((await one.sessions.open(tenantId, 'gone')).id).toBe(anew.id);
   });
 
+  it('keeps the sessions of a tenant out of Redis that may not use it, and removes what was there before', async () => {
+    await increment(one, 'switched');
+    const policy = one.app.app.get<SharedSessionPolicy>(SHARED_SESSION_POLICY);
+    const allows = jest.spyOn(policy, 'allows').mockImplementation((tenant) => tenant !== tenantId);
+    try {
+      const { skipped, hits } = other.stats().l2;
+      expect(await increment(other, 'switched')).toMatchObject({ version: 2 });
+      expect(await versionIn('switched')).toBe(1);
+      expect(other.stats().l2).toMatchObject({ skipped: skipped + 3, hits });
+      await other.sessions.delete(tenantId, 'switched');
+      expect(await entry('switched')).not.toHaveProperty('d');
+      await one.editor.patch('globex', 'switched', {});
+      expect(await probe.exists(keys.of('globex', 'switched'))).toBe(1);
+    } finally {
+      allows.mockRestore();
+    }
+  });
+
+  it('keeps the sessions out of Redis when nobody can say whether the tenant may use it', async () => {
+    const policy = one.app.app.get<SharedSessionPolicy>(SHARED_SESSION_POLICY);
+    const allows = jest.spyOn(policy, 'allows').mockRejectedValue(new Error('no features'));
+    try {
+      expect(await increment(one, 'unsaid')).toMatchObject({ version: 1 });
+      expect(await entry('unsaid')).toEqual({});
+    } finally {
+      allows.mockRestore();
+    }
+  });
+
   it('keeps keys apart whose parts join to the same text, and tenants', async () => {
     const pairs = [
       ['a', 'b:c'],
@@ -260,7 +291,7 @@ describeWithRedis('sessions shared through Redis', () => {
         const patch = { context: { n: Number(context['n']) + 1 } };
         await editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
       },
-      { retries: Infinity, baseMs: 10, maxMs: 500, jitter: 1, shouldRetry: isMismatch },
+      { retries: Infinity, baseMs: 20, maxMs: 2000, jitter: 1, shouldRetry: isMismatch },
     );
   };
 
