@@ -1,4 +1,4 @@
 export { RedisKeys } from './redis-key.js';
 export { RedisModule } from './redis.module.js';
-export { RedisScript } from './redis-script.js';
+export { RedisScript, type ScriptArgument } from './redis-script.js';
 export { RedisService, type RedisStats, RedisUnavailableError } from './redis.service.js';

@@ -9,7 +9,9 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 const settings: SessionSettings = {
-  MAX_ACTIVE_SESSIONS: 1000,
+  SESSION_MEMORY_PROFILE: 'default',
+  MAX_ACTIVE_SESSIONS: undefined,
+  SESSION_MEMORY_BYTES: undefined,
   SESSION_IDLE_TTL_MS: HOUR,
   SESSION_CLEANUP_INTERVAL_MS: MINUTE,
   SESSION_TTL_HOURS: 2,
@@ -38,7 +40,7 @@ describe('ConversationStateManager', () => {
     memory = create();
   });
 
-  it('holds MAX_ACTIVE_SESSIONS of 2,000 sessions, the least recently used gone', () => {
+  it('holds 1,000 of 2,000 sessions, the least recently used gone', () => {
     for (let i = 0; i < 2000; i++) memory.put(state(`p${i}`));
     expect(memory.getStats()).toMatchObject({
       size: 1000,
@@ -118,6 +120,8 @@ describe('ConversationStateManager', () => {
     expect(memory.getStats()).toEqual({
       size: 2,
       maxSize: 1000,
+      bytes: expect.any(Number) as unknown,
+      maxBytes: 64 * 2 ** 20,
       averageAgeMs: 2500,
       oldestAgeMs: 3000,
       utilizationPercent: 0.2,
@@ -160,6 +164,27 @@ describe('ConversationStateManager', () => {
     expect(memory.get('acme', 'ann')?.version).toBe(7);
     memory.put(state('ann', 1, 'second'));
     expect(memory.get('acme', 'ann')).toMatchObject({ id: 'second', version: 1 });
+  });
+
+  it('holds no more bytes than its bound, however few sessions that are', () => {
+    memory = create({ SESSION_MEMORY_BYTES: 2 ** 20 });
+    const large = (name: string): StoredState => ({ ...state(name), context: { text: 'x'.repeat(200_000) } });
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) memory.put(large(name));
+    const { size, bytes, maxBytes, evictions } = memory.getStats();
+    expect([size, evictions, maxBytes]).toEqual([5, 2, 2 ** 20]);
+    expect(bytes).toBeGreaterThan(1_000_000);
+    expect(bytes).toBeLessThanOrEqual(maxBytes);
+    expect(memory.get('acme', 'b')).toBeUndefined();
+    expect(memory.get('acme', 'c')).toBeDefined();
+  });
+
+  it('does not keep a session that is larger than all the room, nor the version before it', () => {
+    memory = create({ SESSION_MEMORY_BYTES: 2 ** 20 });
+    memory.put(state('other'));
+    memory.put(state('ann'));
+    memory.put({ ...state('ann', 2), context: { text: 'x'.repeat(2 ** 20) } });
+    expect(memory.get('acme', 'ann')).toBeUndefined();
+    expect(memory.get('acme', 'other')).toBeDefined();
   });
 
   it('forgets everything on clear()', () => {

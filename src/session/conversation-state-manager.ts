@@ -3,7 +3,10 @@ import { SchedulerRegistry } from '@nestjs/schedule';
 import { LRUCache } from 'lru-cache';
 import { LOGGER, type Logger } from '../common/index.js';
 import { SESSION_SETTINGS, type SessionSettings } from '../config/index.js';
+import { heapSizeOf } from './heap-size.js';
+import { memoryBounds } from './memory-bounds.js';
 import type { StoredState } from './session.repository.js';
+import { isBehind } from './state-order.js';
 
 /** Injection token of the clock of idle times: milliseconds above 0 that never run backwards. */
 export const SESSION_CLOCK = Symbol('SESSION_CLOCK');
@@ -16,6 +19,9 @@ export interface SessionMemoryStats {
   /** Sessions in memory; those past their idle time count until they are asked for or swept. */
   size: number;
   maxSize: number;
+  /** Estimated heap of these sessions. */
+  bytes: number;
+  maxBytes: number;
   /** Age is the time since a session came into memory, milliseconds, over those that are not past their idle time. */
   averageAgeMs: number;
   oldestAgeMs: number;
@@ -40,8 +46,8 @@ const CLEANUP_JOB = 'session-cleanup';
 const keyOf = (tenantId: string, participantId: string): string => `${tenantId}\0${participantId}`;
 
 /**
- * The sessions at work in this process: at most MAX_ACTIVE_SESSIONS, least recently used out first, each for
- * SESSION_IDLE_TTL_MS after its last use. O(1) per access. Only committed states may be put in; they may be old when another
+ * The sessions at work in this process, tier 1 of three: bounded by count and by estimated bytes (`memoryBounds`), least recently used
+ * out first, each for SESSION_IDLE_TTL_MS after its last use. O(1) per access; a put also walks the state for its size. Only committed states may be put in; they may be old when another
  * process writes, which the compare-and-set of a save finds out.
  */
 @Injectable()
@@ -58,8 +64,10 @@ export class ConversationStateManager implements OnModuleInit, OnModuleDestroy {
     @Inject(SESSION_CLOCK) private readonly clock: SessionClock,
     private readonly scheduler: SchedulerRegistry,
   ) {
+    const bounds = memoryBounds(settings);
     this.entries = new LRUCache({
-      max: settings.MAX_ACTIVE_SESSIONS,
+      max: bounds.sessions,
+      maxSize: bounds.bytes,
       ttl: settings.SESSION_IDLE_TTL_MS,
       updateAgeOnGet: true,
       // Reads the clock at each access, which costs less than the timer that a coarser resolution keeps.
@@ -91,12 +99,18 @@ export class ConversationStateManager implements OnModuleInit, OnModuleDestroy {
     return entry?.state;
   }
 
-  /** Keeps `state` unless a newer version of the same session is there. */
+  /** Looks without counting as a use. */
+  peek(tenantId: string, participantId: string): StoredState | undefined {
+    return this.entries.peek(keyOf(tenantId, participantId))?.state;
+  }
+
+  /** Keeps `state` unless what is there is ahead of it (`isBehind`). One that is larger than all the room is not kept. */
   put(state: StoredState): void {
     const key = keyOf(state.tenantId, state.participantId);
     const present = this.entries.peek(key);
-    if (present?.state.id === state.id && present.state.version > state.version) return;
-    this.entries.set(key, { state, since: present?.since ?? this.clock.now() });
+    if (present && isBehind(state, present.state)) return;
+    const entry = { state, since: present?.since ?? this.clock.now() };
+    this.entries.set(key, entry, { size: heapSizeOf(state) });
   }
 
   drop(tenantId: string, participantId: string): void {
@@ -121,7 +135,7 @@ export class ConversationStateManager implements OnModuleInit, OnModuleDestroy {
 
   /** Walks all sessions for their ages: for dashboards and probes, not for each request. */
   getStats(): SessionMemoryStats {
-    const { size, max: maxSize } = this.entries;
+    const { size, max: maxSize, calculatedSize: bytes, maxSize: maxBytes } = this.entries;
     const now = this.clock.now();
     let counted = 0;
     let total = 0;
@@ -136,6 +150,8 @@ export class ConversationStateManager implements OnModuleInit, OnModuleDestroy {
     return {
       size,
       maxSize,
+      bytes,
+      maxBytes,
       averageAgeMs: counted === 0 ? 0 : Math.round(total / counted),
       oldestAgeMs: Math.round(oldest),
       utilizationPercent: Math.round((size / maxSize) * 10_000) / 100,

@@ -4,6 +4,7 @@ export { participantIdParam, sessionView, sessionViewSchema, type SessionView } 
 export { SessionConflictError } from './session.errors.js';
 export { SessionModule } from './session.module.js';
 export { SessionService } from './session.service.js';
+export { SessionStore, type SessionStoreStats } from './session-store.js';
 export {
   type Goal,
   type GoalStatus,
@@ -12,3 +13,4 @@ export {
   MAX_GOALS,
   MAX_STATE_BYTES,
 } from './session.types.js';
+export { SHARED_SESSION_POLICY, type SharedSessionPolicy } from './shared-session.policy.js';

@@ -12,3 +12,14 @@ export function deepFreeze<T>(value: T): T {
   for (const inner of Object.values(value)) deepFreeze(inner);
   return Object.freeze(value);
 }
+
+export const dropUnsafe = (key: string, value: unknown): unknown => (isUnsafeKey(key) ? undefined : value);
+
+/** The data of a JSON text; undefined when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text, dropUnsafe);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,7 +1,8 @@
 import { Types } from 'mongoose';
-import { deepFreeze, isUnsafeKey } from './json.js';
+import { deepFreeze, dropUnsafe } from './json.js';
 import { sessionTooLarge, tooManyGoals } from './session.errors.js';
 import type { StoredState } from './session.repository.js';
+import { rememberText, textOf } from './state-text.js';
 import {
   type Goal,
   MAX_FINISHED_GOALS,
@@ -47,11 +48,11 @@ export function nextState(
     ? withoutOldFinished(changes.activeGoals, state.activeGoals)
     : state.activeGoals;
   if (activeGoals.length > MAX_GOALS) throw tooManyGoals(activeGoals.length);
-  const text = JSON.stringify({ activeGoals, context: changes.context ?? state.context });
+  const text = textOf({ activeGoals, context: changes.context ?? state.context });
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_STATE_BYTES) throw sessionTooLarge(bytes);
   const plain = JSON.parse(text, dropUnsafe) as Pick<SessionState, 'activeGoals' | 'context'>;
-  return Object.freeze({
+  const next = Object.freeze({
     ...state,
     ...deepFreeze(plain),
     id: state.id ?? new Types.ObjectId().toHexString(),
@@ -61,9 +62,9 @@ export function nextState(
     updatedAt: now,
     expiresAt: new Date(now.getTime() + retentionMs),
   });
+  rememberText(next, text);
+  return next;
 }
-
-const dropUnsafe = (key: string, value: unknown): unknown => (isUnsafeKey(key) ? undefined : value);
 
 const isFinished = ({ status }: Goal): boolean => status !== 'active';
 

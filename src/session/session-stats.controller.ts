@@ -1,7 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AdminOnly } from '../common/index.js';
-import { ConversationStateManager, type SessionMemoryStats } from './conversation-state-manager.js';
+import { SessionStore, type SessionStoreStats } from './session-store.js';
 import { sessionStatsSchema } from './session.dto.js';
 
 /** For operators. The module names this controller before the one whose `:participantId` would take the same path. */
@@ -10,12 +10,12 @@ import { sessionStatsSchema } from './session.dto.js';
 @AdminOnly()
 @Controller('v1/sessions/stats')
 export class SessionStatsController {
-  constructor(private readonly memory: ConversationStateManager) {}
+  constructor(private readonly store: SessionStore) {}
 
   @Get()
-  @ApiOperation({ summary: 'Sessions in the memory of this process (admin)' })
+  @ApiOperation({ summary: 'The tiers of session state as this process sees them (admin)' })
   @ApiOkResponse({ standardSchema: sessionStatsSchema })
-  get(): { l1: SessionMemoryStats } {
-    return { l1: this.memory.getStats() };
+  get(): SessionStoreStats {
+    return this.store.stats();
   }
 }

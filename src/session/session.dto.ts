@@ -141,10 +141,14 @@ export const sessionView = (state: SessionState): SessionView => ({
 
 const count = z.int().nonnegative();
 
-export const sessionStatsSchema = z.object({
-  l1: z.object({
+const share = z.number().min(0).max(1);
+
+const memoryStats = z
+  .object({
     size: count,
     maxSize: count,
+    bytes: count,
+    maxBytes: count,
     averageAgeMs: count,
     oldestAgeMs: count,
     utilizationPercent: z.number(),
@@ -152,5 +156,44 @@ export const sessionStatsSchema = z.object({
     misses: count,
     evictions: count,
     expirations: count,
-  }),
+  })
+  .meta({ description: 'The memory of this process; bytes are an estimate of its heap' });
+
+const sharedStats = z
+  .object({
+    state: z
+      .enum(['off', 'closed', 'open', 'half-open'])
+      .meta({ description: 'off: without Redis; closed: Redis is used; else it counts as down' }),
+    hits: count,
+    misses: count,
+    hitRate: share,
+    writes: count,
+    stale: count.meta({ description: 'Puts refused because something newer was there' }),
+    dropped: count.meta({ description: 'Entries found to be behind the database' }),
+    errors: count,
+    skipped: count.meta({ description: 'Steps left out: Redis was down or not to be used' }),
+    pendingDeletions: count.meta({ description: 'Deletions that Redis has not heard of yet' }),
+  })
+  .meta({ description: 'Redis, as this process used it' });
+
+const databaseStats = z
+  .object({ reads: count, inserts: count, updates: count, conflicts: count, deletes: count })
+  .meta({ description: 'The sessions of the database, as this process used them' });
+
+const openStats = z
+  .object({
+    total: count,
+    l1: count,
+    l2: count,
+    database: count,
+    none: count,
+    hitRate: z.object({ l1: share, l2: share, l1AndL2: share, database: share }),
+  })
+  .meta({ description: 'Where writers found their sessions; rates are shares of all opens' });
+
+export const sessionStatsSchema = z.object({
+  l1: memoryStats,
+  l2: sharedStats,
+  database: databaseStats,
+  opens: openStats,
 });

@@ -3,22 +3,28 @@ import { MongooseModule } from '@nestjs/mongoose';
 import { ConversationStateManager, SESSION_CLOCK } from './conversation-state-manager.js';
 import { SessionEditor } from './session-editor.js';
 import { SessionStatsController } from './session-stats.controller.js';
+import { SessionStore } from './session-store.js';
 import { SessionController } from './session.controller.js';
 import { SessionRepository } from './session.repository.js';
 import { SESSION_MODEL, sessionSchema } from './session.schema.js';
 import { SessionService } from './session.service.js';
+import { allowAllTenants, SHARED_SESSION_POLICY } from './shared-session.policy.js';
+import { SharedSessions } from './shared-sessions.js';
 
-/** Needs `ScheduleModule.forRoot()` in the application: the cleanup of the memory is registered there. */
+/** Needs `ScheduleModule.forRoot()` in the application, where the cleanup of the memory is registered, and `RedisModule`. */
 @Module({
   imports: [MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
   controllers: [SessionStatsController, SessionController],
   providers: [
     { provide: SESSION_CLOCK, useValue: performance },
+    { provide: SHARED_SESSION_POLICY, useValue: allowAllTenants },
     ConversationStateManager,
+    SharedSessions,
     SessionRepository,
+    SessionStore,
     SessionService,
     SessionEditor,
   ],
-  exports: [SessionService, ConversationStateManager],
+  exports: [SessionService, SessionStore, ConversationStateManager],
 })
 export class SessionModule {}

@@ -9,6 +9,8 @@ import type { SessionState } from './session.types.js';
 /** A state that is to be stored: it has its id. */
 export type StoredState = SessionState & { readonly id: string };
 
+export type DeletedSession = Pick<StoredState, 'id' | 'createdAt'>;
+
 @Injectable()
 export class SessionRepository {
   constructor(@InjectModel(SESSION_MODEL) private readonly sessions: Model<SessionRecord>) {}
@@ -59,10 +61,13 @@ export class SessionRepository {
     return matchedCount === 1;
   }
 
-  /** False when there was none. */
-  async delete(tenantId: string, participantId: string): Promise<boolean> {
-    const { deletedCount } = await this.sessions.deleteOne({ tenantId, participantId }).exec();
-    return deletedCount === 1;
+  /** The session that was deleted; null when there was none. */
+  async delete(tenantId: string, participantId: string): Promise<DeletedSession | null> {
+    const record = await this.sessions
+      .findOneAndDelete({ tenantId, participantId }, { projection: { createdAt: 1 } })
+      .lean<Pick<SessionRecord, '_id' | 'createdAt'>>()
+      .exec();
+    return record && { id: record._id.toHexString(), createdAt: record.createdAt };
   }
 }
 

@@ -1,16 +1,22 @@
 import { SchedulerRegistry } from '@nestjs/schedule';
 import type { Logger } from '../common/index.js';
-import type { SessionSettings } from '../config/index.js';
+import { loadSettings, type SessionSettings } from '../config/index.js';
 import type { TransactionRunner } from '../database/index.js';
+import { RedisService } from '../redis/index.js';
 import { ConversationStateManager } from './conversation-state-manager.js';
 import { parseIfMatch } from './precondition.js';
 import { SessionEditor } from './session-editor.js';
+import { SessionStore } from './session-store.js';
 import { SessionConflictError } from './session.errors.js';
 import type { SessionRepository, StoredState } from './session.repository.js';
 import { SessionService } from './session.service.js';
+import { allowAllTenants } from './shared-session.policy.js';
+import { SharedSessions } from './shared-sessions.js';
 
 const settings: SessionSettings = {
-  MAX_ACTIVE_SESSIONS: 1000,
+  SESSION_MEMORY_PROFILE: 'default',
+  MAX_ACTIVE_SESSIONS: undefined,
+  SESSION_MEMORY_BYTES: undefined,
   SESSION_IDLE_TTL_MS: 3_600_000,
   SESSION_CLEANUP_INTERVAL_MS: 60_000,
   SESSION_TTL_HOURS: 2,
@@ -42,8 +48,11 @@ class StoreFake {
     return Promise.resolve(true);
   }
 
-  delete(tenantId: string, participantId: string): Promise<boolean> {
-    return Promise.resolve(this.rows.delete(`${tenantId}/${participantId}`));
+  delete(tenantId: string, participantId: string): Promise<StoredState | null> {
+    const key = `${tenantId}/${participantId}`;
+    const row = this.rows.get(key) ?? null;
+    this.rows.delete(key);
+    return Promise.resolve(row);
   }
 }
 
@@ -76,13 +85,20 @@ interface Process {
 function startProcess(store: StoreFake): Process {
   const memory = new ConversationStateManager(settings, logger, performance, new SchedulerRegistry());
   const transactions = new TransactionsFake();
-  const sessions = new SessionService(
-    store as unknown as SessionRepository,
+  const tiers = new SessionStore(
     memory,
+    withoutRedis(),
+    store as unknown as SessionRepository,
     transactions as unknown as TransactionRunner,
-    settings,
   );
+  const sessions = new SessionService(tiers, settings);
   return { memory, transactions, sessions, editor: new SessionEditor(sessions) };
+}
+
+/** Tier 2 as it is without REDIS_URL. */
+function withoutRedis(): SharedSessions {
+  const { redis } = loadSettings({});
+  return new SharedSessions(new RedisService(redis, logger), allowAllTenants, settings, logger);
 }
 
 const problem = (status: number, code: string): object => ({ problem: { status, code } });

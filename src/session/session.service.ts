@@ -1,11 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { KeyedSerializer, retry } from '../common/index.js';
 import { SESSION_SETTINGS, type SessionSettings } from '../config/index.js';
-import { TransactionRunner } from '../database/index.js';
-import { ConversationStateManager } from './conversation-state-manager.js';
 import { freshState, nextState } from './session-changes.js';
 import { SessionConflictError, sessionNotFound } from './session.errors.js';
-import { SessionRepository } from './session.repository.js';
+import { SessionStore } from './session-store.js';
+import type { StoredState } from './session.repository.js';
 import type { SessionChanges, SessionState } from './session.types.js';
 
 const DAY_MS = 24 * 3_600_000;
@@ -14,7 +13,8 @@ const conflictBackoff = { retries: 3, baseMs: 10, maxMs: 200, jitter: 0.5 };
 
 /**
  * Opens and saves sessions. Two guards keep writers apart: work on one session is serial within this process, and each write
- * is a compare-and-set on the version, which keeps processes apart and finds out copies in memory that are old.
+ * is a compare-and-set on the version, which keeps processes apart and finds out copies that are old. Where states are kept is the
+ * business of the `SessionStore`.
  */
 @Injectable()
 export class SessionService {
@@ -22,9 +22,7 @@ export class SessionService {
   private readonly retentionMs: number;
 
   constructor(
-    private readonly repository: SessionRepository,
-    private readonly memory: ConversationStateManager,
-    private readonly transactions: TransactionRunner,
+    private readonly store: SessionStore,
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
   ) {
     this.retentionMs = settings.SESSION_RETENTION_DAYS * DAY_MS;
@@ -36,26 +34,16 @@ export class SessionService {
   }
 
   /**
-   * The session as a writer starts from it: from memory, else from the database, else a fresh one that is not stored. A copy in
-   * memory may be old; `save` finds that out.
+   * The session as a writer starts from it: from memory, else from Redis, else from the database, else a fresh one that is not
+   * stored. It may be old; `save` finds that out.
    */
   async open(tenantId: string, participantId: string): Promise<SessionState> {
-    const known = this.memory.get(tenantId, participantId);
-    // Past its expiry the database has deleted it, or is about to.
-    if (known && known.expiresAt.getTime() > Date.now()) return known;
-    return this.reload(tenantId, participantId);
+    return (await this.store.open(tenantId, participantId)) ?? this.fresh(tenantId, participantId);
   }
 
-  /** The session from the database, whatever is in memory; a fresh one when there is none. */
+  /** The session from the database, whatever the tiers above it have; a fresh one when there is none. */
   async reload(tenantId: string, participantId: string): Promise<SessionState> {
-    const stored = await this.repository.find(tenantId, participantId);
-    if (!stored) {
-      this.memory.drop(tenantId, participantId);
-      return freshState(tenantId, participantId, new Date(), this.retentionMs);
-    }
-    // What a transaction reads of its own writes may still be rolled back.
-    if (!this.transactions.active) this.memory.put(stored);
-    return stored;
+    return (await this.store.reload(tenantId, participantId)) ?? this.fresh(tenantId, participantId);
   }
 
   /**
@@ -64,31 +52,22 @@ export class SessionService {
    * @throws ProblemError 404 `session_not_found`
    */
   async read(tenantId: string, participantId: string): Promise<SessionState> {
-    const stored = await this.repository.find(tenantId, participantId);
+    const stored = await this.store.read(tenantId, participantId);
     if (!stored) throw sessionNotFound(participantId);
     return stored;
   }
 
   /**
-   * Stores `state` with `changes` as its next version and answers it. Takes part in a running transaction; memory learns of it after
-   * the commit.
+   * Stores `state` with `changes` as its next version and answers it. Takes part in a running transaction; Redis and memory learn of it
+   * after the commit.
    * @throws SessionConflictError when the stored version is not that of `state`; nothing was written then
    * @throws ProblemError 413 `session_too_large`, 400 `too_many_goals`
    */
   async save(state: SessionState, changes: SessionChanges): Promise<SessionState> {
-    const { tenantId, participantId, id, version } = state;
+    const { tenantId, participantId } = state;
     const next = nextState(state, changes, new Date(), this.retentionMs);
-    const stored =
-      id === null
-        ? await this.repository.insert(tenantId, next)
-        : await this.repository.compareAndSet(tenantId, next, version);
-    if (!stored) {
-      this.memory.drop(tenantId, participantId);
-      throw new SessionConflictError(participantId);
-    }
-    await this.transactions.afterCommit(() => {
-      this.memory.put(next);
-    });
+    const written = await this.store.write(tenantId, next, isStored(state) ? state : null);
+    if (!written) throw new SessionConflictError(participantId);
     return next;
   }
 
@@ -116,17 +95,19 @@ export class SessionService {
   }
 
   /**
-   * Removes the session from memory and database. A copy in the memory of another process cannot bring it back: its next save
-   * finds no such row.
+   * Removes the session from all tiers. A copy in the memory of another process cannot bring it back: its next save finds no such
+   * row.
    * @throws ProblemError 404 `session_not_found`
    */
   async delete(tenantId: string, participantId: string): Promise<void> {
     await this.serialize(tenantId, participantId, async () => {
-      const deleted = await this.repository.delete(tenantId, participantId);
-      await this.transactions.afterCommit(() => {
-        this.memory.drop(tenantId, participantId);
-      });
-      if (!deleted) throw sessionNotFound(participantId);
+      if (!(await this.store.delete(tenantId, participantId))) throw sessionNotFound(participantId);
     });
   }
+
+  private fresh(tenantId: string, participantId: string): SessionState {
+    return freshState(tenantId, participantId, new Date(), this.retentionMs);
+  }
 }
+
+const isStored = (state: SessionState): state is StoredState => state.id !== null;

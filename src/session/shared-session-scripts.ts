@@ -1,0 +1,72 @@
+import { RedisScript } from '../redis/index.js';
+
+// One hash for each participant: i id, c createdAt (ms), v version, x expiresAt (ms), u updatedAt (ms), n conversation id or empty,
+// d goals and context as JSON. A deleted session leaves i, c and v alone: the tombstone. v stands above every version there.
+
+/** Version of a tombstone: no put of the same session is ahead of it. */
+export const TOMBSTONE_VERSION = Number.MAX_SAFE_INTEGER;
+
+const behind = `
+local function behind(id, created, version, i, c, v)
+  if id == i then return tonumber(version) < (tonumber(v) or 0) end
+  local difference = tonumber(created) - (tonumber(c) or 0)
+  return difference < 0 or (difference == 0 and id < i)
+end`;
+
+export const PUT_OLDER = 0;
+
+/**
+ * Moves forward only: an older version of the session, or a session that was made before the one that is there, is refused.
+ * Arguments: id, createdAt, version, expiresAt, updatedAt, conversation id, content, time to live (ms), channel (empty: tell nobody),
+ * message. Answers PUT_OLDER when it was refused.
+ */
+export const putScript = new RedisScript(`${behind}
+local id, created, version = ARGV[1], ARGV[2], ARGV[3]
+local present = redis.call('HMGET', KEYS[1], 'i', 'c', 'v')
+if present[1] and behind(id, created, version, present[1], present[2], present[3]) then return 0 end
+if present[1] ~= id or present[3] ~= version then
+  redis.call('HSET', KEYS[1], 'i', id, 'c', created, 'v', version, 'x', ARGV[4], 'u', ARGV[5], 'n', ARGV[6], 'd', ARGV[7])
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[8])
+if ARGV[9] ~= '' then redis.call('PUBLISH', ARGV[9], ARGV[10]) end
+return 1`);
+
+/** Reads and keeps alive. Arguments: now (ms), longest time to live (ms). Answers i, c, v, x, u, n, d, or nothing. */
+export const readScript = new RedisScript(`
+local entry = redis.call('HMGET', KEYS[1], 'i', 'c', 'v', 'x', 'u', 'n', 'd')
+if not entry[7] then return false end
+local left = (tonumber(entry[4]) or 0) - tonumber(ARGV[1])
+if left <= 0 then
+  redis.call('DEL', KEYS[1])
+  return false
+end
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.min(left, tonumber(ARGV[2]))))
+return entry`);
+
+/** Removes the entry when it is this version of this session. Arguments: id, version. */
+export const dropScript = new RedisScript(`
+local present = redis.call('HMGET', KEYS[1], 'i', 'v')
+if redis.call('HEXISTS', KEYS[1], 'd') == 1 and present[1] == ARGV[1] and present[2] == ARGV[2] then
+  return redis.call('DEL', KEYS[1])
+end
+return 0`);
+
+/** Removes any entry but a tombstone. */
+export const clearScript = new RedisScript(`
+if redis.call('HEXISTS', KEYS[1], 'd') == 1 then return redis.call('DEL', KEYS[1]) end
+return 0`);
+
+/**
+ * Puts a tombstone in the place of a deleted session, or of one before it; a session that was made after it stays. Arguments: id,
+ * createdAt, time to live (ms), channel, message.
+ */
+export const deleteScript = new RedisScript(`${behind}
+local id, created = ARGV[1], ARGV[2]
+local present = redis.call('HMGET', KEYS[1], 'i', 'c', 'v')
+if not present[1] or present[1] == id or not behind(id, created, 0, present[1], present[2], present[3]) then
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'i', id, 'c', created, 'v', '${TOMBSTONE_VERSION}')
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
+redis.call('PUBLISH', ARGV[4], ARGV[5])
+return 1`);
