@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { TenantDirectory } from '../tenant/index.js';
 import { ConversationStateManager, SESSION_CLOCK } from './conversation-state-manager.js';
 import { SessionEditor } from './session-editor.js';
 import { SessionStatsController } from './session-stats.controller.js';
@@ -8,7 +9,7 @@ import { SessionController } from './session.controller.js';
 import { SessionRepository } from './session.repository.js';
 import { SESSION_MODEL, sessionSchema } from './session.schema.js';
 import { SessionService } from './session.service.js';
-import { allowAllTenants, SHARED_SESSION_POLICY } from './shared-session.policy.js';
+import { SHARED_SESSION_POLICY, type SharedSessionPolicy } from './shared-session.policy.js';
 import { SharedSessions } from './shared-sessions.js';
 
 /** Needs `ScheduleModule.forRoot()` in the application, where the cleanup of the memory is registered, and `RedisModule`. */
@@ -17,7 +18,13 @@ import { SharedSessions } from './shared-sessions.js';
   controllers: [SessionStatsController, SessionController],
   providers: [
     { provide: SESSION_CLOCK, useValue: performance },
-    { provide: SHARED_SESSION_POLICY, useValue: allowAllTenants },
+    {
+      provide: SHARED_SESSION_POLICY,
+      useFactory: (tenants: TenantDirectory): SharedSessionPolicy => ({
+        allows: async (tenantId) => (await tenants.features(tenantId)).sharedState,
+      }),
+      inject: [TenantDirectory],
+    },
     ConversationStateManager,
     SharedSessions,
     SessionRepository,

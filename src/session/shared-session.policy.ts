@@ -8,5 +8,3 @@ export const SHARED_SESSION_POLICY = Symbol('SHARED_SESSION_POLICY');
 export interface SharedSessionPolicy {
   allows(tenantId: string): boolean | Promise<boolean>;
 }
-
-export const allowAllTenants: SharedSessionPolicy = { allows: () => true };

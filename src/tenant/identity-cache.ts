@@ -23,7 +23,8 @@ export const tenantEntry = (tenantId: string): ReturnType<typeof tenants.key> =>
   tenants.key(tenantId, 'tenant');
 
 /**
- * A process answers from its own memory for a second at most: a revoked key and a changed plan hold everywhere by then, also where
- * the message of the change was lost. "There is none" is not remembered, so that guesses take no memory.
+ * Whatever is answered was read from the database less than a second ago, in every tier: a revoked key and a changed plan hold everywhere
+ * by then, also when Redis or the message of the change was lost, or its writer died. It costs a read of key and tenant a second for
+ * each key at work. "There is none" is not remembered, so that guesses take no memory.
  */
-export const identityLifetime: Lifetime = { ttlMs: 60_000, localTtlMs: 1000 };
+export const identityLifetime: Lifetime = { ttlMs: 1000 };
