@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { wholeNumber } from './options.js';
-import { isExact, runSessionSharing, type SharingRound } from './sessions/session-sharing.js';
+import { isExact, isProven, runSessionSharing, type SharingRound } from './sessions/session-sharing.js';
 
 const dist = join(import.meta.dirname, '..', '..');
 
@@ -36,7 +36,7 @@ interface Options {
 
 async function verify({ clients, increments, seed = Math.floor(Math.random() * 2 ** 32) }: Options) {
   process.stdout.write(`seed ${seed}, ${clients} clients, ${number(increments)} increments each round\n`);
-  const { rounds, stats, logs } = await runSessionSharing({
+  const result = await runSessionSharing({
     clients,
     increments,
     seed,
@@ -45,10 +45,11 @@ async function verify({ clients, increments, seed = Math.floor(Math.random() * 2
     storeChild: join(dist, 'scripts', 'verify', 'store', 'store-child.js'),
     onRound: (round) => process.stdout.write(renderRound(round)),
   });
-  for (const [index, one] of stats.entries())
-    process.stdout.write(`sessions of process ${index + 1}: ${JSON.stringify(one)}\n`);
-  if (!rounds.every(isExact)) process.stdout.write(logs.join('\n'));
-  return rounds.every(isExact);
+  for (const [index, stats] of result.stats.entries())
+    process.stdout.write(`sessions of process ${index + 1}: ${JSON.stringify(stats)}\n`);
+  for (const problem of result.redisProblems) process.stdout.write(`${problem}\n`);
+  if (!isProven(result)) process.stdout.write(result.logs.join('\n'));
+  return isProven(result);
 }
 
 await new Command('verify-sessions')

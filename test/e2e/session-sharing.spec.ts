@@ -8,7 +8,7 @@ const dist = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist');
 describeWithRedis('one session in two processes', () => {
   it('adds up exactly, by PATCH and by messages, with Redis and through its outage', async () => {
     const seed = Math.floor(Math.random() * 2 ** 32);
-    const { rounds } = await runSessionSharing({
+    const { rounds, redisProblems } = await runSessionSharing({
       clients: 10,
       increments: 100,
       seed,
@@ -20,6 +20,7 @@ describeWithRedis('one session in two processes', () => {
       .filter((round) => !isExact(round))
       .map(({ tally, ...round }) => ({ seed, ...round, failures: [...tally.failures] }));
     expect(failures).toEqual([]);
+    expect({ seed, redisProblems }).toEqual({ seed, redisProblems: [] });
     expect(rounds.map(({ name, redisKilled, count }) => [name, redisKilled, count])).toEqual([
       ['PATCH /v1/sessions', false, 100],
       ['POST /v1/messages', false, 100],

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import { ApiClient } from '../../replay/api-client.js';
 import { asTenantKey } from '../../replay/api-shapes.js';
@@ -10,6 +11,7 @@ import { ServiceProcess } from '../service-process.js';
 import { StoreProcess } from '../store/store-process.js';
 import { CountingEndpoint } from './counting-endpoint.js';
 import { type Increments, MessageIncrements, PatchIncrements } from './increments.js';
+import { sharedTierOf } from './shapes.js';
 import { Tally } from './tally.js';
 
 export interface SessionSharingOptions {
@@ -37,6 +39,8 @@ export interface SharingRound {
 
 export interface SharingResult {
   rounds: SharingRound[];
+  /** One sentence for each process that did not make use of Redis, or did not go back to it: then nothing was shown of it. */
+  redisProblems: string[];
   /** `GET /v1/sessions/stats` of each process at the end. */
   stats: unknown[];
   /** Warnings and errors that each process logged. */
@@ -44,11 +48,25 @@ export interface SharingResult {
 }
 
 const PROCESSES = 2;
+
+/** Longest time in which a process must use a Redis again that is back. */
+const RECOVERY_MS = 15_000;
+const RECOVERY_POLL_MS = 100;
 const TENANT = 'sharing';
+
+/** Every round is exact, and Redis took part. */
+export const isProven = ({ rounds, redisProblems }: SharingResult): boolean =>
+  rounds.every(isExact) && redisProblems.length === 0;
 
 /** The count is exact, and nothing failed but honest conflicts. */
 export const isExact = ({ count, expected, problems, tally }: SharingRound): boolean =>
   count === expected && problems.length === 0 && tally.failures.size === 0;
+
+const unusedTiers = (stats: readonly unknown[]): string[] =>
+  stats.flatMap((one, index) => {
+    const tier = sharedTierOf(one);
+    return tier && tier.writes === 0 ? [`process ${index + 1} wrote nothing to Redis`] : [];
+  });
 
 /** Kills Redis after a third of the work and starts it again after two thirds. */
 class RedisOutage {
@@ -89,6 +107,7 @@ class SharingRun {
     try {
       const redis = await this.start();
       const rounds: SharingRound[] = [];
+      const redisProblems: string[] = [];
       for (const redisKilled of [false, true])
         for (const Way of [PatchIncrements, MessageIncrements]) {
           const tally = new Tally();
@@ -97,8 +116,13 @@ class SharingRun {
           const round = await this.round(way, tally, redisKilled ? redis : undefined);
           rounds.push(round);
           this.options.onRound?.(round);
+          redisProblems.push(
+            ...(await this.recovery()).map((problem) => `after round ${rounds.length}: ${problem}`),
+          );
         }
-      return { rounds, stats: await this.stats(), logs: this.services.map(({ stdout }) => stdout) };
+      const stats = await this.stats();
+      redisProblems.push(...unusedTiers(stats));
+      return { rounds, redisProblems, stats, logs: this.services.map(({ stdout }) => stdout) };
     } finally {
       for (const close of this.closers.reverse()) await close();
     }
@@ -172,6 +196,19 @@ class SharingRun {
       count,
       problems: [...problems, ...failed],
     };
+  }
+
+  /** Waits until all processes use Redis again, so that the next round begins with it. */
+  private async recovery(): Promise<string[]> {
+    const deadline = Date.now() + RECOVERY_MS;
+    for (;;) {
+      const states = (await this.stats()).map((stats) => sharedTierOf(stats)?.state);
+      const waiting = states.flatMap((state, index) =>
+        state === undefined || state === 'closed' ? [] : [`Redis is "${state}" for process ${index + 1}`],
+      );
+      if (waiting.length === 0 || Date.now() > deadline) return waiting;
+      await delay(RECOVERY_POLL_MS);
+    }
   }
 
   private async stats(): Promise<unknown[]> {
