@@ -4,7 +4,7 @@ import { CacheModule } from './cache/index.js';
 import { CommonModule, type Logger } from './common/index.js';
 import { ConfigModule, type Settings } from './config/index.js';
 import { ConversationModule } from './conversation/index.js';
-import { DatabaseModule } from './database/index.js';
+import { type CommandListener, DatabaseModule } from './database/index.js';
 import { MonitoringModule } from './monitoring/index.js';
 import { RedisModule } from './redis/index.js';
 import { SessionModule } from './session/index.js';
@@ -13,19 +13,21 @@ import { TenantModule } from './tenant/index.js';
 export interface AppOptions {
   logger: Logger;
   adminApiKey: string;
+  /** For measurements: hears of each command that is sent to the database. */
+  onCommand?: CommandListener | undefined;
 }
 
 /** All rooms; the API and the worker run the same. */
 @Module({})
 export class AppModule {
-  static forRoot(settings: Settings, { logger, adminApiKey }: AppOptions): DynamicModule {
+  static forRoot(settings: Settings, { logger, adminApiKey, onCommand }: AppOptions): DynamicModule {
     return {
       module: AppModule,
       imports: [
         CommonModule.forRoot(logger),
         ConfigModule.forRoot(settings),
         ScheduleModule.forRoot(),
-        DatabaseModule.forRoot(),
+        DatabaseModule.forRoot({ onCommand }),
         RedisModule,
         CacheModule,
         MonitoringModule,

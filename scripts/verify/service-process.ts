@@ -48,6 +48,28 @@ function environment(settings: Readonly<Record<string, string>>): NodeJS.Process
   return { ...(Object.fromEntries(kept) as NodeJS.ProcessEnv), ...settings };
 }
 
+function spawnService({ main, cwd, env, args = [] }: ServiceStart): {
+  child: ChildProcess;
+  exited: Promise<ServiceExit>;
+  output: { stdout: string; stderr: string };
+} {
+  const child = fork(main, args, {
+    cwd,
+    env: environment(env),
+    execArgv: ['--enable-source-maps'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const exited = new Promise<ServiceExit>((resolve) => {
+    child.once('close', (code, signal) => {
+      resolve({ code, signal });
+    });
+  });
+  return { child, exited, output };
+}
+
 /** A service in a process of its own, which has said that it listens. */
 export class ServiceProcess {
   private readonly output: { stdout: string; stderr: string };
@@ -66,22 +88,19 @@ export class ServiceProcess {
     this.output = output;
   }
 
+  /** Runs a program that does its work and ends. @throws Error unless it ends with code 0 */
+  static async runToEnd({ main, cwd, env, args = [] }: ServiceStart): Promise<void> {
+    const { exited, output } = spawnService({ main, cwd, env, args });
+    const { code, signal } = await exited;
+    if (code !== 0)
+      throw new Error(
+        `${main} ended with ${signal ?? `code ${String(code)}`}:\n${output.stdout}${output.stderr}`,
+      );
+  }
+
   /** @throws ServiceStartError when the process ends instead of listening */
-  static async start({ main, cwd, env, args = [] }: ServiceStart): Promise<ServiceProcess> {
-    const child = fork(main, args, {
-      cwd,
-      env: environment(env),
-      execArgv: ['--enable-source-maps'],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    const output = { stdout: '', stderr: '' };
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-    const exited = new Promise<ServiceExit>((resolve) => {
-      child.once('close', (code, signal) => {
-        resolve({ code, signal });
-      });
-    });
+  static async start(options: ServiceStart): Promise<ServiceProcess> {
+    const { child, exited, output } = spawnService(options);
     const listening = new Promise<ListeningMessage>((resolve) => {
       child.on('message', (message) => {
         if (isListening(message)) resolve(message);

@@ -14,6 +14,9 @@ export function databaseNameOf(uri: string): string {
 /** The same connection string without user and password, for logs and messages. */
 export const withoutCredentials = (uri: string): string => uri.replace(/\/\/[^@/]*@/, '//');
 
+/** Hears of each command when it is sent, within the asynchronous context of whoever sends it. Must not throw. */
+export type CommandListener = (command: mongo.CommandStartedEvent) => void;
+
 export function clientOptions(settings: DatabaseSettings, uri: string): mongo.MongoClientOptions {
   const isLocalSocket = /%2F/i.test(uri);
   return {
@@ -55,11 +58,15 @@ async function connectClient(
   settings: DatabaseSettings,
   pool: PoolMonitor,
   logger: Logger,
+  onCommand: CommandListener | undefined,
 ): Promise<mongo.MongoClient> {
   const attempts = settings.DATABASE_CONNECT_ATTEMPTS;
   const connectOnce = async (): Promise<mongo.MongoClient> => {
-    const client = new mongo.MongoClient(uri, clientOptions(settings, uri));
+    // The driver decodes each reply a second time for its events, so they are only switched on when somebody listens.
+    const monitorCommands = onCommand !== undefined;
+    const client = new mongo.MongoClient(uri, { ...clientOptions(settings, uri), monitorCommands });
     pool.watch(client);
+    if (onCommand) client.on('commandStarted', onCommand);
     try {
       await client.connect();
       await client.db('admin').command({ ping: 1 });
@@ -106,6 +113,7 @@ export async function openConnection(
   uri: string,
   settings: DatabaseSettings,
   logger: Logger,
+  onCommand?: CommandListener,
 ): Promise<OpenConnection> {
   try {
     new mongo.MongoClient(uri);
@@ -113,7 +121,7 @@ export async function openConnection(
     throw new StartupError(`MONGODB_URI is not a connection string: ${messageOf(error)}`, { cause: error });
   }
   const pool = new PoolMonitor(settings.MONGODB_MAX_POOL_SIZE);
-  const client = await connectClient(uri, settings, pool, logger);
+  const client = await connectClient(uri, settings, pool, logger, onCommand);
   const connection = createMongoose().createConnection();
   connection.setClient(client);
   const unfollow = follow(connection, logger);

@@ -14,7 +14,7 @@ import {
   SERVICE_SETTINGS,
   type ServiceSettings,
 } from '../config/index.js';
-import { type OpenConnection, openConnection } from './connection.js';
+import { type CommandListener, type OpenConnection, openConnection } from './connection.js';
 import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
 import { openStore, type StoreHandle } from './embedded-store.js';
 import { IndexManager } from './index-manager.js';
@@ -40,11 +40,16 @@ class DatabaseCloser implements OnApplicationShutdown {
   }
 }
 
+export interface DatabaseOptions {
+  /** For measurements: hears of each command that is sent to the database. */
+  onCommand?: CommandListener | undefined;
+}
+
 /** The shared connection under @nestjs/mongoose's own token, so that every room's `MongooseModule.forFeature` uses it. */
 @Global()
 @Module({})
 export class DatabaseModule {
-  static forRoot(): DynamicModule {
+  static forRoot({ onCommand }: DatabaseOptions = {}): DynamicModule {
     return {
       module: DatabaseModule,
       providers: [
@@ -58,7 +63,7 @@ export class DatabaseModule {
           provide: OPEN_CONNECTION,
           useFactory: async (store: StoreHandle, settings: DatabaseSettings, logger: Logger) => {
             try {
-              return await openConnection(store.uri, settings, logger);
+              return await openConnection(store.uri, settings, logger, onCommand);
             } catch (error) {
               await store.close();
               throw error;

@@ -1,4 +1,4 @@
-export { databaseNameOf } from './connection.js';
+export { type CommandListener, databaseNameOf } from './connection.js';
 export * from './database.module.js';
 export { DatabaseService, type DatabaseState, type DatabaseStats } from './database.service.js';
 export type { StoreHandle } from './embedded-store.js';

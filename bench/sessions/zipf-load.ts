@@ -1,0 +1,38 @@
+import { LRUCache } from 'lru-cache';
+
+/** Participants 0 to `participants` - 1, number n with a likelihood in proportion to 1 / (n + 1). */
+export function zipfSequence(length: number, participants: number, random: () => number): number[] {
+  const upTo = new Float64Array(participants);
+  let sum = 0;
+  for (let index = 0; index < participants; index++) {
+    sum += 1 / (index + 1);
+    upTo[index] = sum;
+  }
+  return Array.from({ length }, () => firstAbove(upTo, random() * sum));
+}
+
+/** Index of the first of ascending values that is above `value`. */
+function firstAbove(ascending: Float64Array, value: number): number {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ascending[middle] ?? 0) > value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** How many of these accesses, one after the other, an LRU of `size` entries answers. */
+export function hitsOfLru(sequence: readonly number[], size: number): number {
+  const entries = new LRUCache<number, true>({ max: size });
+  let hits = 0;
+  for (const key of sequence) {
+    if (entries.get(key)) hits++;
+    else entries.set(key, true);
+  }
+  return hits;
+}
+
+/** How many of these accesses are the first of their participant, which no cache answers. */
+export const newcomers = (sequence: readonly number[]): number => new Set(sequence).size;
