@@ -7,7 +7,7 @@ export interface CacheKey<Value> {
   readonly tenantId: string;
   readonly id: string;
   readonly tags: readonly string[];
-  /** Tenant, family and id in one text; none of them may hold NUL, so no two keys share it. */
+  /** Tenant, family, id and tags, parted by NUL, which none of them may hold: no two keys share it. */
   readonly text: string;
 }
 
@@ -43,6 +43,6 @@ export class CacheFamily<Value> {
   }
 
   key(tenantId: string, id: string, tags: readonly string[] = []): CacheKey<Value> {
-    return { family: this, tenantId, id, tags, text: `${tenantId}\0${this.name}\0${id}` };
+    return { family: this, tenantId, id, tags, text: [tenantId, this.name, id, ...tags].join('\0') };
   }
 }

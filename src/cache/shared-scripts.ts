@@ -30,6 +30,14 @@ local function generations(first, ttl)
 end
 `;
 
+/** KEYS entry, generations… Answers [ms left, g, v, s, l, t, generations…]; what is missing is empty. */
+export const readEntry = new RedisScript(`
+local reply = {redis.call('PTTL', KEYS[1])}
+for i, field in ipairs(redis.call('HMGET', KEYS[1], 'g', 'v', 's', 'l', 't')) do reply[i + 1] = field or '' end
+for i = 2, #KEYS do reply[i + 5] = redis.call('GET', KEYS[i]) or '' end
+return reply
+`);
+
 /**
  * KEYS entry, lock, generations… ARGV token, lock ms, generation ms, distrust before ms, how (`ask` or `steal`). Answers [`hit`] when a
  * fresh entry is there, or [`load`, generations…] to the one who is to load, or [`wait`, generations…] while another loads for the same

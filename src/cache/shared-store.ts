@@ -4,13 +4,22 @@ import type { KeyvStoreAdapter, StoredData } from 'keyv';
 import type { RedisKeys, RedisService } from '../redis/index.js';
 import { decodeValue, encodeValue } from './entry.js';
 import type { Scope } from './generations.js';
-import { abandonLoad, beginLoad, deleteEntry, finishLoad, renewGeneration } from './shared-scripts.js';
+import {
+  abandonLoad,
+  beginLoad,
+  deleteEntry,
+  finishLoad,
+  readEntry,
+  renewGeneration,
+} from './shared-scripts.js';
 
 /** What Redis holds of a key. */
 export interface SharedEntry {
   /** Undefined: it is remembered that there is none. */
   readonly value: unknown;
+  /** Under which it was stored, and those that its tenant and tags have now; empty where Redis has none. */
   readonly generations: string;
+  readonly current: readonly string[];
   readonly staleMs: number;
   readonly localTtlMs: number;
   /** When it was stored, by the clock of Redis, ms. */
@@ -25,7 +34,6 @@ export interface SharedWrite {
   readonly generations: string;
   readonly staleMs: number;
   readonly localTtlMs: number;
-  readonly scopes: readonly Scope[];
   /** Of the load; it is stored only while the load was not cancelled. */
   readonly token: string;
 }
@@ -50,31 +58,29 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   }
 
   async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
-    const [fields, leftMs] = await this.redis.call((client) =>
-      Promise.all([
-        client.hmgetBuffer(this.entryKey(key), 'g', 'v', 's', 'l', 't'),
-        client.pttl(this.entryKey(key)),
-      ]),
-    );
-    const [generations, value, staleMs, localTtlMs, storedAt] = fields;
-    if (!generations || leftMs <= 0) return undefined;
-    const entry: SharedEntry = {
-      value: value ? decodeValue(value) : undefined,
-      generations: text(generations),
+    const { entry, generations } = this.placesOf(key);
+    const reply = await this.redis.call((client) => readEntry.run(client, [entry, ...generations], []));
+    const [leftMs, found, value, staleMs, localTtlMs, storedAt, ...current] = Array.isArray(reply)
+      ? reply
+      : [];
+    const present: SharedEntry = {
+      value: value instanceof Buffer && value.length > 0 ? decodeValue(value) : undefined,
+      generations: text(found),
+      current: current.map(text),
       staleMs: Number(text(staleMs)),
       localTtlMs: Number(text(localTtlMs)),
       storedAt: Number(text(storedAt)),
-      leftMs,
+      leftMs: Number(leftMs),
     };
-    return { value: entry as Value };
+    return present.generations === '' || present.leftMs <= 0 ? undefined : { value: present as Value };
   }
 
   /** True when it was stored; false when the load was cancelled or something was invalidated meanwhile. */
   async set(key: string, { value: write }: { value: SharedWrite }, ttlMs: number): Promise<boolean> {
-    const { value, generations, staleMs, localTtlMs, scopes, token } = write;
+    const { value, generations, staleMs, localTtlMs, token } = write;
     const args = [token, generations, Math.ceil(ttlMs), staleMs, localTtlMs];
     const stored = await this.redis.call((client) =>
-      finishLoad.run(client, this.allKeys(key, scopes), [
+      finishLoad.run(client, this.allKeys(key), [
         ...args,
         ...(value === undefined ? [] : [encodeValue(value)]),
       ]),
@@ -94,20 +100,10 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
     );
   }
 
-  /** The generations that Redis holds; null where there is none. */
-  generations(scopes: readonly Scope[]): Promise<(string | null)[]> {
-    return this.redis.call((client) => client.mget(scopes.map((scope) => this.generationKey(scope))));
-  }
-
   /** Asks to load a key; see `beginLoad`. Entries stored before `distrustBefore` (ms, clock of Redis) do not count. */
-  async begin(
-    key: string,
-    scopes: readonly Scope[],
-    token: string,
-    { steal = false, distrustBefore = 0 } = {},
-  ): Promise<Beginning> {
+  async begin(key: string, token: string, { steal = false, distrustBefore = 0 } = {}): Promise<Beginning> {
     const args = [token, this.lockMs, GENERATION_TTL_MS, distrustBefore, steal ? 'steal' : 'ask'];
-    const reply = await this.redis.call((client) => beginLoad.run(client, this.allKeys(key, scopes), args));
+    const reply = await this.redis.call((client) => beginLoad.run(client, this.allKeys(key), args));
     const [outcome, ...generations] = Array.isArray(reply) ? reply.map(text) : [];
     if (outcome === 'hit') return { outcome };
     if (outcome !== 'load' && outcome !== 'wait') throw new Error('Redis answered a script with nonsense');
@@ -115,13 +111,13 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   }
 
   async abandon(key: string, token: string): Promise<void> {
-    await this.redis.call((client) => abandonLoad.run(client, [this.lockKey(key)], [token]));
+    await this.redis.call((client) => abandonLoad.run(client, [this.placesOf(key).lock], [token]));
   }
 
   /** Deletes an entry and tells `message` to all processes. On a given connection, since a replay runs before calls may pass. */
   async deleteOn(client: Redis, key: string, message: string): Promise<void> {
-    const { channel } = this.keys;
-    await deleteEntry.run(client, [this.entryKey(key), this.lockKey(key)], [channel, message]);
+    const { entry, lock } = this.placesOf(key);
+    await deleteEntry.run(client, [entry, lock], [this.keys.channel, message]);
   }
 
   /**
@@ -142,24 +138,22 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
     return this.redis.call((client) => client.publish(this.keys.channel, message));
   }
 
-  private allKeys(key: string, scopes: readonly Scope[]): string[] {
-    return [this.entryKey(key), this.lockKey(key), ...scopes.map((scope) => this.generationKey(scope))];
-  }
-
-  private entryKey(key: string): string {
-    return this.keyOf('entry', key);
-  }
-
-  private lockKey(key: string): string {
-    return this.keyOf('lock', key);
+  private allKeys(key: string): string[] {
+    const { entry, lock, generations } = this.placesOf(key);
+    return [entry, lock, ...generations];
   }
 
   private generationKey({ tenantId, tag }: Scope): string {
     return this.keys.of(tenantId, 'generation', ...(tag === undefined ? [] : [tag]));
   }
 
-  private keyOf(kind: string, key: string): string {
-    const [tenantId = '', family = '', id = ''] = key.split('\0');
-    return this.keys.of(tenantId, kind, family, id);
+  /** Where Redis keeps what belongs to the text of a `CacheKey`. */
+  private placesOf(key: string): { entry: string; lock: string; generations: string[] } {
+    const [tenantId = '', family = '', id = '', ...tags] = key.split('\0');
+    return {
+      entry: this.keys.of(tenantId, 'entry', family, id),
+      lock: this.keys.of(tenantId, 'lock', family, id),
+      generations: [undefined, ...tags].map((tag) => this.generationKey({ tenantId, tag })),
+    };
   }
 }

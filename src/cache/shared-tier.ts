@@ -104,14 +104,10 @@ export class SharedTier {
   /** The entry if it still holds. */
   async read(key: CacheKey<unknown>): Promise<SharedEntry | undefined> {
     const scopes = scopesOf(key);
-    const [entry, found] = await Promise.all([
-      this.keyv.get<SharedEntry>(key.text),
-      this.store.generations(scopes),
-    ]);
-    const generations = found.filter((generation) => generation !== null);
-    if (!entry || generations.length < scopes.length) return undefined;
-    if (!this.takeOver(scopes, generations) || entry.storedAt < this.distrustBefore) return undefined;
-    const current = joined(generations);
+    const entry = await this.keyv.get<SharedEntry>(key.text);
+    if (!entry || entry.current.includes('')) return undefined;
+    if (!this.takeOver(scopes, entry.current) || entry.storedAt < this.distrustBefore) return undefined;
+    const current = joined(entry.current);
     return entry.generations === current && this.generations.of(scopes) === current ? entry : undefined;
   }
 
@@ -124,7 +120,7 @@ export class SharedTier {
     const token = this.newToken();
     const deadline = Date.now() + this.settings.CACHE_LOAD_WAIT_MS;
     for (let attempt = 1; ; attempt++) {
-      const begun = await this.store.begin(key.text, scopes, token, { distrustBefore: this.distrustBefore });
+      const begun = await this.store.begin(key.text, token, { distrustBefore: this.distrustBefore });
       if (begun.outcome === 'hit') return begun;
       this.takeOver(scopes, begun.generations);
       const generations = joined(begun.generations);
@@ -142,15 +138,15 @@ export class SharedTier {
   async seize(key: CacheKey<unknown>): Promise<{ token: string; generations: string }> {
     const scopes = scopesOf(key);
     const token = this.newToken();
-    const begun = await this.store.begin(key.text, scopes, token, { steal: true });
+    const begun = await this.store.begin(key.text, token, { steal: true });
     if (begun.outcome !== 'load') throw new Error('a lock that was taken by force was not given');
     this.takeOver(scopes, begun.generations);
     return { token, generations: joined(begun.generations) };
   }
 
   /** Stores what was loaded; false when the load was cancelled or something was invalidated meanwhile. */
-  finish(key: CacheKey<unknown>, write: Omit<SharedWrite, 'scopes'>, ttlMs: number): Promise<boolean> {
-    return this.keyv.set(key.text, { ...write, scopes: scopesOf(key) } satisfies SharedWrite, ttlMs);
+  finish(key: CacheKey<unknown>, write: SharedWrite, ttlMs: number): Promise<boolean> {
+    return this.keyv.set(key.text, write, ttlMs);
   }
 
   abandon(key: CacheKey<unknown>, token: string): Promise<void> {
