@@ -72,7 +72,6 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     if (settings.REDIS_URL === undefined || !settings.REDIS_ENABLED) return;
     this.client = this.connectionTo(settings.REDIS_URL, 'cache', {
       commandTimeout: settings.REDIS_COMMAND_TIMEOUT_MS,
-      enableAutoPipelining: true,
     });
     this.subscriber = this.connectionTo(settings.REDIS_URL, 'bus', { autoResubscribe: false });
   }
