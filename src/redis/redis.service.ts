@@ -29,6 +29,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 const RECONNECT_BASE_MS = 50;
 const RECONNECT_MAX_MS = 1000;
+const RESUBSCRIBE_MS = 1000;
 
 /** Between two log lines of errors that Redis answered with. */
 const REFUSAL_LOG_INTERVAL_MS = 10_000;
@@ -50,6 +51,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   private trusted = false;
   private lastRefusalLogged = -Infinity;
   private subscribing: Promise<void> | undefined;
+  private resubscribing: NodeJS.Timeout | undefined;
   private calls = 0;
   private errors = 0;
   private refused = 0;
@@ -117,6 +119,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.breaker.stop();
+    clearTimeout(this.resubscribing);
     this.client?.disconnect();
     this.subscriber?.disconnect();
   }
@@ -190,9 +193,12 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       if (channels.length > 0) await subscriber.subscribe(...channels);
       for (const { onGap } of this.handlers.values()) onGap();
     } catch (error) {
-      this.logger.warn({ err: error }, 'could not subscribe to the channels of Redis');
-      // Comes back through 'ready'.
-      subscriber.disconnect(true);
+      this.logger.warn({ err: error }, 'could not subscribe to the channels of Redis; trying again');
+      // When the connection was lost, 'ready' brings the next try; when the server refused, this does.
+      this.resubscribing = setTimeout(() => {
+        if (subscriber.status === 'ready') void this.resubscribe(subscriber);
+      }, RESUBSCRIBE_MS);
+      this.resubscribing.unref();
     }
   }
 
