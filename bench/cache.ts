@@ -140,10 +140,10 @@ async function contestants(server: RedisProcess): Promise<{ list: Contestant[]; 
 async function run(seconds: number, clients: number): Promise<void> {
   const server = await RedisProcess.start();
   try {
-    const { list, close } = await contestants(server);
+    const field = await contestants(server);
     const rows: string[][] = [];
     let turn = 0;
-    for (const { scenario, name, ask, batch } of list)
+    for (const { scenario, name, ask, batch } of field.list)
       for (const count of [1, clients]) {
         const result = await measure(
           async () => {
@@ -158,7 +158,7 @@ async function run(seconds: number, clients: number): Promise<void> {
     const heads = ['', 'with', 'callers', 'per second', 'p50 us', 'p99 us', 'cpu us'];
     process.stdout.write(`Node.js ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? '?'}\n\n`);
     process.stdout.write(renderTable(heads, rows));
-    await close();
+    await field.close();
   } finally {
     await server.remove();
   }
