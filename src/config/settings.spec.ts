@@ -28,7 +28,9 @@ describe('loadSettings', () => {
       MONGODB_MAX_CONNECTING: 10,
     });
     expect(session).toMatchObject({
-      MAX_ACTIVE_SESSIONS: 1000,
+      SESSION_MEMORY_PROFILE: 'default',
+      MAX_ACTIVE_SESSIONS: undefined,
+      SESSION_MEMORY_BYTES: undefined,
       SESSION_IDLE_TTL_MS: 3_600_000,
       SESSION_CLEANUP_INTERVAL_MS: 60_000,
       SESSION_TTL_HOURS: 2,

@@ -63,8 +63,10 @@ async function connectClient(
   const attempts = settings.DATABASE_CONNECT_ATTEMPTS;
   const connectOnce = async (): Promise<mongo.MongoClient> => {
     // The driver decodes each reply a second time for its events, so they are only switched on when somebody listens.
-    const monitorCommands = onCommand !== undefined;
-    const client = new mongo.MongoClient(uri, { ...clientOptions(settings, uri), monitorCommands });
+    const client = new mongo.MongoClient(uri, {
+      ...clientOptions(settings, uri),
+      ...(onCommand && { monitorCommands: true }),
+    });
     pool.watch(client);
     if (onCommand) client.on('commandStarted', onCommand);
     try {

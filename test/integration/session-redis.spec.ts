@@ -224,8 +224,11 @@ describeWithRedis('sessions shared through Redis', () => {
 
   it('keeps the sessions of a tenant out of Redis that may not use it, and removes what was there before', async () => {
     await increment(one, 'switched');
-    const policy = one.app.app.get<SharedSessionPolicy>(SHARED_SESSION_POLICY);
-    const allows = jest.spyOn(policy, 'allows').mockImplementation((tenant) => tenant !== tenantId);
+    const switched = [one, other].map(({ app }) =>
+      jest
+        .spyOn(app.app.get<SharedSessionPolicy>(SHARED_SESSION_POLICY), 'allows')
+        .mockImplementation((tenant) => tenant !== tenantId),
+    );
     try {
       const { skipped, hits } = other.stats().l2;
       expect(await increment(other, 'switched')).toMatchObject({ version: 2 });
@@ -236,7 +239,7 @@ describeWithRedis('sessions shared through Redis', () => {
       await one.editor.patch('globex', 'switched', {});
       expect(await probe.exists(keys.of('globex', 'switched'))).toBe(1);
     } finally {
-      allows.mockRestore();
+      for (const allows of switched) allows.mockRestore();
     }
   });
 
