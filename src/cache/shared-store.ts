@@ -43,6 +43,8 @@ export type Beginning = { outcome: 'hit' } | { outcome: 'load' | 'wait'; generat
 /** Generations outlive every entry; one that is lost all the same only makes its entries void. */
 const GENERATION_TTL_MS = 24 * 3_600_000;
 
+const listOf = (reply: unknown): unknown[] => (Array.isArray(reply) ? reply : []);
+
 const text = (reply: unknown): string => (reply instanceof Buffer ? reply.toString('utf8') : String(reply));
 
 /** Keyv's store for Redis, with what several processes need to agree: locks of loads, and generations. */
@@ -60,9 +62,7 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
     const { entry, generations } = this.placesOf(key);
     const reply = await this.redis.call((client) => readEntry.run(client, [entry, ...generations], []));
-    const [leftMs, found, value, staleMs, localTtlMs, storedAt, ...current] = Array.isArray(reply)
-      ? reply
-      : [];
+    const [leftMs, found, value, staleMs, localTtlMs, storedAt, ...current] = listOf(reply);
     const present: SharedEntry = {
       value: value instanceof Buffer && value.length > 0 ? decodeValue(value) : undefined,
       generations: text(found),
@@ -104,7 +104,7 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   async begin(key: string, token: string, { steal = false, distrustBefore = 0 } = {}): Promise<Beginning> {
     const args = [token, this.lockMs, GENERATION_TTL_MS, distrustBefore, steal ? 'steal' : 'ask'];
     const reply = await this.redis.call((client) => beginLoad.run(client, this.allKeys(key), args));
-    const [outcome, ...generations] = Array.isArray(reply) ? reply.map(text) : [];
+    const [outcome, ...generations] = listOf(reply).map(text);
     if (outcome === 'hit') return { outcome };
     if (outcome !== 'load' && outcome !== 'wait') throw new Error('Redis answered a script with nonsense');
     return { outcome, generations };
