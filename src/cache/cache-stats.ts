@@ -27,7 +27,13 @@ export interface CacheStats {
     /** Entries that made room for others. */
     evictions: number;
   };
-  l2: TierStats & RedisStats & { pendingInvalidations: number };
+  l2: TierStats &
+    RedisStats & {
+      /** Tenants with invalidations that Redis has yet to hear of. */
+      pendingInvalidations: number;
+      /** Times that Redis was not asked: it was away, an invalidation was on its way, or the tenant is kept out. */
+      skipped: number;
+    };
   invalidations: number;
   /** Waits for another process's load that ended without an entry. */
   waitsInVain: number;

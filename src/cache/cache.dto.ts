@@ -31,6 +31,10 @@ export const cacheStatsSchema = z.object({
       errors: count,
       refused: count,
       timesOpened: count,
+      skipped: count.meta({
+        description:
+          'Times that Redis was not asked: it was away, an invalidation was on its way, or the tenant is kept out',
+      }),
       pendingInvalidations: count.meta({
         description: 'Tenants with invalidations that Redis has yet to hear of',
       }),

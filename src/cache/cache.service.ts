@@ -7,28 +7,13 @@ import { RedisService, RedisUnavailableError } from '../redis/index.js';
 import type { CacheKey, Lifetime } from './cache-key.js';
 import { type CacheStats, FamilyCounter, tierStats } from './cache-stats.js';
 import { deepFreeze, type Entry, estimatedBytes } from './entry.js';
+import { type Flight, Flights, type Outcome } from './flights.js';
 import { Generations, type Scope, scopesOf } from './generations.js';
 import { LocalStore } from './local-store.js';
 import type { SharedEntry } from './shared-store.js';
 import { SharedTier, type SharedTierPolicy, type Turn } from './shared-tier.js';
 
 type Load<Value> = () => Promise<Value | undefined>;
-
-/** A load under way that others may wait for. */
-interface Flight {
-  /** Known once the load itself begins: what was invalidated since then, it may not have seen. */
-  generations: string | undefined;
-  /** The entry was deleted or replaced: the value goes to those who wait already, and is kept nowhere. */
-  cancelled: boolean;
-  promise: Promise<Outcome>;
-}
-
-interface Outcome {
-  value: unknown;
-  from: 'l1' | 'l2' | 'load';
-  /** It is due: a fresh one should be loaded. */
-  isStale?: boolean;
-}
 
 /** Scopes that are remembered for each entry that fits: its tenant and a few tags. */
 const SCOPES_PER_ENTRY = 4;
@@ -53,7 +38,7 @@ export class CacheService implements OnApplicationShutdown {
   private readonly tiers: Cache;
   private readonly generations: Generations;
   private readonly shared: SharedTier;
-  private readonly flights = new Map<string, Flight>();
+  private readonly flights = new Flights();
   private readonly counters = new Map<string, FamilyCounter>();
   private readonly l1Counts = { hits: 0, misses: 0 };
   private readonly l2Counts = { hits: 0, misses: 0 };
@@ -96,28 +81,14 @@ export class CacheService implements OnApplicationShutdown {
 
   /** Prefer `wrap`: what is stored here may be older than an invalidation that came between its read and this call. */
   async set<Value>(key: CacheKey<Value>, value: Value, lifetime: Lifetime | number): Promise<void> {
-    this.cancel(key.text);
-    const given = lifetimeOf(lifetime);
-    const ttlMs = jittered(given.ttlMs);
-    let generations = this.generations.of(scopesOf(key));
-    if (await this.shared.usable(key)) {
-      try {
-        const turn = await this.shared.seize(key);
-        await this.shared.finish(key, { ...this.written(value, given), ...turn }, this.totalMs(ttlMs, given));
-        await this.shared.announce(key);
-        ({ generations } = turn);
-      } catch (error) {
-        if (!(error instanceof RedisUnavailableError)) throw error;
-        await this.shared.forget(key);
-      }
-    } else await this.shared.forget(key);
-    this.keep(key, this.entryOf(key, value, generations, ttlMs, given));
+    this.flights.cancel(key.text);
+    await this.flights.guard(key.text, (flight) => this.store(flight, key, value, lifetimeOf(lifetime)));
   }
 
   /** After this no caller here is answered with what was there; others hear of it. */
   async del(key: CacheKey<unknown>): Promise<void> {
     this.invalidations++;
-    this.cancel(key.text);
+    this.flights.cancel(key.text);
     this.local.remove(key.text);
     await this.shared.forget(key);
   }
@@ -164,6 +135,7 @@ export class CacheService implements OnApplicationShutdown {
         ...tierStats(this.l2Counts),
         ...this.redis.stats(),
         pendingInvalidations: this.shared.pendingCount,
+        skipped: this.shared.skipped,
       },
       invalidations: this.invalidations,
       waitsInVain: this.shared.waitsInVain,
@@ -178,11 +150,11 @@ export class CacheService implements OnApplicationShutdown {
         this.generations.advance(scope, generation);
       },
       onKey: (key) => {
-        this.cancel(key);
+        this.flights.cancel(key);
         this.local.remove(key);
       },
       onGap: () => {
-        for (const key of this.flights.keys()) this.cancel(key);
+        this.flights.cancelAll();
         void this.local.clear();
       },
     });
@@ -208,17 +180,40 @@ export class CacheService implements OnApplicationShutdown {
     return undefined;
   }
 
-  private async findShared(key: CacheKey<unknown>): Promise<Entry | undefined> {
-    try {
-      return (await this.shared.usable(key)) ? await this.readShared(key) : undefined;
-    } catch (error) {
-      if (error instanceof RedisUnavailableError) return undefined;
-      throw error;
-    }
+  private findShared(key: CacheKey<unknown>): Promise<Entry | undefined> {
+    return this.flights.guard(key.text, (flight) =>
+      this.tolerant(async () =>
+        (await this.shared.usable(key)) ? await this.readShared(key, flight) : undefined,
+      ),
+    );
+  }
+
+  private async store(
+    flight: Flight,
+    key: CacheKey<unknown>,
+    value: unknown,
+    lifetime: Lifetime,
+  ): Promise<void> {
+    const ttlMs = jittered(lifetime.ttlMs);
+    let generations = this.generations.of(scopesOf(key));
+    let stored: boolean | undefined;
+    if (await this.shared.usable(key))
+      stored = await this.tolerant(async () => {
+        const turn = await this.shared.seize(key);
+        ({ generations } = turn);
+        const write = { ...this.written(value, lifetime), ...turn };
+        const isStored = await this.shared.finish(key, write, this.totalMs(ttlMs, lifetime));
+        await this.shared.announce(key);
+        return isStored;
+      });
+    if (stored === undefined) await this.shared.forget(key);
+    const entry = this.entryOf(key, value, generations, ttlMs, lifetime);
+    // False: it was deleted or replaced while it was on its way.
+    if (stored !== false && !flight.cancelled) this.keep(key, entry);
   }
 
   /** Takes an entry of Redis into memory, for as long as it has left there. */
-  private async readShared(key: CacheKey<unknown>, flight?: Flight): Promise<Entry | undefined> {
+  private async readShared(key: CacheKey<unknown>, flight: Flight): Promise<Entry | undefined> {
     const found: SharedEntry | undefined = await this.shared.read(key);
     if (!found) {
       this.l2Counts.misses++;
@@ -228,29 +223,15 @@ export class CacheService implements OnApplicationShutdown {
     const { value, generations, leftMs, staleMs, localTtlMs } = found;
     const left = { ttlMs: leftMs - staleMs, staleMs, localTtlMs };
     const entry = this.entryOf(key, value, generations, left.ttlMs, left);
-    if (!flight?.cancelled) this.keep(key, entry);
+    if (!flight.cancelled) this.keep(key, entry);
     return entry;
   }
 
   private fly(key: CacheKey<unknown>, lifetime: Lifetime, load: Load<unknown>): Promise<Outcome> {
-    const present = this.flights.get(key.text);
-    const isUpToDate =
-      present?.generations === undefined || present.generations === this.generations.of(scopesOf(key));
-    if (present && isUpToDate) return present.promise;
-    return this.takeOff(key, (flight) => this.find(flight, key, lifetime, load));
-  }
-
-  private takeOff(key: CacheKey<unknown>, work: (flight: Flight) => Promise<Outcome>): Promise<Outcome> {
-    const flight: Flight = {
-      generations: undefined,
-      cancelled: false,
-      promise: Promise.resolve({ value: undefined, from: 'load' }),
-    };
-    flight.promise = work(flight).finally(() => {
-      if (this.flights.get(key.text) === flight) this.flights.delete(key.text);
-    });
-    this.flights.set(key.text, flight);
-    return flight.promise;
+    return (
+      this.flights.join(key.text, () => this.generations.of(scopesOf(key))) ??
+      this.flights.begin(key.text, (flight) => this.find(flight, key, lifetime, load))
+    );
   }
 
   private async find(
@@ -282,12 +263,12 @@ export class CacheService implements OnApplicationShutdown {
   /** Loads in the background what is due, unless it is being loaded here or elsewhere. */
   private refresh(key: CacheKey<unknown>, lifetime: Lifetime, load: Load<unknown>): void {
     if (this.flights.has(key.text)) return;
-    const flight = this.takeOff(key, async (self) => {
+    const flight = this.flights.begin(key.text, async (self) => {
       let turn: Turn | undefined;
       try {
         if (await this.shared.usable(key)) {
           turn = await this.shared.turn(key, false);
-          if (!turn) return { value: undefined, from: 'l2' };
+          if (!turn) return await this.find(self, key, lifetime, load);
           const entry = turn.outcome === 'hit' ? await this.readShared(key, self) : undefined;
           if (entry) return { value: entry.value, from: 'l2' };
         }
@@ -314,6 +295,7 @@ export class CacheService implements OnApplicationShutdown {
     const give = async (): Promise<void> => {
       if (mine?.token !== undefined) await this.tolerant(() => this.shared.abandon(key, mine.token ?? ''));
     };
+    const begun = Date.now();
     let value: unknown;
     try {
       value = await this.counterOf(key).timed(load);
@@ -328,7 +310,8 @@ export class CacheService implements OnApplicationShutdown {
     }
     deepFreeze(value);
     const kept = value === undefined ? { ttlMs: ttl } : lifetime;
-    const ttlMs = jittered(ttl);
+    // Its age counts from when the load began to read.
+    const ttlMs = Math.max(1, jittered(ttl) - (Date.now() - begun));
     const { token } = mine ?? {};
     const write = { ...this.written(value, kept), generations, token: token ?? '' };
     const stored =
@@ -347,13 +330,6 @@ export class CacheService implements OnApplicationShutdown {
       if (error instanceof RedisUnavailableError) return undefined;
       throw error;
     }
-  }
-
-  private cancel(key: string): void {
-    const flight = this.flights.get(key);
-    if (!flight) return;
-    flight.cancelled = true;
-    this.flights.delete(key);
   }
 
   private totalMs(ttlMs: number, { staleMs = 0 }: Lifetime): number {

@@ -1,102 +1,112 @@
 import type { Scope } from './generations.js';
 
 /** Tags or keys of one tenant beyond which the whole tenant is remembered instead. */
-const MAX_PER_TENANT = 100;
+const MAX_PER_TENANT = 1000;
 
+/** What is pending, by the ticket of the latest invalidation of it: an earlier one that gets through does not settle a later one. */
 interface OfTenant {
-  whole: boolean;
-  tags: Set<string>;
-  keys: Set<string>;
+  whole: number | undefined;
+  tags: Map<string, number>;
+  keys: Map<string, number>;
 }
 
-export interface PendingWork {
-  scopes: Scope[];
-  keys: string[];
+export interface PendingScope {
+  scope: Scope;
+  ticket: number;
+}
+
+export interface PendingKey {
+  key: string;
+  ticket: number;
 }
 
 /** Invalidations that could not reach Redis: until they have, this process does not believe Redis about what they concern. */
 export class PendingInvalidations {
   private readonly tenants = new Map<string, OfTenant>();
+  private tickets = 0;
 
   /** Tenants with something to make up for. */
   get size(): number {
     return this.tenants.size;
   }
 
-  addScope({ tenantId, tag }: Scope): void {
+  addScope(scope: Scope): PendingScope {
+    const { tenantId, tag } = scope;
     const pending = this.of(tenantId);
-    if (tag === undefined) pending.whole = true;
-    else pending.tags.add(tag);
+    const ticket = ++this.tickets;
+    if (tag === undefined) pending.whole = ticket;
+    else pending.tags.set(tag, ticket);
     this.bound(pending);
+    return { scope, ticket };
   }
 
-  addKey(tenantId: string, key: string): void {
+  addKey(tenantId: string, key: string): PendingKey {
     const pending = this.of(tenantId);
-    pending.keys.add(key);
+    const ticket = ++this.tickets;
+    pending.keys.set(key, ticket);
     this.bound(pending);
+    return { key, ticket };
   }
 
   hasScope({ tenantId, tag }: Scope): boolean {
     const pending = this.tenants.get(tenantId);
     if (!pending) return false;
-    return pending.whole || (tag !== undefined && pending.tags.has(tag));
+    return pending.whole !== undefined || (tag !== undefined && pending.tags.has(tag));
   }
 
-  concerns(tenantId: string, key: string, scopes: readonly Scope[]): boolean {
+  concerns(key: string, scopes: readonly Scope[]): boolean {
     if (this.tenants.size === 0) return false;
-    const pending = this.tenants.get(tenantId);
-    if (!pending) return false;
     return (
-      pending.whole ||
-      pending.keys.has(key) ||
-      scopes.some(({ tag }) => tag !== undefined && pending.tags.has(tag))
+      scopes.some((scope) => this.hasScope(scope)) || this.tenants.get(tenantOf(key))?.keys.has(key) === true
     );
   }
 
-  work(): PendingWork {
+  work(): { scopes: PendingScope[]; keys: PendingKey[] } {
     const entries = [...this.tenants];
     return {
       scopes: entries.flatMap(([tenantId, { whole, tags }]) => [
-        ...(whole ? [{ tenantId }] : []),
-        ...[...tags].map((tag) => ({ tenantId, tag })),
+        ...(whole === undefined ? [] : [{ scope: { tenantId }, ticket: whole }]),
+        ...[...tags].map(([tag, ticket]) => ({ scope: { tenantId, tag }, ticket })),
       ]),
-      keys: entries.flatMap(([, { keys }]) => [...keys]),
+      keys: entries.flatMap(([, { keys }]) => [...keys].map(([key, ticket]) => ({ key, ticket }))),
     };
   }
 
-  doneScope({ tenantId, tag }: Scope): void {
+  doneScope({ scope: { tenantId, tag }, ticket }: PendingScope): void {
     const pending = this.tenants.get(tenantId);
     if (!pending) return;
-    if (tag === undefined) pending.whole = false;
-    else pending.tags.delete(tag);
+    if (tag === undefined && pending.whole === ticket) pending.whole = undefined;
+    if (tag !== undefined && pending.tags.get(tag) === ticket) pending.tags.delete(tag);
     this.drop(tenantId, pending);
   }
 
-  doneKey(key: string): void {
-    const tenantId = key.split('\0', 1)[0] ?? '';
-    const pending = this.tenants.get(tenantId);
+  doneKey({ key, ticket }: PendingKey): void {
+    const pending = this.tenants.get(tenantOf(key));
     if (!pending) return;
-    pending.keys.delete(key);
-    this.drop(tenantId, pending);
+    if (pending.keys.get(key) === ticket) pending.keys.delete(key);
+    this.drop(tenantOf(key), pending);
   }
 
   private of(tenantId: string): OfTenant {
     const present = this.tenants.get(tenantId);
     if (present) return present;
-    const fresh: OfTenant = { whole: false, tags: new Set(), keys: new Set() };
+    const fresh: OfTenant = { whole: undefined, tags: new Map(), keys: new Map() };
     this.tenants.set(tenantId, fresh);
     return fresh;
   }
 
   private bound(pending: OfTenant): void {
-    if (pending.tags.size + pending.keys.size > MAX_PER_TENANT) pending.whole = true;
-    // The tenant's generation is part of every entry: it covers all of its tags and keys.
-    if (!pending.whole) return;
+    if (pending.tags.size + pending.keys.size > MAX_PER_TENANT) pending.whole = ++this.tickets;
+    // The tenant's generation is part of every entry: a new one covers all tags and keys that came before it.
+    if (pending.whole !== this.tickets) return;
     pending.tags.clear();
     pending.keys.clear();
   }
 
   private drop(tenantId: string, { whole, tags, keys }: OfTenant): void {
-    if (!whole && tags.size === 0 && keys.size === 0) this.tenants.delete(tenantId);
+    if (whole === undefined && tags.size === 0 && keys.size === 0) this.tenants.delete(tenantId);
   }
 }
+
+/** Texts of cache keys begin with their tenant. */
+const tenantOf = (key: string): string => key.split('\0', 1)[0] ?? '';

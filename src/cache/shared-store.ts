@@ -47,6 +47,17 @@ const listOf = (reply: unknown): unknown[] => (Array.isArray(reply) ? reply : []
 
 const text = (reply: unknown): string => (reply instanceof Buffer ? reply.toString('utf8') : String(reply));
 
+const broken = Symbol('broken');
+
+function decodedOrBroken(value: unknown): unknown {
+  if (!(value instanceof Buffer) || value.length === 0) return undefined;
+  try {
+    return decodeValue(value);
+  } catch {
+    return broken;
+  }
+}
+
 /** Keyv's store for Redis, with what several processes need to agree: locks of loads, and generations. */
 export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   readonly opts = {};
@@ -63,8 +74,14 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
     const { entry, generations } = this.placesOf(key);
     const reply = await this.redis.call((client) => readEntry.run(client, [entry, ...generations], []));
     const [leftMs, found, value, staleMs, localTtlMs, storedAt, ...current] = listOf(reply);
+    const decoded = decodedOrBroken(value);
+    if (decoded === broken) {
+      // Else it would be found, and not understood, until its time to live ends.
+      await this.redis.call((client) => client.unlink(entry));
+      return undefined;
+    }
     const present: SharedEntry = {
-      value: value instanceof Buffer && value.length > 0 ? decodeValue(value) : undefined,
+      value: decoded,
       generations: text(found),
       current: current.map(text),
       staleMs: Number(text(staleMs)),
@@ -79,11 +96,9 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   async set(key: string, { value: write }: { value: SharedWrite }, ttlMs: number): Promise<boolean> {
     const { value, generations, staleMs, localTtlMs, token } = write;
     const args = [token, generations, Math.ceil(ttlMs), staleMs, localTtlMs];
+    const encoded = value === undefined ? [] : [encodeValue(value)];
     const stored = await this.redis.call((client) =>
-      finishLoad.run(client, this.allKeys(key), [
-        ...args,
-        ...(value === undefined ? [] : [encodeValue(value)]),
-      ]),
+      finishLoad.run(client, this.allKeys(key), [...args, ...encoded]),
     );
     return stored === 1;
   }

@@ -6,8 +6,9 @@ import { backoffDelay, type Logger } from '../common/index.js';
 import type { CacheSettings } from '../config/index.js';
 import type { RedisService } from '../redis/index.js';
 import type { CacheKey } from './cache-key.js';
+import { busMessageOf, type BusMessage } from './bus-message.js';
 import { type Generations, joined, type Scope, scopesOf } from './generations.js';
-import { PendingInvalidations } from './pending-invalidations.js';
+import { type PendingKey, type PendingScope, PendingInvalidations } from './pending-invalidations.js';
 import { type SharedEntry, SharedStore, type SharedWrite } from './shared-store.js';
 
 /** Says whether a tenant's entries may be shared through Redis. */
@@ -26,14 +27,7 @@ export type Turn = { outcome: 'hit' } | { outcome: 'load'; token?: string; gener
 
 const pollBackoff = { baseMs: 5, maxMs: 50, jitter: 0.5 };
 
-const REPLAY_DELAY_MS = 100;
-
-interface BusMessage {
-  from: string;
-  scope?: Scope;
-  generation?: string;
-  key?: string;
-}
+const replayBackoff = { baseMs: 100, maxMs: 2000, jitter: 0.2 };
 
 /**
  * The tier in Redis that all processes share. Every method but `usable`, `forget` and `renew` throws RedisUnavailableError when Redis
@@ -49,8 +43,12 @@ export class SharedTier {
   private tokens = 0;
   private distrustBefore = 0;
   private wasTrusted = false;
+  private stopped = false;
+  private failures = 0;
   private replaying: NodeJS.Timeout | undefined;
   waitsInVain = 0;
+  /** Times that Redis was not asked: it was away, an invalidation was on its way, or the tenant is kept out. */
+  skipped = 0;
 
   constructor(
     private readonly redis: RedisService,
@@ -81,9 +79,12 @@ export class SharedTier {
     this.redis.listen(
       this.channel,
       (text) => {
-        const { from, scope, generation, key } = JSON.parse(text) as BusMessage;
-        if (from === this.self) return;
-        if (scope && generation !== undefined) onGeneration(scope, generation);
+        const message = busMessageOf(text);
+        if (!message || message.from === this.self) return;
+        const { scope, generation, key } = message;
+        // Not while an invalidation from here is on its way: it is later than what this message tells.
+        if (scope && generation !== undefined && !this.pending.hasScope(scope))
+          onGeneration(scope, generation);
         if (key !== undefined) onKey(key);
       },
       onGap,
@@ -91,22 +92,28 @@ export class SharedTier {
   }
 
   stop(): void {
+    this.stopped = true;
     clearTimeout(this.replaying);
   }
 
   /** Whether Redis is to be asked about this key now. */
   async usable(key: CacheKey<unknown>): Promise<boolean> {
-    if (!this.redis.available) return false;
-    if (this.pending.concerns(key.tenantId, key.text, scopesOf(key))) return false;
-    return key.family.always || (await this.policy(key.tenantId));
+    const isUsable =
+      this.redis.available &&
+      !this.pending.concerns(key.text, scopesOf(key)) &&
+      (key.family.always || (await this.policy(key.tenantId)));
+    if (!isUsable && this.redis.enabled) this.skipped++;
+    return isUsable;
   }
 
   /** The entry if it still holds. */
   async read(key: CacheKey<unknown>): Promise<SharedEntry | undefined> {
     const scopes = scopesOf(key);
+    const floors = this.floorsOf(scopes);
     const entry = await this.keyv.get<SharedEntry>(key.text);
     if (!entry || entry.current.includes('')) return undefined;
-    if (!this.takeOver(scopes, entry.current) || entry.storedAt < this.distrustBefore) return undefined;
+    if (!this.takeOver(scopes, entry.current, floors) || entry.storedAt < this.distrustBefore)
+      return undefined;
     const current = joined(entry.current);
     return entry.generations === current && this.generations.of(scopes) === current ? entry : undefined;
   }
@@ -120,9 +127,10 @@ export class SharedTier {
     const token = this.newToken();
     const deadline = Date.now() + this.settings.CACHE_LOAD_WAIT_MS;
     for (let attempt = 1; ; attempt++) {
+      const floors = this.floorsOf(scopes);
       const begun = await this.store.begin(key.text, token, { distrustBefore: this.distrustBefore });
       if (begun.outcome === 'hit') return begun;
-      this.takeOver(scopes, begun.generations);
+      this.takeOver(scopes, begun.generations, floors);
       const generations = joined(begun.generations);
       if (begun.outcome === 'load') return { outcome: 'load', token, generations };
       if (!patient) return undefined;
@@ -138,9 +146,10 @@ export class SharedTier {
   async seize(key: CacheKey<unknown>): Promise<{ token: string; generations: string }> {
     const scopes = scopesOf(key);
     const token = this.newToken();
+    const floors = this.floorsOf(scopes);
     const begun = await this.store.begin(key.text, token, { steal: true });
     if (begun.outcome !== 'load') throw new Error('a lock that was taken by force was not given');
-    this.takeOver(scopes, begun.generations);
+    this.takeOver(scopes, begun.generations, floors);
     return { token, generations: joined(begun.generations) };
   }
 
@@ -161,40 +170,44 @@ export class SharedTier {
   /** Deletes an entry in Redis and everywhere else; what cannot reach Redis now is made up for before Redis is trusted again. */
   async forget(key: CacheKey<unknown>): Promise<void> {
     if (!this.redis.enabled) return;
-    this.pending.addKey(key.tenantId, key.text);
-    await this.attempt(() => this.redis.call((client) => this.forgetOn(client, key.text)));
+    const pending = this.pending.addKey(key.tenantId, key.text);
+    await this.attempt((client) => this.forgetOn(client, pending));
   }
 
   /** Makes a scope void in Redis and everywhere else; likewise. */
   async renew(scope: Scope): Promise<void> {
     if (!this.redis.enabled) return;
-    this.pending.addScope(scope);
-    await this.attempt(() => this.redis.call((client) => this.renewOn(client, scope)));
+    const pending = this.pending.addScope(scope);
+    await this.attempt((client) => this.renewOn(client, pending));
   }
 
-  private async attempt(work: () => Promise<void>): Promise<void> {
+  private async attempt(work: (client: Redis) => Promise<void>): Promise<void> {
     try {
-      await work();
+      await this.redis.call(work);
+      this.failures = 0;
     } catch (error) {
-      this.logger.warn(
-        { err: error },
-        'an invalidation did not reach Redis; it is repeated before Redis is trusted',
-      );
-      this.replayLater();
+      this.failures++;
+      if (this.failures === 1)
+        this.logger.warn(
+          { err: error },
+          'an invalidation did not reach Redis; it is repeated before Redis is trusted',
+        );
     }
+    if (this.pending.size > 0) this.replayLater();
   }
 
-  private async forgetOn(client: Redis, key: string): Promise<void> {
-    await this.store.deleteOn(client, key, this.keyMessage(key));
-    this.pending.doneKey(key);
+  private async forgetOn(client: Redis, pending: PendingKey): Promise<void> {
+    await this.store.deleteOn(client, pending.key, this.keyMessage(pending.key));
+    this.pending.doneKey(pending);
   }
 
-  private async renewOn(client: Redis, scope: Scope): Promise<void> {
+  private async renewOn(client: Redis, pending: PendingScope): Promise<void> {
+    const { scope } = pending;
     const floor = this.generations.sharedFloor(scope);
     const head = JSON.stringify({ from: this.self, scope }).slice(0, -1);
     const generation = await this.store.renewOn(client, scope, floor, [`${head},"generation":"`, '"}']);
     this.generations.advance(scope, generation);
-    this.pending.doneScope(scope);
+    this.pending.doneScope(pending);
   }
 
   private async replay(client: Redis): Promise<void> {
@@ -203,14 +216,21 @@ export class SharedTier {
     for (const key of keys) await this.forgetOn(client, key);
   }
 
-  /** A call may fail while Redis counts as up: then nothing else brings the replay about. */
+  /**
+   * A call may fail while Redis counts as up, or be refused while Redis is being found back, after the replay has begun: then nothing
+   * else brings the next replay about.
+   */
   private replayLater(): void {
-    clearTimeout(this.replaying);
-    if (!this.redis.available) return;
-    this.replaying = setTimeout(() => {
-      if (this.redis.available && this.pending.size > 0)
-        void this.attempt(() => this.redis.call((client) => this.replay(client)));
-    }, REPLAY_DELAY_MS);
+    if (this.stopped) return;
+    this.replaying ??= setTimeout(
+      () => {
+        this.replaying = undefined;
+        if (this.pending.size === 0) return;
+        if (this.redis.available) void this.attempt((client) => this.replay(client));
+        else this.replayLater();
+      },
+      backoffDelay(Math.max(1, this.failures), replayBackoff),
+    );
     this.replaying.unref();
   }
 
@@ -231,15 +251,24 @@ export class SharedTier {
    * False when Redis is behind: an invalidation of this process is on its way, or Redis lost one that this process knows of, which is
    * repeated then.
    */
-  private takeOver(scopes: readonly Scope[], generations: readonly string[]): boolean {
+  private takeOver(
+    scopes: readonly Scope[],
+    generations: readonly string[],
+    floors: readonly number[],
+  ): boolean {
     let whole = true;
     scopes.forEach((scope, index) => {
       const isPending = this.pending.hasScope(scope);
       if (!isPending && this.generations.advance(scope, generations[index] ?? '0')) return;
       whole = false;
-      if (!isPending) void this.renew(scope);
+      // Only what was known before the question was asked has been lost; the rest overtook the answer.
+      if (!isPending && Number(generations[index] ?? '0') < (floors[index] ?? 0)) void this.renew(scope);
     });
     return whole;
+  }
+
+  private floorsOf(scopes: readonly Scope[]): number[] {
+    return scopes.map((scope) => this.generations.sharedFloor(scope));
   }
 
   private newToken(): string {

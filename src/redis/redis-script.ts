@@ -9,12 +9,20 @@ interface BufferReplies {
 
 export type ScriptArgument = string | number | Buffer;
 
-/** A Lua script: runs as one step on the server. Sent once, then called by its hash. */
+/** A Lua script: runs as one step on the server. Sent when Redis is found (back), then called by its hash. */
 export class RedisScript {
+  private static readonly all = new Set<RedisScript>();
+
   private readonly sha: string;
 
   constructor(private readonly lua: string) {
     this.sha = createHash('sha1').update(lua).digest('hex');
+    RedisScript.all.add(this);
+  }
+
+  /** Sends every script there is, so that no caller waits for two round trips. */
+  static async loadAll(client: Redis): Promise<void> {
+    await Promise.all([...RedisScript.all].map(({ lua }) => client.script('LOAD', lua)));
   }
 
   /** The reply as it comes, with Buffers for strings. */

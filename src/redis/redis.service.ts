@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type BreakerState, CircuitBreaker, LOGGER, type Logger } from '../common/index.js';
 import { REDIS_SETTINGS, type RedisSettings } from '../config/index.js';
 import { RedisKeys } from './redis-key.js';
+import { RedisScript } from './redis-script.js';
 
 /** Redis is not configured, counts as down, or did not answer in time. Callers go on without it. */
 export class RedisUnavailableError extends Error {
@@ -30,6 +31,10 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const RECONNECT_BASE_MS = 50;
 const RECONNECT_MAX_MS = 1000;
 const RESUBSCRIBE_MS = 1000;
+const BUS_PING_MS = 5000;
+
+/** Probes without an answer after which the connection is taken for dead, whatever the operating system says. */
+const UNANSWERED_PROBES = 4;
 
 /** Between two log lines of errors that Redis answered with. */
 const REFUSAL_LOG_INTERVAL_MS = 10_000;
@@ -52,6 +57,9 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   private lastRefusalLogged = -Infinity;
   private subscribing: Promise<void> | undefined;
   private resubscribing: NodeJS.Timeout | undefined;
+  private busWatch: NodeJS.Timeout | undefined;
+  /** Probes in a row that an open connection did not answer. */
+  private unanswered = 0;
   private calls = 0;
   private errors = 0;
   private refused = 0;
@@ -75,7 +83,10 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     this.client = this.connectionTo(settings.REDIS_URL, 'cache', {
       commandTimeout: settings.REDIS_COMMAND_TIMEOUT_MS,
     });
-    this.subscriber = this.connectionTo(settings.REDIS_URL, 'bus', { autoResubscribe: false });
+    this.subscriber = this.connectionTo(settings.REDIS_URL, 'bus', {
+      autoResubscribe: false,
+      commandTimeout: settings.REDIS_CONNECT_TIMEOUT_MS,
+    });
   }
 
   /** False: not configured, or switched off. */
@@ -104,8 +115,9 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       this.subscribing = this.resubscribe(subscriber);
     });
     subscriber.on('message', (channel: string, message: string) => {
-      this.handlers.get(channel)?.onMessage(message);
+      this.hear(channel, message);
     });
+    this.watchBus(subscriber);
     const url = shownUrl(this.settings.REDIS_URL ?? '');
     const connected = Promise.all([
       client.connect().then(() => this.breaker.probeNow()),
@@ -120,6 +132,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.breaker.stop();
     clearTimeout(this.resubscribing);
+    clearInterval(this.busWatch);
     this.client?.disconnect();
     this.subscriber?.disconnect();
   }
@@ -183,8 +196,39 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   private async probe(): Promise<void> {
     const { client } = this;
     if (client?.status !== 'ready') throw new Error('the connection is not open');
-    await client.ping();
+    try {
+      // A write, so that a read-only server is not trusted; allowed also when memory is full.
+      await client.del(`${this.settings.REDIS_KEY_PREFIX}:probe`);
+      this.unanswered = 0;
+    } catch (error) {
+      if (++this.unanswered >= UNANSWERED_PROBES && !(error instanceof ReplyError)) {
+        this.unanswered = 0;
+        client.disconnect(true);
+      }
+      throw error;
+    }
+    await RedisScript.loadAll(client);
     for (const hook of this.recoverHooks) await hook(client);
+  }
+
+  /** A handler's fault must not end in the connection's data handler, where it would end the process. */
+  private hear(channel: string, message: string): void {
+    try {
+      this.handlers.get(channel)?.onMessage(message);
+    } catch (error) {
+      this.logger.error({ err: error, channel }, 'a message of another process could not be handled');
+    }
+  }
+
+  /** A bus whose server is silently gone would hear nothing for hours: it is asked for a sign of life. */
+  private watchBus(subscriber: Redis): void {
+    this.busWatch = setInterval(() => {
+      if (subscriber.status !== 'ready') return;
+      subscriber.ping().catch(() => {
+        subscriber.disconnect(true);
+      });
+    }, BUS_PING_MS);
+    this.busWatch.unref();
   }
 
   private async resubscribe(subscriber: Redis): Promise<void> {
@@ -214,7 +258,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       maxRetriesPerRequest: 0,
       retryStrategy: (times) => Math.min(RECONNECT_BASE_MS * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
       // After a failover the old primary answers so; a new connection finds the new one.
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+      reconnectOnError: (error) => /\bREADONLY\b/.test(error.message),
       ...more,
     });
     // Without a listener ioredis prints each failed attempt; the breaker's changes are what is logged.

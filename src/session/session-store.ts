@@ -3,6 +3,7 @@ import { TransactionRunner } from '../database/index.js';
 import { ConversationStateManager, type SessionMemoryStats } from './conversation-state-manager.js';
 import { SessionRepository, type StoredState } from './session.repository.js';
 import { SharedSessions, type SharedSessionStats } from './shared-sessions.js';
+import { forgetText } from './state-text.js';
 
 export interface SessionDatabaseStats {
   /** Lookups; those of `read` and `reload` as well. */
@@ -158,6 +159,7 @@ export class SessionStore implements OnModuleInit {
 
   private async keep(state: StoredState, announce: boolean): Promise<void> {
     const outcome = await this.shared.put(state, announce);
+    forgetText(state);
     // Another process is ahead already, so this one would meet a conflict with it.
     if (outcome === 'older') this.dropBehind(state);
     else this.memory.put(state);

@@ -129,7 +129,10 @@ export class SharedSessions implements OnModuleInit, OnModuleDestroy {
   /** Keeps a committed state unless what is there is ahead of it; with `announce` other processes hear of it. */
   async put(state: StoredState, announce: boolean): Promise<PutOutcome> {
     const { tenantId, participantId, id, version, expiresAt } = state;
-    if (!(await this.mayUse(tenantId))) return 'unknown';
+    if (!(await this.mayUse(tenantId))) {
+      if (announce) await this.tell({ tenantId, participantId, id, version });
+      return 'unknown';
+    }
     const ttlMs = Math.min(this.ttlMs, expiresAt.getTime() - Date.now());
     if (ttlMs <= 0) return 'unknown';
     const message = announce ? this.messageOf({ tenantId, participantId, id, version }) : '';
@@ -215,6 +218,17 @@ export class SharedSessions implements OnModuleInit, OnModuleDestroy {
       if (!(error instanceof RedisUnavailableError)) throw error;
       this.counters.errors++;
       return undefined;
+    }
+  }
+
+  /** Tells other processes of a state that is not kept in Redis: their copies are old all the same. */
+  private async tell(news: SessionNews): Promise<void> {
+    if (!this.redis.available) return;
+    try {
+      await this.redis.call((client) => client.publish(this.keys.channel, this.messageOf(news)));
+    } catch (error) {
+      if (!(error instanceof RedisUnavailableError)) throw error;
+      this.counters.errors++;
     }
   }
 

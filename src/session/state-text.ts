@@ -19,3 +19,8 @@ export function takeText(state: StoredState): string {
   texts.delete(state);
   return text ?? textOf(state);
 }
+
+/** To be called once a state is kept: a text that nobody took would live as long as the state, and count nowhere. */
+export function forgetText(state: StoredState): void {
+  texts.delete(state);
+}
