@@ -95,6 +95,23 @@ describe('CacheService without Redis', () => {
     expect(cache.stats().families['head']).toMatchObject({ staleServes: 2 });
   });
 
+  it('counts the age of an entry from the begin of its load', async () => {
+    jest.useFakeTimers({ now: 0 });
+    jest.spyOn(Math, 'random').mockReturnValue(0);
+    const cache = createCache();
+    const { load, end } = heldLoad<Head>();
+    const slow = cache.wrap(key, 1000, load);
+    await settle();
+    jest.setSystemTime(600);
+    end({ title: 'read at 0' });
+    await slow;
+    const next = loadHead('fresh');
+    jest.setSystemTime(999);
+    expect(await cache.wrap(key, 1000, next)).toEqual({ title: 'read at 0' });
+    jest.setSystemTime(1001);
+    expect(await cache.wrap(key, 1000, next)).toEqual({ title: 'fresh' });
+  });
+
   it('waits for a fresh one once the stale time is over as well', async () => {
     jest.useFakeTimers({ now: 0 });
     const cache = createCache();

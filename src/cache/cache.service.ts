@@ -10,7 +10,7 @@ import { deepFreeze, type Entry, estimatedBytes } from './entry.js';
 import { type Flight, Flights, type Outcome } from './flights.js';
 import { Generations, type Scope, scopesOf } from './generations.js';
 import { LocalStore } from './local-store.js';
-import type { SharedEntry } from './shared-store.js';
+import type { SharedEntry, SharedWrite } from './shared-store.js';
 import { SharedTier, type SharedTierPolicy, type Turn } from './shared-tier.js';
 
 type Load<Value> = () => Promise<Value | undefined>;
@@ -202,8 +202,8 @@ export class CacheService implements OnApplicationShutdown {
         const turn = await this.shared.seize(key);
         ({ generations } = turn);
         const write = { ...this.written(value, lifetime), ...turn };
-        const isStored = await this.shared.finish(key, write, this.totalMs(ttlMs, lifetime));
-        await this.shared.announce(key);
+        const isStored = await this.share(key, write, this.totalMs(ttlMs, lifetime));
+        if (isStored !== undefined) await this.shared.announce(key);
         return isStored;
       });
     if (stored === undefined) await this.shared.forget(key);
@@ -314,12 +314,26 @@ export class CacheService implements OnApplicationShutdown {
     const ttlMs = Math.max(1, jittered(ttl) - (Date.now() - begun));
     const { token } = mine ?? {};
     const write = { ...this.written(value, kept), generations, token: token ?? '' };
-    const stored =
-      token === undefined ||
-      (await this.tolerant(() => this.shared.finish(key, write, this.totalMs(ttlMs, kept)))) !== false;
+    const stored = token === undefined || (await this.share(key, write, this.totalMs(ttlMs, kept))) !== false;
     const entry = this.entryOf(key, value, generations, ttlMs, kept);
     if (stored && !flight.cancelled && this.holds(key, entry)) this.keep(key, entry);
     return { value, from: 'load' };
+  }
+
+  /** False when something came between; undefined without Redis, and when the value cannot be shared: it stays in this process then. */
+  private async share(
+    key: CacheKey<unknown>,
+    write: SharedWrite,
+    ttlMs: number,
+  ): Promise<boolean | undefined> {
+    try {
+      return await this.shared.finish(key, write, ttlMs);
+    } catch (error) {
+      if (error instanceof RedisUnavailableError) return undefined;
+      this.logger.warn({ err: error, family: key.family.name }, 'a value of the cache cannot be shared');
+      await this.tolerant(() => this.shared.abandon(key, write.token));
+      return undefined;
+    }
   }
 
   /** Without Redis the work is left undone. */

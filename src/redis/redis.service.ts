@@ -201,7 +201,8 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       await client.del(`${this.settings.REDIS_KEY_PREFIX}:probe`);
       this.unanswered = 0;
     } catch (error) {
-      if (++this.unanswered >= UNANSWERED_PROBES && !(error instanceof ReplyError)) {
+      this.unanswered = error instanceof ReplyError ? 0 : this.unanswered + 1;
+      if (this.unanswered >= UNANSWERED_PROBES) {
         this.unanswered = 0;
         client.disconnect(true);
       }

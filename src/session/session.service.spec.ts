@@ -11,6 +11,7 @@ import { SessionConflictError } from './session.errors.js';
 import type { SessionRepository, StoredState } from './session.repository.js';
 import { SessionService } from './session.service.js';
 import { SharedSessions } from './shared-sessions.js';
+import { takeText } from './state-text.js';
 
 const settings: SessionSettings = {
   SESSION_MEMORY_PROFILE: 'default',
@@ -116,6 +117,20 @@ describe('SessionService', () => {
   it('opens an unknown session as a fresh one and stores nothing', async () => {
     expect(await one.sessions.open('acme', 'ann')).toMatchObject({ id: null, version: 0, activeGoals: [] });
     expect(store.rows.size).toBe(0);
+  });
+
+  it('keeps no JSON text beside a session in memory, without Redis to take it', async () => {
+    await one.sessions.save(await one.sessions.open('acme', 'ann'), { context: { n: 1 } });
+    const kept = one.memory.peek('acme', 'ann');
+    if (!kept) throw new Error('not in memory');
+    const stringify = jest.spyOn(JSON, 'stringify');
+    try {
+      expect(takeText(kept)).toBe('{"activeGoals":[],"context":{"n":1}}');
+      // A text that had been kept would have been given instead of a new one.
+      expect(stringify).toHaveBeenCalledTimes(1);
+    } finally {
+      stringify.mockRestore();
+    }
   });
 
   it('reads nothing for a session in memory', async () => {

@@ -243,6 +243,28 @@ describeWithRedis('sessions shared through Redis', () => {
     }
   });
 
+  it('tells other processes of a new version, though the tenant may not keep its sessions in Redis', async () => {
+    const switched = [one, other].map(({ app }) =>
+      jest
+        .spyOn(app.app.get<SharedSessionPolicy>(SHARED_SESSION_POLICY), 'allows')
+        .mockImplementation((tenant) => tenant !== tenantId),
+    );
+    try {
+      await increment(one, 'unshared');
+      await other.sessions.open(tenantId, 'unshared');
+      expect(other.memory.peek(tenantId, 'unshared')?.version).toBe(1);
+      await increment(one, 'unshared');
+      await until(() => other.memory.peek(tenantId, 'unshared') === undefined);
+      expect(one.memory.peek(tenantId, 'unshared')?.version).toBe(2);
+      const { conflicts } = other.stats().database;
+      expect(await increment(other, 'unshared')).toMatchObject({ version: 3, context: { n: 3 } });
+      expect(other.stats().database.conflicts).toBe(conflicts);
+      expect(await entry('unshared')).toEqual({});
+    } finally {
+      for (const allows of switched) allows.mockRestore();
+    }
+  });
+
   it('keeps the sessions out of Redis when nobody can say whether the tenant may use it', async () => {
     const policy = one.app.app.get<SharedSessionPolicy>(SHARED_SESSION_POLICY);
     const allows = jest.spyOn(policy, 'allows').mockRejectedValue(new Error('no features'));

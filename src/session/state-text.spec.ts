@@ -1,0 +1,25 @@
+import { freshState } from './session-changes.js';
+import type { StoredState } from './session.repository.js';
+import { forgetText, rememberText, takeText } from './state-text.js';
+
+const anew = '{"activeGoals":[],"context":{}}';
+
+describe('the text of a state', () => {
+  let state: StoredState;
+
+  beforeEach(() => {
+    state = { ...freshState('acme', 'ann', new Date(0), 1000), id: 'f'.repeat(24) };
+  });
+
+  it('is given once as it was remembered, and made anew after', () => {
+    rememberText(state, 'remembered');
+    expect(takeText(state)).toBe('remembered');
+    expect(takeText(state)).toBe(anew);
+  });
+
+  it('is made anew once it was forgotten', () => {
+    rememberText(state, 'remembered');
+    forgetText(state);
+    expect(takeText(state)).toBe(anew);
+  });
+});

@@ -1,0 +1,489 @@
+import { Redis } from 'ioredis';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { CacheFamily } from '../../src/cache/index.js';
+import { RedisUnavailableError } from '../../src/redis/index.js';
+import { type CacheProcess, openCache } from '../support/cache.js';
+import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
+
+interface Plan {
+  plan: string;
+}
+
+const plans = new CacheFamily<Plan>('plan');
+const MINUTE = 60_000;
+/** Left as they are under a fake clock: the client of Redis needs them. */
+const timersThatRun = [
+  ...(['nextTick', 'queueMicrotask', 'setTimeout', 'clearTimeout'] as const),
+  ...(['setImmediate', 'clearImmediate'] as const),
+];
+
+const loads = <T>(value: T): jest.Mock<Promise<T>> => jest.fn(() => Promise.resolve(value));
+
+const turnOfLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Looks again until it holds; jest's own timeout ends it. */
+async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await check())) await turnOfLoop();
+}
+
+/** A promise that is settled from outside. */
+function gate<T = void>(): { opened: Promise<T>; open: (value: T) => void } {
+  let open!: (value: T) => void;
+  const opened = new Promise<T>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+/** Hands on bytes to a port, until `swallow`: then those of the connections that are open go nowhere, and nobody is told. */
+class SilentProxy {
+  private readonly pairs: { client: Socket; server: Socket; isDead: boolean }[] = [];
+
+  private constructor(
+    private readonly listener: Server,
+    readonly port: number,
+  ) {}
+
+  static async to(target: number): Promise<SilentProxy> {
+    const listener = createServer({ allowHalfOpen: true });
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    const address = listener.address();
+    if (typeof address !== 'object' || !address) throw new Error('no port was given');
+    const proxy = new SilentProxy(listener, address.port);
+    listener.on('connection', (client) => {
+      proxy.join(client, createConnection(target, '127.0.0.1'));
+    });
+    return proxy;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Connections that were made, open or not. */
+  get connections(): number {
+    return this.pairs.length;
+  }
+
+  swallow(): void {
+    for (const pair of this.pairs) pair.isDead = true;
+  }
+
+  /** None of the swallowed connections was ended from this side. */
+  get holdsAllSwallowed(): boolean {
+    return this.pairs.filter(({ isDead }) => isDead).every(({ client }) => !client.writableEnded);
+  }
+
+  async close(): Promise<void> {
+    for (const { client, server } of this.pairs) {
+      client.destroy();
+      server.destroy();
+    }
+    await new Promise((resolve) => this.listener.close(resolve));
+  }
+
+  private join(client: Socket, server: Socket): void {
+    const pair = { client, server, isDead: false };
+    this.pairs.push(pair);
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      from.on('data', (bytes) => {
+        if (!pair.isDead) to.write(bytes);
+      });
+      from.on('end', () => {
+        if (!pair.isDead) to.end();
+      });
+      from.on('error', () => undefined);
+    }
+  }
+}
+
+describeWithRedis('CacheService and the faults of Redis', () => {
+  let server: RedisProcess;
+  let direct: Redis;
+  let prefix: string;
+  let opened: CacheProcess[];
+
+  const open = async (settings: Readonly<Record<string, string>> = {}): Promise<CacheProcess> => {
+    const process = await openCache({
+      REDIS_URL: server.url,
+      REDIS_KEY_PREFIX: prefix,
+      REDIS_COMMAND_TIMEOUT_MS: '2000',
+      REDIS_PROBE_INTERVAL_MS: '20',
+      CACHE_LOCAL_TTL_MS: '3600000',
+      ...settings,
+    });
+    opened.push(process);
+    return process;
+  };
+  const channel = (): string => `${prefix}:bus:cache`;
+  const entryKey = async (id: string): Promise<string> =>
+    (await direct.keys(`${prefix}:*entry:plan:${id}`))[0] ?? '';
+  /** Connections of processes for commands, by the ids that Redis gave them. */
+  const commandConnections = async (): Promise<string[]> =>
+    String(await direct.client('LIST'))
+      .split('\n')
+      .filter((line) => line.includes('name=colloquy-cache'))
+      .map((line) => /\bid=(\d+)/.exec(line)?.[1] ?? '');
+
+  beforeAll(async () => {
+    server = await startRedis();
+    direct = new Redis(server.url);
+  });
+  afterAll(async () => {
+    direct.disconnect();
+    await server.remove();
+  });
+  beforeEach(() => {
+    prefix = redisPrefix();
+    opened = [];
+  });
+  afterEach(async () => {
+    jest.useRealTimers();
+    jest.restoreAllMocks();
+    await Promise.all(opened.map((process) => process.close()));
+  });
+
+  it.each([
+    'nonsense',
+    'null',
+    '{"from":"other","scope":null,"generation":"1"}',
+    '{"from":"other","scope":{"tenantId":"acme"},"generation":"soon"}',
+    '{"from":"other","scope":{"tenantId":"acme"},"generation":"-1"}',
+  ])('goes on after %s on the bus, as if it had not come', async (message) => {
+    const a = await open();
+    const [kept, marker] = [plans.key('acme', 'kept'), plans.key('other', 'marker')];
+    await a.cache.wrap(kept, MINUTE, loads({ plan: 'x' }));
+    await a.cache.wrap(marker, MINUTE, loads({ plan: 'y' }));
+    await direct.publish(channel(), message);
+    // What is published after it is heard after it.
+    await direct.publish(channel(), JSON.stringify({ from: 'other', key: marker.text }));
+    await eventually(() => a.cache.stats().l1.entries === 1);
+    const before = a.cache.stats();
+    expect(await a.cache.get(kept)).toEqual({ plan: 'x' });
+    expect(a.cache.stats().l1.hits - before.l1.hits).toBe(1);
+    expect(a.cache.stats().l2.calls).toBe(before.l2.calls);
+  });
+
+  it.each([
+    ['a deletion', ({ cache }: CacheProcess) => cache.del(plans.key('acme', '1'))],
+    ['an invalidation of a tenant', ({ cache }: CacheProcess) => cache.invalidateTenant('acme')],
+  ])('repeats %s that came between the replay and the trust', async (_name, change) => {
+    const a = await open();
+    const [connection = ''] = await commandConnections();
+    const b = await open();
+    const key = plans.key('acme', '1');
+    await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    let pendingInHook: number | undefined;
+    // Runs after the cache's own hook, which replays.
+    a.redis.beforeTrust(async () => {
+      if (pendingInHook !== undefined) return;
+      await change(a);
+      pendingInHook = a.cache.stats().l2.pendingInvalidations;
+    });
+    await direct.client('KILL', 'ID', connection);
+    await eventually(() => pendingInHook !== undefined && a.redis.available);
+    expect(pendingInHook).toBe(1);
+    await eventually(() => a.cache.stats().l2.pendingInvalidations === 0);
+    await eventually(async () => (await b.cache.get(key)) === undefined);
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
+  });
+
+  it('leaves an invalidation pending whose earlier twin got through', async () => {
+    const [a, b] = [await open(), await open()];
+    const key = plans.key('acme', '1');
+    await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    const call = a.redis.call.bind(a.redis);
+    const second = gate();
+    let calls = 0;
+    const spy = jest.spyOn(a.redis, 'call').mockImplementation((work) => {
+      if (++calls === 1) return call(work);
+      return second.opened.then(() => Promise.reject(new RedisUnavailableError('lost')));
+    });
+    const [early, late] = [a.cache.del(key), a.cache.del(key)];
+    await early;
+    expect(a.cache.stats().l2.pendingInvalidations).toBe(1);
+    second.open();
+    await late;
+    expect(a.cache.stats().l2.pendingInvalidations).toBe(1);
+    await b.cache.wrap(key, MINUTE, loads({ plan: 'between' }));
+    spy.mockRestore();
+    await eventually(() => a.cache.stats().l2.pendingInvalidations === 0);
+    await eventually(async () => (await b.cache.get(key)) === undefined);
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
+  });
+
+  describe('on connections that fell silent', () => {
+    let proxy: SilentProxy;
+
+    beforeEach(async () => {
+      proxy = await SilentProxy.to(server.port);
+    });
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((process) => process.close()));
+      await proxy.close();
+    });
+
+    const openBehindIt = (): Promise<CacheProcess> =>
+      open({
+        REDIS_URL: proxy.url,
+        REDIS_CONNECT_TIMEOUT_MS: '100',
+        REDIS_COMMAND_TIMEOUT_MS: '100',
+        REDIS_BREAKER_FAILURES: '1',
+      });
+
+    it('takes a new one, though the old one was never closed', async () => {
+      const a = await openBehindIt();
+      const { connections } = proxy;
+      proxy.swallow();
+      expect(await a.cache.wrap(plans.key('acme', '1'), MINUTE, loads({ plan: 'x' }))).toEqual({ plan: 'x' });
+      expect(a.redis.available).toBe(false);
+      await eventually(() => a.redis.available);
+      expect(proxy.holdsAllSwallowed).toBe(true);
+      expect(proxy.connections).toBeGreaterThan(connections);
+      // Its time limits are so short that a busy machine may miss them.
+      let id = 2;
+      await eventually(async () => {
+        await a.cache.wrap(plans.key('acme', String(++id)), MINUTE, loads({ plan: 'y' }));
+        return (await direct.exists(await entryKey(String(id)))) === 1;
+      });
+    });
+
+    it('hears other processes again, when the bus was one of them', async () => {
+      jest.useFakeTimers({ doNotFake: [...timersThatRun, 'Date', 'performance'] });
+      const [a, b] = [await openBehindIt(), await open()];
+      const key = plans.key('acme', '1');
+      await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+      proxy.swallow();
+      await b.cache.del(key);
+      expect((await a.cache.get(key))?.plan).toBe('old');
+      // The bus is asked for a sign of life, and gives none.
+      jest.advanceTimersByTime(5000);
+      await eventually(() => a.cache.stats().l1.entries === 0);
+      await a.cache.wrap(key, MINUTE, loads({ plan: 'new' }));
+      await b.cache.del(key);
+      await eventually(() => a.cache.stats().l1.entries === 0);
+      expect(await a.cache.get(key)).toBeUndefined();
+    });
+
+    it('keeps the bus that answers', async () => {
+      jest.useFakeTimers({ doNotFake: [...timersThatRun, 'Date', 'performance'] });
+      await open({ REDIS_URL: proxy.url });
+      const { connections } = proxy;
+      const pings = async (): Promise<number> =>
+        Number(/cmdstat_ping:calls=(\d+)/.exec(await direct.info('commandstats'))?.[1] ?? 0);
+      const before = await pings();
+      jest.advanceTimersByTime(5000);
+      await eventually(async () => (await pings()) > before);
+      jest.advanceTimersByTime(5000);
+      await eventually(async () => (await pings()) > before + 1);
+      expect(proxy.connections).toBe(connections);
+    });
+  });
+
+  it('answers who joins a refresh that found another process at work, with what is there', async () => {
+    const [a, b] = [await open(), await open({ MAX_CACHE_SIZE: '1' })];
+    const key = plans.key('acme', '1');
+    const lifetime = { ttlMs: MINUTE, staleMs: MINUTE };
+    await b.cache.wrap(key, lifetime, loads({ plan: 'due' }));
+    await direct.pexpire(await entryKey('1'), MINUTE / 2);
+    // a loads what is due.
+    const loading = gate();
+    const loaded = gate<Plan>();
+    const load = (): Promise<Plan> => {
+      loading.open();
+      return loaded.opened;
+    };
+    expect(await a.cache.wrap(key, lifetime, load)).toEqual({ plan: 'due' });
+    await loading.opened;
+    // b wants to, and its question to Redis is held.
+    const question = gate();
+    b.cache.useSharedTierFor(async (tenantId) => {
+      if (tenantId === 'acme') await question.opened;
+      return true;
+    });
+    jest.useFakeTimers({ now: Date.now() + MINUTE + 1, doNotFake: [...timersThatRun] });
+    const loadOfB = loads({ plan: 'of b' });
+    expect(await b.cache.wrap(key, lifetime, loadOfB)).toEqual({ plan: 'due' });
+    // Another entry takes its place in memory, so that the next caller has to join.
+    await b.cache.wrap(plans.key('other', '1'), lifetime, loads({ plan: 'other' }));
+    const joined = b.cache.wrap(key, lifetime, loadOfB);
+    for (let turn = 0; turn < 5; turn++) await turnOfLoop();
+    question.open();
+    expect(await joined).toEqual({ plan: 'due' });
+    expect(loadOfB).not.toHaveBeenCalled();
+    loaded.open({ plan: 'new' });
+    await eventually(async () => (await b.cache.get(key))?.plan === 'new');
+  });
+
+  it('renews a generation as often as was asked, however many read meanwhile in two processes', async () => {
+    const processes = [await open(), await open()];
+    const heard = new Redis(server.url);
+    try {
+      let renewals = 0;
+      let isOver = false;
+      await heard.subscribe(channel());
+      heard.on('message', (_channel, message: string) => {
+        if (message.includes('"generation"')) renewals++;
+        if (message === 'over') isOver = true;
+      });
+      const asked = 60;
+      let isDone = false;
+      const read = async ({ cache }: CacheProcess, worker: number): Promise<void> => {
+        for (let i = 0; !isDone; i++) {
+          await cache.wrap(plans.key('acme', `${worker}-${i % 20}`), MINUTE, async () => {
+            await turnOfLoop();
+            return { plan: 'x' };
+          });
+          await turnOfLoop();
+        }
+      };
+      const readers = processes.flatMap((process) =>
+        Array.from({ length: 8 }, (_, worker) => read(process, worker)),
+      );
+      for (let i = 0; i < asked; i++) await processes[i % 2]?.cache.invalidateTenant('acme');
+      isDone = true;
+      await Promise.all(readers);
+      await direct.publish(channel(), 'over');
+      await eventually(() => isOver);
+      expect(renewals).toBe(asked);
+    } finally {
+      heard.disconnect();
+    }
+  });
+
+  it('does not revive by a late message what it has just invalidated', async () => {
+    const [a, b] = [await open(), await open()];
+    const [key, marker] = [plans.key('acme', '1'), plans.key('other', 'marker')];
+    const heard = new Redis(server.url);
+    const messages: string[] = [];
+    await heard.subscribe(channel());
+    heard.on('message', (_channel, message: string) => messages.push(message));
+    await b.cache.invalidateTenant('acme');
+    await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+    await eventually(() => messages.length === 1);
+    heard.disconnect();
+    expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'not asked' }))).toEqual({ plan: 'old' });
+    await a.cache.wrap(marker, MINUTE, loads({ plan: 'y' }));
+
+    const lost = jest.spyOn(a.redis, 'call').mockRejectedValue(new RedisUnavailableError('lost'));
+    await a.cache.invalidateTenant('acme');
+    expect(a.cache.stats().l2.pendingInvalidations).toBe(1);
+    await direct.publish(channel(), messages[0] ?? '');
+    await direct.publish(channel(), JSON.stringify({ from: 'other', key: marker.text }));
+    await eventually(() => a.cache.stats().l1.entries === 1);
+    expect(await a.cache.get(key)).toBeUndefined();
+    expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
+    lost.mockRestore();
+    await eventually(() => a.cache.stats().l2.pendingInvalidations === 0);
+    expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'newer' }))).toEqual({ plan: 'newer' });
+  });
+
+  it('takes an entry that it cannot read for none, and puts it right', async () => {
+    const [a, b] = [await open(), await open()];
+    const key = plans.key('acme', '1');
+    await a.cache.wrap(key, MINUTE, loads({ plan: 'x' }));
+    await direct.hset(await entryKey('1'), 'v', 'garbage');
+    const load = loads({ plan: 'right' });
+    expect(await b.cache.wrap(key, MINUTE, load)).toEqual({ plan: 'right' });
+    expect(load).toHaveBeenCalledTimes(1);
+    const c = await open();
+    expect(await c.cache.wrap(key, MINUTE, load)).toEqual({ plan: 'right' });
+    expect(load).toHaveBeenCalledTimes(1);
+    expect(b.cache.stats().l2).toMatchObject({ errors: 0, state: 'closed' });
+  });
+
+  it('keeps a value that has no BSON in one process, leaves no lock behind, and does not hold it against Redis', async () => {
+    const a = await open({ REDIS_BREAKER_FAILURES: '1' });
+    const values = new CacheFamily<Record<string, number>>('plan');
+    const value = { 'no\0BSON': 1 };
+    const load = loads(value);
+    const [wrapped, set] = [values.key('acme', '1'), values.key('acme', '2')];
+    expect(await a.cache.wrap(wrapped, MINUTE, load)).toEqual(value);
+    await a.cache.set(set, value, MINUTE);
+    expect([await a.cache.get(wrapped), await a.cache.get(set)]).toEqual([value, value]);
+    expect(load).toHaveBeenCalledTimes(1);
+    expect(a.cache.stats().l2).toMatchObject({ errors: 0, timesOpened: 0, state: 'closed' });
+    expect(await direct.keys(`${prefix}:*lock*`)).toEqual([]);
+  });
+
+  it('keeps in memory nothing that was read before a deletion', async () => {
+    const a = await open({ MAX_CACHE_SIZE: '1' });
+    const [key, filler] = [plans.key('acme', '1'), plans.key('other', '1')];
+    await a.cache.set(key, { plan: 'old' }, MINUTE);
+    await a.cache.set(filler, { plan: 'filler' }, MINUTE);
+    // The answer of Redis is there, and is held back on its way to the cache.
+    const [isRead, deleted] = [gate(), gate()];
+    const call = a.redis.call.bind(a.redis);
+    jest.spyOn(a.redis, 'call').mockImplementationOnce(async (work) => {
+      const reply = await call(work);
+      isRead.open();
+      await deleted.opened;
+      return reply;
+    });
+    const found = a.cache.get(key);
+    await isRead.opened;
+    await a.cache.del(key);
+    deleted.open();
+    await found;
+    expect(await a.cache.get(key)).toBeUndefined();
+  });
+
+  it('never has the old value in memory after 200 deletions, each at the same time as a read', async () => {
+    const a = await open({ MAX_CACHE_SIZE: '1' });
+    const [key, filler] = [plans.key('acme', '1'), plans.key('other', '1')];
+    let old = 0;
+    for (let round = 0; round < 200; round++) {
+      await a.cache.set(key, { plan: 'old' }, MINUTE);
+      await a.cache.set(filler, { plan: 'filler' }, MINUTE);
+      const found = a.cache.get(key);
+      for (let turn = 0; turn < round % 12; turn++) await Promise.resolve();
+      await a.cache.del(key);
+      await found;
+      if (await a.cache.get(key)) old++;
+    }
+    expect(old).toBe(0);
+  });
+});
+
+describeWithRedis('CacheService on a Redis that is read-only', () => {
+  it('counts it as down until it may be written to, and finds that out by probes alone', async () => {
+    const server = await startRedis();
+    const admin = new Redis(server.url);
+    const a = await openCache({
+      REDIS_URL: server.url,
+      REDIS_KEY_PREFIX: redisPrefix(),
+      REDIS_COMMAND_TIMEOUT_MS: '2000',
+      REDIS_PROBE_INTERVAL_MS: '20',
+    });
+    const probesRefused = async (): Promise<number> =>
+      Number(/cmdstat_del:\S*rejected_calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0);
+    let id = 0;
+    const work = (): Promise<Plan | undefined> =>
+      a.cache.wrap(plans.key('acme', String(id++)), MINUTE, loads({ plan: 'x' }));
+    try {
+      await work();
+      await admin.replicaof('127.0.0.1', 1);
+      await eventually(async () => {
+        expect(await work()).toEqual({ plan: 'x' });
+        return !a.redis.available;
+      });
+      await eventually(async () => {
+        expect(await work()).toEqual({ plan: 'x' });
+        expect(a.redis.available).toBe(false);
+        return (await probesRefused()) >= 6;
+      });
+      expect(a.redis.stats().timesOpened).toBe(1);
+      await admin.replicaof('NO', 'ONE');
+      await eventually(() => a.redis.available);
+      const { calls } = a.redis.stats();
+      await work();
+      expect(a.redis.stats()).toMatchObject({ state: 'closed', timesOpened: 1 });
+      expect(a.redis.stats().calls).toBeGreaterThan(calls);
+    } finally {
+      await a.close();
+      admin.disconnect();
+      await server.remove();
+    }
+  });
+});
