@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { CacheFamily } from '../../src/cache/index.js';
 import { RedisUnavailableError } from '../../src/redis/index.js';
 import { type CacheProcess, openCache } from '../support/cache.js';
 import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
+import { SilentProxy } from '../support/silent-proxy.js';
 
 interface Plan {
   plan: string;
@@ -31,71 +31,6 @@ function gate<T = void>(): { opened: Promise<T>; open: (value: T) => void } {
   let open!: (value: T) => void;
   const opened = new Promise<T>((resolve) => (open = resolve));
   return { opened, open };
-}
-
-/** Hands on bytes to a port, until `swallow`: then those of the connections that are open go nowhere, and nobody is told. */
-class SilentProxy {
-  private readonly pairs: { client: Socket; server: Socket; isDead: boolean }[] = [];
-
-  private constructor(
-    private readonly listener: Server,
-    readonly port: number,
-  ) {}
-
-  static async to(target: number): Promise<SilentProxy> {
-    const listener = createServer({ allowHalfOpen: true });
-    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-    const address = listener.address();
-    if (typeof address !== 'object' || !address) throw new Error('no port was given');
-    const proxy = new SilentProxy(listener, address.port);
-    listener.on('connection', (client) => {
-      proxy.join(client, createConnection(target, '127.0.0.1'));
-    });
-    return proxy;
-  }
-
-  get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
-  }
-
-  /** Connections that were made, open or not. */
-  get connections(): number {
-    return this.pairs.length;
-  }
-
-  swallow(): void {
-    for (const pair of this.pairs) pair.isDead = true;
-  }
-
-  /** None of the swallowed connections was ended from this side. */
-  get holdsAllSwallowed(): boolean {
-    return this.pairs.filter(({ isDead }) => isDead).every(({ client }) => !client.writableEnded);
-  }
-
-  async close(): Promise<void> {
-    for (const { client, server } of this.pairs) {
-      client.destroy();
-      server.destroy();
-    }
-    await new Promise((resolve) => this.listener.close(resolve));
-  }
-
-  private join(client: Socket, server: Socket): void {
-    const pair = { client, server, isDead: false };
-    this.pairs.push(pair);
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      from.on('data', (bytes) => {
-        if (!pair.isDead) to.write(bytes);
-      });
-      from.on('end', () => {
-        if (!pair.isDead) to.end();
-      });
-      from.on('error', () => undefined);
-    }
-  }
 }
 
 describeWithRedis('CacheService and the faults of Redis', () => {
@@ -327,7 +262,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
         if (message.includes('"generation"')) renewals++;
         if (message === last) isOver = true;
       });
-      const asked = 60;
+      const asked = 150;
       let isDone = false;
       const read = async ({ cache }: CacheProcess, worker: number): Promise<void> => {
         for (let i = 0; !isDone; i++) {
@@ -339,7 +274,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
         }
       };
       const readers = processes.flatMap((process) =>
-        Array.from({ length: 8 }, (_, worker) => read(process, worker)),
+        Array.from({ length: 16 }, (_, worker) => read(process, worker)),
       );
       for (let i = 0; i < asked; i++) await processes[i % 2]?.cache.invalidateTenant('acme');
       isDone = true;
