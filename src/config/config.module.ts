@@ -7,6 +7,8 @@ export const DATABASE_SETTINGS = Symbol('DATABASE_SETTINGS');
 export const REDIS_SETTINGS = Symbol('REDIS_SETTINGS');
 export const CACHE_SETTINGS = Symbol('CACHE_SETTINGS');
 export const SESSION_SETTINGS = Symbol('SESSION_SETTINGS');
+export const QUEUE_SETTINGS = Symbol('QUEUE_SETTINGS');
+export const TRANSCRIPT_SETTINGS = Symbol('TRANSCRIPT_SETTINGS');
 export const PROCESSING_SETTINGS = Symbol('PROCESSING_SETTINGS');
 
 const tokens: Record<GroupName, symbol> = {
@@ -15,6 +17,8 @@ const tokens: Record<GroupName, symbol> = {
   redis: REDIS_SETTINGS,
   cache: CACHE_SETTINGS,
   session: SESSION_SETTINGS,
+  queue: QUEUE_SETTINGS,
+  transcript: TRANSCRIPT_SETTINGS,
   processing: PROCESSING_SETTINGS,
 };
 
@@ -23,6 +27,8 @@ export type DatabaseSettings = GroupSettings<'database'>;
 export type RedisSettings = GroupSettings<'redis'>;
 export type CacheSettings = GroupSettings<'cache'>;
 export type SessionSettings = GroupSettings<'session'>;
+export type QueueSettings = GroupSettings<'queue'>;
+export type TranscriptSettings = GroupSettings<'transcript'>;
 export type ProcessingSettings = GroupSettings<'processing'>;
 
 @Global()

@@ -20,6 +20,13 @@ const redisUrl = z
   .refine((text) => URL.canParse(text), 'must be an address, for example redis://127.0.0.1:6379')
   .optional();
 
+const httpUrl = z
+  .string()
+  .regex(/^https?:\/\/.+/, 'must begin with http:// or https://')
+  .refine((text) => URL.canParse(text), 'must be an address, for example http://127.0.0.1:8080');
+
+const notEmpty = z.string().min(1, 'must not be empty');
+
 /** One setting: its schema over the environment's text, what it is for, and the unit that its number is in. */
 export interface SettingDefinition<Schema extends z.ZodType = z.ZodType> {
   schema: Schema;
@@ -265,6 +272,59 @@ export const settingGroups = {
         default: '30',
         unit: 'days',
       },
+    ),
+  },
+  queue: {
+    WORKERS: setting(
+      z.enum(['on', 'off'], 'must be on or off'),
+      'off: the API stores jobs and leaves their work to processes of their own (npm run worker), which always do it.',
+      { default: 'on' },
+    ),
+  },
+  transcript: {
+    EMBEDDER: setting(
+      z.enum(['built-in', 'ollama', 'openai'], 'must be built-in, ollama or openai'),
+      'What turns transcripts into vectors: built-in needs nothing and finds shared words; ollama and openai ask a model.',
+      { default: 'built-in' },
+    ),
+    OLLAMA_URL: setting(httpUrl, 'Address of Ollama, for EMBEDDER=ollama.', {
+      default: 'http://127.0.0.1:11434',
+    }),
+    OLLAMA_EMBED_MODEL: setting(notEmpty, 'Embedding model of Ollama; it must have been pulled.', {
+      default: 'nomic-embed-text',
+    }),
+    OPENAI_EMBEDDINGS_URL: setting(
+      httpUrl.optional(),
+      'Address of an OpenAI-compatible API up to its version, /embeddings is added. Required when EMBEDDER=openai.',
+    ),
+    OPENAI_API_KEY: setting(notEmpty.optional(), 'Key of that API. Unset: none is sent.'),
+    OPENAI_EMBED_MODEL: setting(notEmpty, 'Embedding model of that API.', {
+      default: 'text-embedding-3-small',
+    }),
+    EMBEDDING_TIMEOUT_MS: ms(
+      10_000,
+      10,
+      600_000,
+      'Longest time for one try of one call of an embedding service.',
+    ),
+    EMBEDDING_ATTEMPTS: count(
+      4,
+      1,
+      20,
+      'Tries of a call that meets a network error, 429 or 5xx, with exponential backoff between them.',
+    ),
+    EMBEDDING_CONCURRENCY: count(
+      4,
+      1,
+      1000,
+      'Calls of an embedding service at a time in one process; more wait.',
+    ),
+    EMBEDDING_BATCH_SIZE: count(32, 1, 2048, 'Most texts in one call of an embedding service.'),
+    EMBEDDING_CACHE_SIZE: count(
+      1000,
+      1,
+      10_000_000,
+      'Vectors kept in the memory of one process, so that the same text is not embedded twice.',
     ),
   },
   processing: {

@@ -26,10 +26,14 @@ function readOne(name: string, definition: SettingDefinition, env: Environment, 
 }
 
 function checkTogether(settings: Settings, problems: string[]): void {
-  const { service, database } = settings;
+  const { service, database, transcript } = settings;
   if (service.NODE_ENV === 'production' && service.ADMIN_API_KEY === undefined)
     problems.push(
       'ADMIN_API_KEY: is required when NODE_ENV=production; set a random text of 16 or more characters',
+    );
+  if (transcript.EMBEDDER === 'openai' && transcript.OPENAI_EMBEDDINGS_URL === undefined)
+    problems.push(
+      'OPENAI_EMBEDDINGS_URL: is required when EMBEDDER=openai, for example http://127.0.0.1:8080/v1',
     );
   if (database.MONGODB_MIN_POOL_SIZE > database.MONGODB_MAX_POOL_SIZE)
     problems.push(

@@ -1,0 +1,111 @@
+import { BuiltInEmbedder } from './built-in.embedder.js';
+import { wordsOf } from './words.js';
+
+const embedder = new BuiltInEmbedder();
+
+const dot = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+
+async function likeness(a: string, b: string): Promise<number> {
+  const [one, other] = await embedder.embed([a, b]);
+  return dot(one ?? new Float32Array(), other ?? new Float32Array());
+}
+
+describe('wordsOf', () => {
+  it.each([
+    ['Café CRÈME', ['cafe', 'creme']],
+    ['at 7:30, for $19.99.', ['at', '7:30', 'for', '19.99']],
+    ["I'd like 2", ['i', 'd', 'like', '2']],
+    ['Straße İstanbul Łódź', ['strasse', 'istanbul', 'lodz']],
+    ['ab漢字c', ['ab', '漢', '字', 'c']],
+    ['हिन्दी', ['हिन्दी']],
+    ['…!? ', []],
+  ])('reads %j', (text, words) => {
+    expect([...wordsOf(text)].map((word) => word.normalize('NFC'))).toEqual(
+      words.map((word) => word.normalize('NFC')),
+    );
+  });
+
+  it('takes the composed and the decomposed form for the same', () => {
+    expect([...wordsOf('cafe\u0301 \u1e69')]).toEqual([...wordsOf('caf\u00e9 s\u0323\u0307')]);
+  });
+});
+
+describe('BuiltInEmbedder', () => {
+  it('gives a vector of 256 dimensions and length 1 for each text, in order', async () => {
+    const texts = ['a taxi to the airport', 'two tickets', 'a taxi to the airport'];
+    const vectors = await embedder.embed(texts);
+    expect(vectors.map(({ length }) => length)).toEqual([256, 256, 256]);
+    for (const vector of vectors) expect(dot(vector, vector)).toBeCloseTo(1, 5);
+    expect(vectors[2]).toEqual(vectors[0]);
+    expect(vectors[1]).not.toEqual(vectors[0]);
+  });
+
+  it('gives for ever the vectors that were stored under its name', async () => {
+    const [vector] = await embedder.embed(['Book a Café in Łódź at 7:30, please']);
+    expect(Array.from(vector?.slice(0, 8) ?? [], (value) => Number(value.toFixed(4)))).toEqual([
+      0.0774, 0.0774, 0, 0, -0.2387, -0.0774, 0, 0,
+    ]);
+    expect(embedder.model).toBe('built-in-256-v1');
+  });
+
+  it('gives nothing for a text without words', async () => {
+    const [empty, blank] = await embedder.embed(['', ' …\n']);
+    expect(empty?.every((value) => value === 0)).toBe(true);
+    expect(blank?.every((value) => value === 0)).toBe(true);
+  });
+
+  it('finds shared words whatever their case and accents', async () => {
+    expect(await likeness('Un CAFÉ olé', 'un cafe ole')).toBeCloseTo(1, 5);
+  });
+
+  it('finds inflections and slight misspellings through pieces of words', async () => {
+    const unrelated = await likeness('reservation', 'umbrella');
+    expect(await likeness('reservation', 'reservations')).toBeGreaterThan(unrelated + 0.2);
+    expect(await likeness('reservation', 'resarvation')).toBeGreaterThan(unrelated + 0.1);
+  });
+
+  it('puts what has the same words in the same order above what has them in another', async () => {
+    const query = 'transfer money from savings to checking';
+    expect(await likeness(query, 'transfer money from savings to checking today')).toBeGreaterThan(
+      await likeness(query, 'today to money checking savings from transfer'),
+    );
+  });
+
+  it('goes by the subject more than by function words', async () => {
+    const query = 'can you find me a dentist in Oakland';
+    expect(await likeness(query, 'Oakland, dentist')).toBeGreaterThan(
+      (await likeness(query, 'me in you can')) + 0.2,
+    );
+  });
+
+  it('finds its dialogue among others of the same subject', async () => {
+    const cities = ['Oakland', 'Fresno', 'San Jose', 'Berkeley', 'Novato', 'Petaluma', 'Concord', 'Vallejo'];
+    const dialogue = (city: string, i: number): string =>
+      `I need a dentist in ${city}.\nI found one. Shall I book it?\nYes, on March ${i + 3} at ${i + 1}:30 pm.\nIt is booked. Anything else?\nNo, thank you.`;
+    const stored = await embedder.embed(cities.map(dialogue));
+    const queries = await embedder.embed(cities.map((city, i) => `dentist in ${city} at ${i + 1}:30`));
+    const found = queries.map((query) => {
+      const scores = stored.map((vector) => dot(query, vector));
+      return scores.indexOf(Math.max(...scores));
+    });
+    expect(found).toEqual(cities.map((_, i) => i));
+  });
+
+  it('reads half a million characters without a space, and marks upon marks', async () => {
+    const vectors = await embedder.embed([
+      'x'.repeat(500_000),
+      'a\u0301\u0323'.repeat(150_000),
+      '1.'.repeat(250_000),
+    ]);
+    for (const vector of vectors) expect(dot(vector, vector)).toBeCloseTo(1, 5);
+  });
+
+  it('stops between texts when it is aborted', async () => {
+    const controller = new AbortController();
+    const long = 'some words that differ '.repeat(20_000);
+    const embedded = embedder.embed([long, long, long], controller.signal);
+    controller.abort(new Error('enough'));
+    await expect(embedded).rejects.toThrow('enough');
+  });
+});

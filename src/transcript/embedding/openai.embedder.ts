@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { RemoteCalls, type RemoteCall, type RemoteCallsOptions } from './remote-calls.js';
+import { RemoteEmbedder, vectorSchema } from './remote.embedder.js';
+
+export interface OpenAiEmbedderOptions extends Omit<RemoteCallsOptions, 'name' | 'probe'> {
+  /** Address of the API up to its version: `/embeddings` is added. */
+  url: string;
+  apiKey?: string | undefined;
+  model: string;
+  batchSize: number;
+}
+
+const answerSchema = z.object({
+  data: z.array(z.object({ index: z.int().min(0), embedding: vectorSchema })),
+});
+
+const reasons: Readonly<Record<number, string>> = {
+  401: 'The embedding service does not accept the key: check OPENAI_API_KEY.',
+  403: 'The embedding service does not let this key embed: check OPENAI_API_KEY.',
+  404: 'The embedding service knows no such address or model: check OPENAI_EMBEDDINGS_URL and OPENAI_EMBED_MODEL.',
+};
+
+/** Asks a service that speaks OpenAI's embeddings API: `POST /embeddings` with a bearer key. */
+export class OpenAiEmbedder extends RemoteEmbedder {
+  private readonly url: string;
+  private readonly headers: Record<string, string>;
+
+  constructor({ url, apiKey, model, batchSize, ...calls }: OpenAiEmbedderOptions) {
+    const base = url.replace(/\/$/, '');
+    const headers: Record<string, string> = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    const name = 'The embedding service';
+    super(
+      model,
+      name,
+      new RemoteCalls({ ...calls, name, probe: { url: `${base}/models`, headers } }),
+      batchSize,
+    );
+    this.url = `${base}/embeddings`;
+    this.headers = headers;
+  }
+
+  protected callFor(input: readonly string[]): RemoteCall {
+    return {
+      url: this.url,
+      headers: this.headers,
+      body: { model: this.model, input, encoding_format: 'float' },
+      explain: (status) => reasons[status],
+    };
+  }
+
+  protected vectorsIn(answer: unknown): number[][] | undefined {
+    const rows = answerSchema.safeParse(answer).data?.data;
+    if (!rows) return undefined;
+    const sorted = rows.toSorted((a, b) => a.index - b.index);
+    return sorted.every(({ index }, i) => index === i) ? sorted.map(({ embedding }) => embedding) : undefined;
+  }
+}
