@@ -1,0 +1,12 @@
+export { VectorIndex, type VectorIndexOptions, type VectorIndexStats } from './search/vector-index.js';
+export { VectorMatrix } from './search/vector-matrix.js';
+export type { VectorFilter, VectorQuery } from './search/vector-filter.js';
+export type { VectorHit } from './search/top-hits.js';
+export type {
+  ChangeCursor,
+  CommittedChange,
+  VectorAttributes,
+  VectorChanges,
+  VectorRow,
+  VectorSource,
+} from './search/vector-source.js';
