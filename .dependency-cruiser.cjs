@@ -5,7 +5,7 @@ const layers = [
   ['conversation', 'transcript', 'delivery', 'catalog', 'archive'],
   ['session', 'tenant', 'queue', 'monitoring'],
   ['cache'],
-  ['database', 'redis'],
+  ['database', 'redis', 'journal'],
   ['config', 'common'],
 ];
 
@@ -13,6 +13,8 @@ const layers = [
 const neighbours = [
   // A session's routes need to know whose request it is; the tenant room knows nothing of sessions.
   ['session', 'tenant'],
+  // The routes of jobs and of queues need to know whose request it is; the tenant room knows nothing of jobs.
+  ['queue', 'tenant'],
 ];
 
 /** The folders of libs/embedded-mongo/src from top to bottom (its ARCHITECTURE.md); `src/index.ts` is above them all. */

@@ -6,6 +6,7 @@ import { ConfigModule, type Settings } from './config/index.js';
 import { ConversationModule } from './conversation/index.js';
 import { type CommandListener, DatabaseModule } from './database/index.js';
 import { MonitoringModule } from './monitoring/index.js';
+import { QueueModule } from './queue/index.js';
 import { RedisModule } from './redis/index.js';
 import { SessionModule } from './session/index.js';
 import { TenantModule } from './tenant/index.js';
@@ -32,6 +33,7 @@ export class AppModule {
         CacheModule,
         MonitoringModule,
         TenantModule.forRoot({ adminApiKey }),
+        QueueModule,
         SessionModule,
         ConversationModule,
       ],

@@ -3,6 +3,7 @@ import { banner } from './banner.js';
 import { createApp } from './configure-app.js';
 import { DatabaseService, IndexManager } from './database/index.js';
 import { HealthService } from './monitoring/index.js';
+import { QueueWorkers } from './queue/index.js';
 import {
   exitOnUnhandledErrors,
   explainFailure,
@@ -18,6 +19,7 @@ async function serve(context: ProcessContext): Promise<void> {
   try {
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
     await app.listen(PORT, HOST);
+    if (settings.queue.WORKERS === 'on') await app.get(QueueWorkers).start();
   } catch (error) {
     await app.close();
     throw error;

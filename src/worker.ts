@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { NestLogger } from './common/index.js';
 import { HealthService, startHealthServer } from './monitoring/index.js';
+import { QueueWorkers } from './queue/index.js';
 import {
   exitOnUnhandledErrors,
   explainFailure,
@@ -25,6 +26,7 @@ async function work({ settings, logger, adminApiKey }: ProcessContext): Promise<
   let probes: Awaited<ReturnType<typeof startHealthServer>>;
   try {
     probes = await startHealthServer(health, HOST, WORKER_PORT);
+    await app.get(QueueWorkers).start();
   } catch (error) {
     await app.close();
     throw error;

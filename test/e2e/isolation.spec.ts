@@ -10,6 +10,7 @@ interface Property {
   conversationId: string;
   externalId: string;
   goalId: string;
+  jobId: string;
 }
 
 /** Begins every marker; no other text holds it. */
@@ -94,6 +95,8 @@ const cases: Record<string, Case> = {
   ),
   'DELETE /v1/responder': apart(() => '/v1/responder'),
 
+  'GET /v1/jobs/:queue/:id': refused(({ jobId }) => `/v1/jobs/a-queue/${jobId}`),
+
   'GET /v1/cache/stats': admin(() => '/v1/cache/stats'),
   'GET /v1/sessions/stats': admin(() => '/v1/sessions/stats'),
   'GET /v1/sessions/:participantId': refused(ofSession),
@@ -151,7 +154,28 @@ describe('a tenant and the ids of another', () => {
       }),
     );
     const goalId = session.activeGoals[0]?.id ?? '';
-    return { owner, stranger, marker, participantId, conversationId, externalId, goalId };
+    const jobId = await storeJob(owner.tenantId, marker);
+    return { owner, stranger, marker, participantId, conversationId, externalId, goalId, jobId };
+  }
+
+  /** A job that is done: no client stores one directly. */
+  async function storeJob(tenantId: string, marker: string): Promise<string> {
+    const now = new Date();
+    const { insertedId } = await app.database.collection('jobs').insertOne({
+      tenantId,
+      queue: 'a-queue',
+      payload: { marker },
+      state: 'completed',
+      priority: 5,
+      dueAt: now,
+      attempts: 1,
+      progress: 100,
+      result: { marker },
+      failures: [],
+      createdAt: now,
+      updatedAt: now,
+    });
+    return insertedId.toHexString();
   }
 
   /** All that is stored of the owner, whatever the collection, past the application. */
@@ -198,7 +222,13 @@ describe('a tenant and the ids of another', () => {
     const answer = await stranger.request(methodOf(name), path(property), body?.(property));
     expect(answer.status).toBeLessThan(300);
     const text = textOf(answer.body);
-    for (const foreign of [property.marker, property.conversationId, property.goalId, owner.tenantId])
+    for (const foreign of [
+      property.marker,
+      property.conversationId,
+      property.goalId,
+      property.jobId,
+      owner.tenantId,
+    ])
       expect(text).not.toContain(foreign);
     expect(await storedOfOwner()).toEqual(before);
     const own = await owner.request(methodOf(name), path(property), body?.(property));

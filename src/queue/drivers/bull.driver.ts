@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  DelayedError,
+  type Job as BullJob,
+  UnrecoverableError as BullUnrecoverableError,
+  Worker,
+} from 'bullmq';
+import { LOGGER, type Logger } from '../../common/index.js';
+import { JobRepository } from '../job.repository.js';
+import { JobRunner, LEASE_MS } from '../job-runner.js';
+import type { JobRecord } from '../job.schema.js';
+import type { RegisteredQueue } from '../queue-registry.js';
+import { BULL_ATTEMPTS, type BullData, BullQueues } from './bull-queues.js';
+import { BullRelay } from './bull-relay.js';
+import type { QueueDriver } from './queue-driver.js';
+
+/** How long a job rests that was handed back at a shutdown. */
+const HAND_BACK_MS = 500;
+
+/** After the grace time of a shutdown, for telling Redis what was handed back. */
+const CLOSE_MS = 2000;
+
+/**
+ * Jobs by BullMQ: Redis keeps the order, the limits and the delays, and wakes the workers of all processes. It holds the ids of jobs alone;
+ * what they are and what became of them is in the database.
+ */
+@Injectable()
+export class BullDriver implements QueueDriver {
+  readonly kind = 'redis';
+  private readonly workers: Worker<BullData>[] = [];
+  private readonly running = new Set<Promise<void>>();
+  private readonly shutdown = new AbortController();
+  private readonly self = randomUUID();
+  private claims = 0;
+  /** When jobs that failed are due again, for BullMQ's own delay. */
+  private readonly dueAt = new Map<string, Date>();
+
+  constructor(
+    private readonly bull: BullQueues,
+    private readonly relay: BullRelay,
+    private readonly jobs: JobRepository,
+    private readonly runner: JobRunner,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  start(queues: readonly RegisteredQueue[]): Promise<void> {
+    for (const queue of queues) this.workers.push(this.workerOf(queue));
+    this.relay.start(queues.map(({ definition }) => definition.name));
+    return Promise.resolve();
+  }
+
+  stored(job: JobRecord): Promise<void> {
+    this.relay.hand(job);
+    return Promise.resolve();
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.pause(true)));
+    const ended = Promise.all(this.running);
+    await Promise.race([ended, delay(graceMs, undefined, { ref: false })]);
+    this.shutdown.abort(new Error('the worker is shutting down'));
+    const handedBack = Promise.allSettled(this.running);
+    await Promise.race([handedBack, delay(CLOSE_MS, undefined, { ref: false })]);
+    // All that is at work has ended: what is left to wait for is only the next look at an empty queue.
+    await Promise.allSettled(this.workers.map((worker) => worker.close(true)));
+    await this.relay.stop();
+    await this.bull.close();
+  }
+
+  private workerOf(queue: RegisteredQueue): Worker<BullData> {
+    const { name, concurrency, rateLimit, keep } = queue.definition;
+    const worker = new Worker<BullData>(
+      name,
+      (job, token) => this.tracked(this.run(queue, job, token ?? '')),
+      {
+        ...this.bull.options(),
+        connection: this.bull.connect('worker', { maxRetriesPerRequest: null }),
+        concurrency,
+        lockDuration: LEASE_MS,
+        // How often a job may end its workers is for its record to say.
+        maxStalledCount: BULL_ATTEMPTS,
+        removeOnComplete: { count: keep.completed },
+        removeOnFail: { count: keep.failed },
+        ...(rateLimit && { limiter: { max: rateLimit.max, duration: rateLimit.perMs } }),
+        settings: { backoffStrategy: (_attempts, _type, _error, job) => this.backoffOf(job?.id) },
+      },
+    );
+    worker.on('error', (error) => {
+      this.logger.debug({ err: error, queue: name }, 'a worker of BullMQ reports an error');
+    });
+    return worker;
+  }
+
+  private tracked<T>(work: Promise<T>): Promise<T> {
+    const settled = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.running.add(settled);
+    void settled.then(() => this.running.delete(settled));
+    return work;
+  }
+
+  private backoffOf(id: string | undefined): number {
+    const due = id === undefined ? undefined : this.dueAt.get(id);
+    if (id !== undefined) this.dueAt.delete(id);
+    return Math.max(0, (due?.getTime() ?? 0) - Date.now());
+  }
+
+  private async run(queue: RegisteredQueue, job: BullJob<BullData>, token: string): Promise<unknown> {
+    if (this.shutdown.signal.aborted) return this.handBack(job, token);
+    const id = job.id ?? '';
+    const claim = `${this.self}:${++this.claims}`;
+    const now = new Date();
+    const record = await this.jobs.claimOne(id, claim, now, new Date(now.getTime() + LEASE_MS));
+    // Finished already, and BullMQ did not hear of it; or taken away by hand.
+    if (!record) return 'nothing left to do';
+    const report = await this.runner.run(queue, { record, claim }, this.shutdown.signal);
+    const message = report.error instanceof Error ? report.error.message : String(report.error);
+    if (report.outcome === 'failed') throw new BullUnrecoverableError(message);
+    if (report.outcome === 'retry') {
+      if (report.dueAt) this.dueAt.set(id, report.dueAt);
+      throw report.error instanceof Error ? report.error : new Error(message);
+    }
+    return report.outcome === 'returned' ? this.handBack(job, token) : report.outcome;
+  }
+
+  /** For another worker: not at once, or this one would be given it again while it closes. */
+  private async handBack(job: BullJob<BullData>, token: string): Promise<never> {
+    await job.moveToDelayed(Date.now() + HAND_BACK_MS, token);
+    throw new DelayedError();
+  }
+}

@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { LOGGER, type Logger } from '../../common/index.js';
+import { JobRepository } from '../job.repository.js';
+import { JobRunner } from '../job-runner.js';
+import type { JobRecord } from '../job.schema.js';
+import { RateLimitRepository } from '../rate-limit.repository.js';
+import type { RegisteredQueue } from '../queue-registry.js';
+import { QueueWorker } from './queue-worker.js';
+import type { QueueDriver } from './queue-driver.js';
+
+/**
+ * Jobs without Redis: workers claim them in the database, one at a time, by leases that end by themselves. For one machine or a few:
+ * a worker hears of jobs that its own process stores at once, and looks for those of others every few seconds.
+ */
+@Injectable()
+export class DatabaseDriver implements QueueDriver {
+  readonly kind = 'database';
+  private readonly workers = new Map<string, QueueWorker>();
+  private readonly self = randomUUID();
+
+  constructor(
+    private readonly jobs: JobRepository,
+    private readonly runner: JobRunner,
+    private readonly limits: RateLimitRepository,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  start(queues: readonly RegisteredQueue[]): Promise<void> {
+    for (const queue of queues) {
+      const { jobs, runner, limits, logger } = this;
+      const worker = new QueueWorker(queue, this.self, { jobs, runner, limits, logger });
+      this.workers.set(queue.definition.name, worker);
+      worker.wake();
+    }
+    return Promise.resolve();
+  }
+
+  stored({ queue }: JobRecord): Promise<void> {
+    this.workers.get(queue)?.wake();
+    return Promise.resolve();
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await Promise.all([...this.workers.values()].map((worker) => worker.stop(graceMs)));
+  }
+}

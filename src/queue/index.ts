@@ -1,0 +1,12 @@
+export { type Job, type JobProcessor, ProcessorOf } from './processor.decorator.js';
+export {
+  defineQueue,
+  type QueueDeclaration,
+  type QueueDefinition,
+  type QueueOptions,
+  type RateLimit,
+} from './queue-definition.js';
+export { UnrecoverableError } from './queue.errors.js';
+export { QueueModule } from './queue.module.js';
+export { type EnqueueOptions, QueueService, type QueueStatus } from './queue.service.js';
+export { QueueWorkers } from './queue-workers.js';

@@ -1,0 +1,200 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { backoffDelay, LOGGER, type Logger, runInContext } from '../common/index.js';
+import { type JobEnd, JobRepository } from './job.repository.js';
+import type { JobRecord } from './job.schema.js';
+import { ClaimLostError, JobTimeoutError, UnrecoverableError } from './queue.errors.js';
+import type { RegisteredQueue } from './queue-registry.js';
+
+/** How long a claim holds without being prolonged: a job of a killed worker runs again after this. Milliseconds. */
+export const LEASE_MS = 30_000;
+
+/** Progress is stored at most this often, milliseconds. */
+const PROGRESS_MS = 250;
+
+/** Finished jobs of a queue between two deletions of those beyond what is kept. */
+const PRUNE_EVERY = 50;
+
+/** Longest text of an error that is kept. */
+const MAX_MESSAGE = 2000;
+
+export type RunOutcome = 'completed' | 'failed' | 'retry' | 'returned' | 'lost';
+
+export interface RunReport {
+  outcome: RunOutcome;
+  durationMs: number;
+  /** For `retry`: when the job is due again. */
+  dueAt?: Date;
+  error?: unknown;
+}
+
+export interface ClaimedJob {
+  readonly record: JobRecord;
+  readonly claim: string;
+}
+
+const messageOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE);
+
+/** JSON of a result, so that memory and record hold the same. */
+const plain = (result: unknown): unknown =>
+  result === undefined ? null : (JSON.parse(JSON.stringify(result) ?? 'null') as unknown);
+
+/** Runs one try of a claimed job and notes how it ended. Both drivers use it. */
+@Injectable()
+export class JobRunner {
+  private readonly finished = new Map<string, number>();
+
+  constructor(
+    private readonly jobs: JobRepository,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Never rejects for what the job did; rejects when its end could not be noted, and the job runs again after its lease. */
+  async run(queue: RegisteredQueue, job: ClaimedJob, shutdown: AbortSignal): Promise<RunReport> {
+    const { record } = job;
+    const context = { requestId: `job-${record._id.toHexString()}`, tenantId: record.tenantId };
+    return runInContext(context, async () => {
+      const begun = performance.now();
+      const lost = new AbortController();
+      const heartbeat = this.keepClaim(job, lost);
+      let end: JobEnd;
+      let error: unknown;
+      try {
+        end = { state: 'completed', result: plain(await this.work(queue, job, lost, shutdown)) };
+      } catch (failure) {
+        error = failure;
+        end = this.endOf(queue, record, failure, shutdown);
+      } finally {
+        clearInterval(heartbeat);
+      }
+      const isMine = await this.jobs.end(record._id, job.claim, end, new Date());
+      const durationMs = performance.now() - begun;
+      const report = this.report(end, isMine, durationMs, error);
+      this.log(queue, record, report);
+      if (report.outcome === 'completed' || report.outcome === 'failed')
+        await this.prune(queue, report.outcome);
+      return report;
+    });
+  }
+
+  /** Now and then deletes finished jobs beyond those that are kept. */
+  private async prune(
+    { definition: { name, keep } }: RegisteredQueue,
+    state: 'completed' | 'failed',
+  ): Promise<void> {
+    const counter = `${name} ${state}`;
+    const finished = this.finished.get(counter) ?? 0;
+    this.finished.set(counter, finished + 1);
+    if (finished % PRUNE_EVERY !== 0) return;
+    try {
+      await this.jobs.prune(name, state, keep[state]);
+    } catch (error) {
+      this.logger.warn({ err: error, queue: name }, 'finished jobs were not cleared away');
+    }
+  }
+
+  private keepClaim({ record, claim }: ClaimedJob, lost: AbortController): NodeJS.Timeout {
+    const timer = setInterval(() => {
+      this.jobs.prolong(record._id, claim, new Date(Date.now() + LEASE_MS)).then(
+        (isMine) => {
+          if (!isMine) lost.abort(new ClaimLostError());
+        },
+        (error: unknown) => {
+          this.logger.warn({ err: error }, 'the claim of a job was not prolonged');
+        },
+      );
+    }, LEASE_MS / 3);
+    timer.unref();
+    return timer;
+  }
+
+  private async work(
+    { definition, processor }: RegisteredQueue,
+    { record, claim }: ClaimedJob,
+    lost: AbortController,
+    shutdown: AbortSignal,
+  ): Promise<unknown> {
+    if (record.attempts > definition.attempts)
+      throw new UnrecoverableError('Every worker that began this job ended before the job did.');
+    const payload = definition.payload.safeParse(record.payload);
+    if (!payload.success)
+      throw new UnrecoverableError(`The payload does not fit the queue (any more): ${payload.error.message}`);
+    const timeout = new AbortController();
+    const timer = setTimeout(() => {
+      timeout.abort(new JobTimeoutError(definition.timeoutMs));
+    }, definition.timeoutMs);
+    const signal = AbortSignal.any([timeout.signal, lost.signal, shutdown]);
+    const ended = new Promise<never>((_resolve, reject) => {
+      const stop = (): void => {
+        reject(signal.reason as Error);
+      };
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', stop, { once: true });
+    });
+    try {
+      const work = processor.process({
+        id: record._id.toHexString(),
+        tenantId: record.tenantId,
+        queue: definition.name,
+        payload: payload.data,
+        attempt: record.attempts,
+        signal,
+        progress: this.progressOf(record, claim),
+      });
+      // A processor that ends after it was given up says so to nobody.
+      work.catch(() => undefined);
+      return await Promise.race([work, ended]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private progressOf({ _id }: JobRecord, claim: string): (percent: number) => Promise<void> {
+    let stored = -Infinity;
+    return async (percent) => {
+      const now = Date.now();
+      if (now - stored < PROGRESS_MS) return;
+      stored = now;
+      const share = Math.min(100, Math.max(0, Math.round(percent)));
+      await this.jobs.prolong(_id, claim, new Date(now + LEASE_MS), share);
+    };
+  }
+
+  private endOf(
+    { definition }: RegisteredQueue,
+    record: JobRecord,
+    error: unknown,
+    shutdown: AbortSignal,
+  ): JobEnd {
+    const now = new Date();
+    // Given up for our own sake: the try does not count.
+    if (shutdown.aborted && error === shutdown.reason) return { state: 'waiting' };
+    const failure = { at: now, attempt: record.attempts, message: messageOf(error) };
+    if (error instanceof UnrecoverableError || record.attempts >= definition.attempts)
+      return { state: 'failed', failure };
+    const dueAt = new Date(now.getTime() + backoffDelay(record.attempts, definition.backoff));
+    return { state: 'delayed', failure, dueAt };
+  }
+
+  private report(end: JobEnd, isMine: boolean, durationMs: number, error: unknown): RunReport {
+    if (!isMine) return { outcome: 'lost', durationMs, error };
+    if (end.state === 'delayed') return { outcome: 'retry', durationMs, dueAt: end.dueAt, error };
+    if (end.state === 'waiting') return { outcome: 'returned', durationMs };
+    return { outcome: end.state, durationMs, error };
+  }
+
+  private log({ definition }: RegisteredQueue, record: JobRecord, report: RunReport): void {
+    const { outcome, durationMs, error } = report;
+    const details = {
+      queue: definition.name,
+      jobId: record._id.toHexString(),
+      attempt: record.attempts,
+      durationMs: Math.round(durationMs),
+    };
+    if (outcome === 'failed') this.logger.error({ ...details, err: error }, 'job failed');
+    else if (outcome === 'retry')
+      this.logger.warn({ ...details, err: error }, 'job failed; it is tried again');
+    else if (outcome === 'lost') this.logger.warn(details, 'a job was given to another worker meanwhile');
+    else this.logger.debug({ ...details, outcome }, 'job ended');
+  }
+}

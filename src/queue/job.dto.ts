@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { objectIdString } from '../common/index.js';
+import { type JobRecord, jobStates } from './job.schema.js';
+
+export const queueNameParam = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,63}$/, 'must be the name of a queue')
+  .meta({ description: 'Name of the queue', example: 'transcript-embed' });
+export const jobIdParam = objectIdString.meta({
+  description: 'Id of the job',
+  example: '66f0c1e9a7b3d2468a1b2c3d',
+});
+
+const instant = z.string().meta({ format: 'date-time', example: '2026-11-21T12:00:00.000Z' });
+
+export const jobViewSchema = z.object({
+  id: jobIdParam,
+  queue: queueNameParam,
+  state: z.enum(jobStates),
+  progress: z.int().min(0).max(100),
+  attempts: z.int().meta({ description: 'Tries that began' }),
+  result: z.unknown().meta({ description: 'What the work answered; null until it is completed' }),
+  error: z
+    .object({ message: z.string(), attempt: z.int(), at: instant })
+    .nullable()
+    .meta({ description: 'Of the last try that failed' }),
+  dueAt: instant.nullable().meta({ description: 'For a delayed job: when it is tried' }),
+  createdAt: instant,
+  finishedAt: instant.nullable(),
+});
+export type JobView = z.output<typeof jobViewSchema>;
+
+export function jobView(job: JobRecord): JobView {
+  const { _id, queue, state, progress, attempts, result, failures, dueAt, createdAt } = job;
+  const last = failures.at(-1);
+  const isFinished = state === 'completed' || state === 'failed';
+  return {
+    id: _id.toHexString(),
+    queue,
+    state,
+    progress,
+    attempts,
+    result: result ?? null,
+    error: last && state !== 'completed' ? { ...last, at: last.at.toISOString() } : null,
+    dueAt: state === 'delayed' ? dueAt.toISOString() : null,
+    createdAt: createdAt.toISOString(),
+    finishedAt: isFinished ? dueAt.toISOString() : null,
+  };
+}

@@ -1,0 +1,276 @@
+import { Injectable } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import { type Model, Types } from 'mongoose';
+import type { DateIdCursor } from '../common/index.js';
+import { duplicateKeyFields } from '../database/index.js';
+import { JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
+
+export type NewJob = Pick<JobRecord, 'queue' | 'payload' | 'priority' | 'dueAt'> & {
+  dedupeKey?: string | undefined;
+};
+
+/** What is left of a try that ended. */
+export type JobEnd =
+  | { state: 'completed'; result: unknown }
+  | { state: 'failed'; failure: JobFailure }
+  | { state: 'delayed'; failure: JobFailure; dueAt: Date }
+  /** Handed back untried, at a shutdown. */
+  | { state: 'waiting' };
+
+export interface QueueCounts {
+  waiting: number;
+  delayed: number;
+  active: number;
+  completed: number;
+  failed: number;
+}
+
+/** Failures of one job that are kept. */
+const KEPT_FAILURES = 5;
+
+const soonest = { priority: 1, dueAt: 1, _id: 1 } as const;
+
+const unfinished: readonly JobState[] = ['waiting', 'delayed', 'active'];
+
+/** The record of all jobs. Methods that serve workers or operators are for all tenants; those that serve clients begin with the tenant. */
+@Injectable()
+export class JobRepository {
+  constructor(@InjectModel(JOB_MODEL) private readonly jobs: Model<JobRecord>) {}
+
+  /** Takes part in a running transaction. Null when an unfinished job of the same dedupeKey is there. */
+  async insert(tenantId: string, job: NewJob, now: Date): Promise<JobRecord | null> {
+    const { dedupeKey, ...rest } = job;
+    const record: JobRecord = {
+      ...rest,
+      _id: new Types.ObjectId(),
+      tenantId,
+      state: job.dueAt > now ? 'delayed' : 'waiting',
+      attempts: 0,
+      progress: 0,
+      failures: [],
+      isUnhanded: true,
+      ...(dedupeKey !== undefined && { dedupeKey }),
+      createdAt: now,
+      updatedAt: now,
+    };
+    try {
+      await this.jobs.insertMany([record], { lean: true });
+      return record;
+    } catch (error) {
+      if (duplicateKeyFields(error)?.includes('dedupeKey')) return null;
+      throw error;
+    }
+  }
+
+  findByDedupeKey(tenantId: string, queue: string, dedupeKey: string): Promise<JobRecord | null> {
+    return this.jobs.findOne({ tenantId, queue, dedupeKey }).lean<JobRecord>().exec();
+  }
+
+  find(tenantId: string, queue: string, id: string): Promise<JobRecord | null> {
+    return this.jobs
+      .findOne({ _id: new Types.ObjectId(id), tenantId, queue })
+      .lean<JobRecord>()
+      .exec();
+  }
+
+  findAny(queue: string, id: string): Promise<JobRecord | null> {
+    return this.jobs
+      .findOne({ _id: new Types.ObjectId(id), queue })
+      .lean<JobRecord>()
+      .exec();
+  }
+
+  /** Takes the next job of the queue for `claim` until `until`; null when none waits. */
+  claimNext(queue: string, claim: string, now: Date, until: Date): Promise<JobRecord | null> {
+    return this.jobs
+      .findOneAndUpdate(
+        { queue, state: 'waiting' },
+        {
+          $set: { state: 'active', claim, dueAt: until, updatedAt: now, progress: 0 },
+          $inc: { attempts: 1 },
+        },
+        { sort: soonest, returnDocument: 'after' },
+      )
+      .lean<JobRecord>()
+      .exec();
+  }
+
+  /** Takes one unfinished job, whoever had it: for a dispatcher that sees to it that one worker has it at a time. */
+  claimOne(id: string, claim: string, now: Date, until: Date): Promise<JobRecord | null> {
+    return this.jobs
+      .findOneAndUpdate(
+        { _id: new Types.ObjectId(id), state: { $in: unfinished } },
+        {
+          $set: { state: 'active', claim, dueAt: until, updatedAt: now, progress: 0 },
+          $inc: { attempts: 1 },
+        },
+        { returnDocument: 'after' },
+      )
+      .lean<JobRecord>()
+      .exec();
+  }
+
+  /** Prolongs a claim and notes progress; false when the claim was lost. */
+  async prolong(id: Types.ObjectId, claim: string, until: Date, progress?: number): Promise<boolean> {
+    const { matchedCount } = await this.jobs
+      .updateOne(
+        { _id: id, state: 'active', claim },
+        { $set: { dueAt: until, ...(progress !== undefined && { progress }) } },
+      )
+      .exec();
+    return matchedCount === 1;
+  }
+
+  /** Notes how a try ended; false when the claim was lost, and nothing was noted. */
+  async end(id: Types.ObjectId, claim: string, end: JobEnd, now: Date): Promise<boolean> {
+    const isFinished = end.state === 'completed' || end.state === 'failed';
+    const { matchedCount } = await this.jobs
+      .updateOne(
+        { _id: id, state: 'active', claim },
+        {
+          $set: {
+            state: end.state,
+            dueAt: end.state === 'delayed' ? end.dueAt : now,
+            updatedAt: now,
+            ...(end.state === 'completed' && { progress: 100, result: end.result }),
+          },
+          $unset: { claim: 1, ...(isFinished && { dedupeKey: 1, isUnhanded: 1 }) },
+          ...(end.state === 'waiting' && { $inc: { attempts: -1 } }),
+          ...('failure' in end && {
+            $push: { failures: { $each: [end.failure], $slice: -KEPT_FAILURES } },
+          }),
+        },
+      )
+      .exec();
+    return matchedCount === 1;
+  }
+
+  /** Delayed jobs whose time has come, and jobs whose claim has ended, wait from now on; answers how many. */
+  async release(queue: string, now: Date): Promise<number> {
+    const due = { queue, dueAt: { $lte: now } };
+    const wait = { $set: { state: 'waiting', updatedAt: now }, $unset: { claim: 1 } } as const;
+    const delayed = await this.jobs.updateMany({ ...due, state: 'delayed' }, wait).exec();
+    const lost = await this.jobs.updateMany({ ...due, state: 'active' }, wait).exec();
+    return delayed.modifiedCount + lost.modifiedCount;
+  }
+
+  /** When `release` will find something next; null when nothing is delayed or claimed. */
+  async nextRelease(queue: string): Promise<Date | null> {
+    const times: number[] = [];
+    for (const state of ['delayed', 'active'] as const) {
+      const next = await this.jobs
+        .findOne({ queue, state }, { dueAt: 1 })
+        .sort({ dueAt: 1, _id: 1 })
+        .lean<Pick<JobRecord, 'dueAt'>>()
+        .exec();
+      if (next) times.push(next.dueAt.getTime());
+    }
+    return times.length === 0 ? null : new Date(Math.min(...times));
+  }
+
+  /** Unfinished jobs that were not handed to Redis, oldest first. */
+  unhanded(queue: string, limit: number): Promise<JobRecord[]> {
+    return this.jobs
+      .find({ queue, isUnhanded: true, state: { $in: unfinished } })
+      .sort({ _id: 1 })
+      .limit(limit)
+      .lean<JobRecord[]>()
+      .exec();
+  }
+
+  async markHanded(id: Types.ObjectId): Promise<void> {
+    await this.jobs.updateOne({ _id: id }, { $unset: { isUnhanded: 1 } }).exec();
+  }
+
+  /** Unfinished jobs that should have been at work, or done, before `before`, longest first. */
+  async overdue(queue: string, before: Date, limit: number): Promise<JobRecord[]> {
+    const found: JobRecord[] = [];
+    for (const state of unfinished)
+      found.push(
+        ...(await this.jobs
+          .find({ queue, state, dueAt: { $lt: before } })
+          .sort({ dueAt: 1, _id: 1 })
+          .limit(limit)
+          .lean<JobRecord[]>()
+          .exec()),
+      );
+    return found;
+  }
+
+  /** A failed job waits again, with all its tries; null when it is not failed. */
+  retry(queue: string, id: string, now: Date): Promise<JobRecord | null> {
+    return this.jobs
+      .findOneAndUpdate(
+        { _id: new Types.ObjectId(id), queue, state: 'failed' },
+        {
+          $set: { state: 'waiting', dueAt: now, updatedAt: now, attempts: 0, progress: 0, isUnhanded: true },
+        },
+        { returnDocument: 'after' },
+      )
+      .lean<JobRecord>()
+      .exec();
+  }
+
+  /** False when there is none, or it is at work. */
+  async remove(queue: string, id: string): Promise<boolean> {
+    const { deletedCount } = await this.jobs
+      .deleteOne({ _id: new Types.ObjectId(id), queue, state: { $ne: 'active' } })
+      .exec();
+    return deletedCount === 1;
+  }
+
+  /** Newest first. */
+  list(queue: string, state: JobState, limit: number, cursor?: DateIdCursor): Promise<JobRecord[]> {
+    const after = cursor && {
+      dueAt: { $lte: cursor.date },
+      $or: [{ dueAt: { $lt: cursor.date } }, { _id: { $lt: new Types.ObjectId(cursor.id) } }],
+    };
+    return this.jobs
+      .find({ queue, state, ...after })
+      .sort({ dueAt: -1, _id: -1 })
+      .limit(limit)
+      .lean<JobRecord[]>()
+      .exec();
+  }
+
+  async counts(queue: string): Promise<QueueCounts> {
+    const of = (state: JobState): Promise<number> => this.jobs.countDocuments({ queue, state }).exec();
+    return {
+      waiting: await of('waiting'),
+      delayed: await of('delayed'),
+      active: await of('active'),
+      completed: await of('completed'),
+      failed: await of('failed'),
+    };
+  }
+
+  /** Since when the job that waits longest does. */
+  async oldestWaiting(queue: string): Promise<Date | null> {
+    const oldest = await this.jobs
+      .findOne({ queue, state: 'waiting' }, { dueAt: 1 })
+      .sort({ dueAt: 1, _id: 1 })
+      .lean<Pick<JobRecord, 'dueAt'>>()
+      .exec();
+    return oldest?.dueAt ?? null;
+  }
+
+  /** Deletes finished jobs beyond the newest `keep`; answers how many. */
+  async prune(queue: string, state: 'completed' | 'failed', keep: number): Promise<number> {
+    const last = await this.jobs
+      .findOne({ queue, state }, { dueAt: 1 })
+      .sort({ dueAt: -1, _id: -1 })
+      .skip(keep)
+      .lean<Pick<JobRecord, '_id' | 'dueAt'>>()
+      .exec();
+    if (!last) return 0;
+    const { deletedCount } = await this.jobs
+      .deleteMany({
+        queue,
+        state,
+        dueAt: { $lte: last.dueAt },
+        $or: [{ dueAt: { $lt: last.dueAt } }, { _id: { $lte: last._id } }],
+      })
+      .exec();
+    return deletedCount;
+  }
+}

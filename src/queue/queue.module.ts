@@ -1,0 +1,72 @@
+import { type DynamicModule, Global, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryModule, ModuleRef } from '@nestjs/core';
+import { MongooseModule } from '@nestjs/mongoose';
+import { RedisService } from '../redis/index.js';
+import { BullDriver } from './drivers/bull.driver.js';
+import { BullQueues } from './drivers/bull-queues.js';
+import { BullRelay } from './drivers/bull-relay.js';
+import { DatabaseDriver } from './drivers/database.driver.js';
+import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
+import { JobController } from './job.controller.js';
+import { JobRepository } from './job.repository.js';
+import { JobRunner } from './job-runner.js';
+import { JOB_MODEL, jobSchema } from './job.schema.js';
+import type { QueueDeclaration } from './queue-definition.js';
+import { QueueRegistry } from './queue-registry.js';
+import { QueueService } from './queue.service.js';
+import { QueueWorkers } from './queue-workers.js';
+import { RateLimitRepository } from './rate-limit.repository.js';
+import { RATE_LIMIT_MODEL, rateLimitSchema } from './rate-limit.schema.js';
+
+const FEATURE = Symbol('queues of a feature');
+
+/** Declares the queues of one room; each room imports one of its own. */
+@Module({})
+class QueueFeatureModule implements OnModuleInit {
+  constructor(
+    private readonly registry: QueueRegistry,
+    @Inject(FEATURE) private readonly definitions: readonly QueueDeclaration[],
+  ) {}
+
+  onModuleInit(): void {
+    for (const definition of this.definitions) this.registry.add(definition);
+  }
+}
+
+/** Jobs: `forFeature` declares a room's queues, `QueueService` stores jobs, `@ProcessorOf` does their work. */
+@Global()
+@Module({
+  imports: [
+    DiscoveryModule,
+    MongooseModule.forFeature([
+      { name: JOB_MODEL, schema: jobSchema },
+      { name: RATE_LIMIT_MODEL, schema: rateLimitSchema },
+    ]),
+  ],
+  controllers: [JobController],
+  providers: [
+    JobRepository,
+    RateLimitRepository,
+    JobRunner,
+    QueueRegistry,
+    BullQueues,
+    BullRelay,
+    {
+      provide: QUEUE_DRIVER,
+      useFactory: (redis: RedisService, modules: ModuleRef): Promise<QueueDriver> =>
+        modules.create<QueueDriver>(redis.enabled ? BullDriver : DatabaseDriver),
+      inject: [RedisService, ModuleRef],
+    },
+    QueueService,
+    QueueWorkers,
+  ],
+  exports: [QueueService, QueueRegistry, QueueWorkers],
+})
+export class QueueModule {
+  static forFeature(definitions: readonly QueueDeclaration[]): DynamicModule {
+    return {
+      module: QueueFeatureModule,
+      providers: [{ provide: FEATURE, useValue: definitions }],
+    };
+  }
+}

@@ -1,0 +1,131 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { decodeCursor, notFound, type Page, toPage } from '../common/index.js';
+import { TransactionRunner } from '../database/index.js';
+import { JobRepository, type QueueCounts } from './job.repository.js';
+import type { JobRecord, JobState } from './job.schema.js';
+import { LOWEST_PRIORITY, type QueueDefinition } from './queue-definition.js';
+import { jobNotFailed } from './queue.errors.js';
+import { QueueRegistry } from './queue-registry.js';
+import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
+
+export interface EnqueueOptions {
+  /** Not before this time has passed, milliseconds. */
+  delayMs?: number;
+  /** 0 is run first, 10 last; else as the queue says. */
+  priority?: number;
+  /** Else as the queue says. */
+  dedupeKey?: string;
+}
+
+export interface QueueStatus {
+  name: string;
+  counts: QueueCounts;
+  /** How long the job that waits longest has done so, milliseconds; null when none waits. */
+  oldestWaitingMs: number | null;
+}
+
+const place = ({ dueAt, _id }: JobRecord): { date: Date; id: string } => ({
+  date: dueAt,
+  id: _id.toHexString(),
+});
+
+/** Stores jobs and tells of them. */
+@Injectable()
+export class QueueService {
+  constructor(
+    private readonly jobs: JobRepository,
+    private readonly registry: QueueRegistry,
+    private readonly transactions: TransactionRunner,
+    @Inject(QUEUE_DRIVER) private readonly driver: QueueDriver,
+  ) {}
+
+  /**
+   * Stores a job. Within a transaction it is stored with it: rolled back, there is no job; committed, there is, whatever becomes of Redis
+   * or this process. Where an unfinished job of the same dedupeKey is, that one is answered.
+   * @throws TypeError when the payload does not fit the queue, or the queue is not declared
+   */
+  async enqueue<Payload>(
+    definition: QueueDefinition<Payload>,
+    tenantId: string,
+    payload: Payload,
+    options: EnqueueOptions = {},
+  ): Promise<{ id: string; isNew: boolean }> {
+    const { name } = definition;
+    this.registry.definition(name);
+    const checked = definition.payload.safeParse(payload);
+    if (!checked.success)
+      throw new TypeError(`the payload of a job does not fit queue "${name}": ${checked.error.message}`);
+    const { delayMs = 0, priority = definition.priority } = options;
+    const dedupeKey = options.dedupeKey ?? definition.dedupeKey?.(checked.data);
+    const present = dedupeKey && (await this.jobs.findByDedupeKey(tenantId, name, dedupeKey));
+    if (present) return { id: present._id.toHexString(), isNew: false };
+    const now = new Date();
+    const record = await this.jobs.insert(
+      tenantId,
+      {
+        queue: name,
+        payload: JSON.parse(JSON.stringify(checked.data)) as unknown,
+        priority: Math.min(LOWEST_PRIORITY, Math.max(0, Math.round(priority))),
+        dueAt: new Date(now.getTime() + Math.max(0, delayMs)),
+        dedupeKey,
+      },
+      now,
+    );
+    // Another was quicker between the look and the write.
+    if (!record) return this.enqueue(definition, tenantId, payload, options);
+    await this.transactions.afterCommit(() => this.driver.stored(record));
+    return { id: record._id.toHexString(), isNew: true };
+  }
+
+  /**
+   * Also a job of a queue that is declared no more.
+   * @throws ProblemError 404 `job_not_found`
+   */
+  async get(tenantId: string, queue: string, id: string): Promise<JobRecord> {
+    const job = await this.jobs.find(tenantId, queue, id);
+    if (!job) throw notFound('job', id);
+    return job;
+  }
+
+  /** For operators, of all tenants: jobs of one state, newest first. */
+  async list(queue: string, state: JobState, limit: number, cursor?: string): Promise<Page<JobRecord>> {
+    this.registry.definition(queue);
+    const from = cursor === undefined ? undefined : decodeCursor(cursor);
+    return toPage(await this.jobs.list(queue, state, limit + 1, from), limit, place, (job) => job);
+  }
+
+  /** For operators: all queues. */
+  async statuses(): Promise<QueueStatus[]> {
+    const statuses: QueueStatus[] = [];
+    for (const { name } of this.registry.all()) {
+      const oldest = await this.jobs.oldestWaiting(name);
+      statuses.push({
+        name,
+        counts: await this.jobs.counts(name),
+        oldestWaitingMs: oldest && Math.max(0, Date.now() - oldest.getTime()),
+      });
+    }
+    return statuses;
+  }
+
+  /**
+   * For operators: a failed job is tried again, with all its tries.
+   * @throws ProblemError 404 `job_not_found`, 409 `job_not_failed`
+   */
+  async retry(queue: string, id: string): Promise<JobRecord> {
+    this.registry.definition(queue);
+    const job = await this.jobs.retry(queue, id, new Date());
+    if (!job) {
+      const present = await this.jobs.findAny(queue, id);
+      throw present ? jobNotFailed(id, present.state) : notFound('job', id);
+    }
+    await this.driver.stored(job);
+    return job;
+  }
+
+  /** For operators. @throws ProblemError 404 `job_not_found` when there is none, or it is at work */
+  async remove(queue: string, id: string): Promise<void> {
+    this.registry.definition(queue);
+    if (!(await this.jobs.remove(queue, id))) throw notFound('job', id);
+  }
+}

@@ -1,0 +1,405 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { z } from 'zod';
+import { TransactionRunner } from '../../src/database/index.js';
+import { defineQueue, type Job, UnrecoverableError } from '../../src/queue/index.js';
+import type { JobRecord } from '../../src/queue/job.schema.js';
+import { RedisService } from '../../src/redis/index.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
+import { createQueueApp, processorOf, type QueueApp } from '../support/queue-app.js';
+
+const payload = z.strictObject({ n: z.number() });
+type Payload = z.output<typeof payload>;
+
+const tenantId = 'acme';
+
+/** Looks again until it holds; jest's own timeout ends it. */
+async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await check())) await delay(20);
+}
+
+let settings: Readonly<Record<string, string>> = {};
+let database: TestDatabase;
+let apps: QueueApp[];
+let work: jest.Mock<Promise<unknown>, [Job<Payload>]>;
+
+const numbers = defineQueue({
+  name: 'numbers',
+  payload,
+  attempts: 3,
+  backoff: { baseMs: 40, maxMs: 1000, jitter: 0 },
+  concurrency: 100,
+  keep: { completed: 1000, failed: 1000 },
+});
+const open = async (definition = numbers): Promise<QueueApp> => {
+  const app = await createQueueApp(
+    database,
+    [definition],
+    [processorOf(definition, (job: Job<Payload>) => work(job))],
+    settings,
+  );
+  apps.push(app);
+  return app;
+};
+const row = async (id: string): Promise<JobRecord> => {
+  const rows = await database.collection<JobRecord>('jobs').find({}).toArray();
+  const found = rows.find(({ _id }) => _id.toHexString() === id);
+  if (!found) throw new Error('no such job');
+  return found;
+};
+const allEnded = (count: number): Promise<void> =>
+  eventually(async () => {
+    const finished = { state: { $in: ['completed', 'failed'] } };
+    return (await database.collection('jobs').countDocuments(finished)) === count;
+  });
+const ended = (id: string): Promise<void> =>
+  eventually(async () => ['completed', 'failed'].includes((await row(id)).state));
+
+beforeEach(() => {
+  database = createTestDatabase();
+  apps = [];
+  work = jest.fn(({ payload: { n } }) => Promise.resolve({ twice: 2 * n }));
+});
+afterEach(async () => {
+  await Promise.all(apps.map((app) => app.close()));
+  await database.drop();
+});
+
+function promisesOfQueues(): void {
+  it('does the work of a job and keeps its result, for its tenant alone', async () => {
+    const { queues, workers } = await open();
+    await workers.start();
+    const { id, isNew } = await queues.enqueue(numbers, tenantId, { n: 4 });
+    expect(isNew).toBe(true);
+    await ended(id);
+    expect(await queues.get(tenantId, 'numbers', id)).toMatchObject({
+      state: 'completed',
+      result: { twice: 8 },
+      progress: 100,
+      attempts: 1,
+    });
+    expect(work.mock.calls[0]?.[0]).toMatchObject({ id, tenantId, queue: 'numbers', attempt: 1 });
+    await expect(queues.get('other', 'numbers', id)).rejects.toMatchObject({ problem: { status: 404 } });
+    await expect(queues.get(tenantId, 'unheard-of', id)).rejects.toMatchObject({
+      problem: { code: 'job_not_found' },
+    });
+  });
+
+  it('leaves no job of a transaction that is rolled back, and always has that of a committed one', async () => {
+    const { app, queues, workers } = await open();
+    await workers.start();
+    const transactions = app.get(TransactionRunner);
+    await expect(
+      transactions.run(async () => {
+        await queues.enqueue(numbers, tenantId, { n: 1 });
+        throw new Error('rolled back');
+      }),
+    ).rejects.toThrow('rolled back');
+    const { id } = await transactions.run(async () => {
+      const job = await queues.enqueue(numbers, tenantId, { n: 2 });
+      // Not before the commit.
+      expect(work).not.toHaveBeenCalled();
+      return job;
+    });
+    await ended(id);
+    expect(await database.collection('jobs').countDocuments()).toBe(1);
+    expect(work).toHaveBeenCalledTimes(1);
+  });
+
+  it('tries again with exponential spacing, then keeps the job as failed, and once more when it is told to', async () => {
+    const { queues, workers } = await open();
+    const times: number[] = [];
+    work.mockImplementation(() => {
+      times.push(Date.now());
+      return Promise.reject(new Error('no luck'));
+    });
+    await workers.start();
+    const { id } = await queues.enqueue(numbers, tenantId, { n: 1 });
+    await ended(id);
+    expect(await row(id)).toMatchObject({ state: 'failed', attempts: 3 });
+    expect((await row(id)).failures.map(({ attempt, message }) => [attempt, message])).toEqual([
+      [1, 'no luck'],
+      [2, 'no luck'],
+      [3, 'no luck'],
+    ]);
+    const [first = 0, second = 0, third = 0] = times;
+    expect(second - first).toBeGreaterThanOrEqual(40);
+    expect(third - second).toBeGreaterThanOrEqual(80);
+
+    work.mockResolvedValue('at last');
+    await queues.retry('numbers', id);
+    await ended(id);
+    expect(await row(id)).toMatchObject({ state: 'completed', result: 'at last', attempts: 1 });
+    await expect(queues.retry('numbers', id)).rejects.toMatchObject({ problem: { code: 'job_not_failed' } });
+  });
+
+  it('does not try again what cannot succeed: unrecoverable errors, and payloads that no longer fit', async () => {
+    const { queues, workers } = await open();
+    work.mockRejectedValue(new UnrecoverableError('gone for good'));
+    const unrecoverable = await queues.enqueue(numbers, tenantId, { n: 1 });
+    const misfit = await queues.enqueue(numbers, tenantId, { n: 2 });
+    const stored = await row(misfit.id);
+    await database.collection('jobs').updateOne({ _id: stored._id }, { $set: { payload: { n: 'two' } } });
+    await workers.start();
+    await Promise.all([ended(unrecoverable.id), ended(misfit.id)]);
+    expect(await row(unrecoverable.id)).toMatchObject({ state: 'failed', attempts: 1 });
+    expect((await row(misfit.id)).failures[0]?.message).toMatch(/payload does not fit/);
+    expect(work).toHaveBeenCalledTimes(1);
+    await expect(queues.enqueue(numbers, tenantId, { n: 'x' } as unknown as Payload)).rejects.toThrow(
+      TypeError,
+    );
+  });
+
+  it('ends a try that takes too long', async () => {
+    const slow = defineQueue({ name: 'slow', payload, attempts: 1, timeoutMs: 50 });
+    const { queues, workers } = await open(slow);
+    work.mockImplementation(
+      ({ signal }) =>
+        new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => {
+            reject(signal.reason as Error);
+          }),
+        ),
+    );
+    await workers.start();
+    const { id } = await queues.enqueue(slow, tenantId, { n: 1 });
+    await ended(id);
+    expect((await row(id)).failures[0]?.message).toMatch(/longer than 50 ms/);
+  });
+
+  it('runs by priority, then by time, and delayed jobs when they are due', async () => {
+    const oneByOne = defineQueue({ name: 'one-by-one', payload, concurrency: 1 });
+    const { queues, workers } = await open(oneByOne);
+    const delayed = await queues.enqueue(oneByOne, tenantId, { n: 9 }, { delayMs: 300, priority: 0 });
+    await queues.enqueue(oneByOne, tenantId, { n: 3 });
+    await queues.enqueue(oneByOne, tenantId, { n: 4 });
+    await queues.enqueue(oneByOne, tenantId, { n: 1 }, { priority: 0 });
+    await queues.enqueue(oneByOne, tenantId, { n: 5 }, { priority: 10 });
+    expect((await row(delayed.id)).state).toBe('delayed');
+    await workers.start();
+    await ended(delayed.id);
+    expect(work.mock.calls.map(([job]) => job.payload.n)).toEqual([1, 3, 4, 5, 9]);
+  });
+
+  it('stores one unfinished job for a key, also when many enqueue it at the same time', async () => {
+    const keyed = defineQueue({ name: 'keyed', payload, dedupeKey: ({ n }) => `n${n}` });
+    const { queues, workers } = await open(keyed);
+    const jobs = await Promise.all(
+      Array.from({ length: 20 }, () => queues.enqueue(keyed, tenantId, { n: 1 })),
+    );
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
+    expect(jobs.filter(({ isNew }) => isNew)).toHaveLength(1);
+    expect((await queues.enqueue(keyed, 'other', { n: 1 })).isNew).toBe(true);
+    await workers.start();
+    await ended(jobs[0]?.id ?? '');
+    expect((await queues.enqueue(keyed, tenantId, { n: 1 })).isNew).toBe(true);
+  });
+
+  it('runs 100 jobs at the same time in one process', async () => {
+    const { queues, workers } = await open();
+    let atWork = 0;
+    let most = 0;
+    let letGo!: () => void;
+    const gate = new Promise<void>((resolve) => (letGo = resolve));
+    work.mockImplementation(async () => {
+      most = Math.max(most, ++atWork);
+      if (atWork === 100) letGo();
+      await gate;
+      atWork--;
+    });
+    await Promise.all(Array.from({ length: 100 }, (_, n) => queues.enqueue(numbers, tenantId, { n })));
+    await workers.start();
+    await allEnded(100);
+    expect(most).toBe(100);
+    expect(work).toHaveBeenCalledTimes(100);
+  });
+
+  it('runs each job once when three processes work', async () => {
+    const three = [await open(), await open(), await open()];
+    await Promise.all(three.map(({ workers }) => workers.start()));
+    await Promise.all(
+      Array.from({ length: 150 }, async (_, n) => three[n % 3]?.queues.enqueue(numbers, tenantId, { n })),
+    );
+    await allEnded(150);
+    expect(work.mock.calls.map(([job]) => job.payload.n).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 150 }, (_, n) => n),
+    );
+  });
+
+  it('hands back at shutdown what does not end in time, and the try does not count', async () => {
+    const first = await createQueueApp(
+      database,
+      [numbers],
+      [processorOf(numbers, (job: Job<Payload>) => work(job))],
+      { ...settings, SHUTDOWN_GRACE_MS: '50' },
+    );
+    let begun!: () => void;
+    const began = new Promise<void>((resolve) => (begun = resolve));
+    work.mockImplementationOnce(() => {
+      begun();
+      return new Promise(() => undefined);
+    });
+    await first.workers.start();
+    const { id } = await first.queues.enqueue(numbers, tenantId, { n: 1 });
+    await began;
+    await first.close();
+    expect(await row(id)).toMatchObject({ state: 'waiting', attempts: 0 });
+    const second = await open();
+    await second.workers.start();
+    await ended(id);
+    expect(await row(id)).toMatchObject({ state: 'completed', attempts: 1 });
+  });
+
+  it('lets no more jobs begin than the rate limit says, over all processes', async () => {
+    const limited = defineQueue({ name: 'limited', payload, rateLimit: { max: 5, perMs: 400 } });
+    const two = [await open(limited), await open(limited)];
+    const begun: number[] = [];
+    work.mockImplementation(() => Promise.resolve(begun.push(Date.now())));
+    for (let n = 0; n < 15; n++) await two[0]?.queues.enqueue(limited, tenantId, { n });
+    await Promise.all(two.map(({ workers }) => workers.start()));
+    await allEnded(15);
+    const sorted = begun.sort((a, b) => a - b);
+    expect(sorted).toHaveLength(15);
+    expect((sorted[14] ?? 0) - (sorted[0] ?? 0)).toBeGreaterThanOrEqual(780);
+  });
+
+  it('tells progress, and keeps the newest finished jobs only', async () => {
+    const pruned = defineQueue({
+      name: 'pruned',
+      payload,
+      keep: { completed: 3, failed: 3 },
+      concurrency: 1,
+    });
+    const { queues, workers } = await open(pruned);
+    work.mockImplementation(async (job) => {
+      const { n } = job.payload;
+      await job.progress(10 * n);
+      if (n === 5)
+        expect((await queues.list('pruned', 'active', 10)).data[0]).toMatchObject({ progress: 50 });
+    });
+    const ids: string[] = [];
+    for (let n = 0; n < 51; n++) ids.push((await queues.enqueue(pruned, tenantId, { n })).id);
+    await workers.start();
+    await eventually(async () => (await database.collection('jobs').countDocuments()) <= 3);
+    expect((await queues.list('pruned', 'completed', 10)).data.map(({ _id }) => _id.toHexString())).toEqual(
+      ids.slice(-3).reverse(),
+    );
+    expect(await queues.list('pruned', 'failed', 10)).toMatchObject({ data: [] });
+    expect(await queues.statuses()).toMatchObject([
+      { name: 'pruned', counts: { completed: 3, waiting: 0 }, oldestWaitingMs: null },
+    ]);
+  });
+
+  it('does not start with a queue that has no processor or two, or two queues of one name', async () => {
+    const other = defineQueue({ name: 'numbers', payload });
+    const one = processorOf(numbers, () => Promise.resolve());
+    const two = processorOf(numbers, () => Promise.resolve());
+    await expect(createQueueApp(database, [numbers], [])).rejects.toThrow(/"numbers" has no processor/);
+    await expect(createQueueApp(database, [numbers], [one, two])).rejects.toThrow(/two processors/);
+    await expect(createQueueApp(database, [numbers, other], [one])).rejects.toThrow(/Two queues/);
+    await expect(createQueueApp(database, [], [one])).rejects.toThrow(/no module declares/);
+  });
+}
+
+describe('queues on the database', () => {
+  promisesOfQueues();
+
+  it('runs a job again whose worker was killed, when its claim has ended', async () => {
+    const { queues, workers } = await open();
+    const { id } = await queues.enqueue(numbers, tenantId, { n: 7 });
+    const stored = await row(id);
+    await database
+      .collection('jobs')
+      .updateOne(
+        { _id: stored._id },
+        { $set: { state: 'active', claim: 'of the dead', attempts: 1, dueAt: new Date(Date.now() + 300) } },
+      );
+    await workers.start();
+    await ended(id);
+    expect(await row(id)).toMatchObject({ state: 'completed', attempts: 2, result: { twice: 14 } });
+    expect((await row(id)).dueAt.getTime()).toBeGreaterThanOrEqual(stored.dueAt.getTime() + 300);
+  });
+
+  it('gives up a job that ends its workers each time', async () => {
+    const { queues, workers } = await open();
+    const { id } = await queues.enqueue(numbers, tenantId, { n: 7 });
+    const stored = await row(id);
+    await database
+      .collection('jobs')
+      .updateOne(
+        { _id: stored._id },
+        { $set: { state: 'active', claim: 'of the dead', attempts: 3, dueAt: new Date(0) } },
+      );
+    await workers.start();
+    await ended(id);
+    expect(await row(id)).toMatchObject({ state: 'failed' });
+    expect(work).not.toHaveBeenCalled();
+  });
+});
+
+describeWithRedis('queues on Redis', () => {
+  let server: RedisProcess;
+
+  beforeAll(async () => {
+    server = await startRedis({ appendfsync: 'everysec' });
+  });
+  afterAll(async () => {
+    settings = {};
+    await server.remove();
+  });
+  beforeEach(() => {
+    settings = {
+      REDIS_URL: server.url,
+      REDIS_KEY_PREFIX: redisPrefix(),
+      REDIS_COMMAND_TIMEOUT_MS: '2000',
+      REDIS_PROBE_INTERVAL_MS: '20',
+    };
+  });
+
+  promisesOfQueues();
+
+  it('runs a job that was committed while Redis was away, once it is back', async () => {
+    const { app, queues, workers } = await open();
+    await workers.start();
+    await server.signal('SIGKILL');
+    await eventually(() => !app.get(RedisService).available);
+    const { id } = await queues.enqueue(numbers, tenantId, { n: 5 });
+    expect(await row(id)).toMatchObject({ state: 'waiting', isUnhanded: true });
+    await server.restart();
+    await ended(id);
+    expect(await row(id)).toMatchObject({ state: 'completed', result: { twice: 10 } });
+    expect(work).toHaveBeenCalledTimes(1);
+  });
+
+  it('runs a job that a process stored and died before it handed it over', async () => {
+    const first = await open();
+    const { id } = await first.queues.enqueue(numbers, tenantId, { n: 5 });
+    await eventually(async () => (await row(id)).isUnhanded === undefined);
+    const direct = new Redis(server.url);
+    await direct.flushall();
+    direct.disconnect();
+    const stored = await row(id);
+    await database.collection('jobs').updateOne({ _id: stored._id }, { $set: { isUnhanded: true } });
+    const second = await open();
+    await second.workers.start();
+    await ended(id);
+    expect(work).toHaveBeenCalledTimes(1);
+  });
+
+  it('hands a job over again that Redis has lost', async () => {
+    const first = await open();
+    const { id } = await first.queues.enqueue(numbers, tenantId, { n: 5 });
+    await eventually(async () => (await row(id)).isUnhanded === undefined);
+    const stored = await row(id);
+    const direct = new Redis(server.url);
+    await direct.flushall();
+    direct.disconnect();
+    const longAgo = new Date(Date.now() - 120_000);
+    await database.collection('jobs').updateOne({ _id: stored._id }, { $set: { dueAt: longAgo } });
+    const second = await open();
+    await second.workers.start();
+    await ended(id);
+    expect(await row(id)).toMatchObject({ state: 'completed', attempts: 1 });
+  });
+});
