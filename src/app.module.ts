@@ -10,6 +10,7 @@ import { QueueModule } from './queue/index.js';
 import { RedisModule } from './redis/index.js';
 import { SessionModule } from './session/index.js';
 import { TenantModule } from './tenant/index.js';
+import { TranscriptModule } from './transcript/index.js';
 
 export interface AppOptions {
   logger: Logger;
@@ -36,6 +37,7 @@ export class AppModule {
         QueueModule,
         SessionModule,
         ConversationModule,
+        TranscriptModule,
       ],
     };
   }

@@ -282,6 +282,31 @@ export const settingGroups = {
     ),
   },
   transcript: {
+    TRANSCRIPT_MAX_QUEUE_SIZE: count(
+      1000,
+      1,
+      1_000_000,
+      'Transcripts of one tenant that may wait in one process; beyond it more are answered 429.',
+    ),
+    TRANSCRIPT_BATCH_SIZE: count(10, 1, 1000, 'Transcripts that are embedded and stored together.'),
+    TRANSCRIPT_BATCH_TIMEOUT_MS: ms(
+      30_000,
+      10,
+      600_000,
+      'A transcript waits no longer than this for its batch to fill.',
+    ),
+    TRANSCRIPT_MAX_CONCURRENT_BATCHES: count(3, 1, 100, 'Batches that one process embeds at the same time.'),
+    TRANSCRIPT_ATTEMPTS: count(
+      5,
+      1,
+      100,
+      'Tries of a transcript that cannot be embedded, before it is kept as failed.',
+    ),
+    VECTOR_INDEX_MAX_BYTES: setting(
+      integer(1_048_576, 1_099_511_627_776),
+      'Memory for the vectors of searched tenants in one process; those not searched for longest go first.',
+      { default: '268435456', unit: 'bytes' },
+    ),
     EMBEDDER: setting(
       z.enum(['built-in', 'ollama', 'openai'], 'must be built-in, ollama or openai'),
       'What turns transcripts into vectors: built-in needs nothing and finds shared words; ollama and openai ask a model.',

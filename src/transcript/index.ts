@@ -10,3 +10,5 @@ export type {
   VectorRow,
   VectorSource,
 } from './search/vector-source.js';
+export { TranscriptModule } from './transcript.module.js';
+export { TranscriptService } from './transcript.service.js';

@@ -11,6 +11,7 @@ interface Property {
   externalId: string;
   goalId: string;
   jobId: string;
+  transcriptId: string;
 }
 
 /** Begins every marker; no other text holds it. */
@@ -95,6 +96,18 @@ const cases: Record<string, Case> = {
   ),
   'DELETE /v1/responder': apart(() => '/v1/responder'),
 
+  'POST /v1/transcripts': apart(
+    () => '/v1/transcripts',
+    ({ participantId }) => ({ participantId, channel: 'web', transcript: 'Hello' }),
+  ),
+  'GET /v1/transcripts': apart(() => '/v1/transcripts'),
+  'POST /v1/transcripts/search': apart(
+    () => '/v1/transcripts/search',
+    () => ({ query: MARK }),
+  ),
+  'GET /v1/transcripts/:id': refused(({ transcriptId }) => `/v1/transcripts/${transcriptId}`),
+  'DELETE /v1/transcripts/:id': refused(({ transcriptId }) => `/v1/transcripts/${transcriptId}`),
+
   'GET /v1/jobs/:queue/:id': refused(({ jobId }) => `/v1/jobs/a-queue/${jobId}`),
 
   'GET /v1/cache/stats': admin(() => '/v1/cache/stats'),
@@ -118,7 +131,7 @@ describe('a tenant and the ids of another', () => {
   let stranger: TestTenant;
 
   beforeAll(async () => {
-    app = await createTestApp();
+    app = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '10' });
     owner = await app.createTenant();
     stranger = await app.createTenant();
   });
@@ -155,7 +168,28 @@ describe('a tenant and the ids of another', () => {
     );
     const goalId = session.activeGoals[0]?.id ?? '';
     const jobId = await storeJob(owner.tenantId, marker);
-    return { owner, stranger, marker, participantId, conversationId, externalId, goalId, jobId };
+    const { id: transcriptId } = await must(
+      owner.request<{ id: string }>('POST', '/v1/transcripts', {
+        participantId,
+        channel: 'web',
+        transcript: marker,
+        metadata: { marker },
+      }),
+    );
+    const state = (): Promise<{ status: string }> =>
+      must(owner.request('GET', `/v1/transcripts/${transcriptId}`));
+    while ((await state()).status !== 'stored') await new Promise((resolve) => setImmediate(resolve));
+    return {
+      owner,
+      stranger,
+      marker,
+      participantId,
+      conversationId,
+      externalId,
+      goalId,
+      jobId,
+      transcriptId,
+    };
   }
 
   /** A job that is done: no client stores one directly. */
@@ -227,6 +261,7 @@ describe('a tenant and the ids of another', () => {
       property.conversationId,
       property.goalId,
       property.jobId,
+      property.transcriptId,
       owner.tenantId,
     ])
       expect(text).not.toContain(foreign);

@@ -5,6 +5,7 @@ import { loadSettings } from '../../src/config/index.js';
 import { createApp } from '../../src/configure-app.js';
 import { IndexManager } from '../../src/database/index.js';
 import { ApiClient, type ApiResponse, type RequestHeaders } from '../../scripts/replay/api-client.js';
+import { createDataDir } from './data-dir.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 export interface TestResponse<Body = Record<string, unknown>> {
@@ -95,7 +96,13 @@ const send = async <Body>(
 export async function createTestApp(overrides: Readonly<Record<string, string>> = {}): Promise<TestApp> {
   const database = createTestDatabase();
   const adminKey = `admin_${randomBytes(18).toString('base64url')}`;
-  const settings = loadSettings({ ...testSettings, MONGODB_URI: database.uri, ...overrides });
+  const { dataDir, removeDataDir } = createDataDir();
+  const settings = loadSettings({
+    ...testSettings,
+    MONGODB_URI: database.uri,
+    DATA_DIR: dataDir,
+    ...overrides,
+  });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
   const app = await createApp(settings, { logger, adminApiKey: adminKey });
   const routes = collectRoutes(app);
@@ -127,6 +134,7 @@ export async function createTestApp(overrides: Readonly<Record<string, string>> 
     },
     async close() {
       await app.close();
+      removeDataDir();
       await database.drop();
     },
   };

@@ -16,6 +16,7 @@ import {
   QueueService,
   QueueWorkers,
 } from '../../src/queue/index.js';
+import { createDataDir } from './data-dir.js';
 import type { TestDatabase } from './database.js';
 
 export type Work<Payload> = (job: Job<Payload>) => Promise<unknown>;
@@ -52,8 +53,10 @@ export async function createQueueApp(
   @Module({ imports: [QueueModule.forFeature(definitions)], providers: [...processors] })
   class TestQueues {}
 
+  const { dataDir, removeDataDir } = createDataDir();
   const settings = loadSettings({
     NODE_ENV: 'test',
+    DATA_DIR: dataDir,
     LOG_LEVEL: 'silent',
     MONGODB_URI: database.uri,
     MONGODB_MIN_POOL_SIZE: '0',
@@ -71,6 +74,7 @@ export async function createQueueApp(
     await app.init();
   } catch (error) {
     await app.close();
+    removeDataDir();
     throw error;
   }
   await app.get(IndexManager).ensure();
@@ -78,6 +82,9 @@ export async function createQueueApp(
     app,
     queues: app.get(QueueService),
     workers: app.get(QueueWorkers),
-    close: () => app.close(),
+    async close() {
+      await app.close();
+      removeDataDir();
+    },
   };
 }

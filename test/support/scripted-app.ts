@@ -14,6 +14,7 @@ import {
 } from '../../src/conversation/index.js';
 import { IndexManager } from '../../src/database/index.js';
 import { createHttpAdapter } from '../../src/http-adapter.js';
+import { createDataDir } from './data-dir.js';
 import type { TestDatabase } from './database.js';
 
 export type Script = (request: ResponderRequest, signal: AbortSignal) => Promise<ResponderResult>;
@@ -48,8 +49,10 @@ export async function createScriptedApp(
   database: TestDatabase,
   overrides: Readonly<Record<string, string>> = {},
 ): Promise<ScriptedApp> {
+  const { dataDir, removeDataDir } = createDataDir();
   const settings = loadSettings({
     NODE_ENV: 'test',
+    DATA_DIR: dataDir,
     LOG_LEVEL: 'silent',
     MONGODB_URI: database.uri,
     MONGODB_MIN_POOL_SIZE: '0',
@@ -82,6 +85,9 @@ export async function createScriptedApp(
           { upsert: true },
         );
     },
-    close: () => app.close(),
+    async close() {
+      await app.close();
+      removeDataDir();
+    },
   };
 }

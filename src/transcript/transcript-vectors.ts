@@ -1,0 +1,70 @@
+import { Injectable } from '@nestjs/common';
+import type { ChangeCursor, VectorChanges, VectorRow, VectorSource } from './search/vector-source.js';
+import { decodeVector } from './embedding/vector-codec.js';
+import { TranscriptRepository } from './transcript.repository.js';
+import type { TranscriptRecord } from './transcript.schema.js';
+
+const PAGE = 500;
+
+/** Changes that are read at a time. */
+const CHANGES = 100;
+
+/** A row as a matrix takes it; undefined where it has no vector. */
+export function vectorRow({
+  _id,
+  channel,
+  participantId,
+  createdAt,
+  vector,
+}: TranscriptRecord): VectorRow | undefined {
+  if (!vector) return undefined;
+  return {
+    id: _id.toHexString(),
+    channel,
+    participantId,
+    at: createdAt.getTime(),
+    vector: decodeVector(vector, vector.length() / Float32Array.BYTES_PER_ELEMENT),
+  };
+}
+
+const rowsOf = (records: readonly TranscriptRecord[]): VectorRow[] =>
+  records.flatMap((record) => vectorRow(record) ?? []);
+
+/** The vectors of transcripts in the database. */
+@Injectable()
+export class TranscriptVectors implements VectorSource {
+  constructor(private readonly transcripts: TranscriptRepository) {}
+
+  async head(tenantId: string): Promise<ChangeCursor> {
+    return (await this.transcripts.counter(tenantId))?.seq ?? 0;
+  }
+
+  async *vectors(tenantId: string, model: string, signal: AbortSignal): AsyncIterable<readonly VectorRow[]> {
+    let after: string | undefined;
+    for (;;) {
+      signal.throwIfAborted();
+      const records = await this.transcripts.vectors(tenantId, model, after, PAGE);
+      if (records.length > 0) yield rowsOf(records);
+      if (records.length < PAGE) return;
+      after = records.at(-1)?._id.toHexString();
+    }
+  }
+
+  async changes(tenantId: string, model: string, after: ChangeCursor): Promise<VectorChanges | undefined> {
+    const { seq = 0, forgottenSeq = 0 } = (await this.transcripts.counter(tenantId)) ?? {};
+    if (seq < after || forgottenSeq > after) return undefined;
+    const cursor = Math.min(seq, after + CHANGES);
+    if (cursor === after) return { rows: [], deletedIds: [], cursor, hasMore: false };
+    const changed = await this.transcripts.changedBetween(tenantId, after, cursor);
+    const deleted = await this.transcripts.deletedBetween(tenantId, after, cursor);
+    return {
+      rows: rowsOf(changed.filter((record) => record.model === model)),
+      deletedIds: [
+        ...changed.filter((record) => record.model !== model).map(({ _id }) => _id.toHexString()),
+        ...deleted.map(({ transcriptId }) => transcriptId.toHexString()),
+      ],
+      cursor,
+      hasMore: cursor < seq,
+    };
+  }
+}

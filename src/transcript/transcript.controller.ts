@@ -1,0 +1,94 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBearerAuth,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { Page } from '../common/index.js';
+import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
+import {
+  acceptedTranscriptSchema,
+  createTranscriptBody,
+  type CreateTranscriptBody,
+  searchTranscriptsBody,
+  type SearchTranscriptsBody,
+  type TranscriptHit,
+  transcriptHitsSchema,
+  transcriptIdParam,
+  transcriptPageSchema,
+  transcriptsQuery,
+  type TranscriptsQuery,
+  type TranscriptState,
+  transcriptStateSchema,
+  transcriptView,
+  type TranscriptView,
+} from './transcript.dto.js';
+import { TranscriptService } from './transcript.service.js';
+
+@ApiTags('transcripts')
+@ApiBearerAuth()
+@Controller('v1/transcripts')
+export class TranscriptController {
+  constructor(private readonly transcripts: TranscriptService) {}
+
+  @Post()
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Accept a transcript: it is on disk when this answers, and found by meaning a little later',
+  })
+  @ApiAcceptedResponse({ standardSchema: acceptedTranscriptSchema })
+  create(
+    @CurrentTenant() tenant: TenantIdentity,
+    @Body({ schema: createTranscriptBody }) body: CreateTranscriptBody,
+  ): Promise<{ id: string }> {
+    return this.transcripts.enqueue(tenant, body);
+  }
+
+  @Get()
+  @ApiOperation({
+    summary: 'Stored transcripts, newest first; those with status failed are the dead letters',
+  })
+  @ApiOkResponse({ standardSchema: transcriptPageSchema })
+  async list(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Query({ schema: transcriptsQuery }) query: TranscriptsQuery,
+  ): Promise<Page<TranscriptView>> {
+    const { data, nextCursor } = await this.transcripts.list(tenantId, query);
+    return { data: data.map(transcriptView), nextCursor };
+  }
+
+  @Post('search')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Transcripts most like the query by meaning, best first' })
+  @ApiOkResponse({ standardSchema: transcriptHitsSchema })
+  async search(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Body({ schema: searchTranscriptsBody }) body: SearchTranscriptsBody,
+  ): Promise<{ data: TranscriptHit[] }> {
+    return { data: await this.transcripts.search(tenantId, body) };
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'A transcript, or how far it is' })
+  @ApiOkResponse({ standardSchema: transcriptStateSchema })
+  get(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('id', { schema: transcriptIdParam }) id: string,
+  ): Promise<TranscriptState> {
+    return this.transcripts.get(tenantId, id);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Delete a transcript; no search of this process finds it after the answer' })
+  @ApiNoContentResponse()
+  delete(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('id', { schema: transcriptIdParam }) id: string,
+  ): Promise<void> {
+    return this.transcripts.delete(tenantId, id);
+  }
+}

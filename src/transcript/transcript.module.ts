@@ -1,0 +1,102 @@
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { MongooseModule } from '@nestjs/mongoose';
+import { LOGGER, type Logger } from '../common/index.js';
+import {
+  SERVICE_SETTINGS,
+  type ServiceSettings,
+  TRANSCRIPT_SETTINGS,
+  type TranscriptSettings,
+} from '../config/index.js';
+import { createEmbedder, type CreatedEmbedder } from './embedding/create-embedder.js';
+import { EMBEDDER } from './embedding/embedder.js';
+import { VectorIndex } from './search/vector-index.js';
+import { TranscriptController } from './transcript.controller.js';
+import { TranscriptPipeline } from './transcript.pipeline.js';
+import { TranscriptRepository } from './transcript.repository.js';
+import {
+  COUNTER_MODEL,
+  counterSchema,
+  TOMBSTONE_MODEL,
+  tombstoneSchema,
+  TRANSCRIPT_MODEL,
+  transcriptSchema,
+} from './transcript.schema.js';
+import { TranscriptService } from './transcript.service.js';
+import { TranscriptJournal } from './transcript-journal.js';
+import { TranscriptStore } from './transcript-store.js';
+import { TranscriptVectors } from './transcript-vectors.js';
+
+const CREATED_EMBEDDER = Symbol('CREATED_EMBEDDER');
+
+/** Of the time that a shutdown has, the share that the transcripts that wait may take. */
+const GRACE_SHARE = 0.5;
+
+@Injectable()
+class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(
+    private readonly pipeline: TranscriptPipeline,
+    private readonly index: VectorIndex,
+    @Inject(CREATED_EMBEDDER) private readonly created: CreatedEmbedder,
+    @Inject(SERVICE_SETTINGS) private readonly settings: ServiceSettings,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.pipeline.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.pipeline.stop(this.settings.SHUTDOWN_GRACE_MS * GRACE_SHARE);
+    this.index.close();
+    await this.created.stop();
+  }
+}
+
+/** Whole conversations as text: accepted at once, embedded and stored in batches, found again by meaning. */
+@Module({
+  imports: [
+    MongooseModule.forFeature([
+      { name: TRANSCRIPT_MODEL, schema: transcriptSchema },
+      { name: COUNTER_MODEL, schema: counterSchema },
+      { name: TOMBSTONE_MODEL, schema: tombstoneSchema },
+    ]),
+  ],
+  controllers: [TranscriptController],
+  providers: [
+    {
+      provide: CREATED_EMBEDDER,
+      useFactory: (settings: TranscriptSettings, logger: Logger) => createEmbedder(settings, logger),
+      inject: [TRANSCRIPT_SETTINGS, LOGGER],
+    },
+    {
+      provide: EMBEDDER,
+      useFactory: ({ embedder }: CreatedEmbedder) => embedder,
+      inject: [CREATED_EMBEDDER],
+    },
+    {
+      provide: VectorIndex,
+      useFactory: (source: TranscriptVectors, settings: TranscriptSettings, logger: Logger) =>
+        new VectorIndex(source, {
+          maxBytes: settings.VECTOR_INDEX_MAX_BYTES,
+          onRejected: (tenantId, id, error) => {
+            logger.warn({ err: error, tenantId, transcriptId: id }, 'a stored vector cannot be searched');
+          },
+        }),
+      inject: [TranscriptVectors, TRANSCRIPT_SETTINGS, LOGGER],
+    },
+    TranscriptRepository,
+    TranscriptVectors,
+    TranscriptStore,
+    TranscriptJournal,
+    TranscriptPipeline,
+    TranscriptService,
+    TranscriptLifecycle,
+  ],
+  exports: [TranscriptService],
+})
+export class TranscriptModule {}

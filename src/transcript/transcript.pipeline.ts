@@ -1,0 +1,258 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Types } from 'mongoose';
+import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
+import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
+import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
+import { encodeVector } from './embedding/vector-codec.js';
+import { VectorIndex } from './search/vector-index.js';
+import { type AcceptedBatch, type AcceptedTranscript, TranscriptJournal } from './transcript-journal.js';
+import { type NewTranscript, TranscriptStore } from './transcript-store.js';
+
+export interface PipelineStats {
+  /** Accepted by this process and not stored. */
+  queued: number;
+  /** Of these, in a batch at work. */
+  processing: number;
+  completed: number;
+  /** Stored without a vector: the dead letters. */
+  dead: number;
+  batches: number;
+  /** Of the batches so far, transcripts in one. */
+  meanBatchSize: number | null;
+  embedMs: number;
+  storeMs: number;
+}
+
+/** What waits is looked at this often at least. */
+const CHECK_MS = 5000;
+
+const trouble = { baseMs: 250, maxMs: 10_000, jitter: 0.5 };
+
+/** Embeds accepted transcripts in batches, and stores them. */
+@Injectable()
+export class TranscriptPipeline {
+  /** Accepted here and not stored, by id; those that another process left are here once they are taken. */
+  private readonly unstored = new Map<string, { tenantId: string; isAtWork: boolean }>();
+  private readonly perTenant = new Map<string, number>();
+  private readonly running = new Set<Promise<void>>();
+  private readonly counts = { completed: 0, dead: 0, batches: 0, items: 0, embedMs: 0, storeMs: 0 };
+  private timer: NodeJS.Timeout | undefined;
+  private pumping: Promise<void> | undefined;
+  private flushing = false;
+  private stopped = false;
+  private failures = 0;
+  private restUntil = 0;
+
+  constructor(
+    private readonly journal: TranscriptJournal,
+    private readonly store: TranscriptStore,
+    private readonly index: VectorIndex,
+    @Inject(EMBEDDER) private readonly embedder: Embedder,
+    @Inject(TRANSCRIPT_SETTINGS) private readonly settings: TranscriptSettings,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async start(): Promise<void> {
+    await this.journal.open(() => void this.pump());
+    void this.pump();
+  }
+
+  /** Stores what waits, for `graceMs` at most; the rest stays in the journal. */
+  async stop(graceMs: number): Promise<void> {
+    this.flushing = true;
+    const deadline = Date.now() + graceMs;
+    while (this.journal.waiting + this.running.size > 0 && Date.now() < deadline && this.failures === 0) {
+      await this.pump();
+      if (this.running.size === 0) break;
+      await Promise.race(this.running);
+    }
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await Promise.all(this.running);
+    await this.journal.close();
+  }
+
+  /** Accepted by this process, of one tenant, and not stored. */
+  waitingOf(tenantId: string): number {
+    return this.perTenant.get(tenantId) ?? 0;
+  }
+
+  /** Resolves when the transcript is on disk. */
+  async accept(item: AcceptedTranscript): Promise<void> {
+    this.track(item);
+    try {
+      await this.journal.append(item);
+    } catch (error) {
+      this.untrack(item);
+      throw error;
+    }
+  }
+
+  /** Of a transcript that this process has accepted and not stored. */
+  stateOf(tenantId: string, id: string): 'queued' | 'processing' | undefined {
+    const present = this.unstored.get(id);
+    if (present?.tenantId !== tenantId) return undefined;
+    return present.isAtWork ? 'processing' : 'queued';
+  }
+
+  stats(): PipelineStats {
+    const { items, ...counts } = this.counts;
+    const processing = [...this.unstored.values()].filter(({ isAtWork }) => isAtWork).length;
+    return {
+      queued: this.unstored.size,
+      processing,
+      ...counts,
+      meanBatchSize: counts.batches === 0 ? null : items / counts.batches,
+    };
+  }
+
+  /** Begins the batches that are due, and sees to it that it is called when the next one is. Never rejects. */
+  private pump(): Promise<void> {
+    if (this.stopped) return Promise.resolve();
+    this.pumping ??= this.begin()
+      .catch((error: unknown) => {
+        this.logger.error({ err: error }, 'transcripts could not be taken out of the journal');
+        this.restUntil = Date.now() + CHECK_MS;
+      })
+      .finally(() => {
+        this.pumping = undefined;
+        this.schedule();
+      });
+    return this.pumping;
+  }
+
+  private async begin(): Promise<void> {
+    while (!this.stopped && this.isDue()) {
+      const taken = await this.journal.take(this.settings.TRANSCRIPT_BATCH_SIZE);
+      if (!taken) return;
+      const run = this.process(taken).finally(() => {
+        this.running.delete(run);
+        void this.pump();
+      });
+      this.running.add(run);
+    }
+  }
+
+  private isDue(): boolean {
+    const { TRANSCRIPT_BATCH_SIZE, TRANSCRIPT_BATCH_TIMEOUT_MS, TRANSCRIPT_MAX_CONCURRENT_BATCHES } =
+      this.settings;
+    if (this.running.size >= TRANSCRIPT_MAX_CONCURRENT_BATCHES || Date.now() < this.restUntil) return false;
+    const { waiting, oldestMs } = this.journal;
+    if (waiting === 0) return false;
+    return this.flushing || waiting >= TRANSCRIPT_BATCH_SIZE || oldestMs >= TRANSCRIPT_BATCH_TIMEOUT_MS;
+  }
+
+  private schedule(): void {
+    clearTimeout(this.timer);
+    if (this.stopped) return;
+    const { waiting, oldestMs } = this.journal;
+    const untilTimeout = waiting === 0 ? CHECK_MS : this.settings.TRANSCRIPT_BATCH_TIMEOUT_MS - oldestMs;
+    // It may have become due while the last look was under way.
+    const untilDue = this.isDue() ? 0 : untilTimeout;
+    const waitMs = Math.max(this.restUntil - Date.now(), Math.min(CHECK_MS, Math.max(1, untilDue)));
+    // While all places are taken, the end of a batch looks again.
+    if (this.running.size >= this.settings.TRANSCRIPT_MAX_CONCURRENT_BATCHES) return;
+    this.timer = setTimeout(() => void this.pump(), waitMs);
+    this.timer.unref();
+  }
+
+  private async process({ items, batch }: AcceptedBatch): Promise<void> {
+    for (const item of items) this.track(item, true);
+    try {
+      const begun = performance.now();
+      const rows = await this.embed(items);
+      const embedded = performance.now();
+      await this.save(items, rows);
+      await batch.done();
+      this.failures = 0;
+      this.counts.batches++;
+      this.counts.items += items.length;
+      this.counts.embedMs += embedded - begun;
+      this.counts.storeMs += performance.now() - embedded;
+      for (const item of items) this.untrack(item);
+    } catch (error) {
+      this.failures++;
+      this.restUntil = Date.now() + backoffDelay(this.failures, trouble);
+      batch.failed();
+      for (const item of items) this.track(item, false);
+      this.logger.warn(
+        { err: error, transcripts: items.length },
+        'a batch of transcripts is tried again later',
+      );
+    }
+  }
+
+  /** With vectors, in the order of the items. What cannot be embedded fails alone; an embedder that is away fails the batch. */
+  private async embed(items: readonly AcceptedTranscript[]): Promise<NewTranscript[]> {
+    const texts = items.map(textOf);
+    try {
+      const vectors = await this.embedder.embed(texts);
+      return items.map((item, place) => this.row(item, vectors[place]));
+    } catch (error) {
+      if (isPassing(error) && this.failures + 1 < this.settings.TRANSCRIPT_ATTEMPTS) throw error;
+    }
+    const rows: NewTranscript[] = [];
+    for (const [place, item] of items.entries()) rows.push(await this.embedAlone(item, texts[place] ?? ''));
+    return rows;
+  }
+
+  private async embedAlone(item: AcceptedTranscript, text: string): Promise<NewTranscript> {
+    try {
+      const [vector] = await this.embedder.embed([text]);
+      return this.row(item, vector);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.logger.error({ err: error, transcriptId: item.id }, 'a transcript could not be embedded');
+      return { ...this.row(item, undefined), status: 'failed', error: message.slice(0, 2000) };
+    }
+  }
+
+  private row({ id, ...item }: AcceptedTranscript, vector: Float32Array | undefined): NewTranscript {
+    const { participantId, channel, transcript, summary, metadata, createdAt } = item;
+    return {
+      _id: new Types.ObjectId(id),
+      participantId,
+      channel,
+      transcript,
+      ...(summary !== undefined && { summary }),
+      metadata,
+      status: 'stored',
+      ...(vector && { model: this.embedder.model, vector: encodeVector(vector) }),
+      createdAt,
+    };
+  }
+
+  private async save(items: readonly AcceptedTranscript[], rows: readonly NewTranscript[]): Promise<void> {
+    const tenants = new Map<string, NewTranscript[]>();
+    items.forEach(({ tenantId }, place) => {
+      const row = rows[place];
+      if (row) tenants.set(tenantId, [...(tenants.get(tenantId) ?? []), row]);
+    });
+    for (const [tenantId, ofTenant] of tenants) {
+      const change = await this.store.insert(tenantId, ofTenant);
+      if (change) this.index.apply(tenantId, this.embedder.model, change);
+    }
+    const dead = rows.filter(({ status }) => status === 'failed').length;
+    this.counts.dead += dead;
+    this.counts.completed += rows.length - dead;
+  }
+
+  private track({ id, tenantId }: AcceptedTranscript, isAtWork = false): void {
+    if (!this.unstored.has(id)) this.perTenant.set(tenantId, this.waitingOf(tenantId) + 1);
+    this.unstored.set(id, { tenantId, isAtWork });
+  }
+
+  private untrack({ id, tenantId }: AcceptedTranscript): void {
+    if (!this.unstored.delete(id)) return;
+    const left = this.waitingOf(tenantId) - 1;
+    if (left > 0) this.perTenant.set(tenantId, left);
+    else this.perTenant.delete(tenantId);
+  }
+}
+
+/** What is embedded: the summary says most, and its words count twice with those of the text. */
+const textOf = ({ transcript, summary }: AcceptedTranscript): string =>
+  summary === undefined ? transcript : `${summary}\n${transcript}`;
+
+/** Another try may succeed. */
+const isPassing = (error: unknown): boolean => !(error instanceof EmbeddingError) || error.retryable;

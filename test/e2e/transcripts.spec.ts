@@ -1,0 +1,210 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+import { createServiceFolder } from '../support/process.js';
+import { ApiClient } from '../../scripts/replay/api-client.js';
+
+interface State {
+  id: string;
+  status: string;
+}
+
+const talk = (about: string): string =>
+  `Hello, this is about ${about}.\nI see, ${about} it is. Anything else?\nNo, thank you.`;
+
+async function eventually(check: () => Promise<boolean>): Promise<void> {
+  while (!(await check())) await delay(20);
+}
+
+describe('transcripts', () => {
+  let app: TestApp;
+  let tenant: TestTenant;
+
+  const accept = async (of: TestTenant, about: string, channel = 'web'): Promise<string> => {
+    const { status, body } = await of.request<State>('POST', '/v1/transcripts', {
+      participantId: 'ana',
+      channel,
+      transcript: talk(about),
+      metadata: { about },
+    });
+    expect(status).toBe(202);
+    return body.id;
+  };
+  const stored = (of: TestTenant, id: string): Promise<void> =>
+    eventually(
+      async () => (await of.request<State>('GET', `/v1/transcripts/${id}`)).body.status === 'stored',
+    );
+  const search = async (of: TestTenant, query: string, more: object = {}): Promise<string[]> => {
+    const { body } = await of.request<{ data: { id: string; score: number }[] }>(
+      'POST',
+      '/v1/transcripts/search',
+      {
+        query,
+        ...more,
+      },
+    );
+    return body.data.map(({ id }) => id);
+  };
+
+  beforeAll(async () => {
+    app = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '50' });
+  });
+  beforeEach(async () => {
+    tenant = await app.createTenant();
+  });
+  afterAll(() => app.close());
+
+  it('are accepted, stored in batches, and found by meaning by their own tenant alone', async () => {
+    const other = await app.createTenant();
+    const train = await accept(tenant, 'a train ticket to Lisbon');
+    const table = await accept(tenant, 'a table for four at the bistro');
+    const foreign = await accept(other, 'a train ticket to Lisbon');
+    await Promise.all([stored(tenant, train), stored(tenant, table), stored(other, foreign)]);
+    expect(await search(tenant, 'train tickets to Lisbon')).toEqual([train, table]);
+    expect(await search(tenant, 'bistro table', { limit: 1 })).toEqual([table]);
+    expect(await search(other, 'train tickets to Lisbon')).toEqual([foreign]);
+    expect((await tenant.request('GET', `/v1/transcripts/${train}`)).body).toMatchObject({
+      id: train,
+      status: 'stored',
+      metadata: { about: 'a train ticket to Lisbon' },
+    });
+    expect((await other.request('GET', `/v1/transcripts/${train}`)).status).toBe(404);
+  });
+
+  it('are filtered by channel, and what is stored later is found as well', async () => {
+    const web = await accept(tenant, 'the weather', 'web');
+    await stored(tenant, web);
+    expect(await search(tenant, 'weather', { channel: 'sms' })).toEqual([]);
+    const sms = await accept(tenant, 'the weather', 'sms');
+    await stored(tenant, sms);
+    expect(await search(tenant, 'weather', { channel: 'sms' })).toEqual([sms]);
+    const { body } = await tenant.request<{ data: State[] }>('GET', '/v1/transcripts?limit=1');
+    expect(body.data.map(({ id }) => id)).toEqual([sms]);
+  });
+
+  it('are gone from list and search when the deletion answers, and stay gone', async () => {
+    const id = await accept(tenant, 'a secret');
+    await stored(tenant, id);
+    expect(await search(tenant, 'secret')).toEqual([id]);
+    expect((await tenant.request('DELETE', `/v1/transcripts/${id}`)).status).toBe(204);
+    expect(await search(tenant, 'secret')).toEqual([]);
+    expect((await tenant.request('GET', `/v1/transcripts/${id}`)).status).toBe(404);
+    expect((await tenant.request('DELETE', `/v1/transcripts/${id}`)).status).toBe(404);
+  });
+
+  it('leave neither row nor vector when they are deleted before they are stored', async () => {
+    const { tenantId } = tenant;
+    const ids = await Promise.all(Array.from({ length: 30 }, (_, n) => accept(tenant, `topic ${n}`)));
+    await Promise.all(ids.map((id) => tenant.request('DELETE', `/v1/transcripts/${id}`)));
+    const last = await accept(tenant, 'the last');
+    await stored(tenant, last);
+    await eventually(
+      async () => (await app.database.collection('transcripts').countDocuments({ tenantId })) === 1,
+    );
+    expect(await search(tenant, 'topic', { limit: 100 })).toEqual([last]);
+  });
+
+  it('are refused beyond the queue, when they are switched off, and when they are none', async () => {
+    const small = await createTestApp({
+      TRANSCRIPT_MAX_QUEUE_SIZE: '3',
+      TRANSCRIPT_BATCH_SIZE: '100',
+      TRANSCRIPT_BATCH_TIMEOUT_MS: '600000',
+    });
+    try {
+      const full = await small.createTenant();
+      for (let n = 0; n < 3; n++) await accept(full, `topic ${n}`);
+      const body = { participantId: 'ana', channel: 'web', transcript: 'one more' };
+      const refused = await full.request('POST', '/v1/transcripts', body);
+      expect(refused.status).toBe(429);
+      expect(refused.headers.get('retry-after')).toBe('1');
+      expect((await (await small.createTenant()).request('POST', '/v1/transcripts', body)).status).toBe(202);
+      expect((await full.request('POST', '/v1/transcripts', { ...body, transcript: '' })).status).toBe(400);
+      const off = await small.createTenant();
+      await small.request('PATCH', `/v1/tenants/${off.tenantId}`, { features: { transcripts: false } });
+      expect((await off.request('POST', '/v1/transcripts', body)).body).toMatchObject({
+        code: 'transcripts_off',
+      });
+    } finally {
+      await small.close();
+    }
+  });
+
+  it('that wait are stored by a shutdown', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'colloquy-flush-'));
+    const late = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '600000', DATA_DIR: dataDir });
+    const of = await late.createTenant();
+    const ids = [await accept(of, 'one'), await accept(of, 'two')];
+    await late.app.close();
+    const rows = await app.database.collection('transcripts').find({}).toArray();
+    const own = await late.database.collection('transcripts').find({ tenantId: of.tenantId }).toArray();
+    expect(own.map(({ _id }) => _id.toHexString()).toSorted()).toEqual(ids.toSorted());
+    expect(rows.some(({ tenantId }) => tenantId === of.tenantId)).toBe(false);
+    await late.database.drop();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+});
+
+describe('a killed service', () => {
+  it('has stored every transcript that it acknowledged once, after it was started again', async () => {
+    const folder = await createServiceFolder();
+    try {
+      const settings = { TRANSCRIPT_BATCH_TIMEOUT_MS: '100' };
+      const acked: string[] = [];
+      let apiKey = '';
+      for (let round = 0; round < 3; round++) {
+        const service = await folder.start(settings);
+        if (apiKey === '') {
+          const made = await new ApiClient(service.url, service.adminKey).request('POST', '/v1/tenants', {
+            id: 'acme',
+            name: 'Acme',
+          });
+          ({ apiKey } = made.body as { apiKey: string });
+        }
+        const client = new ApiClient(service.url, apiKey);
+        let isOver = false;
+        const clients = Array.from({ length: 8 }, async () => {
+          while (!isOver) {
+            const answer = await client
+              .request('POST', '/v1/transcripts', {
+                participantId: 'ana',
+                channel: 'web',
+                transcript: talk('trains'),
+              })
+              .catch(() => undefined);
+            if (answer?.status === 202) acked.push((answer.body as { id: string }).id);
+          }
+        });
+        const goal = acked.length + 60;
+        await eventually(() => Promise.resolve(acked.length >= goal));
+        await service.kill('SIGKILL');
+        isOver = true;
+        await Promise.all(clients);
+      }
+      const service = await folder.start(settings);
+      const client = new ApiClient(service.url, apiKey);
+      const storedIds = async (): Promise<string[]> => {
+        const ids: string[] = [];
+        for (let cursor = ''; ;) {
+          const page = await client.request(
+            'GET',
+            `/v1/transcripts?limit=200${cursor && `&cursor=${cursor}`}`,
+          );
+          const { data, nextCursor } = page.body as { data: State[]; nextCursor: string | null };
+          ids.push(...data.map(({ id }) => id));
+          if (nextCursor === null) return ids;
+          cursor = encodeURIComponent(nextCursor);
+        }
+      };
+      let ids: string[] = [];
+      await eventually(async () => {
+        ids = await storedIds();
+        return acked.every((id) => ids.includes(id));
+      });
+      expect(new Set(ids).size).toBe(ids.length);
+    } finally {
+      await folder.remove();
+    }
+  }, 120_000);
+});
