@@ -15,6 +15,8 @@ const neighbours = [
   ['session', 'tenant'],
   // The routes of jobs and of queues need to know whose request it is; the tenant room knows nothing of jobs.
   ['queue', 'tenant'],
+  // Rooms tell their own metrics; monitoring knows nothing of them.
+  ['queue', 'monitoring'],
 ];
 
 /** The folders of libs/embedded-mongo/src from top to bottom (its ARCHITECTURE.md); `src/index.ts` is above them all. */

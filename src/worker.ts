@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { NestLogger } from './common/index.js';
-import { HealthService, startHealthServer } from './monitoring/index.js';
+import { HealthService, Metrics, startHealthServer } from './monitoring/index.js';
 import { QueueWorkers } from './queue/index.js';
 import {
   exitOnUnhandledErrors,
@@ -25,7 +25,7 @@ async function work({ settings, logger, adminApiKey }: ProcessContext): Promise<
   const health = app.get(HealthService);
   let probes: Awaited<ReturnType<typeof startHealthServer>>;
   try {
-    probes = await startHealthServer(health, HOST, WORKER_PORT);
+    probes = await startHealthServer({ health, metrics: app.get(Metrics) }, HOST, WORKER_PORT);
     await app.get(QueueWorkers).start();
   } catch (error) {
     await app.close();

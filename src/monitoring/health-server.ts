@@ -1,23 +1,47 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { HealthService } from './health.service.js';
+import type { HealthReport, HealthService } from './health.service.js';
+import type { Metrics } from './metrics/metrics.js';
 
-/** The probes alone, for a process without an API of its own (the worker). */
+interface Answer {
+  status: number;
+  type: string;
+  body: string;
+}
+
+const json = (status: number, body: unknown): Answer => ({
+  status,
+  type: 'application/json',
+  body: JSON.stringify(body),
+});
+
+const probe = (report: HealthReport): Answer => json(report.status === 'ok' ? 200 : 503, report);
+
+/** Probes and metrics alone, for a process without an API of its own (the worker). */
 export async function startHealthServer(
-  health: HealthService,
+  { health, metrics }: { health: HealthService; metrics: Metrics },
   host: string,
   port: number,
 ): Promise<{ url: string; close(): Promise<void> }> {
+  const routes: Record<string, () => Answer | Promise<Answer>> = {
+    '/health/live': () => probe(health.live()),
+    '/health/ready': async () => probe(await health.ready()),
+    '/metrics': async () => {
+      const { contentType, body } = await metrics.text();
+      return { status: 200, type: contentType, body };
+    },
+  };
   const server: Server = createServer((request, response) => {
-    const path = request.url?.split('?', 1)[0];
-    const report =
-      path === '/health/live' ? health.live() : path === '/health/ready' ? health.ready() : undefined;
-    void Promise.resolve(report).then((answer) => {
-      response.writeHead(answer === undefined ? 404 : answer.status === 'ok' ? 200 : 503, {
-        'content-type': 'application/json',
+    const path = request.url?.split('?', 1)[0] ?? '';
+    const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+    const answer = route
+      ? Promise.resolve().then(route)
+      : Promise.resolve(json(404, { status: 'error', reason: 'no such route' }));
+    void answer
+      .catch((error: unknown) => json(500, { status: 'error', reason: String(error) }))
+      .then(({ status, type, body }) => {
+        response.writeHead(status, { 'content-type': type }).end(body);
       });
-      response.end(JSON.stringify(answer ?? { status: 'error', reason: 'no such route' }));
-    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

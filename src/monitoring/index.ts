@@ -1,3 +1,4 @@
 export { type HealthReport, HealthService } from './health.service.js';
 export { startHealthServer } from './health-server.js';
 export { MonitoringModule } from './monitoring.module.js';
+export { METRIC_PREFIX, Metrics } from './metrics/metrics.js';

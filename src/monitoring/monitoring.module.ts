@@ -1,12 +1,16 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
+import { MetricsController } from './metrics/metrics.controller.js';
+import { Metrics } from './metrics/metrics.js';
 
+/** Probes, and what this process tells of itself; every room may add to it. */
+@Global()
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
-  controllers: [HealthController],
-  providers: [HealthService],
-  exports: [HealthService],
+  controllers: [HealthController, MetricsController],
+  providers: [HealthService, Metrics],
+  exports: [HealthService, Metrics],
 })
 export class MonitoringModule {}

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { backoffDelay, LOGGER, type Logger, runInContext } from '../common/index.js';
-import { type JobEnd, JobRepository } from './job.repository.js';
+import { type ClaimedRecord, type JobEnd, JobRepository } from './job.repository.js';
 import type { JobRecord } from './job.schema.js';
 import { ClaimLostError, JobTimeoutError, UnrecoverableError } from './queue.errors.js';
+import { QueueMetrics } from './queue-metrics.js';
 import type { RegisteredQueue } from './queue-registry.js';
 
 /** How long a claim holds without being prolonged: a job of a killed worker runs again after this. Milliseconds. */
@@ -28,7 +29,7 @@ export interface RunReport {
 }
 
 export interface ClaimedJob {
-  readonly record: JobRecord;
+  readonly record: ClaimedRecord;
   readonly claim: string;
 }
 
@@ -46,6 +47,7 @@ export class JobRunner {
 
   constructor(
     private readonly jobs: JobRepository,
+    private readonly metrics: QueueMetrics,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -55,6 +57,7 @@ export class JobRunner {
     const context = { requestId: `job-${record._id.toHexString()}`, tenantId: record.tenantId };
     return runInContext(context, async () => {
       const begun = performance.now();
+      this.metrics.begun(record.queue, Date.now() - record.wasDueAt.getTime());
       const lost = new AbortController();
       const heartbeat = this.keepClaim(job, lost);
       let end: JobEnd;
@@ -70,6 +73,7 @@ export class JobRunner {
       const isMine = await this.jobs.end(record._id, job.claim, end, new Date());
       const durationMs = performance.now() - begun;
       const report = this.report(end, isMine, durationMs, error);
+      this.metrics.ended(record.queue, report);
       this.log(queue, record, report);
       if (report.outcome === 'completed' || report.outcome === 'failed')
         await this.prune(queue, report.outcome);

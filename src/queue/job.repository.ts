@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { type Model, Types } from 'mongoose';
+import { type Model, type QueryFilter, Types } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
 import { duplicateKeyFields } from '../database/index.js';
 import { JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
@@ -16,6 +16,12 @@ export type JobEnd =
   | { state: 'delayed'; failure: JobFailure; dueAt: Date }
   /** Handed back untried, at a shutdown. */
   | { state: 'waiting' };
+
+/** A job as it is once it was taken. */
+export type ClaimedRecord = JobRecord & {
+  /** When it was to run. */
+  wasDueAt: Date;
+};
 
 export interface QueueCounts {
   waiting: number;
@@ -81,33 +87,14 @@ export class JobRepository {
   }
 
   /** Takes the next job of the queue for `claim` until `until`; null when none waits. */
-  claimNext(queue: string, claim: string, now: Date, until: Date): Promise<JobRecord | null> {
-    return this.jobs
-      .findOneAndUpdate(
-        { queue, state: 'waiting' },
-        {
-          $set: { state: 'active', claim, dueAt: until, updatedAt: now, progress: 0 },
-          $inc: { attempts: 1 },
-        },
-        { sort: soonest, returnDocument: 'after' },
-      )
-      .lean<JobRecord>()
-      .exec();
+  claimNext(queue: string, claim: string, now: Date, until: Date): Promise<ClaimedRecord | null> {
+    return this.claim({ queue, state: 'waiting' }, { claim, dueAt: until, updatedAt: now }, soonest);
   }
 
   /** Takes one unfinished job, whoever had it: for a dispatcher that sees to it that one worker has it at a time. */
-  claimOne(id: string, claim: string, now: Date, until: Date): Promise<JobRecord | null> {
-    return this.jobs
-      .findOneAndUpdate(
-        { _id: new Types.ObjectId(id), state: { $in: unfinished } },
-        {
-          $set: { state: 'active', claim, dueAt: until, updatedAt: now, progress: 0 },
-          $inc: { attempts: 1 },
-        },
-        { returnDocument: 'after' },
-      )
-      .lean<JobRecord>()
-      .exec();
+  claimOne(id: string, claim: string, now: Date, until: Date): Promise<ClaimedRecord | null> {
+    const job = { _id: new Types.ObjectId(id), state: { $in: unfinished } };
+    return this.claim(job, { claim, dueAt: until, updatedAt: now });
   }
 
   /** Prolongs a claim and notes progress; false when the claim was lost. */
@@ -244,6 +231,10 @@ export class JobRepository {
     };
   }
 
+  countUnhanded(queue: string): Promise<number> {
+    return this.jobs.countDocuments({ queue, isUnhanded: true, state: { $in: unfinished } }).exec();
+  }
+
   /** Since when the job that waits longest does. */
   async oldestWaiting(queue: string): Promise<Date | null> {
     const oldest = await this.jobs
@@ -272,5 +263,23 @@ export class JobRepository {
       })
       .exec();
     return deletedCount;
+  }
+
+  /** The row before is asked for: it alone knows when the job was due. */
+  private async claim(
+    filter: QueryFilter<JobRecord>,
+    taken: Pick<JobRecord, 'dueAt' | 'updatedAt'> & { claim: string },
+    sort?: typeof soonest,
+  ): Promise<ClaimedRecord | null> {
+    const changes = { ...taken, state: 'active', progress: 0 } as const;
+    const before = await this.jobs
+      .findOneAndUpdate(
+        filter,
+        { $set: changes, $inc: { attempts: 1 } },
+        { ...(sort && { sort }), returnDocument: 'before' },
+      )
+      .lean<JobRecord>()
+      .exec();
+    return before && { ...before, ...changes, attempts: before.attempts + 1, wasDueAt: before.dueAt };
   }
 }

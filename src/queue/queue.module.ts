@@ -12,6 +12,7 @@ import { JobRepository } from './job.repository.js';
 import { JobRunner } from './job-runner.js';
 import { JOB_MODEL, jobSchema } from './job.schema.js';
 import type { QueueDeclaration } from './queue-definition.js';
+import { QueueMetrics } from './queue-metrics.js';
 import { QueueRegistry } from './queue-registry.js';
 import { QueueService } from './queue.service.js';
 import { QueueWorkers } from './queue-workers.js';
@@ -48,6 +49,7 @@ class QueueFeatureModule implements OnModuleInit {
     JobRepository,
     RateLimitRepository,
     JobRunner,
+    QueueMetrics,
     QueueRegistry,
     BullQueues,
     BullRelay,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { TransactionRunner } from '../../src/database/index.js';
+import { Metrics } from '../../src/monitoring/index.js';
 import { defineQueue, type Job, UnrecoverableError } from '../../src/queue/index.js';
 import type { JobRecord } from '../../src/queue/job.schema.js';
 import { RedisService } from '../../src/redis/index.js';
@@ -132,6 +133,34 @@ function promisesOfQueues(): void {
     await ended(id);
     expect(await row(id)).toMatchObject({ state: 'completed', result: 'at last', attempts: 1 });
     await expect(queues.retry('numbers', id)).rejects.toMatchObject({ problem: { code: 'job_not_failed' } });
+  });
+
+  it('tells Prometheus what waits and how tries ended', async () => {
+    const { app, queues, workers } = await open();
+    const metric = async (name: string, labels: Record<string, string>): Promise<number | undefined> => {
+      const found = (await app.get(Metrics).registry.getSingleMetric(name)?.get())?.values ?? [];
+      return found.find((value: { metricName?: string; labels: object }) => {
+        const isSum = value.metricName === undefined || value.metricName.endsWith('_count');
+        return isSum && JSON.stringify(value.labels) === JSON.stringify({ queue: 'numbers', ...labels });
+      })?.value;
+    };
+    await queues.enqueue(numbers, tenantId, { n: 1 }, { delayMs: 3_600_000 });
+    work.mockRejectedValueOnce(new UnrecoverableError('bad'));
+    await queues.enqueue(numbers, tenantId, { n: 2 });
+    await workers.start();
+    await allEnded(1);
+    await queues.enqueue(numbers, tenantId, { n: 3 });
+    await allEnded(2);
+    await eventually(
+      async () => (await metric('colloquy_queue_job_duration_seconds', { outcome: 'completed' })) === 1,
+    );
+    expect(await metric('colloquy_queue_job_duration_seconds', { outcome: 'failed' })).toBe(1);
+    expect(await metric('colloquy_queue_job_wait_seconds', {})).toBe(2);
+    expect(await metric('colloquy_queue_jobs', { state: 'delayed' })).toBe(1);
+    expect(await metric('colloquy_queue_jobs', { state: 'failed' })).toBe(1);
+    expect(await metric('colloquy_queue_jobs', { state: 'completed' })).toBe(1);
+    expect(await metric('colloquy_queue_oldest_waiting_seconds', {})).toBe(0);
+    expect((await app.get(Metrics).text()).body).toContain('# TYPE colloquy_queue_jobs gauge');
   });
 
   it('does not try again what cannot succeed: unrecoverable errors, and payloads that no longer fit', async () => {

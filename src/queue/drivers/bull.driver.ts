@@ -16,6 +16,9 @@ import { BULL_ATTEMPTS, type BullData, BullQueues } from './bull-queues.js';
 import { BullRelay } from './bull-relay.js';
 import type { QueueDriver } from './queue-driver.js';
 
+/** How often locks that ended without an outcome are looked for: what a job of a killed worker may wait beyond its lease. */
+const STALLED_MS = 5000;
+
 /** How long a job rests that was handed back at a shutdown. */
 const HAND_BACK_MS = 500;
 
@@ -79,6 +82,7 @@ export class BullDriver implements QueueDriver {
         connection: this.bull.connect('worker', { maxRetriesPerRequest: null }),
         concurrency,
         lockDuration: LEASE_MS,
+        stalledInterval: STALLED_MS,
         // How often a job may end its workers is for its record to say.
         maxStalledCount: BULL_ATTEMPTS,
         removeOnComplete: { count: keep.completed },
