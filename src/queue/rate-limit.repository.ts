@@ -5,39 +5,47 @@ import { duplicateKeyFields } from '../database/index.js';
 import type { RateLimit } from './queue-definition.js';
 import { RATE_LIMIT_MODEL, type RateLimitRecord } from './rate-limit.schema.js';
 
-/** Counts the jobs that begin, over all processes: at most `max` in each window of `perMs`, which begins with its first job. */
+/** A window that begins late by less than this share of it counts from the end of the one before: else the rate would stay below the limit. */
+const LATE_SHARE = 0.1;
+
+/** Counts the jobs that begin, over all processes: at most `max` in each window of `perMs`. */
 @Injectable()
 export class RateLimitRepository {
   constructor(@InjectModel(RATE_LIMIT_MODEL) private readonly limits: Model<RateLimitRecord>) {}
 
   /** Takes one place; answers 0 when a job may begin, else the milliseconds until one may. */
   async take(queue: string, { max, perMs }: RateLimit, now: Date): Promise<number> {
-    const windowBegan = new Date(now.getTime() - perMs);
-    const here = await this.limits
-      .findOneAndUpdate(
-        { _id: queue, since: { $gt: windowBegan }, count: { $lt: max } },
-        { $inc: { count: 1 } },
-        { returnDocument: 'after' },
-      )
-      .lean<RateLimitRecord>()
-      .exec();
-    if (here) return 0;
-    if (await this.beginWindow(queue, windowBegan, now)) return 0;
-    const full = await this.limits.findOne({ _id: queue }).lean<RateLimitRecord>().exec();
-    return Math.max(1, (full?.since.getTime() ?? 0) + perMs - now.getTime());
+    for (;;) {
+      const windowBegan = new Date(now.getTime() - perMs);
+      const here = await this.limits
+        .findOneAndUpdate(
+          { _id: queue, since: { $gt: windowBegan }, count: { $lt: max } },
+          { $inc: { count: 1 } },
+          { returnDocument: 'after' },
+        )
+        .lean<RateLimitRecord>()
+        .exec();
+      if (here) return 0;
+      const last = await this.limits.findOne({ _id: queue }).lean<RateLimitRecord>().exec();
+      const untilNext = last ? last.since.getTime() + perMs - now.getTime() : 0;
+      if (untilNext > 0) return untilNext;
+      const since = -untilNext < perMs * LATE_SHARE ? new Date(now.getTime() + untilNext) : now;
+      // Where another process was quicker, this one asks for a place in that window.
+      if (await this.beginWindow(queue, last?.since, since)) return 0;
+    }
   }
 
-  /** False when the window of another process is not over. */
-  private async beginWindow(queue: string, windowBegan: Date, now: Date): Promise<boolean> {
-    try {
-      const { matchedCount, upsertedCount } = await this.limits
-        .updateOne(
-          { _id: queue, since: { $lte: windowBegan } },
-          { $set: { since: now, count: 1 } },
-          { upsert: true },
-        )
+  private async beginWindow(queue: string, last: Date | undefined, since: Date): Promise<boolean> {
+    const first = { since, count: 1 };
+    if (last) {
+      const { matchedCount } = await this.limits
+        .updateOne({ _id: queue, since: last }, { $set: first })
         .exec();
-      return matchedCount + upsertedCount > 0;
+      return matchedCount === 1;
+    }
+    try {
+      await this.limits.insertMany([{ _id: queue, ...first }], { lean: true });
+      return true;
     } catch (error) {
       if (duplicateKeyFields(error)) return false;
       throw error;

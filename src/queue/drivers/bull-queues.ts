@@ -55,8 +55,8 @@ export class BullQueues implements OnModuleInit {
   }
 
   /** Where the keys of a queue are; for its producers and workers alike. */
-  options(): { prefix: string; skipVersionCheck: boolean } {
-    return { prefix: `${this.settings.REDIS_KEY_PREFIX}:bull`, skipVersionCheck: true };
+  options(): { prefix: string } {
+    return { prefix: `${this.settings.REDIS_KEY_PREFIX}:bull` };
   }
 
   queue(name: string): Queue<BullData> {
@@ -67,6 +67,8 @@ export class BullQueues implements OnModuleInit {
       ...this.options(),
       connection: this.producer,
       skipWaitingForReady: true,
+      // A producer asks nothing before its first job. Workers do ask: they sleep whole seconds where they do not know the version.
+      skipVersionCheck: true,
     });
     queue.on('error', (error) => {
       this.logger.debug({ err: error, queue: name }, 'a queue of BullMQ reports an error');

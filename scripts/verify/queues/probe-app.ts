@@ -1,0 +1,26 @@
+import 'reflect-metadata';
+import { randomBytes } from 'node:crypto';
+import { type INestApplicationContext, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from '../../../src/app.module.js';
+import { createLogger, NestLogger } from '../../../src/common/index.js';
+import { loadSettings } from '../../../src/config/index.js';
+import { IndexManager } from '../../../src/database/index.js';
+import { ProbeModule } from './probe-queues.js';
+
+/** The whole application with the queues of the probe, without HTTP; it does no work until its `QueueWorkers` start. */
+export async function openProbeApp(env: Readonly<Record<string, string>>): Promise<INestApplicationContext> {
+  const settings = loadSettings(env);
+  const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
+  const rooms = AppModule.forRoot(settings, { logger, adminApiKey: randomBytes(24).toString('base64url') });
+
+  @Module({ imports: [rooms, ProbeModule] })
+  class ProbeApp {}
+
+  const app = await NestFactory.createApplicationContext(ProbeApp, {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  await app.get(IndexManager).ensure();
+  return app;
+}
