@@ -1,5 +1,6 @@
 import { type DynamicModule, Global, Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
+import { getQueueToken } from '@nestjs/bullmq';
 import { MongooseModule } from '@nestjs/mongoose';
 import { RedisService } from '../redis/index.js';
 import { BullDriver } from './drivers/bull.driver.js';
@@ -62,13 +63,20 @@ class QueueFeatureModule implements OnModuleInit {
     QueueService,
     QueueWorkers,
   ],
-  exports: [QueueService, QueueRegistry, QueueWorkers],
+  exports: [QueueService, QueueRegistry, QueueWorkers, BullQueues],
 })
 export class QueueModule {
+  /** The importing module may inject BullMQ's queue with `@InjectQueue(name)` of @nestjs/bullmq too; it is undefined without Redis. */
   static forFeature(definitions: readonly QueueDeclaration[]): DynamicModule {
+    const queues = definitions.map(({ name }) => ({
+      provide: getQueueToken(name),
+      useFactory: (bull: BullQueues) => bull.find(name),
+      inject: [BullQueues],
+    }));
     return {
       module: QueueFeatureModule,
-      providers: [{ provide: FEATURE, useValue: definitions }],
+      providers: [{ provide: FEATURE, useValue: definitions }, ...queues],
+      exports: queues,
     };
   }
 }

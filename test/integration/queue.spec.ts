@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { getQueueToken } from '@nestjs/bullmq';
+import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { TransactionRunner } from '../../src/database/index.js';
@@ -163,6 +165,13 @@ function promisesOfQueues(): void {
     expect((await app.get(Metrics).text()).body).toContain('# TYPE colloquy_queue_jobs gauge');
   });
 
+  it("gives a room BullMQ's own queue by the token of @nestjs/bullmq, where there is one", async () => {
+    const { app } = await open();
+    const queue = app.get<Queue | undefined>(getQueueToken('numbers'), { strict: false });
+    expect(queue?.name).toBe('REDIS_URL' in settings ? 'numbers' : undefined);
+    if (queue) expect(await queue.getJobCounts('waiting')).toEqual({ waiting: 0 });
+  });
+
   it('does not try again what cannot succeed: unrecoverable errors, and payloads that no longer fit', async () => {
     const { queues, workers } = await open();
     work.mockRejectedValue(new UnrecoverableError('gone for good'));
@@ -200,6 +209,9 @@ function promisesOfQueues(): void {
   it('runs by priority, then by time, and delayed jobs when they are due', async () => {
     const oneByOne = defineQueue({ name: 'one-by-one', payload, concurrency: 1 });
     const { queues, workers } = await open(oneByOne);
+    const begun = new Map<number, number>();
+    work.mockImplementation(({ payload: { n } }) => Promise.resolve(begun.set(n, Date.now()).size));
+    const from = Date.now();
     const delayed = await queues.enqueue(oneByOne, tenantId, { n: 9 }, { delayMs: 300, priority: 0 });
     await queues.enqueue(oneByOne, tenantId, { n: 3 });
     await queues.enqueue(oneByOne, tenantId, { n: 4 });
@@ -208,7 +220,9 @@ function promisesOfQueues(): void {
     expect((await row(delayed.id)).state).toBe('delayed');
     await workers.start();
     await ended(delayed.id);
-    expect(work.mock.calls.map(([job]) => job.payload.n)).toEqual([1, 3, 4, 5, 9]);
+    await allEnded(5);
+    expect([...begun.keys()].filter((n) => n !== 9)).toEqual([1, 3, 4, 5]);
+    expect(begun.get(9)).toBeGreaterThanOrEqual(from + 300);
   });
 
   it('stores one unfinished job for a key, also when many enqueue it at the same time', async () => {

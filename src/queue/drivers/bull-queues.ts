@@ -26,11 +26,8 @@ export class BullQueues implements OnModuleInit {
   constructor(
     @Inject(REDIS_SETTINGS) private readonly settings: RedisSettings,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
-
-  /** Connects, but never waits longer than for one connection. */
-  async onModuleInit(): Promise<void> {
-    const { REDIS_URL, REDIS_ENABLED, REDIS_CONNECT_TIMEOUT_MS } = this.settings;
+  ) {
+    const { REDIS_URL, REDIS_ENABLED, REDIS_CONNECT_TIMEOUT_MS } = settings;
     if (REDIS_URL === undefined || !REDIS_ENABLED) return;
     this.producer = this.connect('queue', {
       enableOfflineQueue: false,
@@ -40,7 +37,12 @@ export class BullQueues implements OnModuleInit {
     this.producer.on('ready', () => {
       for (const listener of this.readyListeners) listener();
     });
-    const signal = AbortSignal.timeout(REDIS_CONNECT_TIMEOUT_MS);
+  }
+
+  /** Waits until it is connected, but never longer than for one connection. */
+  async onModuleInit(): Promise<void> {
+    if (!this.producer || this.isReady) return;
+    const signal = AbortSignal.timeout(this.settings.REDIS_CONNECT_TIMEOUT_MS);
     await once(this.producer, 'ready', { signal }).catch(() => undefined);
   }
 
@@ -59,10 +61,17 @@ export class BullQueues implements OnModuleInit {
     return { prefix: `${this.settings.REDIS_KEY_PREFIX}:bull` };
   }
 
+  /** @throws Error when there is no Redis */
   queue(name: string): Queue<BullData> {
+    const queue = this.find(name);
+    if (!queue) throw new Error('there is no Redis for queues');
+    return queue;
+  }
+
+  /** Undefined when there is no Redis. */
+  find(name: string): Queue<BullData> | undefined {
     const present = this.queues.get(name);
-    if (present) return present;
-    if (!this.producer) throw new Error('there is no Redis for queues');
+    if (present || !this.producer) return present;
     const queue = new Queue<BullData>(name, {
       ...this.options(),
       connection: this.producer,
