@@ -17,6 +17,8 @@ const neighbours = [
   ['queue', 'tenant'],
   // Rooms tell their own metrics; monitoring knows nothing of them.
   ['queue', 'monitoring'],
+  // A closed conversation becomes a transcript; the transcript room knows nothing of conversations.
+  ['conversation', 'transcript'],
 ];
 
 /** The folders of libs/embedded-mongo/src from top to bottom (its ARCHITECTURE.md); `src/index.ts` is above them all. */

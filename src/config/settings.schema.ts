@@ -365,6 +365,11 @@ export const settingGroups = {
       10,
       "Tries of a tenant's responder endpoint that answers 5xx or not at all.",
     ),
+    SUMMARIZER: setting(
+      z.enum(['extractive', 'responder'], 'must be extractive or responder'),
+      "What sums up closed conversations: extractive takes what was said; responder asks the tenant's responder where it can.",
+      { default: 'extractive' },
+    ),
     HTTP_RESPONDER_ALLOW_PRIVATE: setting(
       boolean,
       "Let tenants' responder endpoints be on loopback, link-local and private addresses.",

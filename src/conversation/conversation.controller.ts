@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import {
+  ApiAcceptedResponse,
   ApiBearerAuth,
   ApiConsumes,
   ApiCreatedResponse,
@@ -11,6 +12,14 @@ import {
 } from '@nestjs/swagger';
 import { objectIdString, type Page } from '../common/index.js';
 import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
+import {
+  closeConversationBody,
+  type CloseConversationBody,
+  closedConversationSchema,
+  closedConversationView,
+  type ClosedConversationView,
+} from './closing/closing.dto.js';
+import { ConversationCloser } from './closing/conversation-closer.js';
 import {
   conversationPageSchema,
   conversationsQuery,
@@ -29,7 +38,10 @@ import { ConversationService } from './conversation.service.js';
 @ApiBearerAuth()
 @Controller('v1/conversations')
 export class ConversationController {
-  constructor(private readonly conversations: ConversationService) {}
+  constructor(
+    private readonly conversations: ConversationService,
+    private readonly closer: ConversationCloser,
+  ) {}
 
   @Post()
   @ApiOperation({ summary: 'Open a conversation' })
@@ -74,6 +86,25 @@ export class ConversationController {
     @Body({ schema: updateConversationBody }) body: UpdateConversationBody,
   ): Promise<ConversationView> {
     return conversationView(await this.conversations.update(tenantId, id, body));
+  }
+
+  @Post(':id/close')
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Close a conversation and have its transcript made, with a summary',
+    description:
+      'The job is stored with the closing: both, or neither. Closed again without new messages, the same job and transcript are answered; ' +
+      'summary and metadata of the first time stay. A conversation without messages is closed without a transcript, and so is one of a ' +
+      'tenant whose transcripts are switched off.',
+  })
+  @ApiAcceptedResponse({ standardSchema: closedConversationSchema })
+  @ApiNotFoundResponse({ description: '`conversation_not_found`' })
+  async close(
+    @CurrentTenant() tenant: TenantIdentity,
+    @Param('id', { schema: objectIdString }) id: string,
+    @Body({ schema: closeConversationBody }) body?: CloseConversationBody | null,
+  ): Promise<ClosedConversationView> {
+    return closedConversationView(await this.closer.close(tenant, id, body ?? {}));
   }
 
   @Delete(':id')

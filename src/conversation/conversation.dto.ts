@@ -63,6 +63,11 @@ export const conversationViewSchema = z
     messageCount: z.int(),
     lastSeq: z.int(),
     lastMessageAt: instant.nullable(),
+    closedAt: instant.nullable(),
+    transcriptId: z
+      .string()
+      .nullable()
+      .meta({ description: 'Of the transcript that its latest closing made' }),
     createdAt: instant,
     updatedAt: instant,
   })
@@ -78,6 +83,8 @@ export const conversationViewSchema = z
       messageCount: 2,
       lastSeq: 2,
       lastMessageAt: '2026-11-21T12:00:00.000Z',
+      closedAt: null,
+      transcriptId: null,
       createdAt: '2026-11-21T11:59:00.000Z',
       updatedAt: '2026-11-21T12:00:00.000Z',
     },
@@ -95,6 +102,8 @@ export const conversationView = (conversation: ConversationRecord): Conversation
   messageCount: conversation.messageCount,
   lastSeq: conversation.lastSeq,
   lastMessageAt: conversation.lastMessageAt?.toISOString() ?? null,
+  closedAt: conversation.closedAt?.toISOString() ?? null,
+  transcriptId: conversation.closing?.transcriptId.toHexString() ?? null,
   createdAt: conversation.createdAt.toISOString(),
   updatedAt: conversation.updatedAt.toISOString(),
 });

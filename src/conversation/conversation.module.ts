@@ -1,6 +1,17 @@
 import { type DynamicModule, Module, type Provider, type Type } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
+import { QueueModule } from '../queue/index.js';
 import { SessionModule } from '../session/index.js';
+import { TranscriptModule } from '../transcript/index.js';
+import { ConversationCloser } from './closing/conversation-closer.js';
+import { ConversationTextReader } from './closing/conversation-text.js';
+import { ConversationTranscriptProcessor } from './closing/conversation-transcript.processor.js';
+import { conversationTranscripts } from './closing/conversation-transcript.queue.js';
+import { ConversationTranscriber } from './closing/conversation-transcriber.js';
+import { ExtractiveSummarizer } from './closing/extractive.summarizer.js';
+import { ResponderSummarizer } from './closing/responder.summarizer.js';
+import { type Summarizer, SUMMARIZER } from './closing/summarizer.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
@@ -37,6 +48,8 @@ const responderProviders = (types: readonly Type<Responder>[]): Provider[] => [
 @Module({
   imports: [
     SessionModule,
+    TranscriptModule,
+    QueueModule.forFeature([conversationTranscripts]),
     MongooseModule.forFeature([
       { name: CONVERSATION_MODEL, schema: conversationSchema },
       { name: MESSAGE_MODEL, schema: messageSchema },
@@ -53,6 +66,21 @@ const responderProviders = (types: readonly Type<Responder>[]): Provider[] => [
     ConversationLocator,
     ConversationEraser,
     ConversationService,
+    ConversationCloser,
+    ConversationTextReader,
+    ConversationTranscriber,
+    ConversationTranscriptProcessor,
+    ExtractiveSummarizer,
+    ResponderSummarizer,
+    {
+      provide: SUMMARIZER,
+      useFactory: (
+        { SUMMARIZER: choice }: ProcessingSettings,
+        extractive: ExtractiveSummarizer,
+        responder: ResponderSummarizer,
+      ): Summarizer => (choice === 'responder' ? responder : extractive),
+      inject: [PROCESSING_SETTINGS, ExtractiveSummarizer, ResponderSummarizer],
+    },
     MessageService,
     ExchangeWriter,
     MessageProcessor,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
-import { CONVERSATION_MODEL, type ConversationRecord } from './conversation.schema.js';
+import { type ClosingRecord, CONVERSATION_MODEL, type ConversationRecord } from './conversation.schema.js';
 
 export interface ConversationFilter {
   participantId?: string | undefined;
@@ -107,12 +107,38 @@ export class ConversationRepository {
     now: Date,
   ): Promise<ConversationRecord | null> {
     const { title, ...others } = changes;
+    const unset = {
+      ...(title === null && { title: 1 as const }),
+      ...(others.isActive === true && { closedAt: 1 as const }),
+    };
     return this.conversations
       .findOneAndUpdate(
         { tenantId, _id: new Types.ObjectId(id), ...alive },
         {
           $set: { ...others, ...(typeof title === 'string' && { title }), updatedAt: now },
-          ...(title === null && { $unset: { title: 1 } }),
+          // $min: closed again, it is closed since the first time.
+          ...(others.isActive === false && { $min: { closedAt: now } }),
+          ...(Object.keys(unset).length > 0 && { $unset: unset }),
+        },
+        { returnDocument: 'after' },
+      )
+      .lean<ConversationRecord>()
+      .exec();
+  }
+
+  /** Closes a conversation, notes what became of it, and answers it as it is then; null when there is none. */
+  async close(
+    tenantId: string,
+    id: string,
+    closing: ClosingRecord | undefined,
+    now: Date,
+  ): Promise<ConversationRecord | null> {
+    return this.conversations
+      .findOneAndUpdate(
+        { tenantId, _id: new Types.ObjectId(id), ...alive },
+        {
+          $set: { isActive: false, updatedAt: now, ...(closing && { closing }) },
+          $min: { closedAt: now },
         },
         { returnDocument: 'after' },
       )

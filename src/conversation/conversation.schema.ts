@@ -2,6 +2,15 @@ import { Schema, type Types } from 'mongoose';
 
 export const CONVERSATION_MODEL = 'Conversation';
 
+/** What became of a conversation's latest closing. */
+export interface ClosingRecord {
+  /** The last message that the transcript holds. */
+  seq: number;
+  transcriptId: Types.ObjectId;
+  /** Of the job that makes the transcript. */
+  jobId: Types.ObjectId;
+}
+
 /** A thread between a tenant and a participant on a channel, as stored. */
 export interface ConversationRecord {
   _id: Types.ObjectId;
@@ -17,11 +26,23 @@ export interface ConversationRecord {
   messageCount: number;
   lastSeq: number;
   lastMessageAt?: Date;
+  /** Since when it takes no messages. */
+  closedAt?: Date;
+  closing?: ClosingRecord;
   createdAt: Date;
   updatedAt: Date;
   /** Set when its erasure began; from then on no read or write finds it. */
   erasedAt?: Date;
 }
+
+const closingSchema = new Schema<ClosingRecord>(
+  {
+    seq: { type: Number, required: true },
+    transcriptId: { type: Schema.Types.ObjectId, required: true },
+    jobId: { type: Schema.Types.ObjectId, required: true },
+  },
+  { _id: false, id: false, versionKey: false },
+);
 
 export const conversationSchema = new Schema<ConversationRecord>(
   {
@@ -35,6 +56,8 @@ export const conversationSchema = new Schema<ConversationRecord>(
     messageCount: { type: Number, required: true },
     lastSeq: { type: Number, required: true },
     lastMessageAt: { type: Date },
+    closedAt: { type: Date },
+    closing: { type: closingSchema },
     createdAt: { type: Date, required: true },
     updatedAt: { type: Date, required: true },
     erasedAt: { type: Date },

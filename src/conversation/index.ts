@@ -7,5 +7,6 @@ export {
   ResponderError,
   type ResponderRequest,
   type ResponderResult,
+  type SummaryRequest,
 } from './responders/responder.js';
 export { RESPONDERS } from './responders/responder-registry.js';

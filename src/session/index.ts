@@ -7,6 +7,7 @@ export { SessionService } from './session.service.js';
 export { SessionStore, type SessionStoreStats } from './session-store.js';
 export {
   type Goal,
+  goalStatuses,
   type GoalStatus,
   type SessionChanges,
   type SessionState,

@@ -52,9 +52,14 @@ export class SessionService {
    * @throws ProblemError 404 `session_not_found`
    */
   async read(tenantId: string, participantId: string): Promise<SessionState> {
-    const stored = await this.store.read(tenantId, participantId);
+    const stored = await this.find(tenantId, participantId);
     if (!stored) throw sessionNotFound(participantId);
     return stored;
+  }
+
+  /** As `read`; null when there is none. */
+  find(tenantId: string, participantId: string): Promise<SessionState | null> {
+    return this.store.read(tenantId, participantId);
   }
 
   /**

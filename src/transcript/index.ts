@@ -10,5 +10,6 @@ export type {
   VectorRow,
   VectorSource,
 } from './search/vector-source.js';
+export { MAX_TRANSCRIPT_BYTES, transcriptMetadata, transcriptSummary } from './transcript.dto.js';
 export { TranscriptModule } from './transcript.module.js';
 export { TranscriptService } from './transcript.service.js';

@@ -39,7 +39,9 @@ export class TranscriptStore {
         tenantId,
         items.map(({ _id }) => _id),
       );
-      const fresh = items.filter(({ _id }) => !known.has(_id.toHexString()));
+      // A transcript that was accepted twice may come twice in one batch.
+      const once = new Map(items.map((item) => [item._id.toHexString(), item]));
+      const fresh = [...once].flatMap(([id, item]) => (known.has(id) ? [] : [item]));
       if (fresh.length === 0) return undefined;
       const records = fresh.map((item) => ({ ...item, tenantId, changeSeq: seq, storedAt: new Date() }));
       await this.transcripts.insert(tenantId, records);

@@ -3,7 +3,7 @@ import { externalName, isoDate, jsonObject, objectIdString, pageLimit } from '..
 import type { TranscriptRecord } from './transcript.schema.js';
 
 /** Longest transcript, bytes of UTF-8. */
-const MAX_TRANSCRIPT_BYTES = 1024 * 1024;
+export const MAX_TRANSCRIPT_BYTES = 1024 * 1024;
 const MAX_METADATA_BYTES = 16 * 1024;
 
 const wellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text) && !text.includes('\0');
@@ -21,12 +21,14 @@ const transcript = z
     example: 'I need a table for four.\nFor when?\nTomorrow at seven.',
   });
 
-const summary = z
+export const transcriptSummary = z
   .string()
   .min(1)
   .max(10_000)
   .refine(wellFormed, 'must be well-formed Unicode text without NUL')
   .meta({ example: 'A table for four was booked.' });
+
+export const transcriptMetadata = jsonObject(MAX_METADATA_BYTES);
 
 const participantId = externalName.meta({ example: 'ana' });
 const channel = externalName.max(32).meta({ example: 'whatsapp' });
@@ -38,8 +40,8 @@ export const createTranscriptBody = z
     participantId,
     channel,
     transcript,
-    summary: summary.optional(),
-    metadata: jsonObject(MAX_METADATA_BYTES).default({}),
+    summary: transcriptSummary.optional(),
+    metadata: transcriptMetadata.default({}),
   })
   .meta({
     example: {

@@ -38,14 +38,20 @@ export class TranscriptService {
   ) {}
 
   /**
-   * Answers once the transcript is on disk; it is embedded and stored later.
+   * Answers once the transcript is on disk; it is embedded and stored later. With an `id` of the caller's own it may be repeated: a transcript
+   * is stored once, and not again after it was deleted.
    * @throws ProblemError 429 `transcript_queue_full`, 403 `transcripts_off`, 503 `journal_unavailable`
    */
-  async enqueue({ tenantId, features }: TenantIdentity, body: CreateTranscriptBody): Promise<{ id: string }> {
+  async enqueue(
+    { tenantId, features }: TenantIdentity,
+    body: CreateTranscriptBody,
+    givenId?: string,
+  ): Promise<{ id: string }> {
     if (!features.transcripts) throw transcriptsOff();
+    if (givenId !== undefined && (await this.isPresent(tenantId, givenId))) return { id: givenId };
     const limit = this.settings.TRANSCRIPT_MAX_QUEUE_SIZE;
     if (this.pipeline.waitingOf(tenantId) >= limit) throw tooManyTranscripts(limit);
-    const id = new Types.ObjectId().toHexString();
+    const id = givenId ?? new Types.ObjectId().toHexString();
     try {
       await this.pipeline.accept({ ...body, id, tenantId, createdAt: new Date() });
     } catch (error) {
@@ -108,6 +114,14 @@ export class TranscriptService {
       const record = byId.get(id);
       return record ? { ...transcriptView(record), score } : [];
     });
+  }
+
+  /** Accepted here, or stored. One that waits in another process is stored once all the same. */
+  private async isPresent(tenantId: string, id: string): Promise<boolean> {
+    return (
+      this.pipeline.stateOf(tenantId, id) !== undefined ||
+      (await this.transcripts.find(tenantId, id)) !== null
+    );
   }
 
   stats(): { pipeline: PipelineStats; index: VectorIndexStats } {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Goal } from '../../session/index.js';
+import type { Goal, GoalStatus } from '../../session/index.js';
 import type { TenantIdentity } from '../../tenant/index.js';
 import type { AttachmentRecord, MessageRole } from '../message.schema.js';
 
@@ -50,6 +50,23 @@ export interface ResponderResult {
   context?: Record<string, unknown> | undefined;
 }
 
+/** What a responder is told that is to say what a closed conversation was about. Nothing in it may be changed. */
+export interface SummaryRequest<Config = unknown> {
+  readonly tenant: TenantIdentity;
+  readonly conversation: { readonly id: string; readonly channel: string; readonly participantId: string };
+  /** Of the transcript to be, the same on every try: fit to recognise a repeated call. */
+  readonly transcriptId: string;
+  /** A line for each message, at most 64 KiB: of a longer one the beginning and the end. `>` begins what the participant said, `<` a reply. */
+  readonly transcript: string;
+  /** What is known of the participant's goals at closing. */
+  readonly goals: readonly {
+    readonly type: string;
+    readonly status: GoalStatus;
+    readonly slots: Readonly<Record<string, string>>;
+  }[];
+  readonly config: Config;
+}
+
 /**
  * Turns a session and a message into a reply. It is called outside of any transaction and may be called again for the same
  * message, when the session was changed elsewhere at the same time or the client tries again: effects of its own must bear that.
@@ -63,6 +80,11 @@ export interface Responder<Config = unknown> {
   readonly secretFields?: readonly string[];
   /** `signal` aborts after MESSAGE_PROCESSOR_TIMEOUT; what comes later is discarded. */
   respond(request: ResponderRequest<Config>, signal: AbortSignal): Promise<ResponderResult>;
+  /**
+   * For SUMMARIZER=responder: says in plain text, 1 to 10,000 characters, what a conversation was about. Where it is not there, or fails, an
+   * extract stands in. `signal` aborts after 30 s. May be called again for the same transcript.
+   */
+  summarize?(request: SummaryRequest<Config>, signal: AbortSignal): Promise<string>;
 }
 
 /**

@@ -4,7 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { backoffDelay } from '../../../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../../config/index.js';
-import { type Responder, ResponderError, type ResponderRequest, type ResponderResult } from '../responder.js';
+import {
+  type Responder,
+  ResponderError,
+  type ResponderRequest,
+  type ResponderResult,
+  type SummaryRequest,
+} from '../responder.js';
 import { checkResult } from '../responder-result.js';
 import { namesPrivateHost, PrivateAddressError, publicLookup } from './address-guard.js';
 import { HttpPoster, type PostResponse, ResponseTooLargeError } from './http-post.js';
@@ -51,6 +57,16 @@ export function retryAfterMs(header: string | undefined, now: number): number | 
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
 
+/** One thing to ask of an endpoint. */
+interface Question {
+  config: HttpResponderConfig;
+  /** The same on every try. */
+  key: string;
+  body: string;
+}
+
+const summaryAnswer = z.object({ summary: z.string() });
+
 type Attempt = { response: PostResponse } | { error: unknown };
 
 /** Asks the tenant's own endpoint. See docs/extending.md for what is sent and what is expected. */
@@ -81,30 +97,42 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
     request: ResponderRequest<HttpResponderConfig>,
     signal: AbortSignal,
   ): Promise<ResponderResult> {
-    const url = new URL(request.config.url);
-    if (!this.allowPrivate && namesPrivateHost(url)) throw privateAddress();
     const body = await bodyOf(request);
+    const response = await this.post({ config: request.config, key: request.message.id, body }, signal);
+    return response.status === 204 ? { reply: null } : checkResult(jsonOf(response), "The endpoint's answer");
+  }
+
+  async summarize(
+    { tenant, conversation, transcriptId, transcript, goals, config }: SummaryRequest<HttpResponderConfig>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const event = { event: 'summarize', tenantId: tenant.tenantId, conversation, transcript, goals };
+    const response = await this.post({ config, key: transcriptId, body: JSON.stringify(event) }, signal);
+    const answer = summaryAnswer.safeParse(jsonOf(response));
+    if (!answer.success) throw new ResponderError("The endpoint's answer holds no summary.");
+    return answer.data.summary;
+  }
+
+  /** The first answer that is none of a broken server. */
+  private async post(question: Question, signal: AbortSignal): Promise<PostResponse> {
+    const url = new URL(question.config.url);
+    if (!this.allowPrivate && namesPrivateHost(url)) throw privateAddress();
     for (let attempt = 1; ; attempt++) {
-      const outcome = await this.attempt(url, request, body, signal);
-      if ('response' in outcome && outcome.response.status < 500) return resultOf(outcome.response);
+      const outcome = await this.attempt(url, question, signal);
+      if ('response' in outcome && outcome.response.status < 500) return outcome.response;
       const waitMs = this.waitBeforeRetry(outcome, attempt);
       if (waitMs === undefined) throw failureOf(outcome, attempt);
       await delay(waitMs, undefined, { signal });
     }
   }
 
-  private async attempt(
-    url: URL,
-    { config, message }: ResponderRequest<HttpResponderConfig>,
-    body: string,
-    signal: AbortSignal,
-  ): Promise<Attempt> {
+  private async attempt(url: URL, { config, key, body }: Question, signal: AbortSignal): Promise<Attempt> {
     const timestamp = String(Math.floor(this.now() / 1000));
     const headers = {
       'content-type': 'application/json',
       accept: 'application/json',
       'user-agent': 'Colloquy',
-      'idempotency-key': message.id,
+      'idempotency-key': key,
       'x-colloquy-timestamp': timestamp,
       'x-colloquy-signature': signatureOf(config.secret, timestamp, body),
     };
@@ -142,19 +170,17 @@ async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<s
   });
 }
 
-function resultOf({ status, body }: PostResponse): ResponderResult {
-  if (status === 204) return { reply: null };
+/** @throws ResponderError for what is no JSON of a success */
+function jsonOf({ status, body }: PostResponse): unknown {
   if (status >= 300 && status < 400)
     throw new ResponderError(`The endpoint answered ${status}: redirects are not followed.`);
   if (status < 200 || status >= 300)
     throw new ResponderError(`The endpoint answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.');
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(body);
+    return JSON.parse(body) as unknown;
   } catch (error) {
     throw new ResponderError("The endpoint's answer is not JSON.", { cause: error });
   }
-  return checkResult(parsed, "The endpoint's answer");
 }
 
 const privateAddress = (cause?: unknown): ResponderError =>

@@ -1,0 +1,16 @@
+const CUT = '\n[…]\n';
+
+/** Well-formed text of at most `maxBytes` of UTF-8: as it is, or its beginning and its end. */
+export function boundedText(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= maxBytes) return text;
+  const half = Math.floor((maxBytes - Buffer.byteLength(CUT)) / 2);
+  let headEnd = half;
+  // 10xxxxxx goes on with a character that began before.
+  while (headEnd > 0 && isContinuation(bytes[headEnd])) headEnd--;
+  let tailStart = bytes.length - half;
+  while (tailStart < bytes.length && isContinuation(bytes[tailStart])) tailStart++;
+  return `${bytes.toString('utf8', 0, headEnd)}${CUT}${bytes.toString('utf8', tailStart)}`;
+}
+
+const isContinuation = (byte = 0): boolean => (byte & 0b1100_0000) === 0b1000_0000;

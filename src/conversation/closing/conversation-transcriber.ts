@@ -1,0 +1,113 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { TenantDirectory, type TenantIdentity } from '../../tenant/index.js';
+import { type Job, UnrecoverableError } from '../../queue/index.js';
+import { TranscriptService } from '../../transcript/index.js';
+import { ConversationRepository } from '../conversation.repository.js';
+import type { ConversationRecord } from '../conversation.schema.js';
+import { type ConversationText, ConversationTextReader } from './conversation-text.js';
+import type { ClosedConversation } from './conversation-transcript.queue.js';
+import { SUMMARIZER, type Summarizer } from './summarizer.js';
+
+/** What the job answers. */
+export interface Transcribed {
+  /** Null when the conversation was erased before its transcript was made. */
+  transcriptId: string | null;
+  messages: number;
+  /** Messages that were left out of a text that would have been too long. */
+  omitted: number;
+  summary: 'given' | 'extractive' | 'responder' | null;
+}
+
+/** Of the work, the share that is done when all messages are read. */
+const READ_SHARE = 70;
+
+const erased: Transcribed = { transcriptId: null, messages: 0, omitted: 0, summary: null };
+
+/** Makes the transcript of a closed conversation and hands it to the transcript room. May be repeated: it is stored once. */
+@Injectable()
+export class ConversationTranscriber {
+  constructor(
+    private readonly conversations: ConversationRepository,
+    private readonly reader: ConversationTextReader,
+    private readonly transcripts: TranscriptService,
+    private readonly tenants: TenantDirectory,
+    @Inject(SUMMARIZER) private readonly summarizer: Summarizer,
+  ) {}
+
+  /**
+   * @throws UnrecoverableError when there is no such tenant (any more), or its transcripts are switched off
+   * @throws ProblemError 429 `transcript_queue_full`, 503 `journal_unavailable`: it is to be tried again
+   */
+  async transcribe({
+    tenantId,
+    payload,
+    signal,
+    progress,
+  }: Pick<Job<ClosedConversation>, 'tenantId' | 'payload' | 'signal' | 'progress'>): Promise<Transcribed> {
+    const tenant = await this.tenantOf(tenantId);
+    const { conversationId, seq, transcriptId } = payload;
+    const read = await this.reader.read(tenantId, conversationId, {
+      upToSeq: seq,
+      signal,
+      onProgress: (share) => progress(READ_SHARE * share),
+    });
+    const found = await this.conversations.find(tenantId, conversationId);
+    if (!found || read.text === '') return erased;
+    await progress(READ_SHARE);
+    const summary = await this.summaryOf(tenant, found, payload, read, signal);
+    // Erased while the summary was made: nothing of it is to be kept.
+    if (!(await this.conversations.find(tenantId, conversationId))) return erased;
+    await progress(90);
+    signal.throwIfAborted();
+    await this.transcripts.enqueue(
+      tenant,
+      {
+        participantId: found.participantId,
+        channel: found.channel,
+        transcript: read.text,
+        summary: summary.text ?? undefined,
+        metadata: metadataOf(found, payload, read),
+      },
+      transcriptId,
+    );
+    return { transcriptId, messages: seq, omitted: read.omitted, summary: summary.by };
+  }
+
+  private async tenantOf(tenantId: string): Promise<TenantIdentity> {
+    const tenant = await this.tenants.find(tenantId);
+    if (!tenant) throw new UnrecoverableError(`There is no tenant "${tenantId}" (any more).`);
+    if (!tenant.features.transcripts)
+      throw new UnrecoverableError('Transcripts are switched off for this tenant; nothing was stored.');
+    return tenant;
+  }
+
+  private async summaryOf(
+    tenant: TenantIdentity,
+    { participantId, channel }: ConversationRecord,
+    { conversationId: id, transcriptId, goals, summary }: ClosedConversation,
+    { text, firstRequest, lastReply }: ConversationText,
+    signal: AbortSignal,
+  ): Promise<{ text: string | null; by: Transcribed['summary'] }> {
+    if (summary !== undefined) return { text: summary, by: 'given' };
+    const conversation = { id, channel, participantId };
+    return this.summarizer.summarize(
+      { tenant, conversation, transcriptId, text, firstRequest, lastReply, goals },
+      signal,
+    );
+  }
+}
+
+/** The caller's own, and over it where the transcript comes from. */
+const metadataOf = (
+  { title }: ConversationRecord,
+  { conversationId, seq, metadata }: ClosedConversation,
+  { firstMessageAt, lastMessageAt, omitted }: ConversationText,
+): Record<string, unknown> => ({
+  ...metadata,
+  conversationId,
+  title: title ?? null,
+  messageCount: seq,
+  omittedMessages: omitted,
+  firstMessageAt: firstMessageAt?.toISOString() ?? null,
+  lastMessageAt: lastMessageAt?.toISOString() ?? null,
+});
