@@ -49,6 +49,8 @@ describe('/v1/conversations', () => {
       messageCount: 0,
       lastSeq: 0,
       lastMessageAt: null,
+      closedAt: null,
+      transcriptId: null,
       createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
       updatedAt: conversation['createdAt'],
     });

@@ -74,6 +74,10 @@ const cases: Record<string, Case> = {
   'GET /v1/conversations/:id': refused(ofConversation),
   'PATCH /v1/conversations/:id': refused(ofConversation, () => ({ title: 'Taken over' })),
   'DELETE /v1/conversations/:id': refused(ofConversation),
+  'POST /v1/conversations/:id/close': refused(
+    (of) => `${ofConversation(of)}/close`,
+    () => ({ summary: 'Taken over' }),
+  ),
   'POST /v1/conversations/:id/messages': refused(
     (of) => `${ofConversation(of)}/messages`,
     () => ({ messages: [{ role: 'user', content: 'Slipped in' }] }),

@@ -329,9 +329,10 @@ function promisesOfQueues(): void {
       ids.slice(-3).reverse(),
     );
     expect(await queues.list('pruned', 'failed', 10)).toMatchObject({ data: [] });
-    expect(await queues.statuses()).toMatchObject([
-      { name: 'pruned', counts: { completed: 3, waiting: 0 }, oldestWaitingMs: null },
-    ]);
+    expect((await queues.statuses()).find(({ name }) => name === 'pruned')).toMatchObject({
+      counts: { completed: 3, waiting: 0 },
+      oldestWaitingMs: null,
+    });
   });
 
   it('does not start with a queue that has no processor or two, or two queues of one name', async () => {

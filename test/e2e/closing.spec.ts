@@ -1,0 +1,460 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { mongo } from 'mongoose';
+import { ConversationTranscriber } from '../../src/conversation/closing/conversation-transcriber.js';
+import type { ClosedConversationView } from '../../src/conversation/closing/closing.dto.js';
+import { ConversationRepository } from '../../src/conversation/conversation.repository.js';
+import { QueueWorkers } from '../../src/queue/index.js';
+import type { JobRecord } from '../../src/queue/job.schema.js';
+import { RedisService } from '../../src/redis/index.js';
+import { TranscriptService } from '../../src/transcript/index.js';
+import { tooManyTranscripts } from '../../src/transcript/transcript.errors.js';
+import { TranscriptPipeline } from '../../src/transcript/transcript.pipeline.js';
+import { createTestApp, type TestApp, type TestResponse, type TestTenant } from '../support/app.js';
+import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
+
+interface Transcript {
+  id: string;
+  status: string;
+  transcript: string;
+  summary: string | null;
+  metadata: Record<string, unknown>;
+}
+
+interface JobState {
+  state: string;
+  progress: number;
+  attempts: number;
+  result: unknown;
+}
+
+/** Looks again until it holds; jest's own timeout ends it. */
+async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await check())) await delay(20);
+}
+
+let settings: Readonly<Record<string, string>> = {};
+let app: TestApp;
+let tenant: TestTenant;
+let others: TestApp[];
+
+const start = async (overrides: Readonly<Record<string, string>> = {}): Promise<void> => {
+  app = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '20', ...settings, ...overrides });
+  tenant = await app.createTenant();
+};
+/** Another process on the same database. */
+const startOther = async (overrides: Readonly<Record<string, string>> = {}): Promise<TestApp> => {
+  const other = await createTestApp({
+    TRANSCRIPT_BATCH_TIMEOUT_MS: '20',
+    ...settings,
+    ...overrides,
+    MONGODB_URI: app.database.uri,
+  });
+  others.push(other);
+  return other;
+};
+const work = (of = app): Promise<void> => of.app.get(QueueWorkers).start();
+
+const say = async (id: string, ...contents: string[]): Promise<TestResponse> =>
+  tenant.request('POST', `/v1/conversations/${id}/messages`, {
+    messages: contents.map((content, index) => ({ role: index % 2 ? 'assistant' : 'user', content })),
+  });
+const talk = async (...contents: string[]): Promise<string> => {
+  const { body } = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
+    participantId: 'ana',
+    channel: 'web',
+    title: 'Dinner',
+  });
+  if (contents.length > 0) expect((await say(body.id, ...contents)).status).toBe(201);
+  return body.id;
+};
+const close = async (id: string, body?: unknown): Promise<ClosedConversationView> => {
+  const path = `/v1/conversations/${id}/close`;
+  const answer = await tenant.request<ClosedConversationView>('POST', path, body);
+  expect(answer.status).toBe(202);
+  return answer.body;
+};
+const jobOf = async ({ job }: ClosedConversationView): Promise<JobState> => {
+  const { status, body } = await tenant.request<JobState>('GET', `/v1/jobs/${job?.queue}/${job?.id}`);
+  expect(status).toBe(200);
+  return body;
+};
+const ended = (closed: ClosedConversationView, ...states: string[]): Promise<void> =>
+  eventually(async () => (states.length ? states : ['completed']).includes((await jobOf(closed)).state));
+const transcriptOf = async ({ transcriptId }: ClosedConversationView): Promise<Transcript> => {
+  const path = `/v1/transcripts/${transcriptId}`;
+  let found = await tenant.request<Transcript>('GET', path);
+  while (found.status !== 200 || found.body.status !== 'stored') {
+    await delay(20);
+    found = await tenant.request<Transcript>('GET', path);
+  }
+  return found.body;
+};
+const jobs = (): mongo.Collection<JobRecord> => app.database.collection<JobRecord>('jobs');
+const count = (name: string): Promise<number> =>
+  app.database.collection(name).countDocuments({ tenantId: tenant.tenantId });
+
+const dinner = ['Hi', 'Hello!', 'A table for four at the bistro, please', 'It is booked. See you at seven.'];
+
+beforeEach(() => {
+  others = [];
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  for (const other of others) await other.close();
+  await app.close();
+});
+
+function promisesOfClosing(): void {
+  it('makes a transcript with a summary, which is found by meaning', async () => {
+    await start();
+    await work();
+    await tenant.request('POST', '/v1/sessions/ana/goals', { type: 'book_table', slots: { guests: 4 } });
+    const id = await talk(...dinner);
+    const closed = await close(id, { metadata: { closedBy: 'bot', title: 'not mine' } });
+    expect(closed.conversation).toMatchObject({
+      id,
+      isActive: false,
+      closedAt: expect.stringMatching(/Z$/) as string,
+      transcriptId: closed.transcriptId,
+    });
+    expect((await tenant.request('GET', `/v1/conversations/${id}`)).body).toEqual(closed.conversation);
+    await ended(closed);
+    expect(await jobOf(closed)).toMatchObject({
+      progress: 100,
+      attempts: 1,
+      result: { transcriptId: closed.transcriptId, messages: 4, omitted: 0, summary: 'extractive' },
+    });
+    expect(await transcriptOf(closed)).toMatchObject({
+      transcript: `> Hi\n< Hello!\n> ${dinner[2]}\n< ${dinner[3]}`,
+      summary: `Request: ${dinner[2]}\nGoals: book_table active (guests 4).\nLast reply: ${dinner[3]}`,
+      metadata: { closedBy: 'bot', conversationId: id, title: 'Dinner', messageCount: 4, omittedMessages: 0 },
+    });
+    const { body } = await tenant.request<{ data: { id: string }[] }>('POST', '/v1/transcripts/search', {
+      query: 'bistro table for four',
+    });
+    expect(body.data.map((hit) => hit.id)).toEqual([closed.transcriptId]);
+  });
+
+  it('answers the same job and transcript when it is repeated, also when the job is kept no more', async () => {
+    await start();
+    const id = await talk(...dinner);
+    const closed = await close(id, { summary: 'The first one.' });
+    expect(await close(id, { summary: 'Another one.' })).toEqual(closed);
+    await work();
+    await ended(closed);
+    expect((await transcriptOf(closed)).summary).toBe('The first one.');
+    expect(await close(id)).toEqual(closed);
+    await jobs().deleteMany({});
+    expect(await close(id)).toEqual(closed);
+    expect(await count('jobs')).toBe(0);
+    expect(await count('transcripts')).toBe(1);
+  });
+
+  it('stores one job and one transcript when 20 clients of two processes close at once', async () => {
+    await start();
+    const other = await startOther();
+    const id = await talk(...dinner);
+    const path = `/v1/conversations/${id}/close`;
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        const url = n % 2 ? app.url : other.url;
+        const response = await fetch(`${url}${path}`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${tenant.apiKey}` },
+        });
+        expect(response.status).toBe(202);
+        return (await response.json()) as ClosedConversationView;
+      }),
+    );
+    const [first] = answers;
+    if (!first) throw new Error('no answer');
+    for (const answer of answers) expect(answer).toEqual(first);
+    expect(await count('jobs')).toBe(1);
+    await Promise.all([work(), work(other)]);
+    await ended(first);
+    await transcriptOf(first);
+    expect(await count('transcripts')).toBe(1);
+  });
+
+  it('leaves no job, and the conversation open, when the transaction is rolled back', async () => {
+    await start();
+    const id = await talk(...dinner);
+    jest.spyOn(app.app.get(ConversationRepository), 'close').mockImplementationOnce(async () => {
+      // The job is stored by now, as this transaction sees it.
+      throw new Error('disk full');
+    });
+    expect((await tenant.request('POST', `/v1/conversations/${id}/close`)).status).toBe(500);
+    expect(await count('jobs')).toBe(0);
+    expect((await tenant.request('GET', `/v1/conversations/${id}`)).body).toMatchObject({
+      isActive: true,
+      closedAt: null,
+      transcriptId: null,
+    });
+    await close(id);
+    expect(await count('jobs')).toBe(1);
+  });
+
+  it('tries again while too many transcripts wait, and keeps why', async () => {
+    await start();
+    jest.spyOn(app.app.get(TranscriptService), 'enqueue').mockRejectedValueOnce(tooManyTranscripts(1000));
+    const closed = await close(await talk(...dinner));
+    await work();
+    await ended(closed);
+    expect(await jobOf(closed)).toMatchObject({ attempts: 2 });
+    const [row] = await jobs().find({}).toArray();
+    expect(row?.failures.map(({ message }) => message)).toEqual([
+      expect.stringContaining('1000 transcripts of this tenant wait') as string,
+    ]);
+    await transcriptOf(closed);
+  });
+
+  it('stores one transcript when the job dies after its work was done, and runs again', async () => {
+    await start();
+    const service = app.app.get(TranscriptService);
+    const enqueue = service.enqueue.bind(service);
+    jest.spyOn(service, 'enqueue').mockImplementationOnce(async (...args) => {
+      await enqueue(...args);
+      throw new Error('killed');
+    });
+    const closed = await close(await talk(...dinner));
+    await work();
+    await ended(closed);
+    expect(await jobOf(closed)).toMatchObject({ attempts: 2 });
+    await transcriptOf(closed);
+    expect(await count('transcripts')).toBe(1);
+  });
+}
+
+describe('closing a conversation, queues on the database', () => {
+  promisesOfClosing();
+
+  it('stores one transcript when two processes do the same job, and when it comes twice in a batch', async () => {
+    const bigBatches = { TRANSCRIPT_BATCH_TIMEOUT_MS: '600000', TRANSCRIPT_BATCH_SIZE: '3' };
+    await start(bigBatches);
+    const other = await startOther(bigBatches);
+    const closed = await close(await talk(...dinner));
+    const [row] = await jobs().find({}).toArray();
+    const job = {
+      tenantId: tenant.tenantId,
+      payload: row?.payload as Parameters<ConversationTranscriber['transcribe']>[0]['payload'],
+      signal: new AbortController().signal,
+      progress: () => Promise.resolve(),
+    };
+    const accept = jest.spyOn(app.app.get(TranscriptPipeline), 'accept');
+    await app.app.get(ConversationTranscriber).transcribe(job);
+    await other.app.get(ConversationTranscriber).transcribe(job);
+    // Known here by now: it is not accepted again.
+    await app.app.get(ConversationTranscriber).transcribe(job);
+    expect(accept).toHaveBeenCalledTimes(1);
+    // What a process would do that was killed and came back: both are in one batch with another.
+    const [accepted] = accept.mock.calls[0] ?? [];
+    if (!accepted) throw new Error('nothing was accepted');
+    const pipeline = app.app.get(TranscriptPipeline);
+    await pipeline.accept(accepted);
+    await tenant.request('POST', '/v1/transcripts', {
+      participantId: 'ana',
+      channel: 'web',
+      transcript: 'another',
+    });
+    await transcriptOf(closed);
+    await eventually(() => pipeline.stats().queued === 0);
+    // The other process stores what it has accepted before it ends.
+    const { queued } = other.app.get(TranscriptPipeline).stats();
+    await other.close();
+    others = [];
+    expect(queued).toBe(1);
+    expect(await count('transcripts')).toBe(2);
+  });
+
+  it('makes another transcript after further messages, for which it must be open again', async () => {
+    await start();
+    await work();
+    const id = await talk(...dinner);
+    const path = `/v1/conversations/${id}`;
+    const first = await close(id);
+    expect((await say(id, 'One more thing')).body).toMatchObject({ code: 'conversation_closed' });
+    // An inbound message begins another conversation.
+    const inbound = { participantId: 'ana', channel: 'web', content: 'Hello again' };
+    const { body } = await tenant.request<{ conversation: { id: string } }>('POST', '/v1/messages', inbound);
+    expect(body.conversation.id).not.toBe(id);
+    const open = await tenant.request('PATCH', path, { isActive: true });
+    expect(open.body).toMatchObject({ closedAt: null, transcriptId: first.transcriptId });
+    // Without new messages there is nothing new to tell.
+    const again = await close(id);
+    expect(again.job).toEqual(first.job);
+    expect(again.conversation.isActive).toBe(false);
+    await tenant.request('PATCH', path, { isActive: true });
+    await say(id, 'One more thing');
+    const second = await close(id);
+    expect(second.transcriptId).not.toBe(first.transcriptId);
+    await Promise.all([ended(first), ended(second)]);
+    expect((await transcriptOf(first)).transcript).not.toContain('One more thing');
+    expect((await transcriptOf(second)).transcript).toMatch(/seven\.\n> One more thing$/);
+    // The session has gone on in another conversation: its goals are not of this one.
+    expect((await transcriptOf(second)).summary).not.toContain('Goals');
+  });
+
+  it('closes without a transcript where there are no messages, or transcripts are off', async () => {
+    await start();
+    const empty = await close(await talk());
+    expect(empty).toMatchObject({ job: null, transcriptId: null, conversation: { isActive: false } });
+    await app.request('PATCH', `/v1/tenants/${tenant.tenantId}`, { features: { transcripts: false } });
+    const id = await talk(...dinner);
+    const off = await close(id);
+    expect(off).toMatchObject({ job: null, transcriptId: null, conversation: { isActive: false } });
+    expect(await close(id)).toEqual(off);
+    expect(await count('jobs')).toBe(0);
+    await app.request('PATCH', `/v1/tenants/${tenant.tenantId}`, { features: { transcripts: true } });
+    expect((await close(id)).transcriptId).not.toBeNull();
+    expect(await count('jobs')).toBe(1);
+  });
+
+  it('follows a job that has failed by a new one for the same transcript', async () => {
+    await start();
+    const closed = await close(await talk(...dinner));
+    await app.request('PATCH', `/v1/tenants/${tenant.tenantId}`, { features: { transcripts: false } });
+    await work();
+    await ended(closed, 'failed');
+    expect(await jobOf(closed)).toMatchObject({
+      attempts: 1,
+      error: { message: expect.stringContaining('switched off') as string },
+    });
+    await app.request('PATCH', `/v1/tenants/${tenant.tenantId}`, { features: { transcripts: true } });
+    const again = await close(closed.conversation.id);
+    expect(again.transcriptId).toBe(closed.transcriptId);
+    expect(again.job?.id).not.toBe(closed.job?.id);
+    await ended(again);
+    await transcriptOf(again);
+  });
+
+  it('keeps nothing of a conversation that was erased before its job ran', async () => {
+    await start();
+    const closed = await close(await talk(...dinner));
+    await tenant.request('DELETE', `/v1/conversations/${closed.conversation.id}`);
+    await work();
+    await ended(closed);
+    expect((await jobOf(closed)).result).toMatchObject({ transcriptId: null });
+    expect((await tenant.request('GET', `/v1/transcripts/${closed.transcriptId}`)).status).toBe(404);
+  });
+
+  it('is closed since the first time, also by a patch', async () => {
+    await start();
+    const id = await talk(...dinner);
+    const path = `/v1/conversations/${id}`;
+    const { body } = await tenant.request('PATCH', path, { isActive: false });
+    expect(body['closedAt']).toEqual(expect.stringMatching(/Z$/));
+    expect((await tenant.request('PATCH', path, { isActive: false, title: 'x' })).body).toMatchObject({
+      closedAt: body['closedAt'],
+    });
+    expect((await close(id)).conversation.closedAt).toBe(body['closedAt']);
+  });
+
+  it('refuses unknown conversations and fields, and summaries beyond the limits', async () => {
+    await start();
+    const id = await talk(...dinner);
+    const path = `/v1/conversations/${id}/close`;
+    const unknown = await tenant.request('POST', `/v1/conversations/${'f'.repeat(24)}/close`);
+    expect(unknown).toMatchObject({ status: 404, body: { code: 'conversation_not_found' } });
+    for (const body of [{ other: 1 }, { summary: '' }, { summary: 'x'.repeat(10_001) }, { metadata: [] }, []])
+      expect((await tenant.request('POST', path, body)).status).toBe(400);
+    expect((await tenant.request('GET', `/v1/conversations/${id}`)).body).toMatchObject({ isActive: true });
+  });
+
+  describe("with summaries of the tenant's responder", () => {
+    let endpoint: Server;
+    let received: Record<string, unknown>[];
+    let answer: { status: number; body: unknown };
+
+    beforeEach(async () => {
+      received = [];
+      answer = { status: 200, body: { summary: 'A table was booked.' } };
+      endpoint = createServer((request, response) => {
+        let text = '';
+        request.setEncoding('utf8');
+        request.on('data', (chunk: string) => (text += chunk));
+        request.on('end', () => {
+          const key = request.headers['idempotency-key'];
+          received.push({ ...(JSON.parse(text) as Record<string, unknown>), key });
+          response.writeHead(answer.status).end(JSON.stringify(answer.body));
+        });
+      });
+      await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
+      await start({ SUMMARIZER: 'responder' });
+      await work();
+      await tenant.request('PUT', '/v1/responder', {
+        type: 'http',
+        config: {
+          url: `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}`,
+          secret: 'a-secret-of-the-test',
+        },
+      });
+    });
+    afterEach(async () => {
+      endpoint.closeAllConnections();
+      await new Promise((resolve) => endpoint.close(resolve));
+    });
+
+    it('keeps what the endpoint says', async () => {
+      const closed = await close(await talk(...dinner));
+      expect((await transcriptOf(closed)).summary).toBe('A table was booked.');
+      expect(received).toMatchObject([
+        {
+          event: 'summarize',
+          tenantId: tenant.tenantId,
+          conversation: { id: closed.conversation.id, channel: 'web', participantId: 'ana' },
+          transcript: (await transcriptOf(closed)).transcript,
+          goals: [],
+          key: closed.transcriptId,
+        },
+      ]);
+    });
+
+    it('takes an extract when the endpoint knows no such event', async () => {
+      answer = { status: 400, body: {} };
+      const closed = await close(await talk(...dinner));
+      expect((await transcriptOf(closed)).summary).toMatch(/^Request: A table/);
+      await ended(closed);
+      expect((await jobOf(closed)).result).toMatchObject({ summary: 'extractive' });
+      expect(received).toHaveLength(1);
+    });
+  });
+});
+
+describeWithRedis('closing a conversation, queues on Redis', () => {
+  let server: RedisProcess;
+
+  beforeAll(async () => {
+    server = await startRedis({ appendfsync: 'everysec' });
+  });
+  afterAll(async () => {
+    settings = {};
+    await server.remove();
+  });
+  beforeEach(() => {
+    settings = {
+      REDIS_URL: server.url,
+      REDIS_KEY_PREFIX: redisPrefix(),
+      REDIS_COMMAND_TIMEOUT_MS: '2000',
+      REDIS_PROBE_INTERVAL_MS: '20',
+    };
+  });
+
+  promisesOfClosing();
+
+  it('runs the job of a conversation that was closed while Redis was away, once it is back', async () => {
+    await start();
+    await work();
+    const id = await talk(...dinner);
+    await server.signal('SIGKILL');
+    await eventually(() => !app.app.get(RedisService).available);
+    const closed = await close(id);
+    const [row] = await jobs().find({}).toArray();
+    expect(row).toMatchObject({ state: 'waiting', isUnhanded: true });
+    await server.restart();
+    await ended(closed);
+    await transcriptOf(closed);
+    expect(await count('transcripts')).toBe(1);
+  });
+});
