@@ -48,7 +48,7 @@ export class TranscriptService {
     givenId?: string,
   ): Promise<{ id: string }> {
     if (!features.transcripts) throw transcriptsOff();
-    if (givenId !== undefined && (await this.isPresent(tenantId, givenId))) return { id: givenId };
+    if (givenId !== undefined && (await this.isKnown(tenantId, givenId))) return { id: givenId };
     const limit = this.settings.TRANSCRIPT_MAX_QUEUE_SIZE;
     if (this.pipeline.waitingOf(tenantId) >= limit) throw tooManyTranscripts(limit);
     const id = givenId ?? new Types.ObjectId().toHexString();
@@ -116,12 +116,10 @@ export class TranscriptService {
     });
   }
 
-  /** Accepted here, or stored. One that waits in another process is stored once all the same. */
-  private async isPresent(tenantId: string, id: string): Promise<boolean> {
-    return (
-      this.pipeline.stateOf(tenantId, id) !== undefined ||
-      (await this.transcripts.find(tenantId, id)) !== null
-    );
+  /** Accepted here, stored, or deleted. One that waits in another process is stored once all the same. */
+  private async isKnown(tenantId: string, id: string): Promise<boolean> {
+    if (this.pipeline.stateOf(tenantId, id) !== undefined) return true;
+    return (await this.transcripts.known(tenantId, [new Types.ObjectId(id)])).has(id);
   }
 
   stats(): { pipeline: PipelineStats; index: VectorIndexStats } {
