@@ -76,14 +76,17 @@ const close = async (id: string, body?: unknown): Promise<ClosedConversationView
   return answer.body;
 };
 const jobOf = async ({ job }: ClosedConversationView): Promise<JobState> => {
-  const { status, body } = await tenant.request<JobState>('GET', `/v1/jobs/${job?.queue}/${job?.id}`);
+  const { status, body } = await tenant.request<JobState>(
+    'GET',
+    `/v1/jobs/${String(job?.queue)}/${String(job?.id)}`,
+  );
   expect(status).toBe(200);
   return body;
 };
 const ended = (closed: ClosedConversationView, ...states: string[]): Promise<void> =>
   eventually(async () => (states.length ? states : ['completed']).includes((await jobOf(closed)).state));
 const transcriptOf = async ({ transcriptId }: ClosedConversationView): Promise<Transcript> => {
-  const path = `/v1/transcripts/${transcriptId}`;
+  const path = `/v1/transcripts/${String(transcriptId)}`;
   let found = await tenant.request<Transcript>('GET', path);
   while (found.status !== 200 || found.body.status !== 'stored') {
     await delay(20);
@@ -95,7 +98,9 @@ const jobs = (): mongo.Collection<JobRecord> => app.database.collection<JobRecor
 const count = (name: string): Promise<number> =>
   app.database.collection(name).countDocuments({ tenantId: tenant.tenantId });
 
-const dinner = ['Hi', 'Hello!', 'A table for four at the bistro, please', 'It is booked. See you at seven.'];
+const request = 'A table for four at the bistro, please';
+const reply = 'It is booked. See you at seven.';
+const dinner = ['Hi', 'Hello!', request, reply];
 
 beforeEach(() => {
   others = [];
@@ -127,8 +132,8 @@ function promisesOfClosing(): void {
       result: { transcriptId: closed.transcriptId, messages: 4, omitted: 0, summary: 'extractive' },
     });
     expect(await transcriptOf(closed)).toMatchObject({
-      transcript: `> Hi\n< Hello!\n> ${dinner[2]}\n< ${dinner[3]}`,
-      summary: `Request: ${dinner[2]}\nGoals: book_table active (guests 4).\nLast reply: ${dinner[3]}`,
+      transcript: `> Hi\n< Hello!\n> ${request}\n< ${reply}`,
+      summary: `Request: ${request}\nGoals: book_table active (guests 4).\nLast reply: ${reply}`,
       metadata: { closedBy: 'bot', conversationId: id, title: 'Dinner', messageCount: 4, omittedMessages: 0 },
     });
     const { body } = await tenant.request<{ data: { id: string }[] }>('POST', '/v1/transcripts/search', {
@@ -336,7 +341,7 @@ describe('closing a conversation, queues on the database', () => {
     await work();
     await ended(closed);
     expect((await jobOf(closed)).result).toMatchObject({ transcriptId: null });
-    expect((await tenant.request('GET', `/v1/transcripts/${closed.transcriptId}`)).status).toBe(404);
+    expect((await tenant.request('GET', `/v1/transcripts/${String(closed.transcriptId)}`)).status).toBe(404);
   });
 
   it('is closed since the first time, also by a patch', async () => {
