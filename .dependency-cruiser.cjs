@@ -2,6 +2,7 @@
 
 /** The rooms of src from top to bottom. A room imports from layers below its own, and not from its own layer. */
 const layers = [
+  ['admin'],
   ['conversation', 'transcript', 'delivery', 'catalog', 'archive'],
   ['session', 'tenant', 'queue', 'monitoring'],
   ['cache'],

@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
+import { AdminModule } from './admin/index.js';
 import { CacheModule } from './cache/index.js';
 import { CommonModule, type Logger } from './common/index.js';
 import { ConfigModule, type Settings } from './config/index.js';
@@ -38,6 +39,7 @@ export class AppModule {
         SessionModule,
         ConversationModule,
         TranscriptModule,
+        AdminModule,
       ],
     };
   }

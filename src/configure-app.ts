@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AdminConsole } from './admin/index.js';
 import { AppModule, type AppOptions } from './app.module.js';
 import { createValidationPipe, NestLogger, ProblemFilter } from './common/index.js';
 import { SERVICE_SETTINGS, type ServiceSettings, type Settings } from './config/index.js';
@@ -8,7 +9,7 @@ import { databaseProblem } from './database/index.js';
 import { createHttpAdapter } from './http-adapter.js';
 import { setUpOpenApi } from './openapi.js';
 
-/** What every way in puts on the application: validation, problem documents, security headers, OpenAPI. */
+/** What every way in puts on the application: validation, problem documents, security headers, admin pages, OpenAPI. */
 export async function configureApp(app: NestFastifyApplication, { logger }: AppOptions): Promise<void> {
   app.useGlobalPipes(createValidationPipe());
   app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem]));
@@ -24,6 +25,7 @@ export async function configureApp(app: NestFastifyApplication, { logger }: AppO
     },
     strictTransportSecurity: app.get<ServiceSettings>(SERVICE_SETTINGS).NODE_ENV === 'production',
   });
+  await app.get(AdminConsole).mount(app);
   setUpOpenApi(app);
 }
 

@@ -198,6 +198,18 @@ export class JobRepository {
       .exec();
   }
 
+  /** A delayed job waits from now on; null when it is not delayed. */
+  promote(queue: string, id: string, now: Date): Promise<JobRecord | null> {
+    return this.jobs
+      .findOneAndUpdate(
+        { _id: new Types.ObjectId(id), queue, state: 'delayed' },
+        { $set: { state: 'waiting', dueAt: now, updatedAt: now, isUnhanded: true } },
+        { returnDocument: 'after' },
+      )
+      .lean<JobRecord>()
+      .exec();
+  }
+
   /** False when there is none, or it is at work. */
   async remove(queue: string, id: string): Promise<boolean> {
     const { deletedCount } = await this.jobs
@@ -215,6 +227,20 @@ export class JobRepository {
     return this.jobs
       .find({ queue, state, ...after })
       .sort({ dueAt: -1, _id: -1 })
+      .limit(limit)
+      .lean<JobRecord[]>()
+      .exec();
+  }
+
+  /**
+   * Newest first, without payloads and results. For tables with numbered pages, which `list` cannot serve; the database steps over the rows of
+   * the pages before.
+   */
+  slice(queue: string, state: JobState, skip: number, limit: number): Promise<JobRecord[]> {
+    return this.jobs
+      .find({ queue, state }, { payload: 0, result: 0 })
+      .sort({ dueAt: -1, _id: -1 })
+      .skip(skip)
       .limit(limit)
       .lean<JobRecord[]>()
       .exec();

@@ -32,6 +32,22 @@ export const queueNotFound = (queue: string): ProblemError =>
     detail: `No queue is named "${queue}".`,
   });
 
+export const jobNotDelayed = (id: string, state: string): ProblemError =>
+  new ProblemError({
+    status: 409,
+    code: 'job_not_delayed',
+    title: 'The job is not delayed',
+    detail: `Only a delayed job can be brought forward; job ${id} is ${state}.`,
+  });
+
+export const jobActive = (id: string): ProblemError =>
+  new ProblemError({
+    status: 409,
+    code: 'job_active',
+    title: 'The job is at work',
+    detail: `A worker has job ${id}; it can be removed when the try has ended.`,
+  });
+
 export const jobNotFailed = (id: string, state: string): ProblemError =>
   new ProblemError({
     status: 409,

@@ -14,6 +14,7 @@ import { JobRunner } from './job-runner.js';
 import { JOB_MODEL, jobSchema } from './job.schema.js';
 import type { QueueDeclaration } from './queue-definition.js';
 import { QueueMetrics } from './queue-metrics.js';
+import { QueueController } from './queue.controller.js';
 import { QueueRegistry } from './queue-registry.js';
 import { QueueService } from './queue.service.js';
 import { QueueWorkers } from './queue-workers.js';
@@ -45,7 +46,7 @@ class QueueFeatureModule implements OnModuleInit {
       { name: RATE_LIMIT_MODEL, schema: rateLimitSchema },
     ]),
   ],
-  controllers: [JobController],
+  controllers: [JobController, QueueController],
   providers: [
     JobRepository,
     RateLimitRepository,

@@ -4,7 +4,7 @@ import { TransactionRunner } from '../database/index.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
 import type { JobRecord, JobState } from './job.schema.js';
 import { LOWEST_PRIORITY, type QueueDefinition } from './queue-definition.js';
-import { jobNotFailed } from './queue.errors.js';
+import { jobActive, jobNotDelayed, jobNotFailed } from './queue.errors.js';
 import { QueueRegistry } from './queue-registry.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 
@@ -97,15 +97,36 @@ export class QueueService {
   /** For operators: all queues. */
   async statuses(): Promise<QueueStatus[]> {
     const statuses: QueueStatus[] = [];
-    for (const { name } of this.registry.all()) {
-      const oldest = await this.jobs.oldestWaiting(name);
-      statuses.push({
-        name,
-        counts: await this.jobs.counts(name),
-        oldestWaitingMs: oldest && Math.max(0, Date.now() - oldest.getTime()),
-      });
-    }
+    for (const name of this.names()) statuses.push(await this.status(name));
     return statuses;
+  }
+
+  /** For operators. @throws ProblemError 404 `queue_not_found` */
+  async status(queue: string): Promise<QueueStatus> {
+    this.registry.definition(queue);
+    const oldest = await this.jobs.oldestWaiting(queue);
+    return {
+      name: queue,
+      counts: await this.jobs.counts(queue),
+      oldestWaitingMs: oldest && Math.max(0, Date.now() - oldest.getTime()),
+    };
+  }
+
+  /** Of all queues that are declared; complete once the application has started. */
+  names(): string[] {
+    return this.registry.all().map(({ name }) => name);
+  }
+
+  /** For operators: one job, of whichever tenant; null when there is none. */
+  find(queue: string, id: string): Promise<JobRecord | null> {
+    this.registry.definition(queue);
+    return this.jobs.findAny(queue, id);
+  }
+
+  /** For operators: jobs of one state by their place, newest first, without payloads and results. */
+  slice(queue: string, state: JobState, skip: number, limit: number): Promise<JobRecord[]> {
+    this.registry.definition(queue);
+    return this.jobs.slice(queue, state, skip, limit);
   }
 
   /**
@@ -123,9 +144,34 @@ export class QueueService {
     return job;
   }
 
-  /** For operators. @throws ProblemError 404 `job_not_found` when there is none, or it is at work */
+  /**
+   * For operators: a delayed job may run now.
+   * @throws ProblemError 404 `job_not_found`, 409 `job_not_delayed`
+   */
+  async promote(queue: string, id: string): Promise<JobRecord> {
+    this.registry.definition(queue);
+    const job = await this.jobs.promote(queue, id, new Date());
+    if (!job) {
+      const present = await this.jobs.findAny(queue, id);
+      throw present ? jobNotDelayed(id, present.state) : notFound('job', id);
+    }
+    await this.driver.stored(job);
+    return job;
+  }
+
+  /**
+   * For operators: deletes a job, done or not.
+   * @throws ProblemError 404 `job_not_found`, 409 `job_active` while it is at work
+   */
   async remove(queue: string, id: string): Promise<void> {
     this.registry.definition(queue);
-    if (!(await this.jobs.remove(queue, id))) throw notFound('job', id);
+    if (await this.jobs.remove(queue, id)) return;
+    throw (await this.jobs.findAny(queue, id)) ? jobActive(id) : notFound('job', id);
+  }
+
+  /** For operators: deletes all jobs of a queue that ended so; answers how many. */
+  clear(queue: string, state: 'completed' | 'failed'): Promise<number> {
+    this.registry.definition(queue);
+    return this.jobs.prune(queue, state, 0);
   }
 }

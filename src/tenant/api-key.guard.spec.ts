@@ -2,6 +2,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { AdminOnly, currentContext, ProblemError, Public, runInContext } from '../common/index.js';
+import { AdminKey } from './admin-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import type { KeyVerifier, Verdict } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -44,7 +45,7 @@ describe('ApiKeyGuard', () => {
       new Reflector(),
       { verify } as unknown as KeyVerifier,
       new RateLimiter(perMinute, { now: () => 1000 }),
-      ADMIN,
+      new AdminKey(ADMIN),
     );
   const codeOf = async (route: Route, authorization?: string, guard = guardWith()): Promise<unknown> => {
     try {

@@ -1,4 +1,6 @@
 export { AdminOnly, Public } from '../common/index.js';
+export { AdminKey } from './admin-key.js';
+export { bearerOf, isOperatorRequest, setOperatorRequest } from './request-identity.js';
 export { CurrentTenant } from './tenant.decorators.js';
 export { TenantDirectory } from './tenant-directory.js';
 export { TenantModule, type TenantModuleOptions } from './tenant.module.js';

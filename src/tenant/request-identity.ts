@@ -1,6 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import type { TenantIdentity } from './tenant.types.js';
 
+const bearer = /^Bearer +(\S+) *$/i;
+
+/** The key that came as `Authorization: Bearer`. */
+export const bearerOf = (request: FastifyRequest): string | undefined =>
+  bearer.exec(request.headers.authorization ?? '')?.[1];
+
 const identities = new WeakMap<FastifyRequest, TenantIdentity>();
 
 export const setRequestIdentity = (request: FastifyRequest, identity: TenantIdentity): void => {
@@ -9,3 +15,12 @@ export const setRequestIdentity = (request: FastifyRequest, identity: TenantIden
 
 export const requestIdentity = (request: FastifyRequest): TenantIdentity | undefined =>
   identities.get(request);
+
+const operators = new WeakSet<FastifyRequest>();
+
+/** To be called by who found out, by other means than the guard, that an operator sent the request: routes of the admin key let it through. */
+export const setOperatorRequest = (request: FastifyRequest): void => {
+  operators.add(request);
+};
+
+export const isOperatorRequest = (request: FastifyRequest): boolean => operators.has(request);

@@ -3,6 +3,7 @@ import { APP_GUARD } from '@nestjs/core';
 import { MongooseModule } from '@nestjs/mongoose';
 import { CacheService } from '../cache/index.js';
 import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
+import { AdminKey } from './admin-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { ApiKeyRepository } from './api-key.repository.js';
 import { IdentityController } from './identity.controller.js';
@@ -44,6 +45,7 @@ export class TenantModule implements OnModuleInit {
             new RateLimiter(settings.RATE_LIMIT_PER_MINUTE, clock),
           inject: [SERVICE_SETTINGS, TENANT_CLOCK],
         },
+        AdminKey,
         TenantRepository,
         ApiKeyRepository,
         TenantDirectory,
@@ -51,7 +53,7 @@ export class TenantModule implements OnModuleInit {
         TenantService,
         { provide: APP_GUARD, useClass: ApiKeyGuard },
       ],
-      exports: [TenantDirectory],
+      exports: [TenantDirectory, AdminKey],
     };
   }
 

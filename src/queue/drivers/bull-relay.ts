@@ -97,6 +97,8 @@ export class BullRelay {
     // A job that is tried again by hand is still among BullMQ's failed ones.
     const present = await queue.getJob(id);
     if (present && (await present.isFailed())) await present.remove();
+    // Brought forward by hand: its record waits already.
+    else if (present && job.state === 'waiting' && (await present.isDelayed())) await present.promote();
     await queue.add(
       job.queue,
       { tenantId: job.tenantId },

@@ -1,0 +1,80 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LOGGER, type Logger, type ProblemError, ProblemFilter } from '../common/index.js';
+import { AdminKey, bearerOf, setOperatorRequest } from '../tenant/index.js';
+import { foreignOrigin, loginRequired, tooManyLogins } from './admin.errors.js';
+import { AdminSessions } from './session/admin-sessions.js';
+import { isAdminRequest, isOpenRoute, LOGIN } from './session/admin-paths.js';
+import { LoginLimiter } from './session/login-limiter.js';
+import { changesState, isFromOwnPage } from './session/same-origin.js';
+import { readSessionCookie } from './session/session-cookie.js';
+
+const wantsPage = ({ method, headers }: FastifyRequest): boolean =>
+  (method === 'GET' || method === 'HEAD') && (headers.accept ?? '').includes('text/html');
+
+/**
+ * Stands before everything beneath /admin, whoever answers there: only who signed in, or sends the admin key, gets past. What passes
+ * counts as an operator's for the guard of the rooms' own routes.
+ */
+@Injectable()
+export class AdminGate {
+  private readonly problems: ProblemFilter;
+
+  constructor(
+    private readonly key: AdminKey,
+    private readonly sessions: AdminSessions,
+    private readonly limiter: LoginLimiter,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.problems = new ProblemFilter(logger);
+  }
+
+  /** As a hook of Fastify: `next` is called when the request may pass, else it is answered. */
+  check(request: FastifyRequest, reply: FastifyReply, next: () => void): void {
+    if (!isAdminRequest(request)) {
+      next();
+      return;
+    }
+    void reply.headers({
+      'cache-control': 'no-store',
+      // With no-referrer, which is what other routes answer, browsers would hide the Origin of our own forms as well.
+      'referrer-policy': 'same-origin',
+    });
+    const refusal = this.refusalOf(request);
+    if (!refusal) next();
+    else if (refusal.problem.status === 401 && wantsPage(request))
+      void reply.redirect(`${LOGIN}?next=${encodeURIComponent(request.url)}`, 303);
+    else this.problems.send(refusal, request, reply);
+  }
+
+  /** Whether the request comes from somebody who signed in. */
+  isSignedIn(request: FastifyRequest): boolean {
+    const proof = readSessionCookie(request);
+    return proof !== undefined && this.sessions.isValid(proof);
+  }
+
+  /** Why a key does not open the admin pages: 401, or 429 after too many wrong ones; undefined when it does. */
+  refusalOfKey(text: string, { ip }: FastifyRequest): ProblemError | undefined {
+    const waitSeconds = this.limiter.waitSeconds(ip);
+    if (waitSeconds > 0) return tooManyLogins(waitSeconds);
+    if (this.key.matches(text)) return undefined;
+    this.limiter.failed(ip);
+    this.logger.warn({ address: ip }, 'a wrong key was tried on the admin pages');
+    return loginRequired();
+  }
+
+  private refusalOf(request: FastifyRequest): ProblemError | undefined {
+    const isForged = changesState(request) && !isFromOwnPage(request);
+    if (isOpenRoute(request)) return isForged ? foreignOrigin() : undefined;
+    const bearer = bearerOf(request);
+    if (bearer !== undefined) {
+      const refusal = this.refusalOfKey(bearer, request);
+      if (refusal) return refusal;
+    } else {
+      if (!this.isSignedIn(request)) return loginRequired();
+      if (isForged) return foreignOrigin();
+    }
+    setOperatorRequest(request);
+    return undefined;
+  }
+}

@@ -1,0 +1,26 @@
+import { ProblemError } from '../common/index.js';
+
+export const loginRequired = (): ProblemError =>
+  new ProblemError({
+    status: 401,
+    code: 'admin_login_required',
+    title: 'Sign in first',
+    detail: 'Sign in at /admin/login, or send the admin key as "Authorization: Bearer <key>".',
+  });
+
+export const tooManyLogins = (retryAfterSeconds: number): ProblemError =>
+  new ProblemError({
+    status: 429,
+    code: 'too_many_logins',
+    title: 'Too many failed sign-ins',
+    detail: `Too many wrong keys came from this address. Try again in ${retryAfterSeconds} seconds.`,
+    retryAfterSeconds,
+  });
+
+export const foreignOrigin = (): ProblemError =>
+  new ProblemError({
+    status: 403,
+    code: 'foreign_origin',
+    title: 'The request is from another site',
+    detail: 'A browser may change something here only from a page of this service.',
+  });

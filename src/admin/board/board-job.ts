@@ -1,0 +1,54 @@
+import type { JobState as BoardState, QueueJob, QueueJobJson } from '@bull-board/api/dist/types.js';
+import type { JobRecord, QueueService } from '../../queue/index.js';
+
+/** `row` of a list, which shows neither payload nor result, since they may hold personal data; `whole` on the page of the job. */
+export type Detail = 'row' | 'whole';
+
+function failuresOf({ state, failures }: JobRecord, detail: Detail): string[] {
+  // A list takes each job with an error for a failed one.
+  const isShown = state === 'failed' || (detail === 'whole' && state !== 'completed');
+  if (!isShown) return [];
+  return failures.map(({ at, attempt, message }) => `Try ${attempt}, ${at.toISOString()}\n${message}`);
+}
+
+function toJson(record: JobRecord, detail: Detail): QueueJobJson {
+  const { _id, tenantId, state, priority, dueAt, attempts, progress, failures, createdAt } = record;
+  const isFinished = state === 'completed' || state === 'failed';
+  return {
+    id: _id.toHexString(),
+    name: tenantId,
+    progress,
+    attemptsMade: attempts,
+    timestamp: createdAt.getTime(),
+    processedOn: null,
+    finishedOn: isFinished ? dueAt.getTime() : null,
+    ...(state === 'delayed' && { delay: Math.max(0, dueAt.getTime() - createdAt.getTime()) }),
+    failedReason: state === 'failed' ? (failures.at(-1)?.message ?? '') : '',
+    stacktrace: failuresOf(record, detail),
+    data: detail === 'whole' ? record.payload : undefined,
+    returnvalue: detail === 'whole' ? record.result : undefined,
+    opts: {
+      tenantId,
+      priority,
+      ...(detail === 'whole' && record.dedupeKey !== undefined && { dedupeKey: record.dedupeKey }),
+    },
+  };
+}
+
+/** A job as Bull Board sees it. What it does to the job is done to the record, and the driver hears of it. */
+export function boardJob(record: JobRecord, queues: QueueService, detail: Detail): QueueJob {
+  const { queue, state } = record;
+  const id = record._id.toHexString();
+  return {
+    opts: {},
+    promote: async () => {
+      await queues.promote(queue, id);
+    },
+    remove: () => queues.remove(queue, id),
+    retry: async () => {
+      await queues.retry(queue, id);
+    },
+    toJSON: () => toJson(record, detail),
+    getState: () => Promise.resolve(state as BoardState),
+  };
+}

@@ -1,0 +1,116 @@
+import { createBullBoard } from '@bull-board/api';
+import type { BeforeHook, ControllerHandlerReturnType } from '@bull-board/api/dist/types.js';
+import { FastifyAdapter } from '@bull-board/fastify';
+import { Inject, Injectable } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { LOGGER, type Logger, ProblemError } from '../../common/index.js';
+import { QueueService } from '../../queue/index.js';
+import { RedisService } from '../../redis/index.js';
+import { LOGOUT, START } from '../session/admin-paths.js';
+import { QueueAdapter } from './queue-adapter.js';
+
+/** What may be changed by the board; everything else that it could ask for is refused. */
+const offered = new Set([
+  '/api/queues/:queueName/:jobId/retry',
+  '/api/queues/:queueName/retry/:queueStatus',
+  '/api/queues/:queueName/:jobId/clean',
+  '/api/queues/:queueName/clean/:queueStatus',
+  '/api/queues/:queueName/:jobId/promote',
+  '/api/queues/:queueName/promote',
+]);
+
+const cleaned = new Set(['completed', 'failed']);
+
+const refuse: BeforeHook = ({ method, route, request }) => {
+  if (method === 'get') return { allow: true };
+  const { queueStatus } = request.params as { queueStatus?: string };
+  const isOffered = offered.has(route) && (!route.includes('/clean/') || cleaned.has(queueStatus ?? ''));
+  if (isOffered) return { allow: true };
+  return {
+    allow: false,
+    status: 403,
+    message: 'Jobs come from the application: here they are tried again, brought forward and removed.',
+  };
+};
+
+/** Bull Board on Fastify, with errors as the rest of the service tells them: foreseen ones by name, others only in the log. */
+class BoardServer extends FastifyAdapter {
+  constructor(private readonly logger: Logger) {
+    super();
+  }
+
+  override setErrorHandler(standard: (error: Error) => ControllerHandlerReturnType): this {
+    return super.setErrorHandler((error) => {
+      if (error instanceof ProblemError) {
+        const { status, title, detail } = error.problem;
+        return { ...standard(new Error(detail ?? title)), status: status as 404 | 409 };
+      }
+      this.logger.error({ err: error }, 'the queue dashboard failed');
+      return standard(new Error('Something failed on our side; the log tells what.'));
+    });
+  }
+}
+
+/** Fonts from elsewhere, which neither the policy of our pages nor a closed network lets through. */
+const foreignStyles = /<link href="https:[^>]*rel="stylesheet">/g;
+
+const fonts = {
+  'font-sans': 'system-ui, sans-serif',
+  'font-mono': 'ui-monospace, monospace',
+};
+
+/** The dashboard of queues at /admin/queues: Bull Board over the record of jobs, the same with both drivers. */
+@Injectable()
+export class QueueBoard {
+  private setQueues: ((queues: QueueAdapter[]) => void) | undefined;
+
+  constructor(
+    private readonly queues: QueueService,
+    private readonly redis: RedisService,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async mount(app: NestFastifyApplication): Promise<void> {
+    const server = new BoardServer(this.logger).setBasePath(START);
+    const board = createBullBoard({
+      queues: [],
+      serverAdapter: server,
+      options: {
+        handlerHooks: { before: refuse },
+        uiConfig: {
+          boardTitle: 'Colloquy',
+          miscLinks: [{ text: 'Sign out', url: LOGOUT }],
+          hideDocsLink: true,
+          hideRedisDetails: !this.redis.enabled,
+          showMetrics: false,
+          showWorkers: false,
+          sortQueues: true,
+          locale: { lng: 'en-US' },
+          theme: { light: fonts, dark: fonts },
+        },
+      },
+    });
+    this.setQueues = (queues) => {
+      board.setQueues(queues);
+    };
+    await app.register(
+      async (scope: FastifyInstance) => {
+        scope.addHook('onSend', async (_request, _reply, payload) =>
+          typeof payload === 'string' && payload.startsWith('<!DOCTYPE')
+            ? payload.replace(foreignStyles, '')
+            : payload,
+        );
+        await scope.register(server.registerPlugin());
+      },
+      { prefix: START },
+    );
+  }
+
+  /** To be called when all queues are declared. */
+  showQueues(): void {
+    const redisInfo = (): Promise<string | null> =>
+      this.redis.available ? this.redis.call((client) => client.info()) : Promise.resolve(null);
+    this.setQueues?.(this.queues.names().map((name) => new QueueAdapter(name, this.queues, redisInfo)));
+  }
+}

@@ -1,0 +1,16 @@
+import { errorCodes, type FastifyInstance } from 'fastify';
+import { isAdminRequest } from './session/admin-paths.js';
+
+const MAX_BYTES = 16_384;
+
+/** Reads the forms of the admin pages; everywhere else, forms are refused as ever: the API reads JSON. */
+export function addFormParser(fastify: FastifyInstance): void {
+  fastify.addContentTypeParser<string>(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string', bodyLimit: MAX_BYTES },
+    (request, body, done) => {
+      if (isAdminRequest(request)) done(null, Object.fromEntries(new URLSearchParams(body)));
+      else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(request.headers['content-type'] ?? ''));
+    },
+  );
+}

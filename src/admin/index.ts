@@ -1,0 +1,2 @@
+export { AdminConsole } from './admin-console.js';
+export { AdminModule } from './admin.module.js';

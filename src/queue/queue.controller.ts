@@ -1,0 +1,76 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiConflictResponse,
+  ApiNoContentResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import { AdminOnly, type Page } from '../common/index.js';
+import { jobIdParam, queueNameParam } from './job.dto.js';
+import {
+  operatorJobView,
+  type OperatorJobView,
+  operatorJobViewSchema,
+  queueJobsPageSchema,
+  queueJobsQuery,
+  type QueueJobsQuery,
+  queueListSchema,
+} from './queue.dto.js';
+import { QueueService, type QueueStatus } from './queue.service.js';
+
+/** For operators: all tenants' jobs. What the dashboard shows and does, for programs. */
+@ApiTags('operations')
+@ApiBearerAuth()
+@AdminOnly()
+@Controller('v1/queues')
+export class QueueController {
+  constructor(private readonly queues: QueueService) {}
+
+  @Get()
+  @ApiOperation({ summary: 'All queues with their counts (admin)' })
+  @ApiOkResponse({ standardSchema: queueListSchema })
+  async list(): Promise<{ data: QueueStatus[] }> {
+    return { data: await this.queues.statuses() };
+  }
+
+  @Get(':queue/jobs')
+  @ApiOperation({ summary: 'Jobs of one state, newest first (admin)' })
+  @ApiOkResponse({ standardSchema: queueJobsPageSchema })
+  @ApiNotFoundResponse({ description: '`queue_not_found`' })
+  async jobs(
+    @Param('queue', { schema: queueNameParam }) queue: string,
+    @Query({ schema: queueJobsQuery }) { state, limit, cursor }: QueueJobsQuery,
+  ): Promise<Page<OperatorJobView>> {
+    const { data, nextCursor } = await this.queues.list(queue, state, limit, cursor);
+    return { data: data.map(operatorJobView), nextCursor };
+  }
+
+  @Post(':queue/jobs/:id/retry')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Try a failed job again, with all its tries (admin)' })
+  @ApiOkResponse({ standardSchema: operatorJobViewSchema })
+  @ApiNotFoundResponse({ description: '`queue_not_found`, `job_not_found`' })
+  @ApiConflictResponse({ description: '`job_not_failed`' })
+  async retry(
+    @Param('queue', { schema: queueNameParam }) queue: string,
+    @Param('id', { schema: jobIdParam }) id: string,
+  ): Promise<OperatorJobView> {
+    return operatorJobView(await this.queues.retry(queue, id));
+  }
+
+  @Delete(':queue/jobs/:id')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Delete a job that is not at work (admin)' })
+  @ApiNoContentResponse()
+  @ApiNotFoundResponse({ description: '`queue_not_found`, `job_not_found`' })
+  @ApiConflictResponse({ description: '`job_active`' })
+  async remove(
+    @Param('queue', { schema: queueNameParam }) queue: string,
+    @Param('id', { schema: jobIdParam }) id: string,
+  ): Promise<void> {
+    await this.queues.remove(queue, id);
+  }
+}
