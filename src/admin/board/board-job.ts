@@ -4,6 +4,8 @@ import type { JobRecord, QueueService } from '../../queue/index.js';
 /** `row` of a list, which shows neither payload nor result, since they may hold personal data; `whole` on the page of the job. */
 export type Detail = 'row' | 'whole';
 
+const onItsPage = 'shown on the page of the job';
+
 function failuresOf({ state, failures }: JobRecord, detail: Detail): string[] {
   // A list takes each job with an error for a failed one.
   const isShown = state === 'failed' || (detail === 'whole' && state !== 'completed');
@@ -14,22 +16,24 @@ function failuresOf({ state, failures }: JobRecord, detail: Detail): string[] {
 function toJson(record: JobRecord, detail: Detail): QueueJobJson {
   const { _id, tenantId, state, priority, dueAt, attempts, progress, failures, createdAt } = record;
   const isFinished = state === 'completed' || state === 'failed';
+  // The board adds it to the time of creation.
+  const delay = state === 'delayed' && { delay: Math.max(0, dueAt.getTime() - createdAt.getTime()) };
   return {
     id: _id.toHexString(),
     name: tenantId,
     progress,
     attemptsMade: attempts,
     timestamp: createdAt.getTime(),
-    processedOn: null,
     finishedOn: isFinished ? dueAt.getTime() : null,
-    ...(state === 'delayed' && { delay: Math.max(0, dueAt.getTime() - createdAt.getTime()) }),
+    ...delay,
     failedReason: state === 'failed' ? (failures.at(-1)?.message ?? '') : '',
     stacktrace: failuresOf(record, detail),
-    data: detail === 'whole' ? record.payload : undefined,
-    returnvalue: detail === 'whole' ? record.result : undefined,
+    data: detail === 'whole' ? record.payload : onItsPage,
+    returnvalue: detail === 'whole' ? (record.result ?? null) : onItsPage,
     opts: {
       tenantId,
       priority,
+      ...delay,
       ...(detail === 'whole' && record.dedupeKey !== undefined && { dedupeKey: record.dedupeKey }),
     },
   };

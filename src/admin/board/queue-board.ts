@@ -8,6 +8,7 @@ import { LOGGER, type Logger, ProblemError } from '../../common/index.js';
 import { QueueService } from '../../queue/index.js';
 import { RedisService } from '../../redis/index.js';
 import { LOGOUT, START } from '../session/admin-paths.js';
+import { adaptPage } from './board-page.js';
 import { QueueAdapter } from './queue-adapter.js';
 
 /** What may be changed by the board; everything else that it could ask for is refused. */
@@ -52,9 +53,6 @@ class BoardServer extends FastifyAdapter {
   }
 }
 
-/** Fonts from elsewhere, which neither the policy of our pages nor a closed network lets through. */
-const foreignStyles = /<link href="https:[^>]*rel="stylesheet">/g;
-
 const fonts = {
   'font-sans': 'system-ui, sans-serif',
   'font-mono': 'ui-monospace, monospace',
@@ -96,9 +94,9 @@ export class QueueBoard {
     };
     await app.register(
       async (scope: FastifyInstance) => {
-        scope.addHook('onSend', async (_request, _reply, payload) =>
-          typeof payload === 'string' && payload.startsWith('<!DOCTYPE')
-            ? payload.replace(foreignStyles, '')
+        scope.addHook('onSend', async (_request, reply, payload) =>
+          typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')
+            ? adaptPage(payload)
             : payload,
         );
         await scope.register(server.registerPlugin());

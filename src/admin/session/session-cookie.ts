@@ -1,26 +1,37 @@
-import { fastifyCookie, type SerializeOptions } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SESSION_MS } from './admin-sessions.js';
 
 const NAME = 'colloquy_admin';
 
-/** Secure follows how the client speaks with us, or with the proxy that TRUST_PROXY lets us believe. */
-const options = ({ protocol }: FastifyRequest): SerializeOptions => ({
-  path: '/admin',
-  httpOnly: true,
-  sameSite: 'strict',
-  secure: protocol === 'https',
-});
+const given = new RegExp(`(?:^|;)\\s*${NAME}=([^;\\s]*)`);
 
 /** Undefined when the request has none. */
 export const readSessionCookie = ({ headers }: FastifyRequest): string | undefined =>
-  headers.cookie === undefined ? undefined : fastifyCookie.parse(headers.cookie)[NAME];
+  given.exec(headers.cookie ?? '')?.[1];
 
-export function setSessionCookie(request: FastifyRequest, reply: FastifyReply, proof: string): void {
-  const cookie = fastifyCookie.serialize(NAME, proof, { ...options(request), maxAge: SESSION_MS / 1000 });
-  void reply.header('set-cookie', cookie);
+/** `Secure` follows how the client speaks with us, or with the proxy that TRUST_PROXY lets us believe. */
+function write(
+  { protocol }: FastifyRequest,
+  reply: FastifyReply,
+  value: string,
+  maxAgeSeconds: number,
+): void {
+  const attributes = [
+    `${NAME}=${value}`,
+    'Path=/admin',
+    `Max-Age=${maxAgeSeconds}`,
+    'HttpOnly',
+    'SameSite=Strict',
+    ...(protocol === 'https' ? ['Secure'] : []),
+  ];
+  void reply.header('set-cookie', attributes.join('; '));
 }
 
-export function clearSessionCookie(request: FastifyRequest, reply: FastifyReply): void {
-  void reply.header('set-cookie', fastifyCookie.serialize(NAME, '', { ...options(request), maxAge: 0 }));
-}
+/** A proof of `AdminSessions` holds no sign that would have to be encoded. */
+export const setSessionCookie = (request: FastifyRequest, reply: FastifyReply, proof: string): void => {
+  write(request, reply, proof, SESSION_MS / 1000);
+};
+
+export const clearSessionCookie = (request: FastifyRequest, reply: FastifyReply): void => {
+  write(request, reply, '', 0);
+};
