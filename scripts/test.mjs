@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { prepareChromium } from './lib/chromium.mjs';
 import { runChild } from './lib/child.mjs';
 import { readJson } from './lib/install.mjs';
 import { nodeModules, root } from './lib/paths.mjs';
@@ -18,7 +19,12 @@ const inCi = !['', '0', 'false', undefined].includes(process.env.CI);
 async function runJest(args) {
   const folder = mkdtempSync(join(tmpdir(), 'colloquy-test-'));
   const countsFile = join(folder, 'counts.json');
-  const env = { ...process.env, ...(await prepareRedis()), COLLOQUY_TEST_COUNTS: countsFile };
+  const env = {
+    ...process.env,
+    ...(await prepareRedis()),
+    ...(await prepareChromium({ mayInstall: inCi })),
+    COLLOQUY_TEST_COUNTS: countsFile,
+  };
   try {
     const jest = join(nodeModules, 'jest', 'bin', 'jest.js');
     const { code } = await runChild(process.execPath, [jest, ...(inCi ? ['--ci'] : []), ...args], {

@@ -13,7 +13,7 @@ import { LoginLimiter } from './session/login-limiter.js';
   providers: [
     {
       provide: AdminSessions,
-      useFactory: (key: AdminKey) => new AdminSessions(key.derive('admin sessions'), Date.now),
+      useFactory: (key: AdminKey) => new AdminSessions(key.derive('admin sessions'), () => Date.now()),
       inject: [AdminKey],
     },
     { provide: LoginLimiter, useFactory: () => new LoginLimiter(() => performance.now()) },

@@ -88,13 +88,13 @@ export class JobRepository {
 
   /** Takes the next job of the queue for `claim` until `until`; null when none waits. */
   claimNext(queue: string, claim: string, now: Date, until: Date): Promise<ClaimedRecord | null> {
-    return this.claim({ queue, state: 'waiting' }, { claim, dueAt: until, updatedAt: now }, soonest);
+    return this.claim({ queue, state: 'waiting' }, { claim, dueAt: until, startedAt: now, updatedAt: now }, soonest);
   }
 
   /** Takes one unfinished job, whoever had it: for a dispatcher that sees to it that one worker has it at a time. */
   claimOne(id: string, claim: string, now: Date, until: Date): Promise<ClaimedRecord | null> {
     const job = { _id: new Types.ObjectId(id), state: { $in: unfinished } };
-    return this.claim(job, { claim, dueAt: until, updatedAt: now });
+    return this.claim(job, { claim, dueAt: until, startedAt: now, updatedAt: now });
   }
 
   /** Prolongs a claim and notes progress; false when the claim was lost. */
@@ -294,7 +294,7 @@ export class JobRepository {
   /** The row before is asked for: it alone knows when the job was due. */
   private async claim(
     filter: QueryFilter<JobRecord>,
-    taken: Pick<JobRecord, 'dueAt' | 'updatedAt'> & { claim: string },
+    taken: Pick<JobRecord, 'dueAt' | 'startedAt' | 'updatedAt'> & { claim: string },
     sort?: typeof soonest,
   ): Promise<ClaimedRecord | null> {
     const changes = { ...taken, state: 'active', progress: 0 } as const;

@@ -33,6 +33,8 @@ export interface JobRecord {
   dedupeKey?: string;
   /** Of the worker that runs it. */
   claim?: string;
+  /** When the last try began. */
+  startedAt?: Date;
   /** Until it is handed to the dispatcher in Redis, where there is one. */
   isUnhanded?: boolean;
   createdAt: Date;
@@ -62,6 +64,7 @@ export const jobSchema = new Schema<JobRecord>(
     failures: [failureSchema],
     dedupeKey: { type: String },
     claim: { type: String },
+    startedAt: { type: Date },
     isUnhanded: { type: Boolean },
     createdAt: date,
     updatedAt: date,

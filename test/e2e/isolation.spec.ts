@@ -20,9 +20,10 @@ const MARK = 'ownedbyanother';
 interface Case {
   /**
    * refused: the stranger is answered 404 or 403, the owner 2xx. apart: the names in the request are the caller's own, so both
-   * are answered 2xx, each on rows of their own. admin: no tenant may, whoever's ids they are. public: there are no rows.
+   * are answered 2xx, each on rows of their own. admin: no tenant may, whoever's ids they are. public: there are no rows. pages: those by
+   * which operators sign in, tested in admin.spec.ts.
    */
-  kind: 'refused' | 'apart' | 'admin' | 'public';
+  kind: 'refused' | 'apart' | 'admin' | 'public' | 'pages';
   path: (of: Property) => string;
   body?: (of: Property) => unknown;
 }
@@ -42,6 +43,7 @@ const admin = (path: Case['path'], body?: Case['body']): Case => ({
   path,
   ...(body && { body }),
 });
+const pages = (path: string): Case => ({ kind: 'pages', path: () => path });
 const open = (path: string): Case => ({ kind: 'public', path: () => path });
 
 const ofConversation = ({ conversationId }: Property): string => `/v1/conversations/${conversationId}`;
@@ -113,6 +115,17 @@ const cases: Record<string, Case> = {
   'DELETE /v1/transcripts/:id': refused(({ transcriptId }) => `/v1/transcripts/${transcriptId}`),
 
   'GET /v1/jobs/:queue/:id': refused(({ jobId }) => `/v1/jobs/a-queue/${jobId}`),
+
+  'GET /v1/queues': admin(() => '/v1/queues'),
+  'GET /v1/queues/:queue/jobs': admin(() => '/v1/queues/a-queue/jobs'),
+  'POST /v1/queues/:queue/jobs/:id/retry': admin(({ jobId }) => `/v1/queues/a-queue/jobs/${jobId}/retry`),
+  'DELETE /v1/queues/:queue/jobs/:id': admin(({ jobId }) => `/v1/queues/a-queue/jobs/${jobId}`),
+
+  'GET /admin': pages('/admin'),
+  'GET /admin/login': pages('/admin/login'),
+  'POST /admin/login': pages('/admin/login'),
+  'GET /admin/logout': pages('/admin/logout'),
+  'POST /admin/logout': pages('/admin/logout'),
 
   'GET /v1/cache/stats': admin(() => '/v1/cache/stats'),
   'GET /v1/sessions/stats': admin(() => '/v1/sessions/stats'),
@@ -291,6 +304,18 @@ describe('a tenant and the ids of another', () => {
     expect(status).toBe(200);
     expect(textOf(body)).not.toContain(owner.tenantId);
   });
+
+  it.each(named('pages'))(
+    "%s: a tenant's key opens nothing, and nothing of a tenant is shown",
+    async (name, { path }) => {
+      const property = await makeProperty();
+      const before = await storedOfOwner();
+      const answer = await stranger.request(methodOf(name), path(property));
+      expect(textOf(answer.body)).not.toContain(owner.tenantId);
+      expect(answer.headers.getSetCookie()).toEqual([]);
+      expect(await storedOfOwner()).toEqual(before);
+    },
+  );
 
   it.each(named('refused', 'apart'))(
     '%s: no key, an unknown key and the admin key are turned away',

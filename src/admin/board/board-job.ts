@@ -14,7 +14,8 @@ function failuresOf({ state, failures }: JobRecord, detail: Detail): string[] {
 }
 
 function toJson(record: JobRecord, detail: Detail): QueueJobJson {
-  const { _id, tenantId, state, priority, dueAt, attempts, progress, failures, createdAt } = record;
+  const { _id, tenantId, state, priority, dueAt, attempts, progress, failures, createdAt, startedAt } =
+    record;
   const isFinished = state === 'completed' || state === 'failed';
   // The board adds it to the time of creation.
   const delay = state === 'delayed' && { delay: Math.max(0, dueAt.getTime() - createdAt.getTime()) };
@@ -24,6 +25,7 @@ function toJson(record: JobRecord, detail: Detail): QueueJobJson {
     progress,
     attemptsMade: attempts,
     timestamp: createdAt.getTime(),
+    ...(state !== 'waiting' && state !== 'delayed' && { processedOn: (startedAt ?? dueAt).getTime() }),
     finishedOn: isFinished ? dueAt.getTime() : null,
     ...delay,
     failedReason: state === 'failed' ? (failures.at(-1)?.message ?? '') : '',

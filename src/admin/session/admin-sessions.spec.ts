@@ -1,0 +1,54 @@
+import { AdminKey } from '../../tenant/index.js';
+import { AdminSessions, SESSION_MS } from './admin-sessions.js';
+
+const secretOf = (key: string): Buffer => new AdminKey(key).derive('admin sessions');
+
+describe('AdminSessions', () => {
+  let now: number;
+  const sessions = (key = 'the-admin-key-of-all'): AdminSessions =>
+    new AdminSessions(secretOf(key), () => now);
+
+  beforeEach(() => {
+    now = Date.UTC(2026, 10, 22);
+  });
+
+  it('accepts its own proofs and those of a process with the same key, until they end', () => {
+    const proof = sessions().issue();
+    now += SESSION_MS - 1;
+    expect(sessions().isValid(proof)).toBe(true);
+    now += 1;
+    expect(sessions().isValid(proof)).toBe(false);
+  });
+
+  it('ends all sessions when the key changes', () => {
+    const proof = sessions().issue();
+    expect(sessions('another-key-of-the-admin').isValid(proof)).toBe(false);
+  });
+
+  it('makes each proof anew', () => {
+    expect(sessions().issue()).not.toBe(sessions().issue());
+  });
+
+  it('refuses a proof of which any part was changed', () => {
+    const [end = '', nonce = '', signature = ''] = sessions().issue().split('.');
+    const later = (parseInt(end, 36) + 1).toString(36);
+    const other = (text: string): string => (text.startsWith('A') ? 'B' : 'A') + text.slice(1);
+    expect(sessions().isValid([end, nonce, signature].join('.'))).toBe(true);
+    for (const forged of [
+      [later, nonce, signature],
+      [end, other(nonce), signature],
+      [end, nonce, other(signature)],
+      [end, nonce],
+      [end, nonce, signature, ''],
+      [end, nonce, ''],
+      ['', '', ''],
+    ])
+      expect(sessions().isValid(forged.join('.'))).toBe(false);
+  });
+
+  it('derives another secret for each purpose', () => {
+    const key = new AdminKey('the-admin-key-of-all');
+    expect(key.derive('one')).toHaveLength(32);
+    expect(key.derive('one').equals(key.derive('two'))).toBe(false);
+  });
+});

@@ -1,0 +1,28 @@
+import type { FastifyRequest } from 'fastify';
+import { isFromOwnPage } from './same-origin.js';
+
+const request = (
+  headers: Readonly<Record<string, string | undefined>>,
+  host = 'admin.example:3000',
+): FastifyRequest => ({ headers, host }) as unknown as FastifyRequest;
+
+describe('isFromOwnPage', () => {
+  it.each([
+    ['the browser says so', { 'sec-fetch-site': 'same-origin' }, 'admin.example'],
+    ['its origin is our own', { origin: 'http://admin.example:3000' }, 'admin.example:3000'],
+    ['the host is written otherwise', { origin: 'https://admin.example:3000' }, 'ADMIN.example:3000'],
+  ])('yes: %s', (_name, headers, host) => {
+    expect(isFromOwnPage(request(headers, host))).toBe(true);
+  });
+
+  it.each([
+    ['nothing tells', {}],
+    ['another site', { 'sec-fetch-site': 'cross-site', origin: 'http://admin.example:3000' }],
+    ['a sibling of the site', { 'sec-fetch-site': 'same-site' }],
+    ['another origin', { origin: 'http://evil.example' }],
+    ['another port', { origin: 'http://admin.example:3001' }],
+    ['a hidden origin', { origin: 'null' }],
+  ])('no: %s', (_name, headers) => {
+    expect(isFromOwnPage(request(headers))).toBe(false);
+  });
+});

@@ -1,0 +1,485 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createHmac } from 'node:crypto';
+import { z } from 'zod';
+import { SESSION_MS } from '../../src/admin/session/admin-sessions.js';
+import { MAX_FAILURES } from '../../src/admin/session/login-limiter.js';
+import { defineQueue, type Job, type JobState } from '../../src/queue/index.js';
+import { ApiClient } from '../../scripts/replay/api-client.js';
+import { type AdminApp, createAdminApp } from '../support/admin-app.js';
+import { processorOf } from '../support/queue-app.js';
+import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
+
+const payload = z.strictObject({ text: z.string() });
+const letters = defineQueue({
+  name: 'letters',
+  payload,
+  attempts: 1,
+  dedupeKey: ({ text }) => text,
+});
+
+const hostile = '<script>alert(1)</script>';
+
+let admin: AdminApp;
+let work: jest.Mock<Promise<unknown>, [Job<{ text: string }>]>;
+
+const start = async (settings: Readonly<Record<string, string>> = {}, adminKey?: string): Promise<void> => {
+  work = jest.fn(() => Promise.resolve({ sent: true }));
+  admin = await createAdminApp({
+    definitions: [letters],
+    processors: [processorOf(letters, (job: Job<{ text: string }>) => work(job))],
+    settings,
+    ...(adminKey !== undefined && { adminKey }),
+  });
+};
+
+const send = (path: string, init: RequestInit = {}): Promise<Response> =>
+  fetch(admin.url + path, { redirect: 'manual', ...init });
+
+const login = (fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> =>
+  send('/admin/login', {
+    method: 'POST',
+    headers: { origin: admin.url, ...headers },
+    body: new URLSearchParams(fields),
+  });
+
+const cookieOf = (answer: Response): string => answer.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+const signIn = async (): Promise<string> => cookieOf(await login({ key: admin.adminKey }));
+const isIn = async (cookie: string): Promise<boolean> =>
+  (await send('/admin/queues/api/queues', { headers: { cookie } })).status === 200;
+const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
+
+const reaches = async (id: string, state: JobState): Promise<void> => {
+  while ((await admin.queues.find('letters', id))?.state !== state) await delay(20);
+};
+const enqueue = async (text: string, delayMs = 0): Promise<string> =>
+  (await admin.queues.enqueue(letters, 'acme', { text }, { delayMs })).id;
+async function failedJob(text = `a payload of ${hostile}`): Promise<string> {
+  work.mockRejectedValueOnce(new Error(`no such address ${hostile}`));
+  const id = await enqueue(text);
+  await reaches(id, 'failed');
+  return id;
+}
+
+describe('signing in to the admin pages', () => {
+  beforeAll(() => start());
+  afterAll(() => admin.close());
+
+  it('asks a browser to sign in and leads it back; tells others with a problem document', async () => {
+    const page = await send('/admin/queues/queue/letters?status=failed', {
+      headers: { accept: 'text/html' },
+    });
+    expect(page.status).toBe(303);
+    const form = page.headers.get('location') ?? '';
+    expect(form).toBe(`/admin/login?next=${encodeURIComponent('/admin/queues/queue/letters?status=failed')}`);
+    expect(await (await send(form)).text()).toContain(
+      'name="next" value="/admin/queues/queue/letters?status=failed"',
+    );
+    const answer = await login({ key: admin.adminKey, next: '/admin/queues/queue/letters?status=failed' });
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get('location')).toBe('/admin/queues/queue/letters?status=failed');
+
+    const refused = await send('/admin/queues/api/queues');
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get('www-authenticate')).toContain('Bearer');
+    expect(await refused.json()).toMatchObject({ status: 401, code: 'admin_login_required' });
+  });
+
+  it('sets a cookie that scripts cannot read, that no other site sends along, for the admin pages alone', async () => {
+    const { headers } = await login({ key: admin.adminKey });
+    const [cookie = '', ...more] = headers.getSetCookie();
+    expect(more).toEqual([]);
+    expect(cookie.split('; ').slice(1)).toEqual([
+      'Path=/admin',
+      `Max-Age=${SESSION_MS / 1000}`,
+      'HttpOnly',
+      'SameSite=Strict',
+    ]);
+    expect(cookie).not.toContain(admin.adminKey);
+    expect(headers.get('cache-control')).toBe('no-store');
+  });
+
+  it.each([
+    '/admin',
+    '/admin/queues',
+    '/admin/queues/',
+    '/%61dmin/queues',
+    '/admin/queues/static/favicon.ico',
+    '/admin/nothing',
+  ])('keeps %s closed without a sign-in', async (path) => {
+    expect((await send(path)).status).toBe(401);
+    expect((await send(path, { headers: { cookie: await signIn() } })).status).not.toBe(401);
+  });
+
+  it('refuses a wrong key with a page that says so', async () => {
+    for (const key of ['wrong', '', `${admin.adminKey}x`]) {
+      const answer = await login({ key });
+      expect(answer.status).toBe(401);
+      expect(answer.headers.getSetCookie()).toEqual([]);
+      expect(await answer.text()).toContain('This is not the admin key.');
+    }
+    expect((await login({})).status).toBe(401);
+  });
+
+  it('refuses cookies that were forged or changed', async () => {
+    const cookie = await signIn();
+    expect(await isIn(cookie)).toBe(true);
+    expect(await isIn(`other=1; ${cookie}; more=2`)).toBe(true);
+    const [name = '', value = ''] = cookie.split('=');
+    const [end = '', nonce = ''] = value.split('.');
+    const content = `${end}.${nonce}`;
+    const byKey = createHmac('sha256', admin.adminKey).update(content).digest('base64url');
+    const later = value.replace(end, (parseInt(end, 36) + 60_000).toString(36));
+    for (const forged of ['', 'true', admin.adminKey, later, `${content}.${byKey}`, `${value.slice(0, -1)}_`])
+      expect(await isIn(`${name}=${forged}`)).toBe(false);
+    expect(await isIn(`not_${cookie}`)).toBe(false);
+  });
+
+  it('refuses a cookie after its time', async () => {
+    const now = jest.spyOn(Date, 'now');
+    try {
+      const real = Date.now();
+      now.mockReturnValue(real - SESSION_MS + 60_000);
+      const fresh = await signIn();
+      now.mockReturnValue(real - SESSION_MS - 1);
+      const old = await signIn();
+      now.mockReturnValue(real);
+      expect(await isIn(fresh)).toBe(true);
+      expect(await isIn(old)).toBe(false);
+    } finally {
+      now.mockRestore();
+    }
+  });
+
+  it('leads to pages of this service only', async () => {
+    for (const next of ['https://evil.example/', '//evil.example/admin', '/\\evil.example', '/v1/tenants']) {
+      const answer = await login({ key: admin.adminKey, next });
+      expect(answer.headers.get('location')).toBe('/admin/queues');
+      const form = await send(`/admin/login?next=${encodeURIComponent(next)}`);
+      expect(await form.text()).toContain('name="next" value="/admin/queues"');
+    }
+    const form = await send(`/admin/login?next=${encodeURIComponent(`/admin/"><script>${hostile}`)}`);
+    expect(await form.text()).not.toContain('<script>');
+  });
+
+  it('signs out by a form, not by a link', async () => {
+    const cookie = await signIn();
+    const asked = await send('/admin/logout', { headers: { cookie } });
+    expect(asked.status).toBe(200);
+    expect(asked.headers.getSetCookie()).toEqual([]);
+    const done = await send('/admin/logout', { method: 'POST', headers: { cookie, origin: admin.url } });
+    expect(done.headers.get('location')).toBe('/admin/login');
+    expect(done.headers.getSetCookie()[0]).toMatch(/^colloquy_admin=; Path=\/admin; Max-Age=0;/);
+    expect(await isIn(cookieOf(done))).toBe(false);
+  });
+
+  it('takes the admin key as Bearer too, and no tenant key', async () => {
+    const { status, body } = await new ApiClient(admin.url, admin.adminKey).request('POST', '/v1/tenants', {
+      id: 'acme',
+      name: 'Acme',
+    });
+    expect(status).toBe(201);
+    const { apiKey } = body as { apiKey: string };
+    const path = '/admin/queues/api/queues';
+    expect((await send(path, { headers: bearer(admin.adminKey) })).status).toBe(200);
+    expect((await send(path, { headers: bearer(apiKey) })).status).toBe(401);
+    expect((await send('/admin', { headers: bearer(apiKey) })).status).toBe(401);
+    expect((await login({ key: apiKey })).status).toBe(401);
+    // A wrong key is not made good by a cookie.
+    const cookie = await signIn();
+    expect((await send(path, { headers: { ...bearer(apiKey), cookie } })).status).toBe(401);
+  });
+
+  it('lets the cookie open nothing but the admin pages', async () => {
+    const cookie = await signIn();
+    for (const path of ['/v1/tenants', '/v1/queues', '/v1/conversations'])
+      expect((await send(path, { headers: { cookie } })).status).toBe(401);
+  });
+
+  it('does what a page of another site asks for neither with the cookie nor at the sign-in', async () => {
+    const cookie = await signIn();
+    const put = (headers: Record<string, string>): Promise<Response> =>
+      send('/admin/queues/api/queues/letters/retry/failed', { method: 'PUT', headers });
+    for (const foreign of [
+      {},
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      { origin: admin.url, 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+    ])
+      expect((await put({ cookie, ...foreign } as Record<string, string>)).status).toBe(403);
+    expect((await put({ cookie, origin: admin.url })).status).toBe(200);
+    // Who sends the key is no browser that was led astray.
+    expect((await put(bearer(admin.adminKey))).status).toBe(200);
+    expect((await login({ key: admin.adminKey }, { origin: 'https://evil.example' })).status).toBe(403);
+    const logout = await send('/admin/logout', { method: 'POST', headers: { cookie } });
+    expect(logout.status).toBe(403);
+    expect(await logout.json()).toMatchObject({ code: 'foreign_origin' });
+  });
+
+  it('reads forms on the admin pages only', async () => {
+    const answer = await send('/v1/tenants', {
+      method: 'POST',
+      headers: bearer(admin.adminKey),
+      body: new URLSearchParams({ id: 'x', name: 'x' }),
+    });
+    expect(answer.status).toBe(415);
+    expect(await answer.json()).toMatchObject({ code: 'unsupported_media_type' });
+  });
+
+  it('names its sources to the browser: scripts and styles of its own', async () => {
+    const { headers } = await send('/admin/login');
+    const policy = headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).toContain("form-action 'self'");
+    expect(headers.get('x-frame-options')).toBe('SAMEORIGIN');
+    const board = await send('/admin/queues', { headers: { cookie: await signIn() } });
+    expect(await board.text()).not.toContain('https://');
+  });
+});
+
+describe('guessing the admin key', () => {
+  beforeEach(() => start({ TRUST_PROXY: 'true' }));
+  afterEach(() => admin.close());
+
+  it('makes an address wait after too many wrong keys, by whichever way it tries', async () => {
+    const from = (address: string): Record<string, string> => ({ 'x-forwarded-for': address });
+    const tryKey = (address: string): Promise<Response> => login({ key: 'guess' }, from(address));
+    for (let i = 0; i < MAX_FAILURES - 1; i++) expect((await tryKey('192.0.2.1')).status).toBe(401);
+    const byHeader = await send('/admin/queues', { headers: { ...bearer('guess'), ...from('192.0.2.1') } });
+    expect(byHeader.status).toBe(401);
+
+    const blocked = await login({ key: admin.adminKey }, from('192.0.2.1'));
+    expect(blocked.status).toBe(429);
+    expect(Number(blocked.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(blocked.headers.getSetCookie()).toEqual([]);
+    expect(await blocked.text()).toContain('Too many wrong keys');
+    const alsoBlocked = await send('/admin/queues', {
+      headers: { ...bearer(admin.adminKey), ...from('192.0.2.1') },
+    });
+    expect(alsoBlocked.status).toBe(429);
+
+    expect((await login({ key: admin.adminKey }, from('192.0.2.2'))).status).toBe(303);
+  });
+
+  it('marks the cookie Secure when the proxy was asked by https', async () => {
+    const host = new URL(admin.url).host;
+    const answer = await login(
+      { key: admin.adminKey },
+      { 'x-forwarded-proto': 'https', origin: `https://${host}` },
+    );
+    expect(answer.headers.getSetCookie()[0]).toMatch(/; Secure$/);
+  });
+});
+
+it('accepts the cookie of another process with the same key, and ends all sessions with another key', async () => {
+  const key = 'one-admin-key-for-two-processes';
+  await start({}, key);
+  const cookie = await signIn();
+  await admin.close();
+  await start({}, key);
+  expect(await isIn(cookie)).toBe(true);
+  await admin.close();
+  await start({}, `${key}-changed`);
+  expect(await isIn(cookie)).toBe(false);
+  await admin.close();
+});
+
+interface BoardJob {
+  id: string;
+  name: string;
+  data: unknown;
+  returnValue: unknown;
+  failedReason: string;
+  stacktrace: string[];
+}
+
+function promisesOfTheBoard(withRedis: boolean): void {
+  let cookie: string;
+  const board = async <Body>(method: string, path: string): Promise<{ status: number; body: Body }> => {
+    const answer = await send(`/admin/queues/api/queues${path}`, {
+      method,
+      headers: { cookie, origin: admin.url },
+    });
+    const text = await answer.text();
+    return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Body };
+  };
+  const api = <Body>(method: string, path: string): Promise<{ status: number; body: Body }> =>
+    new ApiClient(admin.url, admin.adminKey).request(method, path) as Promise<{ status: number; body: Body }>;
+  const begin = async (): Promise<void> => {
+    await admin.workers.start();
+    cookie = await signIn();
+  };
+
+  it('shows counts and failed jobs without their payloads, and the payload on the page of the job', async () => {
+    await begin();
+    const id = await failedJob();
+    const list = await board<{ queues: { name: string; counts: object; jobs: BoardJob[] }[] }>(
+      'GET',
+      '?activeQueue=letters&status=failed&page=1&jobsPerPage=10',
+    );
+    expect(list.body.queues).toMatchObject([
+      {
+        name: 'letters',
+        description: 'no job waits',
+        counts: { failed: 1, waiting: 0 },
+        jobs: [{ id, name: 'acme', failedReason: `no such address ${hostile}` }],
+      },
+    ]);
+    expect(JSON.stringify(list.body)).not.toContain('a payload of');
+    const one = await board<{ job: BoardJob; status: string }>('GET', `/letters/${id}`);
+    expect(one.body).toMatchObject({ status: 'failed', job: { data: { text: `a payload of ${hostile}` } } });
+    expect(one.body.job.stacktrace[0]).toContain('Try 1');
+    expect((await board('GET', '/letters/not-an-id')).status).toBe(404);
+  });
+
+  it('tries a failed job again: the record and the driver both know, and it completes', async () => {
+    await begin();
+    const id = await failedJob();
+    expect((await board('PUT', `/letters/${id}/retry`)).status).toBe(204);
+    await reaches(id, 'completed');
+    expect(work).toHaveBeenCalledTimes(2);
+    // It is done: a second press does nothing.
+    const again = await board('PUT', `/letters/${id}/retry`);
+    expect(again.status).toBe(409);
+    expect(again.body).toMatchObject({ message: expect.stringContaining('Only a failed job') });
+    expect(work).toHaveBeenCalledTimes(2);
+  });
+
+  it('tries all failed jobs again, and clears the completed ones', async () => {
+    await begin();
+    const ids = [await failedJob('one'), await failedJob('two'), await failedJob('three')];
+    expect((await board('PUT', '/letters/retry/failed')).body).toMatchObject({ retried: 3 });
+    for (const id of ids) await reaches(id, 'completed');
+    expect((await board('PUT', '/letters/clean/completed')).status).toBe(200);
+    expect((await admin.queues.status('letters')).counts).toMatchObject({ completed: 0, failed: 0 });
+  });
+
+  it('brings a delayed job forward', async () => {
+    await begin();
+    const id = await enqueue('later', 3_600_000);
+    // With Redis, it is handed over first.
+    while ((await admin.queues.find('letters', id))?.isUnhanded && withRedis) await delay(20);
+    expect(work).not.toHaveBeenCalled();
+    expect((await board('PUT', `/letters/${id}/promote`)).status).toBe(204);
+    await reaches(id, 'completed');
+    expect((await board('PUT', `/letters/${id}/promote`)).status).toBe(409);
+  });
+
+  it('removes a job that is not at work, and says so of one that is', async () => {
+    await begin();
+    const failed = await failedJob();
+    expect((await board('PUT', `/letters/${failed}/clean`)).status).toBe(204);
+    expect(await admin.queues.find('letters', failed)).toBeNull();
+    let finish = (): void => undefined;
+    work.mockReturnValueOnce(
+      new Promise((resolve) => {
+        finish = () => {
+          resolve('done');
+        };
+      }),
+    );
+    const active = await enqueue('slow');
+    await reaches(active, 'active');
+    expect((await board('PUT', `/letters/${active}/clean`)).status).toBe(409);
+    expect((await api('DELETE', `/v1/queues/letters/jobs/${active}`)).status).toBe(409);
+    finish();
+    await reaches(active, 'completed');
+  });
+
+  it('refuses what would change Redis alone', async () => {
+    await begin();
+    const id = await failedJob();
+    for (const [method, path] of [
+      ['PUT', '/letters/pause'],
+      ['PUT', '/letters/empty'],
+      ['PUT', '/letters/obliterate'],
+      ['PUT', '/letters/clean/delayed'],
+      ['PUT', '/letters/clean/wait'],
+      ['POST', '/letters/add'],
+      ['PATCH', `/letters/${id}/update-data`],
+      ['PATCH', `/letters/${id}/delay`],
+      ['PUT', '/pause'],
+    ] as const) {
+      const { status, body } = await board(method, path);
+      expect({ path, status, body }).toMatchObject({
+        path,
+        status: 403,
+        body: { message: expect.stringContaining('Jobs come from the application') },
+      });
+    }
+    expect((await admin.queues.find('letters', id))?.state).toBe('failed');
+  });
+
+  it('tells and does the same for programs: /v1/queues', async () => {
+    await begin();
+    const first = await failedJob('one');
+    const second = await failedJob('two');
+    expect((await api('GET', '/v1/queues')).body).toEqual({
+      data: [
+        {
+          name: 'letters',
+          counts: { waiting: 0, delayed: 0, active: 0, completed: 0, failed: 2 },
+          oldestWaitingMs: null,
+        },
+      ],
+    });
+    interface Page {
+      data: { id: string; tenantId: string }[];
+      nextCursor: string | null;
+    }
+    const page = await api<Page>('GET', '/v1/queues/letters/jobs?state=failed&limit=1');
+    expect(page.body.data).toMatchObject([{ id: second, tenantId: 'acme', state: 'failed', attempts: 1 }]);
+    const cursor = encodeURIComponent(page.body.nextCursor ?? '');
+    const rest = await api<Page>('GET', `/v1/queues/letters/jobs?state=failed&limit=1&cursor=${cursor}`);
+    expect(rest.body).toMatchObject({ data: [{ id: first }], nextCursor: null });
+    expect(JSON.stringify([page.body, rest.body])).not.toContain('payload');
+
+    expect((await api('POST', `/v1/queues/letters/jobs/${first}/retry`)).body).toMatchObject({
+      id: first,
+      state: 'waiting',
+    });
+    await reaches(first, 'completed');
+    const again = await api('POST', `/v1/queues/letters/jobs/${first}/retry`);
+    expect(again).toMatchObject({ status: 409, body: { code: 'job_not_failed' } });
+    expect((await api('DELETE', `/v1/queues/letters/jobs/${second}`)).status).toBe(204);
+    const gone = await api('DELETE', `/v1/queues/letters/jobs/${second}`);
+    expect(gone).toMatchObject({ status: 404, body: { code: 'job_not_found' } });
+    const unknown = await api('GET', '/v1/queues/unheard-of/jobs');
+    expect(unknown).toMatchObject({ status: 404, body: { code: 'queue_not_found' } });
+    expect((await api('GET', '/v1/queues/letters/jobs?state=lost')).status).toBe(400);
+  });
+}
+
+describe('the board of queues with jobs in the database', () => {
+  beforeEach(() => start());
+  afterEach(() => admin.close());
+  promisesOfTheBoard(false);
+});
+
+describeWithRedis('the board of queues with BullMQ', () => {
+  let server: RedisProcess;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.remove());
+  beforeEach(() => start({ REDIS_URL: server.url, REDIS_KEY_PREFIX: redisPrefix() }));
+  afterEach(() => admin.close());
+  promisesOfTheBoard(true);
+
+  it('tells of Redis', async () => {
+    const cookie = await signIn();
+    const answer = await send('/admin/queues/api/redis/stats', { headers: { cookie } });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ version: expect.stringMatching(/^\d+\./) });
+  });
+
+  it('shows the record also while Redis is away', async () => {
+    await admin.workers.start();
+    const id = await failedJob();
+    const cookie = await signIn();
+    await server.signal('SIGKILL');
+    const answer = await send(`/admin/queues/api/queues/letters/${id}`, { headers: { cookie } });
+    expect(await answer.json()).toMatchObject({ status: 'failed' });
+    await server.restart();
+  });
+});
