@@ -125,9 +125,9 @@ function promisesOfTheDashboard(shots: string): void {
     await page.goto(`${admin.url}/admin/queues/queue/letters?status=failed`);
     await page.getByText('no such address').first().waitFor();
     await operator.screenshot(`${shots}-phone-failed`);
-    const [wide, seen] = (await page.evaluate(
+    const [wide, seen] = await page.evaluate<[number, number]>(
       '[document.documentElement.scrollWidth, window.innerWidth]',
-    )) as [number, number];
+    );
     expect(wide).toBeLessThanOrEqual(seen);
 
     await page.goto(`${admin.url}/admin/logout`);
