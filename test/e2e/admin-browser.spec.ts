@@ -46,7 +46,7 @@ async function failedJob(): Promise<string> {
 }
 
 const startApp = async (settings: Readonly<Record<string, string>>): Promise<void> => {
-  work = jest.fn(() => Promise.resolve('delivered'));
+  work = jest.fn((_job) => Promise.resolve('delivered'));
   admin = await createAdminApp({
     definitions: [letters],
     processors: [processorOf(letters, (job: Job<{ text: string }>) => work(job))],

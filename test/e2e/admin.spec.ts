@@ -23,7 +23,7 @@ let admin: AdminApp;
 let work: jest.Mock<Promise<unknown>, [Job<{ text: string }>]>;
 
 const start = async (settings: Readonly<Record<string, string>> = {}, adminKey?: string): Promise<void> => {
-  work = jest.fn(() => Promise.resolve({ sent: true }));
+  work = jest.fn((_job) => Promise.resolve({ sent: true }));
   admin = await createAdminApp({
     definitions: [letters],
     processors: [processorOf(letters, (job: Job<{ text: string }>) => work(job))],
