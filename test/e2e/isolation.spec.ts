@@ -55,6 +55,7 @@ const keyIdOf = ({ owner }: Property): string => owner.apiKey.split('_')[1] ?? '
 const cases: Record<string, Case> = {
   'GET /health/live': open('/health/live'),
   'GET /health/ready': open('/health/ready'),
+  'GET /metrics': open('/metrics'),
 
   'POST /v1/tenants': admin(
     () => '/v1/tenants',
