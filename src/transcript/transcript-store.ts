@@ -29,7 +29,7 @@ export class TranscriptStore {
   ) {}
 
   /**
-   * Stores transcripts of one tenant, all or none; those that are stored already or were deleted are left out. Answers what was written, and
+   * Stores transcripts of one tenant, all or none; those that are stored already, were deleted or come twice are left out. Answers what was written, and
    * undefined when nothing was left.
    */
   async insert(tenantId: string, items: readonly NewTranscript[]): Promise<CommittedChange | undefined> {

@@ -33,6 +33,8 @@ const trouble = { baseMs: 250, maxMs: 10_000, jitter: 0.5 };
 export class TranscriptPipeline {
   /** Accepted here and not stored, by id; those that another process left are here once they are taken. */
   private readonly unstored = new Map<string, { tenantId: string; isAtWork: boolean }>();
+  /** Those on their way to the disk. */
+  private readonly appending = new Map<string, Promise<void>>();
   private readonly perTenant = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
   private readonly counts = { completed: 0, dead: 0, batches: 0, items: 0, embedMs: 0, storeMs: 0 };
@@ -77,14 +79,22 @@ export class TranscriptPipeline {
     return this.perTenant.get(tenantId) ?? 0;
   }
 
-  /** Resolves when the transcript is on disk. */
+  /** Resolves when the transcript is on disk. One whose id waits here already is not written again. */
   async accept(item: AcceptedTranscript): Promise<void> {
+    if (this.unstored.has(item.id)) {
+      await this.appending.get(item.id);
+      return;
+    }
     this.track(item);
+    const append = this.journal.append(item);
+    this.appending.set(item.id, append);
     try {
-      await this.journal.append(item);
+      await append;
     } catch (error) {
       this.untrack(item);
       throw error;
+    } finally {
+      this.appending.delete(item.id);
     }
   }
 
@@ -208,7 +218,7 @@ export class TranscriptPipeline {
   }
 
   private row({ id, ...item }: AcceptedTranscript, vector: Float32Array | undefined): NewTranscript {
-    const { participantId, channel, transcript, summary, metadata, createdAt } = item;
+    const { participantId, channel, transcript, summary, metadata, externalId, createdAt } = item;
     return {
       _id: new Types.ObjectId(id),
       participantId,
@@ -216,6 +226,7 @@ export class TranscriptPipeline {
       transcript,
       ...(summary !== undefined && { summary }),
       metadata,
+      ...(externalId !== undefined && { externalId }),
       status: 'stored',
       ...(vector && { model: this.embedder.model, vector: encodeVector(vector) }),
       createdAt,
