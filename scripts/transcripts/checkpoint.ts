@@ -33,7 +33,7 @@ export const newState = (of: Pick<ImportState, 'url' | 'tenantId' | 'reading'>):
 });
 
 const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
 
 /** The state in a file; undefined when there is no such file. @throws Error when it holds something else */
 export async function readState(path: string): Promise<ImportState | undefined> {
