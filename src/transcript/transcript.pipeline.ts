@@ -7,6 +7,7 @@ import { encodeVector } from './embedding/vector-codec.js';
 import { VectorIndex } from './search/vector-index.js';
 import { type AcceptedBatch, type AcceptedTranscript, TranscriptJournal } from './transcript-journal.js';
 import { type NewTranscript, TranscriptStore } from './transcript-store.js';
+import { embeddedText } from './transcript-text.js';
 
 export interface PipelineStats {
   /** Accepted by this process and not stored. */
@@ -194,7 +195,7 @@ export class TranscriptPipeline {
 
   /** With vectors, in the order of the items. What cannot be embedded fails alone; an embedder that is away fails the batch. */
   private async embed(items: readonly AcceptedTranscript[]): Promise<NewTranscript[]> {
-    const texts = items.map(textOf);
+    const texts = items.map(embeddedText);
     try {
       const vectors = await this.embedder.embed(texts);
       return items.map((item, place) => this.row(item, vectors[place]));
@@ -260,10 +261,6 @@ export class TranscriptPipeline {
     else this.perTenant.delete(tenantId);
   }
 }
-
-/** What is embedded: the summary says most, and its words count twice with those of the text. */
-const textOf = ({ transcript, summary }: AcceptedTranscript): string =>
-  summary === undefined ? transcript : `${summary}\n${transcript}`;
 
 /** Another try may succeed. */
 const isPassing = (error: unknown): boolean => !(error instanceof EmbeddingError) || error.retryable;
