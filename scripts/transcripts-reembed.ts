@@ -2,7 +2,7 @@
 // the service runs or stands, with its DATA_DIR or MONGODB_URI; it can be ended at any moment, and goes on where it was.
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
-import { type INestApplicationContext } from '@nestjs/common';
+import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { AppModule } from '../src/app.module.js';

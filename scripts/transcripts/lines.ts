@@ -57,7 +57,7 @@ export async function* readLines(
     }
     current.add(bytes.subarray(from), maxBytes);
   }
-  if (current.size > 0) yield current.line(++number, offset + current.size, maxBytes);
+  if (current.size > 0) yield current.line(number + 1, offset + current.size, maxBytes);
 }
 
 /** Fingerprint of no line at all. */

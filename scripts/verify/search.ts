@@ -5,7 +5,13 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
-import { EMBEDDER, TranscriptService, TranscriptStore, VectorIndex } from '../../src/transcript/index.js';
+import {
+  type Embedder,
+  EMBEDDER,
+  TranscriptService,
+  TranscriptStore,
+  VectorIndex,
+} from '../../src/transcript/index.js';
 import { type Dialogue, parseDialogues } from '../replay/dialogues.js';
 import { Progress } from '../replay/progress.js';
 import { Samples } from '../replay/samples.js';
@@ -141,7 +147,7 @@ async function synthetic(
   queries: readonly string[],
 ): Promise<string[][]> {
   const tenant = await lab.tenant('synthetic');
-  const { model, dimensions = 256 } = lab.inside.get(EMBEDDER);
+  const { model, dimensions = 256 } = lab.inside.get<Embedder>(EMBEDDER);
   const progress = new Progress('inserting', count, process.stderr);
   const begun = performance.now();
   await insertSynthetic(lab.inside.get(TranscriptStore), tenant.id, {
@@ -176,7 +182,7 @@ async function verify(file: string, { synthetic: count, queries, minRate }: Opti
       if (!labels) times.push(...(await measure(lab, tenant, dialogues.length, openings)));
     }
     if (count > 0) times.push(...(await synthetic(lab, count, dialogues, openings)));
-    const { model } = lab.inside.get(EMBEDDER);
+    const { model } = lab.inside.get<Embedder>(EMBEDDER);
     say(
       `\nThe first two turns of the user find their own dialogue (${model}, ${dialogues.length} dialogues):\n`,
     );
@@ -200,7 +206,7 @@ await new Command('verify-search')
   .description('Finds real dialogues by their openings, and measures the search.')
   .argument('[file]', 'dialogues, one JSON object a line', join('..', 'shared', 'data', 'dialogues.ndjson'))
   .option('--synthetic <count>', 'transcripts of the large tenant; 0: none', wholeNumber, 100_000)
-  .option('--queries <count>', 'searches that are measured', wholeNumber, 1000)
+  .option('--queries <count>', 'searches that are measured', wholeNumber, 500)
   .option('--min-rate <share>', 'of every fifth dialogue that must be found, 0 to 1', rate, 0.9)
   .action(async (file: string, options: Options) => {
     process.exitCode = (await verify(resolve(file), options)) ? 0 : 1;
