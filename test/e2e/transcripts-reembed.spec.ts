@@ -38,14 +38,16 @@ describe('the command that re-embeds', () => {
   }
 
   it('gives rows of another model new vectors, which a running service finds', async () => {
-    const { tenantId, request } = await app.createTenant();
+    const tenant = await app.createTenant();
+    const { tenantId } = tenant;
     for (const transcript of ['a train to Lisbon', 'a table for four', 'the weather'])
-      await request('POST', '/v1/transcripts', { participantId: 'ana', channel: 'web', transcript });
+      await tenant.request('POST', '/v1/transcripts', { participantId: 'ana', channel: 'web', transcript });
     const rows = app.database.collection('transcripts');
     while ((await rows.countDocuments({ tenantId })) < 3) await delay(20);
     await rows.updateMany({ tenantId }, { $set: { model: 'another' } });
     const find = async () =>
-      (await request<{ data: object[] }>('POST', '/v1/transcripts/search', { query: 'table' })).body.data;
+      (await tenant.request<{ data: object[] }>('POST', '/v1/transcripts/search', { query: 'table' })).body
+        .data;
     expect(await find()).toEqual([]);
 
     const dry = await run('--dry-run');
