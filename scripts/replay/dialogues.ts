@@ -42,22 +42,26 @@ export class DialogueFileError extends Error {
   }
 }
 
-function parseLine(text: string, line: number, problems: string[]): Dialogue | undefined {
+/** One line of a file of dialogues, or all that is wrong with it. */
+export function parseDialogueLine(
+  text: string,
+  line = 1,
+): { dialogue: Dialogue } | { problems: readonly string[] } {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    problems.push(`line ${line}: is not JSON (${error instanceof Error ? error.message : String(error)})`);
-    return undefined;
+    return { problems: [`is not JSON (${error instanceof Error ? error.message : String(error)})`] };
   }
   const result = dialogue.safeParse(json);
-  if (result.success) {
-    const { dialogue_id: id, services, turns } = result.data;
-    return { id, line, services, turns };
-  }
-  for (const { path, message } of result.error.issues)
-    problems.push(`line ${line}: ${path.length > 0 ? `${path.join('.')}: ` : ''}${message}`);
-  return undefined;
+  if (!result.success)
+    return {
+      problems: result.error.issues.map(({ path, message }) =>
+        path.length > 0 ? `${path.join('.')}: ${message}` : message,
+      ),
+    };
+  const { dialogue_id: id, services, turns } = result.data;
+  return { dialogue: { id, line, services, turns } };
 }
 
 /**
@@ -71,8 +75,12 @@ export function parseDialogues(text: string): Dialogue[] {
   for (const [index, lineText] of text.split('\n').entries()) {
     if (lineText.trim() === '') continue;
     const line = index + 1;
-    const parsed = parseLine(lineText, line, problems);
-    if (!parsed) continue;
+    const result = parseDialogueLine(lineText, line);
+    if ('problems' in result) {
+      problems.push(...result.problems.map((problem) => `line ${line}: ${problem}`));
+      continue;
+    }
+    const parsed = result.dialogue;
     const earlier = lineOfId.get(parsed.id);
     if (earlier !== undefined)
       problems.push(`line ${line}: dialogue_id "${parsed.id}" is that of line ${earlier} too`);

@@ -17,6 +17,7 @@ export interface AcceptedTranscript {
   transcript: string;
   summary?: string | undefined;
   metadata: Record<string, unknown>;
+  externalId?: string | undefined;
   createdAt: Date;
 }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Types } from 'mongoose';
+import { type mongo, Types } from 'mongoose';
 import { KeyedSerializer, retry } from '../common/index.js';
 import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
 import type { CommittedChange } from './search/vector-source.js';
@@ -8,6 +8,12 @@ import type { TranscriptRecord } from './transcript.schema.js';
 import { vectorRow } from './transcript-vectors.js';
 
 export type NewTranscript = Omit<TranscriptRecord, 'tenantId' | 'changeSeq' | 'storedAt'>;
+
+/** A vector for a row that has one of another model. */
+export interface NewVector {
+  _id: Types.ObjectId;
+  vector: mongo.Binary;
+}
 
 /** The first change of a tenant may meet another first one: its counter is there the next time. */
 const firstChange = {
@@ -29,7 +35,7 @@ export class TranscriptStore {
   ) {}
 
   /**
-   * Stores transcripts of one tenant, all or none; those that are stored already or were deleted are left out. Answers what was written, and
+   * Stores transcripts of one tenant, all or none; those that are stored already, were deleted or come twice are left out. Answers what was written, and
    * undefined when nothing was left.
    */
   async insert(tenantId: string, items: readonly NewTranscript[]): Promise<CommittedChange | undefined> {
@@ -55,6 +61,15 @@ export class TranscriptStore {
       const seq = await this.transcripts.nextChange(tenantId);
       const wasStored = await this.transcripts.delete(tenantId, new Types.ObjectId(id), seq, new Date());
       return { change: { seq, rows: [], deletedIds: [id] }, wasStored };
+    });
+  }
+
+  /** Writes vectors of another model, all or none; rows that are gone or have a vector of `from` no more stay as they are. Answers how many were written. */
+  async reembed(tenantId: string, from: string, to: string, items: readonly NewVector[]): Promise<number> {
+    if (items.length === 0) return 0;
+    return this.change(tenantId, async () => {
+      const seq = await this.transcripts.nextChange(tenantId);
+      return this.transcripts.changeModel(tenantId, from, to, items, seq);
     });
   }
 

@@ -30,6 +30,16 @@ export const transcriptSummary = z
 
 export const transcriptMetadata = jsonObject(MAX_METADATA_BYTES);
 
+const externalId = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not hold control characters')
+  .meta({
+    description:
+      'Your own name of the transcript: one with a known name is answered with the same id and stored once',
+    example: 'helpdesk-4711',
+  });
 const participantId = externalName.meta({ example: 'ana' });
 const channel = externalName.max(32).meta({ example: 'whatsapp' });
 
@@ -42,6 +52,7 @@ export const createTranscriptBody = z
     transcript,
     summary: transcriptSummary.optional(),
     metadata: transcriptMetadata.default({}),
+    externalId: externalId.optional(),
   })
   .meta({
     example: {
@@ -89,6 +100,7 @@ export const transcriptViewSchema = z.object({
   transcript: z.string(),
   summary: z.string().nullable(),
   metadata: z.record(z.string(), z.unknown()),
+  externalId: z.string().nullable(),
   error: z.string().nullable(),
   createdAt: instant,
   storedAt: instant,
@@ -123,6 +135,7 @@ export const transcriptView = (record: TranscriptRecord): TranscriptView => ({
   transcript: record.transcript,
   summary: record.summary ?? null,
   metadata: record.metadata,
+  externalId: record.externalId ?? null,
   error: record.error ?? null,
   createdAt: record.createdAt.toISOString(),
   storedAt: record.storedAt.toISOString(),

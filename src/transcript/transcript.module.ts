@@ -29,6 +29,7 @@ import {
 } from './transcript.schema.js';
 import { TranscriptService } from './transcript.service.js';
 import { TranscriptJournal } from './transcript-journal.js';
+import { TranscriptReembedder } from './transcript-reembedder.js';
 import { TranscriptStore } from './transcript-store.js';
 import { TranscriptVectors } from './transcript-vectors.js';
 
@@ -95,6 +96,7 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
     TranscriptJournal,
     TranscriptPipeline,
     TranscriptService,
+    TranscriptReembedder,
     TranscriptLifecycle,
   ],
   exports: [TranscriptService],

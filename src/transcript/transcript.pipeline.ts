@@ -7,6 +7,7 @@ import { encodeVector } from './embedding/vector-codec.js';
 import { VectorIndex } from './search/vector-index.js';
 import { type AcceptedBatch, type AcceptedTranscript, TranscriptJournal } from './transcript-journal.js';
 import { type NewTranscript, TranscriptStore } from './transcript-store.js';
+import { embeddedText } from './transcript-text.js';
 
 export interface PipelineStats {
   /** Accepted by this process and not stored. */
@@ -33,6 +34,8 @@ const trouble = { baseMs: 250, maxMs: 10_000, jitter: 0.5 };
 export class TranscriptPipeline {
   /** Accepted here and not stored, by id; those that another process left are here once they are taken. */
   private readonly unstored = new Map<string, { tenantId: string; isAtWork: boolean }>();
+  /** Those on their way to the disk. */
+  private readonly appending = new Map<string, Promise<void>>();
   private readonly perTenant = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
   private readonly counts = { completed: 0, dead: 0, batches: 0, items: 0, embedMs: 0, storeMs: 0 };
@@ -77,14 +80,22 @@ export class TranscriptPipeline {
     return this.perTenant.get(tenantId) ?? 0;
   }
 
-  /** Resolves when the transcript is on disk. */
+  /** Resolves when the transcript is on disk. One whose id waits here already is not written again. */
   async accept(item: AcceptedTranscript): Promise<void> {
+    if (this.unstored.has(item.id)) {
+      await this.appending.get(item.id);
+      return;
+    }
     this.track(item);
+    const append = this.journal.append(item);
+    this.appending.set(item.id, append);
     try {
-      await this.journal.append(item);
+      await append;
     } catch (error) {
       this.untrack(item);
       throw error;
+    } finally {
+      this.appending.delete(item.id);
     }
   }
 
@@ -184,7 +195,7 @@ export class TranscriptPipeline {
 
   /** With vectors, in the order of the items. What cannot be embedded fails alone; an embedder that is away fails the batch. */
   private async embed(items: readonly AcceptedTranscript[]): Promise<NewTranscript[]> {
-    const texts = items.map(textOf);
+    const texts = items.map(embeddedText);
     try {
       const vectors = await this.embedder.embed(texts);
       return items.map((item, place) => this.row(item, vectors[place]));
@@ -208,7 +219,7 @@ export class TranscriptPipeline {
   }
 
   private row({ id, ...item }: AcceptedTranscript, vector: Float32Array | undefined): NewTranscript {
-    const { participantId, channel, transcript, summary, metadata, createdAt } = item;
+    const { participantId, channel, transcript, summary, metadata, externalId, createdAt } = item;
     return {
       _id: new Types.ObjectId(id),
       participantId,
@@ -216,6 +227,7 @@ export class TranscriptPipeline {
       transcript,
       ...(summary !== undefined && { summary }),
       metadata,
+      ...(externalId !== undefined && { externalId }),
       status: 'stored',
       ...(vector && { model: this.embedder.model, vector: encodeVector(vector) }),
       createdAt,
@@ -249,10 +261,6 @@ export class TranscriptPipeline {
     else this.perTenant.delete(tenantId);
   }
 }
-
-/** What is embedded: the summary says most, and its words count twice with those of the text. */
-const textOf = ({ transcript, summary }: AcceptedTranscript): string =>
-  summary === undefined ? transcript : `${summary}\n${transcript}`;
 
 /** Another try may succeed. */
 const isPassing = (error: unknown): boolean => !(error instanceof EmbeddingError) || error.retryable;

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { type Model, type QueryFilter, Types } from 'mongoose';
+import { type Model, type mongo, type QueryFilter, Types } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
 import {
   COUNTER_MODEL,
@@ -15,6 +15,9 @@ export interface TranscriptFilter {
   participantId?: string | undefined;
   status?: TranscriptRecord['status'] | undefined;
 }
+
+/** A row with what is embedded. */
+export type EmbeddableRow = Pick<TranscriptRecord, '_id' | 'transcript' | 'summary'>;
 
 const withoutVector = { vector: 0 } as const;
 
@@ -140,6 +143,68 @@ export class TranscriptRepository {
       .find({ tenantId, changeSeq: { $gt: after, $lte: upTo } }, { transcript: 0, summary: 0, metadata: 0 })
       .lean<TranscriptRecord[]>()
       .exec();
+  }
+
+  /** Tenants that have had transcripts, in the order of their ids. */
+  async tenants(after: string | undefined, limit: number): Promise<string[]> {
+    const counters = await this.counters
+      .find(after === undefined ? {} : { tenantId: { $gt: after } }, { tenantId: 1 })
+      .sort({ tenantId: 1 })
+      .limit(limit)
+      .lean<Pick<CounterRecord, 'tenantId'>[]>()
+      .exec();
+    return counters.map(({ tenantId }) => tenantId);
+  }
+
+  /** The first of the tenant's models after `model`, by name. */
+  async nextModel(tenantId: string, model: string): Promise<string | undefined> {
+    const row = await this.transcripts
+      .findOne({ tenantId, model: { $gt: model } }, { model: 1 })
+      .sort({ model: 1 })
+      .lean<Pick<TranscriptRecord, 'model'>>()
+      .exec();
+    return row?.model;
+  }
+
+  countOfModel(tenantId: string, model: string): Promise<number> {
+    return this.transcripts.countDocuments({ tenantId, model }).exec();
+  }
+
+  /** Texts of rows with a vector of the model and an id above `after`, in the order of ids. */
+  ofModel(
+    tenantId: string,
+    model: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<EmbeddableRow[]> {
+    return this.transcripts
+      .find(
+        { tenantId, model, ...(after !== undefined && { _id: { $gt: new Types.ObjectId(after) } }) },
+        { transcript: 1, summary: 1 },
+      )
+      .sort({ _id: 1 })
+      .limit(limit)
+      .lean<EmbeddableRow[]>()
+      .exec();
+  }
+
+  /** Gives rows that still have a vector of `from` another one; answers how many those were. */
+  async changeModel(
+    tenantId: string,
+    from: string,
+    to: string,
+    items: readonly { _id: Types.ObjectId; vector: mongo.Binary }[],
+    changeSeq: number,
+  ): Promise<number> {
+    const { modifiedCount } = await this.transcripts.bulkWrite(
+      items.map(({ _id, vector }) => ({
+        updateOne: {
+          filter: { tenantId, _id, model: from },
+          update: { $set: { model: to, vector, changeSeq } },
+        },
+      })),
+    );
+    return modifiedCount;
   }
 
   deletedBetween(tenantId: string, after: number, upTo: number): Promise<TombstoneRecord[]> {

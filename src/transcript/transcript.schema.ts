@@ -12,6 +12,8 @@ export interface TranscriptRecord {
   transcript: string;
   summary?: string;
   metadata: Record<string, unknown>;
+  /** The tenant's own name of it; `_id` is made from it. */
+  externalId?: string;
   /** failed: it could not be embedded; `error` says why. */
   status: 'stored' | 'failed';
   error?: string;
@@ -53,6 +55,7 @@ export const transcriptSchema = new Schema<TranscriptRecord>(
     transcript: text,
     summary: { type: String },
     metadata: { type: Schema.Types.Mixed, required: true },
+    externalId: { type: String },
     status: { ...text, enum: ['stored', 'failed'] },
     error: { type: String },
     model: { type: String },

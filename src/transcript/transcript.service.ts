@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { type DateIdCursor, decodeCursor, notFound, type Page, toPage } from '../common/index.js';
@@ -25,6 +26,11 @@ const place = ({ createdAt, _id }: TranscriptRecord): DateIdCursor => ({
   id: _id.toHexString(),
 });
 
+/** The id of a tenant's own name: the same for the same name, and of no other tenant. */
+function idOf(tenantId: string, externalId: string): string {
+  return createHash('sha256').update(`${tenantId}\0${externalId}`).digest('hex').slice(0, 24);
+}
+
 /** Accepts transcripts, and finds them again. */
 @Injectable()
 export class TranscriptService {
@@ -38,8 +44,8 @@ export class TranscriptService {
   ) {}
 
   /**
-   * Answers once the transcript is on disk; it is embedded and stored later. With an `id` of the caller's own it may be repeated: a transcript
-   * is stored once, and not again after it was deleted.
+   * Answers once the transcript is on disk; it is embedded and stored later. With an `id` of the caller's own, or an `externalId`, it may be
+   * repeated: a transcript is stored once, as it came first, and not again after it was deleted.
    * @throws ProblemError 429 `transcript_queue_full`, 403 `transcripts_off`, 503 `journal_unavailable`
    */
   async enqueue(
@@ -51,7 +57,9 @@ export class TranscriptService {
     if (givenId !== undefined && (await this.isKnown(tenantId, givenId))) return { id: givenId };
     const limit = this.settings.TRANSCRIPT_MAX_QUEUE_SIZE;
     if (this.pipeline.waitingOf(tenantId) >= limit) throw tooManyTranscripts(limit);
-    const id = givenId ?? new Types.ObjectId().toHexString();
+    // Whether a named one is known is found out when it is stored: no read of the database holds up the answer.
+    const named = body.externalId === undefined ? undefined : idOf(tenantId, body.externalId);
+    const id = givenId ?? named ?? new Types.ObjectId().toHexString();
     try {
       await this.pipeline.accept({ ...body, id, tenantId, createdAt: new Date() });
     } catch (error) {

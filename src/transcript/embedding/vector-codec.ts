@@ -1,4 +1,8 @@
-import { Binary } from 'bson';
+import { mongo } from 'mongoose';
+
+/** The class that Mongoose casts in updates; an import of bson in an ES module is another class of the same name. */
+const { Binary } = mongo;
+type Binary = mongo.Binary;
 
 const FLOAT_BYTES = 4;
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;

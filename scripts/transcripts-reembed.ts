@@ -1,0 +1,117 @@
+// npm run transcripts:reembed: gives transcripts whose vector is one of another model a vector of the embedder that is set now. It works while
+// the service runs or stands, with its DATA_DIR or MONGODB_URI; it can be ended at any moment, and goes on where it was.
+import 'reflect-metadata';
+import { randomBytes } from 'node:crypto';
+import type { INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Command, InvalidArgumentError } from 'commander';
+import { AppModule } from '../src/app.module.js';
+import { createLogger, NestLogger } from '../src/common/index.js';
+import { settingsFromEnvironment } from '../src/config/index.js';
+import { DatabaseService, IndexManager } from '../src/database/index.js';
+import { explainFailure } from '../src/process-lifecycle.js';
+import { EmbeddingError, TranscriptReembedder } from '../src/transcript/index.js';
+import { Progress } from './replay/progress.js';
+
+interface Options {
+  batchSize: number;
+  dryRun?: boolean;
+}
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const number = (value: number): string => value.toLocaleString('en-US');
+
+function batchSize(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1000)
+    throw new InvalidArgumentError('It must be a whole number from 1 to 1000.');
+  return value;
+}
+
+async function open(): Promise<INestApplicationContext> {
+  const settings = settingsFromEnvironment();
+  const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
+  // Nothing listens here, so no one can use the admin key of this process.
+  const adminApiKey = randomBytes(24).toString('base64url');
+  return NestFactory.createApplicationContext(AppModule.forRoot(settings, { logger, adminApiKey }), {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+}
+
+async function count(reembedder: TranscriptReembedder): Promise<number> {
+  const models = new Map<string, { transcripts: number; tenants: number }>();
+  let all = 0;
+  for await (const { model, transcripts } of reembedder.outdated()) {
+    const sum = models.get(model) ?? { transcripts: 0, tenants: 0 };
+    models.set(model, { transcripts: sum.transcripts + transcripts, tenants: sum.tenants + 1 });
+    all += transcripts;
+  }
+  for (const [model, { transcripts, tenants }] of models)
+    say(
+      `${number(transcripts)} transcripts of ${number(tenants)} ${tenants === 1 ? 'tenant' : 'tenants'} have vectors of ${model}`,
+    );
+  return all;
+}
+
+async function reembed({ batchSize: size, dryRun }: Options, signal: AbortSignal): Promise<boolean> {
+  const app = await open();
+  try {
+    await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
+    const reembedder = app.get(TranscriptReembedder);
+    const outdated = await count(reembedder);
+    if (outdated === 0) say(`All vectors are of ${reembedder.model}.`);
+    if (outdated === 0 || dryRun) return true;
+    const progress = new Progress(`to ${reembedder.model}`, outdated, process.stderr);
+    const result = await reembedder
+      .run({
+        batchSize: size,
+        signal,
+        onProgress: (transcripts) => {
+          progress.advance(transcripts);
+        },
+        onRefused: (tenantId, id, error) => {
+          process.stderr.write(`${tenantId}/${id}: ${error.message}\n`);
+        },
+      })
+      .finally(() => {
+        progress.finish();
+      });
+    const { reembedded, passedOver, refused, isWhole } = result;
+    say(
+      `${number(reembedded)} re-embedded, ${number(passedOver)} changed meanwhile, ${number(refused)} refused`,
+    );
+    if (!isWhole) say('Ended before all was done. The same command goes on.');
+    return isWhole && refused === 0;
+  } finally {
+    await app.close();
+  }
+}
+
+/** Aborted by the first signal to end; the second one ends the process. */
+function endingSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(name, () => {
+      controller.abort();
+    });
+  return controller.signal;
+}
+
+await new Command('transcripts-reembed')
+  .description('Re-embeds transcripts whose vector is one of another model than the present one.')
+  .option('--batch-size <count>', 'transcripts that are embedded and written together', batchSize, 64)
+  .option('--dry-run', 'only say how many there are')
+  .action(async (options: Options) => {
+    try {
+      process.exitCode = (await reembed(options, endingSignal())) ? 0 : 1;
+    } catch (error) {
+      const message =
+        error instanceof EmbeddingError
+          ? `${error.message} What was re-embedded stays; the same command goes on.`
+          : explainFailure(error);
+      process.stderr.write(`${message}\n`);
+      process.exitCode = 1;
+    }
+  })
+  .parseAsync();

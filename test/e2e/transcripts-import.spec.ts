@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+
+const script = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist', 'scripts', 'transcripts-import.js');
+
+/** `npm test` builds what runs here. */
+class ImportProcess {
+  readonly exited: Promise<number | null>;
+  output = '';
+
+  constructor(
+    readonly child: ChildProcess,
+    private readonly stateFile: string,
+  ) {
+    this.exited = once(child, 'close').then(([code]) => code as number | null);
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
+  }
+
+  /** Kills it once more than `lines` are done; answers how many were. */
+  async killBeyond(lines: number): Promise<number> {
+    for (;;) {
+      const text = await readFile(this.stateFile, 'utf8').catch(() => '{"lines":0}');
+      const state = JSON.parse(text) as { lines: number };
+      if (state.lines > lines) {
+        this.child.kill('SIGKILL');
+        await this.exited;
+        return state.lines;
+      }
+      await delay(20);
+    }
+  }
+}
+
+describe('the import of transcripts', () => {
+  let app: TestApp;
+  let tenant: TestTenant;
+  let dir: string;
+  let file: string;
+  const started: ImportProcess[] = [];
+
+  const start = (...args: string[]): ImportProcess => {
+    const child = spawn(process.execPath, [script, file, '--url', app.url, ...args], {
+      cwd: dir,
+      env: { PATH: process.env['PATH'], COLLOQUY_API_KEY: tenant.apiKey },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const run = new ImportProcess(child, `${file}.import.json`);
+    started.push(run);
+    return run;
+  };
+  const line = (n: number): string =>
+    JSON.stringify({ participantId: 'ana', channel: 'web', transcript: `talk number ${n}` });
+  const stored = () => app.database.collection('transcripts').find({ tenantId: tenant.tenantId }).toArray();
+
+  beforeAll(async () => {
+    // A queue that fills up: the import must wait for it.
+    app = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '50', TRANSCRIPT_MAX_QUEUE_SIZE: '25' });
+  });
+  beforeEach(async () => {
+    tenant = await app.createTenant();
+    dir = await mkdtemp(join(tmpdir(), 'colloquy-import-'));
+    file = join(dir, 'talks.ndjson');
+  });
+  afterEach(async () => {
+    for (const { child } of started.splice(0)) child.kill('SIGKILL');
+    await rm(dir, { recursive: true, force: true });
+  });
+  afterAll(() => app.close());
+
+  it('that is killed goes on where it was, and every line is stored once', async () => {
+    const lines = Array.from({ length: 300 }, (_, n) => line(n));
+    lines[40] = '{"participantId":"a b","channel":"web","transcript":"refused"}';
+    lines[41] = 'no JSON';
+    await writeFile(file, lines.join('\n'));
+    const first = await start().killBeyond(0);
+    const second = await start().killBeyond(first);
+    expect(second).toBeGreaterThan(first);
+    expect(second).toBeLessThan(300);
+    const last = start();
+    expect(await last.exited).toBe(1);
+    expect(last.output).toContain(`of 300 lines were done before`);
+    expect(last.output).toContain('accepted   298');
+    while ((await stored()).length < 298) await delay(50);
+    const texts = (await stored()).map(({ transcript }) => transcript as string);
+    expect(new Set(texts).size).toBe(298);
+    expect(texts).toHaveLength(298);
+    const rejected = (await readFile(`${file}.rejected.ndjson`, 'utf8')).trim().split('\n');
+    expect(rejected.map((text) => (JSON.parse(text) as { line: number }).line)).toEqual([41, 42]);
+    expect(rejected[0]).toContain('participantId: may hold letters');
+
+    await rm(`${file}.import.json`);
+    expect(await start().exited).toBe(1);
+    await tenant.request('POST', '/v1/transcripts', { ...(JSON.parse(line(999)) as object) });
+    while ((await stored()).length < 299) await delay(50);
+    expect(await stored()).toHaveLength(299);
+  }, 120_000);
+
+  it('reads dialogues, and refuses another file or tenant under the same state', async () => {
+    await writeFile(file, await readFile(resolve('examples/dialogues.ndjson'), 'utf8'));
+    const run = start('--format', 'dialogues');
+    expect([await run.exited, run.output]).toEqual([0, expect.stringContaining('rejected   0')]);
+    while ((await stored()).length === 0) await delay(20);
+    const [row] = await stored();
+    expect(row).toMatchObject({ channel: 'web', metadata: { dialogueId: expect.any(String) as string } });
+    expect(row?.['transcript']).not.toMatch(/^user:/);
+
+    const again = start('--format', 'dialogues');
+    expect([await again.exited, again.output]).toEqual([0, expect.stringContaining('were done before')]);
+    const otherWay = start();
+    expect([await otherWay.exited, otherWay.output]).toEqual([1, expect.stringContaining('--restart')]);
+    await writeFile(file, line(1));
+    const otherFile = start('--format', 'dialogues');
+    expect([await otherFile.exited, otherFile.output]).toEqual([1, expect.stringContaining('--restart')]);
+    tenant = await app.createTenant();
+    const otherTenant = start('--format', 'dialogues');
+    expect([await otherTenant.exited, otherTenant.output]).toEqual([
+      1,
+      expect.stringContaining('tells of an'),
+    ]);
+  }, 60_000);
+
+  it('stops at a wrong key', async () => {
+    await writeFile(file, line(1));
+    const run = start('--key', 'none');
+    expect([await run.exited, run.output]).toEqual([1, expect.stringContaining('401')]);
+  });
+});

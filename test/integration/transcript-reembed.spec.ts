@@ -1,0 +1,200 @@
+import { Types } from 'mongoose';
+import {
+  type Embedder,
+  EmbeddingError,
+  encodeVector,
+  type NewTranscript,
+  TranscriptReembedder,
+  TranscriptService,
+  TranscriptStore,
+} from '../../src/transcript/index.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createEmbedderApp, type EmbedderApp } from '../support/embedder-app.js';
+
+/** One dimension for each word that it knows, at a place that its model decides on. */
+class WordEmbedder implements Embedder {
+  readonly dimensions = 64;
+  readonly asked: string[] = [];
+  refuses: string | undefined;
+  isAway = false;
+
+  constructor(
+    readonly model: string,
+    private readonly shift: number,
+  ) {}
+
+  embed(texts: readonly string[]): Promise<Float32Array[]> {
+    if (this.isAway) return Promise.reject(new EmbeddingError('away', { retryable: true }));
+    if (texts.some((text) => text === this.refuses))
+      return Promise.reject(new EmbeddingError('refused', { retryable: false }));
+    this.asked.push(...texts);
+    return Promise.resolve(texts.map((text) => this.vector(text)));
+  }
+
+  private vector(text: string): Float32Array {
+    const vector = new Float32Array(this.dimensions);
+    vector[(Number(text.split(' ')[1]) + this.shift) % this.dimensions] = 1;
+    return vector;
+  }
+}
+
+describe('TranscriptReembedder', () => {
+  let database: TestDatabase;
+  let before: WordEmbedder;
+  let after: WordEmbedder;
+  let oldApp: EmbedderApp;
+  let newApp: EmbedderApp;
+  let secondApp: EmbedderApp;
+  let serial = 0;
+  let tenantId: string;
+
+  beforeAll(async () => {
+    database = createTestDatabase();
+    before = new WordEmbedder('model-a', 0);
+    after = new WordEmbedder('model-b', 7);
+    oldApp = await createEmbedderApp(database, before);
+    newApp = await createEmbedderApp(database, after);
+    secondApp = await createEmbedderApp(database, new WordEmbedder('model-b', 7));
+  }, 60_000);
+  beforeEach(async () => {
+    // All that earlier tests left is of no concern.
+    await database.collection('transcripts').deleteMany({});
+    tenantId = `tenant-${++serial}`;
+    after.asked.length = 0;
+    after.refuses = undefined;
+    after.isAway = false;
+  });
+  afterAll(async () => {
+    await Promise.all([oldApp, newApp, secondApp].map((app) => app.close()));
+    await database.drop();
+  });
+
+  const row = (n: number, more: Partial<NewTranscript> = {}): NewTranscript => ({
+    _id: new Types.ObjectId(),
+    participantId: 'ana',
+    channel: 'web',
+    transcript: `text ${n}`,
+    metadata: {},
+    status: 'stored',
+    createdAt: new Date(),
+    ...more,
+  });
+  /** Rows with vectors of the old model. */
+  async function fill(of: string, count: number): Promise<string[]> {
+    const texts = Array.from({ length: count }, (_, n) => `text ${n}`);
+    const vectors = await before.embed(texts);
+    const rows = texts.map((_, n) =>
+      row(n, { model: before.model, vector: encodeVector(vectors[n] ?? new Float32Array()) }),
+    );
+    await oldApp.app.get(TranscriptStore).insert(of, rows);
+    return rows.map(({ _id }) => _id.toHexString());
+  }
+  const search = async ({ app }: EmbedderApp, of: string, query: string): Promise<string[]> =>
+    (await app.get(TranscriptService).search(of, { query, limit: 100 })).map(({ id }) => id);
+  const searchBest = async (app: EmbedderApp, of: string, query: string) => (await search(app, of, query))[0];
+  const reembedder = () => newApp.app.get(TranscriptReembedder);
+  const counts = async () => {
+    const all: [string, string, number][] = [];
+    for await (const { tenantId: of, model, transcripts } of reembedder().outdated())
+      all.push([of, model, transcripts]);
+    return all;
+  };
+  const models = async (of: string) =>
+    (await database.collection('transcripts').find({ tenantId: of }).toArray()).map(
+      ({ model }) => model as string | undefined,
+    );
+
+  it('goes on where it was interrupted; each search sees the new vectors, in other processes too', async () => {
+    const ids = await fill(tenantId, 50);
+    const other = `${tenantId}-other`;
+    const otherIds = await fill(other, 5);
+    // Matrices that are in memory before: of no row for the new model, of all for the old one.
+    expect(await search(secondApp, tenantId, 'text 3')).toEqual([]);
+    expect(await search(oldApp, tenantId, 'text 3')).toHaveLength(50);
+
+    const controller = new AbortController();
+    const first = await reembedder().run({
+      batchSize: 10,
+      signal: controller.signal,
+      onProgress: () => {
+        controller.abort();
+      },
+    });
+    expect(first).toEqual({ reembedded: 10, refused: 0, passedOver: 0, isWhole: false });
+    expect(await search(secondApp, tenantId, 'text 3')).toHaveLength(10);
+    expect(await search(oldApp, tenantId, 'text 3')).toHaveLength(40);
+    expect(await counts()).toEqual([
+      [tenantId, 'model-a', 40],
+      [other, 'model-a', 5],
+    ]);
+
+    const second = await reembedder().run({ batchSize: 10 });
+    expect(second).toEqual({ reembedded: 45, refused: 0, passedOver: 0, isWhole: true });
+    expect(after.asked).toHaveLength(55);
+    expect(await counts()).toEqual([]);
+    for (const app of [newApp, secondApp]) {
+      expect((await search(app, tenantId, 'text 3')).toSorted()).toEqual(ids.toSorted());
+      expect(await searchBest(app, tenantId, 'text 3')).toBe(ids[3]);
+      expect(await searchBest(app, other, 'text 4')).toBe(otherIds[4]);
+    }
+    expect(await search(oldApp, tenantId, 'text 3')).toEqual([]);
+  });
+
+  it('passes over what was deleted, and what another process re-embedded, while it embeds', async () => {
+    const ids = await fill(tenantId, 4);
+    const [deleted = '', taken = ''] = ids;
+    const embed = after.embed.bind(after);
+    jest.spyOn(after, 'embed').mockImplementationOnce(async (texts) => {
+      await oldApp.app.get(TranscriptService).delete(tenantId, deleted);
+      const [vector] = await embed(['text 60']);
+      const item = { _id: new Types.ObjectId(taken), vector: encodeVector(vector ?? new Float32Array()) };
+      expect(await secondApp.app.get(TranscriptStore).reembed(tenantId, 'model-a', 'model-b', [item])).toBe(
+        1,
+      );
+      return embed(texts);
+    });
+    const result = await reembedder().run({ batchSize: 10 });
+    expect(result).toEqual({ reembedded: 2, refused: 0, passedOver: 2, isWhole: true });
+    expect(await database.collection('transcripts').countDocuments({ tenantId })).toBe(3);
+    // What the other one wrote stays.
+    expect(await searchBest(secondApp, tenantId, 'text 60')).toBe(taken);
+  });
+
+  it('leaves out dead letters, and texts that the embedder refuses, which keep their vectors', async () => {
+    const ids = await fill(tenantId, 5);
+    await oldApp.app.get(TranscriptStore).insert(tenantId, [row(9, { status: 'failed', error: 'no' })]);
+    after.refuses = 'text 2';
+    const refused: string[] = [];
+    const result = await reembedder().run({
+      batchSize: 3,
+      onRefused: (of, id) => refused.push(`${of} ${id}`),
+    });
+    expect(result).toEqual({ reembedded: 4, refused: 1, passedOver: 0, isWhole: true });
+    expect(refused).toEqual([`${tenantId} ${ids[2] ?? ''}`]);
+    expect((await models(tenantId)).toSorted()).toEqual([
+      'model-a',
+      'model-b',
+      'model-b',
+      'model-b',
+      'model-b',
+      undefined,
+    ]);
+    expect(await searchBest(oldApp, tenantId, 'text 2')).toBe(ids[2]);
+  });
+
+  it('ends when the embedding service is away, and changes nothing then', async () => {
+    await fill(tenantId, 3);
+    after.isAway = true;
+    await expect(reembedder().run({ batchSize: 10 })).rejects.toThrow('away');
+    expect(await models(tenantId)).toEqual(['model-a', 'model-a', 'model-a']);
+  });
+
+  it('stores a transcript once that comes twice in a batch', async () => {
+    const twice = row(1);
+    await oldApp.app
+      .get(TranscriptStore)
+      .insert(tenantId, [twice, row(2), { ...twice, transcript: 'text 8' }]);
+    const rows = await database.collection('transcripts').find({ tenantId }).toArray();
+    expect(rows).toHaveLength(2);
+  });
+});
