@@ -12,15 +12,27 @@ export class SettingsError extends Error {
 
 const secret = /KEY|SECRET|PASSWORD|URI|URL|TOKEN/;
 
+const given = (name: string, env: Environment): string | undefined => {
+  const text = env[name]?.trim();
+  return text === '' ? undefined : text;
+};
+
+/** A profile that does not exist is a problem of its own setting; here the first one stands in for it. */
+function defaultOf({ default: fixed, byProfile }: SettingDefinition, env: Environment): string | undefined {
+  if (!byProfile) return fixed;
+  const { setting, defaults } = byProfile;
+  return defaults[given(setting, env) ?? ''] ?? Object.values(defaults)[0];
+}
+
 function readOne(name: string, definition: SettingDefinition, env: Environment, problems: string[]): unknown {
-  const given = env[name]?.trim();
-  const text = given === undefined || given === '' ? definition.default : given;
+  const preset = defaultOf(definition, env);
+  const text = given(name, env) ?? preset;
   const result = definition.schema.safeParse(text);
   if (result.success) return result.data;
   const shown = secret.test(name) ? '' : `"${text ?? ''}" `;
   const unit = definition.unit ? ` (${definition.unit})` : '';
   const reason = result.error.issues[0]?.message ?? 'is not valid';
-  const example = definition.default === undefined ? '' : `, for example ${name}=${definition.default}`;
+  const example = preset === undefined ? '' : `, for example ${name}=${preset}`;
   problems.push(`${name}: ${shown}${reason}${unit}${example}`);
   return undefined;
 }
