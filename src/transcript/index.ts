@@ -12,4 +12,5 @@ export type {
 } from './search/vector-source.js';
 export { MAX_TRANSCRIPT_BYTES, transcriptMetadata, transcriptSummary } from './transcript.dto.js';
 export { TranscriptModule } from './transcript.module.js';
+export { type ProcessTranscriptStats, TranscriptStats } from './transcript-stats.js';
 export { TranscriptService } from './transcript.service.js';

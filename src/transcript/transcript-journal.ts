@@ -18,6 +18,8 @@ export interface AcceptedTranscript {
   summary?: string | undefined;
   metadata: Record<string, unknown>;
   createdAt: Date;
+  /** A dead letter that is tried again: its row is there. */
+  isReplay?: boolean;
 }
 
 export interface AcceptedBatch {

@@ -16,6 +16,9 @@ import {
 import { createEmbedder, type CreatedEmbedder } from './embedding/create-embedder.js';
 import { EMBEDDER } from './embedding/embedder.js';
 import { VectorIndex } from './search/vector-index.js';
+import { TranscriptOperationsController } from './transcript-operations.controller.js';
+import { TranscriptReplays } from './transcript-replays.js';
+import { TranscriptStats } from './transcript-stats.js';
 import { TranscriptController } from './transcript.controller.js';
 import { TranscriptPipeline } from './transcript.pipeline.js';
 import { TranscriptRepository } from './transcript.repository.js';
@@ -66,7 +69,7 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
       { name: TOMBSTONE_MODEL, schema: tombstoneSchema },
     ]),
   ],
-  controllers: [TranscriptController],
+  controllers: [TranscriptOperationsController, TranscriptController],
   providers: [
     {
       provide: CREATED_EMBEDDER,
@@ -95,8 +98,10 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
     TranscriptJournal,
     TranscriptPipeline,
     TranscriptService,
+    TranscriptReplays,
+    TranscriptStats,
     TranscriptLifecycle,
   ],
-  exports: [TranscriptService],
+  exports: [TranscriptService, TranscriptStats],
 })
 export class TranscriptModule {}

@@ -5,22 +5,32 @@ import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js
 import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
 import { encodeVector } from './embedding/vector-codec.js';
 import { VectorIndex } from './search/vector-index.js';
+import type { CommittedChange } from './search/vector-source.js';
 import { type AcceptedBatch, type AcceptedTranscript, TranscriptJournal } from './transcript-journal.js';
+import { type Distribution, RecentValues } from './recent-values.js';
 import { type NewTranscript, TranscriptStore } from './transcript-store.js';
 
 export interface PipelineStats {
-  /** Accepted by this process and not stored. */
+  /** Accepted by this process, and waiting for a batch. */
   queued: number;
-  /** Of these, in a batch at work. */
+  /** In a batch at work. */
   processing: number;
+  /** Stored with a vector since the process began; those that were deleted meanwhile count too. */
   completed: number;
-  /** Stored without a vector: the dead letters. */
+  /** Stored without a vector since the process began: they became dead letters, or stayed such. */
   dead: number;
+  /** Batches that failed as a whole and were put back. */
+  retries: number;
   batches: number;
   /** Of the batches so far, transcripts in one. */
   meanBatchSize: number | null;
+  /** Time of all batches, milliseconds. */
   embedMs: number;
   storeMs: number;
+  /** Of the last batches: transcripts in one, and milliseconds of one. */
+  batchSizes: Distribution;
+  embedTimes: Distribution;
+  storeTimes: Distribution;
 }
 
 /** What waits is looked at this often at least. */
@@ -35,7 +45,20 @@ export class TranscriptPipeline {
   private readonly unstored = new Map<string, { tenantId: string; isAtWork: boolean }>();
   private readonly perTenant = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
-  private readonly counts = { completed: 0, dead: 0, batches: 0, items: 0, embedMs: 0, storeMs: 0 };
+  private readonly counts = {
+    completed: 0,
+    dead: 0,
+    retries: 0,
+    batches: 0,
+    items: 0,
+    embedMs: 0,
+    storeMs: 0,
+  };
+  private readonly recent = {
+    batchSizes: new RecentValues(),
+    embedTimes: new RecentValues(),
+    storeTimes: new RecentValues(),
+  };
   private timer: NodeJS.Timeout | undefined;
   private pumping: Promise<void> | undefined;
   private flushing = false;
@@ -99,11 +122,22 @@ export class TranscriptPipeline {
     const { items, ...counts } = this.counts;
     const processing = [...this.unstored.values()].filter(({ isAtWork }) => isAtWork).length;
     return {
-      queued: this.unstored.size,
+      queued: this.unstored.size - processing,
       processing,
       ...counts,
       meanBatchSize: counts.batches === 0 ? null : items / counts.batches,
+      batchSizes: this.recent.batchSizes.distribution(),
+      embedTimes: this.recent.embedTimes.distribution(),
+      storeTimes: this.recent.storeTimes.distribution(),
     };
+  }
+
+  /** Of one tenant's transcripts in this process. */
+  statsOf(tenantId: string): Pick<PipelineStats, 'queued' | 'processing'> {
+    let processing = 0;
+    for (const present of this.unstored.values())
+      if (present.tenantId === tenantId && present.isAtWork) processing++;
+    return { queued: this.waitingOf(tenantId) - processing, processing };
   }
 
   /** Begins the batches that are due, and sees to it that it is called when the next one is. Never rejects. */
@@ -165,13 +199,11 @@ export class TranscriptPipeline {
       await this.save(items, rows);
       await batch.done();
       this.failures = 0;
-      this.counts.batches++;
-      this.counts.items += items.length;
-      this.counts.embedMs += embedded - begun;
-      this.counts.storeMs += performance.now() - embedded;
+      this.note(items.length, embedded - begun, performance.now() - embedded);
       for (const item of items) this.untrack(item);
     } catch (error) {
       this.failures++;
+      this.counts.retries++;
       this.restUntil = Date.now() + backoffDelay(this.failures, trouble);
       batch.failed();
       for (const item of items) this.track(item, false);
@@ -207,6 +239,16 @@ export class TranscriptPipeline {
     }
   }
 
+  private note(size: number, embedMs: number, storeMs: number): void {
+    this.counts.batches++;
+    this.counts.items += size;
+    this.counts.embedMs += embedMs;
+    this.counts.storeMs += storeMs;
+    this.recent.batchSizes.add(size);
+    this.recent.embedTimes.add(embedMs);
+    this.recent.storeTimes.add(storeMs);
+  }
+
   private row({ id, ...item }: AcceptedTranscript, vector: Float32Array | undefined): NewTranscript {
     const { participantId, channel, transcript, summary, metadata, createdAt } = item;
     return {
@@ -223,18 +265,25 @@ export class TranscriptPipeline {
   }
 
   private async save(items: readonly AcceptedTranscript[], rows: readonly NewTranscript[]): Promise<void> {
-    const tenants = new Map<string, NewTranscript[]>();
-    items.forEach(({ tenantId }, place) => {
+    const tenants = new Map<string, { fresh: NewTranscript[]; replayed: NewTranscript[] }>();
+    items.forEach(({ tenantId, isReplay }, place) => {
       const row = rows[place];
-      if (row) tenants.set(tenantId, [...(tenants.get(tenantId) ?? []), row]);
+      if (!row) return;
+      const ofTenant = tenants.get(tenantId) ?? { fresh: [], replayed: [] };
+      tenants.set(tenantId, ofTenant);
+      ofTenant[isReplay ? 'replayed' : 'fresh'].push(row);
     });
-    for (const [tenantId, ofTenant] of tenants) {
-      const change = await this.store.insert(tenantId, ofTenant);
-      if (change) this.index.apply(tenantId, this.embedder.model, change);
+    for (const [tenantId, { fresh, replayed }] of tenants) {
+      if (fresh.length > 0) this.apply(tenantId, await this.store.insert(tenantId, fresh));
+      if (replayed.length > 0) this.apply(tenantId, await this.store.replay(tenantId, replayed));
     }
     const dead = rows.filter(({ status }) => status === 'failed').length;
     this.counts.dead += dead;
     this.counts.completed += rows.length - dead;
+  }
+
+  private apply(tenantId: string, change: CommittedChange | undefined): void {
+    if (change) this.index.apply(tenantId, this.embedder.model, change);
   }
 
   private track({ id, tenantId }: AcceptedTranscript, isAtWork = false): void {

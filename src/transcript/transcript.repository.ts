@@ -16,6 +16,14 @@ export interface TranscriptFilter {
   status?: TranscriptRecord['status'] | undefined;
 }
 
+/** What a change adds to the counters of its tenant. */
+export type Tally = Partial<Record<'stored' | 'dead' | 'failures' | 'batches' | 'batched', number>>;
+
+const before = ({ date, id }: DateIdCursor): QueryFilter<TranscriptRecord> => ({
+  createdAt: { $lte: date },
+  $or: [{ createdAt: { $lt: date } }, { _id: { $lt: new Types.ObjectId(id) } }],
+});
+
 const withoutVector = { vector: 0 } as const;
 
 @Injectable()
@@ -30,17 +38,22 @@ export class TranscriptRepository {
    * Takes the number of the tenant's next change. To be the first write of its transaction: others of the tenant wait, so that changes become
    * visible in the order of their numbers.
    */
-  async nextChange(tenantId: string): Promise<number> {
+  async nextChange(tenantId: string, tally: Tally = {}): Promise<number> {
     const { seq } = await this.counters
       .findOneAndUpdate(
         { tenantId },
-        { $inc: { seq: 1 }, $setOnInsert: { forgottenSeq: 0 } },
+        { $inc: { seq: 1, ...tally }, $setOnInsert: { forgottenSeq: 0 } },
         { upsert: true, returnDocument: 'after' },
       )
       .lean<CounterRecord>()
       .orFail()
       .exec();
     return seq;
+  }
+
+  /** Adds to the counters within the change that `nextChange` began. */
+  async count(tenantId: string, tally: Tally): Promise<void> {
+    await this.counters.updateOne({ tenantId }, { $inc: tally }).exec();
   }
 
   counter(tenantId: string): Promise<CounterRecord | null> {
@@ -70,13 +83,51 @@ export class TranscriptRepository {
     );
   }
 
-  /** Deletes a row, if there is one, and keeps it from coming back out of a journal. */
-  async delete(tenantId: string, id: Types.ObjectId, changeSeq: number, at: Date): Promise<boolean> {
-    const { deletedCount } = await this.transcripts.deleteOne({ tenantId, _id: id }).exec();
+  /** Whether there is a tombstone. */
+  async isDeleted(tenantId: string, id: string): Promise<boolean> {
+    const transcriptId = new Types.ObjectId(id);
+    return (await this.tombstones.exists({ tenantId, transcriptId }).exec()) !== null;
+  }
+
+  /** Of these ids, the dead letters. */
+  async dead(tenantId: string, ids: readonly Types.ObjectId[]): Promise<Set<string>> {
+    const rows = await this.transcripts
+      .find({ tenantId, _id: { $in: ids }, status: 'failed' }, { _id: 1 })
+      .lean<Pick<TranscriptRecord, '_id'>[]>()
+      .exec();
+    return new Set(rows.map(({ _id }) => _id.toHexString()));
+  }
+
+  /** Dead letters after another try, which they passed or failed. */
+  async replaceDead(tenantId: string, records: readonly Omit<TranscriptRecord, 'tenantId'>[]): Promise<void> {
+    await this.transcripts.bulkWrite(
+      records.map(({ _id, status, error, model, vector, changeSeq, storedAt }) => ({
+        updateOne: {
+          filter: { tenantId, _id, status: 'failed' },
+          update:
+            status === 'stored'
+              ? { $set: { status, model, vector, changeSeq, storedAt }, $unset: { error: 1 } }
+              : { $set: { error, changeSeq, storedAt } },
+        },
+      })),
+    );
+  }
+
+  /** Deletes a row, if there is one, and keeps it from coming back out of a journal; answers what its status was. */
+  async delete(
+    tenantId: string,
+    id: Types.ObjectId,
+    changeSeq: number,
+    at: Date,
+  ): Promise<TranscriptRecord['status'] | undefined> {
+    const row = await this.transcripts
+      .findOneAndDelete({ tenantId, _id: id }, { projection: { status: 1 } })
+      .lean<Pick<TranscriptRecord, 'status'>>()
+      .exec();
     await this.tombstones
       .updateOne({ tenantId, transcriptId: id }, { $set: { changeSeq, at } }, { upsert: true })
       .exec();
-    return deletedCount === 1;
+    return row?.status;
   }
 
   find(tenantId: string, id: string): Promise<TranscriptRecord | null> {
@@ -93,6 +144,20 @@ export class TranscriptRepository {
       .exec();
   }
 
+  /** Where dead letters stand in their list, newest first. */
+  deadLetters(
+    tenantId: string,
+    limit: number,
+    cursor?: DateIdCursor,
+  ): Promise<Pick<TranscriptRecord, '_id' | 'createdAt'>[]> {
+    return this.transcripts
+      .find({ tenantId, status: 'failed', ...(cursor && before(cursor)) }, { _id: 1, createdAt: 1 })
+      .sort({ createdAt: -1, _id: -1 })
+      .limit(limit)
+      .lean<Pick<TranscriptRecord, '_id' | 'createdAt'>[]>()
+      .exec();
+  }
+
   /** Newest first. */
   list(
     tenantId: string,
@@ -104,10 +169,7 @@ export class TranscriptRepository {
       tenantId,
       ...(participantId !== undefined && { participantId }),
       ...(status !== undefined && { status }),
-      ...(cursor && {
-        createdAt: { $lte: cursor.date },
-        $or: [{ createdAt: { $lt: cursor.date } }, { _id: { $lt: new Types.ObjectId(cursor.id) } }],
-      }),
+      ...(cursor && before(cursor)),
     };
     return this.transcripts
       .find(query, withoutVector)

@@ -30,6 +30,14 @@ export interface CounterRecord {
   seq: number;
   /** Tombstones up to this change are gone. */
   forgottenSeq: number;
+  /** Rows with the status `stored` and `failed`. */
+  stored?: number;
+  dead?: number;
+  /** Times that a transcript was given up, replays included. */
+  failures?: number;
+  /** Transactions that stored transcripts, and how many those were. */
+  batches?: number;
+  batched?: number;
 }
 
 export interface TombstoneRecord {
@@ -74,7 +82,16 @@ transcriptSchema.index({ tenantId: 1, model: 1, _id: 1 }, whereVector);
 transcriptSchema.index({ tenantId: 1, status: 1, createdAt: -1, _id: -1 });
 
 export const counterSchema = new Schema<CounterRecord>(
-  { tenantId: text, seq: number, forgottenSeq: number },
+  {
+    tenantId: text,
+    seq: number,
+    forgottenSeq: number,
+    stored: Number,
+    dead: Number,
+    failures: Number,
+    batches: Number,
+    batched: Number,
+  },
   { ...options, collection: 'transcript_counters' },
 );
 // The counter of one tenant.

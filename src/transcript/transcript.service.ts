@@ -4,7 +4,7 @@ import { type DateIdCursor, decodeCursor, notFound, type Page, toPage } from '..
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
 import { JournalUnavailableError } from '../journal/index.js';
 import type { TenantIdentity } from '../tenant/index.js';
-import { EMBEDDER, type Embedder } from './embedding/embedder.js';
+import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
 import { VectorIndex, type VectorIndexStats } from './search/vector-index.js';
 import {
   type CreateTranscriptBody,
@@ -14,7 +14,12 @@ import {
   type TranscriptState,
   transcriptView,
 } from './transcript.dto.js';
-import { journalUnavailable, tooManyTranscripts, transcriptsOff } from './transcript.errors.js';
+import {
+  journalUnavailable,
+  queryNotEmbedded,
+  tooManyTranscripts,
+  transcriptsOff,
+} from './transcript.errors.js';
 import { type PipelineStats, TranscriptPipeline } from './transcript.pipeline.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import type { TranscriptRecord } from './transcript.schema.js';
@@ -68,8 +73,11 @@ export class TranscriptService {
   async get(tenantId: string, id: string): Promise<TranscriptState> {
     const waiting = this.pipeline.stateOf(tenantId, id);
     const stored = await this.transcripts.find(tenantId, id);
+    // A dead letter that is tried again is on its way, although its row still says what came of the last try.
+    if (stored && waiting && stored.status === 'failed') return { id, status: waiting };
     if (stored) return transcriptView(stored);
-    if (waiting) return { id, status: waiting };
+    const isComing = waiting && !(await this.transcripts.isDeleted(tenantId, id));
+    if (isComing) return { id, status: waiting };
     throw notFound('transcript', id);
   }
 
@@ -86,18 +94,19 @@ export class TranscriptService {
    * @throws ProblemError 404 `transcript_not_found`
    */
   async delete(tenantId: string, id: string): Promise<void> {
-    const isWaiting = this.pipeline.stateOf(tenantId, id) !== undefined;
-    if (!isWaiting && !(await this.transcripts.find(tenantId, id))) throw notFound('transcript', id);
+    const { status } = await this.get(tenantId, id);
     const { change, wasStored } = await this.store.delete(tenantId, id);
     this.index.apply(tenantId, this.embedder.model, change);
-    if (!wasStored && !isWaiting) throw notFound('transcript', id);
+    if (!wasStored && status !== 'queued' && status !== 'processing') throw notFound('transcript', id);
   }
 
-  /** Those most like the query by meaning, best first. */
+  /**
+   * Those most like the query by meaning, best first.
+   * @throws ProblemError 503 `embedding_unavailable`, 502 `embedding_refused`
+   */
   async search(tenantId: string, body: SearchTranscriptsBody): Promise<TranscriptHit[]> {
     const { query, limit, channel, participantId, since, until } = body;
-    const [vector] = await this.embedder.embed([query]);
-    if (!vector) throw new Error('the embedder answered no vector');
+    const vector = await this.vectorOf(query);
     const hits = await this.index.search(tenantId, this.embedder.model, vector, {
       limit,
       ...(channel !== undefined && { channel }),
@@ -120,6 +129,17 @@ export class TranscriptService {
   private async isKnown(tenantId: string, id: string): Promise<boolean> {
     if (this.pipeline.stateOf(tenantId, id) !== undefined) return true;
     return (await this.transcripts.known(tenantId, [new Types.ObjectId(id)])).has(id);
+  }
+
+  private async vectorOf(query: string): Promise<Float32Array> {
+    try {
+      const [vector] = await this.embedder.embed([query]);
+      if (vector) return vector;
+    } catch (error) {
+      if (error instanceof EmbeddingError) throw queryNotEmbedded(error);
+      throw error;
+    }
+    throw new Error('the embedder answered no vector');
   }
 
   stats(): { pipeline: PipelineStats; index: VectorIndexStats } {
