@@ -335,6 +335,12 @@ export const settingGroups = {
       100,
       'Tries of a transcript that cannot be embedded, before it is kept as failed.',
     ),
+    TRANSCRIPT_TOMBSTONE_DAYS: setting(
+      integer(2, 3650),
+      'The id of a deleted transcript is kept for this time: longer than a machine with transcripts in its journal may be down.',
+      { default: '30', unit: 'days' },
+    ),
+    TRANSCRIPT_SWEEP_INTERVAL_MS: ms(hour, 1000, 24 * hour, 'How often ids past that time are swept.'),
     VECTOR_INDEX_MAX_BYTES: setting(
       integer(1_048_576, 1_099_511_627_776),
       'Memory for the vectors of searched tenants in one process; those not searched for longest go first.',

@@ -106,6 +106,13 @@ export class TranscriptStore {
     });
   }
 
+  /** Deletes up to `limit` tombstones from before a time; answers how many there were. Readers who may miss them build anew. */
+  async forget(tenantId: string, before: Date, limit: number): Promise<number> {
+    const old = await this.transcripts.oldTombstones(tenantId, before, limit);
+    if (old.length > 0) await this.change(tenantId, () => this.transcripts.forget(tenantId, old, before));
+    return old.length;
+  }
+
   private change<T>(tenantId: string, work: () => Promise<T>): Promise<T> {
     return this.turns.run(tenantId, () => retry(() => this.transactions.run(work), firstChange));
   }

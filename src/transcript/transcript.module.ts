@@ -17,6 +17,8 @@ import { createEmbedder, type CreatedEmbedder } from './embedding/create-embedde
 import { EMBEDDER } from './embedding/embedder.js';
 import { VectorIndex } from './search/vector-index.js';
 import { TranscriptOperationsController } from './transcript-operations.controller.js';
+import { TombstoneSweeper } from './tombstone-sweeper.js';
+import { TranscriptNotes } from './transcript-notes.js';
 import { TranscriptReplays } from './transcript-replays.js';
 import { TranscriptStats } from './transcript-stats.js';
 import { TranscriptController } from './transcript.controller.js';
@@ -98,6 +100,8 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
     TranscriptJournal,
     TranscriptPipeline,
     TranscriptService,
+    TranscriptNotes,
+    TombstoneSweeper,
     TranscriptReplays,
     TranscriptStats,
     TranscriptLifecycle,

@@ -8,6 +8,7 @@ import { VectorIndex } from './search/vector-index.js';
 import type { CommittedChange } from './search/vector-source.js';
 import { type AcceptedBatch, type AcceptedTranscript, TranscriptJournal } from './transcript-journal.js';
 import { type Distribution, RecentValues } from './recent-values.js';
+import { TranscriptNotes } from './transcript-notes.js';
 import { type NewTranscript, TranscriptStore } from './transcript-store.js';
 
 export interface PipelineStats {
@@ -70,6 +71,7 @@ export class TranscriptPipeline {
     private readonly journal: TranscriptJournal,
     private readonly store: TranscriptStore,
     private readonly index: VectorIndex,
+    private readonly notes: TranscriptNotes,
     @Inject(EMBEDDER) private readonly embedder: Embedder,
     @Inject(TRANSCRIPT_SETTINGS) private readonly settings: TranscriptSettings,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -105,6 +107,7 @@ export class TranscriptPipeline {
     this.track(item);
     try {
       await this.journal.append(item);
+      if (!item.isReplay) this.notes.queued(item.tenantId, item.id);
     } catch (error) {
       this.untrack(item);
       throw error;
@@ -200,7 +203,10 @@ export class TranscriptPipeline {
       await batch.done();
       this.failures = 0;
       this.note(items.length, embedded - begun, performance.now() - embedded);
-      for (const item of items) this.untrack(item);
+      for (const item of items) {
+        this.untrack(item);
+        this.notes.gone(item.tenantId, item.id);
+      }
     } catch (error) {
       this.failures++;
       this.counts.retries++;

@@ -210,4 +210,33 @@ export class TranscriptRepository {
       .lean<TombstoneRecord[]>()
       .exec();
   }
+
+  /** Tenants that ever had a change, in the order of their ids. */
+  async tenantsAfter(after: string, limit: number): Promise<string[]> {
+    const rows = await this.counters
+      .find({ tenantId: { $gt: after } }, { tenantId: 1, _id: 0 })
+      .sort({ tenantId: 1 })
+      .limit(limit)
+      .lean<Pick<CounterRecord, 'tenantId'>[]>()
+      .exec();
+    return rows.map(({ tenantId }) => tenantId);
+  }
+
+  /** Tombstones from before a time, oldest first. */
+  oldTombstones(tenantId: string, at: Date, limit: number): Promise<TombstoneRecord[]> {
+    return this.tombstones
+      .find({ tenantId, at: { $lt: at } })
+      .sort({ at: 1 })
+      .limit(limit)
+      .lean<TombstoneRecord[]>()
+      .exec();
+  }
+
+  /** Deletes tombstones, and raises the number below which a cursor cannot be served any more. Within one transaction. */
+  async forget(tenantId: string, tombstones: readonly TombstoneRecord[], before: Date): Promise<void> {
+    const forgottenSeq = Math.max(...tombstones.map(({ changeSeq }) => changeSeq));
+    await this.counters.updateOne({ tenantId }, { $max: { forgottenSeq } }).exec();
+    const transcriptId = { $in: tombstones.map((tombstone) => tombstone.transcriptId) };
+    await this.tombstones.deleteMany({ tenantId, transcriptId, at: { $lt: before } }).exec();
+  }
 }

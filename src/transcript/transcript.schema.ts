@@ -108,5 +108,7 @@ export const tombstoneSchema = new Schema<TombstoneRecord>(
 );
 // What was deleted since a matrix was brought up to date.
 tombstoneSchema.index({ tenantId: 1, changeSeq: 1 });
+// What the sweep may forget, oldest first.
+tombstoneSchema.index({ tenantId: 1, at: 1 });
 // Whether a transcript that comes out of a journal was deleted meanwhile.
 tombstoneSchema.index({ tenantId: 1, transcriptId: 1 }, { unique: true });

@@ -23,6 +23,7 @@ import {
 import { type PipelineStats, TranscriptPipeline } from './transcript.pipeline.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import type { TranscriptRecord } from './transcript.schema.js';
+import { TranscriptNotes } from './transcript-notes.js';
 import { TranscriptStore } from './transcript-store.js';
 
 const place = ({ createdAt, _id }: TranscriptRecord): DateIdCursor => ({
@@ -38,6 +39,7 @@ export class TranscriptService {
     private readonly transcripts: TranscriptRepository,
     private readonly store: TranscriptStore,
     private readonly index: VectorIndex,
+    private readonly notes: TranscriptNotes,
     @Inject(EMBEDDER) private readonly embedder: Embedder,
     @Inject(TRANSCRIPT_SETTINGS) private readonly settings: TranscriptSettings,
   ) {}
@@ -67,17 +69,20 @@ export class TranscriptService {
   }
 
   /**
-   * What is known of a transcript. One that waits is known to the process that accepted it alone.
+   * What is known of a transcript. One that waits is known to the process that accepted it, and with Redis to the others.
    * @throws ProblemError 404 `transcript_not_found`
    */
   async get(tenantId: string, id: string): Promise<TranscriptState> {
-    const waiting = this.pipeline.stateOf(tenantId, id);
+    const here = this.pipeline.stateOf(tenantId, id);
     const stored = await this.transcripts.find(tenantId, id);
     // A dead letter that is tried again is on its way, although its row still says what came of the last try.
-    if (stored && waiting && stored.status === 'failed') return { id, status: waiting };
+    if (stored && here && stored.status === 'failed') return { id, status: here };
     if (stored) return transcriptView(stored);
-    const isComing = waiting && !(await this.transcripts.isDeleted(tenantId, id));
-    if (isComing) return { id, status: waiting };
+    const waiting = here ?? ((await this.notes.isQueued(tenantId, id)) ? 'queued' : undefined);
+    if (waiting && !(await this.transcripts.isDeleted(tenantId, id))) return { id, status: waiting };
+    // Its note goes after its row came: between the two looks it may have been stored elsewhere.
+    const meanwhile = waiting || !this.notes.enabled ? null : await this.transcripts.find(tenantId, id);
+    if (meanwhile) return transcriptView(meanwhile);
     throw notFound('transcript', id);
   }
 
@@ -97,6 +102,7 @@ export class TranscriptService {
     const { status } = await this.get(tenantId, id);
     const { change, wasStored } = await this.store.delete(tenantId, id);
     this.index.apply(tenantId, this.embedder.model, change);
+    this.notes.gone(tenantId, id);
     if (!wasStored && status !== 'queued' && status !== 'processing') throw notFound('transcript', id);
   }
 
