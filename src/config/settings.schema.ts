@@ -341,6 +341,18 @@ export const settingGroups = {
       { default: '30', unit: 'days' },
     ),
     TRANSCRIPT_SWEEP_INTERVAL_MS: ms(hour, 1000, 24 * hour, 'How often ids past that time are swept.'),
+    VECTOR_SEARCH: setting(
+      z.enum(['memory', 'atlas'], 'must be memory or atlas'),
+      'memory: exact search in the memory of each process. atlas: $vectorSearch of a MongoDB server that has it; needs MONGODB_URI.',
+      { default: 'memory' },
+    ),
+    VECTOR_SEARCH_INDEX: setting(
+      notEmpty,
+      'Name of the vector index of that server, for VECTOR_SEARCH=atlas.',
+      {
+        default: 'transcript_vectors',
+      },
+    ),
     VECTOR_INDEX_MAX_BYTES: setting(
       integer(1_048_576, 1_099_511_627_776),
       'Memory for the vectors of searched tenants in one process; those not searched for longest go first.',

@@ -68,6 +68,13 @@ describe('loadSettings', () => {
     expect(problemsOf({ NODE_ENV: 'production', ADMIN_API_KEY: 'x'.repeat(32) })).toEqual([]);
   });
 
+  it('refuses the vector search of a server on the embedded store', () => {
+    expect(problemsOf({ VECTOR_SEARCH: 'atlas' })).toEqual([
+      expect.stringMatching(/^VECTOR_SEARCH: atlas needs .* set MONGODB_URI/),
+    ]);
+    expect(problemsOf({ VECTOR_SEARCH: 'atlas', MONGODB_URI: 'mongodb://db.example.com' })).toEqual([]);
+  });
+
   it('refuses a pool whose minimum is above its maximum', () => {
     expect(problemsOf({ MONGODB_MAX_POOL_SIZE: '5', MONGODB_MIN_POOL_SIZE: '6' })).toEqual([
       expect.stringMatching(/^MONGODB_MIN_POOL_SIZE: 6 must not be above MONGODB_MAX_POOL_SIZE=5/),

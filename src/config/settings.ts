@@ -47,6 +47,10 @@ function checkTogether(settings: Settings, problems: string[]): void {
     problems.push(
       'OPENAI_EMBEDDINGS_URL: is required when EMBEDDER=openai, for example http://127.0.0.1:8080/v1',
     );
+  if (transcript.VECTOR_SEARCH === 'atlas' && database.MONGODB_URI === undefined)
+    problems.push(
+      'VECTOR_SEARCH: atlas needs a MongoDB server with vector search, which the embedded store is not; set MONGODB_URI, or VECTOR_SEARCH=memory',
+    );
   if (database.MONGODB_MIN_POOL_SIZE > database.MONGODB_MAX_POOL_SIZE)
     problems.push(
       `MONGODB_MIN_POOL_SIZE: ${database.MONGODB_MIN_POOL_SIZE} must not be above MONGODB_MAX_POOL_SIZE=${database.MONGODB_MAX_POOL_SIZE}`,

@@ -15,6 +15,8 @@ import {
 } from '../config/index.js';
 import { createEmbedder, type CreatedEmbedder } from './embedding/create-embedder.js';
 import { EMBEDDER } from './embedding/embedder.js';
+import { ServerVectorSearch } from './search/server-vector-search.js';
+import { VECTOR_SEARCH, type VectorSearch } from './search/vector-search.js';
 import { VectorIndex } from './search/vector-index.js';
 import { TranscriptOperationsController } from './transcript-operations.controller.js';
 import { TombstoneSweeper } from './tombstone-sweeper.js';
@@ -93,6 +95,16 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
           },
         }),
       inject: [TranscriptVectors, TRANSCRIPT_SETTINGS, LOGGER],
+    },
+    {
+      provide: VECTOR_SEARCH,
+      useFactory: (
+        index: VectorIndex,
+        { collection }: TranscriptRepository,
+        { VECTOR_SEARCH: kind, VECTOR_SEARCH_INDEX: name }: TranscriptSettings,
+        logger: Logger,
+      ): VectorSearch => (kind === 'atlas' ? new ServerVectorSearch(collection, name, logger) : index),
+      inject: [VectorIndex, TranscriptRepository, TRANSCRIPT_SETTINGS, LOGGER],
     },
     TranscriptRepository,
     TranscriptVectors,

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
+import type { AggregatedCollection } from './search/server-vector-search.js';
 import {
   COUNTER_MODEL,
   type CounterRecord,
@@ -142,6 +143,11 @@ export class TranscriptRepository {
       .find({ tenantId, _id: { $in: ids.map((id) => new Types.ObjectId(id)) } }, withoutVector)
       .lean<TranscriptRecord[]>()
       .exec();
+  }
+
+  /** For stages that the server alone understands; takes part in no transaction. */
+  get collection(): AggregatedCollection {
+    return this.transcripts.collection;
   }
 
   /** Where dead letters stand in their list, newest first. */

@@ -5,6 +5,7 @@ import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js
 import { JournalUnavailableError } from '../journal/index.js';
 import type { TenantIdentity } from '../tenant/index.js';
 import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
+import { VECTOR_SEARCH, type VectorSearch } from './search/vector-search.js';
 import { VectorIndex, type VectorIndexStats } from './search/vector-index.js';
 import {
   type CreateTranscriptBody,
@@ -40,6 +41,7 @@ export class TranscriptService {
     private readonly store: TranscriptStore,
     private readonly index: VectorIndex,
     private readonly notes: TranscriptNotes,
+    @Inject(VECTOR_SEARCH) private readonly vectors: VectorSearch,
     @Inject(EMBEDDER) private readonly embedder: Embedder,
     @Inject(TRANSCRIPT_SETTINGS) private readonly settings: TranscriptSettings,
   ) {}
@@ -113,7 +115,7 @@ export class TranscriptService {
   async search(tenantId: string, body: SearchTranscriptsBody): Promise<TranscriptHit[]> {
     const { query, limit, channel, participantId, since, until } = body;
     const vector = await this.vectorOf(query);
-    const hits = await this.index.search(tenantId, this.embedder.model, vector, {
+    const hits = await this.vectors.search(tenantId, this.embedder.model, vector, {
       limit,
       ...(channel !== undefined && { channel }),
       ...(participantId !== undefined && { participantId }),
