@@ -93,7 +93,9 @@ describe('npm start', () => {
     try {
       const lines = await failedStart({ VECTOR_SEARCH: 'atlas', MONGODB_URI: database.uri });
       expect(lines[0]).toMatch(/VECTOR_SEARCH=atlas: this MongoDB server has no vector search/);
-      expect((await failedStart({ VECTOR_SEARCH: 'atlas' })).join('\n')).toMatch(/VECTOR_SEARCH: atlas needs/);
+      expect((await failedStart({ VECTOR_SEARCH: 'atlas' })).join('\n')).toMatch(
+        /VECTOR_SEARCH: atlas needs/,
+      );
     } finally {
       await database.drop();
     }
