@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
@@ -171,9 +172,13 @@ export class TranscriptPipeline {
   }
 
   private isDue(): boolean {
-    const { TRANSCRIPT_BATCH_SIZE, TRANSCRIPT_BATCH_TIMEOUT_MS, TRANSCRIPT_MAX_CONCURRENT_BATCHES } =
-      this.settings;
-    if (this.running.size >= TRANSCRIPT_MAX_CONCURRENT_BATCHES || Date.now() < this.restUntil) return false;
+    if (this.running.size >= this.settings.TRANSCRIPT_MAX_CONCURRENT_BATCHES) return false;
+    return Date.now() >= this.restUntil && this.hasBatch();
+  }
+
+  /** Whether what waits makes a batch, be there a place for it or not. */
+  private hasBatch(): boolean {
+    const { TRANSCRIPT_BATCH_SIZE, TRANSCRIPT_BATCH_TIMEOUT_MS } = this.settings;
     const { waiting, oldestMs } = this.journal;
     if (waiting === 0) return false;
     return this.flushing || waiting >= TRANSCRIPT_BATCH_SIZE || oldestMs >= TRANSCRIPT_BATCH_TIMEOUT_MS;
@@ -184,8 +189,8 @@ export class TranscriptPipeline {
     if (this.stopped) return;
     const { waiting, oldestMs } = this.journal;
     const untilTimeout = waiting === 0 ? CHECK_MS : this.settings.TRANSCRIPT_BATCH_TIMEOUT_MS - oldestMs;
-    // It may have become due while the last look was under way.
-    const untilDue = this.isDue() ? 0 : untilTimeout;
+    // It may have become due while the last look was under way; a batch that was put back is due when the rest is over.
+    const untilDue = this.hasBatch() ? 0 : untilTimeout;
     const waitMs = Math.max(this.restUntil - Date.now(), Math.min(CHECK_MS, Math.max(1, untilDue)));
     // While all places are taken, the end of a batch looks again.
     if (this.running.size >= this.settings.TRANSCRIPT_MAX_CONCURRENT_BATCHES) return;
@@ -239,9 +244,20 @@ export class TranscriptPipeline {
       const [vector] = await this.embedder.embed([text]);
       return this.row(item, vector);
     } catch (error) {
+      if (isPassing(error) && !(await this.canEmbed())) throw error;
       const message = error instanceof Error ? error.message : String(error);
       this.logger.error({ err: error, transcriptId: item.id }, 'a transcript could not be embedded');
       return { ...this.row(item, undefined), status: 'failed', error: message.slice(0, 2000) };
+    }
+  }
+
+  /** Whether the embedder takes a text that it has not seen: what it refuses then is due to the text. */
+  private async canEmbed(): Promise<boolean> {
+    try {
+      await this.embedder.embed([`Is the embedder there? ${randomUUID()}`]);
+      return true;
+    } catch (error) {
+      return !isPassing(error);
     }
   }
 

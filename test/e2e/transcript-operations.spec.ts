@@ -20,6 +20,7 @@ describe('the operation of transcripts', () => {
   });
   beforeEach(async () => {
     ollama.refused = undefined;
+    ollama.broken = undefined;
     tenant = await app.createTenant();
   });
   afterEach(() => {
@@ -215,6 +216,47 @@ describe('the operation of transcripts', () => {
       expect((await tenant.request('POST', '/v1/transcripts/replay', { tenantId: 'another' })).status).toBe(
         400,
       );
+    });
+  });
+
+  describe('an embedder', () => {
+    let strict: TestApp;
+    let of: TestTenant;
+
+    beforeAll(async () => {
+      strict = await createTestApp({
+        ...ollama.settings,
+        TRANSCRIPT_ATTEMPTS: '1',
+        TRANSCRIPT_BATCH_SIZE: '3',
+        TRANSCRIPT_MAX_CONCURRENT_BATCHES: '1',
+      });
+    });
+    beforeEach(async () => {
+      of = await strict.createTenant();
+    });
+    afterAll(() => strict.close());
+
+    const acceptThree = (name: string): Promise<string[]> =>
+      Promise.all([1, 2, 3].map((n) => accept(of, `${name} number ${n}`)));
+    const figures = async (): Promise<Record<string, unknown>> =>
+      (await strict.request('GET', '/v1/transcripts/stats')).body;
+
+    it('that always fails for one text leaves that one dead, and the rest of its batch stored', async () => {
+      ollama.broken = 'number 2';
+      const [one = '', two = '', three = ''] = await acceptThree('a breaking text');
+      await becomes(of, two, 'failed');
+      for (const id of [one, three]) await becomes(of, id, 'stored');
+      expect((await stateOf(of, two)).error).toContain('500');
+    });
+
+    it('that is away for longer than all attempts leaves none dead', async () => {
+      ollama.broken = '';
+      const before = await figures();
+      const ids = await acceptThree('a text of an outage');
+      await eventually(async () => Number((await figures())['retries']) >= Number(before['retries']) + 3);
+      expect((await figures())['dead']).toBe(before['dead']);
+      ollama.broken = undefined;
+      for (const id of ids) await becomes(of, id, 'stored');
     });
   });
 

@@ -6,6 +6,8 @@ export interface FakeOllama {
   settings: Readonly<Record<string, string>>;
   /** Texts with this in them are refused for good (400), and with them the call; undefined: none. */
   refused: string | undefined;
+  /** Texts with this in them break the call (500); the empty text breaks every call, as if the service were away. */
+  broken: string | undefined;
   /** Calls wait from now on. */
   hold(): void;
   /** Those that wait are answered, and later ones at once. */
@@ -50,10 +52,12 @@ export async function startFakeOllama(): Promise<FakeOllama> {
       await gate;
       waiting--;
     }
-    const { refused } = fake;
+    const { refused, broken } = fake;
     const isRefused = refused !== undefined && input.some((text) => text.includes(refused));
-    response.writeHead(isRefused ? 400 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(isRefused ? { error: 'refused' } : { embeddings: input.map(vectorOf) }));
+    const isBroken = broken !== undefined && input.some((text) => text.includes(broken));
+    const status = isBroken ? 500 : isRefused ? 400 : 200;
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(status === 200 ? { embeddings: input.map(vectorOf) } : { error: 'refused' }));
   };
   const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -62,6 +66,7 @@ export async function startFakeOllama(): Promise<FakeOllama> {
   const fake: FakeOllama = {
     settings: { EMBEDDER: 'ollama', OLLAMA_URL: `http://127.0.0.1:${port}`, EMBEDDING_ATTEMPTS: '1' },
     refused: undefined,
+    broken: undefined,
     hold() {
       gate = new Promise((resolve) => (open = resolve));
     },
