@@ -91,7 +91,11 @@ describe('npm start', () => {
   it('with VECTOR_SEARCH=atlas and a server without vector search says so and ends with code 1', async () => {
     const database = createTestDatabase();
     try {
-      const lines = await failedStart({ VECTOR_SEARCH: 'atlas', MONGODB_URI: database.uri });
+      const lines = await failedStart({
+        LOG_LEVEL: 'error',
+        VECTOR_SEARCH: 'atlas',
+        MONGODB_URI: database.uri,
+      });
       expect(lines[0]).toMatch(/VECTOR_SEARCH=atlas: this MongoDB server has no vector search/);
       expect((await failedStart({ VECTOR_SEARCH: 'atlas' })).join('\n')).toMatch(
         /VECTOR_SEARCH: atlas needs/,
