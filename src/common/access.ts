@@ -1,7 +1,7 @@
 import { SetMetadata } from '@nestjs/common';
 
-/** Who may call a route: a tenant with its key (default), the operator with the admin key, or anyone. */
-export type Access = 'tenant' | 'admin' | 'public';
+/** Who may call a route: a tenant with its key (default), the operator with the admin key, either of them, or anyone. */
+export type Access = 'tenant' | 'admin' | 'tenant-or-admin' | 'public';
 
 /** Metadata key under which a route or controller declares its `Access`. */
 export const ACCESS = 'colloquy:access';
@@ -12,3 +12,7 @@ export const Public = (): ClassDecorator & MethodDecorator => SetMetadata(ACCESS
 /** The admin key is asked for. */
 export const AdminOnly = (): ClassDecorator & MethodDecorator =>
   SetMetadata(ACCESS, 'admin' satisfies Access);
+
+/** A tenant's key or the admin key is asked for; what each is told differs. */
+export const TenantOrAdmin = (): ClassDecorator & MethodDecorator =>
+  SetMetadata(ACCESS, 'tenant-or-admin' satisfies Access);

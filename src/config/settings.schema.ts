@@ -32,6 +32,8 @@ export interface SettingDefinition<Schema extends z.ZodType = z.ZodType> {
   schema: Schema;
   /** As text, as it would stand in the environment; absent: unset by default. */
   default?: string;
+  /** Instead of `default`: the defaults by the value of another setting of the group, as texts. */
+  byProfile?: { setting: string; defaults: Readonly<Record<string, string>> };
   unit?: string;
   /** One or two sentences for operators. */
   about: string;
@@ -54,6 +56,24 @@ const count = (
 ): SettingDefinition<z.ZodType<number>> => setting(integer(min, max), about, { default: String(value) });
 
 const hour = 3_600_000;
+
+const transcriptProfiles = ['balanced', 'throughput', 'latency'] as const;
+
+/** A whole number whose default is that of TRANSCRIPT_PROFILE, in the order of `transcriptProfiles`. */
+const byTranscriptProfile = (
+  values: readonly [balanced: number, throughput: number, latency: number],
+  schema: z.ZodType<number>,
+  about: string,
+  unit?: string,
+): SettingDefinition<z.ZodType<number>> => ({
+  schema,
+  about: `${about} Unset: as TRANSCRIPT_PROFILE says (${values.join(', ')}).`,
+  ...(unit !== undefined && { unit }),
+  byProfile: {
+    setting: 'TRANSCRIPT_PROFILE',
+    defaults: Object.fromEntries(transcriptProfiles.map((name, place) => [name, String(values[place])])),
+  },
+});
 
 /** Every setting there is, grouped as `.env.example` shows them. */
 export const settingGroups = {
@@ -282,25 +302,56 @@ export const settingGroups = {
     ),
   },
   transcript: {
+    TRANSCRIPT_PROFILE: setting(
+      z.enum(transcriptProfiles, 'must be balanced, throughput or latency'),
+      'Numbers of the transcript pipeline that are not set by themselves: for most uses, for many transcripts at once, or for each to be found soon.',
+      { default: 'balanced' },
+    ),
     TRANSCRIPT_MAX_QUEUE_SIZE: count(
       1000,
       1,
       1_000_000,
       'Transcripts of one tenant that may wait in one process; beyond it more are answered 429.',
     ),
-    TRANSCRIPT_BATCH_SIZE: count(10, 1, 1000, 'Transcripts that are embedded and stored together.'),
-    TRANSCRIPT_BATCH_TIMEOUT_MS: ms(
-      30_000,
-      10,
-      600_000,
-      'A transcript waits no longer than this for its batch to fill.',
+    TRANSCRIPT_BATCH_SIZE: byTranscriptProfile(
+      [10, 100, 5],
+      integer(1, 1000),
+      'Transcripts that are embedded and stored together.',
     ),
-    TRANSCRIPT_MAX_CONCURRENT_BATCHES: count(3, 1, 100, 'Batches that one process embeds at the same time.'),
+    TRANSCRIPT_BATCH_TIMEOUT_MS: byTranscriptProfile(
+      [30_000, 30_000, 50],
+      integer(10, 600_000),
+      'A transcript waits no longer than this for its batch to fill.',
+      'milliseconds',
+    ),
+    TRANSCRIPT_MAX_CONCURRENT_BATCHES: byTranscriptProfile(
+      [3, 6, 6],
+      integer(1, 100),
+      'Batches that one process embeds at the same time.',
+    ),
     TRANSCRIPT_ATTEMPTS: count(
       5,
       1,
       100,
       'Tries of a transcript that cannot be embedded, before it is kept as failed.',
+    ),
+    TRANSCRIPT_TOMBSTONE_DAYS: setting(
+      integer(2, 3650),
+      'The id of a deleted transcript is kept for this time: longer than a machine with transcripts in its journal may be down.',
+      { default: '30', unit: 'days' },
+    ),
+    TRANSCRIPT_SWEEP_INTERVAL_MS: ms(hour, 1000, 24 * hour, 'How often ids past that time are swept.'),
+    VECTOR_SEARCH: setting(
+      z.enum(['memory', 'atlas'], 'must be memory or atlas'),
+      'memory: exact search in the memory of each process. atlas: $vectorSearch of a MongoDB server that has it; needs MONGODB_URI.',
+      { default: 'memory' },
+    ),
+    VECTOR_SEARCH_INDEX: setting(
+      notEmpty,
+      'Name of the vector index of that server, for VECTOR_SEARCH=atlas.',
+      {
+        default: 'transcript_vectors',
+      },
     ),
     VECTOR_INDEX_MAX_BYTES: setting(
       integer(1_048_576, 1_099_511_627_776),
@@ -338,13 +389,16 @@ export const settingGroups = {
       20,
       'Tries of a call that meets a network error, 429 or 5xx, with exponential backoff between them.',
     ),
-    EMBEDDING_CONCURRENCY: count(
-      4,
-      1,
-      1000,
+    EMBEDDING_CONCURRENCY: byTranscriptProfile(
+      [4, 8, 8],
+      integer(1, 1000),
       'Calls of an embedding service at a time in one process; more wait.',
     ),
-    EMBEDDING_BATCH_SIZE: count(32, 1, 2048, 'Most texts in one call of an embedding service.'),
+    EMBEDDING_BATCH_SIZE: byTranscriptProfile(
+      [32, 64, 8],
+      integer(1, 2048),
+      'Most texts in one call of an embedding service.',
+    ),
     EMBEDDING_CACHE_SIZE: count(
       1000,
       1,

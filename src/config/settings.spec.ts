@@ -68,9 +68,48 @@ describe('loadSettings', () => {
     expect(problemsOf({ NODE_ENV: 'production', ADMIN_API_KEY: 'x'.repeat(32) })).toEqual([]);
   });
 
+  it('refuses the vector search of a server on the embedded store', () => {
+    expect(problemsOf({ VECTOR_SEARCH: 'atlas' })).toEqual([
+      expect.stringMatching(/^VECTOR_SEARCH: atlas needs .* set MONGODB_URI/),
+    ]);
+    expect(problemsOf({ VECTOR_SEARCH: 'atlas', MONGODB_URI: 'mongodb://db.example.com' })).toEqual([]);
+  });
+
   it('refuses a pool whose minimum is above its maximum', () => {
     expect(problemsOf({ MONGODB_MAX_POOL_SIZE: '5', MONGODB_MIN_POOL_SIZE: '6' })).toEqual([
       expect.stringMatching(/^MONGODB_MIN_POOL_SIZE: 6 must not be above MONGODB_MAX_POOL_SIZE=5/),
+    ]);
+  });
+
+  const pipelineOf = (env: Record<string, string>): (number | undefined)[] => {
+    const { transcript } = loadSettings(env);
+    return [
+      transcript.TRANSCRIPT_BATCH_SIZE,
+      transcript.TRANSCRIPT_BATCH_TIMEOUT_MS,
+      transcript.TRANSCRIPT_MAX_CONCURRENT_BATCHES,
+      transcript.EMBEDDING_CONCURRENCY,
+      transcript.EMBEDDING_BATCH_SIZE,
+    ];
+  };
+
+  it.each([
+    ['balanced', [10, 30_000, 3, 4, 32]],
+    ['throughput', [100, 30_000, 6, 8, 64]],
+    ['latency', [5, 50, 6, 8, 8]],
+  ])('takes the numbers of the transcript profile %s', (profile, numbers) => {
+    expect(pipelineOf({ TRANSCRIPT_PROFILE: profile })).toEqual(numbers);
+  });
+
+  it('takes a number that is set before that of the profile, which is balanced by default', () => {
+    expect(pipelineOf({})).toEqual([10, 30_000, 3, 4, 32]);
+    expect(pipelineOf({ TRANSCRIPT_PROFILE: 'latency', TRANSCRIPT_BATCH_SIZE: '7' })).toEqual([
+      7, 50, 6, 8, 8,
+    ]);
+    expect(problemsOf({ TRANSCRIPT_PROFILE: 'fast' })).toEqual([
+      expect.stringMatching(/^TRANSCRIPT_PROFILE: "fast" must be balanced, throughput or latency/),
+    ]);
+    expect(problemsOf({ TRANSCRIPT_PROFILE: 'latency', TRANSCRIPT_BATCH_SIZE: '0' })).toEqual([
+      expect.stringMatching(/^TRANSCRIPT_BATCH_SIZE: "0" must be at least 1.*TRANSCRIPT_BATCH_SIZE=5$/),
     ]);
   });
 

@@ -12,15 +12,27 @@ export class SettingsError extends Error {
 
 const secret = /KEY|SECRET|PASSWORD|URI|URL|TOKEN/;
 
+const given = (name: string, env: Environment): string | undefined => {
+  const text = env[name]?.trim();
+  return text === '' ? undefined : text;
+};
+
+/** A profile that does not exist is a problem of its own setting; here the first one stands in for it. */
+function defaultOf({ default: fixed, byProfile }: SettingDefinition, env: Environment): string | undefined {
+  if (!byProfile) return fixed;
+  const { setting, defaults } = byProfile;
+  return defaults[given(setting, env) ?? ''] ?? Object.values(defaults)[0];
+}
+
 function readOne(name: string, definition: SettingDefinition, env: Environment, problems: string[]): unknown {
-  const given = env[name]?.trim();
-  const text = given === undefined || given === '' ? definition.default : given;
+  const preset = defaultOf(definition, env);
+  const text = given(name, env) ?? preset;
   const result = definition.schema.safeParse(text);
   if (result.success) return result.data;
   const shown = secret.test(name) ? '' : `"${text ?? ''}" `;
   const unit = definition.unit ? ` (${definition.unit})` : '';
   const reason = result.error.issues[0]?.message ?? 'is not valid';
-  const example = definition.default === undefined ? '' : `, for example ${name}=${definition.default}`;
+  const example = preset === undefined ? '' : `, for example ${name}=${preset}`;
   problems.push(`${name}: ${shown}${reason}${unit}${example}`);
   return undefined;
 }
@@ -34,6 +46,10 @@ function checkTogether(settings: Settings, problems: string[]): void {
   if (transcript.EMBEDDER === 'openai' && transcript.OPENAI_EMBEDDINGS_URL === undefined)
     problems.push(
       'OPENAI_EMBEDDINGS_URL: is required when EMBEDDER=openai, for example http://127.0.0.1:8080/v1',
+    );
+  if (transcript.VECTOR_SEARCH === 'atlas' && database.MONGODB_URI === undefined)
+    problems.push(
+      'VECTOR_SEARCH: atlas needs a MongoDB server with vector search, which the embedded store is not; set MONGODB_URI, or VECTOR_SEARCH=memory',
     );
   if (database.MONGODB_MIN_POOL_SIZE > database.MONGODB_MAX_POOL_SIZE)
     problems.push(

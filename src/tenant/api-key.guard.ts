@@ -42,7 +42,7 @@ export class ApiKeyGuard implements CanActivate {
     const key = bearerOf(request);
     if (key === undefined) throw apiKeyMissing();
     if (this.adminKey.matches(key)) {
-      if (access !== 'admin') throw tenantKeyRequired();
+      if (access === 'tenant') throw tenantKeyRequired();
       return true;
     }
     const identity = await this.identify(key);

@@ -1,7 +1,7 @@
-export { AdminOnly, Public } from '../common/index.js';
+export { AdminOnly, Public, TenantOrAdmin } from '../common/index.js';
 export { AdminKey } from './admin-key.js';
 export { bearerOf, isOperatorRequest, setOperatorRequest } from './request-identity.js';
-export { CurrentTenant } from './tenant.decorators.js';
+export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';
 export { TenantDirectory } from './tenant-directory.js';
 export { TenantModule, type TenantModuleOptions } from './tenant.module.js';
 export { ADMIN_API_KEY_VALUE } from './tenant.tokens.js';

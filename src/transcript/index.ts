@@ -13,6 +13,7 @@ export type {
 export { MAX_TRANSCRIPT_BYTES, transcriptMetadata, transcriptSummary } from './transcript.dto.js';
 export { TranscriptModule } from './transcript.module.js';
 export { type ReembedOptions, type ReembedResult, TranscriptReembedder } from './transcript-reembedder.js';
+export { type ProcessTranscriptStats, TranscriptStats } from './transcript-stats.js';
 export { TranscriptService } from './transcript.service.js';
 export { type NewTranscript, TranscriptStore } from './transcript-store.js';
 export { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';

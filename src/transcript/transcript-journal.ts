@@ -19,6 +19,8 @@ export interface AcceptedTranscript {
   metadata: Record<string, unknown>;
   externalId?: string | undefined;
   createdAt: Date;
+  /** A dead letter that is tried again: its row is there. */
+  isReplay?: boolean;
 }
 
 export interface AcceptedBatch {

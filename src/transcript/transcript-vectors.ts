@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ChangeCursor, VectorChanges, VectorRow, VectorSource } from './search/vector-source.js';
-import { decodeVector } from './embedding/vector-codec.js';
+import { decodeVector, dimensionsOf } from './embedding/vector-codec.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import type { TranscriptRecord } from './transcript.schema.js';
 
@@ -23,7 +23,7 @@ export function vectorRow({
     channel,
     participantId,
     at: createdAt.getTime(),
-    vector: decodeVector(vector, vector.length() / Float32Array.BYTES_PER_ELEMENT),
+    vector: decodeVector(vector, dimensionsOf(vector)),
   };
 }
 
@@ -57,6 +57,9 @@ export class TranscriptVectors implements VectorSource {
     if (cursor === after) return { rows: [], deletedIds: [], cursor, hasMore: false };
     const changed = await this.transcripts.changedBetween(tenantId, after, cursor);
     const deleted = await this.transcripts.deletedBetween(tenantId, after, cursor);
+    // Tombstones may have been forgotten between the first look at the counter and the read of them: then the counter tells by now.
+    const now = await this.transcripts.counter(tenantId);
+    if (!now || now.forgottenSeq > after) return undefined;
     return {
       rows: rowsOf(changed.filter((record) => record.model === model)),
       deletedIds: [

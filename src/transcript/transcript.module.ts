@@ -15,7 +15,14 @@ import {
 } from '../config/index.js';
 import { createEmbedder, type CreatedEmbedder } from './embedding/create-embedder.js';
 import { EMBEDDER } from './embedding/embedder.js';
+import { ServerVectorSearch } from './search/server-vector-search.js';
+import { VECTOR_SEARCH, type VectorSearch } from './search/vector-search.js';
 import { VectorIndex } from './search/vector-index.js';
+import { TranscriptOperationsController } from './transcript-operations.controller.js';
+import { TombstoneSweeper } from './tombstone-sweeper.js';
+import { TranscriptNotes } from './transcript-notes.js';
+import { TranscriptReplays } from './transcript-replays.js';
+import { TranscriptStats } from './transcript-stats.js';
 import { TranscriptController } from './transcript.controller.js';
 import { TranscriptPipeline } from './transcript.pipeline.js';
 import { TranscriptRepository } from './transcript.repository.js';
@@ -67,7 +74,7 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
       { name: TOMBSTONE_MODEL, schema: tombstoneSchema },
     ]),
   ],
-  controllers: [TranscriptController],
+  controllers: [TranscriptOperationsController, TranscriptController],
   providers: [
     {
       provide: CREATED_EMBEDDER,
@@ -90,6 +97,16 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
         }),
       inject: [TranscriptVectors, TRANSCRIPT_SETTINGS, LOGGER],
     },
+    {
+      provide: VECTOR_SEARCH,
+      useFactory: (
+        index: VectorIndex,
+        { collection }: TranscriptRepository,
+        { VECTOR_SEARCH: kind, VECTOR_SEARCH_INDEX: name }: TranscriptSettings,
+        logger: Logger,
+      ): VectorSearch => (kind === 'atlas' ? new ServerVectorSearch(collection, name, logger) : index),
+      inject: [VectorIndex, TranscriptRepository, TRANSCRIPT_SETTINGS, LOGGER],
+    },
     TranscriptRepository,
     TranscriptVectors,
     TranscriptStore,
@@ -97,8 +114,12 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
     TranscriptPipeline,
     TranscriptService,
     TranscriptReembedder,
+    TranscriptNotes,
+    TombstoneSweeper,
+    TranscriptReplays,
+    TranscriptStats,
     TranscriptLifecycle,
   ],
-  exports: [TranscriptService],
+  exports: [TranscriptService, TranscriptStats],
 })
 export class TranscriptModule {}

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
@@ -5,23 +6,34 @@ import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js
 import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
 import { encodeVector } from './embedding/vector-codec.js';
 import { VectorIndex } from './search/vector-index.js';
+import type { CommittedChange } from './search/vector-source.js';
 import { type AcceptedBatch, type AcceptedTranscript, TranscriptJournal } from './transcript-journal.js';
+import { type Distribution, RecentValues } from './recent-values.js';
+import { TranscriptNotes } from './transcript-notes.js';
 import { type NewTranscript, TranscriptStore } from './transcript-store.js';
 import { embeddedText } from './transcript-text.js';
 
 export interface PipelineStats {
-  /** Accepted by this process and not stored. */
+  /** Accepted by this process, and waiting for a batch. */
   queued: number;
-  /** Of these, in a batch at work. */
+  /** In a batch at work. */
   processing: number;
+  /** Stored with a vector since the process began; those that were deleted meanwhile count too. */
   completed: number;
-  /** Stored without a vector: the dead letters. */
+  /** Stored without a vector since the process began: they became dead letters, or stayed such. */
   dead: number;
+  /** Batches that failed as a whole and were put back. */
+  retries: number;
   batches: number;
   /** Of the batches so far, transcripts in one. */
   meanBatchSize: number | null;
+  /** Time of all batches, milliseconds. */
   embedMs: number;
   storeMs: number;
+  /** Of the last batches: transcripts in one, and milliseconds of one. */
+  batchSizes: Distribution;
+  embedTimes: Distribution;
+  storeTimes: Distribution;
 }
 
 /** What waits is looked at this often at least. */
@@ -38,7 +50,20 @@ export class TranscriptPipeline {
   private readonly appending = new Map<string, Promise<void>>();
   private readonly perTenant = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
-  private readonly counts = { completed: 0, dead: 0, batches: 0, items: 0, embedMs: 0, storeMs: 0 };
+  private readonly counts = {
+    completed: 0,
+    dead: 0,
+    retries: 0,
+    batches: 0,
+    items: 0,
+    embedMs: 0,
+    storeMs: 0,
+  };
+  private readonly recent = {
+    batchSizes: new RecentValues(),
+    embedTimes: new RecentValues(),
+    storeTimes: new RecentValues(),
+  };
   private timer: NodeJS.Timeout | undefined;
   private pumping: Promise<void> | undefined;
   private flushing = false;
@@ -50,6 +75,7 @@ export class TranscriptPipeline {
     private readonly journal: TranscriptJournal,
     private readonly store: TranscriptStore,
     private readonly index: VectorIndex,
+    private readonly notes: TranscriptNotes,
     @Inject(EMBEDDER) private readonly embedder: Embedder,
     @Inject(TRANSCRIPT_SETTINGS) private readonly settings: TranscriptSettings,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -91,6 +117,7 @@ export class TranscriptPipeline {
     this.appending.set(item.id, append);
     try {
       await append;
+      if (!item.isReplay) this.notes.queued(item.tenantId, item.id);
     } catch (error) {
       this.untrack(item);
       throw error;
@@ -110,11 +137,22 @@ export class TranscriptPipeline {
     const { items, ...counts } = this.counts;
     const processing = [...this.unstored.values()].filter(({ isAtWork }) => isAtWork).length;
     return {
-      queued: this.unstored.size,
+      queued: this.unstored.size - processing,
       processing,
       ...counts,
       meanBatchSize: counts.batches === 0 ? null : items / counts.batches,
+      batchSizes: this.recent.batchSizes.distribution(),
+      embedTimes: this.recent.embedTimes.distribution(),
+      storeTimes: this.recent.storeTimes.distribution(),
     };
+  }
+
+  /** Of one tenant's transcripts in this process. */
+  statsOf(tenantId: string): Pick<PipelineStats, 'queued' | 'processing'> {
+    let processing = 0;
+    for (const present of this.unstored.values())
+      if (present.tenantId === tenantId && present.isAtWork) processing++;
+    return { queued: this.waitingOf(tenantId) - processing, processing };
   }
 
   /** Begins the batches that are due, and sees to it that it is called when the next one is. Never rejects. */
@@ -145,9 +183,13 @@ export class TranscriptPipeline {
   }
 
   private isDue(): boolean {
-    const { TRANSCRIPT_BATCH_SIZE, TRANSCRIPT_BATCH_TIMEOUT_MS, TRANSCRIPT_MAX_CONCURRENT_BATCHES } =
-      this.settings;
-    if (this.running.size >= TRANSCRIPT_MAX_CONCURRENT_BATCHES || Date.now() < this.restUntil) return false;
+    if (this.running.size >= this.settings.TRANSCRIPT_MAX_CONCURRENT_BATCHES) return false;
+    return Date.now() >= this.restUntil && this.hasBatch();
+  }
+
+  /** Whether what waits makes a batch, be there a place for it or not. */
+  private hasBatch(): boolean {
+    const { TRANSCRIPT_BATCH_SIZE, TRANSCRIPT_BATCH_TIMEOUT_MS } = this.settings;
     const { waiting, oldestMs } = this.journal;
     if (waiting === 0) return false;
     return this.flushing || waiting >= TRANSCRIPT_BATCH_SIZE || oldestMs >= TRANSCRIPT_BATCH_TIMEOUT_MS;
@@ -158,8 +200,8 @@ export class TranscriptPipeline {
     if (this.stopped) return;
     const { waiting, oldestMs } = this.journal;
     const untilTimeout = waiting === 0 ? CHECK_MS : this.settings.TRANSCRIPT_BATCH_TIMEOUT_MS - oldestMs;
-    // It may have become due while the last look was under way.
-    const untilDue = this.isDue() ? 0 : untilTimeout;
+    // It may have become due while the last look was under way; a batch that was put back is due when the rest is over.
+    const untilDue = this.hasBatch() ? 0 : untilTimeout;
     const waitMs = Math.max(this.restUntil - Date.now(), Math.min(CHECK_MS, Math.max(1, untilDue)));
     // While all places are taken, the end of a batch looks again.
     if (this.running.size >= this.settings.TRANSCRIPT_MAX_CONCURRENT_BATCHES) return;
@@ -176,13 +218,14 @@ export class TranscriptPipeline {
       await this.save(items, rows);
       await batch.done();
       this.failures = 0;
-      this.counts.batches++;
-      this.counts.items += items.length;
-      this.counts.embedMs += embedded - begun;
-      this.counts.storeMs += performance.now() - embedded;
-      for (const item of items) this.untrack(item);
+      this.note(items.length, embedded - begun, performance.now() - embedded);
+      for (const item of items) {
+        this.untrack(item);
+        this.notes.gone(item.tenantId, item.id);
+      }
     } catch (error) {
       this.failures++;
+      this.counts.retries++;
       this.restUntil = Date.now() + backoffDelay(this.failures, trouble);
       batch.failed();
       for (const item of items) this.track(item, false);
@@ -212,10 +255,31 @@ export class TranscriptPipeline {
       const [vector] = await this.embedder.embed([text]);
       return this.row(item, vector);
     } catch (error) {
+      if (isPassing(error) && !(await this.canEmbed())) throw error;
       const message = error instanceof Error ? error.message : String(error);
       this.logger.error({ err: error, transcriptId: item.id }, 'a transcript could not be embedded');
       return { ...this.row(item, undefined), status: 'failed', error: message.slice(0, 2000) };
     }
+  }
+
+  /** Whether the embedder takes a text that it has not seen: what it refuses then is due to the text. */
+  private async canEmbed(): Promise<boolean> {
+    try {
+      await this.embedder.embed([`Is the embedder there? ${randomUUID()}`]);
+      return true;
+    } catch (error) {
+      return !isPassing(error);
+    }
+  }
+
+  private note(size: number, embedMs: number, storeMs: number): void {
+    this.counts.batches++;
+    this.counts.items += size;
+    this.counts.embedMs += embedMs;
+    this.counts.storeMs += storeMs;
+    this.recent.batchSizes.add(size);
+    this.recent.embedTimes.add(embedMs);
+    this.recent.storeTimes.add(storeMs);
   }
 
   private row({ id, ...item }: AcceptedTranscript, vector: Float32Array | undefined): NewTranscript {
@@ -235,18 +299,25 @@ export class TranscriptPipeline {
   }
 
   private async save(items: readonly AcceptedTranscript[], rows: readonly NewTranscript[]): Promise<void> {
-    const tenants = new Map<string, NewTranscript[]>();
-    items.forEach(({ tenantId }, place) => {
+    const tenants = new Map<string, { fresh: NewTranscript[]; replayed: NewTranscript[] }>();
+    items.forEach(({ tenantId, isReplay }, place) => {
       const row = rows[place];
-      if (row) tenants.set(tenantId, [...(tenants.get(tenantId) ?? []), row]);
+      if (!row) return;
+      const ofTenant = tenants.get(tenantId) ?? { fresh: [], replayed: [] };
+      tenants.set(tenantId, ofTenant);
+      ofTenant[isReplay ? 'replayed' : 'fresh'].push(row);
     });
-    for (const [tenantId, ofTenant] of tenants) {
-      const change = await this.store.insert(tenantId, ofTenant);
-      if (change) this.index.apply(tenantId, this.embedder.model, change);
+    for (const [tenantId, { fresh, replayed }] of tenants) {
+      if (fresh.length > 0) this.apply(tenantId, await this.store.insert(tenantId, fresh));
+      if (replayed.length > 0) this.apply(tenantId, await this.store.replay(tenantId, replayed));
     }
     const dead = rows.filter(({ status }) => status === 'failed').length;
     this.counts.dead += dead;
     this.counts.completed += rows.length - dead;
+  }
+
+  private apply(tenantId: string, change: CommittedChange | undefined): void {
+    if (change) this.index.apply(tenantId, this.embedder.model, change);
   }
 
   private track({ id, tenantId }: AcceptedTranscript, isAtWork = false): void {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type mongo, type QueryFilter, Types } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
+import type { AggregatedCollection } from './search/server-vector-search.js';
 import {
   COUNTER_MODEL,
   type CounterRecord,
@@ -18,6 +19,13 @@ export interface TranscriptFilter {
 
 /** A row with what is embedded. */
 export type EmbeddableRow = Pick<TranscriptRecord, '_id' | 'transcript' | 'summary'>;
+/** What a change adds to the counters of its tenant. */
+export type Tally = Partial<Record<'stored' | 'dead' | 'failures' | 'batches' | 'batched', number>>;
+
+const before = ({ date, id }: DateIdCursor): QueryFilter<TranscriptRecord> => ({
+  createdAt: { $lte: date },
+  $or: [{ createdAt: { $lt: date } }, { _id: { $lt: new Types.ObjectId(id) } }],
+});
 
 const withoutVector = { vector: 0 } as const;
 
@@ -33,17 +41,22 @@ export class TranscriptRepository {
    * Takes the number of the tenant's next change. To be the first write of its transaction: others of the tenant wait, so that changes become
    * visible in the order of their numbers.
    */
-  async nextChange(tenantId: string): Promise<number> {
+  async nextChange(tenantId: string, tally: Tally = {}): Promise<number> {
     const { seq } = await this.counters
       .findOneAndUpdate(
         { tenantId },
-        { $inc: { seq: 1 }, $setOnInsert: { forgottenSeq: 0 } },
+        { $inc: { seq: 1, ...tally }, $setOnInsert: { forgottenSeq: 0 } },
         { upsert: true, returnDocument: 'after' },
       )
       .lean<CounterRecord>()
       .orFail()
       .exec();
     return seq;
+  }
+
+  /** Adds to the counters within the change that `nextChange` began. */
+  async count(tenantId: string, tally: Tally): Promise<void> {
+    await this.counters.updateOne({ tenantId }, { $inc: tally }).exec();
   }
 
   counter(tenantId: string): Promise<CounterRecord | null> {
@@ -73,13 +86,51 @@ export class TranscriptRepository {
     );
   }
 
-  /** Deletes a row, if there is one, and keeps it from coming back out of a journal. */
-  async delete(tenantId: string, id: Types.ObjectId, changeSeq: number, at: Date): Promise<boolean> {
-    const { deletedCount } = await this.transcripts.deleteOne({ tenantId, _id: id }).exec();
+  /** Whether there is a tombstone. */
+  async isDeleted(tenantId: string, id: string): Promise<boolean> {
+    const transcriptId = new Types.ObjectId(id);
+    return (await this.tombstones.exists({ tenantId, transcriptId }).exec()) !== null;
+  }
+
+  /** Of these ids, the dead letters. */
+  async dead(tenantId: string, ids: readonly Types.ObjectId[]): Promise<Set<string>> {
+    const rows = await this.transcripts
+      .find({ tenantId, _id: { $in: ids }, status: 'failed' }, { _id: 1 })
+      .lean<Pick<TranscriptRecord, '_id'>[]>()
+      .exec();
+    return new Set(rows.map(({ _id }) => _id.toHexString()));
+  }
+
+  /** Dead letters after another try, which they passed or failed. */
+  async replaceDead(tenantId: string, records: readonly Omit<TranscriptRecord, 'tenantId'>[]): Promise<void> {
+    await this.transcripts.bulkWrite(
+      records.map(({ _id, status, error, model, vector, changeSeq, storedAt }) => ({
+        updateOne: {
+          filter: { tenantId, _id, status: 'failed' },
+          update:
+            status === 'stored'
+              ? { $set: { status, model, vector, changeSeq, storedAt }, $unset: { error: 1 } }
+              : { $set: { error, changeSeq, storedAt } },
+        },
+      })),
+    );
+  }
+
+  /** Deletes a row, if there is one, and keeps it from coming back out of a journal; answers what its status was. */
+  async delete(
+    tenantId: string,
+    id: Types.ObjectId,
+    changeSeq: number,
+    at: Date,
+  ): Promise<TranscriptRecord['status'] | undefined> {
+    const row = await this.transcripts
+      .findOneAndDelete({ tenantId, _id: id }, { projection: { status: 1 } })
+      .lean<Pick<TranscriptRecord, 'status'>>()
+      .exec();
     await this.tombstones
       .updateOne({ tenantId, transcriptId: id }, { $set: { changeSeq, at } }, { upsert: true })
       .exec();
-    return deletedCount === 1;
+    return row?.status;
   }
 
   find(tenantId: string, id: string): Promise<TranscriptRecord | null> {
@@ -96,6 +147,25 @@ export class TranscriptRepository {
       .exec();
   }
 
+  /** For stages that the server alone understands; takes part in no transaction. */
+  get collection(): AggregatedCollection {
+    return this.transcripts.collection;
+  }
+
+  /** Where dead letters stand in their list, newest first. */
+  deadLetters(
+    tenantId: string,
+    limit: number,
+    cursor?: DateIdCursor,
+  ): Promise<Pick<TranscriptRecord, '_id' | 'createdAt'>[]> {
+    return this.transcripts
+      .find({ tenantId, status: 'failed', ...(cursor && before(cursor)) }, { _id: 1, createdAt: 1 })
+      .sort({ createdAt: -1, _id: -1 })
+      .limit(limit)
+      .lean<Pick<TranscriptRecord, '_id' | 'createdAt'>[]>()
+      .exec();
+  }
+
   /** Newest first. */
   list(
     tenantId: string,
@@ -107,10 +177,7 @@ export class TranscriptRepository {
       tenantId,
       ...(participantId !== undefined && { participantId }),
       ...(status !== undefined && { status }),
-      ...(cursor && {
-        createdAt: { $lte: cursor.date },
-        $or: [{ createdAt: { $lt: cursor.date } }, { _id: { $lt: new Types.ObjectId(cursor.id) } }],
-      }),
+      ...(cursor && before(cursor)),
     };
     return this.transcripts
       .find(query, withoutVector)
@@ -212,5 +279,34 @@ export class TranscriptRepository {
       .find({ tenantId, changeSeq: { $gt: after, $lte: upTo } })
       .lean<TombstoneRecord[]>()
       .exec();
+  }
+
+  /** Tenants that ever had a change, in the order of their ids. */
+  async tenantsAfter(after: string, limit: number): Promise<string[]> {
+    const rows = await this.counters
+      .find({ tenantId: { $gt: after } }, { tenantId: 1, _id: 0 })
+      .sort({ tenantId: 1 })
+      .limit(limit)
+      .lean<Pick<CounterRecord, 'tenantId'>[]>()
+      .exec();
+    return rows.map(({ tenantId }) => tenantId);
+  }
+
+  /** Tombstones from before a time, oldest first. */
+  oldTombstones(tenantId: string, at: Date, limit: number): Promise<TombstoneRecord[]> {
+    return this.tombstones
+      .find({ tenantId, at: { $lt: at } })
+      .sort({ at: 1 })
+      .limit(limit)
+      .lean<TombstoneRecord[]>()
+      .exec();
+  }
+
+  /** Deletes tombstones, and raises the number below which a cursor cannot be served any more. Within one transaction. */
+  async forget(tenantId: string, tombstones: readonly TombstoneRecord[], before: Date): Promise<void> {
+    const forgottenSeq = Math.max(...tombstones.map(({ changeSeq }) => changeSeq));
+    await this.counters.updateOne({ tenantId }, { $max: { forgottenSeq } }).exec();
+    const transcriptId = { $in: tombstones.map((tombstone) => tombstone.transcriptId) };
+    await this.tombstones.deleteMany({ tenantId, transcriptId, at: { $lt: before } }).exec();
   }
 }

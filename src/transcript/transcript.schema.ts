@@ -32,6 +32,14 @@ export interface CounterRecord {
   seq: number;
   /** Tombstones up to this change are gone. */
   forgottenSeq: number;
+  /** Rows with the status `stored` and `failed`. */
+  stored?: number;
+  dead?: number;
+  /** Times that a transcript was given up, replays included. */
+  failures?: number;
+  /** Transactions that stored transcripts, and how many those were. */
+  batches?: number;
+  batched?: number;
 }
 
 export interface TombstoneRecord {
@@ -77,7 +85,16 @@ transcriptSchema.index({ tenantId: 1, model: 1, _id: 1 }, whereVector);
 transcriptSchema.index({ tenantId: 1, status: 1, createdAt: -1, _id: -1 });
 
 export const counterSchema = new Schema<CounterRecord>(
-  { tenantId: text, seq: number, forgottenSeq: number },
+  {
+    tenantId: text,
+    seq: number,
+    forgottenSeq: number,
+    stored: Number,
+    dead: Number,
+    failures: Number,
+    batches: Number,
+    batched: Number,
+  },
   { ...options, collection: 'transcript_counters' },
 );
 // The counter of one tenant.
@@ -94,5 +111,7 @@ export const tombstoneSchema = new Schema<TombstoneRecord>(
 );
 // What was deleted since a matrix was brought up to date.
 tombstoneSchema.index({ tenantId: 1, changeSeq: 1 });
+// What the sweep may forget, oldest first.
+tombstoneSchema.index({ tenantId: 1, at: 1 });
 // Whether a transcript that comes out of a journal was deleted meanwhile.
 tombstoneSchema.index({ tenantId: 1, transcriptId: 1 }, { unique: true });

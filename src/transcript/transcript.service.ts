@@ -5,7 +5,8 @@ import { type DateIdCursor, decodeCursor, notFound, type Page, toPage } from '..
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
 import { JournalUnavailableError } from '../journal/index.js';
 import type { TenantIdentity } from '../tenant/index.js';
-import { EMBEDDER, type Embedder } from './embedding/embedder.js';
+import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
+import { VECTOR_SEARCH, type VectorSearch } from './search/vector-search.js';
 import { VectorIndex, type VectorIndexStats } from './search/vector-index.js';
 import {
   type CreateTranscriptBody,
@@ -15,10 +16,16 @@ import {
   type TranscriptState,
   transcriptView,
 } from './transcript.dto.js';
-import { journalUnavailable, tooManyTranscripts, transcriptsOff } from './transcript.errors.js';
+import {
+  journalUnavailable,
+  queryNotEmbedded,
+  tooManyTranscripts,
+  transcriptsOff,
+} from './transcript.errors.js';
 import { type PipelineStats, TranscriptPipeline } from './transcript.pipeline.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import type { TranscriptRecord } from './transcript.schema.js';
+import { TranscriptNotes } from './transcript-notes.js';
 import { TranscriptStore } from './transcript-store.js';
 
 const place = ({ createdAt, _id }: TranscriptRecord): DateIdCursor => ({
@@ -39,6 +46,8 @@ export class TranscriptService {
     private readonly transcripts: TranscriptRepository,
     private readonly store: TranscriptStore,
     private readonly index: VectorIndex,
+    private readonly notes: TranscriptNotes,
+    @Inject(VECTOR_SEARCH) private readonly vectors: VectorSearch,
     @Inject(EMBEDDER) private readonly embedder: Embedder,
     @Inject(TRANSCRIPT_SETTINGS) private readonly settings: TranscriptSettings,
   ) {}
@@ -70,14 +79,20 @@ export class TranscriptService {
   }
 
   /**
-   * What is known of a transcript. One that waits is known to the process that accepted it alone.
+   * What is known of a transcript. One that waits is known to the process that accepted it, and with Redis to the others.
    * @throws ProblemError 404 `transcript_not_found`
    */
   async get(tenantId: string, id: string): Promise<TranscriptState> {
-    const waiting = this.pipeline.stateOf(tenantId, id);
+    const here = this.pipeline.stateOf(tenantId, id);
     const stored = await this.transcripts.find(tenantId, id);
+    // A dead letter that is tried again is on its way, although its row still says what came of the last try.
+    if (stored && here && stored.status === 'failed') return { id, status: here };
     if (stored) return transcriptView(stored);
-    if (waiting) return { id, status: waiting };
+    const waiting = here ?? ((await this.notes.isQueued(tenantId, id)) ? 'queued' : undefined);
+    if (waiting && !(await this.transcripts.isDeleted(tenantId, id))) return { id, status: waiting };
+    // Its note goes after its row came: between the two looks it may have been stored elsewhere.
+    const meanwhile = waiting || !this.notes.enabled ? null : await this.transcripts.find(tenantId, id);
+    if (meanwhile) return transcriptView(meanwhile);
     throw notFound('transcript', id);
   }
 
@@ -94,19 +109,21 @@ export class TranscriptService {
    * @throws ProblemError 404 `transcript_not_found`
    */
   async delete(tenantId: string, id: string): Promise<void> {
-    const isWaiting = this.pipeline.stateOf(tenantId, id) !== undefined;
-    if (!isWaiting && !(await this.transcripts.find(tenantId, id))) throw notFound('transcript', id);
+    const { status } = await this.get(tenantId, id);
     const { change, wasStored } = await this.store.delete(tenantId, id);
     this.index.apply(tenantId, this.embedder.model, change);
-    if (!wasStored && !isWaiting) throw notFound('transcript', id);
+    this.notes.gone(tenantId, id);
+    if (!wasStored && status !== 'queued' && status !== 'processing') throw notFound('transcript', id);
   }
 
-  /** Those most like the query by meaning, best first. */
+  /**
+   * Those most like the query by meaning, best first.
+   * @throws ProblemError 503 `embedding_unavailable`, 502 `embedding_refused`
+   */
   async search(tenantId: string, body: SearchTranscriptsBody): Promise<TranscriptHit[]> {
     const { query, limit, channel, participantId, since, until } = body;
-    const [vector] = await this.embedder.embed([query]);
-    if (!vector) throw new Error('the embedder answered no vector');
-    const hits = await this.index.search(tenantId, this.embedder.model, vector, {
+    const vector = await this.vectorOf(query);
+    const hits = await this.vectors.search(tenantId, this.embedder.model, vector, {
       limit,
       ...(channel !== undefined && { channel }),
       ...(participantId !== undefined && { participantId }),
@@ -124,10 +141,20 @@ export class TranscriptService {
     });
   }
 
-  /** Accepted here, stored, or deleted. One that waits in another process is stored once all the same. */
+  /** Stored or deleted. One that waits, here or in another process, is stored once all the same. */
   private async isKnown(tenantId: string, id: string): Promise<boolean> {
-    if (this.pipeline.stateOf(tenantId, id) !== undefined) return true;
     return (await this.transcripts.known(tenantId, [new Types.ObjectId(id)])).has(id);
+  }
+
+  private async vectorOf(query: string): Promise<Float32Array> {
+    try {
+      const [vector] = await this.embedder.embed([query]);
+      if (vector) return vector;
+    } catch (error) {
+      if (error instanceof EmbeddingError) throw queryNotEmbedded(error);
+      throw error;
+    }
+    throw new Error('the embedder answered no vector');
   }
 
   stats(): { pipeline: PipelineStats; index: VectorIndexStats } {

@@ -12,6 +12,7 @@ interface Property {
   goalId: string;
   jobId: string;
   transcriptId: string;
+  deadLetterId: string;
 }
 
 /** Begins every marker; no other text holds it. */
@@ -20,10 +21,10 @@ const MARK = 'ownedbyanother';
 interface Case {
   /**
    * refused: the stranger is answered 404 or 403, the owner 2xx. apart: the names in the request are the caller's own, so both
-   * are answered 2xx, each on rows of their own. admin: no tenant may, whoever's ids they are. public: there are no rows. pages: those by
-   * which operators sign in, tested in admin.spec.ts.
+   * are answered 2xx, each on rows of their own. either: the same, and the admin key is let in too. admin: no tenant may, whoever's ids
+   * they are. public: there are no rows. pages: those by which operators sign in, tested in admin.spec.ts.
    */
-  kind: 'refused' | 'apart' | 'admin' | 'public' | 'pages';
+  kind: 'refused' | 'apart' | 'either' | 'admin' | 'public' | 'pages';
   path: (of: Property) => string;
   body?: (of: Property) => unknown;
 }
@@ -40,6 +41,11 @@ const apart = (path: Case['path'], body?: Case['body']): Case => ({
 });
 const admin = (path: Case['path'], body?: Case['body']): Case => ({
   kind: 'admin',
+  path,
+  ...(body && { body }),
+});
+const either = (path: Case['path'], body?: Case['body']): Case => ({
+  kind: 'either',
   path,
   ...(body && { body }),
 });
@@ -114,6 +120,13 @@ const cases: Record<string, Case> = {
   ),
   'GET /v1/transcripts/:id': refused(({ transcriptId }) => `/v1/transcripts/${transcriptId}`),
   'DELETE /v1/transcripts/:id': refused(({ transcriptId }) => `/v1/transcripts/${transcriptId}`),
+
+  'GET /v1/transcripts/stats': either(() => '/v1/transcripts/stats'),
+  'POST /v1/transcripts/replay': either(
+    () => '/v1/transcripts/replay',
+    () => ({ limit: 1 }),
+  ),
+  'POST /v1/transcripts/:id/replay': refused(({ deadLetterId }) => `/v1/transcripts/${deadLetterId}/replay`),
 
   'GET /v1/jobs/:queue/:id': refused(({ jobId }) => `/v1/jobs/a-queue/${jobId}`),
 
@@ -207,6 +220,7 @@ describe('a tenant and the ids of another', () => {
       goalId,
       jobId,
       transcriptId,
+      deadLetterId: await storeDeadLetter(owner.tenantId, marker),
     };
   }
 
@@ -226,6 +240,23 @@ describe('a tenant and the ids of another', () => {
       failures: [],
       createdAt: now,
       updatedAt: now,
+    });
+    return insertedId.toHexString();
+  }
+
+  async function storeDeadLetter(tenantId: string, marker: string): Promise<string> {
+    const now = new Date();
+    const { insertedId } = await app.database.collection('transcripts').insertOne({
+      tenantId,
+      participantId: marker,
+      channel: 'web',
+      transcript: marker,
+      metadata: { marker },
+      status: 'failed',
+      error: marker,
+      changeSeq: 0,
+      createdAt: now,
+      storedAt: now,
     });
     return insertedId.toHexString();
   }
@@ -268,25 +299,29 @@ describe('a tenant and the ids of another', () => {
     expect(own.status).toBeLessThan(300);
   });
 
-  it.each(named('apart'))('%s: each sees and changes rows of their own', async (name, { path, body }) => {
-    const property = await makeProperty();
-    const before = await storedOfOwner();
-    const answer = await stranger.request(methodOf(name), path(property), body?.(property));
-    expect(answer.status).toBeLessThan(300);
-    const text = textOf(answer.body);
-    for (const foreign of [
-      property.marker,
-      property.conversationId,
-      property.goalId,
-      property.jobId,
-      property.transcriptId,
-      owner.tenantId,
-    ])
-      expect(text).not.toContain(foreign);
-    expect(await storedOfOwner()).toEqual(before);
-    const own = await owner.request(methodOf(name), path(property), body?.(property));
-    expect(own.status).toBeLessThan(300);
-  });
+  it.each(named('apart', 'either'))(
+    '%s: each sees and changes rows of their own',
+    async (name, { path, body }) => {
+      const property = await makeProperty();
+      const before = await storedOfOwner();
+      const answer = await stranger.request(methodOf(name), path(property), body?.(property));
+      expect(answer.status).toBeLessThan(300);
+      const text = textOf(answer.body);
+      for (const foreign of [
+        property.marker,
+        property.conversationId,
+        property.goalId,
+        property.jobId,
+        property.transcriptId,
+        property.deadLetterId,
+        owner.tenantId,
+      ])
+        expect(text).not.toContain(foreign);
+      expect(await storedOfOwner()).toEqual(before);
+      const own = await owner.request(methodOf(name), path(property), body?.(property));
+      expect(own.status).toBeLessThan(300);
+    },
+  );
 
   it.each(named('admin'))('%s: for the admin key alone', async (name, { path, body }) => {
     const property = await makeProperty();
@@ -334,6 +369,15 @@ describe('a tenant and the ids of another', () => {
       expect(await storedOfOwner()).toEqual(before);
     },
   );
+
+  it.each(named('either'))('%s: no key and an unknown key are turned away', async (name, { path, body }) => {
+    const property = await makeProperty();
+    for (const key of [null, 'ck_0000000000000000_unknown'])
+      expect((await app.request(methodOf(name), path(property), body?.(property), {}, key)).status).toBe(401);
+    const operator = await app.request(methodOf(name), path(property), body?.(property));
+    expect(operator.status).toBeLessThan(500);
+    expect(textOf(operator.body)).not.toContain(property.marker);
+  });
 
   it('a list of the one holds no row of the other, whichever filter or cursor is passed', async () => {
     const property = await makeProperty();

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { ApiClient } from '../../scripts/replay/api-client.js';
 import { asTenantKey } from '../../scripts/replay/api-shapes.js';
+import { createTestDatabase } from '../support/database.js';
 import { createServiceFolder, type ServiceFolder, ServiceStartError } from '../support/process.js';
 
 async function occupyPort(): Promise<{ server: Server; port: number }> {
@@ -85,6 +86,23 @@ describe('npm start', () => {
       expect.stringContaining(`mongodb://127.0.0.1:${port}/shop was not reached in 1 attempts`),
     ]);
     expect(lines[0]).not.toContain('hidden-word');
+  });
+
+  it('with VECTOR_SEARCH=atlas and a server without vector search says so and ends with code 1', async () => {
+    const database = createTestDatabase();
+    try {
+      const lines = await failedStart({
+        LOG_LEVEL: 'error',
+        VECTOR_SEARCH: 'atlas',
+        MONGODB_URI: database.uri,
+      });
+      expect(lines[0]).toMatch(/VECTOR_SEARCH=atlas: this MongoDB server has no vector search/);
+      expect((await failedStart({ VECTOR_SEARCH: 'atlas' })).join('\n')).toMatch(
+        /VECTOR_SEARCH: atlas needs/,
+      );
+    } finally {
+      await database.drop();
+    }
   });
 
   it('keeps the admin key that it made, and what was stored, over a restart', async () => {

@@ -1,11 +1,27 @@
-import { type Binary, deserialize, serialize } from 'bson';
-import { decodeVector, encodeVector, VectorFormatError } from './vector-codec.js';
+import { Binary, deserialize, serialize } from 'bson';
+import { decodeVector, dimensionsOf, encodeVector, VectorFormatError } from './vector-codec.js';
 
 describe('encodeVector and decodeVector', () => {
-  it('store little-endian floats under subtype 0', () => {
+  it('store a BSON vector of float32, as the bson library makes it', () => {
     const binary = encodeVector(Float32Array.of(1, -2));
-    expect(binary.sub_type).toBe(0);
-    expect(Buffer.from(binary.value()).toString('hex')).toBe('0000803f000000c0');
+    expect(binary.sub_type).toBe(9);
+    expect(Buffer.from(binary.value()).toString('hex')).toBe('27000000803f000000c0');
+    expect(binary.toFloat32Array()).toEqual(Float32Array.of(1, -2));
+    expect(encodeVector(Float32Array.of(1, -2))).toEqual(Binary.fromFloat32Array(Float32Array.of(1, -2)));
+  });
+
+  it('read the older form, floats under subtype 0, also where they begin like the header of a vector', () => {
+    const vector = Float32Array.of(1, -2);
+    vector.set(new Float32Array(Uint8Array.of(0x27, 0, 1, 2).buffer));
+    const old = new Binary(Buffer.from(vector.buffer), 0);
+    expect(dimensionsOf(old)).toBe(2);
+    expect(decodeVector(old, 2)).toEqual(vector);
+    expect(dimensionsOf(encodeVector(vector))).toBe(2);
+  });
+
+  it('refuse bytes that are no whole number of floats', () => {
+    const torn = Buffer.from('0000803f0000', 'hex');
+    expect(() => decodeVector(torn, dimensionsOf(torn))).toThrow(VectorFormatError);
   });
 
   it('bring back each number through BSON, as Binary and as bytes', () => {

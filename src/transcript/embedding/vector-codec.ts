@@ -15,21 +15,46 @@ export class VectorFormatError extends Error {
   }
 }
 
-/** The vector as it is stored: 4 bytes a dimension, little-endian IEEE 754, BSON binary of subtype 0. The bytes are a copy. */
+/** What comes before the numbers of a BSON vector: float32 elements, no padding bits. */
+const HEADER = [Binary.VECTOR_TYPE.Float32, 0] as const;
+
+/**
+ * The vector as it is stored: a BSON vector (binary of subtype 9) of float32, which vector indexes of the server read: 2 bytes of header and 4 a
+ * dimension, little-endian IEEE 754. The bytes are a copy.
+ */
 export function encodeVector(vector: Float32Array): Binary {
-  const bytes = Buffer.allocUnsafe(vector.length * FLOAT_BYTES);
-  if (isLittleEndian) bytes.set(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
-  else vector.forEach((value, i) => bytes.writeFloatLE(value, i * FLOAT_BYTES));
-  return new Binary(bytes, Binary.SUBTYPE_DEFAULT);
+  const bytes = Buffer.allocUnsafe(HEADER.length + vector.length * FLOAT_BYTES);
+  bytes.set(HEADER);
+  if (isLittleEndian)
+    bytes.set(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength), HEADER.length);
+  else vector.forEach((value, i) => bytes.writeFloatLE(value, HEADER.length + i * FLOAT_BYTES));
+  return new Binary(bytes, Binary.SUBTYPE_VECTOR);
+}
+
+const bytesOf = (stored: Binary | Uint8Array): Uint8Array =>
+  stored instanceof Uint8Array ? stored : stored.buffer.subarray(0, stored.position);
+
+/** Bytes before the numbers: none in rows of the older form, subtype 0. */
+const headerBytes = (bytes: Uint8Array): number =>
+  bytes.length % FLOAT_BYTES === HEADER.length && HEADER.every((byte, i) => bytes[i] === byte)
+    ? HEADER.length
+    : 0;
+
+/** How many numbers a stored vector has. */
+export function dimensionsOf(stored: Binary | Uint8Array): number {
+  const bytes = bytesOf(stored);
+  return (bytes.length - headerBytes(bytes)) / FLOAT_BYTES;
 }
 
 /**
- * The vector that was stored; takes what drivers answer with, a Binary or its bytes. The numbers are a copy.
+ * The vector that was stored, as a BSON vector or in the older form without its header; takes what drivers answer with, a Binary or its bytes.
+ * The numbers are a copy.
  * @throws VectorFormatError when it has not `dimensions` numbers, or one of them is not finite
  */
 export function decodeVector(stored: Binary | Uint8Array, dimensions: number): Float32Array {
-  const bytes = stored instanceof Uint8Array ? stored : stored.buffer.subarray(0, stored.position);
-  if (bytes.length !== dimensions * FLOAT_BYTES)
+  const whole = bytesOf(stored);
+  const bytes = whole.subarray(headerBytes(whole));
+  if (!Number.isInteger(dimensions) || bytes.length !== dimensions * FLOAT_BYTES)
     throw new VectorFormatError(
       `A stored vector has ${bytes.length} bytes, not the ${dimensions * FLOAT_BYTES} of ${dimensions} dimensions.`,
     );

@@ -4,6 +4,7 @@ import { ResidentMatrix } from './resident-matrix.js';
 import { TopHits, type VectorHit } from './top-hits.js';
 import { matches, type VectorQuery } from './vector-filter.js';
 import { VectorMatrix } from './vector-matrix.js';
+import type { VectorSearch } from './vector-search.js';
 import type { CommittedChange, VectorRow, VectorSource } from './vector-source.js';
 import { VectorDimensionError, VectorValueError } from './vector.errors.js';
 
@@ -56,7 +57,7 @@ const targetOf = (tenantId: string, model: string): Target => ({
  * Before each search it takes over what any process has committed (`VectorSource.changes`), so that a search sees every change that was
  * committed before it began, in whichever process; how that stays exact is told at `VectorSource`.
  */
-export class VectorIndex {
+export class VectorIndex implements VectorSearch {
   /** The least recently used first. */
   private readonly residents = new Map<string, ResidentMatrix>();
   private readonly builds = new Map<string, Promise<ResidentMatrix | undefined>>();

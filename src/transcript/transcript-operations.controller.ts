@@ -1,0 +1,69 @@
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { validationFailed } from '../common/index.js';
+import { CurrentTenant, TenantOrAdmin, TenantOrOperator, type TenantIdentity } from '../tenant/index.js';
+import {
+  type ReplayedTranscripts,
+  replayedTranscriptsSchema,
+  replayTranscriptsBody,
+  type ReplayTranscriptsBody,
+  type TenantTranscriptStats,
+  transcriptStatsSchema,
+} from './transcript-operations.dto.js';
+import { TranscriptReplays } from './transcript-replays.js';
+import { type ProcessTranscriptStats, TranscriptStats } from './transcript-stats.js';
+import { acceptedTranscriptSchema, transcriptIdParam } from './transcript.dto.js';
+
+/** How the pipeline does, and what it gave up. */
+@ApiTags('transcripts')
+@ApiBearerAuth()
+@Controller('v1/transcripts')
+export class TranscriptOperationsController {
+  constructor(
+    private readonly stats: TranscriptStats,
+    private readonly replays: TranscriptReplays,
+  ) {}
+
+  @Get('stats')
+  @TenantOrAdmin()
+  @ApiOperation({
+    summary: "The tenant's transcripts in numbers; with the admin key those of this process and all tenants",
+  })
+  @ApiOkResponse({ standardSchema: transcriptStatsSchema })
+  async get(
+    @TenantOrOperator() tenant: TenantIdentity | undefined,
+  ): Promise<TenantTranscriptStats | ProcessTranscriptStats> {
+    return tenant ? this.stats.ofTenant(tenant.tenantId) : this.stats.ofProcess();
+  }
+
+  @Post('replay')
+  @HttpCode(202)
+  @TenantOrAdmin()
+  @ApiOperation({
+    summary: 'Try dead letters again, one page of them; with the admin key those of the tenant named',
+  })
+  @ApiAcceptedResponse({ standardSchema: replayedTranscriptsSchema })
+  replayPage(
+    @TenantOrOperator() tenant: TenantIdentity | undefined,
+    @Body({ schema: replayTranscriptsBody }) { limit, cursor, tenantId }: ReplayTranscriptsBody,
+  ): Promise<ReplayedTranscripts> {
+    if (tenant && tenantId !== undefined && tenantId !== tenant.tenantId)
+      throw validationFailed([{ path: 'tenantId', message: 'is for the admin key' }]);
+    const whose = tenant?.tenantId ?? tenantId;
+    if (whose === undefined)
+      throw validationFailed([{ path: 'tenantId', message: 'is required with the admin key' }]);
+    return this.replays.page(whose, limit, cursor);
+  }
+
+  @Post(':id/replay')
+  @HttpCode(202)
+  @ApiOperation({ summary: 'Try a dead letter again' })
+  @ApiAcceptedResponse({ standardSchema: acceptedTranscriptSchema })
+  async replay(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('id', { schema: transcriptIdParam }) id: string,
+  ): Promise<{ id: string }> {
+    await this.replays.one(tenantId, id);
+    return { id };
+  }
+}

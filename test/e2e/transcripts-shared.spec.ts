@@ -1,0 +1,150 @@
+import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+import { createDataDir } from '../support/data-dir.js';
+import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
+import { accept, becomes, eventually, search, stateOf } from '../support/transcripts.js';
+import { TombstoneSweeper } from '../../src/transcript/tombstone-sweeper.js';
+
+const DAY_MS = 86_400_000;
+
+/** The tenant as another process of the same deployment serves it. */
+const through = (app: TestApp, tenant: TestTenant): TestTenant => ({
+  ...tenant,
+  request: (method, path, body, headers) => app.request(method, path, body, headers, tenant.apiKey),
+});
+
+const soon = { TRANSCRIPT_BATCH_TIMEOUT_MS: '20' };
+const never = { TRANSCRIPT_BATCH_TIMEOUT_MS: '600000', TRANSCRIPT_BATCH_SIZE: '1000' };
+
+describe('transcripts of two processes on one database', () => {
+  let one: TestApp;
+  let two: TestApp;
+  let inOne: TestTenant;
+  let inTwo: TestTenant;
+
+  beforeAll(async () => {
+    one = await createTestApp(soon);
+    two = await createTestApp({ ...soon, MONGODB_URI: one.database.uri });
+  });
+  beforeEach(async () => {
+    inOne = await one.createTenant();
+    inTwo = through(two, inOne);
+  });
+  afterAll(async () => {
+    await two.close();
+    await one.close();
+  });
+
+  const hits = async (of: TestTenant, query: string, limit = 100): Promise<object[]> =>
+    (
+      await of.request<{ data: { id: string; score: number }[] }>('POST', '/v1/transcripts/search', {
+        query,
+        limit,
+      })
+    ).body.data.map(({ id, score }) => ({ id, score }));
+
+  it('are found alike in both, right after each was stored or deleted in either', async () => {
+    const ids: string[] = [];
+    for (let round = 0; round < 6; round++) {
+      const [writer, reader] = round % 2 === 0 ? [inOne, inTwo] : [inTwo, inOne];
+      const id = await accept(writer, `a walk along the river, number ${round}`);
+      ids.push(id);
+      // The reader's own look at the row tells that it is stored; its search must know it too.
+      await becomes(reader, id, 'stored');
+      expect((await search(reader, 'river walk')).toSorted()).toEqual(ids.toSorted());
+      expect(await hits(reader, 'river walk')).toEqual(await hits(writer, 'river walk'));
+      if (round < 2) continue;
+      const gone = ids.shift() ?? '';
+      expect((await writer.request('DELETE', `/v1/transcripts/${gone}`)).status).toBe(204);
+      expect(await search(reader, 'river walk')).not.toContain(gone);
+      expect(await hits(reader, 'river walk')).toEqual(await hits(writer, 'river walk'));
+    }
+  });
+
+  it('are counted together', async () => {
+    await becomes(inTwo, await accept(inOne, 'the first'), 'stored');
+    await becomes(inOne, await accept(inTwo, 'the second'), 'stored');
+    for (const caller of [inOne, inTwo])
+      expect((await caller.request('GET', '/v1/transcripts/stats')).body).toMatchObject({
+        completed: 2,
+        failed: 0,
+        dead: 0,
+        batches: 2,
+        meanBatchSize: 1,
+      });
+  });
+
+  it('whose tombstones are swept by both at once are found no more by a process that missed the deletions', async () => {
+    const { tenantId } = inOne;
+    const tombstones = one.database.collection('transcript_tombstones');
+    const counters = one.database.collection('transcript_counters');
+    const stays = await accept(inOne, 'something of the sea');
+    await becomes(inOne, stays, 'stored');
+    const gone = await Promise.all(
+      [1, 2, 3].map((n) => accept(inOne, `a cottage in the hills, number ${n}`)),
+    );
+    for (const id of gone) await becomes(inTwo, id, 'stored');
+    expect(await search(inTwo, 'a cottage in the hills')).toHaveLength(4);
+    for (const id of gone) await inOne.request('DELETE', `/v1/transcripts/${id}`);
+    const sweepers = [one, two].map(({ app }) => app.get(TombstoneSweeper));
+
+    await Promise.all(sweepers.map((sweeper) => sweeper.sweep(new Date(Date.now() + 29 * DAY_MS))));
+    expect(await tombstones.countDocuments({ tenantId })).toBe(3);
+    expect(await counters.findOne({ tenantId })).toMatchObject({ forgottenSeq: 0 });
+
+    await Promise.all(sweepers.map((sweeper) => sweeper.sweep(new Date(Date.now() + 31 * DAY_MS))));
+    expect(await tombstones.countDocuments({ tenantId })).toBe(0);
+    const counter = await counters.findOne({ tenantId });
+    expect(counter?.['forgottenSeq']).toBe(counter?.['seq']);
+    // With the vectors of the deleted still in its matrix, the best hit would be one of them and the answer empty.
+    expect(await hits(inTwo, 'a cottage in the hills', 1)).toMatchObject([{ id: stays }]);
+  });
+});
+
+describeWithRedis('a transcript that waits in another process', () => {
+  let redis: RedisProcess;
+  let shared: Record<string, string>;
+  let waiting: TestApp;
+  let other: TestApp;
+  let inWaiting: TestTenant;
+  let inOther: TestTenant;
+  let dataDir: ReturnType<typeof createDataDir>;
+
+  beforeAll(async () => {
+    redis = await startRedis();
+    shared = { REDIS_URL: redis.url, REDIS_KEY_PREFIX: redisPrefix() };
+    dataDir = createDataDir();
+    waiting = await createTestApp({ ...shared, ...never, DATA_DIR: dataDir.dataDir });
+    other = await createTestApp({ ...shared, ...soon, MONGODB_URI: waiting.database.uri });
+    inWaiting = await waiting.createTenant();
+    inOther = through(other, inWaiting);
+  });
+  afterAll(async () => {
+    await other.close();
+    await waiting.database.drop();
+    dataDir.removeDataDir();
+    await redis.remove();
+  });
+
+  const statusIn = async (of: TestTenant, id: string): Promise<number> =>
+    (await of.request('GET', `/v1/transcripts/${id}`)).status;
+
+  it("is told of, deleted for good, and no stranger's", async () => {
+    const stranger = await other.createTenant();
+    const gone = await accept(inWaiting, 'to be deleted while it waits');
+    const stays = await accept(inWaiting, 'to be stored');
+    for (const id of [gone, stays]) await eventually(async () => (await statusIn(inOther, id)) === 200);
+    expect(await stateOf(inOther, gone)).toEqual({ id: gone, status: 'queued' });
+    expect(await statusIn(stranger, gone)).toBe(404);
+    expect((await stranger.request('DELETE', `/v1/transcripts/${gone}`)).status).toBe(404);
+
+    expect((await inOther.request('DELETE', `/v1/transcripts/${gone}`)).status).toBe(204);
+    for (const caller of [inOther, inWaiting]) expect(await statusIn(caller, gone)).toBe(404);
+    expect((await inOther.request('DELETE', `/v1/transcripts/${gone}`)).status).toBe(404);
+
+    // Its shutdown stores what waits.
+    await waiting.app.close();
+    expect(await stateOf(inOther, stays)).toMatchObject({ status: 'stored' });
+    expect(await statusIn(inOther, gone)).toBe(404);
+    expect(await search(inOther, 'to be deleted while it waits')).toEqual([stays]);
+  });
+});
