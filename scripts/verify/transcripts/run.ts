@@ -96,9 +96,14 @@ class Killer {
     if (!this.redis) throw new Error('There is no Redis to kill.');
     let what = 'redis';
     if (this.options.victim === 'redis') await this.redis.signal('SIGKILL');
-    else what = `redis, ${await this.redis.cutPower(POWER_MS)} bytes lost`;
+    else {
+      // Without a worker, jobs of the last second are in Redis and wait: they are what it loses.
+      await this.cluster.kill(['worker']);
+      what = `redis, ${await this.redis.cutPower(POWER_MS)} bytes lost`;
+    }
     await delay(this.random() * LONGEST_OUTAGE_MS);
     await this.redis.restart();
+    await this.cluster.startMissing();
     return what;
   }
 
