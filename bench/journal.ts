@@ -1,130 +1,109 @@
-// npm run bench:journal: appends to a journal at 1 and 100 appenders at once, beside a bare write and fdatasync for each record, in
-// turns in one run. The disk sets the figures: compare within one run.
-import { mkdtemp, open, rm } from 'node:fs/promises';
+// npm run bench:journal: appends to a journal from one client and from 100 at once, and at a steady rate, beside a bare write and
+// fdatasync for each record, in turns in one run. The disk sets the figures: compare within one run.
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { wholeNumber } from '../scripts/verify/options.js';
-import { Journal } from '../src/journal/index.js';
-import { renderTable } from './store/table.js';
+import { openBare, openJournal, type Contestant } from './journal/contestants.js';
+import { bursts, closedLoop, measure, openLoop, type Outcome } from './journal/loads.js';
+import { figure, renderTable } from './store/table.js';
 
 interface Options {
   records: number;
   bytes: number;
   rounds: number;
+  rate: number;
+  clients: number;
   dir: string;
 }
 
-interface Outcome {
-  perSecond: number;
-  p50: number;
-  p99: number;
-  perSync: number;
+interface Row {
+  load: string;
+  way: string;
+  outcome: Outcome;
 }
 
-interface Contestant {
-  append: () => Promise<unknown>;
-  /** Calls of fdatasync so far. */
-  syncs: () => number;
-  close: () => Promise<void>;
+async function run(
+  options: Options,
+  openOne: (bytes: number, dir: string) => Promise<Contestant>,
+  load: (contestant: Contestant) => Promise<number[]>,
+): Promise<Outcome> {
+  const dir = await mkdtemp(join(options.dir, 'bench-journal-'));
+  const contestant = await openOne(options.bytes, dir);
+  try {
+    return await measure(contestant, () => load(contestant));
+  } finally {
+    await contestant.close();
+    await rm(dir, { recursive: true });
+  }
 }
 
-async function openJournal({ bytes }: Options, dir: string): Promise<Contestant> {
-  const journal = await Journal.open({ dir });
-  const record = Buffer.alloc(bytes, 'r');
-  let isMoving = true;
-  const moved = (async () => {
-    while (isMoving) {
-      const batch = await journal.take(1000, 8 * 1024 * 1024);
-      if (batch) await batch.done();
-      else await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  })();
-  return {
-    append: () => journal.append(record),
-    syncs: () => journal.stats().syncs,
-    close: async () => {
-      isMoving = false;
-      await moved;
-      await journal.close();
-    },
+async function round(options: Options): Promise<Row[]> {
+  const { records, clients, rate } = options;
+  const few = Math.ceil(records / 10);
+  const rows: Row[] = [];
+  const bare = async (): Promise<void> => {
+    const outcome = await run(options, openBare, ({ append }) => closedLoop(append, 1, few));
+    rows.push({ load: 'one client', way: 'write + fdatasync', outcome });
   };
-}
-
-async function openBare({ bytes }: Options, dir: string): Promise<Contestant> {
-  const handle = await open(join(dir, 'bare'), 'w');
-  const record = Buffer.alloc(bytes, 'r');
-  let count = 0;
-  return {
-    append: async () => {
-      await handle.write(record, 0, bytes, count++ * bytes);
-      await handle.datasync();
-    },
-    syncs: () => count,
-    close: () => handle.close(),
+  const journal = async (load: string, work: (append: Contestant['append']) => Promise<number[]>) => {
+    const outcome = await run(options, openJournal, ({ append }) => work(append));
+    rows.push({ load, way: 'journal', outcome });
   };
+  await bare();
+  await journal('one client', (append) => closedLoop(append, 1, few));
+  await journal(`${clients} clients, closed loop`, (append) => closedLoop(append, clients, records));
+  await bare();
+  await journal(`bursts of ${clients}`, (append) => bursts(append, clients, records));
+  await journal(`${rate} a second, open loop`, (append) => openLoop(append, rate, records));
+  return rows;
 }
-
-async function measure(contestant: Contestant, appenders: number, records: number): Promise<Outcome> {
-  const times: number[] = [];
-  let left = records;
-  const syncsBefore = contestant.syncs();
-  const start = performance.now();
-  const work = async (): Promise<void> => {
-    while (left-- > 0) {
-      const begin = performance.now();
-      await contestant.append();
-      times.push(performance.now() - begin);
-    }
-  };
-  await Promise.all(Array.from({ length: appenders }, work));
-  const seconds = (performance.now() - start) / 1000;
-  times.sort((a, b) => a - b);
-  const at = (p: number): number => times[Math.min(times.length - 1, Math.floor(times.length * p))] ?? 0;
-  return {
-    perSecond: records / seconds,
-    p50: at(0.5),
-    p99: at(0.99),
-    perSync: records / Math.max(1, contestant.syncs() - syncsBefore),
-  };
-}
-
-const contestants = { journal: openJournal, 'write + fdatasync each': openBare };
 
 async function bench(options: Options): Promise<void> {
-  const rows: string[][] = [];
-  for (let round = 1; round <= options.rounds; round++) {
-    for (const appenders of [1, 100]) {
-      for (const [name, openOne] of Object.entries(contestants)) {
-        const dir = await mkdtemp(join(options.dir, 'bench-journal-'));
-        const contestant = await openOne(options, dir);
-        const records = appenders === 1 ? Math.ceil(options.records / 10) : options.records;
-        const { perSecond, p50, p99, perSync } = await measure(contestant, appenders, records);
-        await contestant.close();
-        await rm(dir, { recursive: true });
-        rows.push([
-          String(round),
-          String(appenders),
-          name,
-          Math.round(perSecond).toLocaleString('en-US'),
-          p50.toFixed(2),
-          p99.toFixed(2),
-          perSync.toFixed(1),
-        ]);
-      }
+  const cells: string[][] = [];
+  for (let count = 1; count <= options.rounds; count++) {
+    const rows = await round(options);
+    const bare = rows.filter(({ way }) => way !== 'journal');
+    const bareP99 = bare.reduce((sum, { outcome }) => sum + outcome.p99, 0) / bare.length;
+    for (const { load, way, outcome } of rows) {
+      const { perSecond, p50, p99, max, perSync } = outcome;
+      const ratio = way === 'journal' ? (p99 / bareP99).toFixed(2) : '';
+      cells.push([
+        load,
+        way,
+        figure(perSecond),
+        figure(p50),
+        figure(p99),
+        figure(max),
+        perSync.toFixed(1),
+        ratio,
+      ]);
     }
   }
+  const heads = [
+    'load',
+    'way',
+    'appends/s',
+    'p50 ms',
+    'p99 ms',
+    'max ms',
+    'records per sync',
+    'p99 of bare p99',
+  ];
   process.stdout.write(
-    `${options.records} records of ${options.bytes} bytes (a tenth of them with one appender)\n\n` +
-      renderTable(['round', 'appenders', 'way', 'appends/s', 'p50 ms', 'p99 ms', 'records per sync'], rows),
+    `${options.records} records of ${options.bytes} bytes (a tenth of them with one client), ${options.rounds} rounds\n\n` +
+      renderTable(heads, cells),
   );
 }
 
 await new Command('bench:journal')
   .description('Appends to the journal, beside a bare write and fdatasync for each record.')
-  .option('--records <n>', 'records with 100 appenders', wholeNumber, 10_000)
+  .option('--records <n>', 'records with many clients', wholeNumber, 10_000)
   .option('--bytes <n>', 'bytes of a record', wholeNumber, 4096)
   .option('--rounds <n>', 'times that each is measured', wholeNumber, 3)
+  .option('--rate <n>', 'appends a second of the open loop', wholeNumber, 2000)
+  .option('--clients <n>', 'clients at once', wholeNumber, 100)
   .option('--dir <path>', 'folder on the disk to measure', tmpdir())
   .action((options: Options) => bench(options))
   .parseAsync();

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** A port that nobody listened on a moment ago. */
 export const freePort = (): Promise<number> =>
@@ -94,6 +95,29 @@ export class RedisProcess {
   async signal(signal: NodeJS.Signals): Promise<void> {
     this.child?.kill(signal);
     if (signal === 'SIGKILL' || signal === 'SIGTERM') await this.gone;
+  }
+
+  /**
+   * Kills the server, and takes from its append-only files what was written in the last `ms`: a power cut takes that much where the
+   * operating system held it and nothing synced it. Answers how many bytes that was.
+   */
+  async cutPower(ms: number): Promise<number> {
+    const before = await this.appendedSizes();
+    await delay(ms);
+    await this.signal('SIGKILL');
+    let lost = 0;
+    for (const [file, size] of await this.appendedSizes()) {
+      const kept = before.get(file) ?? 0;
+      lost += Math.max(0, size - kept);
+      if (size > kept) await truncate(file, kept);
+    }
+    return lost;
+  }
+
+  private async appendedSizes(): Promise<Map<string, number>> {
+    const names = await readdir(this.dir, { recursive: true });
+    const files = names.filter((name) => name.endsWith('.incr.aof')).map((name) => join(this.dir, name));
+    return new Map(await Promise.all(files.map(async (file) => [file, (await stat(file)).size] as const)));
   }
 
   /** Kills the server and deletes its files. */

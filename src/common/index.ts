@@ -8,4 +8,5 @@ export * from './pagination.js';
 export * from './problem.js';
 export * from './problem.filter.js';
 export * from './request-context.js';
+export * from './shutdown-shares.js';
 export * from './validation.js';

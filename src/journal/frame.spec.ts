@@ -8,7 +8,9 @@ const records = fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLe
 function segmentOf(contents: readonly Uint8Array[]): Buffer {
   const segment = Buffer.alloc(contents.reduce((sum, record) => sum + frameBytes(record), 0));
   let at = 0;
-  for (const [index, record] of contents.entries()) at = writeFrame(segment, at, record, index, salt);
+  for (const [index, record] of contents.entries()) {
+    at = writeFrame(segment, at, { record, time: index, group: 0 }, salt);
+  }
   return segment;
 }
 
@@ -72,7 +74,7 @@ describe('frames', () => {
 
   it('does not take the frames of another segment inside a damaged record for records', () => {
     const inner = Buffer.alloc(frameBytes(Buffer.from('inner')));
-    writeFrame(inner, 0, Buffer.from('inner'), 0, saltOf('another'));
+    writeFrame(inner, 0, { record: Buffer.from('inner'), time: 0, group: 0 }, saltOf('another'));
     const segment = segmentOf([inner, Buffer.from('after')]);
     segment.writeUInt8(segment.readUInt8(4) ^ 1, 4);
     expect([...readAll(segment).values()].map(String)).toEqual(['after']);

@@ -14,6 +14,8 @@ export interface JournalStats {
   failing: boolean;
   segments: number;
   segmentBytes: number;
+  /** Files at full length that wait to be the next segment. */
+  readySegments: number;
   waiting: { count: number; bytes: number };
   oldestMs: number;
   bufferedBytes: number;

@@ -1,8 +1,18 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JournalClock } from './clock.js';
-import { diskFs, Journal, JournalOverloadedError, JournalUnavailableError, type JournalFs } from './index.js';
+import { diskFs, Journal, JournalOverloadedError, JournalUnavailableError } from './index.js';
+import type { JournalFile, JournalFs, OpenMode } from './journal-fs.js';
 import type { JournalOptions } from './journal.js';
 
 /** The disk with switches: held or failing syncs, failing writes, and a count of the syncs. */
@@ -10,29 +20,34 @@ class FaultyFs implements JournalFs {
   syncs = 0;
   writeError: Error | undefined;
   syncError: Error | undefined;
+  fillError: Error | undefined;
+  fillHeld: Promise<void> | undefined;
   held: Promise<void> | undefined;
   readonly list = diskFs.list.bind(diskFs);
   readonly rename = diskFs.rename.bind(diskFs);
   readonly remove = diskFs.remove.bind(diskFs);
   readonly syncDirectory = diskFs.syncDirectory.bind(diskFs);
 
-  async open(path: string, mode: 'new' | 'update' | 'read') {
+  async open(path: string, mode: OpenMode): Promise<JournalFile> {
     const file = await diskFs.open(path, mode);
-    const isMark = path.endsWith('.done');
     return {
-      write: async (bytes: Uint8Array, position: number) => {
-        if (this.writeError && !isMark) {
+      write: file.write.bind(file),
+      writeThrough: async (bytes, position) => {
+        if (this.writeError) {
           // As a full disk does: a part of it still goes in.
           await file.write(bytes.subarray(0, bytes.length >> 1), position);
           throw this.writeError;
         }
-        await file.write(bytes, position);
-      },
-      sync: async () => {
         this.syncs += 1;
         await this.held;
+        await file.writeThrough(bytes, position);
         if (this.syncError) throw this.syncError;
-        await file.sync();
+      },
+      fill: async (from, to) => {
+        await this.fillHeld;
+        const error = this.fillError ?? this.writeError ?? this.syncError;
+        await file.fill(from, error ? (from + to) >> 1 : to);
+        if (error) throw error;
       },
       read: file.read.bind(file),
       size: file.size.bind(file),
@@ -66,12 +81,16 @@ const diskFull = Object.assign(new Error('ENOSPC: no space left on device, write
 
 describe('Journal', () => {
   let dir: string;
+  let copies: string;
   let open: Journal[] = [];
-  beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'journal-'))));
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'journal-'));
+    copies = mkdtempSync(join(tmpdir(), 'journal-copies-'));
+  });
   afterEach(async () => {
     for (const journal of open) await journal.close();
     open = [];
-    rmSync(dir, { recursive: true, force: true });
+    for (const path of [dir, copies]) rmSync(path, { recursive: true, force: true });
   });
 
   async function openJournal(options: Partial<JournalOptions> = {}): Promise<Journal> {
@@ -87,11 +106,22 @@ describe('Journal', () => {
   }
   const numbered = (count: number, length = 0): string[] =>
     Array.from({ length: count }, (_, index) => `record-${index}`.padEnd(length, '.'));
-  const filesIn = (suffix: string): string[] =>
-    readdirSync(dir, { recursive: true, encoding: 'utf8' })
+  const filesIn = (suffix: string, from = dir): string[] =>
+    readdirSync(from, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith(suffix))
-      .map((name) => join(dir, name))
+      .map((name) => join(from, name))
       .sort();
+  /** Resolves when the files that are to be the next segments are at full length. */
+  async function readied(journal: Journal, count = 1): Promise<void> {
+    while (journal.stats().readySegments < count) await new Promise(setImmediate);
+  }
+  /** The directory as a process leaves it that is killed at this moment. */
+  function killedCopy(): string {
+    const copy = join(copies, String(readdirSync(copies).length));
+    const isKept = (path: string): boolean => !/(alive|owner\.json)$/.test(path);
+    cpSync(dir, copy, { recursive: true, filter: isKept });
+    return copy;
+  }
   const onlyFile = (suffix: string): string => {
     const [file, ...others] = filesIn(suffix);
     if (file === undefined || others.length > 0) throw new Error(`There is not one file ${suffix}.`);
@@ -216,17 +246,19 @@ describe('Journal', () => {
   });
 
   describe('done', () => {
-    it('deletes segments whose records are all done, in whatever order the batches end', async () => {
+    it('ends segments whose records are all done, of which two are kept for reuse, in whatever order the batches end', async () => {
       const journal = await openJournal({ maxSegmentBytes: 300 });
       for (const text of numbered(12, 100)) await append(journal, text);
-      expect(filesIn('.seg')).toHaveLength(6);
+      expect(journal.stats().segments).toBe(6);
       const batches = [await journal.take(3, 1e9), await journal.take(3, 1e9), await journal.take(6, 1e9)];
       await batches[1]?.done();
-      expect(filesIn('.seg')).toHaveLength(5);
+      expect(journal.stats().segments).toBe(5);
       await batches[0]?.done();
       await batches[2]?.done();
       // The last one is still written to.
-      expect(filesIn('.seg')).toHaveLength(1);
+      expect(journal.stats().segments).toBe(1);
+      await readied(journal, 2);
+      expect(filesIn('.seg')).toHaveLength(3);
       await journal.close();
       expect(readdirSync(dir)).toEqual([]);
     });
@@ -323,6 +355,142 @@ describe('Journal', () => {
     });
   });
 
+  describe('segments made ready', () => {
+    /** Ends the oldest records, as many as fill a segment of two, so that its file becomes one that is ready. */
+    const endTwo = async (journal: Journal): Promise<void> => (await journal.take(2, 1e9))?.done();
+    const short = { maxSegmentBytes: 300 };
+
+    it('have their full length before a record is written, and grow by none', async () => {
+      const journal = await openJournal({ maxSegmentBytes: 600_000 });
+      await readied(journal, 2);
+      const sizes = (): number[] => filesIn('.seg').map((file) => statSync(file).size);
+      expect(sizes()).toEqual([600_000, 600_000]);
+      await append(journal, ...numbered(100, 1000));
+      await readied(journal);
+      expect(sizes()).toEqual([600_000, 600_000]);
+      await journal.close();
+      expect(sizes()).toEqual([100 * 1024]);
+    });
+
+    it('are taken as they are when an append cannot wait for them', async () => {
+      const fs = new FaultyFs();
+      let release = (): void => undefined;
+      fs.fillHeld = new Promise((resolve) => (release = resolve));
+      const journal = await openJournal({ fs, maxSegmentBytes: 3_000_000 });
+      const appended = append(journal, 'at once');
+      release();
+      await appended;
+      const [file = ''] = filesIn('.seg');
+      expect(statSync(file).size).toBeLessThan(3_000_000);
+      expect(await takeTexts(await openJournal({ dir: killedCopy() }))).toEqual(['at once']);
+    });
+
+    it('are of finished files, of whose old records none comes again', async () => {
+      const journal = await openJournal(short);
+      await readied(journal, 2);
+      await append(journal, ...numbered(2, 100));
+      await append(journal, 'x'.repeat(100));
+      const { ino } = statSync(filesIn('.seg')[0] ?? '');
+      await append(journal, 'y'.repeat(100));
+      await append(journal, 'z'.repeat(100));
+      await endTwo(journal);
+      await readied(journal, 2);
+      const reused = filesIn('.seg').findIndex((file) => statSync(file).ino === ino);
+      expect(reused).toBe(filesIn('.seg').length - 1);
+      const texts = ['a', 'b', 'c', 'd', 'e', 'f'].map((text) => text.repeat(90));
+      for (const text of texts) await append(journal, text);
+      const after = await openJournal({ dir: killedCopy() });
+      expect(await takeTexts(after)).toEqual([...['x', 'y', 'z'].map((text) => text.repeat(100)), ...texts]);
+      expect(after.stats()).toMatchObject({ damaged: 0, tornBytes: 0 });
+    });
+
+    it('give the records in order over many uses of few files', async () => {
+      const journal = await openJournal({ ...short, maxBufferedBytes: 0 });
+      const texts = numbered(200, 100);
+      const taken: string[] = [];
+      const take = async (): Promise<void> => {
+        const batch = await journal.take(3, 1e9);
+        taken.push(...(batch?.records.map(({ bytes }) => String(bytes)) ?? []));
+        await batch?.done();
+      };
+      for (const [index, text] of texts.entries()) {
+        await append(journal, text);
+        if (index % 4 === 3) await take();
+      }
+      while (taken.length < texts.length) await take();
+      expect(taken).toEqual(texts);
+      expect(journal.stats()).toMatchObject({ damaged: 0, waiting: { count: 0, bytes: 0 } });
+      await journal.close();
+      expect(readdirSync(dir)).toEqual([]);
+    });
+
+    it('leave nothing to replay and raise no alarm when a process is killed with them', async () => {
+      const journal = await openJournal({ maxSegmentBytes: 1000 });
+      await append(journal, 'one');
+      await append(journal, 'two');
+      await readied(journal, 1);
+      const copy = killedCopy();
+      const [written = '', ...ready] = filesIn('.seg', copy);
+      // As a kill amid the preparation leaves one, and amid a write the other.
+      truncateSync(ready[0] ?? '', 500);
+      const bytes = readFileSync(written);
+      bytes.fill(0, bytes.indexOf('two') + 1);
+      writeFileSync(written, bytes);
+      const after = await openJournal({ dir: copy });
+      expect(await takeTexts(after)).toEqual(['one']);
+      expect(after.stats()).toMatchObject({ damaged: 0, tornBytes: 27, replayed: 1 });
+      await after.close();
+    });
+
+    it('take the part of the last group that a power cut left for torn, not for damaged', async () => {
+      const journal = await openJournal();
+      await append(journal, 'before');
+      await append(journal, 'one', 'two', 'three');
+      const copy = killedCopy();
+      const [file = ''] = filesIn('.seg', copy);
+      const bytes = readFileSync(file);
+      bytes.fill(0, bytes.indexOf('one') - 24, bytes.indexOf('two') - 24);
+      writeFileSync(file, bytes);
+      const after = await openJournal({ dir: copy });
+      expect(after.stats()).toMatchObject({ damaged: 0, tornBytes: 27 });
+      expect(await takeTexts(after)).toEqual(['before', 'two', 'three']);
+    });
+
+    it('are given up on a full disk, which still takes records as far as it goes', async () => {
+      const fs = new FaultyFs();
+      fs.fillError = diskFull;
+      const warnings: unknown[] = [];
+      const logger = {
+        info: () => undefined,
+        warn: (...args: unknown[]) => void warnings.push(args.at(-1)),
+        error: () => undefined,
+      };
+      const journal = await openJournal({ fs, logger, ...short });
+      while (warnings.length < 2) await new Promise(setImmediate);
+      expect(warnings[0]).toBe('no journal file could be made ready: appends take longer');
+      expect(filesIn('.seg')).toEqual([]);
+      for (const text of numbered(6, 100)) await append(journal, text);
+      expect(journal.stats()).toMatchObject({ failures: 0, readySegments: 0 });
+      fs.writeError = diskFull;
+      await expect(append(journal, 'beyond')).rejects.toThrow(JournalUnavailableError);
+      fs.fillError = fs.writeError = undefined;
+      expect(await journal.probe()).toBe(true);
+      await append(journal, 'after');
+      const after = await openJournal({ dir: killedCopy() });
+      expect(await takeTexts(after)).toEqual([...numbered(6, 100), 'after']);
+    });
+
+    it('keep a record that was acknowledged when the disk is full while they are made', async () => {
+      const fs = new FaultyFs();
+      const journal = await openJournal({ fs, maxSegmentBytes: 1000 });
+      await readied(journal);
+      fs.fillError = diskFull;
+      for (const text of numbered(40, 100)) await append(journal, text);
+      expect(journal.stats().failures).toBe(0);
+      expect(await takeTexts(await openJournal({ dir: killedCopy() }))).toEqual(numbered(40, 100));
+    });
+  });
+
   describe('a file that was damaged', () => {
     const errors: unknown[] = [];
     const logger: JournalOptions['logger'] = {
@@ -334,7 +502,7 @@ describe('Journal', () => {
 
     async function leave(...texts: string[]): Promise<string> {
       const journal = await openJournal();
-      await append(journal, ...texts);
+      for (const text of texts) await append(journal, text);
       await journal.close();
       return onlyFile('.seg');
     }
@@ -344,7 +512,7 @@ describe('Journal', () => {
       writeFileSync(file, readFileSync(file).subarray(0, -2));
       const journal = await openJournal({ logger });
       expect(await takeTexts(journal)).toEqual(['one', 'two']);
-      expect(journal.stats()).toMatchObject({ damaged: 0, tornBytes: 23, replayed: 2 });
+      expect(journal.stats()).toMatchObject({ damaged: 0, tornBytes: 27, replayed: 2 });
       expect(errors).toEqual([]);
     });
 
@@ -354,13 +522,13 @@ describe('Journal', () => {
       bytes.write('TWO', bytes.indexOf('two'));
       writeFileSync(file, bytes);
       const journal = await openJournal({ logger });
-      expect(errors).toEqual([expect.stringContaining('23 bytes of it cannot be read')]);
+      expect(errors).toEqual([expect.stringContaining('27 bytes of it cannot be read')]);
       expect(journal.stats()).toMatchObject({ damaged: 1, replayed: 2 });
       const batch = await journal.take(9, 99);
       expect(batch?.records.map((record) => String(record.bytes))).toEqual(['one', 'three']);
       expect(filesIn('.damaged')).toEqual([]);
       await batch?.done();
-      expect(filesIn('.seg')).toEqual([]);
+      expect(filesIn('.seg')).not.toContain(file);
       expect(readFileSync(onlyFile('.damaged'))).toEqual(bytes);
     });
 
@@ -378,7 +546,7 @@ describe('Journal', () => {
     it('goes on with the next record when one cannot be read back any more', async () => {
       const journal = await openJournal({ maxBufferedBytes: 3, logger });
       await append(journal, 'one', 'two', 'three', 'four');
-      const file = onlyFile('.seg');
+      const [file = ''] = filesIn('.seg');
       const bytes = readFileSync(file);
       bytes.write('THREE', bytes.indexOf('three'));
       writeFileSync(file, bytes);

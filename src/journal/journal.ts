@@ -3,12 +3,21 @@ import { join, resolve } from 'node:path';
 import type { Logger } from '../common/index.js';
 import { makeBatch, olderFirst, type Batch, type TakenFrame } from './batch.js';
 import { systemClock, type JournalClock } from './clock.js';
+import { judge } from './damage.js';
 import { MAX_RECORD_BYTES } from './frame.js';
 import { diskFs, type JournalFs } from './journal-fs.js';
 import { JournalClosedError } from './journal.errors.js';
 import { percentile, type JournalStats } from './journal-stats.js';
 import { adoptDead, claimFolder, type OwnFolder } from './owner.js';
-import { DONE_SUFFIX, Segment, SEGMENT_SUFFIX, type MemoryBudget } from './segment.js';
+import {
+  DONE_SUFFIX,
+  Segment,
+  SEGMENT_SUFFIX,
+  type LoadedSegment,
+  type MemoryBudget,
+  type SegmentPlace,
+} from './segment.js';
+import { SegmentPool } from './segment-pool.js';
 import { SegmentWriter, type JournalPosition } from './segment-writer.js';
 
 export interface JournalOptions {
@@ -31,6 +40,9 @@ export interface JournalOptions {
 
 const MIB = 1024 * 1024;
 const MAX_GROUP_BYTES = 4 * MIB;
+/** Segments kept ready: their space is taken as long as the journal is open. */
+const POOL_SIZE = 2;
+const PREPARE_EVERY_MS = 10_000;
 const DAMAGED_FOLDER = 'damaged';
 
 const isRecordFile = (name: string): boolean => name.endsWith(SEGMENT_SUFFIX) || name.endsWith(DONE_SUFFIX);
@@ -40,6 +52,7 @@ const isRecordFile = (name: string): boolean => name.endsWith(SEGMENT_SUFFIX) ||
  * process: then another process on the same directory adopts them. At least once: a record may come again, none is lost.
  */
 export class Journal {
+  private readonly pool: SegmentPool;
   private readonly writer: SegmentWriter;
   private readonly budget: MemoryBudget;
   private readonly fs: JournalFs;
@@ -65,13 +78,15 @@ export class Journal {
     this.fs = options.fs ?? diskFs;
     this.clock = options.clock ?? systemClock;
     this.budget = { used: 0, max: options.maxBufferedBytes ?? 32 * MIB };
-    const maxSegmentBytes = options.maxSegmentBytes ?? 8 * MIB;
+    const { maxSegmentBytes = 8 * MIB } = options;
+    this.pool = this.createPool(maxSegmentBytes);
     this.writer = new SegmentWriter({
       maxSegmentBytes,
       maxGroupBytes: Math.min(MAX_GROUP_BYTES, maxSegmentBytes),
       maxPendingBytes: options.maxPendingBytes ?? 64 * MIB,
       now: () => this.clock.now(),
-      createSegment: () => this.createSegment(),
+      pool: this.pool,
+      onOpened: (segment) => this.segments.push(segment),
       onDurable: () => this.tell(),
       onFailure: (error) => {
         this.options.logger?.error({ err: error, dir: this.folder.path }, 'the journal cannot be written');
@@ -91,8 +106,10 @@ export class Journal {
       await journal.close();
       throw error;
     }
+    journal.pool.prepare();
     const { clock, timers } = journal;
     timers.push(clock.every(options.adoptEveryMs ?? 10_000, () => void journal.adoptOrWarn()));
+    timers.push(clock.every(PREPARE_EVERY_MS, () => journal.pool.prepare()));
     timers.push(clock.every(options.probeEveryMs ?? 1000, () => void journal.probe()));
     return journal;
   }
@@ -182,6 +199,7 @@ export class Journal {
       failing: this.isFailing,
       segments: this.segments.length,
       segmentBytes: this.segments.reduce((sum, { end }) => sum + end, 0),
+      readySegments: this.pool.count,
       waiting: this.waiting,
       oldestMs: this.oldestMs,
       bufferedBytes: this.budget.used,
@@ -227,9 +245,9 @@ export class Journal {
     if (this.isClosed) return;
     this.isClosed = true;
     for (const stop of this.timers) stop();
-    await this.writer.idle();
-    await this.writer.seal();
+    await this.writer.close();
     await this.exclusively(async () => {
+      await this.pool.close();
       await this.sweep();
       for (const segment of this.segments) await segment.release();
     });
@@ -279,9 +297,7 @@ export class Journal {
   private async sweep(): Promise<void> {
     for (const segment of this.segments.filter((one) => one.isFinished && !this.unreadable.has(one))) {
       try {
-        const damaged = join(this.root, DAMAGED_FOLDER);
-        if (segment.isDamaged) await mkdir(damaged, { recursive: true, mode: 0o700 });
-        await segment.discard(join(damaged, `${segment.id}.damaged`));
+        await this.retire(segment);
       } catch (error) {
         this.options.logger?.warn(
           { err: error, segment: segment.id },
@@ -292,29 +308,32 @@ export class Journal {
     }
   }
 
+  private async retire(segment: Segment): Promise<void> {
+    if (!segment.isDamaged && this.pool.offer(segment)) return;
+    const damaged = join(this.root, DAMAGED_FOLDER);
+    if (segment.isDamaged) await mkdir(damaged, { recursive: true, mode: 0o700 });
+    await segment.discard(join(damaged, `${segment.id}.damaged`));
+  }
+
   private async load(ids: readonly string[]): Promise<number> {
-    let records = 0;
-    for (const [index, id] of ids.entries()) {
-      const place = { fs: this.fs, dir: this.folder.path, budget: this.budget };
+    const loaded: LoadedSegment[] = [];
+    for (const id of ids) {
       try {
-        const { segment, gaps, tail } = await Segment.load(id, place);
-        // The last file of a process may end in what it was writing when it died, which nobody was promised.
-        const isLast = !ids.slice(index + 1).some((later) => later.endsWith(id.slice(-9)));
-        if (tail > 0 && isLast) this.tally.tornBytes += tail;
-        if (tail > 0 && !isLast) segment.isDamaged = true;
-        if (segment.isDamaged) {
-          const bytes = gaps.reduce((sum, [from, to]) => sum + to - from, isLast ? 0 : tail);
-          this.reportDamage(id, `${bytes} bytes of it cannot be read`);
-        }
-        records += segment.untaken.records;
-        this.segments.push(segment);
+        loaded.push(await Segment.load(id, this.place));
       } catch (error) {
         this.reportDamage(id, 'the file cannot be read at all; it is tried again at the next start', error);
       }
     }
+    for (const [index, one] of loaded.entries()) {
+      const { damaged, torn } = judge(one, loaded.slice(index + 1));
+      one.segment.isDamaged = damaged > 0;
+      this.tally.tornBytes += torn;
+      if (damaged > 0) this.reportDamage(one.segment.id, `${damaged} bytes of it cannot be read`);
+    }
+    this.segments.push(...loaded.map(({ segment }) => segment));
     this.segments.sort((a, b) => (a.id < b.id ? -1 : 1));
     await this.sweep();
-    return records;
+    return loaded.reduce((sum, { segment }) => sum + segment.untaken.records, 0);
   }
 
   /** Marks whose segment is gone: their process died between the removal of the one and of the other. */
@@ -349,13 +368,29 @@ export class Journal {
       : this.segments.filter((one) => !this.unreadable.has(one));
   }
 
-  private async createSegment(): Promise<Segment> {
-    // Names sort by age, also when the wall clock was set back.
+  /** Names sort by age, also when the wall clock was set back. */
+  private newSegmentId(): string {
     this.latestTime = Math.max(this.latestTime, Math.trunc(this.clock.now()));
-    const id = `${String(this.latestTime).padStart(15, '0')}-${String(this.created++).padStart(6, '0')}-${this.folder.name.slice(0, 8)}`;
-    const segment = await Segment.create(id, { fs: this.fs, dir: this.folder.path, budget: this.budget });
-    this.segments.push(segment);
-    return segment;
+    return `${String(this.latestTime).padStart(15, '0')}-${String(this.created++).padStart(6, '0')}-${this.folder.name.slice(0, 8)}`;
+  }
+
+  private createPool(segmentBytes: number): SegmentPool {
+    return new SegmentPool({
+      size: POOL_SIZE,
+      create: () => Segment.create(this.newSegmentId(), this.place),
+      fill: (segment, goesOn) => segment.fill(segmentBytes, goesOn),
+      recycle: (finished) => finished.recycle(this.newSegmentId(), segmentBytes),
+      onFailure: (error) => {
+        this.options.logger?.warn(
+          { err: error, dir: this.folder.path },
+          'no journal file could be made ready: appends take longer',
+        );
+      },
+    });
+  }
+
+  private get place(): SegmentPlace {
+    return { fs: this.fs, dir: this.folder.path, budget: this.budget };
   }
 
   private async adoptOrWarn(): Promise<void> {

@@ -1,6 +1,7 @@
 import { frameBytes, writeFrame, type Frame } from './frame.js';
 import { JournalOverloadedError, JournalUnavailableError } from './journal.errors.js';
 import type { Segment } from './segment.js';
+import type { SegmentPool } from './segment-pool.js';
 
 /** Where a record is in the journal. */
 export interface JournalPosition {
@@ -14,7 +15,9 @@ export interface SegmentWriterOptions {
   maxGroupBytes: number;
   maxPendingBytes: number;
   now: () => number;
-  createSegment: () => Promise<Segment>;
+  pool: SegmentPool;
+  /** Called before the first write to a segment. */
+  onOpened: (segment: Segment) => void;
   /** Called in order, before the appends of the group resolve. */
   onDurable: (segment: Segment) => void;
   onFailure: (error: unknown) => void;
@@ -33,7 +36,7 @@ const PROBE_BYTES = 64 * 1024;
 
 /**
  * Group commit: while one group is written and synced the next collects, so that many appends share one fdatasync and a lone one
- * waits for nobody. After a failed write or sync nothing more of that segment is trusted: it is cut back to what was synced before.
+ * waits for nobody. The next segment is prepared while one is written. After a failed write or sync nothing more of that segment is trusted: it is cut back to what was synced before.
  */
 export class SegmentWriter {
   readonly counts = { appends: 0, appendedBytes: 0, groups: 0, largestGroup: 0, failures: 0 };
@@ -81,11 +84,12 @@ export class SegmentWriter {
     return this.probing;
   }
 
-  /** The segment that is written at the moment takes no more. */
-  async seal(): Promise<void> {
+  /** Waits for the appends under way, then gives back the space that the segment at hand did not need. */
+  async close(): Promise<void> {
+    await this.idle();
     const { active } = this;
     this.active = undefined;
-    await active?.seal();
+    await active?.cut();
   }
 
   private async run(): Promise<void> {
@@ -116,11 +120,14 @@ export class SegmentWriter {
     const segment = await this.segmentFor(bytes);
     const frames = Buffer.allocUnsafe(bytes);
     let at = 0;
-    for (const { record, time } of group) at = writeFrame(frames, at, record, time, segment.salt);
+    const begin = segment.end;
+    for (const { record, time } of group) {
+      at = writeFrame(frames, at, { record, time, group: begin }, segment.salt);
+    }
     const start = performance.now();
     await segment.write(frames);
     this.measured(performance.now() - start, group);
-    const added = group.map(({ record, time }): Frame => segment.added(record, time));
+    const added = group.map(({ record, time }): Frame => segment.added(record, time, begin));
     this.options.onDurable(segment);
     group.forEach(({ record, resolve }, index) => {
       this.pendingBytes -= record.length;
@@ -130,10 +137,19 @@ export class SegmentWriter {
 
   private async segmentFor(bytes: number): Promise<Segment> {
     if (this.active && this.active.end > 0 && this.active.end + bytes > this.options.maxSegmentBytes) {
-      await this.seal();
+      const full = this.active;
+      this.active = undefined;
+      await full.seal();
     }
-    this.active ??= await this.options.createSegment();
+    if (this.active) return this.active;
+    this.active = await this.nextSegment();
     return this.active;
+  }
+
+  private async nextSegment(): Promise<Segment> {
+    const segment = await this.options.pool.take();
+    this.options.onOpened(segment);
+    return segment;
   }
 
   private measured(ms: number, group: readonly PendingAppend[]): void {
@@ -152,7 +168,7 @@ export class SegmentWriter {
     const { active } = this;
     this.active = undefined;
     // Cut before the answer: what was refused must not be replayed if that can be helped.
-    await active?.abandon();
+    await active?.cut();
     const refused = [...group, ...this.pending];
     this.pending = [];
     this.pendingBytes = 0;
@@ -164,10 +180,10 @@ export class SegmentWriter {
   private async tryDisk(): Promise<boolean> {
     let segment: Segment | undefined;
     try {
-      segment = await this.options.createSegment();
+      segment = await this.nextSegment();
       await segment.tryWrite(PROBE_BYTES);
     } catch (error) {
-      await segment?.abandon();
+      await segment?.cut();
       this.failure = { cause: error };
       return false;
     }

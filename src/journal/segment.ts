@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { FRAME_HEADER_BYTES, readFrame, saltOf, scanFrames, type Frame, type Gap } from './frame.js';
+import { frameBytes, readFrame, saltOf, scanFrames, type Frame, type Gap } from './frame.js';
 import type { JournalFile, JournalFs } from './journal-fs.js';
 
 export const SEGMENT_SUFFIX = '.seg';
@@ -9,11 +9,22 @@ export const DONE_SUFFIX = '.done';
 /** Bytes that one read back from disk asks for. */
 const READ_BYTES = 1024 * 1024;
 const DONE_MARK_BYTES = 12;
+/** Zeros of one step: few enough that an append beside it hardly waits for the disk. */
+const FILL_STEP_BYTES = 256 * 1024;
 
 /** How many bytes of waiting records are held in memory, for all segments together. */
 export interface MemoryBudget {
   used: number;
   readonly max: number;
+}
+
+export interface LoadedSegment {
+  segment: Segment;
+  gaps: readonly Gap[];
+  /** Where the group of its last frame begins. */
+  lastGroup: number;
+  /** Bytes after its last frame that begin like a frame and are none. */
+  torn: number;
 }
 
 export interface SegmentPlace {
@@ -61,24 +72,21 @@ export class Segment {
     return join(this.place.dir, `${this.id}${DONE_SUFFIX}`);
   }
 
-  /** Makes a new file whose name is durable. */
+  /** Makes a new, empty file whose name is durable. */
   static async create(id: string, place: SegmentPlace): Promise<Segment> {
     const segment = new Segment(id, place);
     segment.file = await place.fs.open(segment.path, 'new');
     try {
       await place.fs.syncDirectory(place.dir);
     } catch (error) {
-      await segment.abandon();
+      await segment.cut();
       throw error;
     }
     return segment;
   }
 
-  /** Reads a segment that an earlier process wrote; the answer also tells how many bytes at its end are no frames. */
-  static async load(
-    id: string,
-    place: SegmentPlace,
-  ): Promise<{ segment: Segment; gaps: readonly Gap[]; tail: number }> {
+  /** Reads a segment that an earlier process wrote. */
+  static async load(id: string, place: SegmentPlace): Promise<LoadedSegment> {
     const segment = new Segment(id, place);
     segment.isSealed = true;
     const file = await segment.opened();
@@ -88,16 +96,47 @@ export class Segment {
     const {
       gaps,
       end,
+      torn,
+      lastGroup,
       records,
       bytes: recordBytes,
       firstTime = 0,
     } = scanFrames(bytes, segment.salt, segment.cursor);
     segment.end = end;
     segment.gaps = gaps;
-    segment.isDamaged = gaps.length > 0;
     segment.untaken = { records, bytes: recordBytes };
     segment.lowerTime = firstTime;
-    return { segment, gaps, tail: bytes.length - end };
+    return { segment, gaps, lastGroup, torn };
+  }
+
+  /** Writes zeros up to `to`, a step at a time while `goesOn`; for a segment without frames. */
+  async fill(to: number, goesOn: () => boolean): Promise<void> {
+    const file = await this.opened();
+    for (let at = await file.size(); at < to && goesOn(); at += FILL_STEP_BYTES) {
+      await file.fill(at, Math.min(at + FILL_STEP_BYTES, to));
+    }
+  }
+
+  /**
+   * Ends this finished segment and makes an empty one of its file, whose name is durable; undefined when the file is shorter than
+   * `bytes`. The frames in it are none of the new one's, by its salt, until they are written over.
+   */
+  async recycle(id: string, bytes: number): Promise<Segment | undefined> {
+    const { fs, dir } = this.place;
+    const next = new Segment(id, this.place);
+    await this.release();
+    await fs.rename(this.path, next.path);
+    try {
+      next.file = await fs.open(next.path, 'reuse');
+      const isLongEnough = (await next.file.size()) >= bytes;
+      if (isLongEnough) await fs.syncDirectory(dir);
+      else await next.discardUnused();
+      await fs.remove(this.donePath);
+      return isLongEnough ? next : undefined;
+    } catch (error) {
+      await next.discardUnused();
+      throw error;
+    }
   }
 
   get isAllTaken(): boolean {
@@ -123,21 +162,18 @@ export class Segment {
   /** Writes and syncs `group`, the frames of this segment from `end` on; none of them may be trusted when it throws. */
   async write(group: Buffer): Promise<void> {
     const file = await this.opened();
-    await file.write(group, this.end);
-    await file.sync();
+    await file.writeThrough(group, this.end);
   }
 
-  /** Whether the disk takes and syncs `bytes`: throws when it does not; leaves the segment as it was. */
+  /** Whether the disk takes and syncs `bytes`: throws when it does not; adds no frame. */
   async tryWrite(bytes: number): Promise<void> {
     const file = await this.opened();
-    await file.write(Buffer.alloc(bytes), this.end);
-    await file.sync();
-    await file.truncate(this.end);
+    await file.fill(this.end, this.end + bytes);
   }
 
   /** Takes note of a frame that is on disk now, at `end`. */
-  added(record: Buffer, time: number): Frame {
-    const frame = { offset: this.end, end: this.end + FRAME_HEADER_BYTES + record.length, time, record };
+  added(record: Buffer, time: number, group: number): Frame {
+    const frame = { offset: this.end, end: this.end + frameBytes(record), group, time, record };
     if (this.isAllTaken) this.lowerTime = time;
     this.end = frame.end;
     this.untaken.records += 1;
@@ -146,14 +182,13 @@ export class Segment {
     return frame;
   }
 
-  /** Ends a segment whose disk failed: what was not acknowledged is cut off, if the disk still obeys. */
-  async abandon(): Promise<void> {
+  /**
+   * Ends a segment and cuts off what follows its last frame on disk, if the disk obeys: prepared space, and after a failure what was not
+   * acknowledged, which otherwise shows up at a replay as records that nobody was promised, or as a damaged end.
+   */
+  async cut(): Promise<void> {
     this.isSealed = true;
-    try {
-      await this.file?.truncate(this.end);
-    } catch {
-      // The frames beyond `end` then show up at a replay as records that nobody was promised, or as a damaged end.
-    }
+    await this.file?.truncate(this.end).catch(() => undefined);
     await this.seal();
   }
 
@@ -207,6 +242,13 @@ export class Segment {
     await this.place.fs.remove(this.donePath);
   }
 
+  /** Removes a file that no record was written to. One that stays is removed by the next process, as it is empty. */
+  async discardUnused(): Promise<void> {
+    this.isSealed = true;
+    await this.closeFile();
+    await this.place.fs.remove(this.path).catch(() => undefined);
+  }
+
   /** Closes the files; the records stay on disk. */
   async release(): Promise<void> {
     await this.doneWrites;
@@ -245,7 +287,7 @@ export class Segment {
       }
       const offset = from + at;
       // A copy: a view would hold the whole chunk for as long as one record waits.
-      const frame = { offset, end: from + found.end, time: found.time, record: Buffer.from(found.record) };
+      const frame = { ...found, offset, end: from + found.end, record: Buffer.from(found.record) };
       if (!this.buffered.has(offset) && !this.keep(frame, at === 0)) return;
       at = found.end;
     }

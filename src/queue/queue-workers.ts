@@ -1,11 +1,8 @@
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
-import { LOGGER, type Logger } from '../common/index.js';
+import { LOGGER, type Logger, SHUTDOWN_SHARES } from '../common/index.js';
 import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 import { QueueRegistry } from './queue-registry.js';
-
-/** Of the time that a shutdown has, the share that jobs at work may take. */
-const GRACE_SHARE = 0.8;
 
 /** Begins the work on queues when a way in says so, and ends it at shutdown before the rooms lose what jobs need. */
 @Injectable()
@@ -30,6 +27,6 @@ export class QueueWorkers implements BeforeApplicationShutdown {
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.driver.stop(this.settings.SHUTDOWN_GRACE_MS * GRACE_SHARE);
+    await this.driver.stop(this.settings.SHUTDOWN_GRACE_MS * SHUTDOWN_SHARES.jobs);
   }
 }

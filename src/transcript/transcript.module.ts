@@ -6,7 +6,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
-import { LOGGER, type Logger } from '../common/index.js';
+import { LOGGER, type Logger, SHUTDOWN_SHARES } from '../common/index.js';
 import {
   SERVICE_SETTINGS,
   type ServiceSettings,
@@ -42,9 +42,6 @@ import { TranscriptVectors } from './transcript-vectors.js';
 
 const CREATED_EMBEDDER = Symbol('CREATED_EMBEDDER');
 
-/** Of the time that a shutdown has, the share that the transcripts that wait may take. */
-const GRACE_SHARE = 0.5;
-
 @Injectable()
 class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
@@ -59,7 +56,7 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.pipeline.stop(this.settings.SHUTDOWN_GRACE_MS * GRACE_SHARE);
+    await this.pipeline.stop(this.settings.SHUTDOWN_GRACE_MS * SHUTDOWN_SHARES.transcripts);
     this.index.close();
     await this.created.stop();
   }

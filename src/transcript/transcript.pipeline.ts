@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
@@ -90,14 +91,16 @@ export class TranscriptPipeline {
   async stop(graceMs: number): Promise<void> {
     this.flushing = true;
     const deadline = Date.now() + graceMs;
+    const isOver = delay(graceMs, undefined, { ref: false });
     while (this.journal.waiting + this.running.size > 0 && Date.now() < deadline && this.failures === 0) {
       await this.pump();
       if (this.running.size === 0) break;
-      await Promise.race(this.running);
+      await Promise.race([...this.running, isOver]);
     }
     this.stopped = true;
     clearTimeout(this.timer);
-    await Promise.all(this.running);
+    // A batch that ends after the journal was closed is stored, and comes again to the next process, which finds it stored.
+    await Promise.race([Promise.all(this.running), isOver]);
     await this.journal.close();
   }
 

@@ -3,8 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
-import { createServiceFolder } from '../support/process.js';
-import { ApiClient } from '../../scripts/replay/api-client.js';
 
 interface State {
   id: string;
@@ -144,67 +142,4 @@ describe('transcripts', () => {
     await late.database.drop();
     await rm(dataDir, { recursive: true, force: true });
   });
-});
-
-describe('a killed service', () => {
-  it('has stored every transcript that it acknowledged once, after it was started again', async () => {
-    const folder = await createServiceFolder();
-    try {
-      const settings = { TRANSCRIPT_BATCH_TIMEOUT_MS: '100' };
-      const acked: string[] = [];
-      let apiKey = '';
-      for (let round = 0; round < 3; round++) {
-        const service = await folder.start(settings);
-        if (apiKey === '') {
-          const made = await new ApiClient(service.url, service.adminKey).request('POST', '/v1/tenants', {
-            id: 'acme',
-            name: 'Acme',
-          });
-          ({ apiKey } = made.body as { apiKey: string });
-        }
-        const client = new ApiClient(service.url, apiKey);
-        let isOver = false;
-        const clients = Array.from({ length: 8 }, async () => {
-          while (!isOver) {
-            const answer = await client
-              .request('POST', '/v1/transcripts', {
-                participantId: 'ana',
-                channel: 'web',
-                transcript: talk('trains'),
-              })
-              .catch(() => undefined);
-            if (answer?.status === 202) acked.push((answer.body as { id: string }).id);
-          }
-        });
-        const goal = acked.length + 60;
-        await eventually(() => Promise.resolve(acked.length >= goal));
-        await service.kill('SIGKILL');
-        isOver = true;
-        await Promise.all(clients);
-      }
-      const service = await folder.start(settings);
-      const client = new ApiClient(service.url, apiKey);
-      const storedIds = async (): Promise<string[]> => {
-        const ids: string[] = [];
-        for (let cursor = ''; ;) {
-          const page = await client.request(
-            'GET',
-            `/v1/transcripts?limit=200${cursor && `&cursor=${cursor}`}`,
-          );
-          const { data, nextCursor } = page.body as { data: State[]; nextCursor: string | null };
-          ids.push(...data.map(({ id }) => id));
-          if (nextCursor === null) return ids;
-          cursor = encodeURIComponent(nextCursor);
-        }
-      };
-      let ids: string[] = [];
-      await eventually(async () => {
-        ids = await storedIds();
-        return acked.every((id) => ids.includes(id));
-      });
-      expect(new Set(ids).size).toBe(ids.length);
-    } finally {
-      await folder.remove();
-    }
-  }, 120_000);
 });

@@ -1,0 +1,10 @@
+/**
+ * Of the time that a shutdown has (SHUTDOWN_GRACE_MS), what each room that finishes work may take. Nest ends one module after another,
+ * each waiting for the one before, so together they must leave some: for requests in flight, which end first, and for the database.
+ */
+export const SHUTDOWN_SHARES = {
+  /** Jobs at work. What is left is handed back. */
+  jobs: 0.55,
+  /** Transcripts that wait to be stored. What is left stays in the journal. */
+  transcripts: 0.3,
+} as const;

@@ -1,0 +1,49 @@
+import { dirname } from 'node:path';
+import {
+  isProven,
+  runTranscriptKills,
+  type TranscriptKills,
+  type TranscriptResult,
+} from '../../scripts/verify/transcripts/run.js';
+import { builtEntry } from '../support/process.js';
+import { describeWithRedis } from '../support/redis.js';
+
+const KILLS = 3;
+
+const run = (how: Pick<TranscriptKills, 'victim' | 'redis' | 'worker'>): Promise<TranscriptResult> =>
+  runTranscriptKills({
+    ...how,
+    kills: KILLS,
+    seed: Math.floor(Math.random() * 2 ** 32),
+    clients: 8,
+    closers: 2,
+    dist: dirname(builtEntry('main.js')),
+  });
+
+function expectProven(result: TranscriptResult): void {
+  expect(result.problems).toEqual([]);
+  expect(result.found).toEqual(result.acked);
+  expect(result.acked.transcripts).toBeGreaterThan(KILLS);
+  expect(isProven(result)).toBe(true);
+}
+
+// `npm run verify:transcripts` does the same with thirty kills.
+describe('transcripts that were acknowledged before a kill', () => {
+  it('are stored once when it was the service', async () => {
+    expectProven(await run({ victim: 'service', redis: false, worker: false }));
+  }, 300_000);
+
+  it('are stored once when it was the API, the worker beside it, or both', async () => {
+    expectProven(await run({ victim: 'service', redis: false, worker: true }));
+  }, 300_000);
+});
+
+describeWithRedis('with Redis, transcripts that were acknowledged before a kill', () => {
+  it('are stored once when it was the service', async () => {
+    expectProven(await run({ victim: 'service', redis: true, worker: false }));
+  }, 300_000);
+
+  it('are stored once when it was Redis', async () => {
+    expectProven(await run({ victim: 'redis', redis: true, worker: false }));
+  }, 300_000);
+});
