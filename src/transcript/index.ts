@@ -13,3 +13,6 @@ export type {
 export { MAX_TRANSCRIPT_BYTES, transcriptMetadata, transcriptSummary } from './transcript.dto.js';
 export { TranscriptModule } from './transcript.module.js';
 export { TranscriptService } from './transcript.service.js';
+export { createTranscriptBody, type CreateTranscriptBody } from './transcript.dto.js';
+export type { BatchTimes } from './transcript.pipeline.js';
+export { EMBEDDER, type Embedder } from './embedding/embedder.js';

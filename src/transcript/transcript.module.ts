@@ -97,6 +97,6 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
     TranscriptService,
     TranscriptLifecycle,
   ],
-  exports: [TranscriptService],
+  exports: [TranscriptService, EMBEDDER],
 })
 export class TranscriptModule {}

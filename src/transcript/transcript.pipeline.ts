@@ -23,6 +23,14 @@ export interface PipelineStats {
   storeMs: number;
 }
 
+/** One batch that was stored: how many transcripts, and how long they took, milliseconds. */
+export interface BatchTimes {
+  size: number;
+  embedMs: number;
+  /** With the wait for earlier changes of the same tenants. */
+  storeMs: number;
+}
+
 /** What waits is looked at this often at least. */
 const CHECK_MS = 5000;
 
@@ -35,6 +43,7 @@ export class TranscriptPipeline {
   private readonly unstored = new Map<string, { tenantId: string; isAtWork: boolean }>();
   private readonly perTenant = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
+  private readonly batchListeners = new Set<(batch: BatchTimes) => void>();
   private readonly counts = { completed: 0, dead: 0, batches: 0, items: 0, embedMs: 0, storeMs: 0 };
   private timer: NodeJS.Timeout | undefined;
   private pumping: Promise<void> | undefined;
@@ -106,6 +115,12 @@ export class TranscriptPipeline {
     };
   }
 
+  /** Calls `listener` after each batch that was stored; the answer ends it. */
+  onBatch(listener: (batch: BatchTimes) => void): () => void {
+    this.batchListeners.add(listener);
+    return () => this.batchListeners.delete(listener);
+  }
+
   /** Begins the batches that are due, and sees to it that it is called when the next one is. Never rejects. */
   private pump(): Promise<void> {
     if (this.stopped) return Promise.resolve();
@@ -163,13 +178,11 @@ export class TranscriptPipeline {
       const rows = await this.embed(items);
       const embedded = performance.now();
       await this.save(items, rows);
+      const stored = performance.now();
       await batch.done();
       this.failures = 0;
-      this.counts.batches++;
-      this.counts.items += items.length;
-      this.counts.embedMs += embedded - begun;
-      this.counts.storeMs += performance.now() - embedded;
       for (const item of items) this.untrack(item);
+      this.count({ size: items.length, embedMs: embedded - begun, storeMs: stored - embedded });
     } catch (error) {
       this.failures++;
       this.restUntil = Date.now() + backoffDelay(this.failures, trouble);
@@ -180,6 +193,14 @@ export class TranscriptPipeline {
         'a batch of transcripts is tried again later',
       );
     }
+  }
+
+  private count(batch: BatchTimes): void {
+    this.counts.batches++;
+    this.counts.items += batch.size;
+    this.counts.embedMs += batch.embedMs;
+    this.counts.storeMs += batch.storeMs;
+    for (const listener of this.batchListeners) listener(batch);
   }
 
   /** With vectors, in the order of the items. What cannot be embedded fails alone; an embedder that is away fails the batch. */

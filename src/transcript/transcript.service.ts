@@ -15,7 +15,7 @@ import {
   transcriptView,
 } from './transcript.dto.js';
 import { journalUnavailable, tooManyTranscripts, transcriptsOff } from './transcript.errors.js';
-import { type PipelineStats, TranscriptPipeline } from './transcript.pipeline.js';
+import { type BatchTimes, type PipelineStats, TranscriptPipeline } from './transcript.pipeline.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import type { TranscriptRecord } from './transcript.schema.js';
 import { TranscriptStore } from './transcript-store.js';
@@ -120,6 +120,11 @@ export class TranscriptService {
   private async isKnown(tenantId: string, id: string): Promise<boolean> {
     if (this.pipeline.stateOf(tenantId, id) !== undefined) return true;
     return (await this.transcripts.known(tenantId, [new Types.ObjectId(id)])).has(id);
+  }
+
+  /** Calls `listener` after each batch that was stored; the answer ends it. */
+  onBatch(listener: (batch: BatchTimes) => void): () => void {
+    return this.pipeline.onBatch(listener);
   }
 
   stats(): { pipeline: PipelineStats; index: VectorIndexStats } {
