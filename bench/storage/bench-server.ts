@@ -67,7 +67,12 @@ export class BenchServer {
     const settings = { DATA_DIR: dir, LOG_LEVEL: 'silent', ...options.settings };
     const main = join(children, 'server.js');
     try {
-      const process = await ServiceProcess.start({ main, cwd: dir, env: {}, args: [JSON.stringify(settings)] });
+      const process = await ServiceProcess.start({
+        main,
+        cwd: dir,
+        env: {},
+        args: [JSON.stringify(settings)],
+      });
       const server = new BenchServer(process, dir, options.texts, options.profileDir);
       const admin = new ApiClient(process.url, process.adminKey);
       for (let n = 0; n < options.tenants; n++)
@@ -109,7 +114,9 @@ export class BenchServer {
     requestOf: (n: number, key: string) => Buffer,
   ): Promise<Run & { bodies: string[] }> {
     const requests = Array.from({ length: amount.count }, (_, n) => requestOf(n, this.key(n)));
-    const { load, figures } = await this.measured(requests, { ...amount, status: 200 }, () => this.figures('figures'));
+    const { load, figures } = await this.measured(requests, { ...amount, status: 200 }, () =>
+      this.figures('figures'),
+    );
     return { ...this.run(amount, route, load, figures), bodies: load.bodies };
   }
 
@@ -117,6 +124,10 @@ export class BenchServer {
   async close(): Promise<void> {
     await this.process.kill('SIGKILL');
     await rm(this.dir, { recursive: true, force: true });
+  }
+
+  get tenants(): number {
+    return this.keys.length;
   }
 
   key(n: number): string {

@@ -113,7 +113,8 @@ export async function runLoad(url: string, load: Load): Promise<LoadResult> {
       const from = early > 0 ? performance.now() : due;
       const answer = await connection.send(requests[n] ?? Buffer.alloc(0));
       times.push(performance.now() - from);
-      if (answer.status !== status) throw new Error(`answered ${answer.status}: ${answer.body.slice(0, 500)}`);
+      if (answer.status !== status)
+        throw new Error(`answered ${answer.status}: ${answer.body.slice(0, 500)}`);
       bodies[n] = answer.body;
     }
   };

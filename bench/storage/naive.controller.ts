@@ -3,7 +3,12 @@ import { InjectConnection } from '@nestjs/mongoose';
 import { Binary, ObjectId } from 'mongodb';
 import type { Connection } from 'mongoose';
 import { CurrentTenant, type TenantIdentity } from '../../src/tenant/index.js';
-import { createTranscriptBody, type CreateTranscriptBody, EMBEDDER, type Embedder } from '../../src/transcript/index.js';
+import {
+  createTranscriptBody,
+  type CreateTranscriptBody,
+  EMBEDDER,
+  type Embedder,
+} from '../../src/transcript/index.js';
 
 /** Stores a transcript the naive way: the request waits for the embedder and for one insert of its own. */
 @Controller('naive/transcripts')
