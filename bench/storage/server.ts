@@ -41,9 +41,9 @@ async function open(): Promise<NestFastifyApplication> {
 
 function measureService(service: TranscriptService, recorder: FigureRecorder): void {
   const enqueue = service.enqueue.bind(service);
-  service.enqueue = async (tenant, body) => {
+  service.enqueue = async (tenant, body, givenId) => {
     const begun = performance.now();
-    const answer = await enqueue(tenant, body);
+    const answer = await enqueue(tenant, body, givenId);
     recorder.addEnqueue(performance.now() - begun);
     return answer;
   };

@@ -22,6 +22,8 @@ const firstChange = {
 @Injectable()
 export class TranscriptStore {
   private readonly turns = new KeyedSerializer();
+  /** Deleted by this process while they waited to be stored. */
+  private readonly deletedEarly = new Set<string>();
 
   constructor(
     private readonly transcripts: TranscriptRepository,
@@ -30,32 +32,45 @@ export class TranscriptStore {
 
   /**
    * Stores transcripts of one tenant, all or none; those that are stored already or were deleted are left out. Answers what was written, and
-   * undefined when nothing was left.
+   * undefined when nothing was left. `areFresh`: this process made their ids and tries to store them for the first time, so that nobody else
+   * can have stored or deleted them, which saves the look for them.
    */
-  async insert(tenantId: string, items: readonly NewTranscript[]): Promise<CommittedChange | undefined> {
-    return this.change(tenantId, async () => {
+  async insert(
+    tenantId: string,
+    items: readonly NewTranscript[],
+    { areFresh = false } = {},
+  ): Promise<CommittedChange | undefined> {
+    const ids = items.map(({ _id }) => _id);
+    let isToLook = !areFresh;
+    const change = await this.change(tenantId, async () => {
       const seq = await this.transcripts.nextChange(tenantId);
-      const known = await this.transcripts.known(
-        tenantId,
-        items.map(({ _id }) => _id),
-      );
+      isToLook ||= ids.some((id) => this.deletedEarly.has(id.toHexString()));
+      const known = isToLook ? await this.transcripts.known(tenantId, ids) : new Set<string>();
+      // Should an id be taken against all expectation, the next try looks.
+      isToLook = true;
       // A transcript that was accepted twice may come twice in one batch.
       const once = new Map(items.map((item) => [item._id.toHexString(), item]));
-      const fresh = [...once].flatMap(([id, item]) => (known.has(id) ? [] : [item]));
-      if (fresh.length === 0) return undefined;
-      const records = fresh.map((item) => ({ ...item, tenantId, changeSeq: seq, storedAt: new Date() }));
+      const left = [...once].flatMap(([id, item]) => (known.has(id) ? [] : [item]));
+      if (left.length === 0) return undefined;
+      const records = left.map((item) => ({ ...item, tenantId, changeSeq: seq, storedAt: new Date() }));
       await this.transcripts.insert(tenantId, records);
       return { seq, rows: records.flatMap((record) => vectorRow(record) ?? []), deletedIds: [] };
     });
+    for (const id of ids) this.deletedEarly.delete(id.toHexString());
+    return change;
   }
 
   /** Deletes a transcript, also one that is still to come; `wasStored` tells which. */
   async delete(tenantId: string, id: string): Promise<{ change: CommittedChange; wasStored: boolean }> {
-    return this.change(tenantId, async () => {
+    const answer = await this.change(tenantId, async () => {
+      // Before the outcome is known: a delete that fails at its commit may have taken place.
+      this.deletedEarly.add(id);
       const seq = await this.transcripts.nextChange(tenantId);
       const wasStored = await this.transcripts.delete(tenantId, new Types.ObjectId(id), seq, new Date());
       return { change: { seq, rows: [], deletedIds: [id] }, wasStored };
     });
+    if (answer.wasStored) this.deletedEarly.delete(id);
+    return answer;
   }
 
   private change<T>(tenantId: string, work: () => Promise<T>): Promise<T> {

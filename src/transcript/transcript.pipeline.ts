@@ -31,6 +31,13 @@ export interface BatchTimes {
   storeMs: number;
 }
 
+interface Unstored {
+  tenantId: string;
+  isAtWork: boolean;
+  /** Its id was made by this process, and it was not tried to be stored: it can be in the database in no case. */
+  isFresh: boolean;
+}
+
 /** What waits is looked at this often at least. */
 const CHECK_MS = 5000;
 
@@ -40,7 +47,7 @@ const trouble = { baseMs: 250, maxMs: 10_000, jitter: 0.5 };
 @Injectable()
 export class TranscriptPipeline {
   /** Accepted here and not stored, by id; those that another process left are here once they are taken. */
-  private readonly unstored = new Map<string, { tenantId: string; isAtWork: boolean }>();
+  private readonly unstored = new Map<string, Unstored>();
   private readonly perTenant = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
   private readonly batchListeners = new Set<(batch: BatchTimes) => void>();
@@ -86,9 +93,9 @@ export class TranscriptPipeline {
     return this.perTenant.get(tenantId) ?? 0;
   }
 
-  /** Resolves when the transcript is on disk. */
-  async accept(item: AcceptedTranscript): Promise<void> {
-    this.track(item);
+  /** Resolves when the transcript is on disk. `isFresh`: its id was made just now, so that nobody can have stored or deleted it. */
+  async accept(item: AcceptedTranscript, { isFresh = false } = {}): Promise<void> {
+    this.track(item, { isFresh });
     try {
       await this.journal.append(item);
     } catch (error) {
@@ -172,12 +179,13 @@ export class TranscriptPipeline {
   }
 
   private async process({ items, batch }: AcceptedBatch): Promise<void> {
-    for (const item of items) this.track(item, true);
+    const areFresh = items.every(({ id }) => this.unstored.get(id)?.isFresh);
+    for (const item of items) this.track(item, { isAtWork: true });
     try {
       const begun = performance.now();
       const rows = await this.embed(items);
       const embedded = performance.now();
-      await this.save(items, rows);
+      await this.save(items, rows, areFresh);
       const stored = performance.now();
       await batch.done();
       this.failures = 0;
@@ -187,7 +195,7 @@ export class TranscriptPipeline {
       this.failures++;
       this.restUntil = Date.now() + backoffDelay(this.failures, trouble);
       batch.failed();
-      for (const item of items) this.track(item, false);
+      for (const item of items) this.track(item, { isAtWork: false, isFresh: false });
       this.logger.warn(
         { err: error, transcripts: items.length },
         'a batch of transcripts is tried again later',
@@ -243,14 +251,18 @@ export class TranscriptPipeline {
     };
   }
 
-  private async save(items: readonly AcceptedTranscript[], rows: readonly NewTranscript[]): Promise<void> {
+  private async save(
+    items: readonly AcceptedTranscript[],
+    rows: readonly NewTranscript[],
+    areFresh: boolean,
+  ): Promise<void> {
     const tenants = new Map<string, NewTranscript[]>();
     items.forEach(({ tenantId }, place) => {
       const row = rows[place];
       if (row) tenants.set(tenantId, [...(tenants.get(tenantId) ?? []), row]);
     });
     for (const [tenantId, ofTenant] of tenants) {
-      const change = await this.store.insert(tenantId, ofTenant);
+      const change = await this.store.insert(tenantId, ofTenant, { areFresh });
       if (change) this.index.apply(tenantId, this.embedder.model, change);
     }
     const dead = rows.filter(({ status }) => status === 'failed').length;
@@ -258,9 +270,10 @@ export class TranscriptPipeline {
     this.counts.completed += rows.length - dead;
   }
 
-  private track({ id, tenantId }: AcceptedTranscript, isAtWork = false): void {
-    if (!this.unstored.has(id)) this.perTenant.set(tenantId, this.waitingOf(tenantId) + 1);
-    this.unstored.set(id, { tenantId, isAtWork });
+  private track({ id, tenantId }: AcceptedTranscript, state: Partial<Omit<Unstored, 'tenantId'>>): void {
+    const present = this.unstored.get(id);
+    if (!present) this.perTenant.set(tenantId, this.waitingOf(tenantId) + 1);
+    this.unstored.set(id, { tenantId, isAtWork: false, isFresh: false, ...present, ...state });
   }
 
   private untrack({ id, tenantId }: AcceptedTranscript): void {

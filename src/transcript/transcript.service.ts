@@ -53,7 +53,8 @@ export class TranscriptService {
     if (this.pipeline.waitingOf(tenantId) >= limit) throw tooManyTranscripts(limit);
     const id = givenId ?? new Types.ObjectId().toHexString();
     try {
-      await this.pipeline.accept({ ...body, id, tenantId, createdAt: new Date() });
+      const item = { ...body, id, tenantId, createdAt: new Date() };
+      await this.pipeline.accept(item, { isFresh: givenId === undefined });
     } catch (error) {
       if (error instanceof JournalUnavailableError) throw journalUnavailable(error);
       throw error;
