@@ -107,61 +107,60 @@ async function single(server: BenchServer, { say, count }: StorageOptions): Prom
   ];
 }
 
-async function hundred(server: BenchServer, options: StorageOptions): Promise<FigureRow[]> {
-  const { say, count, rate } = options;
-  say(`test 2: ${CLIENTS} clients at ${rate}/s`);
-  const paced = { count, clients: CLIENTS, perSecond: rate };
-  const run = await server.store(ENQUEUE, paced, 'paced');
-  const naive = await server.store(NAIVE, paced, 'paced-naive');
-  say(`test 2: ${CLIENTS} clients, as fast as they can`);
-  const flood = { count, clients: CLIENTS };
-  const flooded = await server.store(ENQUEUE, flood, 'flood');
-  const floodedNaive = await server.store(NAIVE, flood, 'flood-naive');
+async function paced(server: BenchServer, { say, count, rate }: StorageOptions): Promise<FigureRow[]> {
+  const name = `${CLIENTS} clients at ${rate}/s`;
+  say(`test 2: ${name}`);
+  const amount = { count, clients: CLIENTS, perSecond: rate };
+  const run = await server.store(ENQUEUE, amount, 'paced');
+  const naive = await server.store(NAIVE, amount, 'paced-naive');
+  const { enqueue, embed, insert, loop } = run.figures;
   return [
-    ...times(2, `${CLIENTS} clients at ${rate}/s: server time`, run.server, naive.server, below(5)),
-    ...times(2, `${CLIENTS} clients at ${rate}/s: of it enqueue()`, run.figures.enqueue, undefined),
-    ...times(2, `${CLIENTS} clients at ${rate}/s: the client's view`, run.client, naive.client),
-    ...times(2, `${CLIENTS} clients at ${rate}/s: batch embedded`, run.figures.embed, undefined),
+    ...times(2, `${name}: server time`, run.server, naive.server, below(5)),
+    ...times(2, `${name}: of it enqueue()`, enqueue, undefined),
+    ...times(2, `${name}: the client's view`, run.client, naive.client),
+    ...times(2, `${name}: batch embedded`, embed, undefined),
+    { test: 2, name: `${name}: batch of 10 inserted, p50`, unit: 'ms', value: insert.p50 },
+    { test: 2, name: `${name}: batch of 10 inserted, p95`, unit: 'ms', value: insert.p95, target: below(40) },
     {
       test: 2,
-      name: `${CLIENTS} clients at ${rate}/s: batch of 10 inserted, p50`,
+      name: `${name}: event loop late, p99`,
       unit: 'ms',
-      value: run.figures.insert.p50,
-    },
-    {
-      test: 2,
-      name: `${CLIENTS} clients at ${rate}/s: batch of 10 inserted, p95`,
-      unit: 'ms',
-      value: run.figures.insert.p95,
-      target: below(40),
-    },
-    {
-      test: 2,
-      name: `${CLIENTS} clients at ${rate}/s: event loop late, p99`,
-      unit: 'ms',
-      value: run.figures.loop.p99,
+      value: loop.p99,
       naive: naive.figures.loop.p99,
     },
-    processor(2, `${CLIENTS} clients at ${rate}/s`, run, naive),
-    ...times(2, `${CLIENTS} clients flooding: server time`, flooded.server, floodedNaive.server, below(5)),
+    processor(2, name, run, naive),
+  ];
+}
+
+async function flooded(server: BenchServer, { say, count }: StorageOptions): Promise<FigureRow[]> {
+  const name = `${CLIENTS} clients flooding`;
+  say(`test 2: ${name}`);
+  const run = await server.store(ENQUEUE, { count, clients: CLIENTS }, 'flood');
+  const naive = await server.store(NAIVE, { count, clients: CLIENTS }, 'flood-naive');
+  return [
+    ...times(2, `${name}: server time`, run.server, naive.server, below(5)),
     {
       test: 2,
-      name: `${CLIENTS} clients flooding: accepted`,
+      name: `${name}: accepted`,
       unit: '/s',
-      value: flooded.answeredPerSecond,
-      naive: floodedNaive.answeredPerSecond,
+      value: run.answeredPerSecond,
+      naive: naive.answeredPerSecond,
     },
     {
       test: 2,
-      name: `${CLIENTS} clients flooding: stored, batches of 10`,
+      name: `${name}: stored, batches of 10`,
       unit: '/s',
-      value: flooded.storedPerSecond,
-      naive: floodedNaive.storedPerSecond,
+      value: run.storedPerSecond,
+      naive: naive.storedPerSecond,
       target: atLeast(1000),
     },
-    processor(2, `${CLIENTS} clients flooding`, flooded, floodedNaive),
-    ...memory(2, `${CLIENTS} clients flooding`, flooded, floodedNaive),
+    processor(2, name, run, naive),
+    ...memory(2, name, run, naive),
   ];
+}
+
+async function hundred(server: BenchServer, options: StorageOptions): Promise<FigureRow[]> {
+  return [...(await paced(server, options)), ...(await flooded(server, options))];
 }
 
 async function wideBatches(options: StorageOptions): Promise<FigureRow[]> {
