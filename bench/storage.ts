@@ -56,6 +56,7 @@ async function bench({ data, tests, tenants, rate, short = false, ...given }: Op
     queries: short ? 500 : 2000,
     profileDir: given.profile,
     say: (what) => void process.stderr.write(`${what}\n`),
+    onFigures: (some) => void process.stderr.write(`\n${renderFigures(some)}\n`),
   });
   write(renderFigures(rows));
   const verdicts = rows.map(verdictOf);

@@ -20,6 +20,8 @@ export interface StorageOptions {
   queries: number;
   profileDir?: string | undefined;
   say: (what: string) => void;
+  /** Hears of the figures as soon as they are there: a run takes minutes. */
+  onFigures: (rows: readonly FigureRow[]) => void;
 }
 
 const CLIENTS = 100;
@@ -317,6 +319,10 @@ async function queries(server: BenchServer, options: StorageOptions): Promise<Fi
 /** Runs the tests of these numbers. */
 export async function runTests(numbers: ReadonlySet<number>, options: StorageOptions): Promise<FigureRow[]> {
   const rows: FigureRow[] = [];
+  const add = (found: readonly FigureRow[]): void => {
+    rows.push(...found);
+    options.onFigures(found);
+  };
   const inOneServer: [number, (server: BenchServer, options: StorageOptions) => Promise<FigureRow[]>][] = [
     [1, single],
     [2, hundred],
@@ -326,9 +332,12 @@ export async function runTests(numbers: ReadonlySet<number>, options: StorageOpt
   const wanted = inOneServer.filter(([number]) => numbers.has(number));
   if (wanted.length > 0)
     await withServer(options, {}, async (server) => {
-      for (const [, test] of wanted) rows.push(...(await test(server, options)));
+      for (const [, test] of wanted) add(await test(server, options));
     });
-  if (numbers.has(2)) rows.push(...(await wideBatches(options)), ...(await viaOllama(options)));
-  if (numbers.has(4)) rows.push(...(await batchSizes(options)));
+  if (numbers.has(2)) {
+    add(await wideBatches(options));
+    add(await viaOllama(options));
+  }
+  if (numbers.has(4)) add(await batchSizes(options));
   return rows.toSorted((a, b) => a.test - b.test);
 }
