@@ -10,7 +10,14 @@ export type {
   VectorRow,
   VectorSource,
 } from './search/vector-source.js';
-export { MAX_TRANSCRIPT_BYTES, transcriptMetadata, transcriptSummary } from './transcript.dto.js';
+export {
+  createTranscriptBody,
+  type CreateTranscriptBody,
+  MAX_TRANSCRIPT_BYTES,
+  transcriptMetadata,
+  transcriptSummary,
+} from './transcript.dto.js';
+export type { BatchTimes } from './transcript.pipeline.js';
 export { TranscriptModule } from './transcript.module.js';
 export { type ReembedOptions, type ReembedResult, TranscriptReembedder } from './transcript-reembedder.js';
 export { type ProcessTranscriptStats, TranscriptStats } from './transcript-stats.js';

@@ -48,6 +48,19 @@ const difference = (a: Required<Tally>, b: Required<Tally>): Required<Tally> => 
   batched: a.batched - b.batched,
 });
 
+/** Of one batch, what is one tenant's. */
+export interface TenantBatch {
+  tenantId: string;
+  items: readonly NewTranscript[];
+  /** What another try of dead letters came to. */
+  replays: readonly NewTranscript[];
+}
+
+export interface TenantChange {
+  tenantId: string;
+  change: CommittedChange;
+}
+
 /** Writes transcripts: each change of a tenant in one transaction, one after the other, with its number. */
 @Injectable()
 export class TranscriptStore {
@@ -59,50 +72,43 @@ export class TranscriptStore {
   ) {}
 
   /**
-   * Stores transcripts of one tenant, all or none; those that are stored already, were deleted or come twice are left out. Answers what was written, and
-   * undefined when nothing was left.
+   * Stores a batch in one transaction, all or none; left out are those that are stored already, were deleted or come twice, and replays of
+   * what is no dead letter any more. Answers the change of each tenant of which something was written. `isFresh`: of an id that only this
+   * process knows, and that was not tried to be stored: nobody can have stored or deleted it, which saves the look. It is asked when the
+   * transaction has begun, for a deletion may come in between.
    */
-  async insert(tenantId: string, items: readonly NewTranscript[]): Promise<CommittedChange | undefined> {
-    return this.change(tenantId, async () => {
-      const seq = await this.transcripts.nextChange(tenantId, tallyOf(items));
-      const known = await this.transcripts.known(
-        tenantId,
-        items.map(({ _id }) => _id),
-      );
-      const fresh = onceEach(items).filter(({ _id }) => !known.has(_id.toHexString()));
-      if (fresh.length < items.length)
-        await this.transcripts.count(tenantId, difference(tallyOf(fresh), tallyOf(items)));
-      if (fresh.length === 0) return undefined;
-      const records = fresh.map((item) => ({ ...item, tenantId, changeSeq: seq, storedAt: new Date() }));
-      await this.transcripts.insert(tenantId, records);
-      return { seq, rows: records.flatMap((record) => vectorRow(record) ?? []), deletedIds: [] };
-    });
+  async save(
+    batches: readonly TenantBatch[],
+    isFresh: (id: string) => boolean = () => false,
+  ): Promise<TenantChange[]> {
+    // In one order everywhere: then no two batches wait for each other.
+    const sorted = batches.toSorted((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
+    let isFirstTry = true;
+    return this.change(
+      sorted.map(({ tenantId }) => tenantId),
+      async () => {
+        // Should an id be taken against all expectation, the next try looks.
+        const known = isFirstTry ? isFresh : () => false;
+        isFirstTry = false;
+        const changes: TenantChange[] = [];
+        for (const batch of sorted) {
+          const change = await this.write(batch, known);
+          if (change) changes.push({ tenantId: batch.tenantId, change });
+        }
+        return changes;
+      },
+    );
   }
 
-  /**
-   * Stores what another try of dead letters came to, all or none; those that are no dead letters any more are left out. Answers what was
-   * written, and undefined when nothing was left.
-   */
-  async replay(tenantId: string, items: readonly NewTranscript[]): Promise<CommittedChange | undefined> {
-    return this.change(tenantId, async () => {
-      const seq = await this.transcripts.nextChange(tenantId);
-      const dead = await this.transcripts.dead(
-        tenantId,
-        items.map(({ _id }) => _id),
-      );
-      const open = onceEach(items).filter(({ _id }) => dead.has(_id.toHexString()));
-      if (open.length === 0) return undefined;
-      const records = open.map((item) => ({ ...item, tenantId, changeSeq: seq, storedAt: new Date() }));
-      await this.transcripts.replaceDead(tenantId, records);
-      const { stored, ...rest } = tallyOf(open);
-      await this.transcripts.count(tenantId, { ...rest, stored, dead: -stored });
-      return { seq, rows: records.flatMap((record) => vectorRow(record) ?? []), deletedIds: [] };
-    });
+  /** `save` of one tenant. */
+  async insert(tenantId: string, items: readonly NewTranscript[]): Promise<CommittedChange | undefined> {
+    const [saved] = await this.save([{ tenantId, items, replays: [] }]);
+    return saved?.change;
   }
 
   /** Deletes a transcript, also one that is still to come; `wasStored` tells which. */
   async delete(tenantId: string, id: string): Promise<{ change: CommittedChange; wasStored: boolean }> {
-    return this.change(tenantId, async () => {
+    return this.change([tenantId], async () => {
       const seq = await this.transcripts.nextChange(tenantId);
       const status = await this.transcripts.delete(tenantId, new Types.ObjectId(id), seq, new Date());
       const wasStored = status !== undefined;
@@ -115,7 +121,7 @@ export class TranscriptStore {
   /** Writes vectors of another model, all or none; rows that are gone or have a vector of `from` no more stay as they are. Answers how many were written. */
   async reembed(tenantId: string, from: string, to: string, items: readonly NewVector[]): Promise<number> {
     if (items.length === 0) return 0;
-    return this.change(tenantId, async () => {
+    return this.change([tenantId], async () => {
       const seq = await this.transcripts.nextChange(tenantId);
       return this.transcripts.changeModel(tenantId, from, to, items, seq);
     });
@@ -124,11 +130,55 @@ export class TranscriptStore {
   /** Deletes up to `limit` tombstones from before a time; answers how many there were. Readers who may miss them build anew. */
   async forget(tenantId: string, before: Date, limit: number): Promise<number> {
     const old = await this.transcripts.oldTombstones(tenantId, before, limit);
-    if (old.length > 0) await this.change(tenantId, () => this.transcripts.forget(tenantId, old, before));
+    if (old.length > 0) await this.change([tenantId], () => this.transcripts.forget(tenantId, old, before));
     return old.length;
   }
 
-  private change<T>(tenantId: string, work: () => Promise<T>): Promise<T> {
-    return this.turns.run(tenantId, () => retry(() => this.transactions.run(work), firstChange));
+  private async write(
+    { tenantId, items, replays }: TenantBatch,
+    isFresh: (id: string) => boolean,
+  ): Promise<CommittedChange | undefined> {
+    const seq = await this.transcripts.nextChange(tenantId, tallyOf(items));
+    const stamp = { tenantId, changeSeq: seq, storedAt: new Date() };
+    const fresh = (await this.unknown(tenantId, items, isFresh)).map((item) => ({ ...item, ...stamp }));
+    if (fresh.length < items.length)
+      await this.transcripts.count(tenantId, difference(tallyOf(fresh), tallyOf(items)));
+    if (fresh.length > 0) await this.transcripts.insert(tenantId, fresh);
+    const replayed = (await this.stillDead(tenantId, replays)).map((item) => ({ ...item, ...stamp }));
+    if (replayed.length > 0) {
+      await this.transcripts.replaceDead(tenantId, replayed);
+      const { stored, ...rest } = tallyOf(replayed);
+      await this.transcripts.count(tenantId, { ...rest, stored, dead: -stored });
+    }
+    const written = [...fresh, ...replayed];
+    if (written.length === 0) return undefined;
+    return { seq, rows: written.flatMap((record) => vectorRow(record) ?? []), deletedIds: [] };
+  }
+
+  private async unknown(
+    tenantId: string,
+    items: readonly NewTranscript[],
+    isFresh: (id: string) => boolean,
+  ): Promise<NewTranscript[]> {
+    const once = onceEach(items);
+    const doubtful = once.map(({ _id }) => _id).filter((id) => !isFresh(id.toHexString()));
+    if (doubtful.length === 0) return once;
+    const known = await this.transcripts.known(tenantId, doubtful);
+    return once.filter(({ _id }) => !known.has(_id.toHexString()));
+  }
+
+  private async stillDead(tenantId: string, items: readonly NewTranscript[]): Promise<NewTranscript[]> {
+    if (items.length === 0) return [];
+    const dead = await this.transcripts.dead(
+      tenantId,
+      items.map(({ _id }) => _id),
+    );
+    return onceEach(items).filter(({ _id }) => dead.has(_id.toHexString()));
+  }
+
+  /** Tenants come in ascending order. */
+  private change<T>([tenantId, ...others]: readonly string[], work: () => Promise<T>): Promise<T> {
+    if (tenantId === undefined) return retry(() => this.transactions.run(work), firstChange);
+    return this.turns.run(tenantId, () => this.change(others, work));
   }
 }

@@ -117,6 +117,6 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
     TranscriptStats,
     TranscriptLifecycle,
   ],
-  exports: [TranscriptService, TranscriptStats],
+  exports: [TranscriptService, TranscriptStats, EMBEDDER],
 })
 export class TranscriptModule {}

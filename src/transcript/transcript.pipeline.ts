@@ -7,7 +7,6 @@ import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js
 import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
 import { encodeVector } from './embedding/vector-codec.js';
 import { VectorIndex } from './search/vector-index.js';
-import type { CommittedChange } from './search/vector-source.js';
 import { type AcceptedBatch, type AcceptedTranscript, TranscriptJournal } from './transcript-journal.js';
 import { type Distribution, RecentValues } from './recent-values.js';
 import { TranscriptNotes } from './transcript-notes.js';
@@ -37,6 +36,21 @@ export interface PipelineStats {
   storeTimes: Distribution;
 }
 
+/** One batch that was stored: how many transcripts, and how long they took, milliseconds. */
+export interface BatchTimes {
+  size: number;
+  embedMs: number;
+  /** With the wait for earlier changes of the same tenants. */
+  storeMs: number;
+}
+
+interface Unstored {
+  tenantId: string;
+  isAtWork: boolean;
+  /** Only this process knows its id, and it was not tried to be stored: it can be in the database in no case. */
+  isFresh: boolean;
+}
+
 /** What waits is looked at this often at least. */
 const CHECK_MS = 5000;
 
@@ -46,11 +60,12 @@ const trouble = { baseMs: 250, maxMs: 10_000, jitter: 0.5 };
 @Injectable()
 export class TranscriptPipeline {
   /** Accepted here and not stored, by id; those that another process left are here once they are taken. */
-  private readonly unstored = new Map<string, { tenantId: string; isAtWork: boolean }>();
+  private readonly unstored = new Map<string, Unstored>();
   /** Those on their way to the disk. */
   private readonly appending = new Map<string, Promise<void>>();
   private readonly perTenant = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
+  private readonly batchListeners = new Set<(batch: BatchTimes) => void>();
   private readonly counts = {
     completed: 0,
     dead: 0,
@@ -109,13 +124,16 @@ export class TranscriptPipeline {
     return this.perTenant.get(tenantId) ?? 0;
   }
 
-  /** Resolves when the transcript is on disk. One whose id waits here already is not written again. */
-  async accept(item: AcceptedTranscript): Promise<void> {
+  /**
+   * Resolves when the transcript is on disk. One whose id waits here already is not written again. `isNew`: its id was made just now.
+   */
+  async accept(item: AcceptedTranscript, { isNew = false } = {}): Promise<void> {
     if (this.unstored.has(item.id)) {
       await this.appending.get(item.id);
       return;
     }
-    this.track(item);
+    // Through Redis other processes know of it, and may delete it before it is stored.
+    this.track(item, { isFresh: isNew && !this.notes.enabled });
     const append = this.journal.append(item);
     this.appending.set(item.id, append);
     try {
@@ -127,6 +145,18 @@ export class TranscriptPipeline {
     } finally {
       this.appending.delete(item.id);
     }
+  }
+
+  /** To be called before a transcript is deleted: should it wait here, its deletion is looked for when it is stored. */
+  deleting(id: string): void {
+    const present = this.unstored.get(id);
+    if (present) present.isFresh = false;
+  }
+
+  /** Calls `listener` after each batch that was stored; the answer ends it. */
+  onBatch(listener: (batch: BatchTimes) => void): () => void {
+    this.batchListeners.add(listener);
+    return () => this.batchListeners.delete(listener);
   }
 
   /** Of a transcript that this process has accepted and not stored. */
@@ -213,15 +243,17 @@ export class TranscriptPipeline {
   }
 
   private async process({ items, batch }: AcceptedBatch): Promise<void> {
-    for (const item of items) this.track(item, true);
+    for (const item of items) this.track(item, { isAtWork: true });
     try {
       const begun = performance.now();
       const rows = await this.embed(items);
       const embedded = performance.now();
       await this.save(items, rows);
+      const stored = performance.now();
       await batch.done();
       this.failures = 0;
-      this.note(items.length, embedded - begun, performance.now() - embedded);
+      const times = { size: items.length, embedMs: embedded - begun, storeMs: stored - embedded };
+      this.note(times);
       for (const item of items) {
         this.untrack(item);
         this.notes.gone(item.tenantId, item.id);
@@ -231,7 +263,7 @@ export class TranscriptPipeline {
       this.counts.retries++;
       this.restUntil = Date.now() + backoffDelay(this.failures, trouble);
       batch.failed();
-      for (const item of items) this.track(item, false);
+      for (const item of items) this.track(item, { isAtWork: false, isFresh: false });
       this.logger.warn(
         { err: error, transcripts: items.length },
         'a batch of transcripts is tried again later',
@@ -275,7 +307,7 @@ export class TranscriptPipeline {
     }
   }
 
-  private note(size: number, embedMs: number, storeMs: number): void {
+  private note({ size, embedMs, storeMs }: BatchTimes): void {
     this.counts.batches++;
     this.counts.items += size;
     this.counts.embedMs += embedMs;
@@ -283,6 +315,7 @@ export class TranscriptPipeline {
     this.recent.batchSizes.add(size);
     this.recent.embedTimes.add(embedMs);
     this.recent.storeTimes.add(storeMs);
+    for (const listener of this.batchListeners) listener({ size, embedMs, storeMs });
   }
 
   private row({ id, ...item }: AcceptedTranscript, vector: Float32Array | undefined): NewTranscript {
@@ -302,30 +335,26 @@ export class TranscriptPipeline {
   }
 
   private async save(items: readonly AcceptedTranscript[], rows: readonly NewTranscript[]): Promise<void> {
-    const tenants = new Map<string, { fresh: NewTranscript[]; replayed: NewTranscript[] }>();
+    const tenants = new Map<string, { items: NewTranscript[]; replays: NewTranscript[] }>();
     items.forEach(({ tenantId, isReplay }, place) => {
       const row = rows[place];
       if (!row) return;
-      const ofTenant = tenants.get(tenantId) ?? { fresh: [], replayed: [] };
+      const ofTenant = tenants.get(tenantId) ?? { items: [], replays: [] };
       tenants.set(tenantId, ofTenant);
-      ofTenant[isReplay ? 'replayed' : 'fresh'].push(row);
+      ofTenant[isReplay ? 'replays' : 'items'].push(row);
     });
-    for (const [tenantId, { fresh, replayed }] of tenants) {
-      if (fresh.length > 0) this.apply(tenantId, await this.store.insert(tenantId, fresh));
-      if (replayed.length > 0) this.apply(tenantId, await this.store.replay(tenantId, replayed));
-    }
+    const batches = [...tenants].map(([tenantId, ofTenant]) => ({ tenantId, ...ofTenant }));
+    const changes = await this.store.save(batches, (id) => this.unstored.get(id)?.isFresh === true);
+    for (const { tenantId, change } of changes) this.index.apply(tenantId, this.embedder.model, change);
     const dead = rows.filter(({ status }) => status === 'failed').length;
     this.counts.dead += dead;
     this.counts.completed += rows.length - dead;
   }
 
-  private apply(tenantId: string, change: CommittedChange | undefined): void {
-    if (change) this.index.apply(tenantId, this.embedder.model, change);
-  }
-
-  private track({ id, tenantId }: AcceptedTranscript, isAtWork = false): void {
-    if (!this.unstored.has(id)) this.perTenant.set(tenantId, this.waitingOf(tenantId) + 1);
-    this.unstored.set(id, { tenantId, isAtWork });
+  private track({ id, tenantId }: AcceptedTranscript, state: Partial<Omit<Unstored, 'tenantId'>>): void {
+    const present = this.unstored.get(id);
+    if (!present) this.perTenant.set(tenantId, this.waitingOf(tenantId) + 1);
+    this.unstored.set(id, { tenantId, isAtWork: false, isFresh: false, ...present, ...state });
   }
 
   private untrack({ id, tenantId }: AcceptedTranscript): void {

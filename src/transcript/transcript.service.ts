@@ -22,7 +22,7 @@ import {
   tooManyTranscripts,
   transcriptsOff,
 } from './transcript.errors.js';
-import { type PipelineStats, TranscriptPipeline } from './transcript.pipeline.js';
+import { type BatchTimes, type PipelineStats, TranscriptPipeline } from './transcript.pipeline.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import type { TranscriptRecord } from './transcript.schema.js';
 import { TranscriptNotes } from './transcript-notes.js';
@@ -70,7 +70,8 @@ export class TranscriptService {
     const named = body.externalId === undefined ? undefined : idOf(tenantId, body.externalId);
     const id = givenId ?? named ?? new Types.ObjectId().toHexString();
     try {
-      await this.pipeline.accept({ ...body, id, tenantId, createdAt: new Date() });
+      const item = { ...body, id, tenantId, createdAt: new Date() };
+      await this.pipeline.accept(item, { isNew: givenId === undefined && named === undefined });
     } catch (error) {
       if (error instanceof JournalUnavailableError) throw journalUnavailable(error);
       throw error;
@@ -110,6 +111,7 @@ export class TranscriptService {
    */
   async delete(tenantId: string, id: string): Promise<void> {
     const { status } = await this.get(tenantId, id);
+    this.pipeline.deleting(id);
     const { change, wasStored } = await this.store.delete(tenantId, id);
     this.index.apply(tenantId, this.embedder.model, change);
     this.notes.gone(tenantId, id);
@@ -155,6 +157,11 @@ export class TranscriptService {
       throw error;
     }
     throw new Error('the embedder answered no vector');
+  }
+
+  /** Calls `listener` after each batch that was stored; the answer ends it. */
+  onBatch(listener: (batch: BatchTimes) => void): () => void {
+    return this.pipeline.onBatch(listener);
   }
 
   stats(): { pipeline: PipelineStats; index: VectorIndexStats } {

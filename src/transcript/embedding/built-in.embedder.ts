@@ -23,7 +23,7 @@ const COMMONPLACE_WEIGHT = 0.4;
 const POWER = 0.7;
 
 /** Longest time between two turns of the event loop while many texts are embedded, milliseconds; one text is never interrupted. */
-const TURN_MS = 4;
+const TURN_MS = 1;
 
 const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;

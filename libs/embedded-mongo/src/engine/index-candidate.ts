@@ -23,6 +23,8 @@ export interface Candidate {
   ranges: number;
   sorted: boolean;
   onePoint: boolean;
+  /** The key of a unique index is one of a list: no more records than keys. */
+  uniqueKeys: boolean;
 }
 
 interface Bounded {
@@ -47,7 +49,7 @@ export const candidateOf = (index: Index, request: CandidateRequest): Candidate 
   const counts = { equalities, ranges: fields.length - equalities };
   const bounds = request.withTexts ? shownBounds(index, fields) : {};
   if (fields.some((field) => field.bounds.intervals.length === 0)) {
-    return { index, plan: { kind: 'none' }, ...counts, sorted: true, onePoint: true };
+    return { index, plan: { kind: 'none' }, ...counts, sorted: true, onePoint: true, uniqueKeys: true };
   }
   const order = sortOrder(index, fields, request);
   if (index.unique && equalities === index.fields.length) {
@@ -61,6 +63,7 @@ export const candidateOf = (index: Index, request: CandidateRequest): Candidate 
       ...counts,
       sorted: true,
       onePoint: true,
+      uniqueKeys: true,
     };
   }
   const groups = keyGroups(index, fields, order?.from);
@@ -79,6 +82,7 @@ export const candidateOf = (index: Index, request: CandidateRequest): Candidate 
     ...counts,
     sorted,
     onePoint: false,
+    uniqueKeys: index.unique && fields.length === index.fields.length && fields.every(arePoints),
   };
 };
 

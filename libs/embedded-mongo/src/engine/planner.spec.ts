@@ -53,6 +53,18 @@ describe('the planner', () => {
     expect(plan({ t: 1, p: 2 }, { sort: { x: 1 } })).toMatchObject({ blockingSort: true });
   });
 
+  it('prefers a list of unique keys to an equality that many documents share', async () => {
+    await store.engine.createIndexes(
+      ns,
+      [{ key: { t: 1, at: -1, _id: -1 } }, { key: { t: 1, ext: 1 }, unique: true }, { key: { t: 1, p: 1 } }],
+      {},
+    );
+    expect(plan({ t: 1, _id: { $in: [1, 2] } })).toMatchObject({ indexName: '_id_' });
+    expect(plan({ t: 1, p: 1, ext: { $in: ['x', 'y'] } })).toMatchObject({ indexName: 't_1_ext_1' });
+    // A range of unique keys may hold any number.
+    expect(plan({ t: 1, p: 1, _id: { $gt: 1 } })).toMatchObject({ indexName: 't_1_p_1' });
+  });
+
   it('uses a union of indexes for $or, and none when a branch has none', async () => {
     await store.engine.createIndexes(ns, [{ key: { a: 1 } }, { key: { b: 1 } }], {});
     expect(plan({ $or: [{ a: 1 }, { b: 2 }] })).toMatchObject({

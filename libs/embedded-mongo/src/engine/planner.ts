@@ -37,7 +37,10 @@ export interface PlanRequest {
   withTexts?: boolean;
 }
 
-/** Chooses how to find the records: unique equality, then most equalities, then ranges, then order, then all records. */
+/**
+ * Chooses how to find the records: unique equality, then a list of unique keys, then most equalities, then ranges, then order, then
+ * all records.
+ */
 export const planQuery = (collection: Collection, request: PlanRequest): Plan => {
   const conjuncts = conjunctsOf(request.ast);
   if (conjuncts.some((node) => node.kind === 'false')) return { kind: 'none' };
@@ -178,6 +181,7 @@ const isRelevant = (
 
 const rank = (a: Candidate, b: Candidate): number =>
   Number(a.onePoint) - Number(b.onePoint) ||
+  Number(a.uniqueKeys) - Number(b.uniqueKeys) ||
   a.equalities - b.equalities ||
   a.ranges - b.ranges ||
   Number(a.sorted) - Number(b.sorted) ||

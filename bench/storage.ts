@@ -1,0 +1,88 @@
+// npm run benchmark:storage: five tests of how transcripts are accepted, embedded, stored and found, beside the naive way (embed and
+// insert inside the request) in the same process on the same store. This process makes the load and does nothing else; the service
+// with its store runs in one of its own. The figures hold for this machine at this moment: compare within one run.
+import { Command, InvalidArgumentError } from 'commander';
+import { wholeNumber } from '../scripts/verify/options.js';
+import { machineLine } from './storage/machine.js';
+import { renderFigures, verdictOf } from './storage/report.js';
+import { runTests } from './storage/tests.js';
+import { loadTexts } from './storage/texts.js';
+
+interface Options {
+  data: string;
+  tests: ReadonlySet<number>;
+  tenants: number;
+  count?: number;
+  rate: number;
+  seconds?: number;
+  short?: boolean;
+  profile?: string;
+}
+
+const ALL = new Set([1, 2, 3, 4, 5]);
+
+function testNumbers(text: string): ReadonlySet<number> {
+  const numbers = new Set(text.split(',').map(Number));
+  if (![...numbers].every((number) => ALL.has(number)))
+    throw new InvalidArgumentError('They must be numbers from 1 to 5 with commas between them.');
+  return numbers;
+}
+
+function positive(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('It must be at least 1.');
+  return value;
+}
+
+async function bench({ data, tests, tenants, rate, short = false, ...given }: Options): Promise<void> {
+  const texts = await loadTexts(data);
+  const count = given.count ?? (short ? 2000 : 10_000);
+  const seconds = given.seconds ?? (short ? 10 : 60);
+  const write = (line: string): void => void process.stdout.write(`${line}\n`);
+  write(await machineLine());
+  write(texts.description);
+  write(
+    `${count.toLocaleString('en-US')} transcripts of ${tenants} tenant${tenants === 1 ? '' : 's'}; settings are the defaults but ` +
+      `TRANSCRIPT_MAX_QUEUE_SIZE=1000000 and what a line names\n`,
+  );
+  const rows = await runTests(tests, {
+    texts,
+    tenants,
+    count: Math.ceil(count / 100) * 100,
+    rate,
+    seconds,
+    perSize: short ? 500 : 2000,
+    viaOllama: short ? 500 : 3000,
+    queries: short ? 500 : 2000,
+    profileDir: given.profile,
+    say: (what) => void process.stderr.write(`${what}\n`),
+    onFigures: (some) => void process.stderr.write(`\n${renderFigures(some)}\n`),
+  });
+  write(renderFigures(rows));
+  const verdicts = rows.map(verdictOf);
+  const of = (verdict: string): number => verdicts.filter((one) => one === verdict).length;
+  write(`${of('pass')} pass, ${of('falls short')} fall short`);
+}
+
+await new Command('benchmark:storage')
+  .description(
+    'Accepting, embedding, storing and finding transcripts, beside embedding and inserting in the request.',
+  )
+  .option(
+    '--data <path>',
+    'dialogues, one JSON object a line; synthetic ones when there is no such file',
+    '../shared/data/dialogues.ndjson',
+  )
+  .option('--tests <numbers>', 'which tests, such as 1,4', testNumbers, ALL)
+  .option('--tenants <n>', 'tenants that the transcripts are of', positive, 1)
+  .option(
+    '--count <n>',
+    'transcripts of the test of 100 clients, rounded up to hundreds (default: 10000)',
+    positive,
+  )
+  .option('--rate <n>', 'transcripts a second of the paced load', positive, 1000)
+  .option('--seconds <n>', 'how long the 1,000 of the third test take (default: 60)', positive)
+  .option('--short', 'a fifth of all; 10 seconds for the third test')
+  .option('--profile <dir>', 'write a processor profile of the service for each run there')
+  .action((options: Options) => bench(options))
+  .parseAsync();

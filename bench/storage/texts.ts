@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { type Dialogue, parseDialogues } from '../../scripts/replay/dialogues.js';
+
+/** Texts to store; each one that is given out is distinct, so that no cache of embeddings answers for it. */
+export interface Texts {
+  /** Where they come from and how long they are, for the report. */
+  description: string;
+  /** The transcript number `n` of what `tag` names. */
+  transcript(tag: string, n: number): string;
+  /** What somebody would look for. */
+  query(n: number): string;
+}
+
+const asText = ({ turns }: Dialogue): string =>
+  turns.map(({ role, content }) => `${role}: ${content}`).join('\n');
+
+const asQuery = ({ turns }: Dialogue): string =>
+  turns
+    .filter(({ role }) => role === 'user')
+    .slice(0, 2)
+    .map(({ content }) => content)
+    .join(' ');
+
+const words = (
+  'table dinner flight hotel ticket music doctor bus weather movie rental bank Tuesday evening four people seven ' +
+  'please book find cheap near the station in San Jose with a view of it and tell me how much that would cost'
+).split(' ');
+
+/** Dialogues of 16 turns of some 20 words, as the recorded ones have on average. */
+function synthetic(count: number): { text: string; query: string }[] {
+  let state = 1;
+  const word = (): string => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return words[(state >>> 8) % words.length] ?? '';
+  };
+  const sentence = (): string => Array.from({ length: 14 }, word).join(' ');
+  return Array.from({ length: count }, () => {
+    const turns = Array.from(
+      { length: 16 },
+      (_, turn) => `${turn % 2 ? 'assistant' : 'user'}: ${sentence()}`,
+    );
+    return { text: turns.join('\n'), query: sentence() };
+  });
+}
+
+/** The dialogues of `path`; synthetic ones where there is no such file. */
+export async function loadTexts(path: string): Promise<Texts> {
+  const isThere = existsSync(path);
+  const all = isThere
+    ? parseDialogues(await readFile(path, 'utf8')).map((one) => ({ text: asText(one), query: asQuery(one) }))
+    : synthetic(1000);
+  const bytes = all.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0) / all.length;
+  const pick = (n: number): { text: string; query: string } => all[n % all.length] ?? { text: '', query: '' };
+  return {
+    description: `${all.length} ${isThere ? 'recorded' : 'synthetic'} dialogues of ${Math.round(bytes).toLocaleString('en-US')} bytes on average, each time with a reference of its own`,
+    transcript: (tag, n) => `${pick(n).text}\nuser: My reference is ${tag}-${n}.`,
+    query: (n) => `${pick(n).query} ${n}`,
+  };
+}
