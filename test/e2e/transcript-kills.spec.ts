@@ -8,7 +8,7 @@ import {
 import { builtEntry } from '../support/process.js';
 import { describeWithRedis } from '../support/redis.js';
 
-const KILLS = 3;
+const KILLS = 2;
 
 const run = (how: Pick<TranscriptKills, 'victim' | 'redis' | 'worker'>): Promise<TranscriptResult> =>
   runTranscriptKills({
