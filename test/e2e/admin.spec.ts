@@ -317,7 +317,8 @@ function promisesOfTheBoard(withRedis: boolean): void {
       'GET',
       '?activeQueue=letters&status=failed&page=1&jobsPerPage=10',
     );
-    expect(list.body.queues).toMatchObject([
+    // The application has a queue of its own besides.
+    expect(list.body.queues.filter(({ name }) => name === 'letters')).toMatchObject([
       {
         name: 'letters',
         description: 'no job waits',
@@ -414,15 +415,14 @@ function promisesOfTheBoard(withRedis: boolean): void {
     await begin();
     const first = await failedJob('one');
     const second = await failedJob('two');
-    expect((await api('GET', '/v1/queues')).body).toEqual({
-      data: [
-        {
-          name: 'letters',
-          counts: { waiting: 0, delayed: 0, active: 0, completed: 0, failed: 2 },
-          oldestWaitingMs: null,
-        },
-      ],
-    });
+    const { body } = await api<{ data: { name: string }[] }>('GET', '/v1/queues');
+    expect(body.data.filter(({ name }) => name === 'letters')).toEqual([
+      {
+        name: 'letters',
+        counts: { waiting: 0, delayed: 0, active: 0, completed: 0, failed: 2 },
+        oldestWaitingMs: null,
+      },
+    ]);
     interface Page {
       data: { id: string; tenantId: string }[];
       nextCursor: string | null;
