@@ -54,9 +54,7 @@ describe('docs/extending.md', () => {
       .compile();
     app = module.createNestApplication<NestFastifyApplication>(
       createHttpAdapter(settings.service, options.logger),
-      {
-        logger: false,
-      },
+      { logger: false, bodyParser: false },
     );
     await configureApp(app, options);
     await app.init();

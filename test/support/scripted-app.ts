@@ -68,7 +68,7 @@ export async function createScriptedApp(
     .compile();
   const app = module.createNestApplication<NestFastifyApplication>(
     createHttpAdapter(settings.service, logger),
-    { logger: false },
+    { logger: false, bodyParser: false },
   );
   await configureApp(app, options);
   await app.init();
