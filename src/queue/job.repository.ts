@@ -88,7 +88,11 @@ export class JobRepository {
 
   /** Takes the next job of the queue for `claim` until `until`; null when none waits. */
   claimNext(queue: string, claim: string, now: Date, until: Date): Promise<ClaimedRecord | null> {
-    return this.claim({ queue, state: 'waiting' }, { claim, dueAt: until, startedAt: now, updatedAt: now }, soonest);
+    return this.claim(
+      { queue, state: 'waiting' },
+      { claim, dueAt: until, startedAt: now, updatedAt: now },
+      soonest,
+    );
   }
 
   /** Takes one unfinished job, whoever had it: for a dispatcher that sees to it that one worker has it at a time. */
