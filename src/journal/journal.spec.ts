@@ -246,9 +246,13 @@ describe('Journal', () => {
   });
 
   describe('done', () => {
-    it('ends segments whose records are all done, of which two at most are kept for reuse, in whatever order the batches end', async () => {
+    it('ends segments whose records are all done, of which two are kept for reuse, in whatever order the batches end', async () => {
       const journal = await openJournal({ maxSegmentBytes: 300 });
-      for (const text of numbered(12, 100)) await append(journal, text);
+      for (const text of numbered(12, 100)) {
+        // A segment that is taken before it has its full length is not used again.
+        await readied(journal);
+        await append(journal, text);
+      }
       expect(journal.stats().segments).toBe(6);
       const batches = [await journal.take(3, 1e9), await journal.take(3, 1e9), await journal.take(6, 1e9)];
       await batches[1]?.done();
@@ -257,8 +261,8 @@ describe('Journal', () => {
       await batches[2]?.done();
       // The last one is still written to.
       expect(journal.stats().segments).toBe(1);
-      await readied(journal, 1);
-      expect(filesIn('.seg').length).toBeLessThanOrEqual(3);
+      await readied(journal, 2);
+      expect(filesIn('.seg')).toHaveLength(3);
       await journal.close();
       expect(readdirSync(dir)).toEqual([]);
     });
