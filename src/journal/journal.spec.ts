@@ -24,9 +24,14 @@ class FaultyFs implements JournalFs {
   fillHeld: Promise<void> | undefined;
   held: Promise<void> | undefined;
   readonly list = diskFs.list.bind(diskFs);
-  readonly rename = diskFs.rename.bind(diskFs);
+  renameHeld: Promise<void> | undefined;
   readonly remove = diskFs.remove.bind(diskFs);
   readonly syncDirectory = diskFs.syncDirectory.bind(diskFs);
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.renameHeld;
+    await diskFs.rename(from, to);
+  }
 
   async open(path: string, mode: OpenMode): Promise<JournalFile> {
     const file = await diskFs.open(path, mode);
@@ -406,6 +411,23 @@ describe('Journal', () => {
       const after = await openJournal({ dir: killedCopy() });
       expect(await takeTexts(after)).toEqual([...['x', 'y', 'z'].map((text) => text.repeat(100)), ...texts]);
       expect(after.stats()).toMatchObject({ damaged: 0, tornBytes: 0 });
+    });
+
+    it('are no records of ended processes while their files still have the old names', async () => {
+      const before = await openJournal();
+      await append(before, 'one');
+      await before.close();
+      const fs = new FaultyFs();
+      const journal = await openJournal({ fs });
+      await append(journal, 'two');
+      await readied(journal);
+      let release = (): void => undefined;
+      fs.renameHeld = new Promise((resolve) => (release = resolve));
+      await (await journal.take(1, 1e9))?.done();
+      expect(await journal.adopt()).toBe(0);
+      release();
+      expect(await takeTexts(journal)).toEqual(['two']);
+      expect(journal.stats()).toMatchObject({ replayed: 1, damaged: 0 });
     });
 
     it('give the records in order over many uses of few files', async () => {

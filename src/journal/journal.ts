@@ -65,6 +65,8 @@ export class Journal {
   private returned: TakenFrame[] = [];
   private readonly inBatches = new Set<readonly TakenFrame[]>();
   private readonly unreadable = new Set<Segment>();
+  /** Finished ones whose file has not got its new name yet. */
+  private readonly recycling = new Set<string>();
   private tasks: Promise<unknown> = Promise.resolve();
   private created = 0;
   private latestTime = 0;
@@ -211,7 +213,7 @@ export class Journal {
     return this.exclusively(async () => {
       if (this.isClosed) return 0;
       const folders = await adoptDead(this.root, this.folder, isRecordFile);
-      const known = new Set(this.segments.map(({ id }) => id));
+      const known = new Set([...this.segments.map(({ id }) => id), ...this.recycling]);
       const names = await this.fs.list(this.folder.path);
       await this.removeOrphans(names);
       const found = names
@@ -309,7 +311,10 @@ export class Journal {
   }
 
   private async retire(segment: Segment): Promise<void> {
-    if (!segment.isDamaged && this.pool.offer(segment)) return;
+    if (!segment.isDamaged && this.pool.offer(segment)) {
+      this.recycling.add(segment.id);
+      return;
+    }
     const damaged = join(this.root, DAMAGED_FOLDER);
     if (segment.isDamaged) await mkdir(damaged, { recursive: true, mode: 0o700 });
     await segment.discard(join(damaged, `${segment.id}.damaged`));
@@ -379,7 +384,8 @@ export class Journal {
       size: POOL_SIZE,
       create: () => Segment.create(this.newSegmentId(), this.place),
       fill: (segment, goesOn) => segment.fill(segmentBytes, goesOn),
-      recycle: (finished) => finished.recycle(this.newSegmentId(), segmentBytes),
+      recycle: (finished) =>
+        finished.recycle(this.newSegmentId(), segmentBytes).finally(() => this.recycling.delete(finished.id)),
       onFailure: (error) => {
         this.options.logger?.warn(
           { err: error, dir: this.folder.path },
