@@ -88,7 +88,7 @@ export class ThreadedEmbedder implements Embedder {
       return await new Promise<Float32Array[]>((resolve, reject) => {
         onAbort = () => {
           reject(signal?.reason as Error);
-          if (this.calls.has(id)) this.thread?.postMessage({ abort: id } satisfies ToThread);
+          this.thread?.postMessage({ abort: id } satisfies ToThread);
         };
         signal?.addEventListener('abort', onAbort, { once: true });
         this.send({ id, texts, signal, resolve, reject });
