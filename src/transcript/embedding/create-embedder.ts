@@ -5,6 +5,7 @@ import type { Embedder } from './embedder.js';
 import { CachedEmbedder, EmbeddingCache } from './embedding-cache.js';
 import { OllamaEmbedder } from './ollama.embedder.js';
 import { OpenAiEmbedder } from './openai.embedder.js';
+import { hasThreadFile, ThreadedEmbedder } from './threaded.embedder.js';
 
 /** The embedder of the settings behind its cache, and what is to be called at shutdown. */
 export interface CreatedEmbedder {
@@ -13,6 +14,20 @@ export interface CreatedEmbedder {
 }
 
 const idle = (): Promise<void> => Promise.resolve();
+
+function builtIn(logger: Logger): { embedder: Embedder; stop: () => Promise<void> } {
+  if (!hasThreadFile()) return { embedder: new BuiltInEmbedder(), stop: idle };
+  const embedder = new ThreadedEmbedder({
+    onEnd: (err, wasReady) =>
+      logger.warn(
+        { err },
+        wasReady
+          ? 'the thread of the built-in embedder ended; the next texts start another'
+          : 'the built-in embedder works on the main thread for a while',
+      ),
+  });
+  return { embedder, stop: () => embedder.stop() };
+}
 
 function choose(
   settings: TranscriptSettings,
@@ -48,7 +63,7 @@ function choose(
   }
   if (settings.EMBEDDER === 'openai')
     throw new Error('OPENAI_EMBEDDINGS_URL is required when EMBEDDER=openai.');
-  return { embedder: new BuiltInEmbedder(), stop: idle };
+  return builtIn(logger);
 }
 
 /** The embedder that `EMBEDDER` names, with a cache of `EMBEDDING_CACHE_SIZE` vectors before it. */
