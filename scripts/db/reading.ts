@@ -58,6 +58,11 @@ const at = (doc: unknown, ...path: string[]): unknown =>
 
 const number = (doc: unknown, ...path: string[]): number => Number(at(doc, ...path) ?? 0);
 
+const text = (doc: unknown, ...path: string[]): string => {
+  const value = at(doc, ...path);
+  return typeof value === 'string' ? value : 'unknown';
+};
+
 const operationNames = ['insert', 'query', 'update', 'delete', 'getmore', 'command'] as const;
 
 function cacheOf(status: Doc): CacheReading | undefined {
@@ -77,8 +82,8 @@ export function readingOf(status: Doc, now: number): Reading {
   const cache = cacheOf(status);
   return {
     at: now,
-    version: String(at(status, 'version') ?? ''),
-    engine: String(at(status, 'storageEngine', 'name') ?? 'unknown'),
+    version: text(status, 'version'),
+    engine: text(status, 'storageEngine', 'name'),
     uptime: number(status, 'uptime'),
     connections: {
       current: number(status, 'connections', 'current'),
@@ -88,9 +93,7 @@ export function readingOf(status: Doc, now: number): Reading {
     openCursors: number(status, 'metrics', 'cursor', 'open', 'total'),
     openTransactions: number(status, 'transactions', 'currentOpen'),
     resident: number(status, 'mem', 'resident') * 1024 * 1024,
-    operations: Object.fromEntries(
-      operationNames.map((name) => [name, number(status, 'opcounters', name)]),
-    ),
+    operations: Object.fromEntries(operationNames.map((name) => [name, number(status, 'opcounters', name)])),
     network: {
       in: number(status, 'network', 'bytesIn'),
       out: number(status, 'network', 'bytesOut'),
