@@ -52,7 +52,7 @@ interface Sender {
 /** Notes each command to the database together with the repository's method that sent it. */
 export class CommandRecorder {
   readonly commands: SentCommand[] = [];
-  /** Methods that were called, as `Class.method`, by a case or by the application itself. */
+  /** Methods that a case called, itself or through another one, as `Class.method`. */
   readonly called = new Set<string>();
   private readonly sender = new AsyncLocalStorage<Sender>();
 
@@ -67,8 +67,9 @@ export class CommandRecorder {
       const original = Reflect.get(type.prototype as object, method) as (...args: unknown[]) => unknown;
       const { called, sender } = this;
       const followed = function (this: unknown, ...args: unknown[]): unknown {
-        called.add(whole);
-        return sender.run({ method: whole, ...sender.getStore() }, () => Reflect.apply(original, this, args));
+        const outer = sender.getStore();
+        if (outer?.variant !== undefined) called.add(whole);
+        return sender.run({ method: whole, ...outer }, () => Reflect.apply(original, this, args));
       };
       Reflect.defineProperty(type.prototype as object, method, { value: followed, configurable: true });
     }
