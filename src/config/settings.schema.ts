@@ -119,6 +119,13 @@ export const settingGroups = {
       'Key that manages tenants. Required in production; in development one is made and kept in DATA_DIR when unset.',
     ),
     SHUTDOWN_GRACE_MS: ms(25_000, 0, 600_000, 'Longest time that a shutdown waits for work in flight.'),
+    SHUTDOWN_DRAIN_MS: {
+      schema: integer(0, 600_000),
+      about:
+        'At a shutdown requests are still taken for this time, while /health/ready already says no, so that load balancers turn away first. At most half of SHUTDOWN_GRACE_MS, of which it is a part. Unset: 3000 in production, else 0.',
+      unit: 'milliseconds',
+      byProfile: { setting: 'NODE_ENV', defaults: { development: '0', production: '3000', test: '0' } },
+    },
     HTTP_BODY_LIMIT_BYTES: setting(integer(1024, 104_857_600), 'Largest request body.', {
       default: '16777216',
       unit: 'bytes',
@@ -428,6 +435,36 @@ export const settingGroups = {
       boolean,
       "Let tenants' responder endpoints be on loopback, link-local and private addresses.",
       { default: 'false' },
+    ),
+  },
+  monitoring: {
+    HEALTH_CHECK_TIMEOUT_MS: ms(
+      2000,
+      50,
+      60_000,
+      'A health check without an answer by then counts as failed.',
+    ),
+    HEALTH_EVENT_LOOP_MAX_DELAY_MS: ms(
+      5000,
+      100,
+      600_000,
+      '/health/live says no when every turn of the event loop is late by this much for some seconds.',
+    ),
+    HEALTH_BACKLOG_MAX_AGE_MS: ms(
+      300_000,
+      100,
+      24 * hour,
+      '/health/ready says degraded, not down, when a job or transcript has been waiting for longer.',
+    ),
+    HEALTH_DISK_MIN_BYTES: setting(
+      integer(0, 1_099_511_627_776),
+      '/health/ready says degraded when the disk of DATA_DIR has less left.',
+      { default: '536870912', unit: 'bytes' },
+    ),
+    HEALTH_DISK_CRITICAL_BYTES: setting(
+      integer(0, 1_099_511_627_776),
+      '/health/ready says no when the disk of DATA_DIR has less left: nothing can be journaled there any more.',
+      { default: '67108864', unit: 'bytes' },
     ),
   },
 } as const;
