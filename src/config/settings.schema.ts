@@ -180,6 +180,12 @@ export const settingGroups = {
       'A connection without an answer for this time is given up; 0: never.',
     ),
     MONGODB_CONNECT_TIMEOUT_MS: ms(10_000, 100, 600_000, 'Longest time for opening a connection.'),
+    MONGODB_HEARTBEAT_MS: ms(
+      2000,
+      500,
+      60_000,
+      'How often the server is asked whether it lives. One that hangs is given up after this time and MONGODB_CONNECT_TIMEOUT_MS.',
+    ),
     MONGODB_MAX_CONNECTING: count(10, 1, 1000, 'Connections that may be opened at the same time.'),
     MONGODB_WAIT_QUEUE_TIMEOUT_MS: ms(
       10_000,

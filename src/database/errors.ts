@@ -39,8 +39,10 @@ const leavingCodes: ReadonlySet<unknown> = new Set([91, 189, 10107, 11600, 11602
 export function databaseProblem(error: unknown): ProblemDetails | undefined {
   const poolExhausted = error instanceof Error && error.name === 'MongoWaitQueueTimeoutError';
   const poolCleared = error instanceof Error && error.name === 'MongoPoolClearedError';
+  // A bulk write wraps what broke its connection, and drops the type; what the server answered has a code.
+  const cutOff = error instanceof mongo.MongoBulkWriteError && error.code === undefined;
   const leaving = error instanceof mongo.MongoServerError && leavingCodes.has(error.code);
-  if (poolExhausted || poolCleared || leaving || unavailable.some((type) => error instanceof type))
+  if (poolExhausted || poolCleared || cutOff || leaving || unavailable.some((type) => error instanceof type))
     return {
       status: 503,
       code: 'database_unavailable',
