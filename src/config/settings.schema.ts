@@ -448,7 +448,7 @@ export const settingGroups = {
       2000,
       50,
       60_000,
-      'A health check without an answer by then counts as failed.',
+      'A health check without an answer by then counts as failed; one that can only degrade, by half of it.',
     ),
     HEALTH_EVENT_LOOP_MAX_DELAY_MS: ms(
       5000,

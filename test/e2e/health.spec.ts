@@ -109,11 +109,12 @@ describe('a job that waits for too long', () => {
     const test = await createTestApp({ HEALTH_BACKLOG_MAX_AGE_MS: '100', WORKERS: 'off' });
     try {
       const tenant = await test.createTenant();
-      const { body } = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
+      const { body } = await tenant.request<{ conversation: { id: string } }>('POST', '/v1/messages', {
         participantId: 'ana',
         channel: 'web',
+        content: 'Hello',
       });
-      await tenant.request('PATCH', `/v1/conversations/${body.id}`, { isActive: false });
+      await tenant.request('POST', `/v1/conversations/${body.conversation.id}/close`);
       // The workers of this application were not started, so that the job of the closing waits.
       const statuses: number[] = [];
       await until(async () => {

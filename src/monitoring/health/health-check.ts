@@ -21,7 +21,7 @@ export interface HealthCheck {
   probe?: 'ready' | 'startup';
   /** A throw counts as down, with the error's message as the reason. */
   run(): HealthFinding | Promise<HealthFinding>;
-  /** Longest wait for an answer, milliseconds; HEALTH_CHECK_TIMEOUT_MS by default. */
+  /** Longest wait for an answer, milliseconds; HEALTH_CHECK_TIMEOUT_MS by default, half of it when degrading. */
   timeoutMs?: number;
 }
 

@@ -15,7 +15,9 @@ export class HealthRegistry {
 
   /** @throws Error when the probe has a check of the name */
   register(check: HealthCheck): void {
-    const { name, probe = 'ready', timeoutMs = this.settings.HEALTH_CHECK_TIMEOUT_MS } = check;
+    const { HEALTH_CHECK_TIMEOUT_MS: longest } = this.settings;
+    // A probe is answered when its last check is: one that cannot fail it must not hold up the news of one that does.
+    const { name, kind, probe = 'ready', timeoutMs = kind === 'degrading' ? longest / 2 : longest } = check;
     const checks = this.checks[probe];
     if (checks.some((other) => other.check.name === name))
       throw new Error(`two health checks of the probe "${probe}" are named "${name}"`);
