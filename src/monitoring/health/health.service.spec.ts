@@ -1,7 +1,7 @@
 import { loadSettings } from '../../config/index.js';
 import { judgeFreeSpace } from './checks/disk.check.js';
 import { EventLoopWatch } from './event-loop-watch.js';
-import type { HealthStatus } from './health-check.js';
+import type { HealthCheck, HealthStatus } from './health-check.js';
 import { HealthRegistry } from './health-registry.js';
 import { HealthService } from './health.service.js';
 
@@ -79,7 +79,7 @@ describe('HealthService', () => {
 
   it('two checks of one name are refused', () => {
     const { registry } = setUp();
-    const check = { name: 'database', kind: 'required', run: () => ({ status: 'up' }) } as const;
+    const check: HealthCheck = { name: 'database', kind: 'required', run: () => ({ status: 'up' }) };
     registry.register(check);
     registry.register({ ...check, probe: 'startup' });
     expect(() => {
