@@ -1,4 +1,5 @@
-import { definitionsOf, groupNames, type SettingDefinition, type Settings } from './settings.schema.js';
+import type { SettingDefinition } from './setting-definition.js';
+import { definitionsOf, groupNames, type Settings } from './settings.schema.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
