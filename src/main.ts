@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { setTimeout as delay } from 'node:timers/promises';
 import { banner } from './banner.js';
 import { createApp } from './configure-app.js';
 import { DatabaseService, IndexManager } from './database/index.js';
@@ -14,7 +15,7 @@ import {
 
 async function serve(context: ProcessContext): Promise<void> {
   const { settings, logger, adminApiKey } = context;
-  const { HOST, PORT, SHUTDOWN_GRACE_MS, NODE_ENV } = settings.service;
+  const { HOST, PORT, SHUTDOWN_GRACE_MS, SHUTDOWN_DRAIN_MS, NODE_ENV } = settings.service;
   const app = await createApp(settings, { logger, adminApiKey });
   try {
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
@@ -28,6 +29,8 @@ async function serve(context: ProcessContext): Promise<void> {
   shutDownOnSignals(
     async () => {
       health.beginShutdown();
+      // Load balancers are given the time to hear of it: what they still send meanwhile is served.
+      await delay(Math.min(SHUTDOWN_DRAIN_MS, SHUTDOWN_GRACE_MS / 2));
       // Nest's first hooks take resources from the rooms while the server still runs: let it finish what is in flight before.
       await app.getHttpAdapter().close();
       await app.close();

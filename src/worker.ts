@@ -2,8 +2,16 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { NestLogger } from './common/index.js';
-import { HealthService, Metrics, startHealthServer } from './monitoring/index.js';
+import { DatabaseService, IndexManager } from './database/index.js';
+import {
+  HealthProbes,
+  HealthService,
+  type HealthServerSources,
+  Metrics,
+  startHealthServer,
+} from './monitoring/index.js';
 import { QueueWorkers } from './queue/index.js';
+import { AdminKey, bearerOf } from './tenant/index.js';
 import {
   exitOnUnhandledErrors,
   explainFailure,
@@ -23,9 +31,16 @@ async function work({ settings, logger, adminApiKey }: ProcessContext): Promise<
     },
   );
   const health = app.get(HealthService);
+  const key = app.get(AdminKey);
+  const sources: HealthServerSources = {
+    probes: app.get(HealthProbes),
+    metrics: app.get(Metrics),
+    isOperator: (request) => key.matches(bearerOf(request) ?? ''),
+  };
   let probes: Awaited<ReturnType<typeof startHealthServer>>;
   try {
-    probes = await startHealthServer({ health, metrics: app.get(Metrics) }, HOST, WORKER_PORT);
+    probes = await startHealthServer(sources, HOST, WORKER_PORT);
+    await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
     await app.get(QueueWorkers).start();
   } catch (error) {
     await app.close();

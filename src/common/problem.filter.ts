@@ -33,6 +33,8 @@ const hasStatusCode = (error: unknown): error is Error & { statusCode: number } 
 interface HealthFailure {
   status: 'error';
   error: Record<string, { status: string; message?: string }>;
+  /** All checks, those that are up as well. */
+  details?: Record<string, unknown>;
 }
 
 const isHealthFailure = (body: unknown): body is HealthFailure =>
@@ -44,7 +46,7 @@ const isHealthFailure = (body: unknown): body is HealthFailure =>
   typeof body.error === 'object' &&
   body.error !== null;
 
-/** What a failed health check of Terminus says: every indicator that is down, with its reason. */
+/** What a failed health check of Terminus says: every indicator that is down, with its reason where one is told, and all in `checks`. */
 function fromHealthCheck(error: unknown): ProblemDetails | undefined {
   if (!(error instanceof HttpException) || error.getStatus() !== 503) return undefined;
   const body = error.getResponse();
@@ -52,7 +54,13 @@ function fromHealthCheck(error: unknown): ProblemDetails | undefined {
   const reasons = Object.entries(body.error).map(
     ([name, { status, message }]) => `${name}: ${message ?? status}`,
   );
-  return { status: 503, code: 'not_ready', title: 'Not ready', detail: reasons.join('; ') };
+  return {
+    status: 503,
+    code: 'not_ready',
+    title: 'Not ready',
+    detail: reasons.join('; '),
+    extra: { checks: body.details },
+  };
 }
 
 /** Failures outside of this process that were foreseen: a stack would say nothing about them. */

@@ -1,4 +1,5 @@
-import { definitionsOf, groupNames, type SettingDefinition, type Settings } from './settings.schema.js';
+import type { SettingDefinition } from './setting-definition.js';
+import { definitionsOf, groupNames, type Settings } from './settings.schema.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -38,7 +39,7 @@ function readOne(name: string, definition: SettingDefinition, env: Environment, 
 }
 
 function checkTogether(settings: Settings, problems: string[]): void {
-  const { service, database, transcript } = settings;
+  const { service, database, transcript, monitoring } = settings;
   if (service.NODE_ENV === 'production' && service.ADMIN_API_KEY === undefined)
     problems.push(
       'ADMIN_API_KEY: is required when NODE_ENV=production; set a random text of 16 or more characters',
@@ -50,6 +51,10 @@ function checkTogether(settings: Settings, problems: string[]): void {
   if (transcript.VECTOR_SEARCH === 'atlas' && database.MONGODB_URI === undefined)
     problems.push(
       'VECTOR_SEARCH: atlas needs a MongoDB server with vector search, which the embedded store is not; set MONGODB_URI, or VECTOR_SEARCH=memory',
+    );
+  if (monitoring.HEALTH_DISK_CRITICAL_BYTES > monitoring.HEALTH_DISK_MIN_BYTES)
+    problems.push(
+      `HEALTH_DISK_CRITICAL_BYTES: ${monitoring.HEALTH_DISK_CRITICAL_BYTES} must not be above HEALTH_DISK_MIN_BYTES=${monitoring.HEALTH_DISK_MIN_BYTES}`,
     );
   if (database.MONGODB_MIN_POOL_SIZE > database.MONGODB_MAX_POOL_SIZE)
     problems.push(

@@ -27,6 +27,7 @@ export function clientOptions(settings: DatabaseSettings, uri: string): mongo.Mo
     serverSelectionTimeoutMS: settings.MONGODB_SERVER_SELECTION_TIMEOUT_MS,
     socketTimeoutMS: settings.MONGODB_SOCKET_TIMEOUT_MS,
     connectTimeoutMS: settings.MONGODB_CONNECT_TIMEOUT_MS,
+    heartbeatFrequencyMS: settings.MONGODB_HEARTBEAT_MS,
     maxConnecting: settings.MONGODB_MAX_CONNECTING,
     waitQueueTimeoutMS: settings.MONGODB_WAIT_QUEUE_TIMEOUT_MS,
     compressors: ['zlib'],

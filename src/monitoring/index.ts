@@ -1,4 +1,7 @@
-export { type HealthReport, HealthService } from './health.service.js';
-export { startHealthServer } from './health-server.js';
+export type { HealthCheck, HealthFinding } from './health/health-check.js';
+export { HealthProbes } from './health/health-probes.js';
+export { HealthRegistry } from './health/health-registry.js';
+export { HealthService } from './health/health.service.js';
+export { type HealthServerSources, startHealthServer } from './health/health-server.js';
 export { MonitoringModule } from './monitoring.module.js';
 export { METRIC_PREFIX, Metrics } from './metrics/metrics.js';

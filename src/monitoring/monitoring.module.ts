@@ -1,7 +1,13 @@
 import { Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
-import { HealthController } from './health.controller.js';
-import { HealthService } from './health.service.js';
+import { DatabaseHealth } from './health/checks/database.check.js';
+import { DiskHealth } from './health/checks/disk.check.js';
+import { RedisHealth } from './health/checks/redis.check.js';
+import { EventLoopWatch } from './health/event-loop-watch.js';
+import { HealthProbes } from './health/health-probes.js';
+import { HealthRegistry } from './health/health-registry.js';
+import { HealthController } from './health/health.controller.js';
+import { HealthService } from './health/health.service.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { Metrics } from './metrics/metrics.js';
 
@@ -10,7 +16,16 @@ import { Metrics } from './metrics/metrics.js';
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController],
-  providers: [HealthService, Metrics],
-  exports: [HealthService, Metrics],
+  providers: [
+    HealthRegistry,
+    EventLoopWatch,
+    HealthService,
+    HealthProbes,
+    DatabaseHealth,
+    RedisHealth,
+    DiskHealth,
+    Metrics,
+  ],
+  exports: [HealthRegistry, HealthService, HealthProbes, Metrics],
 })
 export class MonitoringModule {}
