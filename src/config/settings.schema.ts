@@ -25,6 +25,14 @@ const httpUrl = z
   .regex(/^https?:\/\/.+/, 'must begin with http:// or https://')
   .refine((text) => URL.canParse(text), 'must be an address, for example http://127.0.0.1:8080');
 
+const sentryDsn = z
+  .string()
+  .regex(
+    /^https?:\/\/[^\s@/]+@[^\s@/]+\/(?:[^\s?#]*\/)?\d+$/,
+    'must be a DSN as Sentry shows it, for example https://key@sentry.example.com/1',
+  )
+  .optional();
+
 const notEmpty = z.string().min(1, 'must not be empty');
 
 /** One setting: its schema over the environment's text, what it is for, and the unit that its number is in. */
@@ -428,6 +436,20 @@ export const settingGroups = {
       boolean,
       "Let tenants' responder endpoints be on loopback, link-local and private addresses.",
       { default: 'false' },
+    ),
+  },
+  monitoring: {
+    SENTRY_DSN: setting(
+      sentryDsn,
+      'Where errors are reported: the DSN of a project of Sentry or of a server that speaks its protocol. Unset: nowhere.',
+    ),
+    SENTRY_ENVIRONMENT: setting(
+      notEmpty.optional(),
+      'Environment that reports are filed under. Unset: the value of NODE_ENV.',
+    ),
+    SENTRY_RELEASE: setting(
+      notEmpty.optional(),
+      'Release that reports are filed under. Unset: colloquy@ and the version of this program.',
     ),
   },
 } as const;

@@ -1,3 +1,4 @@
+export { startErrorReports } from './errors/sentry-reporter.js';
 export { type HealthReport, HealthService } from './health.service.js';
 export { startHealthServer } from './health-server.js';
 export { MonitoringModule } from './monitoring.module.js';
