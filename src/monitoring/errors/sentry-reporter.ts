@@ -1,4 +1,4 @@
-import type { EventHint, NodeOptions } from '@sentry/node';
+import type * as SentrySdk from '@sentry/node';
 import {
   createErrorId,
   createRedactor,
@@ -11,7 +11,7 @@ import { programVersion, secretsOf, type Settings } from '../../config/index.js'
 import { ReportThrottle } from './report-throttle.js';
 import { scrubEvent } from './scrub-event.js';
 
-type Sentry = typeof import('@sentry/node');
+type Sentry = typeof SentrySdk;
 
 /** What is told of a thrown value that is no error: a text, or what kind of value it was. */
 const asError = (thrown: unknown): Error => {
@@ -47,7 +47,7 @@ class SentryReporter implements ErrorReporter {
 
   private send(
     { level = 'error', tags, throttle }: ReportDetails,
-    capture: (hint: EventHint) => void,
+    capture: (hint: SentrySdk.EventHint) => void,
   ): string {
     const id = createErrorId();
     try {
@@ -68,7 +68,7 @@ class SentryReporter implements ErrorReporter {
  * The few integrations of the SDK that are used. Those of HTTP and of frameworks cost most of the throughput; those that collect breadcrumbs,
  * source lines or variables would collect contents; unhandled errors are reported by this program itself.
  */
-const integrationsOf = (sentry: Sentry): NonNullable<NodeOptions['integrations']> => [
+const integrationsOf = (sentry: Sentry): NonNullable<SentrySdk.NodeOptions['integrations']> => [
   sentry.linkedErrorsIntegration(),
   sentry.nodeContextIntegration(),
 ];
