@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLogger, type ErrorReporter, type Logger } from './common/index.js';
+import { createLogger, type ErrorReporter, type Logger, REPORT_FLUSH_MS } from './common/index.js';
 import {
   developmentAdminKey,
   secretsOf,
@@ -17,9 +17,6 @@ export interface ProcessContext {
   /** Where the admin key comes from: set by the operator, or made for development and kept in this file. */
   adminKeyFile?: string;
 }
-
-/** Longest time that an ending process waits for its last error reports to be sent, milliseconds. */
-export const REPORT_FLUSH_MS = 2000;
 
 const adminKeyOf = ({ service }: Settings): { key: string; file?: string } =>
   service.ADMIN_API_KEY === undefined

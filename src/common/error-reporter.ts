@@ -34,5 +34,8 @@ export const silentReporter: ErrorReporter = {
   flush: () => Promise.resolve(true),
 };
 
+/** Longest time that an ending process waits for its last reports to be sent, milliseconds. */
+export const REPORT_FLUSH_MS = 2000;
+
 /** Injection token of the process's `ErrorReporter`. */
 export const ERROR_REPORTER = Symbol('ERROR_REPORTER');

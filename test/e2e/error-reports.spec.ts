@@ -15,7 +15,7 @@ import {
 const ADMIN_API_KEY = 'the-key-of-the-operator';
 const preload = (path: string): string[] => ['--import', pathToFileURL(path).href];
 const instrument = preload(builtEntry('instrument.js'));
-const rejectOnSignal = preload(resolve('test', 'support', 'reject-on-signal.mjs'));
+const failOnSignal = preload(resolve('test', 'support', 'fail-on-signal.mjs'));
 
 /** What these tests put into requests, rows and errors, and what may be neither in a report nor in a log. */
 const secrets = /what Ann wrote|the-query-1|the-cookie-1|the-password-1|the-key-of-the-operator/;
@@ -185,9 +185,11 @@ describe('errors that nothing handles', () => {
     ['main.js', 'reject', 'unhandledRejection'],
     ['main.js', 'throw', 'uncaughtException'],
     ['worker.js', 'reject', 'unhandledRejection'],
+    ['main.js', 'store', 'embeddedStore'],
   ])('%s, %s: reports it and ends with code 1', async (entry, FAIL_BY, kind) => {
     folder = await createServiceFolder(entry);
-    const service = await folder.start({ ...settings(), FAIL_BY }, [...instrument, ...rejectOnSignal]);
+    const own = FAIL_BY === 'store' ? { MONGODB_URI: '' } : {};
+    const service = await folder.start({ ...settings(), ...own, FAIL_BY }, [...instrument, ...failOnSignal]);
     expect(await service.kill('SIGUSR2')).toEqual({ code: 1, signal: null });
     expect(sentry.events).toEqual([
       expect.objectContaining({ level: 'fatal', tags: expect.objectContaining({ kind }) as unknown }),
@@ -206,7 +208,7 @@ describe('errors that nothing handles', () => {
   it('ends with code 1 as well when the server of reports does not answer', async () => {
     folder = await createServiceFolder();
     sentry.hang();
-    const service = await folder.start(settings(), [...instrument, ...rejectOnSignal]);
+    const service = await folder.start(settings(), [...instrument, ...failOnSignal]);
     expect(await service.kill('SIGUSR2')).toEqual({ code: 1, signal: null });
     expect(logOf(service)).toContainEqual(
       expect.objectContaining({ level: 'fatal', msg: 'unhandled error' }),
