@@ -188,7 +188,7 @@ describe('errors that nothing handles', () => {
     ['main.js', 'store', 'embeddedStore'],
   ])('%s, %s: reports it and ends with code 1', async (entry, FAIL_BY, kind) => {
     folder = await createServiceFolder(entry);
-    const own = FAIL_BY === 'store' ? { MONGODB_URI: '' } : {};
+    const own: Record<string, string> = FAIL_BY === 'store' ? { MONGODB_URI: '' } : {};
     const service = await folder.start({ ...settings(), ...own, FAIL_BY }, [...instrument, ...failOnSignal]);
     expect(await service.kill('SIGUSR2')).toEqual({ code: 1, signal: null });
     expect(sentry.events).toEqual([

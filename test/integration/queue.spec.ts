@@ -65,7 +65,7 @@ const ended = (id: string): Promise<void> =>
 beforeEach(() => {
   database = createTestDatabase();
   apps = [];
-  report = jest.fn(() => 'an id');
+  report = jest.fn<string, [unknown, ReportDetails?]>(() => 'an id');
   work = jest.fn(({ payload: { n } }) => Promise.resolve({ twice: 2 * n }));
 });
 afterEach(async () => {

@@ -23,7 +23,7 @@ const event: ErrorEvent = {
   extra: { body: 'what Ann wrote' },
   breadcrumbs: [{ message: 'what Ann wrote' }],
   modules: { a: '1' },
-  contexts: { runtime: { name: 'node' }, state: { text: 'what Ann wrote' } },
+  contexts: { runtime: { name: 'node' }, custom: { text: 'what Ann wrote' } },
   exception: {
     values: [
       {
