@@ -10,9 +10,12 @@ import { createHttpAdapter } from './http-adapter.js';
 import { setUpOpenApi } from './openapi.js';
 
 /** What every way in puts on the application: validation, problem documents, security headers, admin pages, OpenAPI. */
-export async function configureApp(app: NestFastifyApplication, { logger }: AppOptions): Promise<void> {
+export async function configureApp(
+  app: NestFastifyApplication,
+  { logger, errors }: AppOptions,
+): Promise<void> {
   app.useGlobalPipes(createValidationPipe());
-  app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem]));
+  app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem], errors));
   await app.register(helmet, {
     contentSecurityPolicy: {
       directives: {
@@ -36,7 +39,7 @@ export async function configureApp(app: NestFastifyApplication, { logger }: AppO
 export async function createApp(settings: Settings, options: AppOptions): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRoot(settings, options),
-    createHttpAdapter(settings.service, options.logger),
+    createHttpAdapter(settings.service, options.logger, options.errors),
     { logger: new NestLogger(options.logger), abortOnError: false, bodyParser: false },
   );
   await configureApp(app, options);

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { processErrors } from './instrument.js';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { NestLogger } from './common/index.js';
@@ -21,10 +22,10 @@ import {
 } from './process-lifecycle.js';
 
 /** Background work alone: the same rooms as the API, no HTTP but the health probes. */
-async function work({ settings, logger, adminApiKey }: ProcessContext): Promise<void> {
+async function work({ settings, logger, errors, adminApiKey }: ProcessContext): Promise<void> {
   const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS } = settings.service;
   const app = await NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, adminApiKey }),
+    AppModule.forRoot(settings, { logger, errors, adminApiKey }),
     {
       logger: new NestLogger(logger),
       abortOnError: false,
@@ -53,7 +54,7 @@ async function work({ settings, logger, adminApiKey }: ProcessContext): Promise<
       await probes.close();
     },
     SHUTDOWN_GRACE_MS,
-    logger,
+    { logger, errors },
   );
   logger.info({ probes: probes.url }, 'worker started');
   process.send?.({ type: 'listening', url: probes.url });
@@ -61,8 +62,8 @@ async function work({ settings, logger, adminApiKey }: ProcessContext): Promise<
 
 let context: ProcessContext | undefined;
 try {
-  context = prepareProcess();
-  exitOnUnhandledErrors(context.logger);
+  context = prepareProcess(processErrors());
+  exitOnUnhandledErrors(context);
   await work(context);
 } catch (error) {
   const service = context?.settings.service;

@@ -1,5 +1,5 @@
 import { mongo } from 'mongoose';
-import { createLogger } from '../../src/common/index.js';
+import { createLogger, silentReporter } from '../../src/common/index.js';
 import { settingsFromEnvironment } from '../../src/config/index.js';
 import { databaseNameOf, openStore } from '../../src/database/index.js';
 
@@ -22,7 +22,10 @@ export interface StoreClient {
 export async function openStoreClient(appName: string): Promise<StoreClient> {
   const settings = settingsFromEnvironment();
   const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
-  const store = await openStore(settings.database, settings.service.DATA_DIR, logger);
+  const store = await openStore(settings.database, settings.service.DATA_DIR, {
+    logger,
+    errors: silentReporter,
+  });
   const client = new mongo.MongoClient(store.uri, {
     appName,
     maxPoolSize: 2,

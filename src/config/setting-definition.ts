@@ -27,6 +27,14 @@ export const httpUrl = z
   .regex(/^https?:\/\/.+/, 'must begin with http:// or https://')
   .refine((text) => URL.canParse(text), 'must be an address, for example http://127.0.0.1:8080');
 
+export const sentryDsn = z
+  .string()
+  .regex(
+    /^https?:\/\/[^\s@/]+@[^\s@/]+\/(?:[^\s?#]*\/)?\d+$/,
+    'must be a DSN as Sentry shows it, for example https://key@sentry.example.com/1',
+  )
+  .optional();
+
 export const notEmpty = z.string().min(1, 'must not be empty');
 
 /** One setting: its schema over the environment's text, what it is for, and the unit that its number is in. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { monitoringSettings } from './monitoring-settings.js';
 import {
   boolean,
   byTranscriptProfile,
@@ -383,36 +384,7 @@ export const settingGroups = {
       { default: 'false' },
     ),
   },
-  monitoring: {
-    HEALTH_CHECK_TIMEOUT_MS: ms(
-      2000,
-      50,
-      60_000,
-      'A health check without an answer by then counts as failed; one that can only degrade, by half of it.',
-    ),
-    HEALTH_EVENT_LOOP_MAX_DELAY_MS: ms(
-      5000,
-      100,
-      600_000,
-      '/health/live says no when every turn of the event loop is late by this much for some seconds.',
-    ),
-    HEALTH_BACKLOG_MAX_AGE_MS: ms(
-      300_000,
-      100,
-      24 * hour,
-      '/health/ready says degraded, not down, when a job or transcript has been waiting for longer.',
-    ),
-    HEALTH_DISK_MIN_BYTES: setting(
-      integer(0, 1_099_511_627_776),
-      '/health/ready says degraded when the disk of DATA_DIR has less left.',
-      { default: '536870912', unit: 'bytes' },
-    ),
-    HEALTH_DISK_CRITICAL_BYTES: setting(
-      integer(0, 1_099_511_627_776),
-      '/health/ready says no when the disk of DATA_DIR has less left: nothing can be journaled there any more.',
-      { default: '67108864', unit: 'bytes' },
-    ),
-  },
+  monitoring: monitoringSettings,
 } as const;
 
 export type SettingGroups = typeof settingGroups;

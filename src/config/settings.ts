@@ -11,7 +11,7 @@ export class SettingsError extends Error {
   }
 }
 
-const secret = /KEY|SECRET|PASSWORD|URI|URL|TOKEN/;
+const secret = /KEY|SECRET|PASSWORD|URI|URL|TOKEN|DSN/;
 
 const given = (name: string, env: Environment): string | undefined => {
   const text = env[name]?.trim();
@@ -60,6 +60,35 @@ function checkTogether(settings: Settings, problems: string[]): void {
     problems.push(
       `MONGODB_MIN_POOL_SIZE: ${database.MONGODB_MIN_POOL_SIZE} must not be above MONGODB_MAX_POOL_SIZE=${database.MONGODB_MAX_POOL_SIZE}`,
     );
+}
+
+const isAddress = /(URI|URL|DSN)$/;
+const isSecret = /(KEY|SECRET|PASSWORD|TOKEN)$/;
+
+/** User name and password of an address, as they stand in it and decoded. */
+function credentialsOf(address: string): string[] {
+  const [, user = '', password = ''] = /^[\w+.-]+:\/\/([^:/?#]*?)(?::(.*))?@/.exec(address) ?? [];
+  const secrets = password === '' ? [] : [password];
+  // A DSN has its key in the place of the user.
+  if (/^https?:/.test(address) && user !== '') secrets.push(user);
+  return secrets.flatMap((text) => {
+    try {
+      return [text, decodeURIComponent(text)];
+    } catch {
+      return [text];
+    }
+  });
+}
+
+/** The secrets among the settings, so that logs and reports can be searched for them: keys, and the credentials in addresses. */
+export function secretsOf(settings: Settings): string[] {
+  const secrets = groupNames
+    .flatMap((group) => Object.entries<unknown>(settings[group]))
+    .filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+    .flatMap(([name, value]) =>
+      isSecret.test(name) ? [value] : isAddress.test(name) ? credentialsOf(value) : [],
+    );
+  return [...new Set(secrets)];
 }
 
 /**

@@ -7,7 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { getConnectionToken } from '@nestjs/mongoose';
-import { LOGGER, type Logger } from '../common/index.js';
+import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../common/index.js';
 import {
   DATABASE_SETTINGS,
   type DatabaseSettings,
@@ -55,9 +55,13 @@ export class DatabaseModule {
       providers: [
         {
           provide: STORE,
-          useFactory: (settings: DatabaseSettings, service: ServiceSettings, logger: Logger) =>
-            openStore(settings, service.DATA_DIR, logger),
-          inject: [DATABASE_SETTINGS, SERVICE_SETTINGS, LOGGER],
+          useFactory: (
+            settings: DatabaseSettings,
+            service: ServiceSettings,
+            logger: Logger,
+            errors: ErrorReporter,
+          ) => openStore(settings, service.DATA_DIR, { logger, errors }),
+          inject: [DATABASE_SETTINGS, SERVICE_SETTINGS, LOGGER, ERROR_REPORTER],
         },
         {
           provide: OPEN_CONNECTION,

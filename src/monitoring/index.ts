@@ -1,3 +1,4 @@
+export { startErrorReports } from './errors/sentry-reporter.js';
 export type { HealthCheck, HealthFinding } from './health/health-check.js';
 export { HealthProbes } from './health/health-probes.js';
 export { HealthRegistry } from './health/health-registry.js';
