@@ -7,10 +7,13 @@ import { createValidationPipe, NestLogger, ProblemFilter } from './common/index.
 import { SERVICE_SETTINGS, type ServiceSettings, type Settings } from './config/index.js';
 import { databaseProblem } from './database/index.js';
 import { createHttpAdapter } from './http-adapter.js';
+import { RequestTimings } from './monitoring/index.js';
 import { setUpOpenApi } from './openapi.js';
 
 /** What every way in puts on the application: validation, problem documents, security headers, admin pages, OpenAPI. */
 export async function configureApp(app: NestFastifyApplication, { logger }: AppOptions): Promise<void> {
+  // A hook sees the routes that come after it: this one is first.
+  app.get(RequestTimings).mount(app.getHttpAdapter().getInstance());
   app.useGlobalPipes(createValidationPipe());
   app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem]));
   await app.register(helmet, {

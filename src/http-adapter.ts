@@ -3,7 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Logger, ProblemError, ProblemFilter, runInContext } from './common/index.js';
+import {
+  type Logger,
+  ProblemError,
+  ProblemFilter,
+  REQUEST_CONTEXT,
+  type RequestContext,
+  runInContext,
+  setContextOf,
+} from './common/index.js';
 import type { ServiceSettings } from './config/index.js';
 
 const acceptableId = /^[\w.:-]{1,128}$/;
@@ -19,12 +27,13 @@ const logLevelOf = (status: number): 'error' | 'warn' | 'info' | 'debug' =>
   status >= 502 && status <= 504 ? 'warn' : status >= 500 ? 'error' : status >= 400 ? 'info' : 'debug';
 
 function addRequestHooks(fastify: FastifyInstance, logger: Logger): void {
+  fastify.decorateRequest(REQUEST_CONTEXT, null);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    runInContext(
-      { requestId: request.id, ...(request.routeOptions.url && { route: request.routeOptions.url }) },
-      done,
-    );
+    const context: RequestContext = { requestId: request.id, databaseRoundTrips: 0 };
+    if (request.routeOptions.url) context.route = request.routeOptions.url;
+    setContextOf(request, context);
+    runInContext(context, done);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     logger[logLevelOf(reply.statusCode)](

@@ -430,6 +430,20 @@ export const settingGroups = {
       { default: 'false' },
     ),
   },
+  monitoring: {
+    MONITORING: setting(
+      z.enum(['on', 'off'], 'must be on or off'),
+      'off: requests and database commands are not timed; what costs nothing per request is still told.',
+      { default: 'on' },
+    ),
+    SLOW_REQUEST_MS: ms(1000, 1, hour, 'A request that takes longer than this is logged.'),
+    SLOW_QUERY_MS: ms(
+      100,
+      1,
+      hour,
+      'A database command that takes longer than this is logged, with the plan of its query.',
+    ),
+  },
 } as const;
 
 export type SettingGroups = typeof settingGroups;

@@ -2,3 +2,11 @@ export { type HealthReport, HealthService } from './health.service.js';
 export { startHealthServer } from './health-server.js';
 export { MonitoringModule } from './monitoring.module.js';
 export { METRIC_PREFIX, Metrics } from './metrics/metrics.js';
+export {
+  type OperationStats,
+  PerformanceMonitor,
+  type PerformanceMonitorOptions,
+} from './timings/performance-monitor.js';
+export { LongLived, RequestTimings, UNKNOWN_ROUTE } from './timings/request-timings.js';
+export type { TimingSummary } from './timings/rolling-histogram.js';
+export { Timed } from './timings/timed.decorator.js';

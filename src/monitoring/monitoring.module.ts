@@ -4,13 +4,20 @@ import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { Metrics } from './metrics/metrics.js';
+import { PerformanceMonitor } from './timings/performance-monitor.js';
+import { RequestTimings } from './timings/request-timings.js';
 
-/** Probes, and what this process tells of itself; every room may add to it. */
+/** Probes, timings, and what this process tells of itself; every room may add to it. */
 @Global()
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController],
-  providers: [HealthService, Metrics],
-  exports: [HealthService, Metrics],
+  providers: [
+    HealthService,
+    Metrics,
+    { provide: PerformanceMonitor, useFactory: () => new PerformanceMonitor() },
+    RequestTimings,
+  ],
+  exports: [HealthService, Metrics, PerformanceMonitor, RequestTimings],
 })
 export class MonitoringModule {}
