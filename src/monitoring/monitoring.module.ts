@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { DatabaseTimings } from './database/database-timings.js';
 import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 import { MetricsController } from './metrics/metrics.controller.js';
@@ -17,6 +18,7 @@ import { RequestTimings } from './timings/request-timings.js';
     Metrics,
     { provide: PerformanceMonitor, useFactory: () => new PerformanceMonitor() },
     RequestTimings,
+    DatabaseTimings,
   ],
   exports: [HealthService, Metrics, PerformanceMonitor, RequestTimings],
 })

@@ -82,10 +82,11 @@ export class RequestTimings {
   }
 
   private nameOf(method: string, route: string): string {
-    let names = this.names.get(route);
-    if (!names) this.names.set(route, (names = new Map()));
-    let name = names.get(method);
-    if (name === undefined) names.set(method, (name = `${method} ${route}`));
+    const names = this.names.get(route) ?? new Map<string, string>();
+    const known = names.get(method);
+    if (known !== undefined) return known;
+    const name = `${method} ${route}`;
+    this.names.set(route, names.set(method, name));
     return name;
   }
 
