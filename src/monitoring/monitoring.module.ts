@@ -5,6 +5,7 @@ import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { Metrics } from './metrics/metrics.js';
+import { ProcessMetrics } from './process/process-metrics.js';
 import { PerformanceMonitor } from './timings/performance-monitor.js';
 import { RequestTimings } from './timings/request-timings.js';
 
@@ -19,7 +20,8 @@ import { RequestTimings } from './timings/request-timings.js';
     { provide: PerformanceMonitor, useFactory: () => new PerformanceMonitor() },
     RequestTimings,
     DatabaseTimings,
+    ProcessMetrics,
   ],
-  exports: [HealthService, Metrics, PerformanceMonitor, RequestTimings],
+  exports: [HealthService, Metrics, PerformanceMonitor, ProcessMetrics, RequestTimings],
 })
 export class MonitoringModule {}

@@ -1,0 +1,157 @@
+import type { mongo } from 'mongoose';
+import { describeWithPromtool, promtool } from '../support/promtool.js';
+import { DatabaseService } from '../../src/database/index.js';
+import { PerformanceMonitor } from '../../src/monitoring/index.js';
+import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+
+const readMetrics = async (app: TestApp): Promise<string> => {
+  const answer = await fetch(`${app.url}/metrics`);
+  expect(answer.status).toBe(200);
+  return answer.text();
+};
+
+/** The value of one series, by name and labels as they are written. */
+const valueOf = (metrics: string, series: string): number => {
+  const line = metrics.split('\n').find((one) => one.startsWith(`${series} `));
+  return Number(line?.slice(series.length + 1));
+};
+
+describe('timings of a running application', () => {
+  let app: TestApp;
+  let tenant: TestTenant;
+
+  beforeAll(async () => {
+    app = await createTestApp();
+    tenant = await app.createTenant();
+    const said = { participantId: 'p-1', channel: 'web', content: 'Hello' };
+    for (let number = 0; number < 3; number++)
+      expect((await tenant.request('POST', '/v1/messages', said)).status).toBe(201);
+    expect((await tenant.request('GET', '/v1/sessions/nobody-known')).status).toBe(404);
+    expect((await tenant.request('GET', '/no/such/route')).status).toBe(404);
+  });
+  afterAll(() => app.close());
+
+  it('tells requests by the template of their route', async () => {
+    const metrics = await readMetrics(app);
+    const count = (labels: string): number =>
+      valueOf(metrics, `colloquy_http_request_duration_seconds_count{${labels}}`);
+    expect(count('method="POST",route="/v1/messages",status="201"')).toBe(3);
+    expect(count('method="GET",route="/v1/sessions/:participantId",status="404"')).toBe(1);
+    expect(count('method="GET",route="unknown",status="404"')).toBe(1);
+    expect(app.app.get(PerformanceMonitor).getStats('POST /v1/messages')).toMatchObject({
+      count: 3,
+      errors: 0,
+    });
+  });
+
+  it('tells the round trips of each request, and of no other', async () => {
+    const trips = (metrics: string): number =>
+      valueOf(
+        metrics,
+        'colloquy_http_request_database_round_trips_sum{method="GET",route="/v1/conversations"}',
+      );
+    await Promise.all([1, 2, 3, 4].map(() => tenant.request('GET', '/v1/conversations?limit=1')));
+    expect(trips(await readMetrics(app))).toBe(4);
+  });
+
+  it('tells commands by name, and the pool', async () => {
+    const metrics = await readMetrics(app);
+    expect(
+      valueOf(
+        metrics,
+        'colloquy_database_command_duration_seconds_count{command="commitTransaction",outcome="ok"}',
+      ),
+    ).toBeGreaterThanOrEqual(3);
+    expect(valueOf(metrics, 'colloquy_database_pool_connections{state="max"}')).toBe(20);
+    expect(valueOf(metrics, 'colloquy_database_pool_connections{state="open"}')).toBeGreaterThan(0);
+    expect(valueOf(metrics, 'colloquy_database_pool_waiting')).toBe(0);
+    expect(valueOf(metrics, 'colloquy_database_ping_duration_seconds_count{outcome="ok"}')).toBe(1);
+    expect(app.app.get(PerformanceMonitor).getStats('db insert')?.count).toBeGreaterThan(0);
+  });
+
+  it('names no tenant, participant or URL', async () => {
+    const metrics = await readMetrics(app);
+    for (const secret of [tenant.tenantId, 'p-1', 'nobody-known', '/no/such'])
+      expect(metrics).not.toContain(secret);
+  });
+
+  it.each<[string, mongo.Document, { collectionScan: boolean }]>([
+    [
+      'a find in a transaction',
+      {
+        find: 'conversations',
+        filter: { tenantId: 'acme', participantId: 'p-1' },
+        sort: { updatedAt: -1 },
+        limit: 1,
+        lsid: {},
+        txnNumber: 1,
+        startTransaction: true,
+        autocommit: false,
+        readConcern: { level: 'snapshot' },
+        $db: 'x',
+      },
+      { collectionScan: false },
+    ],
+    ['a scan', { find: 'conversations', filter: { nothing: 1 } }, { collectionScan: true }],
+    [
+      'an aggregation',
+      { aggregate: 'conversations', pipeline: [{ $match: { nothing: 1 } }], cursor: {} },
+      { collectionScan: true },
+    ],
+    [
+      'a batch of updates',
+      {
+        update: 'conversations',
+        updates: [
+          { q: { _id: 1 }, u: { $set: { a: 1 } } },
+          { q: { _id: 2 }, u: { $set: { a: 1 } } },
+        ],
+        ordered: true,
+        writeConcern: { w: 'majority' },
+      },
+      { collectionScan: false },
+    ],
+    [
+      'a delete',
+      { delete: 'conversations', deletes: [{ q: { tenantId: 'acme' }, limit: 0 }] },
+      { collectionScan: false },
+    ],
+  ])('explains %s as it was sent', async (_name, command, plan) => {
+    const database = app.app.get(DatabaseService);
+    await expect(database.explain(app.database.name, command)).resolves.toMatchObject(plan);
+  });
+});
+
+describe('timings switched off', () => {
+  it('neither requests nor commands are timed', async () => {
+    const app = await createTestApp({ MONITORING: 'off' });
+    try {
+      await app.createTenant();
+      const metrics = await readMetrics(app);
+      expect(metrics).not.toMatch(/^colloquy_http_request_duration_seconds_count/m);
+      expect(metrics).not.toMatch(/^colloquy_database_command_duration_seconds_count/m);
+      expect(app.app.get(PerformanceMonitor).getAllStats()).toEqual([]);
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+describeWithPromtool('GET /metrics before promtool', () => {
+  it('passes check metrics', async () => {
+    const app = await createTestApp();
+    try {
+      const tenant = await app.createTenant();
+      const said = { participantId: 'p-1', channel: 'web', content: 'Hello' };
+      await tenant.request('POST', '/v1/messages', said);
+      await tenant.request('POST', '/v1/transcripts', {
+        participantId: 'p-1',
+        channel: 'web',
+        transcript: 'Hello',
+      });
+      expect(promtool(['check', 'metrics'], await readMetrics(app))).toEqual({ code: 0, output: '' });
+    } finally {
+      await app.close();
+    }
+  });
+});
