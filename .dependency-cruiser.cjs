@@ -18,6 +18,7 @@ const neighbours = [
   ['queue', 'tenant'],
   // Rooms tell their own metrics; monitoring knows nothing of them.
   ['queue', 'monitoring'],
+  ['session', 'monitoring'],
   // A closed conversation becomes a transcript; the transcript room knows nothing of conversations.
   ['conversation', 'transcript'],
 ];

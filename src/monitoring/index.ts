@@ -1,7 +1,7 @@
 export { type HealthReport, HealthService } from './health.service.js';
 export { startHealthServer } from './health-server.js';
 export { MonitoringModule } from './monitoring.module.js';
-export { METRIC_PREFIX, Metrics } from './metrics/metrics.js';
+export { METRIC_PREFIX, Metrics, type ReadMetric } from './metrics/metrics.js';
 export {
   type OperationStats,
   PerformanceMonitor,

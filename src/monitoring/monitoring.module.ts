@@ -5,6 +5,7 @@ import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { Metrics } from './metrics/metrics.js';
+import { RoomMetrics } from './metrics/room-metrics.js';
 import { ProcessMetrics } from './process/process-metrics.js';
 import { PerformanceMonitor } from './timings/performance-monitor.js';
 import { RequestTimings } from './timings/request-timings.js';
@@ -21,6 +22,7 @@ import { RequestTimings } from './timings/request-timings.js';
     RequestTimings,
     DatabaseTimings,
     ProcessMetrics,
+    RoomMetrics,
   ],
   exports: [HealthService, Metrics, PerformanceMonitor, ProcessMetrics, RequestTimings],
 })

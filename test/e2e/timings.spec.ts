@@ -51,7 +51,8 @@ describe('timings of a running application', () => {
         'colloquy_http_request_database_round_trips_sum{method="GET",route="/v1/conversations"}',
       );
     await Promise.all([1, 2, 3, 4].map(() => tenant.request('GET', '/v1/conversations?limit=1')));
-    expect(trips(await readMetrics(app))).toBe(4);
+    // The list is two finds: open conversations and closed ones.
+    expect(trips(await readMetrics(app))).toBe(4 * 2);
   });
 
   it('tells commands by name, and the pool', async () => {
@@ -65,13 +66,37 @@ describe('timings of a running application', () => {
     expect(valueOf(metrics, 'colloquy_database_pool_connections{state="max"}')).toBe(20);
     expect(valueOf(metrics, 'colloquy_database_pool_connections{state="open"}')).toBeGreaterThan(0);
     expect(valueOf(metrics, 'colloquy_database_pool_waiting')).toBe(0);
-    expect(valueOf(metrics, 'colloquy_database_ping_duration_seconds_count{outcome="ok"}')).toBe(1);
+    expect(valueOf(metrics, 'colloquy_database_ping_duration_seconds_count{outcome="ok"}')).toBeGreaterThan(
+      0,
+    );
     expect(app.app.get(PerformanceMonitor).getStats('db insert')?.count).toBeGreaterThan(0);
+  });
+
+  it('tells messages by outcome, sessions by tier, transactions, cache and transcripts', async () => {
+    const externalId = 'known';
+    const said = { participantId: 'p-2', channel: 'web', content: 'Hello', externalId };
+    const count = async (series: string): Promise<number> => valueOf(await readMetrics(app), series);
+    const handled = 'colloquy_messages_handled_total{outcome="handled"}';
+    const before = await count(handled);
+    for (let number = 0; number < 3; number++) await tenant.request('POST', '/v1/messages', said);
+    expect((await count(handled)) - before).toBe(1);
+    expect(await count('colloquy_messages_handled_total{outcome="repeated"}')).toBe(2);
+    expect(await count('colloquy_session_opens_total{tier="l1"}')).toBeGreaterThan(0);
+    expect(await count('colloquy_session_database_operations_total{operation="insert"}')).toBe(2);
+    expect(await count('colloquy_database_transactions_total{outcome="committed"}')).toBeGreaterThan(0);
+    expect(await count('colloquy_transcripts_waiting{state="queued"}')).toBe(0);
+    expect(await count('colloquy_cache_lookups_total{tier="l1",result="hit"}')).toBeGreaterThan(0);
+  });
+
+  it('tells nothing of a Redis that is not configured', async () => {
+    const metrics = await readMetrics(app);
+    expect(metrics).toContain('# TYPE colloquy_redis_up gauge');
+    expect(metrics).not.toMatch(/^colloquy_redis_up /m);
   });
 
   it('names no tenant, participant or URL', async () => {
     const metrics = await readMetrics(app);
-    for (const secret of [tenant.tenantId, 'p-1', 'nobody-known', '/no/such'])
+    for (const secret of [tenant.tenantId, 'p-1', 'p-2', 'nobody-known', '/no/such'])
       expect(metrics).not.toContain(secret);
   });
 
