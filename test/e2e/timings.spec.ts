@@ -25,8 +25,7 @@ describe('timings of a running application', () => {
     app = await createTestApp();
     tenant = await app.createTenant();
     const said = { participantId: 'p-1', channel: 'web', content: 'Hello' };
-    for (let number = 0; number < 3; number++)
-      await tenant.request('POST', '/v1/messages', said);
+    for (let number = 0; number < 3; number++) await tenant.request('POST', '/v1/messages', said);
     await tenant.request('GET', '/v1/sessions/nobody-known');
     await tenant.request('GET', '/no/such/route');
   });
