@@ -20,6 +20,7 @@ const neighbours = [
   ['monitoring', 'tenant'],
   // Rooms tell their own metrics; monitoring knows nothing of them.
   ['queue', 'monitoring'],
+  ['session', 'monitoring'],
   // A closed conversation becomes a transcript; the transcript room knows nothing of conversations.
   ['conversation', 'transcript'],
 ];

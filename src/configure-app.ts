@@ -7,6 +7,7 @@ import { createValidationPipe, NestLogger, ProblemFilter } from './common/index.
 import { SERVICE_SETTINGS, type ServiceSettings, type Settings } from './config/index.js';
 import { databaseProblem } from './database/index.js';
 import { createHttpAdapter } from './http-adapter.js';
+import { RequestTimings } from './monitoring/index.js';
 import { setUpOpenApi } from './openapi.js';
 
 /** What every way in puts on the application: validation, problem documents, security headers, admin pages, OpenAPI. */
@@ -14,6 +15,8 @@ export async function configureApp(
   app: NestFastifyApplication,
   { logger, errors }: AppOptions,
 ): Promise<void> {
+  // A hook sees the routes that come after it: this one is first.
+  app.get(RequestTimings).mount(app.getHttpAdapter().getInstance());
   app.useGlobalPipes(createValidationPipe());
   app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem], errors));
   await app.register(helmet, {

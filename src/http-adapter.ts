@@ -4,12 +4,15 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net';
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
+  contextOf,
   type ErrorReporter,
   type Logger,
   ProblemError,
   ProblemFilter,
+  REQUEST_CONTEXT,
   type RequestContext,
   runInContext,
+  setContextOf,
 } from './common/index.js';
 import type { ServiceSettings } from './config/index.js';
 
@@ -26,20 +29,20 @@ const logLevelOf = (status: number): 'error' | 'warn' | 'info' | 'debug' =>
   status >= 502 && status <= 504 ? 'warn' : status >= 500 ? 'error' : status >= 400 ? 'info' : 'debug';
 
 function addRequestHooks(fastify: FastifyInstance, logger: Logger): void {
-  // Kept beside the asynchronous flow: the socket that reports the end of an answer may belong to another request's flow.
-  const contexts = new WeakMap<FastifyRequest, RequestContext>();
+  // Kept on the request as well: the socket that reports the end of an answer may belong to another request's asynchronous flow.
+  fastify.decorateRequest(REQUEST_CONTEXT, null);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    const { url } = request.routeOptions;
-    const context: RequestContext = { requestId: request.id, ...(url && { route: url }) };
-    contexts.set(request, context);
+    const context: RequestContext = { requestId: request.id, databaseRoundTrips: 0 };
+    if (request.routeOptions.url) context.route = request.routeOptions.url;
+    setContextOf(request, context);
     runInContext(context, done);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     logger[logLevelOf(reply.statusCode)](
       {
         requestId: request.id,
-        tenantId: contexts.get(request)?.tenantId,
+        tenantId: contextOf(request)?.tenantId,
         method: request.method,
         route: request.routeOptions.url ?? 'unknown',
         status: reply.statusCode,

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { hour, integer, ms, notEmpty, sentryDsn, setting } from './setting-definition.js';
 
 /** What health checks, error reports and timings go by; a group of `settingGroups`. */
@@ -41,5 +42,17 @@ export const monitoringSettings = {
   SENTRY_RELEASE: setting(
     notEmpty.optional(),
     'Release that reports are filed under. Unset: colloquy@ and the version of this program.',
+  ),
+  MONITORING: setting(
+    z.enum(['on', 'off'], 'must be on or off'),
+    'off: requests and database commands are not timed; what costs nothing per request is still told.',
+    { default: 'on' },
+  ),
+  SLOW_REQUEST_MS: ms(1000, 1, hour, 'A request that takes longer than this is logged.'),
+  SLOW_QUERY_MS: ms(
+    100,
+    1,
+    hour,
+    'A database command that takes longer than this is logged, with the plan of its query.',
   ),
 } as const;

@@ -1,23 +1,29 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const named = (value: unknown): value is { name: string; version: string } =>
-  typeof value === 'object' &&
-  value !== null &&
-  'name' in value &&
-  value.name === 'colloquy' &&
-  'version' in value;
+const PACKAGE = 'colloquy';
 
-let found: string | undefined;
+function versionAt(folder: string): string | undefined {
+  try {
+    const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      name?: string;
+      version?: string;
+    };
+    return name === PACKAGE ? version : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
-/** Version of this program, as its package.json says; the sources and the build lie at different depths beneath it. */
-export function programVersion(): string {
-  if (found !== undefined) return found;
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const file = join(folder, 'package.json');
-    const content: unknown = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
-    if (named(content)) return (found = content.version);
-    if (folder === dirname(folder)) return (found = 'unknown');
+/**
+ * Version of this program, as the package.json above `start` says; `unknown` when there is none. By default it begins here: the sources and the
+ * build lie at different depths beneath it.
+ */
+export function programVersion(start = dirname(fileURLToPath(import.meta.url))): string {
+  for (let folder = start; ; folder = dirname(folder)) {
+    const version = versionAt(folder);
+    if (version !== undefined) return version;
+    if (folder === dirname(folder)) return 'unknown';
   }
 }

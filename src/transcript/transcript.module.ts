@@ -21,6 +21,7 @@ import { VectorIndex } from './search/vector-index.js';
 import { TranscriptOperationsController } from './transcript-operations.controller.js';
 import { TombstoneSweeper } from './tombstone-sweeper.js';
 import { TranscriptHealth } from './transcript-health.js';
+import { TranscriptMetrics } from './transcript-metrics.js';
 import { TranscriptNotes } from './transcript-notes.js';
 import { TranscriptReplays } from './transcript-replays.js';
 import { TranscriptStats } from './transcript-stats.js';
@@ -117,6 +118,7 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
     TranscriptReplays,
     TranscriptStats,
     TranscriptHealth,
+    TranscriptMetrics,
     TranscriptLifecycle,
   ],
   exports: [TranscriptService, TranscriptStats, EMBEDDER],
