@@ -17,7 +17,7 @@ export interface TransactionStats {
   commitRetries: number;
 }
 
-type MongooseSessions = AsyncLocalStorage<{ session: mongo.ClientSession }>;
+type MongooseSessions = AsyncLocalStorage<{ session: mongo.ClientSession | undefined }>;
 
 /** Mongoose's own storage, from which each model call takes its session. */
 function mongooseSessions(connection: Connection): MongooseSessions {
@@ -55,7 +55,7 @@ export class TransactionRunner {
 
   /** True inside of `run`. */
   get active(): boolean {
-    return transactionStorage.getStore() !== undefined;
+    return this.current !== undefined;
   }
 
   /**
@@ -64,7 +64,7 @@ export class TransactionRunner {
    * A failing hook is logged; the transaction stays committed.
    */
   async afterCommit(hook: () => void | Promise<void>): Promise<void> {
-    const context = transactionStorage.getStore();
+    const context = this.current;
     if (context) context.afterCommit.push(hook);
     else await hook();
   }
@@ -74,14 +74,14 @@ export class TransactionRunner {
    * the whole anew with backoff, up to TRANSACTION_MAX_ATTEMPTS and TRANSACTION_TIMEOUT_MS.
    */
   async run<T>(work: (session: mongo.ClientSession) => Promise<T>): Promise<T> {
-    const outer = transactionStorage.getStore();
+    const outer = this.current;
     if (outer) return work(outer.session);
 
     const deadline = Date.now() + this.settings.TRANSACTION_TIMEOUT_MS;
     let session = await this.connection.startSession();
     try {
       for (let attempt = 1; ; attempt++) {
-        const context: TransactionContext = { session, attempt, afterCommit: [] };
+        const context: TransactionContext = { session, attempt, afterCommit: [], isOver: false };
         try {
           const result = await this.attempt(context, work, deadline);
           this.counters.committed++;
@@ -100,6 +100,11 @@ export class TransactionRunner {
     } finally {
       await this.end(session);
     }
+  }
+
+  private get current(): TransactionContext | undefined {
+    const context = transactionStorage.getStore();
+    return context?.isOver === true ? undefined : context;
   }
 
   /**
@@ -130,15 +135,18 @@ export class TransactionRunner {
   ): Promise<T> {
     const { session } = context;
     session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } });
+    const scope: { session: mongo.ClientSession | undefined } = { session };
     let result: T;
     try {
-      result = await transactionStorage.run(context, () =>
-        this.sessions.run({ session }, () => work(session)),
-      );
+      result = await transactionStorage.run(context, () => this.sessions.run(scope, () => work(session)));
     } catch (error) {
       this.counters.aborted++;
       if (session.inTransaction() && !isDatabaseAway(error)) await session.abortTransaction();
       throw error;
+    } finally {
+      // Timers and loops that began inside live on in this asynchronous context.
+      context.isOver = true;
+      scope.session = undefined;
     }
     await this.commit(session, deadline);
     return result;

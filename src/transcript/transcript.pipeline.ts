@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
@@ -80,6 +81,8 @@ export class TranscriptPipeline {
     embedTimes: new RecentValues(),
     storeTimes: new RecentValues(),
   };
+  /** Batches are nobody's request and nobody's job: they run outside of the context, log lines and all, of whoever set them off. */
+  private readonly detached = AsyncLocalStorage.snapshot();
   private timer: NodeJS.Timeout | undefined;
   private pumping: Promise<void> | undefined;
   private flushing = false;
@@ -191,7 +194,12 @@ export class TranscriptPipeline {
   /** Begins the batches that are due, and sees to it that it is called when the next one is. Never rejects. */
   private pump(): Promise<void> {
     if (this.stopped) return Promise.resolve();
-    this.pumping ??= this.begin()
+    this.pumping ??= this.detached(() => this.pumpOnce());
+    return this.pumping;
+  }
+
+  private pumpOnce(): Promise<void> {
+    return this.begin()
       .catch((error: unknown) => {
         this.logger.error({ err: error }, 'transcripts could not be taken out of the journal');
         this.restUntil = Date.now() + CHECK_MS;
@@ -200,7 +208,6 @@ export class TranscriptPipeline {
         this.pumping = undefined;
         this.schedule();
       });
-    return this.pumping;
   }
 
   private async begin(): Promise<void> {

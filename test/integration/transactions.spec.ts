@@ -166,6 +166,24 @@ describe('transactions on a real database', () => {
     expect((await balances())['ben']).toBe(0);
   });
 
+  it('takes in nothing that its work left running', async () => {
+    let open!: () => void;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    let late: Promise<boolean> | undefined;
+    await transactions.run(() => {
+      late = gate.then(async () => {
+        const { active } = transactions;
+        await accounts.updateOne({ name: 'ana' }, { $set: { balance: 90 } });
+        await transactions.run(() => accounts.updateOne({ name: 'ben' }, { $set: { balance: 10 } }));
+        return active;
+      });
+      return Promise.resolve();
+    });
+    open();
+    expect(await late).toBe(false);
+    expect(await balances()).toEqual({ ana: 90, ben: 10 });
+  });
+
   it('loses no update of 30 writers of the same document, and keeps the sum', async () => {
     const move = (): Promise<void> =>
       transactions.run(async () => {
