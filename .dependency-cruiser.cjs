@@ -16,8 +16,11 @@ const neighbours = [
   ['session', 'tenant'],
   // The routes of jobs and of queues need to know whose request it is; the tenant room knows nothing of jobs.
   ['queue', 'tenant'],
+  // Probes tell details to operators alone; the tenant room, which knows their key, knows nothing of probes.
+  ['monitoring', 'tenant'],
   // Rooms tell their own metrics; monitoring knows nothing of them.
   ['queue', 'monitoring'],
+  ['session', 'monitoring'],
   // A closed conversation becomes a transcript; the transcript room knows nothing of conversations.
   ['conversation', 'transcript'],
 ];

@@ -15,4 +15,5 @@ await runScript(() => prepare());
 await runBuilt(
   join(dist, 'src', asWorker ? 'worker.js' : 'main.js'),
   asWorker ? rest : process.argv.slice(2),
+  join(dist, 'src', 'instrument.js'),
 );

@@ -8,6 +8,7 @@ import { readJson } from './lib/install.mjs';
 import { nodeModules, root } from './lib/paths.mjs';
 import { stopWithParent } from './lib/parent.mjs';
 import { prepare } from './lib/prepare.mjs';
+import { preparePromtool } from './lib/promtool.mjs';
 import { prepareRedis } from './lib/redis.mjs';
 import { runScript } from './lib/report.mjs';
 
@@ -23,6 +24,7 @@ async function runJest(args) {
     ...process.env,
     ...(await prepareRedis()),
     ...(await prepareChromium({ mayInstall: inCi })),
+    ...(await preparePromtool({ mayInstall: inCi })),
     COLLOQUY_TEST_COUNTS: countsFile,
   };
   try {

@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AdminModule } from './admin/index.js';
 import { CacheModule } from './cache/index.js';
-import { CommonModule, type Logger } from './common/index.js';
+import { CommonModule, type ErrorReporter, type Logger } from './common/index.js';
 import { ConfigModule, type Settings } from './config/index.js';
 import { ConversationModule } from './conversation/index.js';
 import { type CommandListener, DatabaseModule } from './database/index.js';
@@ -16,6 +16,8 @@ import { TranscriptModule } from './transcript/index.js';
 export interface AppOptions {
   logger: Logger;
   adminApiKey: string;
+  /** Where errors are reported; default: nowhere. */
+  errors?: ErrorReporter | undefined;
   /** For measurements: hears of each command that is sent to the database. */
   onCommand?: CommandListener | undefined;
 }
@@ -23,11 +25,11 @@ export interface AppOptions {
 /** All rooms; the API and the worker run the same. */
 @Module({})
 export class AppModule {
-  static forRoot(settings: Settings, { logger, adminApiKey, onCommand }: AppOptions): DynamicModule {
+  static forRoot(settings: Settings, { logger, adminApiKey, errors, onCommand }: AppOptions): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        CommonModule.forRoot(logger),
+        CommonModule.forRoot(logger, errors),
         ConfigModule.forRoot(settings),
         ScheduleModule.forRoot(),
         DatabaseModule.forRoot({ onCommand }),

@@ -7,12 +7,18 @@ import { createValidationPipe, NestLogger, ProblemFilter } from './common/index.
 import { SERVICE_SETTINGS, type ServiceSettings, type Settings } from './config/index.js';
 import { databaseProblem } from './database/index.js';
 import { createHttpAdapter } from './http-adapter.js';
+import { RequestTimings } from './monitoring/index.js';
 import { setUpOpenApi } from './openapi.js';
 
 /** What every way in puts on the application: validation, problem documents, security headers, admin pages, OpenAPI. */
-export async function configureApp(app: NestFastifyApplication, { logger }: AppOptions): Promise<void> {
+export async function configureApp(
+  app: NestFastifyApplication,
+  { logger, errors }: AppOptions,
+): Promise<void> {
+  // A hook sees the routes that come after it: this one is first.
+  app.get(RequestTimings).mount(app.getHttpAdapter().getInstance());
   app.useGlobalPipes(createValidationPipe());
-  app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem]));
+  app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem], errors));
   await app.register(helmet, {
     contentSecurityPolicy: {
       directives: {
@@ -36,7 +42,7 @@ export async function configureApp(app: NestFastifyApplication, { logger }: AppO
 export async function createApp(settings: Settings, options: AppOptions): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRoot(settings, options),
-    createHttpAdapter(settings.service, options.logger),
+    createHttpAdapter(settings.service, options.logger, options.errors),
     { logger: new NestLogger(options.logger), abortOnError: false, bodyParser: false },
   );
   await configureApp(app, options);

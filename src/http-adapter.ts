@@ -3,7 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Logger, ProblemError, ProblemFilter, runInContext } from './common/index.js';
+import {
+  contextOf,
+  type ErrorReporter,
+  type Logger,
+  ProblemError,
+  ProblemFilter,
+  REQUEST_CONTEXT,
+  type RequestContext,
+  runInContext,
+  setContextOf,
+} from './common/index.js';
 import type { ServiceSettings } from './config/index.js';
 
 const acceptableId = /^[\w.:-]{1,128}$/;
@@ -19,17 +29,20 @@ const logLevelOf = (status: number): 'error' | 'warn' | 'info' | 'debug' =>
   status >= 502 && status <= 504 ? 'warn' : status >= 500 ? 'error' : status >= 400 ? 'info' : 'debug';
 
 function addRequestHooks(fastify: FastifyInstance, logger: Logger): void {
+  // Kept on the request as well: the socket that reports the end of an answer may belong to another request's asynchronous flow.
+  fastify.decorateRequest(REQUEST_CONTEXT, null);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    runInContext(
-      { requestId: request.id, ...(request.routeOptions.url && { route: request.routeOptions.url }) },
-      done,
-    );
+    const context: RequestContext = { requestId: request.id, databaseRoundTrips: 0 };
+    if (request.routeOptions.url) context.route = request.routeOptions.url;
+    setContextOf(request, context);
+    runInContext(context, done);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     logger[logLevelOf(reply.statusCode)](
       {
         requestId: request.id,
+        tenantId: contextOf(request)?.tenantId,
         method: request.method,
         route: request.routeOptions.url ?? 'unknown',
         status: reply.statusCode,
@@ -117,8 +130,8 @@ function answerClientError(
 }
 
 /** Answers what Fastify refuses before a route and its hooks: a badly encoded URL, an over-long path parameter. */
-const createFrameworkErrorHandler = (logger: Logger) => {
-  const filter = new ProblemFilter(logger);
+const createFrameworkErrorHandler = (logger: Logger, errors?: ErrorReporter) => {
+  const filter = new ProblemFilter(logger, [], errors);
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     void reply.header('x-request-id', request.id);
     filter.send(error, request, reply);
@@ -160,7 +173,11 @@ function createJsonParser(fastify: FastifyInstance): FastifyBodyParser<Buffer> {
   };
 }
 
-export function createHttpAdapter(settings: ServiceSettings, logger: Logger): FastifyAdapter {
+export function createHttpAdapter(
+  settings: ServiceSettings,
+  logger: Logger,
+  errors?: ErrorReporter,
+): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: settings.HTTP_BODY_LIMIT_BYTES,
     requestTimeout: settings.HTTP_REQUEST_TIMEOUT_MS,
@@ -170,7 +187,7 @@ export function createHttpAdapter(settings: ServiceSettings, logger: Logger): Fa
     // What comes in on an open connection while others finish is still served; its answer ends the connection.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
-    frameworkErrors: createFrameworkErrorHandler(logger),
+    frameworkErrors: createFrameworkErrorHandler(logger, errors),
     clientErrorHandler: answerClientError,
   });
   const fastify = adapter.getInstance<FastifyInstance>();

@@ -1,4 +1,6 @@
 import 'reflect-metadata';
+import { processErrors } from './instrument.js';
+import { setTimeout as delay } from 'node:timers/promises';
 import { banner } from './banner.js';
 import { createApp } from './configure-app.js';
 import { DatabaseService, IndexManager } from './database/index.js';
@@ -13,9 +15,9 @@ import {
 } from './process-lifecycle.js';
 
 async function serve(context: ProcessContext): Promise<void> {
-  const { settings, logger, adminApiKey } = context;
-  const { HOST, PORT, SHUTDOWN_GRACE_MS, NODE_ENV } = settings.service;
-  const app = await createApp(settings, { logger, adminApiKey });
+  const { settings, logger, errors, adminApiKey } = context;
+  const { HOST, PORT, SHUTDOWN_GRACE_MS, SHUTDOWN_DRAIN_MS, NODE_ENV } = settings.service;
+  const app = await createApp(settings, { logger, errors, adminApiKey });
   try {
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
     await app.listen(PORT, HOST);
@@ -28,12 +30,14 @@ async function serve(context: ProcessContext): Promise<void> {
   shutDownOnSignals(
     async () => {
       health.beginShutdown();
+      // Load balancers are given the time to hear of it: what they still send meanwhile is served.
+      await delay(Math.min(SHUTDOWN_DRAIN_MS, SHUTDOWN_GRACE_MS / 2));
       // Nest's first hooks take resources from the rooms while the server still runs: let it finish what is in flight before.
       await app.getHttpAdapter().close();
       await app.close();
     },
     SHUTDOWN_GRACE_MS,
-    logger,
+    { logger, errors },
   );
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   logger.info({ url, store: app.get(DatabaseService).storeHandle.kind }, 'listening');
@@ -44,8 +48,8 @@ async function serve(context: ProcessContext): Promise<void> {
 
 let context: ProcessContext | undefined;
 try {
-  context = prepareProcess();
-  exitOnUnhandledErrors(context.logger);
+  context = prepareProcess(processErrors());
+  exitOnUnhandledErrors(context);
   await serve(context);
 } catch (error) {
   const service = context?.settings.service;

@@ -22,7 +22,11 @@ const problemSchema: Schema = {
     detail: { type: 'string', description: 'What happened and what to do.' },
     instance: { type: 'string', description: 'The path of the request.' },
     requestId: { type: 'string', description: 'Also in the header X-Request-Id and in the log.' },
-    errorId: { type: 'string', format: 'uuid', description: 'With 5xx: names the error in the log.' },
+    errorId: {
+      type: 'string',
+      pattern: '^[0-9a-f]{32}$',
+      description: 'With 5xx: names the error in the log and in the error reports.',
+    },
     errors: {
       type: 'array',
       description: 'With `validation_failed`: every field that was not accepted.',

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLogger, type Logger } from './common/index.js';
+import { createLogger, type ErrorReporter, type Logger, REPORT_FLUSH_MS } from './common/index.js';
 import {
   developmentAdminKey,
+  secretsOf,
   settingsFromEnvironment,
   SettingsError,
   type Settings,
@@ -11,20 +12,28 @@ import {
 export interface ProcessContext {
   settings: Settings;
   logger: Logger;
+  errors: ErrorReporter;
   adminApiKey: string;
   /** Where the admin key comes from: set by the operator, or made for development and kept in this file. */
   adminKeyFile?: string;
 }
 
+const adminKeyOf = ({ service }: Settings): { key: string; file?: string } =>
+  service.ADMIN_API_KEY === undefined
+    ? developmentAdminKey(service.DATA_DIR)
+    : { key: service.ADMIN_API_KEY };
+
 /** @throws SettingsError, StartupError */
-export function prepareProcess(): ProcessContext {
+export function prepareProcess(errors: ErrorReporter): ProcessContext {
   const settings = settingsFromEnvironment();
   const { service } = settings;
-  const pretty = service.LOG_PRETTY ?? (service.NODE_ENV !== 'production' && process.stdout.isTTY);
-  const logger = createLogger({ level: service.LOG_LEVEL, pretty });
-  if (service.ADMIN_API_KEY !== undefined) return { settings, logger, adminApiKey: service.ADMIN_API_KEY };
-  const { key, file } = developmentAdminKey(service.DATA_DIR);
-  return { settings, logger, adminApiKey: key, adminKeyFile: file };
+  const { key, file } = adminKeyOf(settings);
+  const logger = createLogger({
+    level: service.LOG_LEVEL,
+    pretty: service.LOG_PRETTY ?? (service.NODE_ENV !== 'production' && process.stdout.isTTY),
+    secrets: [key, ...secretsOf(settings)],
+  });
+  return { settings, logger, errors, adminApiKey: key, ...(file !== undefined && { adminKeyFile: file }) };
 }
 
 const isNodeError = (error: unknown): error is NodeJS.ErrnoException =>
@@ -51,12 +60,33 @@ export function explainFailure(
 /** Ctrl-C under `npm start` sends SIGINT twice: from the terminal, and once more from npm. */
 const SAME_KEYSTROKE_MS = 1000;
 
+type Ending = Pick<ProcessContext, 'logger' | 'errors'>;
+
 /**
- * On SIGTERM, SIGINT or SIGHUP runs `close` once and exits with 0; with 1 when it fails or takes longer than `graceMs`. Another
- * signal, a second or more later, exits at once.
+ * On SIGTERM, SIGINT or SIGHUP runs `close` once and exits with 0; with 1 when it fails or takes longer than `graceMs`. Error reports that are
+ * still to be sent get `REPORT_FLUSH_MS` after that. Another signal, a second or more later, exits at once.
  */
-export function shutDownOnSignals(close: () => Promise<void>, graceMs: number, logger: Logger): void {
+export function shutDownOnSignals(
+  close: () => Promise<void>,
+  graceMs: number,
+  { logger, errors }: Ending,
+): void {
   let closingSince: number | undefined;
+  const end = async (): Promise<0 | 1> => {
+    const tooLate = delay(graceMs, 'late' as const, { ref: false });
+    try {
+      const outcome = await Promise.race([close(), tooLate]);
+      if (outcome !== 'late') {
+        logger.info('stopped');
+        return 0;
+      }
+      logger.error({ graceMs }, 'work in flight did not end within SHUTDOWN_GRACE_MS');
+    } catch (error) {
+      const errorId = errors.report(error, { tags: { during: 'shutdown' } });
+      logger.error({ err: error, errorId }, 'shutdown failed');
+    }
+    return 1;
+  };
   const onSignal = (signal: NodeJS.Signals): void => {
     if (closingSince !== undefined) {
       if (performance.now() - closingSince > SAME_KEYSTROKE_MS) process.exit(1);
@@ -64,31 +94,33 @@ export function shutDownOnSignals(close: () => Promise<void>, graceMs: number, l
     }
     closingSince = performance.now();
     logger.info({ signal, graceMs }, 'shutting down');
-    const tooLate = delay(graceMs, 'late' as const, { ref: false });
-    void Promise.race([close(), tooLate]).then(
-      (outcome) => {
-        if (outcome === 'late')
-          logger.error({ graceMs }, 'work in flight did not end within SHUTDOWN_GRACE_MS');
-        else logger.info('stopped');
-        process.exit(outcome === 'late' ? 1 : 0);
-      },
-      (error: unknown) => {
-        logger.error({ err: error }, 'shutdown failed');
-        process.exit(1);
-      },
-    );
+    void end().then(async (code) => {
+      await errors.flush(REPORT_FLUSH_MS);
+      process.exit(code);
+    });
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   process.on('SIGHUP', onSignal);
 }
 
-/** Errors that nothing handled: the state is unknown, so the process says why and ends. */
-export function exitOnUnhandledErrors(logger: Logger): void {
-  const end = (error: unknown): void => {
-    logger.fatal({ err: error }, 'unhandled error');
-    process.exit(1);
+/**
+ * Errors that nothing handled: the state is unknown, so the process says why and ends with code 1, once the report is sent or `REPORT_FLUSH_MS` are
+ * over. Those that follow meanwhile are logged.
+ */
+export function exitOnUnhandledErrors({ logger, errors }: Ending): void {
+  let isEnding = false;
+  const endWith = (kind: string, error: unknown): void => {
+    const errorId = errors.report(error, { level: 'fatal', tags: { kind } });
+    logger.fatal({ err: error, errorId, kind }, 'unhandled error');
+    if (isEnding) return;
+    isEnding = true;
+    void errors.flush(REPORT_FLUSH_MS).then(() => process.exit(1));
   };
-  process.on('uncaughtException', end);
-  process.on('unhandledRejection', end);
+  process.on('uncaughtException', (error) => {
+    endWith('uncaughtException', error);
+  });
+  process.on('unhandledRejection', (reason) => {
+    endWith('unhandledRejection', reason);
+  });
 }

@@ -1,9 +1,18 @@
 import 'reflect-metadata';
+import { processErrors } from './instrument.js';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { NestLogger } from './common/index.js';
-import { HealthService, Metrics, startHealthServer } from './monitoring/index.js';
+import { DatabaseService, IndexManager } from './database/index.js';
+import {
+  HealthProbes,
+  HealthService,
+  type HealthServerSources,
+  Metrics,
+  startHealthServer,
+} from './monitoring/index.js';
 import { QueueWorkers } from './queue/index.js';
+import { AdminKey, bearerOf } from './tenant/index.js';
 import {
   exitOnUnhandledErrors,
   explainFailure,
@@ -13,19 +22,26 @@ import {
 } from './process-lifecycle.js';
 
 /** Background work alone: the same rooms as the API, no HTTP but the health probes. */
-async function work({ settings, logger, adminApiKey }: ProcessContext): Promise<void> {
+async function work({ settings, logger, errors, adminApiKey }: ProcessContext): Promise<void> {
   const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS } = settings.service;
   const app = await NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, adminApiKey }),
+    AppModule.forRoot(settings, { logger, errors, adminApiKey }),
     {
       logger: new NestLogger(logger),
       abortOnError: false,
     },
   );
   const health = app.get(HealthService);
+  const key = app.get(AdminKey);
+  const sources: HealthServerSources = {
+    probes: app.get(HealthProbes),
+    metrics: app.get(Metrics),
+    isOperator: (request) => key.matches(bearerOf(request) ?? ''),
+  };
   let probes: Awaited<ReturnType<typeof startHealthServer>>;
   try {
-    probes = await startHealthServer({ health, metrics: app.get(Metrics) }, HOST, WORKER_PORT);
+    probes = await startHealthServer(sources, HOST, WORKER_PORT);
+    await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
     await app.get(QueueWorkers).start();
   } catch (error) {
     await app.close();
@@ -38,7 +54,7 @@ async function work({ settings, logger, adminApiKey }: ProcessContext): Promise<
       await probes.close();
     },
     SHUTDOWN_GRACE_MS,
-    logger,
+    { logger, errors },
   );
   logger.info({ probes: probes.url }, 'worker started');
   process.send?.({ type: 'listening', url: probes.url });
@@ -46,8 +62,8 @@ async function work({ settings, logger, adminApiKey }: ProcessContext): Promise<
 
 let context: ProcessContext | undefined;
 try {
-  context = prepareProcess();
-  exitOnUnhandledErrors(context.logger);
+  context = prepareProcess(processErrors());
+  exitOnUnhandledErrors(context);
   await work(context);
 } catch (error) {
   const service = context?.settings.service;

@@ -6,9 +6,11 @@ import { pathToFileURL } from 'node:url';
  *
  * @param {string} path absolute
  * @param {string[]} args
+ * @param {string} [preload] absolute path of a module that is loaded before, as by `node --import`
  */
-export async function runBuilt(path, args) {
+export async function runBuilt(path, args, preload) {
   process.setSourceMapsEnabled(true);
   process.argv = [process.execPath, path, ...args];
+  if (preload !== undefined) await import(pathToFileURL(preload).href);
   await import(pathToFileURL(path).href);
 }

@@ -8,6 +8,8 @@ export interface ServiceStart {
   /** Settings; nothing else of this process's environment is passed on but PATH and the like. */
   env: Readonly<Record<string, string>>;
   args?: readonly string[];
+  /** Options of Node.js itself, for example --import. */
+  nodeOptions?: readonly string[];
 }
 
 export interface ServiceExit {
@@ -48,7 +50,7 @@ function environment(settings: Readonly<Record<string, string>>): NodeJS.Process
   return { ...(Object.fromEntries(kept) as NodeJS.ProcessEnv), ...settings };
 }
 
-function spawnService({ main, cwd, env, args = [] }: ServiceStart): {
+function spawnService({ main, cwd, env, args = [], nodeOptions = [] }: ServiceStart): {
   child: ChildProcess;
   exited: Promise<ServiceExit>;
   output: { stdout: string; stderr: string };
@@ -56,7 +58,7 @@ function spawnService({ main, cwd, env, args = [] }: ServiceStart): {
   const child = fork(main, args, {
     cwd,
     env: environment(env),
-    execArgv: ['--enable-source-maps'],
+    execArgv: ['--enable-source-maps', ...nodeOptions],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const output = { stdout: '', stderr: '' };
@@ -89,12 +91,12 @@ export class ServiceProcess {
   }
 
   /** Runs a program that does its work and ends. @throws Error unless it ends with code 0 */
-  static async runToEnd({ main, cwd, env, args = [] }: ServiceStart): Promise<void> {
-    const { exited, output } = spawnService({ main, cwd, env, args });
+  static async runToEnd(options: ServiceStart): Promise<void> {
+    const { exited, output } = spawnService(options);
     const { code, signal } = await exited;
     if (code !== 0)
       throw new Error(
-        `${main} ended with ${signal ?? `code ${String(code)}`}:\n${output.stdout}${output.stderr}`,
+        `${options.main} ended with ${signal ?? `code ${String(code)}`}:\n${output.stdout}${output.stderr}`,
       );
   }
 

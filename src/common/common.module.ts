@@ -1,11 +1,19 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { ERROR_REPORTER, type ErrorReporter, silentReporter } from './error-reporter.js';
 import { LOGGER, type Logger } from './logger.js';
 
-/** Gives the process's logger to every room. */
+/** Gives the process's logger and error reporter to every room. */
 @Global()
 @Module({})
 export class CommonModule {
-  static forRoot(logger: Logger): DynamicModule {
-    return { module: CommonModule, providers: [{ provide: LOGGER, useValue: logger }], exports: [LOGGER] };
+  static forRoot(logger: Logger, errors: ErrorReporter = silentReporter): DynamicModule {
+    return {
+      module: CommonModule,
+      providers: [
+        { provide: LOGGER, useValue: logger },
+        { provide: ERROR_REPORTER, useValue: errors },
+      ],
+      exports: [LOGGER, ERROR_REPORTER],
+    };
   }
 }

@@ -1,10 +1,13 @@
-import { ServiceUnavailableException } from '@nestjs/common';
+import { BadRequestException, NotFoundException, ServiceUnavailableException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { createErrorId, type ErrorReporter, type ReportDetails, silentReporter } from './error-reporter.js';
 import { createLogger } from './logger.js';
 import { ProblemError } from './problem.js';
-import { ProblemFilter } from './problem.filter.js';
+import { ProblemFilter, type ProblemTranslator } from './problem.filter.js';
 
-function answerTo(error: unknown) {
+function answerTo(error: unknown, translators: ProblemTranslator[] = []) {
+  const report = jest.fn<string, [unknown, ReportDetails?]>(() => 'f'.repeat(32));
+  const errors: ErrorReporter = { ...silentReporter, report };
   const logger = createLogger({ level: 'silent', pretty: false });
   const warn = jest.spyOn(logger, 'warn').mockImplementation();
   const logError = jest.spyOn(logger, 'error').mockImplementation();
@@ -17,12 +20,12 @@ function answerTo(error: unknown) {
       body = JSON.parse(text) as Record<string, unknown>;
     },
   };
-  new ProblemFilter(logger).send(
+  new ProblemFilter(logger, translators, errors).send(
     error,
-    { url: '/x?y=1', id: 'r1' } as FastifyRequest,
+    { url: '/x?y=1', id: 'r1', method: 'GET', routeOptions: { url: '/:name' } } as FastifyRequest,
     reply as unknown as FastifyReply,
   );
-  return { body, warn, logError };
+  return { body, warn, logError, report };
 }
 
 describe('ProblemFilter', () => {
@@ -67,5 +70,36 @@ describe('ProblemFilter', () => {
       errorId: expect.any(String) as string,
     });
     expect(logError).toHaveBeenCalledTimes(1);
+  });
+
+  it('reports what was not foreseen under the errorId of the answer, with the template of the route', () => {
+    const error = new TypeError('x is undefined');
+    const { body, report } = answerTo(error);
+    expect(body['errorId']).toBe('f'.repeat(32));
+    const tags = { route: '/:name', method: 'GET', status: 500, code: 'internal_error', requestId: 'r1' };
+    expect(report.mock.calls).toEqual([[error, { level: 'error', tags }]]);
+  });
+
+  it('reports nothing below 500, and no failed health check', () => {
+    const gone = new ProblemError({ status: 404, code: 'gone', title: 'Gone' });
+    const check = new ServiceUnavailableException({ status: 'error', error: { db: { status: 'down' } } });
+    for (const error of [new NotFoundException(), new BadRequestException('no'), gone, check])
+      expect(answerTo(error).report).not.toHaveBeenCalled();
+  });
+
+  it('reports a foreseen failure of others as a warning, throttled by its code, and logs no stack', () => {
+    const away = new Error('connection refused');
+    const problem = { status: 503, code: 'database_unavailable', title: 'Away' };
+    const { body, report, warn, logError } = answerTo(away, [() => problem]);
+    expect(report.mock.calls[0]?.[1]).toMatchObject({ level: 'warning', throttle: 'database_unavailable' });
+    expect(warn.mock.calls[0]?.[0]).toMatchObject({ errorId: body['errorId'], cause: 'connection refused' });
+    expect(logError).not.toHaveBeenCalled();
+  });
+});
+
+describe('createErrorId', () => {
+  it('has the form of an id of a report', () => {
+    expect(createErrorId()).toMatch(/^[0-9a-f]{32}$/);
+    expect(createErrorId()).not.toBe(createErrorId());
   });
 });

@@ -1,9 +1,10 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
-import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorReporter, silentReporter } from './error-reporter.js';
 import type { Logger } from './logger.js';
 import { type ProblemDetails, ProblemError } from './problem.js';
+import { withoutQuotations } from './redaction.js';
 
 /** Statuses that carry a fixed `code` when the framework raised them without one of ours. */
 const frameworkCodes: Record<number, string> = {
@@ -33,6 +34,8 @@ const hasStatusCode = (error: unknown): error is Error & { statusCode: number } 
 interface HealthFailure {
   status: 'error';
   error: Record<string, { status: string; message?: string }>;
+  /** All checks, those that are up as well. */
+  details?: Record<string, unknown>;
 }
 
 const isHealthFailure = (body: unknown): body is HealthFailure =>
@@ -44,7 +47,7 @@ const isHealthFailure = (body: unknown): body is HealthFailure =>
   typeof body.error === 'object' &&
   body.error !== null;
 
-/** What a failed health check of Terminus says: every indicator that is down, with its reason. */
+/** What a failed health check of Terminus says: every indicator that is down, with its reason where one is told, and all in `checks`. */
 function fromHealthCheck(error: unknown): ProblemDetails | undefined {
   if (!(error instanceof HttpException) || error.getStatus() !== 503) return undefined;
   const body = error.getResponse();
@@ -52,12 +55,25 @@ function fromHealthCheck(error: unknown): ProblemDetails | undefined {
   const reasons = Object.entries(body.error).map(
     ([name, { status, message }]) => `${name}: ${message ?? status}`,
   );
-  return { status: 503, code: 'not_ready', title: 'Not ready', detail: reasons.join('; ') };
+  return {
+    status: 503,
+    code: 'not_ready',
+    title: 'Not ready',
+    detail: reasons.join('; '),
+    extra: { checks: body.details },
+  };
 }
 
-/** Failures outside of this process that were foreseen: a stack would say nothing about them. */
-const isForeseen = (error: unknown, { status, code }: ProblemDetails): boolean =>
-  code === 'not_ready' || (error instanceof ProblemError && (status === 502 || status === 504));
+/** What became of an error: the answer, and whether the failure was foreseen and lies outside of this process. */
+interface Verdict {
+  problem: ProblemDetails;
+  /** A stack would say nothing about it, and many requests meet it at the same time. */
+  isForeseen: boolean;
+}
+
+const isOutside = (status: number): boolean => status >= 502 && status <= 504;
+
+const routeOf = ({ routeOptions }: Partial<FastifyRequest>): string => routeOptions?.url ?? 'unknown';
 
 function fromStatus(status: number, message: string): ProblemDetails {
   return {
@@ -72,15 +88,16 @@ function fromStatus(status: number, message: string): ProblemDetails {
 export type ProblemTranslator = (error: unknown) => ProblemDetails | undefined;
 
 /**
- * Turns every error into an RFC 9457 problem document. Errors of 500 and above get an `errorId`, which is logged with the
- * error and its stack; the answer never has the stack. A failed responder (502, 504) or health check is logged as a warning
- * without a stack; the health check has no `errorId`.
+ * Turns every error into an RFC 9457 problem document. Those of 500 and above are reported, and answered with the `errorId` of the report,
+ * which is logged as well; the answer never has the stack. A foreseen failure of others (a responder or the database: 502 to 504) is logged
+ * as a warning without a stack, and reported once a minute for each code. A failed health check has no `errorId` and is not reported.
  */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   constructor(
     private readonly logger: Logger,
     private readonly translators: readonly ProblemTranslator[] = [],
+    private readonly errors: ErrorReporter = silentReporter,
   ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
@@ -90,7 +107,8 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Also for errors that Fastify meets before there is a route: a bad URL, an over-long path parameter. */
   send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const problem = this.toProblem(error);
+    const verdict = this.judge(error);
+    const { problem } = verdict;
     const body: Record<string, unknown> = {
       type: 'about:blank',
       title: problem.title,
@@ -102,9 +120,9 @@ export class ProblemFilter implements ExceptionFilter {
       ...problem.extra,
     };
     if (problem.status >= 500) {
-      const errorId = problem.code === 'not_ready' ? undefined : randomUUID();
+      const errorId = problem.code === 'not_ready' ? undefined : this.report(error, verdict, request);
       if (errorId !== undefined) body['errorId'] = errorId;
-      this.log(error, problem, errorId);
+      this.log(error, verdict, errorId);
     }
     if (reply.sent) return;
     if (problem.retryAfterSeconds !== undefined)
@@ -116,20 +134,38 @@ export class ProblemFilter implements ExceptionFilter {
       .send(JSON.stringify(body));
   }
 
-  private log(error: unknown, problem: ProblemDetails, errorId: string | undefined): void {
+  private report(error: unknown, { problem, isForeseen }: Verdict, request: FastifyRequest): string {
+    const { status, code } = problem;
+    return this.errors.report(error, {
+      level: isForeseen ? 'warning' : 'error',
+      tags: { route: routeOf(request), method: request.method, status, code, requestId: request.id },
+      ...(isForeseen && { throttle: code }),
+    });
+  }
+
+  private log(error: unknown, { problem, isForeseen }: Verdict, errorId: string | undefined): void {
     const { status, code, detail } = problem;
-    if (!isForeseen(error, problem)) {
+    if (!isForeseen) {
       this.logger.error({ err: error, errorId, code }, 'request failed');
       return;
     }
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
+    const source = error instanceof ProblemError ? error.cause : error;
+    const cause =
+      source instanceof Error && problem.code !== 'not_ready' ? withoutQuotations(source.message) : undefined;
     this.logger.warn(
       { status, code, detail, ...(errorId && { errorId }), ...(cause && { cause }) },
       'request failed',
     );
   }
 
-  private toProblem(error: unknown): ProblemDetails {
+  private judge(error: unknown): Verdict {
+    const known = this.knownProblem(error);
+    if (known) return { problem: known, isForeseen: known.code === 'not_ready' || isOutside(known.status) };
+    return { problem: this.unknownProblem(error), isForeseen: false };
+  }
+
+  /** What a room says of its error; undefined when none has foreseen it. */
+  private knownProblem(error: unknown): ProblemDetails | undefined {
     if (error instanceof ProblemError) return error.problem;
     const failedCheck = fromHealthCheck(error);
     if (failedCheck) return failedCheck;
@@ -139,6 +175,10 @@ export class ProblemFilter implements ExceptionFilter {
       const problem = translate(error);
       if (problem) return problem;
     }
+    return undefined;
+  }
+
+  private unknownProblem(error: unknown): ProblemDetails {
     if (error instanceof HttpException) return fromStatus(error.getStatus(), error.message);
     if (hasStatusCode(error) && error.statusCode >= 400 && error.statusCode < 500)
       return fromStatus(error.statusCode, error.message);

@@ -1,4 +1,5 @@
-import { definitionsOf, groupNames, type SettingDefinition } from './settings.schema.js';
+import type { SettingDefinition } from './setting-definition.js';
+import { definitionsOf, groupNames } from './settings.schema.js';
 
 const describe = (name: string, { about, unit, default: value }: SettingDefinition): string =>
   [`# ${about}${unit ? ` In ${unit}.` : ''}`, value === undefined ? `#${name}=` : `${name}=${value}`].join(

@@ -4,3 +4,4 @@ export * from './env-example.js';
 export * from './environment.js';
 export * from './settings.js';
 export type { Settings } from './settings.schema.js';
+export * from './version.js';

@@ -1,79 +1,20 @@
 import { z } from 'zod';
-
-const integer = (min: number, max: number): z.ZodType<number> =>
-  z
-    .string()
-    .regex(/^-?\d+$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
-
-const boolean = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
-
-const mongoUri = z
-  .string()
-  .regex(/^mongodb(\+srv)?:\/\/.+/, 'must begin with mongodb:// or mongodb+srv://')
-  .optional();
-
-const redisUrl = z
-  .string()
-  .regex(/^rediss?:\/\/.+/, 'must begin with redis:// or rediss://')
-  .refine((text) => URL.canParse(text), 'must be an address, for example redis://127.0.0.1:6379')
-  .optional();
-
-const httpUrl = z
-  .string()
-  .regex(/^https?:\/\/.+/, 'must begin with http:// or https://')
-  .refine((text) => URL.canParse(text), 'must be an address, for example http://127.0.0.1:8080');
-
-const notEmpty = z.string().min(1, 'must not be empty');
-
-/** One setting: its schema over the environment's text, what it is for, and the unit that its number is in. */
-export interface SettingDefinition<Schema extends z.ZodType = z.ZodType> {
-  schema: Schema;
-  /** As text, as it would stand in the environment; absent: unset by default. */
-  default?: string;
-  /** Instead of `default`: the defaults by the value of another setting of the group, as texts. */
-  byProfile?: { setting: string; defaults: Readonly<Record<string, string>> };
-  unit?: string;
-  /** One or two sentences for operators. */
-  about: string;
-}
-
-const setting = <Schema extends z.ZodType>(
-  schema: Schema,
-  about: string,
-  rest: { default?: string; unit?: string } = {},
-): SettingDefinition<Schema> => ({ schema, about, ...rest });
-
-const ms = (value: number, min: number, max: number, about: string): SettingDefinition<z.ZodType<number>> =>
-  setting(integer(min, max), about, { default: String(value), unit: 'milliseconds' });
-
-const count = (
-  value: number,
-  min: number,
-  max: number,
-  about: string,
-): SettingDefinition<z.ZodType<number>> => setting(integer(min, max), about, { default: String(value) });
-
-const hour = 3_600_000;
-
-const transcriptProfiles = ['balanced', 'throughput', 'latency'] as const;
-
-/** A whole number whose default is that of TRANSCRIPT_PROFILE, in the order of `transcriptProfiles`. */
-const byTranscriptProfile = (
-  values: readonly [balanced: number, throughput: number, latency: number],
-  schema: z.ZodType<number>,
-  about: string,
-  unit?: string,
-): SettingDefinition<z.ZodType<number>> => ({
-  schema,
-  about: `${about} Unset: as TRANSCRIPT_PROFILE says (${values.join(', ')}).`,
-  ...(unit !== undefined && { unit }),
-  byProfile: {
-    setting: 'TRANSCRIPT_PROFILE',
-    defaults: Object.fromEntries(transcriptProfiles.map((name, place) => [name, String(values[place])])),
-  },
-});
+import { monitoringSettings } from './monitoring-settings.js';
+import {
+  boolean,
+  byTranscriptProfile,
+  count,
+  hour,
+  httpUrl,
+  integer,
+  mongoUri,
+  ms,
+  notEmpty,
+  redisUrl,
+  setting,
+  type SettingDefinition,
+  transcriptProfiles,
+} from './setting-definition.js';
 
 /** Every setting there is, grouped as `.env.example` shows them. */
 export const settingGroups = {
@@ -119,6 +60,13 @@ export const settingGroups = {
       'Key that manages tenants. Required in production; in development one is made and kept in DATA_DIR when unset.',
     ),
     SHUTDOWN_GRACE_MS: ms(25_000, 0, 600_000, 'Longest time that a shutdown waits for work in flight.'),
+    SHUTDOWN_DRAIN_MS: {
+      schema: integer(0, 600_000),
+      about:
+        'At a shutdown requests are still taken for this time, while /health/ready already says no, so that load balancers turn away first. At most half of SHUTDOWN_GRACE_MS, of which it is a part. Unset: 3000 in production, else 0.',
+      unit: 'milliseconds',
+      byProfile: { setting: 'NODE_ENV', defaults: { development: '0', production: '3000', test: '0' } },
+    },
     HTTP_BODY_LIMIT_BYTES: setting(integer(1024, 104_857_600), 'Largest request body.', {
       default: '16777216',
       unit: 'bytes',
@@ -173,6 +121,12 @@ export const settingGroups = {
       'A connection without an answer for this time is given up; 0: never.',
     ),
     MONGODB_CONNECT_TIMEOUT_MS: ms(10_000, 100, 600_000, 'Longest time for opening a connection.'),
+    MONGODB_HEARTBEAT_MS: ms(
+      2000,
+      500,
+      60_000,
+      'How often the server is asked whether it lives. One that hangs is given up after this time and MONGODB_CONNECT_TIMEOUT_MS.',
+    ),
     MONGODB_MAX_CONNECTING: count(10, 1, 1000, 'Connections that may be opened at the same time.'),
     MONGODB_WAIT_QUEUE_TIMEOUT_MS: ms(
       10_000,
@@ -430,6 +384,7 @@ export const settingGroups = {
       { default: 'false' },
     ),
   },
+  monitoring: monitoringSettings,
 } as const;
 
 export type SettingGroups = typeof settingGroups;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderEnvExample } from './env-example.js';
-import { loadSettings, SettingsError } from './settings.js';
+import { loadSettings, secretsOf, SettingsError } from './settings.js';
 import { definitionsOf, groupNames } from './settings.schema.js';
 
 const problemsOf = (env: Record<string, string>): readonly string[] => {
@@ -116,6 +116,39 @@ describe('loadSettings', () => {
   it('takes empty text as unset', () => {
     expect(loadSettings({ PORT: '' }).service.PORT).toBe(3000);
   });
+});
+
+describe('secretsOf', () => {
+  it('finds keys and the credentials in addresses, and no other value', () => {
+    const settings = loadSettings({
+      ADMIN_API_KEY: 'the-key-of-the-operator',
+      OPENAI_API_KEY: 'the-key-of-the-model',
+      MONGODB_URI: 'mongodb://ann:p%40ss@db.example:27017/colloquy',
+      REDIS_URL: 'redis://:hush@cache.example',
+      REDIS_KEY_PREFIX: 'not-a-secret',
+      OLLAMA_URL: 'http://model.example:1234',
+      SENTRY_DSN: 'https://abcdef@errors.example/3',
+    });
+    const secrets = ['the-key-of-the-operator', 'the-key-of-the-model', 'p%40ss', 'p@ss', 'hush', 'abcdef'];
+    expect(secretsOf(settings).sort()).toEqual(secrets.sort());
+  });
+
+  it('has none by default', () => {
+    expect(secretsOf(loadSettings({}))).toEqual([]);
+  });
+});
+
+describe('SENTRY_DSN', () => {
+  it.each(['https://abc@o1.ingest.example/42', 'http://abc@127.0.0.1:9000/path/1'])('may be %s', (dsn) => {
+    expect(loadSettings({ SENTRY_DSN: dsn }).monitoring.SENTRY_DSN).toBe(dsn);
+  });
+
+  it.each(['https://errors.example/42', 'abc@errors.example/1', 'https://abc@errors.example'])(
+    'may not be %s, which is not shown, as it may hold a key',
+    (dsn) => {
+      expect(problemsOf({ SENTRY_DSN: dsn })).toEqual([expect.stringMatching(/^SENTRY_DSN: must be a DSN/)]);
+    },
+  );
 });
 
 describe('.env.example', () => {

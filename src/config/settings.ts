@@ -1,4 +1,5 @@
-import { definitionsOf, groupNames, type SettingDefinition, type Settings } from './settings.schema.js';
+import type { SettingDefinition } from './setting-definition.js';
+import { definitionsOf, groupNames, type Settings } from './settings.schema.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -10,7 +11,7 @@ export class SettingsError extends Error {
   }
 }
 
-const secret = /KEY|SECRET|PASSWORD|URI|URL|TOKEN/;
+const secret = /KEY|SECRET|PASSWORD|URI|URL|TOKEN|DSN/;
 
 const given = (name: string, env: Environment): string | undefined => {
   const text = env[name]?.trim();
@@ -38,7 +39,7 @@ function readOne(name: string, definition: SettingDefinition, env: Environment, 
 }
 
 function checkTogether(settings: Settings, problems: string[]): void {
-  const { service, database, transcript } = settings;
+  const { service, database, transcript, monitoring } = settings;
   if (service.NODE_ENV === 'production' && service.ADMIN_API_KEY === undefined)
     problems.push(
       'ADMIN_API_KEY: is required when NODE_ENV=production; set a random text of 16 or more characters',
@@ -51,10 +52,43 @@ function checkTogether(settings: Settings, problems: string[]): void {
     problems.push(
       'VECTOR_SEARCH: atlas needs a MongoDB server with vector search, which the embedded store is not; set MONGODB_URI, or VECTOR_SEARCH=memory',
     );
+  if (monitoring.HEALTH_DISK_CRITICAL_BYTES > monitoring.HEALTH_DISK_MIN_BYTES)
+    problems.push(
+      `HEALTH_DISK_CRITICAL_BYTES: ${monitoring.HEALTH_DISK_CRITICAL_BYTES} must not be above HEALTH_DISK_MIN_BYTES=${monitoring.HEALTH_DISK_MIN_BYTES}`,
+    );
   if (database.MONGODB_MIN_POOL_SIZE > database.MONGODB_MAX_POOL_SIZE)
     problems.push(
       `MONGODB_MIN_POOL_SIZE: ${database.MONGODB_MIN_POOL_SIZE} must not be above MONGODB_MAX_POOL_SIZE=${database.MONGODB_MAX_POOL_SIZE}`,
     );
+}
+
+const isAddress = /(URI|URL|DSN)$/;
+const isSecret = /(KEY|SECRET|PASSWORD|TOKEN)$/;
+
+/** User name and password of an address, as they stand in it and decoded. */
+function credentialsOf(address: string): string[] {
+  const [, user = '', password = ''] = /^[\w+.-]+:\/\/([^:/?#]*?)(?::(.*))?@/.exec(address) ?? [];
+  const secrets = password === '' ? [] : [password];
+  // A DSN has its key in the place of the user.
+  if (/^https?:/.test(address) && user !== '') secrets.push(user);
+  return secrets.flatMap((text) => {
+    try {
+      return [text, decodeURIComponent(text)];
+    } catch {
+      return [text];
+    }
+  });
+}
+
+/** The secrets among the settings, so that logs and reports can be searched for them: keys, and the credentials in addresses. */
+export function secretsOf(settings: Settings): string[] {
+  const secrets = groupNames
+    .flatMap((group) => Object.entries<unknown>(settings[group]))
+    .filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+    .flatMap(([name, value]) =>
+      isSecret.test(name) ? [value] : isAddress.test(name) ? credentialsOf(value) : [],
+    );
+  return [...new Set(secrets)];
 }
 
 /**

@@ -21,6 +21,7 @@ import { ConversationRepository } from './conversation.repository.js';
 import { CONVERSATION_MODEL, conversationSchema } from './conversation.schema.js';
 import { ConversationService } from './conversation.service.js';
 import { ExchangeWriter } from './exchange-writer.js';
+import { MessageMetrics } from './message-metrics.js';
 import { MessageProcessor } from './message-processor.js';
 import { MessageController } from './message.controller.js';
 import { MessageRepository } from './message.repository.js';
@@ -83,6 +84,7 @@ const responderProviders = (types: readonly Type<Responder>[]): Provider[] => [
     },
     MessageService,
     ExchangeWriter,
+    MessageMetrics,
     MessageProcessor,
     ResponderRegistry,
     ResponderSettingsService,

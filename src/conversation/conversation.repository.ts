@@ -36,6 +36,9 @@ const afterCursor = (cursor: DateIdCursor | undefined): QueryFilter<Conversation
       }
     : {};
 
+const byNewest = (a: ConversationRecord, b: ConversationRecord): number =>
+  b.updatedAt.getTime() - a.updatedAt.getTime() || b._id.toHexString().localeCompare(a._id.toHexString());
+
 /** Alive: not being erased. */
 const alive = { erasedAt: { $exists: false } } as const;
 
@@ -80,7 +83,10 @@ export class ConversationRepository {
       .exec();
   }
 
-  /** Up to `limit` rows after `cursor`, newest first. */
+  /**
+   * Up to `limit` rows after `cursor`, newest first. Open and closed conversations are two runs of the index that serves the list;
+   * without a filter that has an index of its own, both are read and merged, which costs the same however many conversations there are.
+   */
   async list(
     tenantId: string,
     filter: ConversationFilter,
@@ -88,6 +94,19 @@ export class ConversationRepository {
     cursor?: DateIdCursor,
   ): Promise<ConversationRecord[]> {
     const { participantId, channel, isActive } = filter;
+    if (isActive !== undefined || participantId !== undefined || channel !== undefined)
+      return this.run(tenantId, filter, limit, cursor);
+    const open = await this.run(tenantId, { isActive: true }, limit, cursor);
+    const closed = await this.run(tenantId, { isActive: false }, limit, cursor);
+    return [...open, ...closed].sort(byNewest).slice(0, limit);
+  }
+
+  private async run(
+    tenantId: string,
+    { participantId, channel, isActive }: ConversationFilter,
+    limit: number,
+    cursor: DateIdCursor | undefined,
+  ): Promise<ConversationRecord[]> {
     const query: QueryFilter<ConversationRecord> = {
       tenantId,
       ...(participantId !== undefined && { participantId }),

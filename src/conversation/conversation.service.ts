@@ -17,7 +17,7 @@ import type {
   CreateConversationBody,
   UpdateConversationBody,
 } from './conversation.dto.js';
-import { type ConversationFilter, ConversationRepository } from './conversation.repository.js';
+import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
 import { metadata as metadataSchema } from './message-content.dto.js';
 
@@ -25,9 +25,6 @@ const place = ({ updatedAt, _id }: ConversationRecord): DateIdCursor => ({
   date: updatedAt,
   id: _id.toHexString(),
 });
-
-const byNewest = (a: ConversationRecord, b: ConversationRecord): number =>
-  b.updatedAt.getTime() - a.updatedAt.getTime() || b._id.toHexString().localeCompare(a._id.toHexString());
 
 @Injectable()
 export class ConversationService {
@@ -53,7 +50,7 @@ export class ConversationService {
   async list(tenantId: string, query: ConversationsQuery): Promise<Page<ConversationRecord>> {
     const { limit, cursor, active, ...filter } = query;
     const from = cursor === undefined ? undefined : decodeCursor(cursor);
-    const rows = await this.rows(tenantId, { ...filter, isActive: active }, limit + 1, from);
+    const rows = await this.conversations.list(tenantId, { ...filter, isActive: active }, limit + 1, from);
     return toPage(rows, limit, place, (conversation) => conversation);
   }
 
@@ -98,26 +95,6 @@ export class ConversationService {
         message: `after the merge, ${message}`,
       })),
     );
-  }
-
-  /**
-   * Open and closed conversations are two runs of the index that serves the list; without a filter that has an index of its own,
-   * both are read and merged, which costs the same however many conversations there are.
-   */
-  private async rows(
-    tenantId: string,
-    filter: ConversationFilter,
-    limit: number,
-    from: DateIdCursor | undefined,
-  ): Promise<ConversationRecord[]> {
-    const { participantId, channel, isActive } = filter;
-    if (isActive !== undefined || participantId !== undefined || channel !== undefined)
-      return this.conversations.list(tenantId, filter, limit, from);
-    const [open, closed] = await Promise.all([
-      this.conversations.list(tenantId, { isActive: true }, limit, from),
-      this.conversations.list(tenantId, { isActive: false }, limit, from),
-    ]);
-    return [...open, ...closed].sort(byNewest).slice(0, limit);
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type NewUserMessage,
   type StoredExchange,
 } from './exchange-writer.js';
+import { MessageMetrics } from './message-metrics.js';
 import type { InboundMessageBody } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
 import type { MessageRecord } from './message.schema.js';
@@ -62,6 +63,7 @@ export class MessageProcessor {
     private readonly responders: ResponderRunner,
     private readonly writer: ExchangeWriter,
     private readonly eraser: ConversationEraser,
+    private readonly metrics: MessageMetrics,
   ) {}
 
   /**
@@ -72,8 +74,8 @@ export class MessageProcessor {
    */
   process(tenant: TenantIdentity, inbound: InboundMessageBody): Promise<ProcessedMessage> {
     const job: Job = { tenant, inbound, messageId: new Types.ObjectId() };
-    return this.sessions.withRetry(tenant.tenantId, inbound.participantId, (state) =>
-      this.handle(job, state),
+    return this.metrics.handled(
+      this.sessions.withRetry(tenant.tenantId, inbound.participantId, (state) => this.handle(job, state)),
     );
   }
 
@@ -85,6 +87,7 @@ export class MessageProcessor {
       } catch (error) {
         const mayRetry = error instanceof ExchangeSupersededError || isExternalIdTaken(error);
         if (!mayRetry || attempt === MAX_TRIES) throw error;
+        this.metrics.retried();
       }
     }
   }

@@ -1,6 +1,7 @@
 import { type Connection, Mongoose, mongo } from 'mongoose';
 import { type Logger, retry } from '../common/index.js';
 import { type DatabaseSettings, StartupError } from '../config/index.js';
+import type { CommandMonitor } from './command-monitor.js';
 import { PoolMonitor } from './pool-monitor.js';
 
 export const DEFAULT_DATABASE = 'colloquy';
@@ -14,9 +15,6 @@ export function databaseNameOf(uri: string): string {
 /** The same connection string without user and password, for logs and messages. */
 export const withoutCredentials = (uri: string): string => uri.replace(/\/\/[^@/]*@/, '//');
 
-/** Hears of each command when it is sent, within the asynchronous context of whoever sends it. Must not throw. */
-export type CommandListener = (command: mongo.CommandStartedEvent) => void;
-
 export function clientOptions(settings: DatabaseSettings, uri: string): mongo.MongoClientOptions {
   const isLocalSocket = /%2F/i.test(uri);
   return {
@@ -27,6 +25,7 @@ export function clientOptions(settings: DatabaseSettings, uri: string): mongo.Mo
     serverSelectionTimeoutMS: settings.MONGODB_SERVER_SELECTION_TIMEOUT_MS,
     socketTimeoutMS: settings.MONGODB_SOCKET_TIMEOUT_MS,
     connectTimeoutMS: settings.MONGODB_CONNECT_TIMEOUT_MS,
+    heartbeatFrequencyMS: settings.MONGODB_HEARTBEAT_MS,
     maxConnecting: settings.MONGODB_MAX_CONNECTING,
     waitQueueTimeoutMS: settings.MONGODB_WAIT_QUEUE_TIMEOUT_MS,
     compressors: ['zlib'],
@@ -58,17 +57,17 @@ async function connectClient(
   settings: DatabaseSettings,
   pool: PoolMonitor,
   logger: Logger,
-  onCommand: CommandListener | undefined,
+  commands: CommandMonitor | undefined,
 ): Promise<mongo.MongoClient> {
   const attempts = settings.DATABASE_CONNECT_ATTEMPTS;
   const connectOnce = async (): Promise<mongo.MongoClient> => {
     // The driver decodes each reply a second time for its events, so they are only switched on when somebody listens.
     const client = new mongo.MongoClient(uri, {
       ...clientOptions(settings, uri),
-      ...(onCommand && { monitorCommands: true }),
+      ...(commands && { monitorCommands: true }),
     });
     pool.watch(client);
-    if (onCommand) client.on('commandStarted', onCommand);
+    commands?.watch(client);
     try {
       await client.connect();
       await client.db('admin').command({ ping: 1 });
@@ -104,6 +103,8 @@ async function connectClient(
 export interface OpenConnection {
   connection: Connection;
   pool: PoolMonitor;
+  /** Undefined when nobody listens to commands. */
+  commands: CommandMonitor | undefined;
   close(): Promise<void>;
 }
 
@@ -115,7 +116,7 @@ export async function openConnection(
   uri: string,
   settings: DatabaseSettings,
   logger: Logger,
-  onCommand?: CommandListener,
+  commands?: CommandMonitor,
 ): Promise<OpenConnection> {
   try {
     new mongo.MongoClient(uri);
@@ -123,13 +124,14 @@ export async function openConnection(
     throw new StartupError(`MONGODB_URI is not a connection string: ${messageOf(error)}`, { cause: error });
   }
   const pool = new PoolMonitor(settings.MONGODB_MAX_POOL_SIZE);
-  const client = await connectClient(uri, settings, pool, logger, onCommand);
+  const client = await connectClient(uri, settings, pool, logger, commands);
   const connection = createMongoose().createConnection();
   connection.setClient(client);
   const unfollow = follow(connection, logger);
   return {
     connection: connection.useDb(databaseNameOf(uri)),
     pool,
+    commands,
     close: () => {
       unfollow();
       return connection.close();

@@ -7,14 +7,17 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { getConnectionToken } from '@nestjs/mongoose';
-import { LOGGER, type Logger } from '../common/index.js';
+import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../common/index.js';
 import {
   DATABASE_SETTINGS,
   type DatabaseSettings,
+  MONITORING_SETTINGS,
+  type MonitoringSettings,
   SERVICE_SETTINGS,
   type ServiceSettings,
 } from '../config/index.js';
-import { type CommandListener, type OpenConnection, openConnection } from './connection.js';
+import { type CommandListener, CommandMonitor } from './command-monitor.js';
+import { type OpenConnection, openConnection } from './connection.js';
 import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
 import { openStore, type StoreHandle } from './embedded-store.js';
 import { IndexManager } from './index-manager.js';
@@ -55,21 +58,32 @@ export class DatabaseModule {
       providers: [
         {
           provide: STORE,
-          useFactory: (settings: DatabaseSettings, service: ServiceSettings, logger: Logger) =>
-            openStore(settings, service.DATA_DIR, logger),
-          inject: [DATABASE_SETTINGS, SERVICE_SETTINGS, LOGGER],
+          useFactory: (
+            settings: DatabaseSettings,
+            service: ServiceSettings,
+            logger: Logger,
+            errors: ErrorReporter,
+          ) => openStore(settings, service.DATA_DIR, { logger, errors }),
+          inject: [DATABASE_SETTINGS, SERVICE_SETTINGS, LOGGER, ERROR_REPORTER],
         },
         {
           provide: OPEN_CONNECTION,
-          useFactory: async (store: StoreHandle, settings: DatabaseSettings, logger: Logger) => {
+          useFactory: async (
+            store: StoreHandle,
+            settings: DatabaseSettings,
+            monitoring: MonitoringSettings,
+            logger: Logger,
+          ) => {
+            const commands = onCommand || monitoring.MONITORING === 'on' ? new CommandMonitor() : undefined;
+            if (onCommand) commands?.onStart(onCommand);
             try {
-              return await openConnection(store.uri, settings, logger, onCommand);
+              return await openConnection(store.uri, settings, logger, commands);
             } catch (error) {
               await store.close();
               throw error;
             }
           },
-          inject: [STORE, DATABASE_SETTINGS, LOGGER],
+          inject: [STORE, DATABASE_SETTINGS, MONITORING_SETTINGS, LOGGER],
         },
         {
           provide: getConnectionToken(),

@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
-import type { Connection } from 'mongoose';
+import type { Connection, mongo } from 'mongoose';
 import { databaseNameOf, type OpenConnection, withoutCredentials } from './connection.js';
 import type { StoreHandle } from './embedded-store.js';
-import type { PoolStats } from './pool-monitor.js';
+import type { CommandEndListener, CommandListener } from './command-monitor.js';
+import type { PoolListener, PoolStats } from './pool-monitor.js';
+import { planOf, type QueryPlan } from './query-plan.js';
 import { TransactionRunner, type TransactionStats } from './transaction-runner.js';
 
 export const OPEN_CONNECTION = Symbol('OPEN_CONNECTION');
@@ -47,6 +49,21 @@ export class DatabaseService {
 
   get storeHandle(): Readonly<StoreHandle> {
     return this.store;
+  }
+
+  /** From now on these hear of commands and of the pool; of commands only while MONITORING is on. */
+  observe(listeners: { onStart: CommandListener; onEnd: CommandEndListener; pool: PoolListener }): void {
+    this.opened.commands?.onStart(listeners.onStart);
+    this.opened.commands?.onEnd(listeners.onEnd);
+    this.opened.pool.listen(listeners.pool);
+  }
+
+  /**
+   * How the server would run a command that was sent to it; nothing is run. Undefined for one without a query.
+   * @throws MongoError when the server does not answer
+   */
+  async explain(databaseName: string, command: mongo.Document): Promise<QueryPlan | undefined> {
+    return planOf(this.connection.getClient().db(databaseName), command);
   }
 
   /**

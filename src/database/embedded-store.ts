@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EmbeddedMongo } from '../../libs/embedded-mongo/src/index.js';
-import type { Logger } from '../common/index.js';
+import { type ErrorReporter, type Logger, REPORT_FLUSH_MS } from '../common/index.js';
 import { type DatabaseSettings, prepareDataDir, StartupError } from '../config/index.js';
 
 /** Where the database is, and how to let go of it. */
@@ -24,19 +24,24 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 export async function openStore(
   settings: DatabaseSettings,
   dataDir: string,
-  logger: Logger,
+  { logger, errors }: { logger: Logger; errors: ErrorReporter },
 ): Promise<StoreHandle> {
   if (settings.MONGODB_URI !== undefined)
     return { uri: settings.MONGODB_URI, kind: 'mongodb', close: () => Promise.resolve() };
   const dir = join(prepareDataDir(dataDir), 'store');
+  let hasEnded = false;
   try {
     const store = await EmbeddedMongo.open({
       dir,
       ...(settings.EMBEDDED_MONGO_PORT !== undefined && { port: settings.EMBEDDED_MONGO_PORT }),
       // Without its database the process is of no use, and nothing acknowledged is lost: what restarts it opens the store anew.
       onError: (error) => {
-        logger.fatal({ err: error }, 'the embedded store ended unexpectedly');
-        process.exit(1);
+        // A thread that fails says so twice: by its error, and by its end.
+        if (hasEnded) return;
+        hasEnded = true;
+        const errorId = errors.report(error, { level: 'fatal', tags: { kind: 'embeddedStore' } });
+        logger.fatal({ err: error, errorId }, 'the embedded store ended unexpectedly');
+        void errors.flush(REPORT_FLUSH_MS).then(() => process.exit(1));
       },
       log: (level, message, details) => {
         logger[level]({ store: 'embedded', ...details }, message);

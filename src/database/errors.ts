@@ -35,12 +35,18 @@ const unavailable = [
 /** Server codes of a node that stops or steps down: ShutdownInProgress, PrimarySteppedDown, NotWritablePrimary and their like. */
 const leavingCodes: ReadonlySet<unknown> = new Set([91, 189, 10107, 11600, 11602, 13435, 13436]);
 
+/** The server cannot be reached, or the connection to it broke; what is sent next may wait for it all over again. */
+export const isDatabaseAway = (error: unknown): boolean =>
+  unavailable.some((type) => error instanceof type) ||
+  // A bulk write wraps what broke its connection, and drops the type; what the server answered has a code.
+  (error instanceof mongo.MongoBulkWriteError && error.code === undefined);
+
 /** Database failures that a client should know as such: the database is away (503) or too busy with the same data (503). */
 export function databaseProblem(error: unknown): ProblemDetails | undefined {
   const poolExhausted = error instanceof Error && error.name === 'MongoWaitQueueTimeoutError';
   const poolCleared = error instanceof Error && error.name === 'MongoPoolClearedError';
   const leaving = error instanceof mongo.MongoServerError && leavingCodes.has(error.code);
-  if (poolExhausted || poolCleared || leaving || unavailable.some((type) => error instanceof type))
+  if (poolExhausted || poolCleared || leaving || isDatabaseAway(error))
     return {
       status: 503,
       code: 'database_unavailable',

@@ -1,9 +1,11 @@
-export { type CommandListener, databaseNameOf } from './connection.js';
+export type { CommandEndListener, CommandListener } from './command-monitor.js';
+export { databaseNameOf } from './connection.js';
 export * from './database.module.js';
 export { DatabaseService, type DatabaseState, type DatabaseStats } from './database.service.js';
-export type { StoreHandle } from './embedded-store.js';
+export { openStore, type StoreHandle } from './embedded-store.js';
 export { databaseProblem, duplicateKeyFields } from './errors.js';
 export * from './index-manager.js';
-export type { PoolStats } from './pool-monitor.js';
+export type { PoolListener, PoolStats, PoolUse } from './pool-monitor.js';
 export { TransactionRunner, type TransactionStats } from './transaction-runner.js';
 export { Transactional } from './transactional.interceptor.js';
+export { type QueryPlan, planOf, shapeOf } from './query-plan.js';

@@ -5,7 +5,7 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { Connection, mongo } from 'mongoose';
 import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
 import { DATABASE_SETTINGS, type DatabaseSettings } from '../config/index.js';
-import { isTransientTransactionError, isUnknownCommitResult } from './errors.js';
+import { isDatabaseAway, isTransientTransactionError, isUnknownCommitResult } from './errors.js';
 import { type TransactionContext, transactionStorage } from './transaction-context.js';
 
 export interface TransactionStats {
@@ -78,7 +78,7 @@ export class TransactionRunner {
     if (outer) return work(outer.session);
 
     const deadline = Date.now() + this.settings.TRANSACTION_TIMEOUT_MS;
-    const session = await this.connection.startSession();
+    let session = await this.connection.startSession();
     try {
       for (let attempt = 1; ; attempt++) {
         const context: TransactionContext = { session, attempt, afterCommit: [], isOver: false };
@@ -91,16 +91,33 @@ export class TransactionRunner {
           if (!this.mayRetry(error, attempt, deadline)) throw error;
           this.counters.retries++;
           await delay(backoffDelay(attempt, transactionBackoff));
+          if (session.inTransaction()) {
+            await this.end(session);
+            session = await this.connection.startSession();
+          }
         }
       }
     } finally {
-      await session.endSession();
+      await this.end(session);
     }
   }
 
   private get current(): TransactionContext | undefined {
     const context = transactionStorage.getStore();
     return context?.isOver === true ? undefined : context;
+  }
+
+  /**
+   * Ends the session, and aborts what is still open in it. That is so when the server is away: the abort would wait for it all over again,
+   * and whoever waits for the transaction with it. So nobody waits; a server that never hears of the abort does it by its own time limit.
+   */
+  private async end(session: mongo.ClientSession): Promise<void> {
+    const isOpen = session.inTransaction();
+    const ended = session.endSession();
+    if (!isOpen) return ended;
+    ended.catch((error: unknown) => {
+      this.logger.debug({ err: error }, 'a transaction was not aborted, as the database is away');
+    });
   }
 
   private mayRetry(error: unknown, attempt: number, deadline: number): boolean {
@@ -124,7 +141,7 @@ export class TransactionRunner {
       result = await transactionStorage.run(context, () => this.sessions.run(scope, () => work(session)));
     } catch (error) {
       this.counters.aborted++;
-      if (session.inTransaction()) await session.abortTransaction();
+      if (session.inTransaction() && !isDatabaseAway(error)) await session.abortTransaction();
       throw error;
     } finally {
       // Timers and loops that began inside live on in this asynchronous context.

@@ -1,4 +1,18 @@
-export { type HealthReport, HealthService } from './health.service.js';
-export { startHealthServer } from './health-server.js';
+export { startErrorReports } from './errors/sentry-reporter.js';
+export type { HealthCheck, HealthFinding } from './health/health-check.js';
+export { HealthProbes } from './health/health-probes.js';
+export { HealthRegistry } from './health/health-registry.js';
+export { HealthService } from './health/health.service.js';
+export { type HealthServerSources, startHealthServer } from './health/health-server.js';
 export { MonitoringModule } from './monitoring.module.js';
-export { METRIC_PREFIX, Metrics } from './metrics/metrics.js';
+export { METRIC_PREFIX, Metrics, type ReadMetric } from './metrics/metrics.js';
+export {
+  type OperationStats,
+  PerformanceMonitor,
+  type PerformanceMonitorOptions,
+} from './timings/performance-monitor.js';
+export { LongLived, RequestTimings, UNKNOWN_ROUTE } from './timings/request-timings.js';
+export type { TimingSummary } from './timings/rolling-histogram.js';
+export { Timed } from './timings/timed.decorator.js';
+export type { EventLoopStats } from './process/event-loop-monitor.js';
+export { ProcessMetrics, type ProcessStats } from './process/process-metrics.js';

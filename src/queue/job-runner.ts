@@ -1,5 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { backoffDelay, LOGGER, type Logger, runInContext } from '../common/index.js';
+import {
+  backoffDelay,
+  ERROR_REPORTER,
+  type ErrorReporter,
+  LOGGER,
+  type Logger,
+  runInContext,
+} from '../common/index.js';
 import { type ClaimedRecord, type JobEnd, JobRepository } from './job.repository.js';
 import type { JobRecord } from './job.schema.js';
 import { ClaimLostError, JobTimeoutError, UnrecoverableError } from './queue.errors.js';
@@ -49,6 +56,7 @@ export class JobRunner {
     private readonly jobs: JobRepository,
     private readonly metrics: QueueMetrics,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(ERROR_REPORTER) private readonly errors: ErrorReporter,
   ) {}
 
   /** Never rejects for what the job did; rejects when its end could not be noted, and the job runs again after its lease. */
@@ -74,7 +82,7 @@ export class JobRunner {
       const durationMs = performance.now() - begun;
       const report = this.report(end, isMine, durationMs, error);
       this.metrics.ended(record.queue, report);
-      this.log(queue, record, report);
+      this.tell(queue, record, report);
       if (report.outcome === 'completed' || report.outcome === 'failed')
         await this.prune(queue, report.outcome);
       return report;
@@ -187,7 +195,8 @@ export class JobRunner {
     return { outcome: end.state, durationMs, error };
   }
 
-  private log({ definition }: RegisteredQueue, record: JobRecord, report: RunReport): void {
+  /** Says how a try ended; one that was the last and failed is reported as well, whether or not another try could have helped. */
+  private tell({ definition }: RegisteredQueue, record: JobRecord, report: RunReport): void {
     const { outcome, durationMs, error } = report;
     const details = {
       queue: definition.name,
@@ -195,8 +204,13 @@ export class JobRunner {
       attempt: record.attempts,
       durationMs: Math.round(durationMs),
     };
-    if (outcome === 'failed') this.logger.error({ ...details, err: error }, 'job failed');
-    else if (outcome === 'retry')
+    if (outcome === 'failed') {
+      const { queue, jobId, attempt } = details;
+      const errorId = this.errors.report(error, {
+        tags: { queue, jobId, attempts: attempt, maxAttempts: definition.attempts },
+      });
+      this.logger.error({ ...details, err: error, errorId }, 'job failed');
+    } else if (outcome === 'retry')
       this.logger.warn({ ...details, err: error }, 'job failed; it is tried again');
     else if (outcome === 'lost') this.logger.warn(details, 'a job was given to another worker meanwhile');
     else this.logger.debug({ ...details, outcome }, 'job ended');

@@ -13,6 +13,7 @@ import { JobRepository } from './job.repository.js';
 import { JobRunner } from './job-runner.js';
 import { JOB_MODEL, jobSchema } from './job.schema.js';
 import type { QueueDeclaration } from './queue-definition.js';
+import { QueueHealth } from './queue-health.js';
 import { QueueMetrics } from './queue-metrics.js';
 import { QueueController } from './queue.controller.js';
 import { QueueRegistry } from './queue-registry.js';
@@ -52,6 +53,7 @@ class QueueFeatureModule implements OnModuleInit {
     RateLimitRepository,
     JobRunner,
     QueueMetrics,
+    QueueHealth,
     QueueRegistry,
     BullQueues,
     BullRelay,

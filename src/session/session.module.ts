@@ -3,6 +3,7 @@ import { MongooseModule } from '@nestjs/mongoose';
 import { TenantDirectory } from '../tenant/index.js';
 import { ConversationStateManager, SESSION_CLOCK } from './conversation-state-manager.js';
 import { SessionEditor } from './session-editor.js';
+import { SessionMetrics } from './session-metrics.js';
 import { SessionStatsController } from './session-stats.controller.js';
 import { SessionStore } from './session-store.js';
 import { SessionController } from './session.controller.js';
@@ -31,6 +32,7 @@ import { SharedSessions } from './shared-sessions.js';
     SessionStore,
     SessionService,
     SessionEditor,
+    SessionMetrics,
   ],
   exports: [SessionService, SessionStore, ConversationStateManager],
 })

@@ -4,8 +4,11 @@ import type { TenantIdentity } from './tenant.types.js';
 const bearer = /^Bearer +(\S+) *$/i;
 
 /** The key that came as `Authorization: Bearer`. */
-export const bearerOf = (request: FastifyRequest): string | undefined =>
-  bearer.exec(request.headers.authorization ?? '')?.[1];
+export const bearerOf = ({
+  headers,
+}: {
+  headers: { authorization?: string | undefined };
+}): string | undefined => bearer.exec(headers.authorization ?? '')?.[1];
 
 const identities = new WeakMap<FastifyRequest, TenantIdentity>();
 

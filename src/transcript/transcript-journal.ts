@@ -87,6 +87,10 @@ export class TranscriptJournal {
     return this.journal?.oldestMs ?? 0;
   }
 
+  get isOpen(): boolean {
+    return this.journal !== undefined;
+  }
+
   stats(): JournalStats {
     return this.opened.stats();
   }

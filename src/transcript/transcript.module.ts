@@ -20,6 +20,8 @@ import { VECTOR_SEARCH, type VectorSearch } from './search/vector-search.js';
 import { VectorIndex } from './search/vector-index.js';
 import { TranscriptOperationsController } from './transcript-operations.controller.js';
 import { TombstoneSweeper } from './tombstone-sweeper.js';
+import { TranscriptHealth } from './transcript-health.js';
+import { TranscriptMetrics } from './transcript-metrics.js';
 import { TranscriptNotes } from './transcript-notes.js';
 import { TranscriptReplays } from './transcript-replays.js';
 import { TranscriptStats } from './transcript-stats.js';
@@ -115,6 +117,8 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
     TombstoneSweeper,
     TranscriptReplays,
     TranscriptStats,
+    TranscriptHealth,
+    TranscriptMetrics,
     TranscriptLifecycle,
   ],
   exports: [TranscriptService, TranscriptStats, EMBEDDER],

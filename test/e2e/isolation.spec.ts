@@ -61,6 +61,7 @@ const keyIdOf = ({ owner }: Property): string => owner.apiKey.split('_')[1] ?? '
 const cases: Record<string, Case> = {
   'GET /health/live': open('/health/live'),
   'GET /health/ready': open('/health/ready'),
+  'GET /health/startup': open('/health/startup'),
   'GET /metrics': open('/metrics'),
 
   'POST /v1/tenants': admin(

@@ -3,6 +3,7 @@ import { getQueueToken } from '@nestjs/bullmq';
 import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
+import { type ReportDetails, silentReporter } from '../../src/common/index.js';
 import { TransactionRunner } from '../../src/database/index.js';
 import { Metrics } from '../../src/monitoring/index.js';
 import { defineQueue, type Job, UnrecoverableError } from '../../src/queue/index.js';
@@ -25,6 +26,7 @@ async function eventually(check: () => Promise<boolean> | boolean): Promise<void
 let settings: Readonly<Record<string, string>> = {};
 let database: TestDatabase;
 let apps: QueueApp[];
+let report: jest.Mock<string, [unknown, ReportDetails?]>;
 let work: jest.Mock<Promise<unknown>, [Job<Payload>]>;
 
 const numbers = defineQueue({
@@ -41,6 +43,7 @@ const open = async (definition = numbers): Promise<QueueApp> => {
     [definition],
     [processorOf(definition, (job: Job<Payload>) => work(job))],
     settings,
+    { ...silentReporter, report },
   );
   apps.push(app);
   return app;
@@ -62,6 +65,7 @@ const ended = (id: string): Promise<void> =>
 beforeEach(() => {
   database = createTestDatabase();
   apps = [];
+  report = jest.fn<string, [unknown, ReportDetails?]>(() => 'an id');
   work = jest.fn(({ payload: { n } }) => Promise.resolve({ twice: 2 * n }));
 });
 afterEach(async () => {
@@ -129,6 +133,8 @@ function promisesOfQueues(): void {
     const [first = 0, second = 0, third = 0] = times;
     expect(second - first).toBeGreaterThanOrEqual(40);
     expect(third - second).toBeGreaterThanOrEqual(80);
+    const tags = { queue: 'numbers', jobId: id, attempts: 3, maxAttempts: 3 };
+    expect(report.mock.calls).toEqual([[new Error('no luck'), { tags }]]);
 
     work.mockResolvedValue('at last');
     await queues.retry('numbers', id);
@@ -184,6 +190,10 @@ function promisesOfQueues(): void {
     expect(await row(unrecoverable.id)).toMatchObject({ state: 'failed', attempts: 1 });
     expect((await row(misfit.id)).failures[0]?.message).toMatch(/payload does not fit/);
     expect(work).toHaveBeenCalledTimes(1);
+    expect(report.mock.calls.map(([error]) => error)).toEqual([
+      expect.any(UnrecoverableError),
+      expect.any(UnrecoverableError),
+    ]);
     await expect(queues.enqueue(numbers, tenantId, { n: 'x' } as unknown as Payload)).rejects.toThrow(
       TypeError,
     );

@@ -3,7 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createLogger } from '../../src/common/index.js';
 import { loadSettings } from '../../src/config/index.js';
 import { createApp } from '../../src/configure-app.js';
-import { IndexManager } from '../../src/database/index.js';
+import { type CommandListener, IndexManager } from '../../src/database/index.js';
 import { ApiClient, type ApiResponse, type RequestHeaders } from '../../scripts/replay/api-client.js';
 import { createDataDir } from './data-dir.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
@@ -91,9 +91,12 @@ const send = async <Body>(
 
 /**
  * The whole API as `main.ts` builds it, listening on a free port of 127.0.0.1, on a database of its own. `overrides` are
- * settings by their names in the environment.
+ * settings by their names in the environment; `onCommand` hears of each command to the database.
  */
-export async function createTestApp(overrides: Readonly<Record<string, string>> = {}): Promise<TestApp> {
+export async function createTestApp(
+  overrides: Readonly<Record<string, string>> = {},
+  onCommand?: CommandListener,
+): Promise<TestApp> {
   const database = createTestDatabase();
   const adminKey = `admin_${randomBytes(18).toString('base64url')}`;
   const { dataDir, removeDataDir } = createDataDir();
@@ -104,7 +107,7 @@ export async function createTestApp(overrides: Readonly<Record<string, string>> 
     ...overrides,
   });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const app = await createApp(settings, { logger, adminApiKey: adminKey });
+  const app = await createApp(settings, { logger, adminApiKey: adminKey, onCommand });
   const routes = collectRoutes(app);
   await app.get(IndexManager).ensure();
   await app.listen(0, '127.0.0.1');

@@ -10,7 +10,10 @@ export interface ServiceFolder {
   cwd: string;
   dataDir: string;
   /** Starts the built service on this folder's DATA_DIR; several may run at the same time. */
-  start(settings?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
+  start(
+    settings?: Readonly<Record<string, string>>,
+    nodeOptions?: readonly string[],
+  ): Promise<ServiceProcess>;
   /** Kills what still runs and deletes the folder. */
   remove(): Promise<void>;
 }
@@ -26,7 +29,7 @@ export async function createServiceFolder(entry = 'main.js'): Promise<ServiceFol
   return {
     cwd,
     dataDir,
-    async start(settings = {}) {
+    async start(settings = {}, nodeOptions = []) {
       const env = {
         NODE_ENV: 'development',
         PORT: '0',
@@ -38,6 +41,7 @@ export async function createServiceFolder(entry = 'main.js'): Promise<ServiceFol
         main: builtEntry(entry),
         cwd,
         env: { ...env, ...settings },
+        nodeOptions,
       });
       started.push(service);
       return service;

@@ -2,7 +2,7 @@ import { Injectable, Module, type Type } from '@nestjs/common';
 import type { INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { AppModule } from '../../src/app.module.js';
-import { createLogger } from '../../src/common/index.js';
+import { createLogger, type ErrorReporter } from '../../src/common/index.js';
 import { loadSettings } from '../../src/config/index.js';
 import { IndexManager } from '../../src/database/index.js';
 import { createHttpAdapter } from '../../src/http-adapter.js';
@@ -49,6 +49,7 @@ export async function createQueueApp(
   definitions: readonly QueueDeclaration[],
   processors: readonly Type[],
   overrides: Readonly<Record<string, string>> = {},
+  errors?: ErrorReporter,
 ): Promise<QueueApp> {
   @Module({ imports: [QueueModule.forFeature(definitions)], providers: [...processors] })
   class TestQueues {}
@@ -65,7 +66,7 @@ export async function createQueueApp(
     ...overrides,
   });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const options = { logger, adminApiKey: 'admin-key-of-the-queue-app' };
+  const options = { logger, adminApiKey: 'admin-key-of-the-queue-app', errors };
   const module = await Test.createTestingModule({
     imports: [AppModule.forRoot(settings, options), TestQueues],
   }).compile();

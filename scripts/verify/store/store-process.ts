@@ -45,6 +45,12 @@ export class StoreProcess {
     await this.process?.kill('SIGKILL');
   }
 
+  /** SIGSTOP: the process hangs, its connections stay open; SIGCONT: it goes on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    const pid = this.process?.pid;
+    if (pid !== undefined) process.kill(pid, signal);
+  }
+
   /** Resident memory, MiB: of the process's own, and of the files it has mapped. Undefined where the system does not tell. */
   async memory(): Promise<{ own: number; mapped: number } | undefined> {
     try {

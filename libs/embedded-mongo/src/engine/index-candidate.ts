@@ -19,6 +19,8 @@ export interface Candidate {
   plan: Plan;
   /** Fields bounded by one value each. */
   equalities: number;
+  /** Those of them that ask for true or false, which leaves half of the records on average. */
+  flags: number;
   /** Fields bounded by several values or a range. */
   ranges: number;
   sorted: boolean;
@@ -46,7 +48,11 @@ export const candidateOf = (index: Index, request: CandidateRequest): Candidate 
   const fields = boundedFields(index, request);
   const exact = !index.cut && isExact(fields, request.conjuncts);
   const equalities = fields.filter(isPoint).length;
-  const counts = { equalities, ranges: fields.length - equalities };
+  const counts = {
+    equalities,
+    flags: fields.filter(isFlag).length,
+    ranges: fields.length - equalities,
+  };
   const bounds = request.withTexts ? shownBounds(index, fields) : {};
   if (fields.some((field) => field.bounds.intervals.length === 0)) {
     return { index, plan: { kind: 'none' }, ...counts, sorted: true, onePoint: true, uniqueKeys: true };
@@ -98,6 +104,12 @@ const isExact = (fields: Bounded[], conjuncts: number): boolean => {
 
 const isPoint = (field: Bounded | undefined): boolean =>
   field?.bounds.intervals.length === 1 && field.bounds.intervals[0]!.point;
+
+const isFlag = (field: Bounded): boolean =>
+  isPoint(field) &&
+  field.predicates.some(({ nodes }) =>
+    nodes.some((node) => node.op === 'eq' && typeof node.value === 'boolean'),
+  );
 
 const arePoints = (field: Bounded): boolean => field.bounds.intervals.every((interval) => interval.point);
 

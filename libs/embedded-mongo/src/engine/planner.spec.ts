@@ -65,6 +65,19 @@ describe('the planner', () => {
     expect(plan({ t: 1, p: 1, _id: { $gt: 1 } })).toMatchObject({ indexName: 't_1_p_1' });
   });
 
+  it('prefers an equality with a value to one with a flag, whichever index is older', async () => {
+    await store.engine.createIndexes(
+      ns,
+      [{ key: { t: 1, isOpen: 1, at: -1 } }, { key: { t: 1, p: 1, at: -1 } }, { key: { t: 1, isNew: 1 } }],
+      {},
+    );
+    const sort = { at: -1 };
+    expect(plan({ t: 1, p: 2, isOpen: true }, { sort })).toMatchObject({ indexName: 't_1_p_1_at_-1' });
+    expect(plan({ t: 1, p: 2, isNew: true }, { sort })).toMatchObject({ indexName: 't_1_p_1_at_-1' });
+    expect(plan({ t: 1, isOpen: false, isNew: true })).toMatchObject({ indexName: 't_1_isNew_1' });
+    expect(plan({ t: 1, isOpen: true }, { sort })).toMatchObject({ indexName: 't_1_isOpen_1_at_-1' });
+  });
+
   it('uses a union of indexes for $or, and none when a branch has none', async () => {
     await store.engine.createIndexes(ns, [{ key: { a: 1 } }, { key: { b: 1 } }], {});
     expect(plan({ $or: [{ a: 1 }, { b: 2 }] })).toMatchObject({

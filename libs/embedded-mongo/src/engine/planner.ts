@@ -38,8 +38,8 @@ export interface PlanRequest {
 }
 
 /**
- * Chooses how to find the records: unique equality, then a list of unique keys, then most equalities, then ranges, then order, then
- * all records.
+ * Chooses how to find the records: unique equality, then a list of unique keys, then most equalities (of as many, those that ask for
+ * the fewest flags), then ranges, then order, then all records.
  */
 export const planQuery = (collection: Collection, request: PlanRequest): Plan => {
   const conjuncts = conjunctsOf(request.ast);
@@ -183,6 +183,7 @@ const rank = (a: Candidate, b: Candidate): number =>
   Number(a.onePoint) - Number(b.onePoint) ||
   Number(a.uniqueKeys) - Number(b.uniqueKeys) ||
   a.equalities - b.equalities ||
+  b.flags - a.flags ||
   a.ranges - b.ranges ||
   Number(a.sorted) - Number(b.sorted) ||
   b.index.fields.length - a.index.fields.length;

@@ -1,0 +1,111 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { mongo } from 'mongoose';
+
+type Doc = mongo.Document;
+
+export interface ProfileOptions {
+  seconds: number;
+  /** Only operations of at least this many milliseconds; 0: all. */
+  slowMs: number;
+  /** Ends the profile before its time. */
+  signal: AbortSignal;
+  /** The tool's own commands are left out. */
+  appName: string;
+}
+
+/** The profile's collection is small and written over from its beginning: it is read often. */
+const POLL_MS = 100;
+const CAPPED_POSITION_LOST = 136;
+
+/** Reads the new entries of one database's profile. */
+class ProfileReader {
+  /** Times that entries were written over before they were read. */
+  overruns = 0;
+  private cursor: mongo.FindCursor<Doc> | undefined;
+  private last: Date;
+
+  constructor(
+    private readonly db: mongo.Db,
+    private readonly appName: string,
+    since: Date,
+    private readonly onEntry: (entry: Doc) => void,
+  ) {
+    this.last = since;
+  }
+
+  /** Takes what there is, and comes back without waiting for more. */
+  async poll(): Promise<void> {
+    this.cursor ??= this.open();
+    try {
+      for (;;) {
+        const entry = await this.cursor.tryNext();
+        if (!entry) break;
+        this.last = entry['ts'] as Date;
+        this.onEntry(entry);
+      }
+      if (this.cursor.closed || this.cursor.id?.isZero()) await this.close();
+    } catch (error) {
+      await this.close();
+      if ((error as { code?: unknown }).code !== CAPPED_POSITION_LOST) throw error;
+      this.overruns++;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.cursor?.close();
+    this.cursor = undefined;
+  }
+
+  private open(): mongo.FindCursor<Doc> {
+    const filter = {
+      ts: { $gt: this.last },
+      appName: { $ne: this.appName },
+      ns: { $ne: `${this.db.databaseName}.system.profile` },
+    };
+    return this.db
+      .collection('system.profile')
+      .find(filter, { tailable: true, awaitData: false, batchSize: 1000 });
+  }
+}
+
+/** The server's settings before, as `profile: -1` tells them, as the command that brings them back. */
+function restoring(was: Doc): Doc {
+  const { was: level, slowms, sampleRate, filter } = was;
+  return {
+    profile: Number(level),
+    ...(slowms !== undefined && { slowms: slowms as number }),
+    ...(sampleRate !== undefined && { sampleRate: sampleRate as number }),
+    ...(filter !== undefined && { filter: filter as Doc }),
+  };
+}
+
+/**
+ * Profiles a database for a while and gives each operation to `onEntry`. The profiling level, its threshold and its filter are what they
+ * were before when this resolves or rejects, however it ended.
+ *
+ * @returns how often the profile ran over, so that operations are missing
+ * @throws MongoServerError when the server refuses: profiling needs the role dbAdmin, and no mongos has it
+ */
+export async function profile(
+  db: mongo.Db,
+  { seconds, slowMs, signal, appName }: ProfileOptions,
+  onEntry: (entry: Doc) => void,
+): Promise<number> {
+  const was = await db.command({ profile: -1 });
+  const level = slowMs > 0 ? { profile: 1, slowms: slowMs, sampleRate: 1 } : { profile: 2 };
+  const reader = new ProfileReader(db, appName, new Date(), onEntry);
+  try {
+    await db.command({ ...level, ...(was['filter'] !== undefined && { filter: 'unset' }) });
+    const until = performance.now() + seconds * 1000;
+    while (!signal.aborted && performance.now() < until) {
+      await reader.poll();
+      const left = Math.max(0, Math.min(POLL_MS, until - performance.now()));
+      await delay(left, undefined, { signal }).catch(() => undefined);
+    }
+  } finally {
+    await db.command(restoring(was));
+  }
+  await reader.poll();
+  await reader.close();
+  return reader.overruns;
+}

@@ -1,0 +1,57 @@
+import { mongo } from 'mongoose';
+import { createLogger, silentReporter } from '../../src/common/index.js';
+import { settingsFromEnvironment } from '../../src/config/index.js';
+import { databaseNameOf, openStore } from '../../src/database/index.js';
+
+/** A connection of a tool to the database of the service, beside whatever else uses it. */
+export interface StoreClient {
+  client: mongo.MongoClient;
+  db: mongo.Db;
+  /** For people: which database of which server. */
+  title: string;
+  /** Folder of the embedded store. */
+  dir?: string | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to the MongoDB that MONGODB_URI names, or to the embedded store in DATA_DIR: that of a running service, or opened here.
+ * `appName` tells the tool's own commands from others.
+ * @throws SettingsError, StartupError, MongoServerSelectionError
+ */
+export async function openStoreClient(appName: string): Promise<StoreClient> {
+  const settings = settingsFromEnvironment();
+  const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
+  const store = await openStore(settings.database, settings.service.DATA_DIR, {
+    logger,
+    errors: silentReporter,
+  });
+  const client = new mongo.MongoClient(store.uri, {
+    appName,
+    maxPoolSize: 2,
+    serverSelectionTimeoutMS: settings.database.MONGODB_SERVER_SELECTION_TIMEOUT_MS,
+  });
+  const close = async (): Promise<void> => {
+    await client.close();
+    await store.close();
+  };
+  try {
+    await client.connect();
+    const db = client.db(databaseNameOf(store.uri));
+    const place = store.kind === 'embedded' ? `the embedded store in ${store.dir ?? ''}` : 'MongoDB';
+    return { client, db, title: `Database "${db.databaseName}" of ${place}`, dir: store.dir, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Resolves at the first signal to end; the second one ends the process. */
+export function untilEnding(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(name, () => {
+      controller.abort();
+    });
+  return controller.signal;
+}

@@ -1,0 +1,47 @@
+import { missedMarks, type OutageFigures } from './check.js';
+import type { Sample } from './load.js';
+
+const sample = (status: number, rest: Partial<Sample> = {}): Sample => ({
+  what: 'message',
+  begun: 0,
+  ms: 10,
+  status,
+  saysWhen: status === 503,
+  ...rest,
+});
+
+const met: OutageFigures = {
+  name: 'killed',
+  outageMs: 45_000,
+  noticedMs: 5000,
+  recoveredMs: 10_000,
+  servedMs: 900,
+  live: [{ at: 1, ms: 1, http: 200, status: 'ok' }],
+  during: [sample(503, { code: 'database_unavailable', ms: 30_000 }), sample(200)],
+  after: [sample(201)],
+  longestMs: 30_000,
+};
+
+describe('missedMarks', () => {
+  it('is empty when every mark is met', () => {
+    expect(missedMarks(met)).toEqual([]);
+  });
+
+  it.each<[string, Partial<OutageFigures>]>([
+    ['ready did not turn 503', { noticedMs: 5001 }],
+    ['ready did not turn 503', { noticedMs: undefined }],
+    ['ready was not back', { recoveredMs: 10_001 }],
+    ['ready was not back', { recoveredMs: undefined }],
+    ['live was never asked', { live: [] }],
+    ['live answered something else', { live: [{ at: 1, ms: 1, http: 0, status: undefined }] }],
+    ['no request failed', { during: [sample(200)] }],
+    ['1 x 500 internal_error', { during: [sample(500, { code: 'internal_error' })] }],
+    ['1 x 0 no_answer', { during: [sample(0, { code: 'no_answer' })] }],
+    ['otherwise than by a 503 problem', { during: [sample(503, { saysWhen: false })] }],
+    ['a request took 30001 ms', { during: [sample(503, { ms: 30_001 })] }],
+    ['no request succeeded', { after: [] }],
+    ['1 requests failed that were sent after', { after: [sample(200), sample(503)] }],
+  ])('says "%s"', (text, changes) => {
+    expect(missedMarks({ ...met, ...changes }).join()).toContain(text);
+  });
+});

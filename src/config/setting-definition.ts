@@ -1,0 +1,91 @@
+import { z } from 'zod';
+
+export const integer = (min: number, max: number): z.ZodType<number> =>
+  z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+
+export const boolean = z
+  .enum(['true', 'false'], 'must be true or false')
+  .transform((text) => text === 'true');
+
+export const mongoUri = z
+  .string()
+  .regex(/^mongodb(\+srv)?:\/\/.+/, 'must begin with mongodb:// or mongodb+srv://')
+  .optional();
+
+export const redisUrl = z
+  .string()
+  .regex(/^rediss?:\/\/.+/, 'must begin with redis:// or rediss://')
+  .refine((text) => URL.canParse(text), 'must be an address, for example redis://127.0.0.1:6379')
+  .optional();
+
+export const httpUrl = z
+  .string()
+  .regex(/^https?:\/\/.+/, 'must begin with http:// or https://')
+  .refine((text) => URL.canParse(text), 'must be an address, for example http://127.0.0.1:8080');
+
+export const sentryDsn = z
+  .string()
+  .regex(
+    /^https?:\/\/[^\s@/]+@[^\s@/]+\/(?:[^\s?#]*\/)?\d+$/,
+    'must be a DSN as Sentry shows it, for example https://key@sentry.example.com/1',
+  )
+  .optional();
+
+export const notEmpty = z.string().min(1, 'must not be empty');
+
+/** One setting: its schema over the environment's text, what it is for, and the unit that its number is in. */
+export interface SettingDefinition<Schema extends z.ZodType = z.ZodType> {
+  schema: Schema;
+  /** As text, as it would stand in the environment; absent: unset by default. */
+  default?: string;
+  /** Instead of `default`: the defaults by the value of another setting of the group, as texts. */
+  byProfile?: { setting: string; defaults: Readonly<Record<string, string>> };
+  unit?: string;
+  /** One or two sentences for operators. */
+  about: string;
+}
+
+export const setting = <Schema extends z.ZodType>(
+  schema: Schema,
+  about: string,
+  rest: { default?: string; unit?: string } = {},
+): SettingDefinition<Schema> => ({ schema, about, ...rest });
+
+export const ms = (
+  value: number,
+  min: number,
+  max: number,
+  about: string,
+): SettingDefinition<z.ZodType<number>> =>
+  setting(integer(min, max), about, { default: String(value), unit: 'milliseconds' });
+
+export const count = (
+  value: number,
+  min: number,
+  max: number,
+  about: string,
+): SettingDefinition<z.ZodType<number>> => setting(integer(min, max), about, { default: String(value) });
+
+export const hour = 3_600_000;
+
+export const transcriptProfiles = ['balanced', 'throughput', 'latency'] as const;
+
+/** A whole number whose default is that of TRANSCRIPT_PROFILE, in the order of `transcriptProfiles`. */
+export const byTranscriptProfile = (
+  values: readonly [balanced: number, throughput: number, latency: number],
+  schema: z.ZodType<number>,
+  about: string,
+  unit?: string,
+): SettingDefinition<z.ZodType<number>> => ({
+  schema,
+  about: `${about} Unset: as TRANSCRIPT_PROFILE says (${values.join(', ')}).`,
+  ...(unit !== undefined && { unit }),
+  byProfile: {
+    setting: 'TRANSCRIPT_PROFILE',
+    defaults: Object.fromEntries(transcriptProfiles.map((name, place) => [name, String(values[place])])),
+  },
+});

@@ -1,0 +1,32 @@
+import { mongo } from 'mongoose';
+import { databaseProblem } from './errors.js';
+
+const bulkError = (cause: mongo.AnyError): mongo.MongoBulkWriteError =>
+  new mongo.MongoBulkWriteError(cause, {} as mongo.BulkWriteResult);
+
+describe('databaseProblem', () => {
+  it.each([
+    ['no server', new mongo.MongoServerSelectionError('none', {} as mongo.TopologyDescription)],
+    ['a connection that broke', new mongo.MongoNetworkError('ECONNRESET')],
+    ['a connection that was silent for too long', new mongo.MongoNetworkTimeoutError('timed out')],
+    ['a connection that broke in a bulk write', bulkError(new mongo.MongoNetworkError('ECONNRESET'))],
+    ['a server that shuts down', new mongo.MongoServerError({ message: 'bye', code: 11600 })],
+  ])('%s: 503 database_unavailable with Retry-After', (_what, error) => {
+    expect(databaseProblem(error)).toMatchObject({
+      status: 503,
+      code: 'database_unavailable',
+      retryAfterSeconds: 2,
+    });
+  });
+
+  it.each([
+    [
+      'a duplicate key in a bulk write',
+      bulkError(new mongo.MongoServerError({ message: 'duplicate', code: 11000 })),
+    ],
+    ['a refused query', new mongo.MongoServerError({ message: 'bad', code: 2 })],
+    ['a fault of ours', new TypeError('undefined is not a function')],
+  ])('%s is not the database being away', (_what, error) => {
+    expect(databaseProblem(error)).toBeUndefined();
+  });
+});

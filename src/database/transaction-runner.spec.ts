@@ -1,0 +1,63 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Connection, mongo } from 'mongoose';
+import { createLogger } from '../common/index.js';
+import { loadSettings } from '../config/index.js';
+import { TransactionRunner } from './transaction-runner.js';
+
+/** A session of a server that is away: an abort gets no answer. */
+class LostSession {
+  private open = false;
+  readonly abortTransaction = jest.fn(() => new Promise<void>(() => undefined));
+  readonly endSession = jest.fn(() => (this.open ? this.abortTransaction() : Promise.resolve()));
+
+  startTransaction(): void {
+    this.open = true;
+  }
+
+  inTransaction(): boolean {
+    return this.open;
+  }
+
+  commitTransaction(): Promise<void> {
+    this.open = false;
+    return Promise.resolve();
+  }
+}
+
+function setUp() {
+  const sessions: LostSession[] = [];
+  const connection = {
+    base: { transactionAsyncLocalStorage: new AsyncLocalStorage() },
+    startSession: () => {
+      const session = new LostSession();
+      sessions.push(session);
+      return Promise.resolve(session);
+    },
+  } as unknown as Connection;
+  const logger = createLogger({ level: 'silent', pretty: false });
+  return { runner: new TransactionRunner(connection, loadSettings({}).database, logger), sessions };
+}
+
+const broken = (): mongo.MongoNetworkError => {
+  const error = new mongo.MongoNetworkError('ECONNRESET');
+  error.addErrorLabel('TransientTransactionError');
+  return error;
+};
+
+describe('TransactionRunner while the server is away', () => {
+  it('tries again in a new session, without waiting for the abort of the old one', async () => {
+    const { runner, sessions } = setUp();
+    const work = jest.fn(() => Promise.resolve('stored')).mockRejectedValueOnce(broken());
+    await expect(runner.run(work)).resolves.toBe('stored');
+    expect(sessions).toHaveLength(2);
+    expect(sessions.map(({ endSession }) => endSession.mock.calls.length)).toEqual([1, 1]);
+    expect(runner.stats()).toMatchObject({ committed: 1, aborted: 1, retries: 1 });
+  });
+
+  it('fails without waiting for the abort', async () => {
+    const { runner, sessions } = setUp();
+    const gone = new mongo.MongoServerSelectionError('none', {} as mongo.TopologyDescription);
+    await expect(runner.run(() => Promise.reject(gone))).rejects.toBe(gone);
+    expect(sessions.map(({ endSession }) => endSession.mock.calls.length)).toEqual([1]);
+  });
+});

@@ -1,0 +1,46 @@
+import { statfs } from 'node:fs/promises';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import {
+  MONITORING_SETTINGS,
+  type MonitoringSettings,
+  SERVICE_SETTINGS,
+  type ServiceSettings,
+} from '../../../config/index.js';
+import type { HealthFinding } from '../health-check.js';
+import { HealthRegistry } from '../health-registry.js';
+
+/** Finds what little space means: below `minBytes` degraded, below `criticalBytes` down, as nothing can be journaled any more. */
+export function judgeFreeSpace(
+  freeBytes: number,
+  { minBytes, criticalBytes }: { minBytes: number; criticalBytes: number },
+): HealthFinding {
+  const details = { freeBytes, minBytes, criticalBytes };
+  if (freeBytes < criticalBytes)
+    return { status: 'down', reason: `the disk of DATA_DIR has ${freeBytes} bytes left`, details };
+  if (freeBytes < minBytes)
+    return { status: 'degraded', reason: `the disk of DATA_DIR has ${freeBytes} bytes left`, details };
+  return { status: 'up', details };
+}
+
+/** The disk of DATA_DIR: journal and embedded store. */
+@Injectable()
+export class DiskHealth implements OnModuleInit {
+  constructor(
+    private readonly registry: HealthRegistry,
+    @Inject(SERVICE_SETTINGS) private readonly service: ServiceSettings,
+    @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
+  ) {}
+
+  onModuleInit(): void {
+    this.registry.register({ name: 'disk', kind: 'required', run: () => this.look() });
+  }
+
+  private async look(): Promise<HealthFinding> {
+    // What an unprivileged user may still write.
+    const { bavail, bsize } = await statfs(this.service.DATA_DIR);
+    return judgeFreeSpace(bavail * bsize, {
+      minBytes: this.settings.HEALTH_DISK_MIN_BYTES,
+      criticalBytes: this.settings.HEALTH_DISK_CRITICAL_BYTES,
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import { TerminusModule } from '@nestjs/terminus';
+import { Test, type TestingModule } from '@nestjs/testing';
+import type { HealthReport } from './health-check.js';
+import { failedProbe, HealthProbes } from './health-probes.js';
+import { HealthService } from './health.service.js';
+
+const up: HealthReport = { process: { status: 'up', durationMs: 1, details: { uptimeSeconds: 7 } } };
+
+describe('HealthProbes', () => {
+  let module: TestingModule;
+  let report: HealthReport;
+  let probes: HealthProbes;
+
+  beforeEach(async () => {
+    report = up;
+    module = await Test.createTestingModule({
+      imports: [TerminusModule.forRoot({ logger: false })],
+      providers: [
+        HealthProbes,
+        { provide: HealthService, useValue: { report: () => Promise.resolve(report) } },
+      ],
+    }).compile();
+    await module.init();
+    probes = module.get(HealthProbes);
+  });
+  afterEach(() => module.close());
+
+  it('tells names and states, and figures when asked to', async () => {
+    expect(await probes.ask('live', false)).toEqual({ status: 'ok', checks: { process: { status: 'up' } } });
+    expect(await probes.ask('live', true)).toEqual({
+      status: 'ok',
+      checks: { process: { status: 'up', durationMs: 1, uptimeSeconds: 7 } },
+    });
+  });
+
+  it('is degraded when one check is', async () => {
+    report = { ...up, redis: { status: 'degraded', reason: 'away', durationMs: 1 } };
+    expect(await probes.ask('ready', false)).toEqual({
+      status: 'degraded',
+      checks: { process: { status: 'up' }, redis: { status: 'degraded' } },
+    });
+  });
+
+  it('fails when one check is down, also beside a degraded one', async () => {
+    report = {
+      redis: { status: 'degraded', durationMs: 1 },
+      database: { status: 'down', reason: 'away', durationMs: 1 },
+    };
+    const error: unknown = await probes.ask('ready', true).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(failedProbe(error)).toMatchObject({
+      status: 'error',
+      details: { database: { status: 'down', message: 'away' }, redis: { status: 'degraded' } },
+    });
+  });
+
+  it('stays well while the application closes, as a worker that finishes its jobs must not be restarted', async () => {
+    await module.close();
+    expect(await probes.ask('live', false)).toMatchObject({ status: 'ok' });
+  });
+});

@@ -1,0 +1,72 @@
+import { HttpException, Injectable } from '@nestjs/common';
+import {
+  HealthCheckService,
+  HealthIndicatorService,
+  type HealthCheckResult,
+  type HealthIndicatorResult,
+} from '@nestjs/terminus';
+import type { HealthResult } from './health-check.js';
+import { HealthService, type ProbeName } from './health.service.js';
+
+/** What a probe is answered: the worst of its checks, and each by name. */
+export interface ProbeAnswer {
+  status: 'ok' | 'degraded';
+  checks: HealthIndicatorResult;
+}
+
+/** Turns reports into what Terminus answers. */
+@Injectable()
+export class HealthProbes {
+  constructor(
+    private readonly terminus: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
+    private readonly health: HealthService,
+  ) {}
+
+  /**
+   * `detailed`: with reasons, times and figures, for operators; else names and states alone.
+   * @throws ServiceUnavailableException of Terminus when a check is down
+   */
+  async ask(probe: ProbeName, detailed: boolean): Promise<ProbeAnswer> {
+    const report = await this.health.report(probe);
+    const result = await this.judge(
+      Object.entries(report).map(
+        ([name, outcome]) =>
+          () =>
+            this.indicatorOf(name, outcome, detailed),
+      ),
+    );
+    return { status: result.status === 'degraded' ? 'degraded' : 'ok', checks: result.details };
+  }
+
+  /** Terminus fails every probe once the application closes; here `ready` alone says so, by a check, and `live` stays well. */
+  private async judge(checks: (() => HealthIndicatorResult)[]): Promise<HealthCheckResult> {
+    try {
+      return await this.terminus.check(checks);
+    } catch (error) {
+      const failed = failedProbe(error);
+      if (failed && Object.keys(failed.error ?? {}).length === 0) return failed;
+      throw error;
+    }
+  }
+
+  private indicatorOf(name: string, outcome: HealthResult, detailed: boolean): HealthIndicatorResult {
+    const { status, reason, durationMs, details } = outcome;
+    const data = detailed ? { ...(reason !== undefined && { message: reason }), durationMs, ...details } : {};
+    const indicator = this.indicators.check(name);
+    switch (status) {
+      case 'up':
+        return indicator.up(data);
+      case 'degraded':
+        return indicator.degraded(data);
+      case 'down':
+        return indicator.down(data);
+    }
+  }
+}
+
+/** What Terminus threw, as it says it; undefined for any other error. */
+export const failedProbe = (error: unknown): HealthCheckResult | undefined =>
+  error instanceof HttpException && error.getStatus() === 503
+    ? (error.getResponse() as HealthCheckResult)
+    : undefined;

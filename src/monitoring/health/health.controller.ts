@@ -1,0 +1,53 @@
+import { Controller, Get, Header, Req } from '@nestjs/common';
+import { HealthCheck } from '@nestjs/terminus';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { Public } from '../../common/index.js';
+import { AdminKey, bearerOf } from '../../tenant/index.js';
+import { HealthProbes, type ProbeAnswer } from './health-probes.js';
+import type { ProbeName } from './health.service.js';
+
+const NO_STORE = 'no-store';
+
+@ApiTags('health')
+@Public()
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly probes: HealthProbes,
+    private readonly adminKey: AdminKey,
+  ) {}
+
+  @Get('live')
+  @Header('cache-control', NO_STORE)
+  @ApiOperation({ summary: 'Liveness: the process answers and its event loop turns; no dependency is asked' })
+  @HealthCheck()
+  live(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
+    return this.ask('live', request);
+  }
+
+  @Get('ready')
+  @Header('cache-control', NO_STORE)
+  @ApiOperation({
+    summary:
+      'Readiness: 503 without the database, on a full disk and during a shutdown; "degraded" when less is amiss',
+  })
+  @HealthCheck()
+  ready(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
+    return this.ask('ready', request);
+  }
+
+  @Get('startup')
+  @Header('cache-control', NO_STORE)
+  @ApiOperation({ summary: 'Startup: 503 until the database answers, indexes exist and the journal is open' })
+  @HealthCheck()
+  startup(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
+    return this.ask('startup', request);
+  }
+
+  /** With the admin key: reasons, times and figures as well. */
+  private ask(probe: ProbeName, request: FastifyRequest): Promise<ProbeAnswer> {
+    const key = bearerOf(request);
+    return this.probes.ask(probe, key !== undefined && this.adminKey.matches(key));
+  }
+}

@@ -1,0 +1,99 @@
+import fastify, { type FastifyInstance } from 'fastify';
+import { createLogger, setContextOf } from '../../common/index.js';
+import { loadSettings } from '../../config/index.js';
+import { Metrics } from '../metrics/metrics.js';
+import { PerformanceMonitor } from './performance-monitor.js';
+import { RequestTimings } from './request-timings.js';
+
+const { monitoring } = loadSettings({});
+
+function serverWith(settings: Partial<typeof monitoring> = {}) {
+  const logger = createLogger({ level: 'silent', pretty: false });
+  const warned: unknown[] = [];
+  jest.spyOn(logger, 'warn').mockImplementation((details: unknown) => void warned.push(details));
+  const monitor = new PerformanceMonitor();
+  const metrics = new Metrics();
+  const server: FastifyInstance = fastify({ genReqId: () => 'r-1' });
+  server.addHook('onRequest', (request, _reply, done) => {
+    setContextOf(request, { requestId: request.id, tenantId: 'acme', databaseRoundTrips: 3 });
+    done();
+  });
+  new RequestTimings(monitor, metrics, { ...monitoring, ...settings }, logger).mount(server);
+  server.get('/v1/things/:id', () => ({ ok: true }));
+  server.post('/v1/things', () => {
+    throw new Error('broken');
+  });
+  server.get('/v1/live', { config: { longLived: true } }, () => 'stream');
+  return { server, monitor, metrics, warned };
+}
+
+describe('RequestTimings', () => {
+  it('times by the template of the route and by status, never by URL', async () => {
+    const { server, monitor, metrics } = serverWith();
+    for (const id of ['1', '2', '3'])
+      await server.inject({ method: 'GET', url: `/v1/things/${id}?q=secret` });
+    await server.inject({ method: 'POST', url: '/v1/things' });
+    expect(monitor.getStats('GET /v1/things/:id')).toMatchObject({ count: 3, errors: 0 });
+    expect(monitor.getStats('POST /v1/things')).toMatchObject({ count: 1, errors: 1 });
+    const { body } = await metrics.text();
+    expect(body).toContain(
+      'colloquy_http_request_duration_seconds_count{method="GET",route="/v1/things/:id",status="200"} 3',
+    );
+    expect(body).toContain(
+      'colloquy_http_request_duration_seconds_count{method="POST",route="/v1/things",status="500"} 1',
+    );
+    expect(body).toContain(
+      'colloquy_http_request_database_round_trips_sum{method="GET",route="/v1/things/:id"} 9',
+    );
+    expect(body).not.toContain('secret');
+    await server.close();
+  });
+
+  it('counts what no route answers as one, whatever the URL', async () => {
+    const { server, monitor } = serverWith();
+    for (let number = 0; number < 50; number++)
+      await server.inject({ method: 'GET', url: `/wp-admin/${number}.php` });
+    expect(monitor.getAllStats().map(({ operation, count }) => [operation, count])).toEqual([
+      ['GET unknown', 50],
+    ]);
+    await server.close();
+  });
+
+  it('does not time a route whose answer stays open', async () => {
+    const { server, monitor } = serverWith({ SLOW_REQUEST_MS: -1 });
+    await server.inject({ method: 'GET', url: '/v1/live' });
+    expect(monitor.getAllStats()).toEqual([]);
+    await server.close();
+  });
+
+  it('logs a request above SLOW_REQUEST_MS with route, tenant and request id, and no URL', async () => {
+    const { server, warned } = serverWith({ SLOW_REQUEST_MS: -1 });
+    await server.inject({ method: 'GET', url: '/v1/things/9?q=secret' });
+    expect(warned).toEqual([
+      {
+        requestId: 'r-1',
+        tenantId: 'acme',
+        method: 'GET',
+        route: '/v1/things/:id',
+        status: 200,
+        durationMs: expect.any(Number) as number,
+        databaseRoundTrips: 3,
+      },
+    ]);
+    await server.close();
+  });
+
+  it('logs no quicker one', async () => {
+    const { server, warned } = serverWith({ SLOW_REQUEST_MS: 3_600_000 });
+    await server.inject({ method: 'GET', url: '/v1/things/9' });
+    expect(warned).toEqual([]);
+    await server.close();
+  });
+
+  it('times nothing with MONITORING=off', async () => {
+    const { server, monitor } = serverWith({ MONITORING: 'off' });
+    await server.inject({ method: 'GET', url: '/v1/things/9' });
+    expect(monitor.getAllStats()).toEqual([]);
+    await server.close();
+  });
+});

@@ -1,0 +1,175 @@
+import { ApiClient, type ApiResponse } from '../../scripts/replay/api-client.js';
+import { DatabaseService, IndexManager } from '../../src/database/index.js';
+import { HealthRegistry, HealthService } from '../../src/monitoring/index.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { createServiceFolder, type ServiceFolder } from '../support/process.js';
+
+const probes = ['live', 'ready', 'startup'] as const;
+
+type Checks = Record<string, Record<string, unknown>>;
+
+interface ProbeBody {
+  status: string;
+  checks: Checks;
+}
+
+/** Every check has its state and nothing else. */
+const namesAndStates = (checks: Checks): boolean =>
+  Object.values(checks).every((check) => Object.keys(check).join() === 'status');
+
+describe('health', () => {
+  let test: TestApp;
+
+  beforeEach(async () => {
+    test = await createTestApp();
+  });
+  afterEach(() => test.close());
+
+  it.each(probes)('%s: without a key, names and states alone; with the admin key, figures', async (probe) => {
+    const path = `/health/${probe}`;
+    const open = await test.request<ProbeBody>('GET', path, undefined, {}, null);
+    expect(open).toMatchObject({ status: 200, body: { status: 'ok' } });
+    expect(open.headers.get('cache-control')).toBe('no-store');
+    expect(Object.keys(open.body.checks)).not.toHaveLength(0);
+    expect(namesAndStates(open.body.checks)).toBe(true);
+
+    const detailed = await test.request<ProbeBody>('GET', path);
+    expect(Object.keys(detailed.body.checks)).toEqual(Object.keys(open.body.checks));
+    for (const check of Object.values(detailed.body.checks))
+      expect(check).toHaveProperty('durationMs', expect.any(Number));
+  });
+
+  it.each(probes)("%s tells no details to a tenant's key, nor to a wrong one", async (probe) => {
+    const { apiKey } = await test.createTenant();
+    for (const key of [apiKey, 'admin_of_somebody_else'])
+      expect(
+        namesAndStates(
+          (await test.request<ProbeBody>('GET', `/health/${probe}`, undefined, {}, key)).body.checks,
+        ),
+      ).toBe(true);
+  });
+
+  it('ready is 503 while the database does not answer, live is 200; the reason is for operators', async () => {
+    jest
+      .spyOn(test.app.get(DatabaseService), 'ping')
+      .mockRejectedValue(new Error('no route to db-7.internal'));
+    const open = await test.request('GET', '/health/ready', undefined, {}, null);
+    expect(open).toMatchObject({
+      status: 503,
+      body: { code: 'not_ready', detail: 'database: down', checks: { database: { status: 'down' } } },
+    });
+    expect(JSON.stringify(open.body)).not.toContain('db-7.internal');
+    expect(open.headers.get('content-type')).toContain('application/problem+json');
+    expect(await test.request('GET', '/health/ready')).toMatchObject({
+      status: 503,
+      body: { checks: { database: { status: 'down', message: 'no route to db-7.internal' } } },
+    });
+    expect(await test.request('GET', '/health/live')).toMatchObject({ status: 200 });
+  });
+
+  it('ready is 200 and degraded when a room says that less is amiss', async () => {
+    test.app.get(HealthRegistry).register({
+      name: 'backlog',
+      kind: 'degrading',
+      run: () => ({ status: 'down', reason: 'too much to do' }),
+    });
+    expect(await test.request('GET', '/health/ready')).toMatchObject({
+      status: 200,
+      body: { status: 'degraded', checks: { backlog: { status: 'degraded', message: 'too much to do' } } },
+    });
+  });
+
+  it('startup is 503 without indexes, and 200 once they were made, without a restart', async () => {
+    const missing = jest.spyOn(test.app.get(IndexManager), 'missing');
+    missing.mockResolvedValue(['messages.tenantId_1_conversationId_1_seq_1']);
+    expect(await test.request('GET', '/health/startup', undefined, {}, null)).toMatchObject({
+      status: 503,
+      body: {
+        checks: { database: { status: 'up' }, indexes: { status: 'down' }, journal: { status: 'up' } },
+      },
+    });
+    missing.mockRestore();
+    await until(async () => (await test.request('GET', '/health/startup')).status === 200);
+  });
+
+  it('ready is 503 once a shutdown has begun, while other requests are still served', async () => {
+    const tenant = await test.createTenant();
+    test.app.get(HealthService).beginShutdown();
+    expect(await test.request('GET', '/health/ready', undefined, {}, null)).toMatchObject({
+      status: 503,
+      body: { checks: { shutdown: { status: 'down' } } },
+    });
+    expect(await test.request('GET', '/health/live')).toMatchObject({ status: 200 });
+    expect(await tenant.request('GET', '/v1/conversations')).toMatchObject({ status: 200 });
+  });
+});
+
+describe('a job that waits for too long', () => {
+  it('makes ready degraded, and never 503', async () => {
+    const test = await createTestApp({ HEALTH_BACKLOG_MAX_AGE_MS: '100', WORKERS: 'off' });
+    try {
+      const tenant = await test.createTenant();
+      const { body } = await tenant.request<{ conversation: { id: string } }>('POST', '/v1/messages', {
+        participantId: 'ana',
+        channel: 'web',
+        content: 'Hello',
+      });
+      await tenant.request('POST', `/v1/conversations/${body.conversation.id}/close`);
+      // The workers of this application were not started, so that the job of the closing waits.
+      const statuses: number[] = [];
+      await until(async () => {
+        const answer = await test.request<ProbeBody>('GET', '/health/ready');
+        statuses.push(answer.status);
+        return answer.body.checks['queues']?.['status'] === 'degraded';
+      });
+      expect(new Set(statuses)).toEqual(new Set([200]));
+    } finally {
+      await test.close();
+    }
+  });
+});
+
+describe('a process that is told to stop', () => {
+  let folder: ServiceFolder;
+
+  afterEach(() => folder.remove());
+
+  it('says that it is not ready before it takes no more connections', async () => {
+    folder = await createServiceFolder();
+    const service = await folder.start({ SHUTDOWN_DRAIN_MS: '5000', SHUTDOWN_GRACE_MS: '20000' });
+    const anonymous = new ApiClient(service.url, undefined);
+    const ready = (): Promise<ApiResponse> =>
+      anonymous.request('GET', '/health/ready', undefined, { connection: 'close' });
+    expect(await ready()).toMatchObject({ status: 200 });
+    const stopped = service.kill('SIGTERM');
+    await until(async () => (await ready()).status === 503);
+    expect(await anonymous.request('GET', '/health/live')).toMatchObject({ status: 200 });
+    expect(await new ApiClient(service.url, service.adminKey).request('GET', '/v1/tenants')).toMatchObject({
+      status: 200,
+    });
+    expect(await stopped).toEqual({ code: 0, signal: null });
+  });
+
+  it('a worker answers the same probes and metrics, details to operators alone', async () => {
+    folder = await createServiceFolder('worker.js');
+    const key = 'admin_of_this_worker';
+    const worker = await folder.start({ ADMIN_API_KEY: key });
+    for (const probe of probes) {
+      const path = `/health/${probe}`;
+      const open = await new ApiClient(worker.url, undefined).request('GET', path);
+      expect(open).toMatchObject({ status: 200, body: { status: 'ok' } });
+      expect(namesAndStates((open.body as ProbeBody).checks)).toBe(true);
+      const detailed = await new ApiClient(worker.url, key).request('GET', path);
+      for (const check of Object.values((detailed.body as ProbeBody).checks))
+        expect(check).toHaveProperty('durationMs');
+    }
+    const metrics = await new ApiClient(worker.url, undefined).request('GET', '/metrics');
+    expect(metrics).toMatchObject({ status: 200, body: expect.stringContaining('colloquy_') });
+    expect(await worker.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+});
+
+/** Asks again and again; the outcome of a check is kept for a second. The suite's own time limit is the only one. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 50));
+}

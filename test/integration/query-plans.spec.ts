@@ -1,0 +1,214 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { getConnectionToken } from '@nestjs/mongoose';
+import type { Connection, mongo } from 'mongoose';
+import { DatabaseService } from '../../src/database/index.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { allCases } from '../support/query-plans/all-cases.js';
+import type { MethodCases } from '../support/query-plans/cases.js';
+import { faultsOf, planOf, shapeOf, type Statement, statementsOf } from '../support/query-plans/plan.js';
+import {
+  CommandRecorder,
+  gettersOf,
+  methodsOf,
+  repositoryClasses,
+  type RepositoryClass,
+} from '../support/query-plans/recorder.js';
+import { type ExplainedQuery, renderQueries } from '../support/query-plans/table.js';
+
+const file = resolve('docs', 'queries.md');
+
+/** Queries with a fault that was decided on, as `Class.method: fault`, and why. None may be listed that has no such fault. */
+const accepted: Readonly<Record<string, string>> = {};
+
+/** Getters hand something out, and what is done with it is beyond the cases. Each with the reason why that is all right. */
+const handedOut: Readonly<Record<string, string>> = {
+  'TranscriptRepository.collection': '$vectorSearch, which finds by the search index that it names or fails',
+};
+
+/** Commands that search no collection of ours, or tell of the database itself. */
+const housekeeping =
+  /^(hello|ping|endSessions|killCursors|getMore|insert|commitTransaction|abortTransaction|create|createIndexes|listCollections|listIndexes|explain|dropDatabase)$/;
+
+let app: TestApp;
+let connection: Connection;
+const recorder = new CommandRecorder();
+const classes = new Map<string, RepositoryClass>();
+const notCalled: string[] = [];
+const explained: ExplainedQuery[] = [];
+
+const explain = async (
+  { explain: command }: Statement,
+  verbosity: 'queryPlanner' | 'executionStats' = 'queryPlanner',
+): Promise<mongo.Document> => {
+  if (!connection.db) throw new Error('the database connection is not open');
+  return connection.db.command({ explain: command, verbosity });
+};
+
+/** Searches that no method of a repository sent. */
+const sentByOthers = (): string[] =>
+  recorder.commands
+    .filter(
+      ({ name, command, method }) =>
+        method === undefined &&
+        !housekeeping.test(name) &&
+        !(name === 'aggregate' && JSON.stringify(command['pipeline']).startsWith('[{"$collStats"')),
+    )
+    .map(({ name, command }) => `${name} ${String(command[name])}`);
+
+/** Calls each method of each repository, which may depend on what those before it stored. */
+async function runCases(): Promise<void> {
+  for (const [name, methods] of Object.entries(allCases)) {
+    const type = classes.get(name);
+    if (!type) continue;
+    const repository: object = app.app.get(type, { strict: false });
+    for (const [method, variants] of Object.entries<MethodCases<never>>(methods))
+      for (const [variant, call] of Object.entries(variants)) {
+        recorder.called.delete(`${name}.${method}`);
+        await recorder.inCase(variant, () => call(repository as never));
+        if (!recorder.called.has(`${name}.${method}`)) notCalled.push(`${name}.${method} ${variant}`);
+      }
+  }
+}
+
+beforeAll(async () => {
+  for (const [name, type] of await repositoryClasses()) classes.set(name, type);
+  for (const [name, type] of classes) recorder.follow(name, type);
+  app = await createTestApp({}, recorder.onCommand);
+  connection = app.app.get<Connection>(getConnectionToken());
+  // The application's own ways to its repositories, for queries that are sent past them.
+  const tenant = await app.createTenant();
+  await tenant.request('POST', '/v1/messages', { participantId: 'ana', channel: 'web', content: 'Hello' });
+  await tenant.request('GET', '/v1/conversations');
+  await tenant.request('POST', '/v1/transcripts/search', { query: 'Hello' });
+  await runCases();
+  for (const { name, command, method, variant } of [...recorder.commands])
+    if (method !== undefined && variant !== undefined)
+      for (const statement of statementsOf(name, command))
+        explained.push({ method, statement, plan: planOf(await explain(statement)) });
+}, 120_000);
+
+afterAll(() => app.close());
+
+describe('the cases', () => {
+  it('are of every repository there is', () => {
+    expect(Object.keys(allCases).sort()).toEqual([...classes.keys()].sort());
+  });
+
+  it('call every method of each, private ones through the public', () => {
+    const all = [...classes].flatMap(([name, type]) => methodsOf(type).map((method) => `${name}.${method}`));
+    expect(all.filter((method) => !recorder.called.has(method))).toEqual([]);
+    expect(notCalled).toEqual([]);
+    expect(all.length).toBeGreaterThan(70);
+  });
+
+  it('know of each getter', () => {
+    const getters = [...classes].flatMap(([name, type]) => gettersOf(type).map((one) => `${name}.${one}`));
+    expect(getters).toEqual(Object.keys(handedOut));
+  });
+});
+
+describe('the queries of the repositories', () => {
+  it('use an index for what they search and for their order', () => {
+    const faults = explained.flatMap(({ method, statement, plan }) =>
+      faultsOf(statement, plan).map((fault) => ({
+        name: `${method}: ${fault}`,
+        shape: `${statement.operation} ${statement.collection} by ${shapeOf(statement.filter)}`,
+      })),
+    );
+    expect(faults.filter(({ name }) => accepted[name] === undefined)).toEqual([]);
+    const found = new Set(faults.map(({ name }) => name));
+    expect(Object.keys(accepted).filter((name) => !found.has(name))).toEqual([]);
+  });
+
+  it('read of a participant no more than that participant has', async () => {
+    const others = Array.from({ length: 50 }, (_, n) => ({
+      tenantId: 'acme',
+      participantId: `other-${n}`,
+      channel: 'web',
+      isActive: true,
+      updatedAt: new Date(),
+    }));
+    await app.database.collection('conversations').insertMany(others);
+    const ofOne = explained.filter(
+      ({ method, statement }) =>
+        method.startsWith('ConversationRepository.') && statement.filter['participantId'] === 'ana',
+    );
+    expect(ofOne.length).toBeGreaterThan(8);
+    for (const { statement } of ofOne) {
+      const { executionStats } = await explain(statement, 'executionStats');
+      expect((executionStats as mongo.Document)['totalDocsExamined']).toBeLessThan(5);
+    }
+  });
+
+  it('are all that is sent to search the database', async () => {
+    expect(sentByOthers()).toEqual([]);
+    await connection.collection('tenants').findOne({ name: 'past the repository' });
+    expect(sentByOthers()).toEqual(['find tenants']);
+  });
+
+  it('are those of docs/queries.md (npm run db:plans writes it)', () => {
+    // Another server may choose another one of several indexes; the page tells of the embedded store.
+    const text = renderQueries(explained);
+    if (process.env['COLLOQUY_WRITE_QUERIES'] === '1') writeFileSync(file, text);
+    const isEmbedded = process.env['TEST_MONGODB_URI'] === undefined;
+    expect(isEmbedded ? readFileSync(file, 'utf8') : text).toBe(text);
+    expect(app.app.get(DatabaseService).state).toBe('connected');
+  });
+});
+
+describe('a plan without an index', () => {
+  const faultsOfFind = async (more: mongo.Document): Promise<string[]> => {
+    const [statement] = statementsOf('find', { find: 'transcripts', ...more });
+    if (!statement) throw new Error('no statement');
+    return faultsOf(statement, planOf(await explain(statement)));
+  };
+
+  it.each<[string, mongo.Document, string[]]>([
+    [
+      'a search by a field of no index',
+      { filter: { error: 'no' }, limit: 1 },
+      ['reads the whole collection'],
+    ],
+    [
+      'an order that no index gives',
+      { filter: { tenantId: 'acme' }, sort: { storedAt: 1 }, limit: 10 },
+      ['sorts in memory'],
+    ],
+    ['everything of a tenant', { filter: { tenantId: 'acme' } }, []],
+    [
+      'everything in the order of an index',
+      { filter: {}, sort: { tenantId: 1, changeSeq: 1 } },
+      ['reads a whole index'],
+    ],
+    ['some of it', { filter: {}, sort: { tenantId: 1, changeSeq: 1 }, limit: 10 }, []],
+  ])('%s', async (_what, command, faults) => {
+    expect(await faultsOfFind(command)).toEqual(faults);
+  });
+
+  it('is found in each command that searches', async () => {
+    const filter = { error: 'no' };
+    const commands: [string, mongo.Document][] = [
+      ['count', { query: filter }],
+      ['distinct', { key: 'error', query: filter }],
+      ['aggregate', { pipeline: [{ $match: filter }, { $group: { _id: 1 } }], cursor: {} }],
+      ['findAndModify', { query: filter, remove: true }],
+      ['update', { updates: [{ q: filter, u: { $set: { error: 'x' } } }] }],
+      [
+        'delete',
+        {
+          deletes: [
+            { q: { tenantId: 'acme' }, limit: 1 },
+            { q: filter, limit: 0 },
+          ],
+        },
+      ],
+    ];
+    for (const [name, command] of commands) {
+      const faults: string[] = [];
+      for (const statement of statementsOf(name, { [name]: 'transcripts', ...command }))
+        faults.push(...faultsOf(statement, planOf(await explain(statement))));
+      expect([name, faults]).toEqual([name, ['reads the whole collection']]);
+    }
+  });
+});

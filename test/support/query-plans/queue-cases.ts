@@ -1,0 +1,65 @@
+import { Types } from 'mongoose';
+import type { JobRepository } from '../../../src/queue/job.repository.js';
+import type { RateLimitRepository } from '../../../src/queue/rate-limit.repository.js';
+import { at, type Cases, id, once, pages, tenantId } from './cases.js';
+
+/** No queue of the application: its workers leave these jobs alone. */
+const queue = 'plans';
+const hex = id.toHexString();
+const later = new Date(at.getTime() + 60_000);
+const newJob = { queue, payload: {}, priority: 0, dueAt: at };
+
+/** A finished job, for what counts or deletes those. */
+async function finish(jobs: JobRepository, state: 'completed' | 'failed'): Promise<void> {
+  await jobs.insert(tenantId, newJob, at);
+  const job = await jobs.claimNext(queue, 'claim', at, later);
+  const failure = { at, attempt: 1, message: 'no' };
+  if (job)
+    await jobs.end(
+      job._id,
+      'claim',
+      state === 'failed' ? { state, failure } : { state, result: null },
+      later,
+    );
+}
+
+export const jobCases: Cases<JobRepository> = {
+  insert: once((jobs) => jobs.insert(tenantId, { ...newJob, dedupeKey: 'd' }, at)),
+  findByDedupeKey: once((jobs) => jobs.findByDedupeKey(tenantId, queue, 'd')),
+  find: once((jobs) => jobs.find(tenantId, queue, hex)),
+  findAny: once((jobs) => jobs.findAny(queue, hex)),
+  claimNext: once((jobs) => jobs.claimNext(queue, 'claim', at, later)),
+  claimOne: once((jobs) => jobs.claimOne(hex, 'claim', at, later)),
+  prolong: once((jobs) => jobs.prolong(id, 'claim', later, 50)),
+  end: once((jobs) => jobs.end(id, 'claim', { state: 'waiting' }, at)),
+  release: once((jobs) => jobs.release(queue, later)),
+  nextRelease: once((jobs) => jobs.nextRelease(queue)),
+  unhanded: once((jobs) => jobs.unhanded(queue, 10)),
+  markHanded: once((jobs) => jobs.markHanded(id)),
+  overdue: once((jobs) => jobs.overdue(queue, later, 10)),
+  retry: once((jobs) => jobs.retry(queue, hex, at)),
+  promote: once((jobs) => jobs.promote(queue, hex, at)),
+  remove: once((jobs) => jobs.remove(queue, hex)),
+  list: pages((jobs, after) => jobs.list(queue, 'failed', 10, after)),
+  slice: once((jobs) => jobs.slice(queue, 'failed', 10, 10)),
+  counts: once((jobs) => jobs.counts(queue)),
+  countUnhanded: once((jobs) => jobs.countUnhanded(queue)),
+  oldestWaiting: once((jobs) => jobs.oldestWaiting(queue)),
+  prune: once(async (jobs) => {
+    await finish(jobs, 'completed');
+    await finish(jobs, 'failed');
+    await jobs.prune(queue, 'completed', 0);
+    await jobs.prune(queue, 'failed', 0);
+  }),
+};
+
+const limit = { max: 1, perMs: 1000 };
+
+export const rateLimitCases: Cases<RateLimitRepository> = {
+  take: once(async (limits) => {
+    const name = new Types.ObjectId().toHexString();
+    // The first window begins with an insert, the next one with a change.
+    await limits.take(name, limit, at);
+    await limits.take(name, limit, later);
+  }),
+};

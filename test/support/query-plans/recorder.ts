@@ -1,0 +1,82 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { mongo } from 'mongoose';
+
+export type RepositoryClass = new (...args: never[]) => object;
+
+/** Every class that a `*.repository.ts` of src exports, by its name. */
+export async function repositoryClasses(): Promise<Map<string, RepositoryClass>> {
+  const root = resolve('src');
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' });
+  const classes = new Map<string, RepositoryClass>();
+  for (const file of files.filter((name) => name.endsWith('.repository.ts')).sort()) {
+    const exported = (await import(join(root, file))) as Record<string, unknown>;
+    const found = Object.entries(exported).filter(([name]) => name.endsWith('Repository'));
+    if (found.length === 0) throw new Error(`${file} exports no class whose name ends with Repository`);
+    for (const [name, value] of found) classes.set(name, value as RepositoryClass);
+  }
+  return classes;
+}
+
+const members = (type: RepositoryClass): [string, PropertyDescriptor][] =>
+  Object.entries(Object.getOwnPropertyDescriptors(type.prototype as object)).filter(
+    ([name]) => name !== 'constructor',
+  );
+
+/** Methods of the class itself, private ones included. */
+export const methodsOf = (type: RepositoryClass): string[] =>
+  members(type)
+    .filter(([, { value }]) => typeof value === 'function')
+    .map(([name]) => name);
+
+export const gettersOf = (type: RepositoryClass): string[] =>
+  members(type)
+    .filter(([, descriptor]) => Object.hasOwn(descriptor, 'get'))
+    .map(([name]) => name);
+
+/** A command as it was sent, and who sent it: absent members say that it was in no case, or in no method of a repository. */
+export interface SentCommand {
+  name: string;
+  command: mongo.Document;
+  /** `Class.method`. */
+  method?: string | undefined;
+  variant?: string | undefined;
+}
+
+interface Sender {
+  method?: string;
+  variant?: string;
+}
+
+/** Notes each command to the database together with the repository's method that sent it. */
+export class CommandRecorder {
+  readonly commands: SentCommand[] = [];
+  /** Methods that a case called, itself or through another one, as `Class.method`. */
+  readonly called = new Set<string>();
+  private readonly sender = new AsyncLocalStorage<Sender>();
+
+  readonly onCommand = ({ commandName, command }: mongo.CommandStartedEvent): void => {
+    this.commands.push({ name: commandName, command: { ...command }, ...this.sender.getStore() });
+  };
+
+  /** From now on calls of the class's methods are known to be its own; of a call within a call the outer one is told. */
+  follow(name: string, type: RepositoryClass): void {
+    for (const method of methodsOf(type)) {
+      const whole = `${name}.${method}`;
+      const original = Reflect.get(type.prototype as object, method) as (...args: unknown[]) => unknown;
+      const { called, sender } = this;
+      const followed = function (this: unknown, ...args: unknown[]): unknown {
+        const outer = sender.getStore();
+        if (outer?.variant !== undefined) called.add(whole);
+        return sender.run({ method: whole, ...outer }, () => Reflect.apply(original, this, args));
+      };
+      Reflect.defineProperty(type.prototype as object, method, { value: followed, configurable: true });
+    }
+  }
+
+  /** What `work` sends is of this variant of a case. */
+  inCase<T>(variant: string, work: () => Promise<T>): Promise<T> {
+    return this.sender.run({ variant }, work);
+  }
+}

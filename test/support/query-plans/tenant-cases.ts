@@ -1,0 +1,56 @@
+import { Types } from 'mongoose';
+import type { SessionRepository, StoredState } from '../../../src/session/session.repository.js';
+import type { ApiKeyRepository } from '../../../src/tenant/api-key.repository.js';
+import type { TenantRepository } from '../../../src/tenant/tenant.repository.js';
+import { at, type Cases, once, pages, tenantId } from './cases.js';
+
+export const apiKeyCases: Cases<ApiKeyRepository> = {
+  insert: once((keys) =>
+    keys.insert(tenantId, {
+      tenantId,
+      keyId: 'key',
+      hash: 'hash',
+      hint: 'hint',
+      createdAt: at,
+      revokedAt: null,
+      lastUsedAt: null,
+    }),
+  ),
+  findForRequest: once((keys) => keys.findForRequest('key')),
+  list: pages((keys, after) => keys.list(tenantId, 10, after)),
+  revoke: {
+    'of a key': (keys) => keys.revoke(tenantId, 'key', at),
+    'of none': (keys) => keys.revoke(tenantId, 'none', at),
+  },
+  touch: once((keys) => keys.touch(tenantId, 'key', at)),
+};
+
+export const tenantCases: Cases<TenantRepository> = {
+  insert: once((tenants) =>
+    tenants.insert({ tenantId, name: 'Acme', plan: 'free', isActive: true, createdAt: at, updatedAt: at }),
+  ),
+  find: once((tenants) => tenants.find(tenantId)),
+  findForRequest: once((tenants) => tenants.findForRequest(tenantId)),
+  update: once((tenants) => tenants.update(tenantId, { name: 'A', features: { responder: true } }, at)),
+  list: pages((tenants, after) => tenants.list(10, after)),
+};
+
+const state: StoredState = {
+  id: new Types.ObjectId().toHexString(),
+  tenantId,
+  participantId: 'ana',
+  version: 1,
+  activeGoals: [],
+  context: {},
+  conversationId: null,
+  createdAt: at,
+  updatedAt: at,
+  expiresAt: new Date('2100-01-01'),
+};
+
+export const sessionCases: Cases<SessionRepository> = {
+  insert: once((sessions) => sessions.insert(tenantId, state)),
+  find: once((sessions) => sessions.find(tenantId, 'ana')),
+  compareAndSet: once((sessions) => sessions.compareAndSet(tenantId, { ...state, version: 2 }, 1)),
+  delete: once((sessions) => sessions.delete(tenantId, 'ana')),
+};

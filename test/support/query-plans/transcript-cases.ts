@@ -1,0 +1,68 @@
+import { mongo, Types } from 'mongoose';
+import type { TranscriptRepository } from '../../../src/transcript/transcript.repository.js';
+import type { TranscriptRecord } from '../../../src/transcript/transcript.schema.js';
+import { at, type Cases, id, ids, lists, type MethodCases, once, pages, tenantId } from './cases.js';
+
+const hex = id.toHexString();
+const vector = new mongo.Binary(Buffer.alloc(8));
+
+const record: Omit<TranscriptRecord, 'tenantId'> = {
+  _id: id,
+  participantId: 'ana',
+  channel: 'web',
+  transcript: 'Hello',
+  metadata: {},
+  status: 'failed',
+  error: 'no',
+  model: 'm',
+  vector,
+  changeSeq: 1,
+  createdAt: at,
+  storedAt: at,
+};
+
+/** From the beginning, and after something. */
+const after = (
+  call: (transcripts: TranscriptRepository, from: string | undefined) => Promise<unknown>,
+): MethodCases<TranscriptRepository> => ({
+  'from the beginning': (transcripts) => call(transcripts, undefined),
+  'from a place': (transcripts) => call(transcripts, hex),
+});
+
+export const transcriptCases: Cases<TranscriptRepository> = {
+  nextChange: once((transcripts) => transcripts.nextChange(tenantId, { stored: 1 })),
+  count: once((transcripts) => transcripts.count(tenantId, { failures: 1 })),
+  counter: once((transcripts) => transcripts.counter(tenantId)),
+  insert: once((transcripts) => transcripts.insert(tenantId, [record])),
+  known: once((transcripts) => transcripts.known(tenantId, ids)),
+  isDeleted: once((transcripts) => transcripts.isDeleted(tenantId, hex)),
+  dead: once((transcripts) => transcripts.dead(tenantId, ids)),
+  replaceDead: once((transcripts) => transcripts.replaceDead(tenantId, [record])),
+  find: once((transcripts) => transcripts.find(tenantId, hex)),
+  findMany: once((transcripts) =>
+    transcripts.findMany(
+      tenantId,
+      ids.map((one) => one.toHexString()),
+    ),
+  ),
+  deadLetters: pages((transcripts, cursor) => transcripts.deadLetters(tenantId, 10, cursor)),
+  list: lists({ participantId: 'ana', status: 'failed' as const }, (transcripts, filter, cursor) =>
+    transcripts.list(tenantId, filter, 10, cursor),
+  ),
+  vectors: after((transcripts, from) => transcripts.vectors(tenantId, 'm', from, 10)),
+  changedBetween: once((transcripts) => transcripts.changedBetween(tenantId, 0, 9)),
+  tenants: after((transcripts, from) => transcripts.tenants(from, 10)),
+  tenantsAfter: once((transcripts) => transcripts.tenantsAfter('a', 10)),
+  nextModel: once((transcripts) => transcripts.nextModel(tenantId, '')),
+  countOfModel: once((transcripts) => transcripts.countOfModel(tenantId, 'm')),
+  ofModel: after((transcripts, from) => transcripts.ofModel(tenantId, 'm', from, 10)),
+  changeModel: once((transcripts) =>
+    transcripts.changeModel(tenantId, 'm', 'n', [{ _id: new Types.ObjectId(), vector }], 2),
+  ),
+  delete: once((transcripts) => transcripts.delete(tenantId, id, 3, at)),
+  deletedBetween: once((transcripts) => transcripts.deletedBetween(tenantId, 0, 9)),
+  oldTombstones: once((transcripts) => transcripts.oldTombstones(tenantId, at, 10)),
+  forget: once((transcripts) =>
+    transcripts.forget(tenantId, [{ tenantId, transcriptId: id, changeSeq: 3, at }], at),
+  ),
+};
