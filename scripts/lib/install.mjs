@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runChild } from './child.mjs';
 import { installStamp, nodeModules, root } from './paths.mjs';
@@ -89,10 +89,19 @@ function npmCommand() {
   return cli?.endsWith('npm-cli.js') && existsSync(cli) ? [process.execPath, cli] : ['npm'];
 }
 
+/** `npm ci` would empty the folder that a link leads to, which others use as well: worktrees, say. */
+function refuseLink() {
+  if (!lstatSync(nodeModules, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  throw new Failure(
+    'node_modules is a link to packages of another lock file. Remove the link, or install the packages of package-lock.json where it leads.',
+  );
+}
+
 /** Installs the packages of the lock file with `npm ci`, unless they are there. Throws a Failure that shows npm's words. */
 export async function install(/** @type {{ addPid: (pid: number) => void }} */ lock) {
   const key = installKey();
   if (!canAdopt()) {
+    refuseLink();
     say('Installing packages (npm ci) …');
     const start = performance.now();
     const [command, ...first] = npmCommand();
