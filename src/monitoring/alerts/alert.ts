@@ -3,7 +3,10 @@ export type AlertSeverity = 'warning' | 'critical';
 /** The worst of what is wrong: nothing, a warning, something critical. */
 export type ServiceStatus = 'healthy' | 'degraded' | 'critical';
 
-/** What `value` and `limit` of an alert are: milliseconds, a share of 1, a number of things, bytes, or 1 while something is down. */
+/**
+ * What `value` and `limit` of an alert are: milliseconds, a share of 1, a number of things, bytes; state: 1 while something
+ * is degraded, 2 while it is down.
+ */
 export type AlertUnit = 'ms' | 'ratio' | 'count' | 'bytes' | 'state';
 
 /** Something that was beyond its limit for a while. Plain JSON. */

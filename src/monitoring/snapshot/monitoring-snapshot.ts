@@ -85,6 +85,8 @@ export interface ProcessSection {
 export interface CacheSection {
   /** Over the last minute, 0 to 1; null while nothing was asked. */
   hitRatio: number | null;
+  /** Within that minute. */
+  lookups: number;
   lookupsPerSecond: number;
   entries: number;
   memoryBytes: number;
@@ -126,6 +128,8 @@ export interface TranscriptsSection {
   retries: number;
   /** Age of the oldest that is not stored; 0 when there is none. */
   oldestMs: number;
+  /** The journal cannot be written: no transcript is accepted at the moment. */
+  refusing: boolean;
   /** Not stored yet, in the journal. */
   journalBytes: number;
   indexVectors: number;

@@ -8,14 +8,15 @@ export interface SourcedSections {
   transcripts: TranscriptsSection;
 }
 
-type Read<Name extends keyof SourcedSections> = () => SourcedSections[Name] | Promise<SourcedSections[Name]>;
+type Read<Name extends keyof SourcedSections> = () =>
+  SourcedSections[Name] | Promise<SourcedSections[Name] | null>;
 
 /** What rooms give to snapshots. They register when they are made; monitoring knows nothing of them. */
 @Injectable()
 export class SnapshotSources {
   private readonly sources: { [Name in keyof SourcedSections]?: Read<Name> } = {};
 
-  /** @throws Error when the section has a source */
+  /** `read` answers null when it cannot tell at the moment. @throws Error when the section has a source */
   register<Name extends keyof SourcedSections>(section: Name, read: Read<Name>): void {
     if (this.sources[section]) throw new Error(`the section "${section}" of snapshots has two sources`);
     this.sources[section] = read as (typeof this.sources)[Name];

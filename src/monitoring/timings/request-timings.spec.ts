@@ -4,6 +4,8 @@ import { loadSettings } from '../../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { PerformanceMonitor } from './performance-monitor.js';
 import { RequestTimings } from './request-timings.js';
+import { SlowOperations } from './slow-operations.js';
+import { TrafficMeter } from './traffic-meter.js';
 
 const { monitoring } = loadSettings({});
 
@@ -18,13 +20,16 @@ function serverWith(settings: Partial<typeof monitoring> = {}) {
     setContextOf(request, { requestId: request.id, tenantId: 'acme', databaseRoundTrips: 3 });
     done();
   });
-  new RequestTimings(monitor, metrics, { ...monitoring, ...settings }, logger).mount(server);
+  const traffic = new TrafficMeter();
+  const slow = new SlowOperations();
+  new RequestTimings(monitor, traffic, slow, metrics, { ...monitoring, ...settings }, logger).mount(server);
   server.get('/v1/things/:id', () => ({ ok: true }));
   server.post('/v1/things', () => {
     throw new Error('broken');
   });
   server.get('/v1/live', { config: { longLived: true } }, () => 'stream');
-  return { server, monitor, metrics, warned };
+  server.get('/health/ready', async (_request, reply) => reply.code(503).send());
+  return { server, monitor, traffic, slow, metrics, warned };
 }
 
 describe('RequestTimings', () => {
