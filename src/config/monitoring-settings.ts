@@ -91,7 +91,7 @@ export const monitoringSettings = {
   ALERT_POOL_WAITING: alertAbove(
     '10,100',
     1_000_000,
-    'Alert when so many operations wait for a connection of the database pool: warning,critical; or off.',
+    'Alert when more operations than this wait for a connection of the database pool: warning,critical; or off.',
   ),
   ALERT_CACHE_HIT_RATIO: alertBelow(
     '0.5,0',

@@ -44,8 +44,8 @@ export class AlertRules {
       ...this.ofProcess(measured),
       ...this.ofStates(measured),
     ];
-    return parts.flatMap(({ levels, worse = 'higher', ...part }): Measurement[] =>
-      levels ? [{ ...part, worse, levels }] : [],
+    return parts.flatMap(({ levels, worse, ...part }): Measurement[] =>
+      levels ? [{ ...part, worse: worse ?? 'higher', levels }] : [],
     );
   }
 

@@ -101,4 +101,30 @@ describe('RequestTimings', () => {
     expect(monitor.getAllStats()).toEqual([]);
     await server.close();
   });
+
+  it('counts the traffic of clients, and not what watches the service', async () => {
+    const { server, traffic } = serverWith();
+    await server.inject({ method: 'GET', url: '/v1/things/1' });
+    await server.inject({ method: 'POST', url: '/v1/things' });
+    for (let probe = 0; probe < 5; probe++) await server.inject({ method: 'GET', url: '/health/ready' });
+    expect(traffic.requests.read()).toMatchObject({ count: 2, errors: 1 });
+    await server.close();
+  });
+
+  it('keeps the slow ones for people to look at, without a value of the URL', async () => {
+    const { server, slow } = serverWith({ SLOW_REQUEST_MS: 0 });
+    await server.inject({ method: 'GET', url: '/v1/things/secret?q=secret' });
+    expect(slow.latest()).toEqual([
+      {
+        at: expect.any(String) as string,
+        kind: 'request',
+        what: 'GET /v1/things/:id',
+        durationMs: expect.any(Number) as number,
+        route: '/v1/things/:id',
+        requestId: 'r-1',
+        tenantId: 'acme',
+      },
+    ]);
+    await server.close();
+  });
 });
