@@ -218,5 +218,7 @@ export function renderDashboard(snapshot: MonitoringSnapshot, { hasColors }: { h
     slowSection(snapshot, paint),
   ]
     .join('\n')
-    .replace(/\n{3,}/g, '\n\n');
+    .replace(/\n{3,}/g, '\n\n')
+    .trimEnd()
+    .concat('\n');
 }

@@ -117,7 +117,8 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
   private readonly ended: CommandEndListener = (event, durationMs, ok) => {
     const { commandName: command } = event;
     this.monitor.record(this.nameOf(command), durationMs, ok);
-    this.traffic.commands.record(durationMs, ok);
+    // What is asked about a slow command is none of the load.
+    if (command !== 'explain') this.traffic.commands.record(durationMs, ok);
     this.commands.observe({ command, outcome: outcomeOf(ok) }, durationMs / 1000);
     if (durationMs <= this.settings.SLOW_QUERY_MS || command === 'explain') return;
     const slow = {

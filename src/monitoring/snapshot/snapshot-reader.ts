@@ -101,7 +101,9 @@ export class SnapshotReader {
     private readonly sources: SnapshotSources,
     @Inject(SERVICE_SETTINGS) private readonly service: ServiceSettings,
     @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
-  ) {}
+  ) {
+    this.cacheWindow.add({ at: performance.now(), hits: 0, total: 0 });
+  }
 
   /** Never rejects; takes a few milliseconds, or as long as the slowest check when something does not answer. */
   async read(): Promise<Measured> {
