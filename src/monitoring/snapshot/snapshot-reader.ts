@@ -13,7 +13,8 @@ import { RedisService } from '../../redis/index.js';
 import { COMMAND_PREFIX, PING_OPERATION } from '../database/database-timings.js';
 import { HealthService } from '../health/health.service.js';
 import { ProcessMetrics } from '../process/process-metrics.js';
-import { PerformanceMonitor } from '../timings/performance-monitor.js';
+import { type OperationStats, PerformanceMonitor } from '../timings/performance-monitor.js';
+import type { TimingSummary } from '../timings/rolling-histogram.js';
 import { SlowOperations } from '../timings/slow-operations.js';
 import { type Traffic, TrafficMeter } from '../timings/traffic-meter.js';
 import type {
@@ -41,13 +42,7 @@ const CACHE_WINDOW_MS = 60_000;
 /** Names of requests in PerformanceMonitor begin with their method. */
 const REQUEST = /^[A-Z]+ /;
 
-const figures = (stats: {
-  count: number;
-  errorRate: number;
-  p50Ms: number | null;
-  p95Ms: number | null;
-  p99Ms: number | null;
-}): OperationFigures => ({
+const figures = (stats: TimingSummary): OperationFigures => ({
   count: stats.count,
   errorRatio: stats.errorRate,
   p50Ms: stats.p50Ms,
@@ -115,6 +110,7 @@ export class SnapshotReader {
       this.section('transcripts'),
     ]);
     const own = this.process.stats();
+    const operations = this.monitor.getAllStats();
     return {
       at: new Date().toISOString(),
       service: {
@@ -125,8 +121,8 @@ export class SnapshotReader {
         uptimeSeconds: own.uptimeSeconds,
         monitoring: this.settings.MONITORING,
       },
-      requests: this.readRequests(),
-      database: this.readDatabase(),
+      requests: this.readRequests(operations),
+      database: this.readDatabase(operations),
       process: this.readProcess(own),
       cache: this.readCache(),
       sessions,
@@ -143,9 +139,8 @@ export class SnapshotReader {
     return orNull(() => this.sources.read(name));
   }
 
-  private readRequests(): RequestsSection {
-    const routes = this.monitor
-      .getAllStats()
+  private readRequests(operations: readonly OperationStats[]): RequestsSection {
+    const routes = operations
       .filter(({ operation }) => REQUEST.test(operation))
       .sort(byCount)
       .slice(0, TOP)
@@ -153,10 +148,9 @@ export class SnapshotReader {
     return { ...traffic(this.traffic.requests.read()), routes };
   }
 
-  private readDatabase(): DatabaseSection {
+  private readDatabase(operations: readonly OperationStats[]): DatabaseSection {
     const { kind, state, pool } = this.database.stats();
-    const commands = this.monitor
-      .getAllStats()
+    const commands = operations
       .filter(({ operation }) => operation.startsWith(COMMAND_PREFIX) && operation !== PING_OPERATION)
       .sort(byCount)
       .slice(0, TOP)
@@ -167,7 +161,7 @@ export class SnapshotReader {
       pool: { open: pool.open, inUse: pool.inUse, waiting: pool.waiting, max: pool.maxSize },
       total: traffic(this.traffic.commands.read()),
       commands,
-      pingMs: this.monitor.getStats(PING_OPERATION)?.p50Ms ?? null,
+      pingMs: operations.find(({ operation }) => operation === PING_OPERATION)?.p50Ms ?? null,
     };
   }
 

@@ -24,7 +24,7 @@ export class SnapshotSources {
 
   /** Null without a source. @throws what the source throws */
   async read<Name extends keyof SourcedSections>(section: Name): Promise<SourcedSections[Name] | null> {
-    const read = this.sources[section] as Read<Name> | undefined;
+    const read = this.sources[section];
     return read ? read() : null;
   }
 }
