@@ -107,9 +107,11 @@ export class AlertWebhook implements OnApplicationShutdown {
   private async deliver(url: URL, delivery: Delivery): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const isLast = attempt >= ATTEMPTS || this.closing.signal.aborted;
-      const failure = this.over.signal.aborted
-        ? { reason: 'the process ends', mayTryAgain: false }
-        : await this.attempt(url, delivery);
+      if (this.over.signal.aborted) {
+        this.logLost(delivery.event, 'the process ends', attempt - 1);
+        return;
+      }
+      const failure = await this.attempt(url, delivery);
       if (!failure) return;
       if (isLast || !failure.mayTryAgain) {
         this.logLost(delivery.event, failure.reason, attempt);
