@@ -22,7 +22,8 @@ export interface TenantKey {
 /** There is no key to work with; the message says which options give one. */
 export class NoKeyError extends Error {}
 
-function developmentKey(dataDir: string): string | undefined {
+/** The admin key that a service in development keeps in its DATA_DIR; undefined when there is none. */
+export function developmentKey(dataDir: string): string | undefined {
   try {
     return readFileSync(adminKeyFile(dataDir), 'utf8').trim();
   } catch {

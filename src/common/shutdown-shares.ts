@@ -7,4 +7,6 @@ export const SHUTDOWN_SHARES = {
   jobs: 0.55,
   /** Transcripts that wait to be stored. What is left stays in the journal. */
   transcripts: 0.3,
+  /** Alerts that wait to be posted. What is left is logged. */
+  alerts: 0.08,
 } as const;

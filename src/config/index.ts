@@ -5,3 +5,4 @@ export * from './environment.js';
 export * from './settings.js';
 export type { Settings } from './settings.schema.js';
 export * from './version.js';
+export type { AlertLevels } from './setting-definition.js';

@@ -35,6 +35,46 @@ export const sentryDsn = z
   )
   .optional();
 
+/** Two limits of one thing: from `warning` on it is amiss, from `critical` on badly so. */
+export interface AlertLevels {
+  warning: number;
+  critical: number;
+}
+
+const levelsText = /^\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*$/;
+
+/** `WARNING,CRITICAL`, or `off` for null. `worse` says which of two numbers is the worse one. */
+const alertLevels = (max: number, worse: 'higher' | 'lower'): z.ZodType<AlertLevels | null> =>
+  z.string().transform((text, context) => {
+    if (text.trim() === 'off') return null;
+    const [, warning, critical] = (levelsText.exec(text) ?? []).map(Number);
+    const fail = (message: string): never => {
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    };
+    if (warning === undefined || critical === undefined)
+      return fail('must be two numbers, for a warning and for critical, as in 1,2; or off');
+    if (Math.max(warning, critical) > max) return fail(`must be at most ${max}`);
+    if (worse === 'higher' ? critical < warning : critical > warning)
+      return fail(`the second number must not be ${worse === 'higher' ? 'below' : 'above'} the first`);
+    return { warning, critical };
+  });
+
+export const alertAbove = (
+  value: string,
+  max: number,
+  about: string,
+  unit?: string,
+): SettingDefinition<z.ZodType<AlertLevels | null>> =>
+  setting(alertLevels(max, 'higher'), about, { default: value, ...(unit !== undefined && { unit }) });
+
+export const alertBelow = (
+  value: string,
+  max: number,
+  about: string,
+): SettingDefinition<z.ZodType<AlertLevels | null>> =>
+  setting(alertLevels(max, 'lower'), about, { default: value });
+
 export const notEmpty = z.string().min(1, 'must not be empty');
 
 /** One setting: its schema over the environment's text, what it is for, and the unit that its number is in. */

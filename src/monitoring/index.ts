@@ -1,3 +1,4 @@
+export type { Alert, AlertSeverity, AlertUnit, ServiceStatus } from './alerts/alert.js';
 export { startErrorReports } from './errors/sentry-reporter.js';
 export type { HealthCheck, HealthFinding } from './health/health-check.js';
 export { HealthProbes } from './health/health-probes.js';
@@ -16,3 +17,6 @@ export type { TimingSummary } from './timings/rolling-histogram.js';
 export { Timed } from './timings/timed.decorator.js';
 export type { EventLoopStats } from './process/event-loop-monitor.js';
 export { ProcessMetrics, type ProcessStats } from './process/process-metrics.js';
+export { MetricsService, type ThresholdReport } from './snapshot/metrics.service.js';
+export type * from './snapshot/monitoring-snapshot.js';
+export { SnapshotSources } from './snapshot/snapshot-sources.js';

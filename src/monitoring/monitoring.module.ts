@@ -1,5 +1,17 @@
 import { Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { LOGGER, type Logger, SHUTDOWN_SHARES } from '../common/index.js';
+import {
+  MONITORING_SETTINGS,
+  type MonitoringSettings,
+  SERVICE_SETTINGS,
+  type ServiceSettings,
+} from '../config/index.js';
+import { AlertPublisher } from './alerts/alert-publisher.js';
+import { AlertRules } from './alerts/alert-rules.js';
+import { AlertTracker } from './alerts/alert-tracker.js';
+import { AlertWatch } from './alerts/alert-watch.js';
+import { AlertWebhook } from './alerts/alert-webhook.js';
 import { DatabaseTimings } from './database/database-timings.js';
 import { DatabaseHealth } from './health/checks/database.check.js';
 import { DiskHealth } from './health/checks/disk.check.js';
@@ -14,13 +26,19 @@ import { Metrics } from './metrics/metrics.js';
 import { RoomMetrics } from './metrics/room-metrics.js';
 import { ProcessMetrics } from './process/process-metrics.js';
 import { PerformanceMonitor } from './timings/performance-monitor.js';
+import { MetricsService } from './snapshot/metrics.service.js';
+import { MonitoringController } from './snapshot/monitoring.controller.js';
+import { SnapshotReader } from './snapshot/snapshot-reader.js';
+import { SnapshotSources } from './snapshot/snapshot-sources.js';
 import { RequestTimings } from './timings/request-timings.js';
+import { SlowOperations } from './timings/slow-operations.js';
+import { TrafficMeter } from './timings/traffic-meter.js';
 
 /** Probes, timings, and what this process tells of itself; every room may add to it. */
 @Global()
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
-  controllers: [HealthController, MetricsController],
+  controllers: [HealthController, MetricsController, MonitoringController],
   providers: [
     HealthRegistry,
     EventLoopWatch,
@@ -31,19 +49,45 @@ import { RequestTimings } from './timings/request-timings.js';
     DiskHealth,
     Metrics,
     { provide: PerformanceMonitor, useFactory: () => new PerformanceMonitor() },
+    { provide: TrafficMeter, useFactory: () => new TrafficMeter() },
+    SlowOperations,
     RequestTimings,
     DatabaseTimings,
     ProcessMetrics,
     RoomMetrics,
+    SnapshotSources,
+    SnapshotReader,
+    MetricsService,
+    AlertRules,
+    {
+      provide: AlertTracker,
+      useFactory: ({ ALERT_HOLD_MS }: MonitoringSettings) => new AlertTracker({ holdMs: ALERT_HOLD_MS }),
+      inject: [MONITORING_SETTINGS],
+    },
+    {
+      provide: AlertWebhook,
+      useFactory: (settings: MonitoringSettings, service: ServiceSettings, logger: Logger) =>
+        new AlertWebhook({
+          url: settings.ALERT_WEBHOOK_URL,
+          secret: settings.ALERT_WEBHOOK_SECRET,
+          flushMs: service.SHUTDOWN_GRACE_MS * SHUTDOWN_SHARES.alerts,
+          logger,
+        }),
+      inject: [MONITORING_SETTINGS, SERVICE_SETTINGS, LOGGER],
+    },
+    AlertPublisher,
+    AlertWatch,
   ],
   exports: [
     HealthRegistry,
     HealthService,
     HealthProbes,
     Metrics,
+    MetricsService,
     PerformanceMonitor,
     ProcessMetrics,
     RequestTimings,
+    SnapshotSources,
   ],
 })
 export class MonitoringModule {}

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Gauge, Histogram } from 'prom-client';
 import { LOGGER, type Logger } from '../common/index.js';
-import { METRIC_PREFIX, Metrics } from '../monitoring/index.js';
+import { METRIC_PREFIX, Metrics, type QueueFigures, SnapshotSources } from '../monitoring/index.js';
 import { RedisService } from '../redis/index.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
 import { QueueRegistry } from './queue-registry.js';
@@ -21,17 +21,27 @@ interface QueueState {
   unhanded: number;
 }
 
-/** Tells Prometheus of queues: what waits, all processes together, and what this process has worked on. */
+/** 0 when none waits. */
+const waitingMs = ({ oldestWaiting }: QueueState): number =>
+  oldestWaiting ? Math.max(0, Date.now() - oldestWaiting.getTime()) : 0;
+
+const figuresOf = (state: QueueState): QueueFigures => {
+  const { waiting, active, delayed, failed } = state.counts;
+  return { name: state.queue, waiting, active, delayed, failed, oldestWaitingMs: waitingMs(state) };
+};
+
+/** Tells Prometheus and snapshots of queues: what waits, all processes together, and what this process has worked on. */
 @Injectable()
 export class QueueMetrics {
   private readonly waits: Histogram<'queue'>;
   private readonly tries: Histogram<'queue' | 'outcome'>;
-  private look: { at: number; states: Promise<QueueState[]> } | undefined;
+  private look: { at: number; states: Promise<QueueState[] | null> } | undefined;
 
   constructor(
     private readonly jobs: JobRepository,
     private readonly registry: QueueRegistry,
     private readonly metrics: Metrics,
+    sources: SnapshotSources,
     private readonly redis: RedisService,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
@@ -53,11 +63,14 @@ export class QueueMetrics {
       for (const [name, count] of Object.entries<number>({ ...state.counts }))
         gauge.set({ queue: state.queue, state: name }, count);
     });
-    this.gauge('oldest_waiting_seconds', 'How long the job that waits longest has done so', (state) =>
-      state.oldestWaiting ? Math.max(0, Date.now() - state.oldestWaiting.getTime()) / 1000 : 0,
+    this.gauge(
+      'oldest_waiting_seconds',
+      'How long the job that waits longest has done so',
+      (state) => waitingMs(state) / 1000,
     );
     if (redis.enabled)
       this.gauge('jobs_unhanded', 'Unfinished jobs that Redis has not been given', (state) => state.unhanded);
+    sources.register('queues', async () => (await this.states())?.map(figuresOf) ?? null);
   }
 
   /** A try begins, so long after the job was due. */
@@ -82,7 +95,7 @@ export class QueueMetrics {
     labelNames: Label[],
     set: (gauge: Gauge<Label>, state: QueueState) => void,
   ): void {
-    const states = (): Promise<QueueState[]> => this.states();
+    const states = (): Promise<QueueState[] | null> => this.states();
     new Gauge({
       name: `${PREFIX}${name}`,
       help,
@@ -91,20 +104,20 @@ export class QueueMetrics {
       async collect() {
         // What was true earlier is not told as if it were now.
         this.reset();
-        for (const state of await states()) set(this, state);
+        for (const state of (await states()) ?? []) set(this, state);
       },
     });
   }
 
-  /** Empty while the database cannot be asked: the scrape tells all that is known without it. */
-  private states(): Promise<QueueState[]> {
+  /** Null while the database cannot be asked: the scrape tells all that is known without it. */
+  private states(): Promise<QueueState[] | null> {
     const now = performance.now();
     if (!this.look || now - this.look.at > LOOK_MS)
       this.look = {
         at: now,
         states: this.read().catch((error: unknown) => {
           this.logger.warn({ err: error }, 'the state of queues could not be read for their metrics');
-          return [];
+          return null;
         }),
       };
     return this.look.states;

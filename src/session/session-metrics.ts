@@ -1,13 +1,25 @@
 import { Injectable } from '@nestjs/common';
-import { METRIC_PREFIX, Metrics } from '../monitoring/index.js';
+import { METRIC_PREFIX, Metrics, SnapshotSources } from '../monitoring/index.js';
 import { SessionStore } from './session-store.js';
 
 const PREFIX = `${METRIC_PREFIX}session_`;
 
-/** Tells Prometheus of the tiers of session state. */
+/** Tells Prometheus and snapshots of the tiers of session state. */
 @Injectable()
 export class SessionMetrics {
-  constructor(metrics: Metrics, store: SessionStore) {
+  constructor(metrics: Metrics, sources: SnapshotSources, store: SessionStore) {
+    sources.register('sessions', () => {
+      const { l1, opens, database: writes } = store.stats();
+      const { l1: ofMemory, l2: ofRedis, database, none } = opens;
+      return {
+        held: l1.size,
+        max: l1.maxSize,
+        memoryBytes: l1.bytes,
+        opens: { l1: ofMemory, l2: ofRedis, database, none },
+        conflicts: writes.conflicts,
+        evictions: l1.evictions,
+      };
+    });
     metrics.readCounter({
       name: `${PREFIX}opens_total`,
       help: 'Sessions opened, by the tier that had them: l1, l2, database; none: a new session',

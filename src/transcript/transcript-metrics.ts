@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { METRIC_PREFIX, Metrics, type ReadMetric } from '../monitoring/index.js';
+import {
+  METRIC_PREFIX,
+  Metrics,
+  type ReadMetric,
+  SnapshotSources,
+  type TranscriptsSection,
+} from '../monitoring/index.js';
 import { type ProcessTranscriptStats, TranscriptStats } from './transcript-stats.js';
 
 const PREFIX = `${METRIC_PREFIX}transcript`;
@@ -31,15 +37,17 @@ const gauges: readonly Reading[] = [
   ['_index_bytes', 'Memory of these vectors', ({ index }) => index.bytes],
 ];
 
-/** Tells Prometheus of the transcript pipeline of this process. */
+/** Tells Prometheus and snapshots of the transcript pipeline of this process. */
 @Injectable()
 export class TranscriptMetrics {
   private reading: ProcessTranscriptStats | undefined;
 
   constructor(
     metrics: Metrics,
+    sources: SnapshotSources,
     private readonly transcripts: TranscriptStats,
   ) {
+    sources.register('transcripts', () => this.section());
     for (const reading of counters) metrics.readCounter(this.metricOf(reading));
     for (const reading of gauges) metrics.readGauge(this.metricOf(reading));
     metrics.readGauge({
@@ -62,6 +70,22 @@ export class TranscriptMetrics {
         tell(misses, { result: 'miss' });
       },
     });
+  }
+
+  private section(): TranscriptsSection {
+    const { queued, processing, completed, dead, retries, journal, index } = this.transcripts.ofProcess();
+    return {
+      queued,
+      processing,
+      completed,
+      dead,
+      retries,
+      oldestMs: journal.oldestMs,
+      refusing: journal.failing,
+      journalBytes: journal.waiting.bytes,
+      indexVectors: index.vectors,
+      indexBytes: index.bytes,
+    };
   }
 
   private metricOf([name, help, read]: Reading): ReadMetric<never> {

@@ -143,6 +143,7 @@ const cases: Record<string, Case> = {
   'POST /admin/logout': pages('/admin/logout'),
 
   'GET /v1/cache/stats': admin(() => '/v1/cache/stats'),
+  'GET /v1/monitoring': admin(() => '/v1/monitoring'),
   'GET /v1/sessions/stats': admin(() => '/v1/sessions/stats'),
   'GET /v1/sessions/:participantId': refused(ofSession),
   'PATCH /v1/sessions/:participantId': apart(ofSession, () => ({ context: { taken: 'over' } })),

@@ -11,6 +11,8 @@ import { MONITORING_SETTINGS, type MonitoringSettings } from '../../config/index
 import { type CommandEndListener, type CommandListener, DatabaseService } from '../../database/index.js';
 import { METRIC_PREFIX, Metrics } from '../metrics/metrics.js';
 import { PerformanceMonitor } from '../timings/performance-monitor.js';
+import { SlowOperations } from '../timings/slow-operations.js';
+import { TrafficMeter } from '../timings/traffic-meter.js';
 import { PoolWarnings } from './pool-warnings.js';
 import { SlowCommands } from './slow-commands.js';
 
@@ -21,8 +23,10 @@ const WAIT_BUCKETS = [0.0001, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 export const PING_INTERVAL_MS = 30_000;
 const PING_TIMEOUT_MS = 5000;
-/** The operation of the pings in PerformanceMonitor; commands are `db <name>`. */
-export const PING_OPERATION = 'db round trip';
+/** Begins the names of commands in PerformanceMonitor. */
+export const COMMAND_PREFIX = 'db ';
+/** The operation of the pings there. */
+export const PING_OPERATION = `${COMMAND_PREFIX}round trip`;
 
 /** Times the commands of this process by name, what they wait for a connection, and a ping from time to time. */
 @Injectable()
@@ -37,6 +41,8 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
 
   constructor(
     private readonly monitor: PerformanceMonitor,
+    private readonly traffic: TrafficMeter,
+    slowOperations: SlowOperations,
     private readonly metrics: Metrics,
     private readonly database: DatabaseService,
     @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
@@ -44,6 +50,9 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
   ) {
     this.slow = new SlowCommands({
       logger,
+      onSlow: (operation) => {
+        slowOperations.note(operation);
+      },
       explain: (databaseName, command) => database.explain(databaseName, command),
     });
     this.warnings = new PoolWarnings(logger);
@@ -108,6 +117,8 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
   private readonly ended: CommandEndListener = (event, durationMs, ok) => {
     const { commandName: command } = event;
     this.monitor.record(this.nameOf(command), durationMs, ok);
+    // What is asked about a slow command is none of the load.
+    if (command !== 'explain') this.traffic.commands.record(durationMs, ok);
     this.commands.observe({ command, outcome: outcomeOf(ok) }, durationMs / 1000);
     if (durationMs <= this.settings.SLOW_QUERY_MS || command === 'explain') return;
     const slow = {
@@ -123,7 +134,7 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
   private nameOf(command: string): string {
     const known = this.names.get(command);
     if (known !== undefined) return known;
-    const name = `db ${command}`;
+    const name = COMMAND_PREFIX + command;
     this.names.set(command, name);
     return name;
   }

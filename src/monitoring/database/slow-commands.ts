@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Logger, type RequestContext, runInContext } from '../../common/index.js';
 import { type QueryPlan, shapeOf } from '../../database/index.js';
+import type { SlowOperation } from '../snapshot/monitoring-snapshot.js';
 import { RateLimit } from '../timings/rate-limit.js';
 
 /** A command that took too long, as the driver sent it. */
@@ -14,6 +15,8 @@ export interface SlowCommand {
 
 export interface SlowCommandsOptions {
   logger: Logger;
+  /** Hears of each slow command that is logged. */
+  onSlow?: (operation: Omit<SlowOperation, 'at'>) => void;
   /** Asks the server how it would run a command; undefined for one without a query. */
   explain: (
     databaseName: string,
@@ -27,6 +30,10 @@ const LINES_PER_SECOND = 20;
 const EXPLAINS_PER_MINUTE = 20;
 const MINUTE = 60_000;
 const MAX_SHAPES = 500;
+
+/** `LIMIT FETCH IXSCAN(name of the index)`. */
+const planText = ({ stages, indexes }: QueryPlan): string =>
+  stages.join(' ') + (indexes.length > 0 ? `(${indexes.join(', ')})` : '');
 
 /**
  * Logs slow commands by their shape, with the plan of their query, never with values. The server is asked for the plan of one
@@ -53,14 +60,25 @@ export class SlowCommands {
     const shape = shapeOf(slow.command);
     const plan = await this.planFor(shape, slow);
     const { requestId, tenantId, route } = context ?? {};
+    const known = {
+      ...(requestId !== undefined && { requestId }),
+      ...(tenantId !== undefined && { tenantId }),
+      ...(route !== undefined && { route }),
+    };
+    const durationMs = Math.round(slow.durationMs);
+    this.options.onSlow?.({
+      kind: 'database',
+      what: shape,
+      durationMs,
+      ...(plan && { plan: planText(plan) }),
+      ...known,
+    });
     this.options.logger.warn(
       {
-        ...(requestId !== undefined && { requestId }),
-        ...(tenantId !== undefined && { tenantId }),
-        ...(route !== undefined && { route }),
+        ...known,
         command: slow.name,
         shape,
-        durationMs: Math.round(slow.durationMs),
+        durationMs,
         ok: slow.ok,
         ...(plan && { plan }),
         ...(unlogged > 0 && { unlogged }),

@@ -1,4 +1,5 @@
 import { Metrics } from '../metrics/metrics.js';
+import { TrafficMeter } from '../timings/traffic-meter.js';
 import { ProcessMetrics } from './process-metrics.js';
 
 const valueOf = (body: string, series: string): number => {
@@ -12,7 +13,7 @@ describe('ProcessMetrics', () => {
 
   beforeEach(() => {
     metrics = new Metrics();
-    own = new ProcessMetrics(metrics);
+    own = new ProcessMetrics(metrics, new TrafficMeter());
     own.onModuleInit();
   });
   afterEach(() => {

@@ -5,6 +5,7 @@ import { getHeapStatistics } from 'node:v8';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { programVersion } from '../../config/index.js';
 import { METRIC_PREFIX, Metrics } from '../metrics/metrics.js';
+import { TrafficMeter } from '../timings/traffic-meter.js';
 import { EventLoopMonitor, type EventLoopStats } from './event-loop-monitor.js';
 
 /** Seconds. */
@@ -51,7 +52,10 @@ export class ProcessMetrics implements OnModuleInit, OnModuleDestroy {
   private readonly maxFileDescriptors = orNull(readMaxFileDescriptors);
   private reading: ProcessStats | undefined;
 
-  constructor(private readonly metrics: Metrics) {
+  constructor(
+    private readonly metrics: Metrics,
+    traffic: TrafficMeter,
+  ) {
     this.gcPauses = new Histogram({
       name: 'nodejs_gc_duration_seconds',
       help: 'Pauses of the garbage collector by kind: major, minor, incremental, weakcb',
@@ -60,11 +64,11 @@ export class ProcessMetrics implements OnModuleInit, OnModuleDestroy {
       registers: [metrics.registry],
     });
     this.gcObserver = new PerformanceObserver((list) => {
-      for (const { detail, duration } of list.getEntries())
-        this.gcPauses.observe(
-          { kind: gcKinds[(detail as { kind: number }).kind] ?? 'other' },
-          duration / 1000,
-        );
+      for (const { detail, duration } of list.getEntries()) {
+        const kind = gcKinds[(detail as { kind: number }).kind] ?? 'other';
+        this.gcPauses.observe({ kind }, duration / 1000);
+        traffic.gcPauses.record(duration, true);
+      }
     });
     this.cpuCounter();
     this.memoryGauges();

@@ -4,6 +4,8 @@ import { loadSettings } from '../../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { PerformanceMonitor } from './performance-monitor.js';
 import { RequestTimings } from './request-timings.js';
+import { SlowOperations } from './slow-operations.js';
+import { TrafficMeter } from './traffic-meter.js';
 
 const { monitoring } = loadSettings({});
 
@@ -18,13 +20,16 @@ function serverWith(settings: Partial<typeof monitoring> = {}) {
     setContextOf(request, { requestId: request.id, tenantId: 'acme', databaseRoundTrips: 3 });
     done();
   });
-  new RequestTimings(monitor, metrics, { ...monitoring, ...settings }, logger).mount(server);
+  const traffic = new TrafficMeter();
+  const slow = new SlowOperations();
+  new RequestTimings(monitor, traffic, slow, metrics, { ...monitoring, ...settings }, logger).mount(server);
   server.get('/v1/things/:id', () => ({ ok: true }));
   server.post('/v1/things', () => {
     throw new Error('broken');
   });
   server.get('/v1/live', { config: { longLived: true } }, () => 'stream');
-  return { server, monitor, metrics, warned };
+  server.get('/health/ready', async (_request, reply) => reply.code(503).send());
+  return { server, monitor, traffic, slow, metrics, warned };
 }
 
 describe('RequestTimings', () => {
@@ -94,6 +99,32 @@ describe('RequestTimings', () => {
     const { server, monitor } = serverWith({ MONITORING: 'off' });
     await server.inject({ method: 'GET', url: '/v1/things/9' });
     expect(monitor.getAllStats()).toEqual([]);
+    await server.close();
+  });
+
+  it('counts the traffic of clients, and not what watches the service', async () => {
+    const { server, traffic } = serverWith();
+    await server.inject({ method: 'GET', url: '/v1/things/1' });
+    await server.inject({ method: 'POST', url: '/v1/things' });
+    for (let probe = 0; probe < 5; probe++) await server.inject({ method: 'GET', url: '/health/ready' });
+    expect(traffic.requests.read()).toMatchObject({ count: 2, errors: 1 });
+    await server.close();
+  });
+
+  it('keeps the slow ones for people to look at, without a value of the URL', async () => {
+    const { server, slow } = serverWith({ SLOW_REQUEST_MS: 0 });
+    await server.inject({ method: 'GET', url: '/v1/things/secret?q=secret' });
+    expect(slow.latest()).toEqual([
+      {
+        at: expect.any(String) as string,
+        kind: 'request',
+        what: 'GET /v1/things/:id',
+        durationMs: expect.any(Number) as number,
+        route: '/v1/things/:id',
+        requestId: 'r-1',
+        tenantId: 'acme',
+      },
+    ]);
     await server.close();
   });
 });

@@ -7,6 +7,8 @@ import { MONITORING_SETTINGS, type MonitoringSettings } from '../../config/index
 import { METRIC_PREFIX, Metrics } from '../metrics/metrics.js';
 import { PerformanceMonitor } from './performance-monitor.js';
 import { RateLimit } from './rate-limit.js';
+import { SlowOperations } from './slow-operations.js';
+import { TrafficMeter } from './traffic-meter.js';
 
 /** Seconds. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -14,6 +16,9 @@ const ROUND_TRIP_BUCKETS = [0, 1, 2, 3, 4, 5, 7, 10, 15, 25, 50, 100];
 
 /** What no route answers is one, whatever its URL. */
 export const UNKNOWN_ROUTE = 'unknown';
+
+/** What watches the service is none of its traffic: a probe that says no is no failed request of a client. */
+const WATCHERS = /^\/(health\/|metrics$|v1\/monitoring$)/;
 
 /** When everything is slow, the log must not make it slower: lines in a second. */
 const SLOW_LINES_PER_SECOND = 20;
@@ -38,6 +43,8 @@ export class RequestTimings {
 
   constructor(
     private readonly monitor: PerformanceMonitor,
+    private readonly traffic: TrafficMeter,
+    private readonly slow: SlowOperations,
     metrics: Metrics,
     @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -76,9 +83,10 @@ export class RequestTimings {
     const durationMs = reply.elapsedTime;
     const trips = contextOf(request)?.databaseRoundTrips ?? 0;
     this.monitor.record(this.nameOf(method, route), durationMs, status < 500);
+    if (!WATCHERS.test(route)) this.traffic.requests.record(durationMs, status < 500);
     this.durations.observe({ method, route, status }, durationMs / 1000);
     this.roundTrips.observe({ method, route }, trips);
-    if (durationMs > this.settings.SLOW_REQUEST_MS) this.logSlow(request, reply, durationMs, trips);
+    if (durationMs > this.settings.SLOW_REQUEST_MS) this.noteSlow(request, reply, durationMs, trips);
   }
 
   private nameOf(method: string, route: string): string {
@@ -90,21 +98,30 @@ export class RequestTimings {
     return name;
   }
 
-  private logSlow(
+  private noteSlow(
     request: FastifyRequest,
     reply: FastifyReply,
     durationMs: number,
     databaseRoundTrips: number,
   ): void {
+    const tenantId = contextOf(request)?.tenantId;
+    const route = request.routeOptions.url ?? UNKNOWN_ROUTE;
+    this.slow.note({
+      kind: 'request',
+      what: `${request.method} ${route}`,
+      durationMs: Math.round(durationMs),
+      route,
+      requestId: request.id,
+      ...(tenantId !== undefined && { tenantId }),
+    });
     const unlogged = this.lines.take();
     if (unlogged === undefined) return;
-    const tenantId = contextOf(request)?.tenantId;
     this.logger.warn(
       {
         requestId: request.id,
         ...(tenantId !== undefined && { tenantId }),
         method: request.method,
-        route: request.routeOptions.url ?? UNKNOWN_ROUTE,
+        route,
         status: reply.statusCode,
         durationMs: Math.round(durationMs),
         databaseRoundTrips,

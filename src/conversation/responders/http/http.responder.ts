@@ -2,7 +2,13 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { backoffDelay } from '../../../common/index.js';
+import {
+  backoffDelay,
+  HttpPoster,
+  type PostResponse,
+  ResponseTooLargeError,
+  signatureOf,
+} from '../../../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../../config/index.js';
 import {
   type Responder,
@@ -13,8 +19,6 @@ import {
 } from '../responder.js';
 import { checkResult } from '../responder-result.js';
 import { namesPrivateHost, PrivateAddressError, publicLookup } from './address-guard.js';
-import { HttpPoster, type PostResponse, ResponseTooLargeError } from './http-post.js';
-import { signatureOf } from './signature.js';
 
 export const MAX_RESPONSE_BYTES = 256 * 1024;
 

@@ -1,0 +1,122 @@
+// npm run dashboard: prints how a running service fares, from GET /v1/monitoring: status, alerts, requests by route, database, queues,
+// sessions, cache, transcripts, process. With --watch it draws anew every few seconds.
+import { setTimeout as delay } from 'node:timers/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
+import type { MonitoringSnapshot, ServiceStatus } from '../src/monitoring/index.js';
+import { renderDashboard } from './dashboard/render.js';
+import { ApiClient, RequestFailure } from './replay/api-client.js';
+import { developmentKey, NoKeyError } from './replay/tenant-key.js';
+
+interface Options {
+  url?: string;
+  adminKey?: string;
+  watch?: number | true;
+  json?: boolean;
+}
+
+const DEFAULT_WATCH_SECONDS = 5;
+const CLEAR = '\u001b[H\u001b[J';
+const UNREACHABLE = 1;
+
+const exitCodes: Readonly<Record<ServiceStatus, number>> = { healthy: 0, degraded: 1, critical: 2 };
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value >= 1 && value <= 3600)) throw new InvalidArgumentError('It must be 1 to 3600.');
+  return value;
+}
+
+const isSnapshot = (body: unknown): body is MonitoringSnapshot =>
+  typeof body === 'object' && body !== null && 'status' in body && 'alerts' in body && 'requests' in body;
+
+function asSnapshot(body: unknown): MonitoringSnapshot {
+  if (!isSnapshot(body))
+    throw new RequestFailure('no_snapshot', 200, 'What answers there is no Colloquy of this version.');
+  return body;
+}
+
+/** @throws NoKeyError, SettingsError */
+function clientOf({ url, adminKey }: Options): ApiClient {
+  const { service } = settingsFromEnvironment();
+  const key = adminKey ?? service.ADMIN_API_KEY ?? developmentKey(service.DATA_DIR);
+  if (key === undefined)
+    throw new NoKeyError(
+      `There is no admin key: set ADMIN_API_KEY or pass --admin-key (no development admin key in ${service.DATA_DIR}).`,
+    );
+  return new ApiClient(url ?? `http://127.0.0.1:${service.PORT}`, key);
+}
+
+const read = (api: ApiClient): Promise<MonitoringSnapshot> => api.call('GET', '/v1/monitoring', asSnapshot);
+
+const explain = (error: unknown): string => {
+  if (error instanceof RequestFailure && error.status === 0)
+    return `The service does not answer (${error.message}). Start it with npm start, or name it with --url.`;
+  if (error instanceof RequestFailure || error instanceof NoKeyError || error instanceof SettingsError)
+    return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+};
+
+const textOf = (snapshot: MonitoringSnapshot, json: boolean): string =>
+  json
+    ? `${JSON.stringify(snapshot)}\n`
+    : renderDashboard(snapshot, {
+        hasColors: process.stdout.isTTY && process.stdout.hasColors(),
+      });
+
+function untilEnding(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(name, () => {
+      controller.abort();
+    });
+  return controller.signal;
+}
+
+/** Until a signal to end. A service that is away is told of, and asked again. */
+async function watch(api: ApiClient, everySeconds: number, json: boolean): Promise<void> {
+  const signal = untilEnding();
+  const redraws = process.stdout.isTTY && !json;
+  while (!signal.aborted) {
+    const text = await read(api).then(
+      (snapshot) => textOf(snapshot, json),
+      (error: unknown) => {
+        if (error instanceof RequestFailure && (error.status === 0 || error.status >= 500))
+          return json ? `${JSON.stringify({ error: explain(error) })}\n` : `${explain(error)}\n`;
+        throw error;
+      },
+    );
+    process.stdout.write(redraws ? `${CLEAR}${text}` : json ? text : `${text}\n`);
+    await delay(everySeconds * 1000, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function dashboard(options: Options): Promise<number> {
+  const api = clientOf(options);
+  const { json = false } = options;
+  if (options.watch !== undefined) {
+    await watch(api, options.watch === true ? DEFAULT_WATCH_SECONDS : options.watch, json);
+    return 0;
+  }
+  const snapshot = await read(api);
+  process.stdout.write(textOf(snapshot, json));
+  return exitCodes[snapshot.status];
+}
+
+await new Command('dashboard')
+  .description(
+    'Shows how a running service fares. Ends with 0 when it is healthy, 1 when it is degraded or does not answer, 2 when it is critical.',
+  )
+  .option('--url <url>', 'where the service listens (default: http://127.0.0.1:PORT)')
+  .option('--admin-key <key>', 'the admin key (default: ADMIN_API_KEY, or that in DATA_DIR)')
+  .option('--watch [seconds]', `draw anew every so many seconds (default: ${DEFAULT_WATCH_SECONDS})`, seconds)
+  .option('--json', 'print the snapshot as a line of JSON')
+  .action(async (options: Options) => {
+    try {
+      process.exitCode = await dashboard(options);
+    } catch (error) {
+      process.stderr.write(`${explain(error)}\n`);
+      process.exitCode = UNREACHABLE;
+    }
+  })
+  .parseAsync();

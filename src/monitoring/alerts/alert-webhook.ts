@@ -1,0 +1,157 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoffDelay, HttpPoster, type Logger, signatureOf } from '../../common/index.js';
+import type { Alert, ServiceStatus } from './alert.js';
+
+/** What is posted. */
+export interface AlertEvent {
+  event: 'alert.raised' | 'alert.worsened' | 'alert.cleared';
+  /** ISO 8601. */
+  at: string;
+  /** Of the process, with this change. */
+  status: ServiceStatus;
+  service: { name: string; version: string; instance: string };
+  alert: Alert;
+}
+
+export interface AlertWebhookOptions {
+  /** Undefined: nothing is sent. */
+  url: string | undefined;
+  secret: string | undefined;
+  logger: Logger;
+  /** Longest time that a shutdown waits for what is still to be sent, milliseconds. */
+  flushMs: number;
+  /** Waits between tries. */
+  backoff?: { baseMs: number; maxMs: number };
+  /** Longest time of one try, milliseconds. */
+  timeoutMs?: number;
+}
+
+interface Delivery {
+  /** The same on every try, so that a receiver can tell a repetition. */
+  id: string;
+  event: AlertEvent;
+  body: string;
+}
+
+const ATTEMPTS = 5;
+const MAX_WAITING = 100;
+const MAX_RESPONSE_BYTES = 64 * 1024;
+
+/** Refusals that may not be the receiver's last word. */
+const isTransient = (status: number): boolean => status >= 500 || status === 408 || status === 429;
+
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || ('code' in error ? String(error.code) : error.name);
+};
+
+/** undefined: it was taken. */
+interface Failure {
+  reason: string;
+  mayTryAgain: boolean;
+}
+
+/**
+ * Posts alerts to one address, in their order, one after another. What waits is bounded: of more than 100 the oldest are given up. One that
+ * cannot be delivered is logged. The address itself is never logged, as such addresses often hold a secret.
+ */
+export class AlertWebhook implements OnApplicationShutdown {
+  private readonly waiting: Delivery[] = [];
+  private worker: Promise<void> | undefined;
+  private readonly poster = new HttpPoster(MAX_RESPONSE_BYTES);
+  /** A shutdown has begun: no wait between tries, and no further one after the next. */
+  private readonly closing = new AbortController();
+  /** Its time is over. */
+  private readonly over = new AbortController();
+  private readonly url: URL | undefined;
+
+  constructor(private readonly options: AlertWebhookOptions) {
+    this.url = options.url === undefined ? undefined : new URL(options.url);
+  }
+
+  /** Returns at once. */
+  send(event: AlertEvent): void {
+    if (!this.url) return;
+    this.waiting.push({ id: randomUUID(), event, body: JSON.stringify(event) });
+    // The first one is under way.
+    if (this.waiting.length > MAX_WAITING)
+      for (const { event: lost } of this.waiting.splice(1, 1))
+        this.logLost(lost, 'too many alerts wait to be sent');
+    this.worker ??= this.work(this.url).finally(() => (this.worker = undefined));
+  }
+
+  /** Resolves when all is sent or given up. */
+  async idle(): Promise<void> {
+    await this.worker;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.closing.abort();
+    const timer = setTimeout(() => {
+      this.over.abort();
+    }, this.options.flushMs);
+    await this.worker;
+    clearTimeout(timer);
+    this.poster.close();
+  }
+
+  private async work(url: URL): Promise<void> {
+    for (let next = this.waiting[0]; next; next = this.waiting[0]) {
+      await this.deliver(url, next);
+      this.waiting.shift();
+    }
+  }
+
+  private async deliver(url: URL, delivery: Delivery): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const isLast = attempt >= ATTEMPTS || this.closing.signal.aborted;
+      if (this.over.signal.aborted) {
+        this.logLost(delivery.event, 'the process ends', attempt - 1);
+        return;
+      }
+      const failure = await this.attempt(url, delivery);
+      if (!failure) return;
+      if (isLast || !failure.mayTryAgain) {
+        this.logLost(delivery.event, failure.reason, attempt);
+        return;
+      }
+      const { baseMs, maxMs } = this.options.backoff ?? { baseMs: 1000, maxMs: 30_000 };
+      const waitMs = backoffDelay(attempt, { baseMs, maxMs, jitter: 0.5 });
+      await delay(waitMs, undefined, { signal: this.closing.signal }).catch(() => undefined);
+    }
+  }
+
+  private async attempt(url: URL, { id, body }: Delivery): Promise<Failure | undefined> {
+    const signal = AbortSignal.any([AbortSignal.timeout(this.options.timeoutMs ?? 5000), this.over.signal]);
+    try {
+      const { status } = await this.poster.post({ url, headers: this.headersOf(id, body), body, signal });
+      if (status >= 200 && status < 300) return undefined;
+      return { reason: `it answered ${status}`, mayTryAgain: isTransient(status) };
+    } catch (error) {
+      const reason = signal.aborted ? 'no answer in time' : reasonOf(error);
+      return { reason, mayTryAgain: !this.over.signal.aborted };
+    }
+  }
+
+  private headersOf(id: string, body: string): Record<string, string> {
+    const { secret } = this.options;
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    return {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      'user-agent': 'Colloquy',
+      'idempotency-key': id,
+      'x-colloquy-timestamp': timestamp,
+      ...(secret !== undefined && { 'x-colloquy-signature': signatureOf(secret, timestamp, body) }),
+    };
+  }
+
+  private logLost({ event, alert }: AlertEvent, reason: string, attempts = 0): void {
+    this.options.logger.error(
+      { alertId: alert.id, alert: alert.name, event, reason, attempts },
+      'an alert could not be delivered to ALERT_WEBHOOK_URL',
+    );
+  }
+}

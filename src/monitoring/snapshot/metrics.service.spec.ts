@@ -1,0 +1,111 @@
+import type { AlertPublisher } from '../alerts/alert-publisher.js';
+import type { AlertRules, Measurement } from '../alerts/alert-rules.js';
+import { AlertTracker } from '../alerts/alert-tracker.js';
+import type { HealthStatus } from '../health/health-check.js';
+import { MetricsService, SNAPSHOT_CACHE_MS } from './metrics.service.js';
+import type { Measured, SnapshotReader } from './snapshot-reader.js';
+
+const HOLD_MS = 3000;
+
+const lag = (value: number): Measurement => ({
+  name: 'lag',
+  title: 'The lag',
+  unit: 'ms',
+  worse: 'higher',
+  levels: { warning: 200, critical: 1000 },
+  value,
+});
+
+function start() {
+  const now = { value: 0, check: 'up' as HealthStatus, reads: 0 };
+  const told: string[] = [];
+  const reader: Pick<SnapshotReader, 'read'> = {
+    read: () => {
+      now.reads++;
+      const health = {
+        ready: now.check !== 'down',
+        checks: { disk: { status: now.check, durationMs: 1 } },
+      };
+      const measured: Pick<Measured, 'at' | 'health' | 'service'> = {
+        at: new Date().toISOString(),
+        health,
+        service: { name: 'c', version: '1', instance: 'h:1', node: 'v', uptimeSeconds: 1, monitoring: 'on' },
+      };
+      return Promise.resolve(measured as Measured);
+    },
+  };
+  const rules: Pick<AlertRules, 'measure'> = { measure: () => [lag(now.value)] };
+  const publisher: Pick<AlertPublisher, 'publish'> = {
+    publish: ({ kind }, { status }) => void told.push(`${kind} ${status}`),
+  };
+  const tracker = new AlertTracker({ holdMs: HOLD_MS });
+  const metrics = new MetricsService(
+    reader as SnapshotReader,
+    rules as AlertRules,
+    tracker,
+    publisher as AlertPublisher,
+  );
+  return { metrics, now, told };
+}
+
+describe('MetricsService', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: 0 });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('reads once for those who ask at the same time, and again after a second', async () => {
+    const { metrics, now } = start();
+    const [first, second] = await Promise.all([metrics.collect(), metrics.collect()]);
+    expect(first.at).toBe(second.at);
+    jest.advanceTimersByTime(SNAPSHOT_CACHE_MS - 1);
+    await metrics.collect();
+    expect(now.reads).toBe(1);
+    jest.advanceTimersByTime(1);
+    await metrics.collect();
+    expect(now.reads).toBe(2);
+  });
+
+  it('tells of each change once, with the status that it made', async () => {
+    const { metrics, now, told } = start();
+    now.value = 300;
+    for (let second = 0; second < 10; second++) {
+      await metrics.checkThresholds();
+      jest.advanceTimersByTime(1000);
+    }
+    expect(told).toEqual(['raised degraded']);
+    const { status, alerts } = await metrics.checkThresholds();
+    expect([status, alerts.map(({ name }) => name)]).toEqual(['degraded', ['lag']]);
+    now.value = 0;
+    for (let second = 0; second < 10; second++) {
+      jest.advanceTimersByTime(1000);
+      await metrics.checkThresholds();
+    }
+    expect(told).toEqual(['raised degraded', 'cleared healthy']);
+    expect((await metrics.collect()).alerts.recent).toHaveLength(1);
+  });
+
+  it('begins no alert sooner however often it is called', async () => {
+    const { metrics, now, told } = start();
+    now.value = 5000;
+    for (let call = 0; call < 20; call++) await metrics.checkThresholds();
+    jest.advanceTimersByTime(HOLD_MS);
+    await metrics.checkThresholds();
+    expect(told).toEqual([]);
+    jest.advanceTimersByTime(SNAPSHOT_CACHE_MS);
+    expect((await metrics.checkThresholds()).status).toBe('critical');
+    expect(told).toEqual(['raised critical']);
+  });
+
+  it.each([
+    ['up', 'healthy'],
+    ['degraded', 'degraded'],
+    ['down', 'critical'],
+  ] as const)('makes of a check that is %s the status %s', async (check, status) => {
+    const { metrics, now } = start();
+    now.check = check;
+    expect((await metrics.collect()).status).toBe(status);
+  });
+});

@@ -1,0 +1,27 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { AdminOnly } from '../../common/index.js';
+import { MetricsService } from './metrics.service.js';
+import type { MonitoringSnapshot } from './monitoring-snapshot.js';
+
+/** For operators' programs; people have `npm run dashboard`. */
+@ApiTags('operations')
+@ApiBearerAuth()
+@AdminOnly()
+@Controller('v1/monitoring')
+export class MonitoringController {
+  constructor(private readonly metrics: MetricsService) {}
+
+  @Get()
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    summary: 'How this process fares: traffic, database, queues, memory, health, alerts (admin)',
+  })
+  @ApiOkResponse({
+    description: 'A snapshot, at most a second old; docs/monitoring.md tells its fields',
+    schema: { type: 'object', additionalProperties: true },
+  })
+  read(): Promise<MonitoringSnapshot> {
+    return this.metrics.collect();
+  }
+}
