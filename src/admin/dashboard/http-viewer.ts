@@ -12,9 +12,10 @@ export class HttpViewer implements ViewerStream {
   constructor(reply: FastifyReply) {
     reply.hijack();
     this.raw = reply.raw;
+    // Those of the hooks: policies of the page, request id.
+    for (const [name, value] of Object.entries(reply.getHeaders()))
+      if (value !== undefined) this.raw.setHeader(name, value);
     this.raw.writeHead(200, {
-      // Those of the hooks: policies of the page, request id.
-      ...reply.getHeaders(),
       'content-type': 'text/event-stream; charset=utf-8',
       // Proxies that buffer answers would hold these back.
       'x-accel-buffering': 'no',
