@@ -43,6 +43,7 @@ const browserGlobals = Object.fromEntries(
     'AbortController',
     'EventSource',
     'HTMLElement',
+    'HTMLTableElement',
     'ResizeObserver',
     'clearTimeout',
     'document',

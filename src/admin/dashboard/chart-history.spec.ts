@@ -19,6 +19,12 @@ describe('ChartHistory', () => {
     expect(history.columns().at).toEqual([0, 9.9, 19.8]);
   });
 
+  it('goes on when the clock is set back', () => {
+    const history = new ChartHistory();
+    for (const at of [1000, 1010, 1020, 1005, 1015]) history.add(pointAt(at));
+    expect(history.columns().at).toEqual([1000, 1015]);
+  });
+
   it('holds no more than its time, however long it runs and after a pause', () => {
     const history = new ChartHistory();
     for (let at = 0; at < 10 * HISTORY_SECONDS; at += HISTORY_STEP_SECONDS) history.add(pointAt(at));

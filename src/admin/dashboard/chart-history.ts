@@ -17,8 +17,9 @@ export interface HistoryColumns extends Record<Charted, (number | null)[]> {
 export class ChartHistory {
   private points: ChartPoint[] = [];
 
-  /** Points that come sooner than a step after the last are left out. */
+  /** Points that come sooner than a step after the last are left out; those that a clock set back has made future ones go. */
   add(point: ChartPoint): void {
+    this.points = this.points.filter(({ at }) => at <= point.at);
     const last = this.points.at(-1);
     // A timer may come round a little early.
     if (last && point.at - last.at < HISTORY_STEP_SECONDS - 0.5) return;

@@ -12,7 +12,7 @@ ${content}
 </section>`;
 
 const table = (id: string, caption: string): string =>
-  `<table id="${id}"><caption>${caption}</caption><thead></thead><tbody></tbody></table>`;
+  `<table id="${id}" role="table"><caption>${caption}</caption><thead role="rowgroup"></thead><tbody role="rowgroup"></tbody></table>`;
 
 const facts = (id: string, title: string): string =>
   `<section aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2><dl id="${id}"></dl></section>`;

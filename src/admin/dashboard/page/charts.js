@@ -105,6 +105,14 @@ const { uPlot } = /** @type {{ uPlot: typeof import('uplot') }} */ (/** @type {u
 /** @param {string} name of a custom property of the page */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+/** @type {import('uplot').Series.Points.Filter} a line shows nothing of a number that has none beside it: it gets a point */
+const isolated = (plot, series) => {
+  const values = plot.data[series] ?? [];
+  return Array.from(values.keys()).filter(
+    (index) => values[index] != null && values[index - 1] == null && values[index + 1] == null,
+  );
+};
+
 class Chart {
   /** @param {ChartPlan} plan */
   constructor(plan) {
@@ -180,6 +188,7 @@ class Chart {
       axes: [
         {
           ...axis,
+          size: 30,
           grid: { show: false },
           space: 64,
           values: (_plot, splits) => splits.map((at) => timeOfDay(new Date(at * 1000))),
@@ -187,7 +196,7 @@ class Chart {
         {
           ...axis,
           grid,
-          size: 68,
+          size: 64,
           space: 34,
           ...(isWhole && { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10_000, 100_000] }),
           ...(write === bytes && {
@@ -204,7 +213,7 @@ class Chart {
           dash: dashes[place] ?? [],
           width: 2,
           ...(lines.length === 1 && { fill: colour('--area') }),
-          points: { show: false },
+          points: { show: true, size: 5, filter: isolated },
         })),
       ],
       hooks: {
@@ -253,10 +262,9 @@ export class Charts {
 
   /** @param {ChartPoint} point */
   add(point) {
-    const last = this.points.at(-1);
-    if (last && point.at <= last.at) return;
+    // A clock that was set back makes future ones of some.
+    this.points = this.points.filter(({ at }) => at < point.at && at >= point.at - SPAN_SECONDS);
     this.points.push(point);
-    this.points = this.points.filter(({ at }) => at >= point.at - SPAN_SECONDS);
     this.update();
   }
 

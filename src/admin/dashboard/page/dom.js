@@ -31,50 +31,59 @@ export function create(name, { text, ...attributes } = {}, children = []) {
 /**
  * A column of a table. The first one names its row.
  * @template Row
- * @typedef {{ title: string, read: (row: Row) => string, isNumber?: boolean, isMinor?: boolean, mark?: (row: Row) => string | undefined }} Column
+ * @typedef {{ title: string, read: (row: Row) => string, isNumber?: boolean, isShort?: boolean, isMinor?: boolean, mark?: (row: Row) => string | undefined }} Column
  */
 
-/** @param {{ isNumber?: boolean, isMinor?: boolean }} column minor ones are left out on phones */
-const classOf = ({ isNumber, isMinor }) =>
-  [isNumber && 'number', isMinor && 'minor'].filter(Boolean).join(' ') || undefined;
+/** @param {{ isNumber?: boolean, isShort?: boolean, isMinor?: boolean }} column minor ones are left out on phones */
+const classOf = ({ isNumber, isShort, isMinor }) =>
+  [isNumber && 'number', isShort && 'short', isMinor && 'minor'].filter(Boolean).join(' ') || undefined;
 
 /**
+ * Roles are named, since rows that are laid out otherwise on phones would not be taken for rows.
+ * @param {Column<never>[]} columns @param {'head' | 'body'} part
+ */
+const newRow = (columns, part) =>
+  create(
+    'tr',
+    { role: 'row' },
+    columns.map((column, place) => {
+      const className = classOf(column);
+      if (part === 'head')
+        return create('th', { scope: 'col', role: 'columnheader', class: className, text: column.title });
+      return place === 0
+        ? create('th', { scope: 'row', role: 'rowheader', class: className })
+        : create('td', { role: 'cell', class: className, 'data-title': column.title });
+    }),
+  );
+
+/**
+ * Changes only what is different from before: what a person has selected or reads stays.
  * @template Row
  * @param {string} id @param {Column<Row>[]} columns @param {readonly Row[]} rows
  * @param {string} empty what is said when there are no rows
  */
 export function fillTable(id, columns, rows, empty) {
-  const [head, body] = byId(id).querySelectorAll('thead, tbody');
+  const table = byId(id);
+  const body = table instanceof HTMLTableElement ? table.tBodies[0] : undefined;
+  const head = table instanceof HTMLTableElement ? table.tHead : undefined;
   if (!head || !body) throw new Error(`#${id} is no table`);
-  if (!head.firstChild)
-    head.append(
-      create(
-        'tr',
-        {},
-        columns.map((column) => create('th', { scope: 'col', class: classOf(column), text: column.title })),
-      ),
-    );
+  if (!head.firstChild) head.append(newRow(columns, 'head'));
   if (rows.length === 0) {
-    const cell = create('td', { colspan: String(columns.length), class: 'empty', text: empty });
-    body.replaceChildren(create('tr', {}, [cell]));
+    const cell = create('td', { role: 'cell', colspan: String(columns.length), class: 'empty', text: empty });
+    if (body.textContent !== empty) body.replaceChildren(create('tr', { role: 'row' }, [cell]));
     return;
   }
-  body.replaceChildren(
-    ...rows.map((row) =>
-      create(
-        'tr',
-        {},
-        columns.map((column, place) => {
-          const attributes = {
-            class: classOf(column),
-            text: column.read(row),
-            'data-mark': column.mark?.(row),
-          };
-          return place === 0 ? create('th', { scope: 'row', ...attributes }) : create('td', attributes);
-        }),
-      ),
-    ),
-  );
+  if (body.querySelector('.empty')) body.replaceChildren();
+  while (body.rows.length > rows.length) body.deleteRow(-1);
+  while (body.rows.length < rows.length) body.append(newRow(columns, 'body'));
+  rows.forEach((row, line) => {
+    columns.forEach((column, place) => {
+      const cell = body.rows[line]?.cells[place];
+      if (!cell) return;
+      setText(cell, column.read(row));
+      cell.dataset['mark'] = column.mark?.(row) ?? '';
+    });
+  });
 }
 
 /**

@@ -101,15 +101,15 @@ export function showTables({ requests, slow, queues }) {
     'slow',
     [
       { title: 'What', read: ({ what }) => what },
-      { title: 'At', read: ({ at }) => time(at) },
+      { title: 'At', isShort: true, read: ({ at }) => time(at) },
       { title: 'Took', isNumber: true, read: ({ durationMs }) => milliseconds(durationMs) },
       {
         title: 'Plan',
         read: ({ plan }) => plan ?? '',
         mark: ({ plan }) => (plan?.includes('COLLSCAN') ? 'critical' : undefined),
       },
-      { title: 'Route', isMinor: true, read: ({ route }) => route ?? '' },
-      { title: 'Tenant', isMinor: true, read: ({ tenantId }) => tenantId ?? '' },
+      { title: 'Route', read: ({ route }) => route ?? '' },
+      { title: 'Tenant', read: ({ tenantId }) => tenantId ?? '' },
     ],
     slow,
     'Nothing was slow since the start.',
@@ -119,7 +119,7 @@ export function showTables({ requests, slow, queues }) {
     [
       { title: 'Queue', read: ({ name }) => name },
       { title: 'Waiting', isNumber: true, read: ({ waiting }) => count(waiting) },
-      { title: 'Active', isNumber: true, read: ({ active }) => count(active) },
+      { title: 'Active', isNumber: true, isMinor: true, read: ({ active }) => count(active) },
       { title: 'Delayed', isNumber: true, isMinor: true, read: ({ delayed }) => count(delayed) },
       {
         title: 'Failed',
