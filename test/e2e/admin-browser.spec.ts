@@ -158,7 +158,7 @@ describeWithBrowser('the queue dashboard in a browser', () => {
       await operator.page.goto(`${admin.url}/admin/login`);
       await signIn(operator, admin.adminKey);
       await operator.page.waitForURL(`${admin.url}/admin/dashboard`);
-      await operator.page.getByText('This page needs scripts.').waitFor();
+      await operator.page.getByRole('link', { name: 'Queues' }).waitFor();
       expect(operator.takeComplaints()).toEqual([]);
     });
   });

@@ -12,6 +12,13 @@ export const setText = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
 };
 
+/** @param {Node & ParentNode} node @param {string} text names that are long and without spaces may be broken where their parts end */
+export function setBreakableText(node, text) {
+  if (node.textContent === text) return;
+  const parts = text === '' ? [] : text.split(/(?<=[/_:,(-])/);
+  node.replaceChildren(...parts.flatMap((part) => [document.createTextNode(part), create('wbr')]));
+}
+
 /**
  * @template {keyof HTMLElementTagNameMap} Name
  * @param {Name} name
@@ -80,7 +87,8 @@ export function fillTable(id, columns, rows, empty) {
     columns.forEach((column, place) => {
       const cell = body.rows[line]?.cells[place];
       if (!cell) return;
-      setText(cell, column.read(row));
+      if (column.isNumber || column.isShort) setText(cell, column.read(row));
+      else setBreakableText(cell, column.read(row));
       cell.dataset['mark'] = column.mark?.(row) ?? '';
     });
   });
