@@ -213,5 +213,6 @@ describeWithBrowser('the dashboard in a browser', () => {
     admin.app.getHttpServer().closeAllConnections();
     await page.getByRole('link', { name: 'Sign in again' }).click();
     await page.getByLabel('Admin key').waitFor();
+    expect(new URL(page.url()).pathname).toBe('/admin/login');
   });
 });

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { SESSION_MS } from '../../src/admin/session/admin-sessions.js';
-import { MAX_VIEWERS } from '../../src/admin/dashboard/dashboard-feed.js';
+import { DashboardFeed, MAX_VIEWERS } from '../../src/admin/dashboard/dashboard-feed.js';
 import type { DashboardSample } from '../../src/admin/dashboard/dashboard-sampler.js';
 import { type AdminApp, createAdminApp } from '../support/admin-app.js';
 
@@ -155,11 +156,16 @@ it('has room for so many viewers, and again when one has gone', async () => {
   expect(refused.status).toBe(503);
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(await refused.json()).toMatchObject({ code: 'too_many_viewers' });
-  readers[0]?.close();
-  for (;;) {
-    const { answer } = await follow(bearer());
-    if (answer.statusCode === 200) break;
+  for (const reader of readers.slice(0, 2)) reader.close();
+  // Headers alone take no place.
+  const feed = admin.app.get(DashboardFeed);
+  while (feed.viewerCount !== MAX_VIEWERS - 2) await delay(10);
+  for (let i = 0; i < 3; i++) {
+    const head = await fetch(admin.url + EVENTS, { method: 'HEAD', headers: bearer() });
+    expect(head.headers.get('content-type')).toContain('text/event-stream');
   }
+  expect(feed.viewerCount).toBe(MAX_VIEWERS - 2);
+  expect((await follow(bearer())).answer.statusCode).toBe(200);
 });
 
 it('ends all streams when the service stops', async () => {

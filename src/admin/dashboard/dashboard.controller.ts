@@ -33,7 +33,9 @@ export class DashboardController {
   follow(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
     this.feed.assertRoom();
     const viewer = new HttpViewer(reply);
-    viewer.onGone(this.feed.add(viewer, this.gate.signedInUntil(request)));
+    // Who asks for the headers alone does not look.
+    if (request.method === 'HEAD') viewer.end();
+    else viewer.onGone(this.feed.add(viewer, this.gate.signedInUntil(request)));
   }
 
   @Get('assets/:name')

@@ -15,7 +15,7 @@ export const setText = (node, text) => {
 /** @param {Node & ParentNode} node @param {string} text names that are long and without spaces may be broken where their parts end */
 export function setBreakableText(node, text) {
   if (node.textContent === text) return;
-  const parts = text === '' ? [] : text.split(/(?<=[/_:,(-])/);
+  const parts = text === '' ? [] : text.split(/(?<=[/_,(-])/);
   node.replaceChildren(...parts.flatMap((part) => [document.createTextNode(part), create('wbr')]));
 }
 

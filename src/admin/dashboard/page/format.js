@@ -58,7 +58,7 @@ export const duration = (value) =>
     return parts
       .slice(first, first + 2)
       .filter(([amount]) => amount > 0)
-      .map(([amount, unit]) => `${amount} ${unit}`)
+      .map(([amount, unit]) => `${amount}\u00a0${unit}`)
       .join(' ');
   });
 
