@@ -37,6 +37,23 @@ const nodeGlobals = Object.fromEntries(
   ].map((name) => [name, 'readonly']),
 );
 
+/** What the scripts of pages use; the type check (tsconfig.page.json) knows the rest. */
+const browserGlobals = Object.fromEntries(
+  [
+    'AbortController',
+    'EventSource',
+    'HTMLElement',
+    'HTMLTableElement',
+    'ResizeObserver',
+    'clearTimeout',
+    'document',
+    'fetch',
+    'getComputedStyle',
+    'matchMedia',
+    'setTimeout',
+  ].map((name) => [name, 'readonly']),
+);
+
 export default defineConfig(
   { ignores: ['dist/', '.dist-next/', '.prepare/', 'coverage/', 'node_modules/', '.data/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -54,6 +71,10 @@ export default defineConfig(
   {
     files: ['**/*.{mjs,cjs}'],
     languageOptions: { globals: nodeGlobals },
+  },
+  {
+    files: ['src/admin/dashboard/page/*.js'],
+    languageOptions: { globals: browserGlobals },
   },
   { files: ['**/*.cjs'], languageOptions: { globals: { module: 'writable', require: 'readonly' } } },
   {

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { runChild } from './child.mjs';
 import { installKey, readJson } from './install.mjs';
 import { buildStamp, dist, distNext, nodeModules, root, workDir } from './paths.mjs';
@@ -14,20 +23,28 @@ function isInput(/** @type {string} */ name) {
   return /\.(ts|mts|cts|json)$/.test(name) && !name.endsWith('.spec.ts');
 }
 
-/** @param {string} folder @returns {string[]} absolute paths of the build's inputs beneath it */
-function inputsIn(folder) {
+/** Scripts and styles of pages: what browsers get is what is written. */
+function isAsset(/** @type {string} */ name) {
+  return /\.(js|css)$/.test(name);
+}
+
+/** @param {string} folder @param {(name: string) => boolean} isWanted @returns {string[]} absolute paths beneath it */
+function filesIn(folder, isWanted) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return inputsIn(path);
-    return isInput(entry.name) ? [path] : [];
+    if (entry.isDirectory()) return filesIn(path, isWanted);
+    return isWanted(entry.name) ? [path] : [];
   });
 }
+
+const assets = () => filesIn(join(root, 'src'), isAsset);
 
 /** A digest of all that the build reads: sources, compiler settings, installed packages. */
 export function buildKey() {
   const files = [
-    ...sourceFolders.flatMap((folder) => inputsIn(join(root, folder))),
+    ...sourceFolders.flatMap((folder) => filesIn(join(root, folder), isInput)),
+    ...assets(),
     ...rootFiles.map((name) => join(root, name)).filter((path) => existsSync(path)),
   ].sort();
   const hash = createHash('sha1').update(installKey().packages);
@@ -40,6 +57,15 @@ export function buildKey() {
 
 export function isBuilt(key = buildKey()) {
   return readJson(buildStamp)?.inputs === key;
+}
+
+/** Puts the assets where the compiler put what reads them. */
+function copyAssets() {
+  for (const path of assets()) {
+    const target = join(distNext, relative(root, path));
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(path, target);
+  }
 }
 
 /** Puts the finished build in the place of the old one: dist is whole at any time, and untouched by a failed build. */
@@ -73,6 +99,7 @@ export async function build(/** @type {{ addPid: (pid: number) => void }} */ loc
     if (interrupted) throw new Failure('Interrupted while building.', code || 1);
     if (code !== 0) throw new Failure(`${output}\nThe build failed.`);
     if (!existsSync(distNext)) throw new Failure(`${output}\nThe build wrote nothing.`);
+    copyAssets();
     writeFileSync(join(distNext, '.colloquy-build.json'), JSON.stringify({ inputs }));
     swapIn();
   } finally {

@@ -1,16 +1,22 @@
-import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { AdminGate } from './admin-gate.js';
 import { QueueBoard } from './board/queue-board.js';
+import { DashboardFeed } from './dashboard/dashboard-feed.js';
+import { DashboardSampler } from './dashboard/dashboard-sampler.js';
 import { addFormParser } from './form-parser.js';
 
 /** Puts the admin pages on an application that serves HTTP. */
 @Injectable()
-export class AdminConsole implements OnApplicationBootstrap {
+export class AdminConsole implements OnApplicationBootstrap, OnModuleDestroy {
+  private isServing = false;
+
   constructor(
     private readonly gate: AdminGate,
     private readonly board: QueueBoard,
+    private readonly sampler: DashboardSampler,
+    private readonly feed: DashboardFeed,
   ) {}
 
   /** To be called before the application is initialised. */
@@ -21,9 +27,25 @@ export class AdminConsole implements OnApplicationBootstrap {
     });
     addFormParser(fastify);
     await this.board.mount(app);
+    // Before the server waits for the answers in flight: these would never end by themselves.
+    fastify.addHook('preClose', (done) => {
+      this.endDashboard();
+      done();
+    });
+    this.isServing = true;
   }
 
   onApplicationBootstrap(): void {
     this.board.showQueues();
+    if (this.isServing) this.sampler.start();
+  }
+
+  onModuleDestroy(): void {
+    this.endDashboard();
+  }
+
+  private endDashboard(): void {
+    this.sampler.stop();
+    this.feed.close();
   }
 }

@@ -53,6 +53,12 @@ export class AdminGate {
     return proof !== undefined && this.sessions.isValid(proof);
   }
 
+  /** When the sign-in of a request ends that was let through, milliseconds since 1970; Infinity for one that bears the admin key. */
+  signedInUntil(request: FastifyRequest): number {
+    if (bearerOf(request) !== undefined) return Infinity;
+    return this.sessions.endOf(readSessionCookie(request) ?? '') ?? 0;
+  }
+
   /** Why a key does not open the admin pages: 401, or 429 after too many wrong ones; undefined when it does. */
   refusalOfKey(text: string, { ip }: FastifyRequest): ProblemError | undefined {
     const waitSeconds = this.limiter.waitSeconds(ip);

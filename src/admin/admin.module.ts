@@ -1,15 +1,21 @@
 import { Module } from '@nestjs/common';
+import { LOGGER, type Logger } from '../common/index.js';
+import { MONITORING_SETTINGS, type MonitoringSettings } from '../config/index.js';
+import { MetricsService } from '../monitoring/index.js';
 import { AdminKey } from '../tenant/index.js';
 import { AdminConsole } from './admin-console.js';
 import { AdminController } from './admin.controller.js';
 import { AdminGate } from './admin-gate.js';
+import { DashboardController } from './dashboard/dashboard.controller.js';
+import { DashboardFeed } from './dashboard/dashboard-feed.js';
+import { DashboardSampler } from './dashboard/dashboard-sampler.js';
 import { QueueBoard } from './board/queue-board.js';
 import { AdminSessions } from './session/admin-sessions.js';
 import { LoginLimiter } from './session/login-limiter.js';
 
 /** The pages of operators: sign-in, and what stands behind it. */
 @Module({
-  controllers: [AdminController],
+  controllers: [AdminController, DashboardController],
   providers: [
     {
       provide: AdminSessions,
@@ -19,6 +25,21 @@ import { LoginLimiter } from './session/login-limiter.js';
     { provide: LoginLimiter, useFactory: () => new LoginLimiter(() => performance.now()) },
     AdminGate,
     QueueBoard,
+    {
+      provide: DashboardSampler,
+      useFactory: (metrics: MetricsService, { MONITORING }: MonitoringSettings, logger: Logger) =>
+        new DashboardSampler({
+          collect: () => metrics.collect(),
+          logger,
+          keepsHistory: MONITORING === 'on',
+        }),
+      inject: [MetricsService, MONITORING_SETTINGS, LOGGER],
+    },
+    {
+      provide: DashboardFeed,
+      useFactory: (sampler: DashboardSampler) => new DashboardFeed(sampler),
+      inject: [DashboardSampler],
+    },
     AdminConsole,
   ],
 })

@@ -157,7 +157,8 @@ describeWithBrowser('the queue dashboard in a browser', () => {
       const operator = await open({ ...desktop, javaScriptEnabled: false });
       await operator.page.goto(`${admin.url}/admin/login`);
       await signIn(operator, admin.adminKey);
-      await operator.page.waitForURL(`${admin.url}/admin/queues`);
+      await operator.page.waitForURL(`${admin.url}/admin/dashboard`);
+      await operator.page.getByRole('link', { name: 'Queues' }).waitFor();
       expect(operator.takeComplaints()).toEqual([]);
     });
   });

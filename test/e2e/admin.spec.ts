@@ -104,6 +104,9 @@ describe('signing in to the admin pages', () => {
     '/admin/queues/',
     '/%61dmin/queues',
     '/admin/queues/static/favicon.ico',
+    '/admin/dashboard',
+    '/admin/dashboard/events',
+    '/admin/dashboard/assets/dashboard.js',
     '/admin/nothing',
   ])('keeps %s closed without a sign-in', async (path) => {
     expect((await send(path)).status).toBe(401);
@@ -153,9 +156,9 @@ describe('signing in to the admin pages', () => {
   it('leads to pages of this service only', async () => {
     for (const next of ['https://evil.example/', '//evil.example/admin', '/\\evil.example', '/v1/tenants']) {
       const answer = await login({ key: admin.adminKey, next });
-      expect(answer.headers.get('location')).toBe('/admin/queues');
+      expect(answer.headers.get('location')).toBe('/admin/dashboard');
       const form = await send(`/admin/login?next=${encodeURIComponent(next)}`);
-      expect(await form.text()).toContain('name="next" value="/admin/queues"');
+      expect(await form.text()).toContain('name="next" value="/admin/dashboard"');
     }
     const form = await send(`/admin/login?next=${encodeURIComponent(`/admin/"><script>${hostile}`)}`);
     expect(await form.text()).not.toContain('<script>');

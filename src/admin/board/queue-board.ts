@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { LOGGER, type Logger, ProblemError } from '../../common/index.js';
 import { QueueService } from '../../queue/index.js';
 import { RedisService } from '../../redis/index.js';
-import { LOGOUT, START } from '../session/admin-paths.js';
+import { DASHBOARD, LOGOUT, QUEUES } from '../session/admin-paths.js';
 import { adaptPage } from './board-page.js';
 import { QueueAdapter } from './queue-adapter.js';
 
@@ -70,7 +70,7 @@ export class QueueBoard {
   ) {}
 
   async mount(app: NestFastifyApplication): Promise<void> {
-    const server = new BoardServer(this.logger).setBasePath(START);
+    const server = new BoardServer(this.logger).setBasePath(QUEUES);
     const board = createBullBoard({
       queues: [],
       serverAdapter: server,
@@ -78,7 +78,10 @@ export class QueueBoard {
         handlerHooks: { before: refuse },
         uiConfig: {
           boardTitle: 'Colloquy',
-          miscLinks: [{ text: 'Sign out', url: LOGOUT }],
+          miscLinks: [
+            { text: 'Dashboard', url: DASHBOARD },
+            { text: 'Sign out', url: LOGOUT },
+          ],
           hideDocsLink: true,
           hideRedisDetails: !this.redis.enabled,
           showMetrics: false,
@@ -101,7 +104,7 @@ export class QueueBoard {
         );
         await scope.register(server.registerPlugin());
       },
-      { prefix: START },
+      { prefix: QUEUES },
     );
   }
 

@@ -43,7 +43,7 @@ export function loginPage(next: string, problem?: string): string {
   return page(
     'Sign in',
     `<h1>Colloquy</h1>
-<p>Sign in with the admin key to see the queues.</p>
+<p>Sign in with the admin key to see the dashboard and the queues.</p>
 ${message}
 <form method="post" action="${LOGIN}">
 <input type="hidden" name="next" value="${escapeHtml(next)}">

@@ -5,7 +5,7 @@ describe('localTarget', () => {
   it.each([
     ['/admin', '/admin'],
     ['/admin/queues/queue/close?status=failed&page=2', '/admin/queues/queue/close?status=failed&page=2'],
-    ['/admin/dashboard', '/admin/dashboard'],
+    ['/admin/queues', '/admin/queues'],
   ])('keeps %s', (next, target) => {
     expect(localTarget(next)).toBe(target);
   });
@@ -28,7 +28,7 @@ describe('localTarget', () => {
     'javascript:alert(1)',
     'http://[',
   ])('leads from %j to where one starts', (next) => {
-    expect(localTarget(next)).toBe('/admin/queues');
+    expect(localTarget(next)).toBe('/admin/dashboard');
   });
 });
 

@@ -3,8 +3,10 @@ import type { FastifyRequest } from 'fastify';
 export const ADMIN = '/admin';
 export const LOGIN = `${ADMIN}/login`;
 export const LOGOUT = `${ADMIN}/logout`;
+export const DASHBOARD = `${ADMIN}/dashboard`;
+export const QUEUES = `${ADMIN}/queues`;
 /** Where a sign-in leads that came from nowhere in particular. */
-export const START = `${ADMIN}/queues`;
+export const START = DASHBOARD;
 
 const isBeneath = (path: string): boolean => path === ADMIN || path.startsWith(`${ADMIN}/`);
 

@@ -21,11 +21,17 @@ export class AdminSessions {
   }
 
   isValid(proof: string): boolean {
+    return this.endOf(proof) !== undefined;
+  }
+
+  /** When the session ends, milliseconds since 1970; undefined for a proof that is forged or over. */
+  endOf(proof: string): number | undefined {
     const [, end, nonce, signature] = shape.exec(proof) ?? [];
-    if (end === undefined || nonce === undefined || signature === undefined) return false;
+    if (end === undefined || nonce === undefined || signature === undefined) return undefined;
     const wanted = Buffer.from(this.sign(`${end}.${nonce}`));
-    if (!timingSafeEqual(Buffer.from(signature), wanted)) return false;
-    return parseInt(end, 36) > this.now();
+    if (!timingSafeEqual(Buffer.from(signature), wanted)) return undefined;
+    const endsAt = parseInt(end, 36);
+    return endsAt > this.now() ? endsAt : undefined;
   }
 
   private sign(content: string): string {

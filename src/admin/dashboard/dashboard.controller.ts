@@ -1,0 +1,50 @@
+import { Controller, Get, Param, Req, Res } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AdminOnly, notFound } from '../../common/index.js';
+import { LongLived } from '../../monitoring/index.js';
+import { AdminGate } from '../admin-gate.js';
+import { DashboardFeed } from './dashboard-feed.js';
+import { dashboardPage } from './dashboard-page.js';
+import { HttpViewer } from './http-viewer.js';
+import { loadPageAssets } from './page-assets.js';
+
+/** The page that shows how the service is doing, and what it is made of. */
+@ApiExcludeController()
+@AdminOnly()
+@Controller('admin/dashboard')
+export class DashboardController {
+  private readonly assets = loadPageAssets();
+  private readonly page = dashboardPage();
+
+  constructor(
+    private readonly gate: AdminGate,
+    private readonly feed: DashboardFeed,
+  ) {}
+
+  @Get()
+  show(@Res() reply: FastifyReply): void {
+    void reply.type('text/html; charset=utf-8').send(this.page);
+  }
+
+  /** Server-sent events: `history` once, then `snapshot` every 2 s; `signed-out` is the last when the sign-in has ended. */
+  @Get('events')
+  @LongLived()
+  follow(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    this.feed.assertRoom();
+    const viewer = new HttpViewer(reply);
+    // Who asks for the headers alone does not look.
+    if (request.method === 'HEAD') viewer.end();
+    else viewer.onGone(this.feed.add(viewer, this.gate.signedInUntil(request)));
+  }
+
+  @Get('assets/:name')
+  asset(@Param('name') name: string, @Req() { headers }: FastifyRequest, @Res() reply: FastifyReply): void {
+    const asset = this.assets.get(name);
+    if (!asset) throw notFound('asset');
+    // Kept by the browser, and asked after each time: a new version shows at once.
+    void reply.headers({ 'cache-control': 'private, no-cache', etag: asset.etag });
+    if (headers['if-none-match'] === asset.etag) void reply.status(304).send();
+    else void reply.type(asset.type).send(asset.content);
+  }
+}

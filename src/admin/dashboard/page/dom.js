@@ -1,0 +1,114 @@
+// Building the page. Text goes in as text, never as HTML.
+
+/** @param {string} id @returns {HTMLElement} */
+export function byId(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`the page has no #${id}`);
+  return element;
+}
+
+/** @param {Node} node @param {string} text touches the page only where it changes, so that readers are not told again */
+export const setText = (node, text) => {
+  if (node.textContent !== text) node.textContent = text;
+};
+
+/** @param {Node & ParentNode} node @param {string} text names that are long and without spaces may be broken where their parts end */
+export function setBreakableText(node, text) {
+  if (node.textContent === text) return;
+  const parts = text === '' ? [] : text.split(/(?<=[/_,(-])/);
+  node.replaceChildren(...parts.flatMap((part) => [document.createTextNode(part), create('wbr')]));
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name
+ * @param {{ text?: string, class?: string, [attribute: string]: string | undefined }} [attributes]
+ * @param {Node[]} [children]
+ * @returns {HTMLElementTagNameMap[Name]}
+ */
+export function create(name, { text, ...attributes } = {}, children = []) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes))
+    if (value !== undefined) element.setAttribute(key, value);
+  if (text !== undefined) element.textContent = text;
+  element.append(...children);
+  return element;
+}
+
+/**
+ * A column of a table. The first one names its row.
+ * @template Row
+ * @typedef {{ title: string, read: (row: Row) => string, isNumber?: boolean, isShort?: boolean, isMinor?: boolean, mark?: (row: Row) => string | undefined }} Column
+ */
+
+/** @param {{ isNumber?: boolean, isShort?: boolean, isMinor?: boolean }} column minor ones are left out on phones */
+const classOf = ({ isNumber, isShort, isMinor }) =>
+  [isNumber && 'number', isShort && 'short', isMinor && 'minor'].filter(Boolean).join(' ') || undefined;
+
+/**
+ * Roles are named, since rows that are laid out otherwise on phones would not be taken for rows.
+ * @param {Column<never>[]} columns @param {'head' | 'body'} part
+ */
+const newRow = (columns, part) =>
+  create(
+    'tr',
+    { role: 'row' },
+    columns.map((column, place) => {
+      const className = classOf(column);
+      if (part === 'head')
+        return create('th', { scope: 'col', role: 'columnheader', class: className, text: column.title });
+      return place === 0
+        ? create('th', { scope: 'row', role: 'rowheader', class: className })
+        : create('td', { role: 'cell', class: className, 'data-title': column.title });
+    }),
+  );
+
+/**
+ * Changes only what is different from before: what a person has selected or reads stays.
+ * @template Row
+ * @param {string} id @param {Column<Row>[]} columns @param {readonly Row[]} rows
+ * @param {string} empty what is said when there are no rows
+ */
+export function fillTable(id, columns, rows, empty) {
+  const table = byId(id);
+  const body = table instanceof HTMLTableElement ? table.tBodies[0] : undefined;
+  const head = table instanceof HTMLTableElement ? table.tHead : undefined;
+  if (!head || !body) throw new Error(`#${id} is no table`);
+  if (!head.firstChild) head.append(newRow(columns, 'head'));
+  if (rows.length === 0) {
+    const cell = create('td', { role: 'cell', colspan: String(columns.length), class: 'empty', text: empty });
+    if (body.textContent !== empty) body.replaceChildren(create('tr', { role: 'row' }, [cell]));
+    return;
+  }
+  if (body.querySelector('.empty')) body.replaceChildren();
+  while (body.rows.length > rows.length) body.deleteRow(-1);
+  while (body.rows.length < rows.length) body.append(newRow(columns, 'body'));
+  rows.forEach((row, line) => {
+    columns.forEach((column, place) => {
+      const cell = body.rows[line]?.cells[place];
+      if (!cell) return;
+      if (column.isNumber || column.isShort) setText(cell, column.read(row));
+      else setBreakableText(cell, column.read(row));
+      cell.dataset['mark'] = column.mark?.(row) ?? '';
+    });
+  });
+}
+
+/**
+ * A fact: its name, what it is, and how it is to be marked (`warning`, `critical`).
+ * @typedef {readonly [name: string, value: string, mark?: string | undefined]} Fact
+ */
+
+/** @param {string} id a list of terms @param {readonly Fact[]} facts */
+export function fillFacts(id, facts) {
+  const list = byId(id);
+  const isSame = list.childElementCount === facts.length;
+  if (!isSame) list.replaceChildren(...facts.map(() => create('div', {}, [create('dt'), create('dd')])));
+  facts.forEach(([name, value, mark = ''], place) => {
+    const [term, description] = list.children[place]?.children ?? [];
+    if (!(term instanceof HTMLElement) || !(description instanceof HTMLElement)) return;
+    setText(term, name);
+    setText(description, value);
+    description.dataset['mark'] = mark;
+  });
+}

@@ -1,0 +1,10 @@
+// Names for what the server sends; the types are those of the server.
+
+/** @typedef {import('../../../monitoring/snapshot/monitoring-snapshot.js').MonitoringSnapshot} Snapshot */
+/** @typedef {import('../../../monitoring/alerts/alert.js').Alert} Alert */
+/** @typedef {import('../chart-point.js').ChartPoint} ChartPoint */
+/** @typedef {import('../chart-point.js').Charted} Charted */
+/** @typedef {import('../chart-history.js').HistoryColumns} HistoryColumns */
+/** @typedef {import('../dashboard-sampler.js').DashboardSample} DashboardSample */
+
+export {};

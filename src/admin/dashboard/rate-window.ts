@@ -1,0 +1,20 @@
+/** How fast a sum grows that is told now and then, over the last minute. */
+export class RateWindow {
+  private readings: { at: number; total: number }[] = [];
+
+  /**
+   * @param at seconds
+   * @returns how much was added in a minute; null until there are two readings, and after the sum began anew
+   */
+  perMinute(at: number, total: number): number | null {
+    const previous = this.readings.at(-1);
+    if (previous && total < previous.total) this.readings = [];
+    this.readings.push({ at, total });
+    // One reading from before the minute stays: from it the minute is counted.
+    const within = this.readings.findIndex((reading) => reading.at > at - 60);
+    this.readings = this.readings.slice(Math.max(0, within - 1));
+    const first = this.readings[0];
+    if (!first || at <= first.at) return null;
+    return ((total - first.total) / (at - first.at)) * 60;
+  }
+}

@@ -1,0 +1,223 @@
+import type { MonitoringSnapshot } from '../../src/monitoring/index.js';
+
+/** A snapshot of a service that does nothing yet. */
+export const quietSnapshot = (changes: Partial<MonitoringSnapshot> = {}): MonitoringSnapshot => ({
+  at: new Date().toISOString(),
+  service: {
+    name: 'colloquy',
+    version: '0.0.0',
+    instance: 'host:1',
+    node: 'v20',
+    uptimeSeconds: 1,
+    monitoring: 'on',
+  },
+  status: 'healthy',
+  requests: {
+    ratePerSecond: 0,
+    count: 0,
+    errorRatio: 0,
+    p50Ms: null,
+    p95Ms: null,
+    p99Ms: null,
+    routes: [],
+  },
+  database: {
+    kind: 'embedded',
+    connected: true,
+    pool: { open: 1, inUse: 0, waiting: 0, max: 10 },
+    total: { ratePerSecond: 0, count: 0, errorRatio: 0, p50Ms: null, p95Ms: null, p99Ms: null },
+    commands: [],
+    pingMs: null,
+  },
+  process: {
+    rssBytes: 123_456_789,
+    memoryLimitBytes: 1e9,
+    heapUsedBytes: 5e7,
+    heapLimitBytes: 5e8,
+    eventLoopLagP99Ms: 1,
+    eventLoopUtilisation: 0.1,
+    gcPauseP99Ms: null,
+    cpuCores: 0.1,
+    openFiles: 20,
+    maxOpenFiles: 1024,
+  },
+  cache: {
+    hitRatio: null,
+    lookups: 0,
+    lookupsPerSecond: 0,
+    entries: 0,
+    memoryBytes: 0,
+    maxMemoryBytes: 1e8,
+    evictions: 0,
+  },
+  sessions: null,
+  queues: null,
+  transcripts: null,
+  disk: null,
+  redis: { enabled: false, up: false },
+  health: { ready: true, checks: {} },
+  slow: [],
+  alerts: { active: [], recent: [] },
+  ...changes,
+});
+
+const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
+
+/** A snapshot of a busy service in which something is wrong with nearly everything. */
+export function troubledSnapshot(changes: Partial<MonitoringSnapshot> = {}): MonitoringSnapshot {
+  const quiet = quietSnapshot();
+  return {
+    ...quiet,
+    service: {
+      ...quiet.service,
+      version: '0.1.0',
+      instance: 'colloquy-7c9f6d-x2x8p:1',
+      uptimeSeconds: 93_784,
+    },
+    status: 'critical',
+    requests: {
+      ratePerSecond: 418.3,
+      count: 25_098,
+      errorRatio: 0.0123,
+      p50Ms: 4.2,
+      p95Ms: 38.9,
+      p99Ms: 164.2,
+      routes: [
+        {
+          route: 'POST /v1/messages',
+          count: 98_211,
+          errorRatio: 0.0151,
+          p50Ms: 5.1,
+          p95Ms: 41.3,
+          p99Ms: 180.4,
+        },
+        {
+          route: 'GET /v1/sessions/:participantId',
+          count: 21_880,
+          errorRatio: 0,
+          p50Ms: 0.8,
+          p95Ms: 2.1,
+          p99Ms: 7.7,
+        },
+        {
+          route: 'POST /v1/transcripts/search',
+          count: 1204,
+          errorRatio: 0,
+          p50Ms: 12.5,
+          p95Ms: 88.6,
+          p99Ms: 301,
+        },
+      ],
+    },
+    database: {
+      ...quiet.database,
+      pool: { open: 96, inUse: 91, waiting: 14, max: 100 },
+      total: { ratePerSecond: 1203.5, count: 72_210, errorRatio: 0, p50Ms: 1.1, p95Ms: 9.3, p99Ms: 44 },
+      pingMs: 3.4,
+    },
+    cache: {
+      ...quiet.cache,
+      hitRatio: 0.873,
+      lookups: 50_000,
+      lookupsPerSecond: 833,
+      entries: 4210,
+      memoryBytes: 3.1e7,
+    },
+    sessions: {
+      held: 8120,
+      max: 10_000,
+      memoryBytes: 4.4e7,
+      opens: { l1: 90_311, l2: 2100, database: 811, none: 4102 },
+      conflicts: 17,
+      evictions: 0,
+    },
+    queues: [
+      { name: 'webhooks', waiting: 1204, active: 10, delayed: 37, failed: 3, oldestWaitingMs: 312_000 },
+      { name: 'conversation-erasure', waiting: 0, active: 0, delayed: 0, failed: 0, oldestWaitingMs: 0 },
+    ],
+    transcripts: {
+      queued: 211,
+      processing: 32,
+      completed: 18_223,
+      dead: 1,
+      retries: 12,
+      oldestMs: 4100,
+      refusing: false,
+      journalBytes: 1_822_100,
+      indexVectors: 120_311,
+      indexBytes: 1.8e8,
+    },
+    disk: { freeBytes: 8.1e9, totalBytes: 1e11, freeRatio: 0.081 },
+    redis: { enabled: true, up: false },
+    health: {
+      ready: true,
+      checks: {
+        database: { status: 'up', durationMs: 3 },
+        redis: {
+          status: 'degraded',
+          reason: 'Redis does not answer; sessions are shared by the database',
+          durationMs: 1,
+        },
+      },
+    },
+    slow: [
+      {
+        at: ago(4000),
+        kind: 'database',
+        what: 'find messages {"tenantId":?,"role":?,"timestamp":{"$lt":?}} sort {"timestamp":-1}',
+        durationMs: 1180,
+        plan: 'COLLSCAN',
+        route: 'GET /v1/messages',
+        tenantId: 'acme',
+      },
+      {
+        at: ago(65_000),
+        kind: 'request',
+        what: 'POST /v1/transcripts/search',
+        durationMs: 1422,
+        tenantId: 'globex',
+      },
+    ],
+    alerts: {
+      active: [
+        {
+          id: 'a1',
+          name: 'pool_waiting',
+          severity: 'critical',
+          message:
+            '14 operations wait for a connection to the database; the limit is 10 <img src=x onerror="window.broken=1">',
+          value: 14,
+          limit: 10,
+          unit: 'count',
+          startedAt: ago(130_000),
+          endedAt: null,
+        },
+        {
+          id: 'a2',
+          name: 'backlog:webhooks',
+          severity: 'warning',
+          message: 'The oldest job of the queue "webhooks" waits for 5 min; the limit is 5 min',
+          value: 312_000,
+          limit: 300_000,
+          unit: 'ms',
+          startedAt: ago(12_000),
+          endedAt: null,
+        },
+      ],
+      recent: [
+        {
+          id: 'a0',
+          name: 'request_p95',
+          severity: 'warning',
+          message: 'p95 of requests was 1.3 s; the limit is 1 s',
+          value: 400,
+          limit: 1000,
+          unit: 'ms',
+          startedAt: ago(3_900_000),
+          endedAt: ago(3_600_000),
+        },
+      ],
+    },
+    ...changes,
+  };
+}
