@@ -74,8 +74,8 @@ async function bench({ clients, rounds, seconds, profile }: Options): Promise<bo
 await new Command('bench:monitoring')
   .description('Requests a second with all monitoring on, beside all of it off.')
   .option('--clients <n>', 'connections that send', wholeNumber, 100)
-  .option('--rounds <n>', 'of each of the two', wholeNumber, 8)
-  .option('--seconds <n>', 'of each round', wholeNumber, 10)
+  .option('--rounds <n>', 'of each of the two', wholeNumber, 30)
+  .option('--seconds <n>', 'of each round', wholeNumber, 3)
   .option('--profile <dir>', 'write processor profiles of both services there (it slows both)')
   .action(async (options: Options) => {
     process.exitCode = (await bench(options)) ? 0 : 1;

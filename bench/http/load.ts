@@ -87,6 +87,10 @@ class LoadClient {
     try {
       this.connection ??= await BenchConnection.open(url);
       const { status, body } = await withTimeout(this.connection.send(request), timeoutMs);
+      if (this.connection.isEnding) {
+        this.connection.close();
+        this.connection = undefined;
+      }
       return sample(status === route.status ? undefined : `${status} ${codeOf(body)}`);
     } catch (error) {
       this.connection?.close();

@@ -19,12 +19,15 @@ function observed(answer: () => Promise<unknown>): {
   jest
     .spyOn(Connection.prototype, 'prepareCommand')
     .mockImplementation((database, command) => ({ command: { ...command, $db: database } }));
-  jest
-    .spyOn(Connection.prototype, 'command')
-    .mockImplementation(async function (this: Connection, { db }, command, options = {}) {
-      this.prepareCommand(db, command, options);
-      return answer();
-    });
+  jest.spyOn(Connection.prototype, 'command').mockImplementation(async function (
+    this: Connection,
+    { db },
+    command,
+    options = {},
+  ) {
+    this.prepareCommand(db, command, options);
+    return answer();
+  });
   const connection = Object.create(observedConnection(monitor).prototype as object, {
     established: { value: true, writable: true },
   }) as Connection;
