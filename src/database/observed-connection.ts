@@ -4,9 +4,9 @@ import type { CommandMonitor, RunningCommand } from './command-monitor.js';
 
 /**
  * The class of connections for a client whose commands `monitor` is to hear of. The driver's own events (`monitorCommands`) tell
- * the same, but for them the driver decodes the documents of each reply a second time and makes three copies of each command: a fifth
- * more work for a read. This relies on what the driver does not publish: `connectionType` among the client's options, and two
- * methods of its connections. The driver's version is pinned, and a spec fails when a new one no longer goes this way.
+ * the same, but to make them the driver decodes the documents of each reply a second time: some 3 % of all the work of the main thread
+ * under load. This relies on what the driver does not publish: `connectionType` among the client's options, and two methods of its
+ * connections. The driver's version is pinned, and specs fail when another one no longer goes this way.
  */
 export function observedConnection(monitor: CommandMonitor): typeof Connection {
   return class ObservedConnection extends Connection {
