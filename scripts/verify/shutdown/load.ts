@@ -59,28 +59,37 @@ export class ShutdownLoad {
   private async client(index: number): Promise<void> {
     let connection: BenchConnection | undefined;
     for (let count = index; ; count++) {
-      try {
-        connection ??= await BenchConnection.open(this.options.url);
-      } catch {
-        this.closed();
-        return;
-      }
+      const open: BenchConnection | undefined = connection ?? (await this.open());
+      if (!open) return;
       const { entry, request } = this.next(index, count);
       this.sent.push(entry);
-      try {
-        entry.answer = (await withDeadline(connection.send(request))).status;
-        this.onAnswer?.();
-        if (connection.isEnding) {
-          this.closed();
-          connection.close();
-          connection = undefined;
-        }
-      } catch {
-        this.closed();
-        if (connection.isMidAnswer) entry.answer = 'cut';
-        connection.close();
-        connection = undefined;
-      }
+      const goesOn = await this.exchange(open, entry, request);
+      connection = goesOn ? open : undefined;
+      if (goesOn) continue;
+      this.closed();
+      open.close();
+    }
+  }
+
+  /** Undefined when the service takes no connection any more. */
+  private async open(): Promise<BenchConnection | undefined> {
+    try {
+      return await BenchConnection.open(this.options.url);
+    } catch {
+      this.closed();
+      return undefined;
+    }
+  }
+
+  /** Answers whether the connection can be used again. */
+  private async exchange(connection: BenchConnection, entry: SentRequest, request: Buffer): Promise<boolean> {
+    try {
+      entry.answer = (await withDeadline(connection.send(request))).status;
+      this.onAnswer?.();
+      return !connection.isEnding;
+    } catch {
+      if (connection.isMidAnswer) entry.answer = 'cut';
+      return false;
     }
   }
 
