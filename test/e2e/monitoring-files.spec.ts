@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { describeWithPromtool, promtool } from '../support/promtool.js';
@@ -106,10 +107,19 @@ describe('the alert rules', () => {
 });
 
 describeWithPromtool('promtool', () => {
+  const dir = mkdtempSync(resolve(tmpdir(), 'colloquy-rules-'));
+  afterAll(() => {
+    rmSync(dir, { recursive: true });
+  });
+
   it('accepts the rules', () => {
     const { code, output } = promtool(['check', 'rules', rulesFile]);
     expect(output).toContain('SUCCESS');
     expect(code).toBe(0);
+  });
+
+  it('finds that they fire when they should', () => {
+    expect(promtool(['test', 'rules', resolve(folder, 'alerts.test.yml')])).toMatchObject({ code: 0 });
   });
 
   it('accepts the example of a configuration', () => {
@@ -132,7 +142,11 @@ describeWithPromtool('promtool', () => {
         },
       ],
     };
+    const file = resolve(dir, 'dashboard.rules.yml');
     // JSON is YAML.
-    expect(promtool(['check', 'rules'], JSON.stringify(rules))).toMatchObject({ code: 0 });
+    writeFileSync(file, JSON.stringify(rules));
+    const { code, output } = promtool(['check', 'rules', file]);
+    expect(output).toContain(`${expressions.length} rules found`);
+    expect(code).toBe(0);
   });
 });
