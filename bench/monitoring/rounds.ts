@@ -44,11 +44,13 @@ interface Contestant {
 
 export const overheadOf = (on: number, off: number): number => 1 - on / off;
 
-export function median(values: readonly number[]): number {
+/** The value below which this share of them lies, with what is between two values in proportion. */
+export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? NaN)) / 2;
+  const place = share * (sorted.length - 1);
+  const below = sorted[Math.floor(place)] ?? NaN;
+  const above = sorted[Math.ceil(place)] ?? NaN;
+  return below + (above - below) * (place - Math.floor(place));
 }
 
 async function startOne(
