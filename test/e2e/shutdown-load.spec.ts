@@ -12,7 +12,7 @@ describe('SIGTERM under load', () => {
       clients: 12,
       seed: Math.floor(Math.random() * 2 ** 32),
       graceMs: 25_000,
-      drainMs: 1000,
+      drainMs: 3000,
       src: dirname(builtEntry('main.js')),
     });
     expect([...rounds.flatMap((round) => round.broken), ...broken]).toEqual([]);

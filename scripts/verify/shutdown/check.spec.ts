@@ -13,6 +13,7 @@ const kept: ShutdownFigures = {
   exit: { code: 0, signal: null },
   exitMs: 4000,
   graceMs: 25_000,
+  drainMs: 3000,
   notReadyMs: 20,
   closedMs: 3000,
   sent: [request(), { key: 'idle', kind: 'append', participantId: 'p' }],
@@ -22,6 +23,10 @@ const kept: ShutdownFigures = {
 describe('brokenByShutdown', () => {
   it('is empty for a shutdown that kept all promises', () => {
     expect(brokenByShutdown(kept)).toEqual([]);
+  });
+
+  it('asks for no 503 of one that waits for nobody', () => {
+    expect(brokenByShutdown({ ...kept, drainMs: 0, notReadyMs: undefined })).toEqual([]);
   });
 
   it.each<[string, Partial<ShutdownFigures>]>([

@@ -6,6 +6,8 @@ export interface ShutdownFigures {
   exit: ServiceExit;
   exitMs: number;
   graceMs: number;
+  /** SHUTDOWN_DRAIN_MS; with 0 the service does not wait for anybody to hear that it is not ready. */
+  drainMs: number;
   /** First 503 of /health/ready; undefined: never seen. */
   notReadyMs: number | undefined;
   /** First connection that the service ended or refused. */
@@ -20,12 +22,13 @@ export type StoredCounts = ReadonlyMap<string, number>;
 
 /** One sentence for each promise that was not kept by the shutdown itself. */
 export function brokenByShutdown(figures: ShutdownFigures): string[] {
-  const { exit, exitMs, graceMs, notReadyMs, closedMs, sent } = figures;
+  const { exit, exitMs, graceMs, drainMs, notReadyMs, closedMs, sent } = figures;
   const broken: string[] = [];
   if (exit.code !== 0) broken.push(`the service ended with ${exit.signal ?? `code ${String(exit.code)}`}`);
   if (exitMs > graceMs) broken.push(`it took ${Math.round(exitMs)} ms, more than the ${graceMs} ms of grace`);
-  if (notReadyMs === undefined) broken.push('/health/ready never said 503');
-  else if (notReadyMs > closedMs) broken.push('a connection was closed before /health/ready said 503');
+  if (drainMs > 0 && notReadyMs === undefined) broken.push('/health/ready never said 503');
+  if (drainMs > 0 && notReadyMs !== undefined && notReadyMs > closedMs)
+    broken.push('a connection was closed before /health/ready said 503');
   const cut = sent.filter(({ answer }) => answer === 'cut').length;
   if (cut > 0) broken.push(`${cut} answers were cut off in the middle`);
   const refused = sent.filter((request) => typeof request.answer === 'number' && !isAcked(request));

@@ -72,6 +72,9 @@ class ShutdownRun {
       NODE_ENV: 'production',
       PORT: '0',
       LOG_LEVEL: 'warn',
+      // Under this load much is slow; what is printed at the end is to tell of other things.
+      SLOW_REQUEST_MS: '600000',
+      SLOW_QUERY_MS: '600000',
       DATA_DIR: join(cwd, 'data'),
       SHUTDOWN_GRACE_MS: String(options.graceMs),
       SHUTDOWN_DRAIN_MS: String(options.drainMs),
@@ -168,6 +171,7 @@ class ShutdownRun {
       exit,
       exitMs,
       graceMs: options.graceMs,
+      drainMs: options.drainMs,
       notReadyMs: notReady && notReady.at - signalled,
       closedMs: load.firstClosedAt - signalled,
       sent: load.sent,
