@@ -28,7 +28,7 @@ function observed(answer: () => Promise<unknown>): {
     this.prepareCommand(db, command, options);
     return answer();
   });
-  const connection = Object.create(observedConnection(monitor).prototype as object, {
+  const connection = Object.create(observedConnection(monitor).prototype, {
     established: { value: true, writable: true },
   }) as Connection;
   return { connection, started, ended };
