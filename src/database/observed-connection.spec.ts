@@ -46,6 +46,19 @@ describe('observedConnection', () => {
     expect(ended).toEqual([[started[0], expect.any(Number), true]]);
   });
 
+  it('tells documents that are sent beside the command, also after the driver has taken them out of it', async () => {
+    const { connection, ended } = observed(() => Promise.resolve({ ok: 1 }));
+    const statements = [{ q: { _id: 1 }, u: { $set: { a: 1 } } }];
+    const command: Record<string, unknown> = { update: 'orders', updates: { documents: statements } };
+    jest.spyOn(Connection.prototype, 'prepareCommand').mockReturnValue({ command });
+    const answer = connection.command(namespace, command);
+    delete command['updates'];
+    await answer;
+    expect(ended).toMatchObject([
+      [{ commandName: 'update', command: { updates: statements } }, expect.any(Number), true],
+    ]);
+  });
+
   it('tells of one that fails, and leaves the error alone', async () => {
     const { connection, ended } = observed(() => Promise.reject(new Error('no such thing')));
     await expect(connection.command(namespace, { insert: 'orders' })).rejects.toThrow('no such thing');
