@@ -31,6 +31,8 @@ export function httpRequest(method: string, path: string, key: string, body?: un
 export class BenchConnection {
   private received = '';
   private waiter: Waiter | undefined;
+  /** The server has said that it ends this connection. */
+  isEnding = false;
 
   private constructor(private readonly socket: Socket) {
     socket.setNoDelay(true).setEncoding('latin1');
@@ -57,6 +59,11 @@ export class BenchConnection {
     });
   }
 
+  /** An answer has begun and is not there as a whole. */
+  get isMidAnswer(): boolean {
+    return this.received !== '';
+  }
+
   close(): void {
     this.socket.destroy();
   }
@@ -71,6 +78,7 @@ export class BenchConnection {
     }
     const from = head + END_OF_HEAD.length;
     if (this.received.length < from + length) return;
+    if (/\r\nconnection: close/i.test(this.received.slice(0, head))) this.isEnding = true;
     const status = Number(this.received.slice(9, 12));
     const body = this.received.slice(from, from + length);
     this.received = this.received.slice(from + length);

@@ -1,39 +1,25 @@
-import type { mongo } from 'mongoose';
+/** A command as it is sent to the server. */
+export interface SentCommand {
+  commandName: string;
+  databaseName: string;
+  /** With what the driver adds to it, such as session and transaction. Not to be changed. */
+  command: Readonly<Record<string, unknown>>;
+}
 
 /** Hears of each command when it is sent, within the asynchronous context of whoever sends it. Must not throw. */
-export type CommandListener = (command: mongo.CommandStartedEvent) => void;
+export type CommandListener = (command: SentCommand) => void;
 
 /** Hears of each command when its answer is there, within the same asynchronous context. Must not throw. */
-export type CommandEndListener = (
-  command: mongo.CommandStartedEvent,
-  durationMs: number,
-  ok: boolean,
-) => void;
+export type CommandEndListener = (command: SentCommand, durationMs: number, ok: boolean) => void;
 
-interface Running {
-  command: mongo.CommandStartedEvent;
+export interface RunningCommand extends SentCommand {
   begunMs: number;
 }
 
-/** Tells of the driver's commands. The driver's own durations are whole milliseconds; these are not. */
+/** Tells of the commands of connections that report to it; see `observedConnection`. */
 export class CommandMonitor {
-  private readonly running = new Map<number, Running>();
   private readonly startListeners: CommandListener[] = [];
   private readonly endListeners: CommandEndListener[] = [];
-
-  /** The client must be made with `monitorCommands`. */
-  watch(client: mongo.MongoClient): void {
-    client.on('commandStarted', (command) => {
-      this.running.set(command.requestId, { command, begunMs: performance.now() });
-      for (const listener of this.startListeners) listener(command);
-    });
-    client.on('commandSucceeded', ({ requestId }) => {
-      this.end(requestId, true);
-    });
-    client.on('commandFailed', ({ requestId }) => {
-      this.end(requestId, false);
-    });
-  }
 
   onStart(listener: CommandListener): void {
     this.startListeners.push(listener);
@@ -43,11 +29,17 @@ export class CommandMonitor {
     this.endListeners.push(listener);
   }
 
-  private end(requestId: number, ok: boolean): void {
-    const running = this.running.get(requestId);
-    if (!running) return;
-    this.running.delete(requestId);
+  /** For a connection that is about to send; what it gets is to be given to `end`. */
+  begin(databaseName: string, command: Readonly<Record<string, unknown>>): RunningCommand {
+    // The first key of a command is its name, and the driver adds its own behind it.
+    const [commandName = ''] = Object.keys(command);
+    const running = { commandName, databaseName, command, begunMs: performance.now() };
+    for (const listener of this.startListeners) listener(running);
+    return running;
+  }
+
+  end(running: RunningCommand, ok: boolean): void {
     const durationMs = performance.now() - running.begunMs;
-    for (const listener of this.endListeners) listener(running.command, durationMs, ok);
+    for (const listener of this.endListeners) listener(running, durationMs, ok);
   }
 }

@@ -2,6 +2,7 @@ import { type Connection, Mongoose, mongo } from 'mongoose';
 import { type Logger, retry } from '../common/index.js';
 import { type DatabaseSettings, StartupError } from '../config/index.js';
 import type { CommandMonitor } from './command-monitor.js';
+import { observedConnection } from './observed-connection.js';
 import { PoolMonitor } from './pool-monitor.js';
 
 export const DEFAULT_DATABASE = 'colloquy';
@@ -61,13 +62,11 @@ async function connectClient(
 ): Promise<mongo.MongoClient> {
   const attempts = settings.DATABASE_CONNECT_ATTEMPTS;
   const connectOnce = async (): Promise<mongo.MongoClient> => {
-    // The driver decodes each reply a second time for its events, so they are only switched on when somebody listens.
     const client = new mongo.MongoClient(uri, {
       ...clientOptions(settings, uri),
-      ...(commands && { monitorCommands: true }),
+      ...(commands && { connectionType: observedConnection(commands) }),
     });
     pool.watch(client);
-    commands?.watch(client);
     try {
       await client.connect();
       await client.db('admin').command({ ping: 1 });

@@ -1,4 +1,4 @@
-export type { CommandEndListener, CommandListener } from './command-monitor.js';
+export type { CommandEndListener, CommandListener, SentCommand } from './command-monitor.js';
 export { databaseNameOf } from './connection.js';
 export * from './database.module.js';
 export { DatabaseService, type DatabaseState, type DatabaseStats } from './database.service.js';

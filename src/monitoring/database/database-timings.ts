@@ -124,7 +124,7 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
     const slow = {
       name: command,
       databaseName: event.databaseName,
-      command: event.command as Record<string, unknown>,
+      command: event.command,
       durationMs,
       ok,
     };

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { mongo } from 'mongoose';
+import type { CommandListener } from '../../../src/database/index.js';
 
 export type RepositoryClass = new (...args: never[]) => object;
 
@@ -56,7 +57,7 @@ export class CommandRecorder {
   readonly called = new Set<string>();
   private readonly sender = new AsyncLocalStorage<Sender>();
 
-  readonly onCommand = ({ commandName, command }: mongo.CommandStartedEvent): void => {
+  readonly onCommand: CommandListener = ({ commandName, command }) => {
     this.commands.push({ name: commandName, command: { ...command }, ...this.sender.getStore() });
   };
 

@@ -1,0 +1,97 @@
+// npm run bench:routes: the times of each main route under a mixed load of 100 clients, and then how many requests fail under 500
+// clients for a minute. The service runs in a process of its own on an empty directory; this process makes the load.
+import { loadavg } from 'node:os';
+import { Command } from 'commander';
+import { wholeNumber } from '../scripts/verify/options.js';
+import { failureCounts, failuresOf, type LoadResult, runHttpLoad, type Sample } from './http/load.js';
+import { prepareRoutes, type Route } from './http/routes.js';
+import { BenchService } from './http/service.js';
+import { machineLine } from './storage/machine.js';
+import { percentilesOf } from './storage/percentiles.js';
+import { figure, renderTable } from './store/table.js';
+
+interface Options {
+  clients: number;
+  routeSeconds: number;
+  many: number;
+  seconds: number;
+  monitoring: 'on' | 'off';
+}
+
+const MOST_FAILED = 0.001;
+const WARM_UP_SECONDS = 5;
+
+const write = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const share = (part: number, whole: number): string =>
+  `${((part / whole) * 100).toLocaleString('en-US', { maximumFractionDigits: 4 })} %`;
+
+function row(name: string, samples: readonly Sample[]): string[] {
+  const { count, mean, p50, p95, p99, max } = percentilesOf(samples.map(({ ms }) => ms));
+  return [
+    name,
+    count.toLocaleString('en-US'),
+    ...[mean, p50, p95, p99, max].map(figure),
+    String(failuresOf(samples).length),
+  ];
+}
+
+function table(routes: readonly Route[], { samples }: LoadResult): string {
+  const rows = routes.map(({ name }) =>
+    row(
+      name,
+      samples.filter(({ route }) => route === name),
+    ),
+  );
+  const heads = ['route', 'requests', 'mean, ms', 'p50', 'p95', 'p99', 'longest', 'failed'];
+  return renderTable(heads, [...rows, row('all', samples)]);
+}
+
+async function run(
+  service: BenchService,
+  routes: readonly Route[],
+  clients: number,
+  seconds: number,
+): Promise<Sample[]> {
+  const result = await runHttpLoad({ url: service.url, routes, clients, seconds });
+  const perSecond = figure(result.samples.length / result.seconds);
+  write(
+    `${clients} clients for ${Math.round(result.seconds)} s: ${perSecond} requests/s, load average ${(loadavg()[0] ?? NaN).toFixed(1)}`,
+  );
+  write(table(routes, result));
+  for (const [failure, count] of failureCounts(result.samples).slice(0, 10)) write(`${count} x ${failure}`);
+  return result.samples;
+}
+
+async function bench({ clients, routeSeconds, many, seconds, monitoring }: Options): Promise<boolean> {
+  write(await machineLine());
+  const service = await BenchService.start({ MONITORING: monitoring });
+  try {
+    const routes = await prepareRoutes(service.api, service.key, Math.max(clients, many));
+    await runHttpLoad({ url: service.url, routes, clients, seconds: WARM_UP_SECONDS });
+    await run(service, routes, clients, routeSeconds);
+    const samples = await run(service, routes, many, seconds);
+    const failed = failuresOf(samples).length;
+    const passes = samples.length > 0 && failed / samples.length < MOST_FAILED;
+    write('failed: another status than the route has for success, no answer within 30 s, or no connection');
+    write(
+      `${failed} of ${samples.length.toLocaleString('en-US')} failed with ${many} clients: ${share(failed, samples.length)}; ` +
+        `target < 0.1 %: ${passes ? 'pass' : 'falls short'}`,
+    );
+    return passes;
+  } finally {
+    await service.close();
+  }
+}
+
+await new Command('bench:routes')
+  .description('Times of each main route, and requests that fail under many clients.')
+  .option('--clients <n>', 'clients of the first part, which times the routes', wholeNumber, 100)
+  .option('--route-seconds <n>', 'how long that takes', wholeNumber, 30)
+  .option('--many <n>', 'clients of the second part, which counts what fails', wholeNumber, 500)
+  .option('--seconds <n>', 'how long that takes', wholeNumber, 60)
+  .option('--monitoring <on|off>', 'MONITORING of the service', 'on')
+  .action(async (options: Options) => {
+    process.exitCode = (await bench(options)) ? 0 : 1;
+  })
+  .parseAsync();

@@ -1,0 +1,65 @@
+import { brokenByShutdown, brokenPromises, type ShutdownFigures } from './check.js';
+import type { SentRequest } from './load.js';
+
+const request = (changes: Partial<SentRequest> = {}): SentRequest => ({
+  key: 'k',
+  kind: 'append',
+  participantId: 'p',
+  answer: 201,
+  ...changes,
+});
+
+const kept: ShutdownFigures = {
+  exit: { code: 0, signal: null },
+  exitMs: 4000,
+  graceMs: 25_000,
+  drainMs: 3000,
+  notReadyMs: 20,
+  closedMs: 3000,
+  sent: [request(), { key: 'idle', kind: 'append', participantId: 'p' }],
+  answeredLate: 1,
+};
+
+describe('brokenByShutdown', () => {
+  it('is empty for a shutdown that kept all promises', () => {
+    expect(brokenByShutdown(kept)).toEqual([]);
+  });
+
+  it('asks for no 503 of one that waits for nobody', () => {
+    expect(brokenByShutdown({ ...kept, drainMs: 0, notReadyMs: undefined })).toEqual([]);
+  });
+
+  it.each<[string, Partial<ShutdownFigures>]>([
+    ['ended with code 1', { exit: { code: 1, signal: null } }],
+    ['ended with SIGKILL', { exit: { code: null, signal: 'SIGKILL' } }],
+    ['more than the 25000 ms of grace', { exitMs: 25_001 }],
+    ['never said 503', { notReadyMs: undefined }],
+    ['closed before /health/ready said 503', { notReadyMs: 3001 }],
+    ['1 answers were cut off', { sent: [request(), request({ answer: 'cut' })] }],
+    ['otherwise than with success: append 503', { sent: [request(), request({ answer: 503 })] }],
+    ['no request succeeded', { sent: [] }],
+  ])('says "%s"', (text, changes) => {
+    expect(brokenByShutdown({ ...kept, ...changes }).join()).toContain(text);
+  });
+});
+
+describe('brokenPromises', () => {
+  const unanswered: SentRequest = { key: 'k', kind: 'transcript', participantId: 'p' };
+
+  it.each<[string, SentRequest, number]>([
+    ['lost', request(), 0],
+    ['doubled', request(), 2],
+    ['doubled', request({ answer: 503 }), 2],
+    ['unanswered', unanswered, 1],
+  ])('tells of what is %s', (text, sent, times) => {
+    expect(brokenPromises([sent], new Map([['k', times]])).join()).toContain(text);
+  });
+
+  it.each<[string, SentRequest, number]>([
+    ['stored once as acknowledged', request(), 1],
+    ['neither answered nor stored', unanswered, 0],
+    ['only read', request({ kind: 'read', answer: 200 }), 0],
+  ])('has nothing against what is %s', (_name, sent, times) => {
+    expect(brokenPromises([sent], new Map([['k', times]]))).toEqual([]);
+  });
+});
