@@ -141,6 +141,9 @@ const cases: Record<string, Case> = {
   'POST /admin/login': pages('/admin/login'),
   'GET /admin/logout': pages('/admin/logout'),
   'POST /admin/logout': pages('/admin/logout'),
+  'GET /admin/dashboard': pages('/admin/dashboard'),
+  'GET /admin/dashboard/events': pages('/admin/dashboard/events'),
+  'GET /admin/dashboard/assets/:name': pages('/admin/dashboard/assets/dashboard.js'),
 
   'GET /v1/cache/stats': admin(() => '/v1/cache/stats'),
   'GET /v1/monitoring': admin(() => '/v1/monitoring'),
