@@ -8,5 +8,5 @@ export const SHUTDOWN_SHARES = {
   /** Transcripts that wait to be stored. What is left stays in the journal. */
   transcripts: 0.3,
   /** Alerts that wait to be posted. What is left is logged. */
-  alerts: 0.08,
+  alerts: 0.04,
 } as const;
