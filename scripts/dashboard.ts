@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
+import { untilEnding } from '../src/ending-signals.js';
 import type { MonitoringSnapshot, ServiceStatus } from '../src/monitoring/index.js';
 import { renderDashboard } from './dashboard/render.js';
 import { ApiClient, RequestFailure } from './replay/api-client.js';
@@ -63,15 +64,6 @@ const textOf = (snapshot: MonitoringSnapshot, json: boolean): string =>
     : renderDashboard(snapshot, {
         hasColors: process.stdout.isTTY && process.stdout.hasColors(),
       });
-
-function untilEnding(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(name, () => {
-      controller.abort();
-    });
-  return controller.signal;
-}
 
 /** Until a signal to end. A service that is away is told of, and asked again. */
 async function watch(api: ApiClient, everySeconds: number, json: boolean): Promise<void> {

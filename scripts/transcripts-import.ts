@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
+import { untilEnding } from '../src/ending-signals.js';
 import { ApiClient, RequestFailure } from './replay/api-client.js';
 import { Progress } from './replay/progress.js';
 import { Checkpoint, type ImportState, newState, readState } from './transcripts/checkpoint.js';
@@ -134,16 +135,6 @@ function explain(error: unknown, file: string): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** Aborted by the first signal to end; the second one ends the process. */
-function endingSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(name, () => {
-      controller.abort();
-    });
-  return controller.signal;
-}
-
 await new Command('transcripts-import')
   .description('Sends a file of transcripts to a running service. It can be ended and goes on where it was.')
   .argument('<file>', 'transcripts, one JSON object a line, as POST /v1/transcripts takes them')
@@ -159,7 +150,7 @@ await new Command('transcripts-import')
   .option('--patience <seconds>', 'stop when the service takes nothing for this time', atLeastOne, 300)
   .action(async (file: string, options: Options) => {
     try {
-      process.exitCode = (await importFile(file, options, endingSignal())) ? 0 : 1;
+      process.exitCode = (await importFile(file, options, untilEnding())) ? 0 : 1;
     } catch (error) {
       process.stderr.write(`${explain(error, file)}\n`);
       process.exitCode = 1;

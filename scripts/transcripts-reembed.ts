@@ -9,6 +9,7 @@ import { AppModule } from '../src/app.module.js';
 import { createLogger, NestLogger } from '../src/common/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
+import { untilEnding } from '../src/ending-signals.js';
 import { explainFailure } from '../src/process-lifecycle.js';
 import { EmbeddingError, TranscriptReembedder } from '../src/transcript/index.js';
 import { Progress } from './replay/progress.js';
@@ -88,23 +89,13 @@ async function reembed({ batchSize: size, dryRun }: Options, signal: AbortSignal
   }
 }
 
-/** Aborted by the first signal to end; the second one ends the process. */
-function endingSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(name, () => {
-      controller.abort();
-    });
-  return controller.signal;
-}
-
 await new Command('transcripts-reembed')
   .description('Re-embeds transcripts whose vector is one of another model than the present one.')
   .option('--batch-size <count>', 'transcripts that are embedded and written together', batchSize, 64)
   .option('--dry-run', 'only say how many there are')
   .action(async (options: Options) => {
     try {
-      process.exitCode = (await reembed(options, endingSignal())) ? 0 : 1;
+      process.exitCode = (await reembed(options, untilEnding())) ? 0 : 1;
     } catch (error) {
       const message =
         error instanceof EmbeddingError

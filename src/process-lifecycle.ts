@@ -8,6 +8,7 @@ import {
   type Settings,
   StartupError,
 } from './config/index.js';
+import { onEndingSignal } from './ending-signals.js';
 
 export interface ProcessContext {
   settings: Settings;
@@ -57,9 +58,6 @@ export function explainFailure(
   return `Colloquy could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 
-/** Ctrl-C under `npm start` sends SIGINT twice: from the terminal, and once more from npm. */
-const SAME_KEYSTROKE_MS = 1000;
-
 type Ending = Pick<ProcessContext, 'logger' | 'errors'>;
 
 /**
@@ -71,7 +69,6 @@ export function shutDownOnSignals(
   graceMs: number,
   { logger, errors }: Ending,
 ): void {
-  let closingSince: number | undefined;
   const end = async (): Promise<0 | 1> => {
     const tooLate = delay(graceMs, 'late' as const, { ref: false });
     try {
@@ -87,21 +84,13 @@ export function shutDownOnSignals(
     }
     return 1;
   };
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (closingSince !== undefined) {
-      if (performance.now() - closingSince > SAME_KEYSTROKE_MS) process.exit(1);
-      return;
-    }
-    closingSince = performance.now();
+  onEndingSignal((signal) => {
     logger.info({ signal, graceMs }, 'shutting down');
     void end().then(async (code) => {
       await errors.flush(REPORT_FLUSH_MS);
       process.exit(code);
     });
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  process.on('SIGHUP', onSignal);
+  });
 }
 
 /**

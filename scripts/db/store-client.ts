@@ -45,13 +45,3 @@ export async function openStoreClient(appName: string): Promise<StoreClient> {
     throw error;
   }
 }
-
-/** Resolves at the first signal to end; the second one ends the process. */
-export function untilEnding(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(name, () => {
-      controller.abort();
-    });
-  return controller.signal;
-}
