@@ -1,4 +1,3 @@
-import helmet from '@fastify/helmet';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AdminConsole } from './admin/index.js';
@@ -9,6 +8,7 @@ import { databaseProblem } from './database/index.js';
 import { createHttpAdapter } from './http-adapter.js';
 import { RequestTimings } from './monitoring/index.js';
 import { setUpOpenApi } from './openapi.js';
+import { addSecurityHeaders } from './security-headers.js';
 
 /** What every way in puts on the application: validation, problem documents, security headers, admin pages, OpenAPI. */
 export async function configureApp(
@@ -19,17 +19,8 @@ export async function configureApp(
   app.get(RequestTimings).mount(app.getHttpAdapter().getInstance());
   app.useGlobalPipes(createValidationPipe());
   app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem], errors));
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      directives: {
-        defaultSrc: ["'self'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:'],
-        upgradeInsecureRequests: null,
-      },
-    },
-    strictTransportSecurity: app.get<ServiceSettings>(SERVICE_SETTINGS).NODE_ENV === 'production',
+  addSecurityHeaders(app.getHttpAdapter().getInstance(), {
+    isProduction: app.get<ServiceSettings>(SERVICE_SETTINGS).NODE_ENV === 'production',
   });
   await app.get(AdminConsole).mount(app);
   setUpOpenApi(app);

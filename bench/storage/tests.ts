@@ -25,7 +25,8 @@ export interface StorageOptions {
 }
 
 const CLIENTS = 100;
-const WARM_UP = 1000;
+/** V8 takes some thousands of requests to compile what runs often: a service is up for longer than that. */
+const WARM_UP = 5000;
 const STUB_DELAY_MS = 150;
 const SIZES = [1, 5, 10, 25, 50, 100] as const;
 

@@ -281,7 +281,7 @@ export const settingGroups = {
     TRANSCRIPT_MAX_CONCURRENT_BATCHES: byTranscriptProfile(
       [3, 6, 6],
       integer(1, 100),
-      'Batches that one process embeds at the same time.',
+      'Batches at work in one process at the same time; with the built-in embedder no more than processors less one.',
     ),
     TRANSCRIPT_ATTEMPTS: count(
       5,

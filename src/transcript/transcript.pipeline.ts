@@ -5,6 +5,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
+import { batchPlaces } from './batch-places.js';
 import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
 import { encodeVector } from './embedding/vector-codec.js';
 import { VectorIndex } from './search/vector-index.js';
@@ -83,6 +84,7 @@ export class TranscriptPipeline {
   };
   /** Batches are nobody's request and nobody's job: they run outside of the context, log lines and all, of whoever set them off. */
   private readonly detached = AsyncLocalStorage.snapshot();
+  private readonly places: number;
   private timer: NodeJS.Timeout | undefined;
   private pumping: Promise<void> | undefined;
   private flushing = false;
@@ -98,7 +100,9 @@ export class TranscriptPipeline {
     @Inject(EMBEDDER) private readonly embedder: Embedder,
     @Inject(TRANSCRIPT_SETTINGS) private readonly settings: TranscriptSettings,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  ) {
+    this.places = batchPlaces(settings.TRANSCRIPT_MAX_CONCURRENT_BATCHES, embedder);
+  }
 
   async start(): Promise<void> {
     await this.journal.open(() => void this.pump());
@@ -223,7 +227,7 @@ export class TranscriptPipeline {
   }
 
   private isDue(): boolean {
-    if (this.running.size >= this.settings.TRANSCRIPT_MAX_CONCURRENT_BATCHES) return false;
+    if (this.running.size >= this.places) return false;
     return Date.now() >= this.restUntil && this.hasBatch();
   }
 
@@ -244,7 +248,7 @@ export class TranscriptPipeline {
     const untilDue = this.hasBatch() ? 0 : untilTimeout;
     const waitMs = Math.max(this.restUntil - Date.now(), Math.min(CHECK_MS, Math.max(1, untilDue)));
     // While all places are taken, the end of a batch looks again.
-    if (this.running.size >= this.settings.TRANSCRIPT_MAX_CONCURRENT_BATCHES) return;
+    if (this.running.size >= this.places) return;
     this.timer = setTimeout(() => void this.pump(), waitMs);
     this.timer.unref();
   }

@@ -92,6 +92,7 @@ function vectorOf(text: string): Float32Array {
  */
 export class BuiltInEmbedder implements Embedder {
   readonly model = 'built-in-256-v1';
+  readonly isLocal = true;
   readonly dimensions = DIMENSIONS;
 
   async embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]> {

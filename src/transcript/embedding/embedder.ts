@@ -4,6 +4,8 @@ export interface Embedder {
   readonly model: string;
   /** Length of each vector; undefined until a remote model has answered for the first time. */
   readonly dimensions: number | undefined;
+  /** It works with the processors of this machine. */
+  readonly isLocal?: boolean;
   /**
    * One vector a text, in the texts' order, of Euclidean length 1 (all zero for a text without anything to go by). All or none: one
    * text that the model refuses fails the call, and the caller finds it by embedding the texts one by one.

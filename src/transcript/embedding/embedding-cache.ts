@@ -169,6 +169,10 @@ export class CachedEmbedder implements Embedder {
     return this.embedder.dimensions;
   }
 
+  get isLocal(): boolean {
+    return this.embedder.isLocal ?? false;
+  }
+
   stats(): EmbeddingCacheStats {
     return this.cache.stats();
   }

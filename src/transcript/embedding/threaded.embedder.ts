@@ -60,6 +60,7 @@ export class ThreadedEmbedder implements Embedder {
   private readonly local = new BuiltInEmbedder();
   readonly model = this.local.model;
   readonly dimensions = this.local.dimensions;
+  readonly isLocal = true;
 
   /** Sent and not answered, oldest first. Aborted ones stay: the oldest is the one that the thread works at. */
   private readonly calls = new Map<number, Call>();

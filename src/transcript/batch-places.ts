@@ -1,0 +1,14 @@
+import { availableParallelism } from 'node:os';
+import type { Embedder } from './embedding/embedder.js';
+
+/**
+ * How many batches may be at work at once. An embedder on this machine takes a processor while it works: one is left to those who send
+ * transcripts, as batches that overlap there store no more a second and make them wait.
+ */
+export function batchPlaces(
+  wanted: number,
+  { isLocal = false }: Pick<Embedder, 'isLocal'>,
+  processors = availableParallelism(),
+): number {
+  return isLocal ? Math.min(wanted, Math.max(1, processors - 1)) : wanted;
+}
