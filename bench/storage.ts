@@ -43,7 +43,7 @@ async function bench({ data, tests, tenants, rate, short = false, ...given }: Op
   write(texts.description);
   write(
     `${count.toLocaleString('en-US')} transcripts of ${tenants} tenant${tenants === 1 ? '' : 's'}; settings are the defaults but ` +
-      `TRANSCRIPT_MAX_QUEUE_SIZE=1000000 and what a line names\n`,
+      `TRANSCRIPT_MAX_QUEUE_SIZE=1000000, TRANSCRIPT_BATCH_TIMEOUT_MS=1000 and what a line names\n`,
   );
   const rows = await runTests(tests, {
     texts,

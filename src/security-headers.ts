@@ -9,7 +9,6 @@ export function securityHeaders({ isProduction }: { isProduction: boolean }): Re
     setHeader: (name: string, value: string) => void (headers[name.toLowerCase()] = value),
     removeHeader: () => undefined,
   };
-  let failure: unknown;
   const protect = helmet({
     contentSecurityPolicy: {
       directives: {
@@ -22,8 +21,9 @@ export function securityHeaders({ isProduction }: { isProduction: boolean }): Re
     },
     strictTransportSecurity: isProduction,
   });
-  protect({} as IncomingMessage, response as unknown as ServerResponse, (error) => (failure = error));
-  if (failure !== undefined) throw failure;
+  protect({} as IncomingMessage, response as unknown as ServerResponse, (error) => {
+    if (error !== undefined) throw new Error('the security headers could not be made', { cause: error });
+  });
   return headers;
 }
 

@@ -10,7 +10,8 @@ export interface FigureRow {
   /** Of the five tests: its number. */
   test: number;
   name: string;
-  unit: 'ms' | '/s' | 'x' | 'MiB' | 's';
+  /** Empty: a number of things. */
+  unit: 'ms' | '/s' | 'x' | 'MiB' | 's' | '';
   value: number;
   /** The same of the naive way, where it was measured. */
   naive?: number;
@@ -33,7 +34,7 @@ function ratioOf({ value, naive, unit }: FigureRow): string {
 }
 
 const withUnit = (value: number | undefined, unit: string): string =>
-  value === undefined ? '' : `${figure(value)}${unit === '/s' || unit === 'x' ? unit : ` ${unit}`}`;
+  value === undefined ? '' : `${figure(value)}${['/s', 'x', ''].includes(unit) ? unit : ` ${unit}`}`;
 
 const targetText = ({ target, unit }: FigureRow): string =>
   target ? `${target.is === 'below' ? '<' : '>='} ${withUnit(target.limit, unit)}` : '';

@@ -85,6 +85,7 @@ describe('loadSettings', () => {
     const { transcript } = loadSettings(env);
     return [
       transcript.TRANSCRIPT_BATCH_SIZE,
+      transcript.TRANSCRIPT_MAX_BATCH_SIZE,
       transcript.TRANSCRIPT_BATCH_TIMEOUT_MS,
       transcript.TRANSCRIPT_MAX_CONCURRENT_BATCHES,
       transcript.EMBEDDING_CONCURRENCY,
@@ -93,17 +94,17 @@ describe('loadSettings', () => {
   };
 
   it.each([
-    ['balanced', [10, 30_000, 3, 4, 32]],
-    ['throughput', [100, 30_000, 6, 8, 64]],
-    ['latency', [5, 50, 6, 8, 8]],
+    ['balanced', [10, 32, 30_000, 3, 4, 32]],
+    ['throughput', [100, 200, 30_000, 6, 8, 64]],
+    ['latency', [5, 32, 50, 6, 8, 8]],
   ])('takes the numbers of the transcript profile %s', (profile, numbers) => {
     expect(pipelineOf({ TRANSCRIPT_PROFILE: profile })).toEqual(numbers);
   });
 
   it('takes a number that is set before that of the profile, which is balanced by default', () => {
-    expect(pipelineOf({})).toEqual([10, 30_000, 3, 4, 32]);
+    expect(pipelineOf({})).toEqual([10, 32, 30_000, 3, 4, 32]);
     expect(pipelineOf({ TRANSCRIPT_PROFILE: 'latency', TRANSCRIPT_BATCH_SIZE: '7' })).toEqual([
-      7, 50, 6, 8, 8,
+      7, 32, 50, 6, 8, 8,
     ]);
     expect(problemsOf({ TRANSCRIPT_PROFILE: 'fast' })).toEqual([
       expect.stringMatching(/^TRANSCRIPT_PROFILE: "fast" must be balanced, throughput or latency/),

@@ -12,3 +12,10 @@ export function batchPlaces(
 ): number {
   return isLocal ? Math.min(wanted, Math.max(1, processors - 1)) : wanted;
 }
+
+/** How many of those that `wait` the next batch takes: an even share when other places are free as well. */
+export const batchSize = (
+  waiting: number,
+  freePlaces: number,
+  { min, max }: { min: number; max: number },
+): number => Math.max(min, Math.min(max, Math.ceil(waiting / Math.max(1, freePlaces))));

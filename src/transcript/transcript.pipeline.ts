@@ -5,7 +5,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
-import { batchPlaces } from './batch-places.js';
+import { batchPlaces, batchSize } from './batch-places.js';
 import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
 import { encodeVector } from './embedding/vector-codec.js';
 import { VectorIndex } from './search/vector-index.js';
@@ -216,7 +216,9 @@ export class TranscriptPipeline {
 
   private async begin(): Promise<void> {
     while (!this.stopped && this.isDue()) {
-      const taken = await this.journal.take(this.settings.TRANSCRIPT_BATCH_SIZE);
+      const free = this.places - this.running.size;
+      const { TRANSCRIPT_BATCH_SIZE: min, TRANSCRIPT_MAX_BATCH_SIZE: max } = this.settings;
+      const taken = await this.journal.take(batchSize(this.journal.waiting, free, { min, max }));
       if (!taken) return;
       const run = this.process(taken).finally(() => {
         this.running.delete(run);

@@ -241,6 +241,18 @@ describe('the operation of transcripts', () => {
     const figures = async (): Promise<Record<string, unknown>> =>
       (await strict.request('GET', '/v1/transcripts/stats')).body;
 
+    it('that is slow gets all that waited meanwhile in one batch', async () => {
+      const before = await figures();
+      ollama.hold();
+      const first = await acceptThree('the first batch');
+      await ollama.held();
+      const later: string[] = [];
+      for (const round of ['one', 'two', 'three']) later.push(...(await acceptThree(`meanwhile, ${round}`)));
+      ollama.release();
+      for (const id of [...first, ...later]) await becomes(of, id, 'stored');
+      expect(Number((await figures())['batches']) - Number(before['batches'])).toBe(2);
+    });
+
     it('that always fails for one text leaves that one dead, and the rest of its batch stored', async () => {
       ollama.broken = 'number 2';
       const [one = '', two = '', three = ''] = await acceptThree('a breaking text');
