@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 // Nest 12 is ESM and jest on Node 20 cannot require() it: the tests, and the ESM packages they load, are compiled to
 // CommonJS by swc. The build itself stays ESM. See docs/decisions/0002-jest-and-esm.md.
 const esmPackages = [
@@ -51,7 +53,11 @@ const project = (displayName, testMatch, more = {}) => ({
   ...more,
 });
 
+const processors = availableParallelism();
+
 export default {
+  // Many suites wait for processes of their own: two at a time also where there are two processors, for which jest would take one.
+  maxWorkers: Math.min(processors, Math.max(2, Math.floor(processors / 2))),
   workerIdleMemoryLimit: '800MB',
   testTimeout: 30_000,
   reporters: ['default', '<rootDir>/scripts/lib/count-reporter.mjs'],
