@@ -9,6 +9,7 @@ import {
   HealthService,
   type HealthServerSources,
   Metrics,
+  MetricsService,
   startHealthServer,
 } from './monitoring/index.js';
 import { QueueWorkers } from './queue/index.js';
@@ -36,7 +37,13 @@ async function work({ settings, logger, errors, adminApiKey }: ProcessContext): 
   const sources: HealthServerSources = {
     probes: app.get(HealthProbes),
     metrics: app.get(Metrics),
+    snapshot: () => app.get(MetricsService).collect(),
     isOperator: (request) => key.matches(bearerOf(request) ?? ''),
+    onError: (error, path) => {
+      const errorId = errors.report(error, { tags: { route: path } });
+      logger.error({ err: error, errorId, path }, 'a probe could not be answered');
+      return errorId;
+    },
   };
   let probes: Awaited<ReturnType<typeof startHealthServer>>;
   try {

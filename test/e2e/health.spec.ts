@@ -163,6 +163,14 @@ describe('a process that is told to stop', () => {
       for (const check of Object.values((detailed.body as ProbeBody).checks))
         expect(check).toHaveProperty('durationMs');
     }
+    const snapshot = (key?: string): Promise<ApiResponse> =>
+      new ApiClient(worker.url, key).request('GET', '/v1/monitoring');
+    for (const other of [undefined, 'another_admin_key'])
+      expect(await snapshot(other)).toMatchObject({ status: 401, body: { code: 'admin_key_required' } });
+    expect(await snapshot(key)).toMatchObject({
+      status: 200,
+      body: { service: { instance: expect.stringMatching(new RegExp(`:${worker.pid}$`)) as unknown } },
+    });
     const metrics = await new ApiClient(worker.url, undefined).request('GET', '/metrics');
     expect(metrics).toMatchObject({ status: 200, body: expect.stringContaining('colloquy_') });
     expect(await worker.kill('SIGTERM')).toEqual({ code: 0, signal: null });

@@ -13,8 +13,12 @@ interface Answer {
 export interface HealthServerSources {
   probes: HealthProbes;
   metrics: Metrics;
+  /** How the process fares, for operators alone. */
+  snapshot: () => Promise<unknown>;
   /** Whether a request is an operator's, who is told details. */
   isOperator: (request: IncomingMessage) => boolean;
+  /** Hears of what could not be answered for a fault in here; answers the id of its report. */
+  onError: (error: unknown, path: string) => string;
 }
 
 const json = (status: number, body: unknown): Answer => ({
@@ -43,8 +47,19 @@ async function answerProbe(
   }
 }
 
+async function answerSnapshot(
+  { snapshot, isOperator }: HealthServerSources,
+  request: IncomingMessage,
+): Promise<Answer> {
+  if (isOperator(request)) return json(200, await snapshot());
+  const detail = 'Send the admin key as "Authorization: Bearer <key>".';
+  return problem(401, 'admin_key_required', 'The admin key is needed', { detail });
+}
+
+const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] ?? '';
+
 async function answer(sources: HealthServerSources, request: IncomingMessage): Promise<Answer> {
-  switch (request.url?.split('?', 1)[0]) {
+  switch (pathOf(request)) {
     case '/health/live':
       return answerProbe(sources, 'live', request);
     case '/health/ready':
@@ -55,12 +70,14 @@ async function answer(sources: HealthServerSources, request: IncomingMessage): P
       const { contentType, body } = await sources.metrics.text();
       return { status: 200, type: contentType, body };
     }
+    case '/v1/monitoring':
+      return answerSnapshot(sources, request);
     default:
       return problem(404, 'route_not_found', 'Not Found');
   }
 }
 
-/** Probes and metrics alone, for a process without an API of its own (the worker). */
+/** Probes, metrics and the snapshot of `npm run dashboard` alone, for a process without an API of its own (the worker). */
 export async function startHealthServer(
   sources: HealthServerSources,
   host: string,
@@ -68,7 +85,10 @@ export async function startHealthServer(
 ): Promise<{ url: string; close(): Promise<void> }> {
   const server: Server = createServer((request, response) => {
     void answer(sources, request)
-      .catch(() => problem(500, 'internal_error', 'Internal error'))
+      .catch((error: unknown) => {
+        const errorId = sources.onError(error, pathOf(request));
+        return problem(500, 'internal_error', 'Internal error', { errorId });
+      })
       .then(({ status, type, body }) => {
         response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
       });
