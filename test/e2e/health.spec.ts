@@ -169,7 +169,9 @@ describe('a process that is told to stop', () => {
       expect(await snapshot(other)).toMatchObject({ status: 401, body: { code: 'admin_key_required' } });
     expect(await snapshot(key)).toMatchObject({
       status: 200,
-      body: { service: { instance: expect.stringMatching(new RegExp(`:${worker.pid}$`)) as unknown } },
+      body: {
+        service: { instance: expect.stringMatching(new RegExp(`:${String(worker.pid)}$`)) as unknown },
+      },
     });
     const metrics = await new ApiClient(worker.url, undefined).request('GET', '/metrics');
     expect(metrics).toMatchObject({ status: 200, body: expect.stringContaining('colloquy_') });
