@@ -20,6 +20,7 @@ import { type CommandListener, CommandMonitor } from './command-monitor.js';
 import { type OpenConnection, openConnection } from './connection.js';
 import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
 import { openStore, type StoreHandle } from './embedded-store.js';
+import { GroupCommit } from './group-commit.js';
 import { IndexManager } from './index-manager.js';
 import { TransactionRunner } from './transaction-runner.js';
 import { TransactionalInterceptor } from './transactional.interceptor.js';
@@ -33,10 +34,12 @@ class DatabaseCloser implements OnApplicationShutdown {
   constructor(
     @Inject(OPEN_CONNECTION) private readonly opened: OpenConnection,
     @Inject(STORE) private readonly store: StoreHandle,
+    private readonly commits: GroupCommit,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   async onApplicationShutdown(): Promise<void> {
+    await this.commits.drain();
     await this.opened.close();
     await this.store.close();
     this.logger.info('database closed');
@@ -92,6 +95,7 @@ export class DatabaseModule {
         },
         DatabaseCloser,
         DatabaseService,
+        GroupCommit,
         IndexManager,
         TransactionRunner,
         TransactionalInterceptor,
@@ -99,6 +103,7 @@ export class DatabaseModule {
       exports: [
         getConnectionToken(),
         DatabaseService,
+        GroupCommit,
         IndexManager,
         TransactionRunner,
         TransactionalInterceptor,

@@ -5,6 +5,7 @@ import { databaseNameOf, type OpenConnection, withoutCredentials } from './conne
 import type { StoreHandle } from './embedded-store.js';
 import type { CommandEndListener, CommandListener } from './command-monitor.js';
 import type { PoolListener, PoolStats } from './pool-monitor.js';
+import { GroupCommit, type GroupCommitStats } from './group-commit.js';
 import { planOf, type QueryPlan } from './query-plan.js';
 import { TransactionRunner, type TransactionStats } from './transaction-runner.js';
 
@@ -24,6 +25,7 @@ export interface DatabaseStats {
   reconnects: number;
   pool: PoolStats;
   transactions: TransactionStats;
+  groupCommit: GroupCommitStats;
 }
 
 const states: readonly DatabaseState[] = ['disconnected', 'connected', 'connecting', 'disconnecting'];
@@ -38,6 +40,7 @@ export class DatabaseService {
     @Inject(OPEN_CONNECTION) private readonly opened: OpenConnection,
     @Inject(STORE) private readonly store: StoreHandle,
     private readonly transactions: TransactionRunner,
+    private readonly commits: GroupCommit,
   ) {
     connection.on('disconnected', () => this.disconnects++);
     connection.on('reconnected', () => this.reconnects++);
@@ -96,6 +99,7 @@ export class DatabaseService {
       reconnects: this.reconnects,
       pool: this.opened.pool.stats(),
       transactions: this.transactions.stats(),
+      groupCommit: this.commits.stats(),
     };
   }
 }

@@ -1,5 +1,5 @@
 import { mongo } from 'mongoose';
-import type { ProblemDetails } from '../common/index.js';
+import { type ProblemDetails, ProblemError } from '../common/index.js';
 
 const hasLabel = (error: unknown, label: string): boolean =>
   error instanceof mongo.MongoError && error.hasErrorLabel(label);
@@ -12,11 +12,35 @@ export const isTransientTransactionError = (error: unknown): boolean =>
 export const isUnknownCommitResult = (error: unknown): boolean =>
   hasLabel(error, 'UnknownTransactionCommitResult');
 
+/** A unique index refused an insert of a unit of work. */
+export class DuplicateKeyError extends Error {
+  constructor(
+    readonly collection: string,
+    /** The fields of the index. */
+    readonly fields: readonly string[],
+    message: string,
+  ) {
+    super(message);
+    this.name = 'DuplicateKeyError';
+  }
+}
+
+/** The database is slower than what is to be written. */
+export const databaseBusy = (): ProblemError =>
+  new ProblemError({
+    status: 503,
+    code: 'database_busy',
+    title: 'The database is too slow at the moment',
+    detail: 'Too much waits to be written; nothing of this request was stored. Send it again a little later.',
+    retryAfterSeconds: 1,
+  });
+
 /**
  * The fields of the unique index that refused a write; undefined for other errors. The driver drops `keyPattern` from the errors of
  * insertMany, so that there they are read from the index's name, which the server makes of fields and directions.
  */
-export function duplicateKeyFields(error: unknown): string[] | undefined {
+export function duplicateKeyFields(error: unknown): readonly string[] | undefined {
+  if (error instanceof DuplicateKeyError) return error.fields;
   if (!(error instanceof mongo.MongoServerError) || error.code !== 11000) return undefined;
   const pattern: unknown = error['keyPattern'];
   if (typeof pattern === 'object' && pattern !== null) return Object.keys(pattern);

@@ -1,0 +1,185 @@
+import type { mongo } from 'mongoose';
+import type {
+  DocumentId,
+  DocumentRef,
+  FieldChanges,
+  GuardedChange,
+  UnitOfWork,
+  UnitWriter,
+} from './unit-of-work.js';
+
+export const keyOf = ({ collection, tenantId, id }: DocumentId): string =>
+  `${collection}\0${tenantId}\0${id.toHexString()}`;
+
+/** A unit that waits or is in a transaction. */
+export interface QueuedUnit {
+  readonly unit: UnitOfWork<unknown>;
+  readonly key: string | undefined;
+  readonly bytes: number;
+  readonly stamp: Date;
+  /** Times of `performance.now()`, milliseconds. */
+  readonly queuedAt: number;
+  readonly deadline: number;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+export interface InsertStatement {
+  readonly owner: QueuedUnit;
+  readonly document: mongo.Document;
+}
+
+/** An update that must match exactly one document. */
+export interface UpdateStatement {
+  readonly q: mongo.Document;
+  readonly u: mongo.Document;
+  readonly of: DocumentId;
+  readonly guard: FieldChanges;
+  /** The unit that is refused when nothing matches. None: what was remembered of the document was outdated, and it is read again. */
+  readonly refuse?: { owner: QueuedUnit; error: () => Error };
+}
+
+/** A document that units of the batch refer to. */
+interface SharedDocument {
+  readonly ref: DocumentRef;
+  /** As it was read; its guard is what the update expects. */
+  readonly before: mongo.Document | null;
+  now: mongo.Document | null;
+  readonly changes: Record<string, unknown>;
+}
+
+const conditions = (guard: FieldChanges): mongo.Document =>
+  Object.fromEntries(
+    Object.entries(guard).map(([field, value]) => [field, value === undefined ? { $exists: false } : value]),
+  );
+
+/** Sets the fields that have a value and removes the others. */
+function updateOf(changes: FieldChanges): mongo.Document {
+  const entries = Object.entries(changes);
+  const set = entries.filter(([, value]) => value !== undefined);
+  const unset = entries.filter(([, value]) => value === undefined);
+  return {
+    ...(set.length > 0 && { $set: Object.fromEntries(set) }),
+    ...(unset.length > 0 && { $unset: Object.fromEntries(unset.map(([field]) => [field, 1])) }),
+  };
+}
+
+const withChanges = (document: mongo.Document, changes: FieldChanges): mongo.Document =>
+  Object.fromEntries(Object.entries({ ...document, ...changes }).filter(([, value]) => value !== undefined));
+
+const statement = ({ tenantId, id }: DocumentId, guard: FieldChanges, changes: FieldChanges) => ({
+  q: { _id: id, tenantId, ...conditions(guard) },
+  u: updateOf(changes),
+  guard,
+});
+
+/** What one unit writes, kept apart until its `write` has returned. */
+class Draft implements UnitWriter {
+  document: mongo.Document | null;
+  readonly changes: Record<string, unknown> = {};
+  readonly inserts: [collection: string, document: mongo.Document][] = [];
+  readonly guarded: GuardedChange[] = [];
+
+  constructor(
+    readonly stamp: Date,
+    shared: SharedDocument | undefined,
+  ) {
+    this.document = shared?.now ?? null;
+  }
+
+  change(changes: FieldChanges): mongo.Document {
+    if (!this.document) throw new Error('the unit of work has no document to change');
+    Object.assign(this.changes, changes);
+    this.document = withChanges(this.document, changes);
+    return this.document;
+  }
+
+  insert(collection: string, document: mongo.Document): void {
+    this.inserts.push([collection, document]);
+  }
+
+  compareAndSet(change: GuardedChange): void {
+    this.guarded.push(change);
+  }
+}
+
+/** The writes of several units as the statements of one transaction, and which unit each belongs to. */
+export class UnitBatch {
+  readonly results = new Map<QueuedUnit, unknown>();
+  readonly inserts = new Map<string, InsertStatement[]>();
+  private readonly guarded: { owner: QueuedUnit; change: GuardedChange }[] = [];
+  private readonly shared = new Map<string, SharedDocument>();
+
+  /** `known`: the documents that units refer to, by key; one that is absent does not exist. */
+  constructor(private readonly known: ReadonlyMap<string, mongo.Document>) {}
+
+  /** @throws whatever `write` of the unit throws; nothing of it is in the batch then */
+  add(owner: QueuedUnit): void {
+    const shared = this.sharedOf(owner);
+    const draft = new Draft(owner.stamp, shared);
+    this.results.set(owner, owner.unit.write(draft));
+    if (shared) {
+      shared.now = draft.document;
+      Object.assign(shared.changes, draft.changes);
+    }
+    for (const [collection, document] of draft.inserts) {
+      const list = this.inserts.get(collection);
+      if (list) list.push({ owner, document });
+      else this.inserts.set(collection, [{ owner, document }]);
+    }
+    for (const change of draft.guarded) this.guarded.push({ owner, change });
+  }
+
+  /** By collection. */
+  updates(): Map<string, UpdateStatement[]> {
+    const updates = new Map<string, UpdateStatement[]>();
+    const add = (one: UpdateStatement): void => {
+      const list = updates.get(one.of.collection);
+      if (list) list.push(one);
+      else updates.set(one.of.collection, [one]);
+    };
+    for (const { ref, before, changes } of this.changed()) {
+      const guard = Object.fromEntries(ref.guard.map((field): [string, unknown] => [field, before?.[field]]));
+      add({ of: ref, ...statement(ref, guard, changes) });
+    }
+    for (const { owner, change } of this.guarded)
+      add({
+        of: change,
+        ...statement(change, change.guard, change.set),
+        refuse: { owner, error: () => change.mismatch() },
+      });
+    return updates;
+  }
+
+  /** The changed documents as the commit leaves them, by key. */
+  *changedDocuments(): Iterable<[key: string, document: mongo.Document]> {
+    for (const { ref, now } of this.changed()) if (now) yield [keyOf(ref), now];
+  }
+
+  private *changed(): Iterable<SharedDocument> {
+    for (const shared of this.shared.values()) if (Object.keys(shared.changes).length > 0) yield shared;
+  }
+
+  private sharedOf({ key, unit: { ref } }: QueuedUnit): SharedDocument | undefined {
+    if (key === undefined || !ref) return undefined;
+    const present = this.shared.get(key);
+    if (present) return present;
+    const before = this.known.get(key) ?? null;
+    const shared = { ref, before, now: before, changes: {} };
+    this.shared.set(key, shared);
+    return shared;
+  }
+}
+
+/** Whether a document has the values that an update expected. */
+export const meets = (document: mongo.Document, guard: FieldChanges): boolean =>
+  Object.entries(guard).every(([field, value]) => isSame(document[field], value));
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
+  if (isObjectId(a) && isObjectId(b)) return a.equals(b);
+  return a === b;
+}
+
+const isObjectId = (value: unknown): value is mongo.ObjectId =>
+  typeof value === 'object' && value !== null && '_bsontype' in value && value._bsontype === 'ObjectId';
