@@ -11,6 +11,7 @@ export * from './problem.js';
 export * from './problem.filter.js';
 export * from './redaction.js';
 export * from './request-context.js';
+export * from './retry-budget.js';
 export * from './shutdown-shares.js';
 export * from './signature.js';
 export * from './validation.js';

@@ -1,8 +1,9 @@
 import { Types } from 'mongoose';
 import { pino } from 'pino';
+import { notFound } from '../common/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
-import type { ConversationHeads } from './conversation-heads.js';
 import type { ConversationRepository } from './conversation.repository.js';
+import type { ConversationWriter } from './conversation-writer.js';
 import type { MessageRepository } from './message.repository.js';
 
 const id = new Types.ObjectId();
@@ -11,7 +12,6 @@ function setUp(batches: number) {
   const calls: string[] = [];
   let left = batches;
   const conversations = {
-    markErased: jest.fn(() => Promise.resolve(true)),
     deleteErased: jest.fn(() => Promise.resolve(void calls.push('conversation'))),
     unfinishedErasures: jest.fn(() => Promise.resolve([{ tenantId: 't', conversationId: id }])),
     findEvenErased: jest.fn<Promise<object | null>, []>(() => Promise.resolve(null)),
@@ -22,26 +22,26 @@ function setUp(batches: number) {
       return Promise.resolve(left-- > 0);
     }),
   };
-  const heads = { changed: jest.fn(() => Promise.resolve(void calls.push('head'))) };
+  const writer = { markErased: jest.fn(() => Promise.resolve(void calls.push('mark'))) };
   const eraser = new ConversationEraser(
     conversations as unknown as ConversationRepository,
-    heads as unknown as ConversationHeads,
+    writer as unknown as ConversationWriter,
     messages as unknown as MessageRepository,
     pino({ level: 'silent' }),
   );
-  return { eraser, conversations, messages, calls };
+  return { eraser, conversations, writer, messages, calls };
 }
 
 describe('ConversationEraser', () => {
-  it('drops the cached conversation, deletes the messages batch by batch, and the conversation last', async () => {
+  it('marks the conversation, deletes the messages batch by batch, and the conversation last', async () => {
     const { eraser, calls } = setUp(2);
     await eraser.erase('t', id.toHexString());
-    expect(calls).toEqual(['head', 'messages', 'messages', 'messages', 'conversation']);
+    expect(calls).toEqual(['mark', 'messages', 'messages', 'messages', 'conversation']);
   });
 
   it('answers 404 and deletes nothing when there is no such conversation', async () => {
-    const { eraser, conversations, calls } = setUp(1);
-    conversations.markErased.mockResolvedValue(false);
+    const { eraser, writer, calls } = setUp(1);
+    writer.markErased.mockRejectedValue(notFound('conversation', id.toHexString()));
     await expect(eraser.erase('t', id.toHexString())).rejects.toMatchObject({
       problem: { status: 404, code: 'conversation_not_found' },
     });

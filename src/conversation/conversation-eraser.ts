@@ -1,9 +1,9 @@
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Types } from 'mongoose';
-import { LOGGER, type Logger, notFound } from '../common/index.js';
-import { ConversationHeads } from './conversation-heads.js';
+import { LOGGER, type Logger } from '../common/index.js';
 import { ConversationRepository } from './conversation.repository.js';
+import { ConversationWriter } from './conversation-writer.js';
 import { MessageRepository } from './message.repository.js';
 
 /** Messages deleted by one statement: few enough that other work is served in between. */
@@ -29,16 +29,14 @@ export class ConversationEraser implements BeforeApplicationShutdown {
 
   constructor(
     private readonly conversations: ConversationRepository,
-    private readonly heads: ConversationHeads,
+    private readonly writer: ConversationWriter,
     private readonly messages: MessageRepository,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** @throws ProblemError 404 `conversation_not_found` */
   async erase(tenantId: string, conversationId: string): Promise<void> {
-    if (!(await this.conversations.markErased(tenantId, conversationId, new Date())))
-      throw notFound('conversation', conversationId);
-    await this.heads.changed(tenantId, conversationId);
+    await this.writer.markErased(tenantId, conversationId);
     await this.finish(tenantId, new Types.ObjectId(conversationId));
   }
 

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { CacheFamily, CacheService, type Lifetime } from '../cache/index.js';
-import { TransactionRunner } from '../database/index.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
 
@@ -15,24 +14,17 @@ export class ConversationHeads {
   constructor(
     private readonly conversations: ConversationRepository,
     private readonly cache: CacheService,
-    private readonly transactions: TransactionRunner,
   ) {}
 
-  /** As it was committed last; in another process than the one that wrote, up to a second ago when no Redis tells of it. */
+  /** As it was committed last; what another process wrote, up to a second late when no Redis announces it. */
   async find(tenantId: string, id: string): Promise<ConversationRecord | null> {
-    const load = (): Promise<ConversationRecord | null> => this.conversations.find(tenantId, id);
-    // What a transaction sees is not committed, and may be what it changed itself.
-    if (this.transactions.active) return load();
-    const found = await this.cache.wrap(
-      heads.key(tenantId, id),
-      lifetime,
-      async () => (await load()) ?? undefined,
-    );
-    return found ?? null;
+    const load = async (): Promise<ConversationRecord | undefined> =>
+      (await this.conversations.find(tenantId, id)) ?? undefined;
+    return (await this.cache.wrap(heads.key(tenantId, id), lifetime, load)) ?? null;
   }
 
-  /** To be called with every change, in the transaction that makes it if there is one. */
+  /** To be called after every change. */
   changed(tenantId: string, id: string): Promise<void> {
-    return this.transactions.afterCommit(() => this.cache.del(heads.key(tenantId, id)));
+    return this.cache.del(heads.key(tenantId, id));
   }
 }

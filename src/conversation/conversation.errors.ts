@@ -57,6 +57,19 @@ export const responderTimeout = (timeoutMs: number, stored: StoredUserMessage): 
     extra: storedExtra(stored),
   });
 
+/** The session was changed by others each time that the reply was to be stored. */
+export const replyNotStored = (stored: StoredUserMessage, cause: unknown): ProblemError =>
+  new ProblemError(
+    {
+      status: 409,
+      code: 'session_conflict',
+      title: 'The session was changed by others at the same time',
+      detail: `The reply was not stored, as the session was changed by others each time. ${storedNote(stored)}`,
+      extra: storedExtra(stored),
+    },
+    { cause },
+  );
+
 export const invalidMessageCursor = (): ProblemError =>
   new ProblemError({
     status: 400,

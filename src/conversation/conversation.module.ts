@@ -15,12 +15,11 @@ import { type Summarizer, SUMMARIZER } from './closing/summarizer.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
-import { ConversationLock } from './conversation-lock.js';
 import { ConversationController } from './conversation.controller.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { CONVERSATION_MODEL, conversationSchema } from './conversation.schema.js';
 import { ConversationService } from './conversation.service.js';
-import { ExchangeWriter } from './exchange-writer.js';
+import { ConversationWriter } from './conversation-writer.js';
 import { MessageMetrics } from './message-metrics.js';
 import { MessageProcessor } from './message-processor.js';
 import { MessageController } from './message.controller.js';
@@ -62,7 +61,6 @@ const responderProviders = (types: readonly Type<Responder>[]): Provider[] => [
     ConversationRepository,
     MessageRepository,
     ResponderSettingsRepository,
-    ConversationLock,
     ConversationHeads,
     ConversationLocator,
     ConversationEraser,
@@ -83,7 +81,7 @@ const responderProviders = (types: readonly Type<Responder>[]): Provider[] => [
       inject: [PROCESSING_SETTINGS, ExtractiveSummarizer, ResponderSummarizer],
     },
     MessageService,
-    ExchangeWriter,
+    ConversationWriter,
     MessageMetrics,
     MessageProcessor,
     ResponderRegistry,

@@ -2,19 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
-import { type ClosingRecord, CONVERSATION_MODEL, type ConversationRecord } from './conversation.schema.js';
+import { CONVERSATION_MODEL, type ConversationRecord } from './conversation.schema.js';
 
 export interface ConversationFilter {
   participantId?: string | undefined;
   channel?: string | undefined;
   isActive?: boolean | undefined;
-}
-
-/** What a conversation may be asked to be, beside alive, before messages are added to it. */
-export interface ReserveCondition {
-  participantId?: string;
-  channel?: string;
-  isActive?: true;
 }
 
 export interface Erasure {
@@ -45,15 +38,6 @@ const alive = { erasedAt: { $exists: false } } as const;
 @Injectable()
 export class ConversationRepository {
   constructor(@InjectModel(CONVERSATION_MODEL) private readonly conversations: Model<ConversationRecord>) {}
-
-  async insert(
-    tenantId: string,
-    conversation: Omit<ConversationRecord, 'tenantId'>,
-  ): Promise<ConversationRecord> {
-    const record: ConversationRecord = { ...conversation, tenantId };
-    await this.conversations.insertMany([record], { lean: true });
-    return record;
-  }
 
   async find(tenantId: string, id: string): Promise<ConversationRecord | null> {
     return this.conversations
@@ -116,89 +100,6 @@ export class ConversationRepository {
       ...afterCursor(cursor),
     };
     return this.conversations.find(query).sort(newestFirst).limit(limit).lean<ConversationRecord[]>().exec();
-  }
-
-  /** Changes fields of a conversation and answers it as it is then; null when there is none. */
-  async update(
-    tenantId: string,
-    id: string,
-    changes: Partial<Pick<ConversationRecord, 'isActive' | 'metadata'>> & { title?: string | null },
-    now: Date,
-  ): Promise<ConversationRecord | null> {
-    const { title, ...others } = changes;
-    const unset = {
-      ...(title === null && { title: 1 as const }),
-      ...(others.isActive === true && { closedAt: 1 as const }),
-    };
-    return this.conversations
-      .findOneAndUpdate(
-        { tenantId, _id: new Types.ObjectId(id), ...alive },
-        {
-          $set: { ...others, ...(typeof title === 'string' && { title }), updatedAt: now },
-          // $min: closed again, it is closed since the first time.
-          ...(others.isActive === false && { $min: { closedAt: now } }),
-          ...(Object.keys(unset).length > 0 && { $unset: unset }),
-        },
-        { returnDocument: 'after' },
-      )
-      .lean<ConversationRecord>()
-      .exec();
-  }
-
-  /** Closes a conversation, notes what became of it, and answers it as it is then; null when there is none. */
-  async close(
-    tenantId: string,
-    id: string,
-    closing: ClosingRecord | undefined,
-    now: Date,
-  ): Promise<ConversationRecord | null> {
-    return this.conversations
-      .findOneAndUpdate(
-        { tenantId, _id: new Types.ObjectId(id), ...alive },
-        {
-          $set: { isActive: false, updatedAt: now, ...(closing && { closing }) },
-          $min: { closedAt: now },
-        },
-        { returnDocument: 'after' },
-      )
-      .lean<ConversationRecord>()
-      .exec();
-  }
-
-  /**
-   * Takes the next `count` places of a conversation: they are those up to the answer's `lastSeq`. Null when there is no such
-   * conversation that meets the condition. To be called in the transaction that inserts the messages, so that two writers cannot
-   * both have the places and an abort gives them back.
-   */
-  async reserve(
-    tenantId: string,
-    id: string,
-    condition: ReserveCondition,
-    count: number,
-    now: Date,
-    sessionId?: string | null,
-  ): Promise<ConversationRecord | null> {
-    return this.conversations
-      .findOneAndUpdate(
-        { tenantId, _id: new Types.ObjectId(id), ...condition, ...alive },
-        {
-          $inc: { lastSeq: count, messageCount: count },
-          // $max: clocks of several processes differ, and times should not go back.
-          $max: { updatedAt: now, lastMessageAt: now },
-          ...(sessionId && { $set: { sessionId: new Types.ObjectId(sessionId) } }),
-        },
-        { returnDocument: 'after' },
-      )
-      .lean<ConversationRecord>()
-      .exec();
-  }
-
-  /** Hides a conversation from every read and write from now on; false when there is none that is alive. */
-  async markErased(tenantId: string, id: string, now: Date): Promise<boolean> {
-    const { matchedCount } = await this.conversations
-      .updateOne({ tenantId, _id: new Types.ObjectId(id), ...alive }, { $set: { erasedAt: now } })
-      .exec();
-    return matchedCount === 1;
   }
 
   async deleteErased(tenantId: string, id: Types.ObjectId): Promise<void> {

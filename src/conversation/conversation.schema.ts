@@ -1,6 +1,7 @@
-import { Schema, type Types } from 'mongoose';
+import { Schema, Types } from 'mongoose';
 
 export const CONVERSATION_MODEL = 'Conversation';
+export const CONVERSATION_COLLECTION = 'conversations';
 
 /** What became of a conversation's latest closing. */
 export interface ClosingRecord {
@@ -62,7 +63,7 @@ export const conversationSchema = new Schema<ConversationRecord>(
     updatedAt: { type: Date, required: true },
     erasedAt: { type: Date },
   },
-  { collection: 'conversations', versionKey: false, autoIndex: false, minimize: false },
+  { collection: CONVERSATION_COLLECTION, versionKey: false, autoIndex: false, minimize: false },
 );
 
 // Recent conversations of a tenant, open or closed: GET /v1/conversations?active, and without `active` both halves merged.
@@ -78,3 +79,26 @@ conversationSchema.index(
   { tenantId: 1, erasedAt: 1 },
   { partialFilterExpression: { erasedAt: { $exists: true } } },
 );
+
+/** A conversation without messages, not stored yet. */
+export const newConversation = (
+  tenantId: string,
+  fields: Pick<ConversationRecord, 'participantId' | 'channel' | 'metadata'> & { title?: string | undefined },
+  now: Date,
+  _id = new Types.ObjectId(),
+): ConversationRecord => {
+  const { participantId, channel, title, metadata } = fields;
+  return {
+    _id,
+    tenantId,
+    participantId,
+    channel,
+    ...(title !== undefined && { title }),
+    isActive: true,
+    metadata,
+    messageCount: 0,
+    lastSeq: 0,
+    createdAt: now,
+    updatedAt: now,
+  };
+};

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { Types } from 'mongoose';
 import {
   type DateIdCursor,
   decodeCursor,
@@ -8,7 +7,6 @@ import {
   toPage,
   validationFailed,
 } from '../common/index.js';
-import { TransactionRunner } from '../database/index.js';
 import { mergePatch } from '../session/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
@@ -18,7 +16,8 @@ import type {
   UpdateConversationBody,
 } from './conversation.dto.js';
 import { ConversationRepository } from './conversation.repository.js';
-import type { ConversationRecord } from './conversation.schema.js';
+import { type ConversationRecord, newConversation } from './conversation.schema.js';
+import { ConversationWriter } from './conversation-writer.js';
 import { metadata as metadataSchema } from './message-content.dto.js';
 
 const place = ({ updatedAt, _id }: ConversationRecord): DateIdCursor => ({
@@ -32,11 +31,11 @@ export class ConversationService {
     private readonly conversations: ConversationRepository,
     private readonly heads: ConversationHeads,
     private readonly eraser: ConversationEraser,
-    private readonly transactions: TransactionRunner,
+    private readonly writer: ConversationWriter,
   ) {}
 
-  async create(tenantId: string, body: CreateConversationBody): Promise<ConversationRecord> {
-    return this.conversations.insert(tenantId, newConversation(body, new Date()));
+  create(tenantId: string, body: CreateConversationBody): Promise<ConversationRecord> {
+    return this.writer.create(newConversation(tenantId, body, new Date()));
   }
 
   /** @throws ProblemError 404 `conversation_not_found` */
@@ -58,59 +57,35 @@ export class ConversationService {
    * Merges a patch into a conversation.
    * @throws ProblemError 404 `conversation_not_found`, 400 when the merged metadata is beyond its limits
    */
-  async update(tenantId: string, id: string, patch: UpdateConversationBody): Promise<ConversationRecord> {
-    if (Object.values(patch).every((value) => value === undefined)) return this.get(tenantId, id);
-    return this.transactions.run(async () => {
-      const { metadata, title, isActive } = patch;
-      const merged = metadata === undefined ? undefined : await this.mergedMetadata(tenantId, id, metadata);
-      const changes = {
-        ...(title !== undefined && { title }),
-        ...(isActive !== undefined && { isActive }),
-        ...(merged && { metadata: merged }),
-      };
-      const updated = await this.conversations.update(tenantId, id, changes, new Date());
-      if (!updated) throw notFound('conversation', id);
-      await this.heads.changed(tenantId, id);
-      return updated;
-    });
+  update(tenantId: string, id: string, patch: UpdateConversationBody): Promise<ConversationRecord> {
+    const { metadata, title, isActive } = patch;
+    if (metadata === undefined && title === undefined && isActive === undefined)
+      return this.get(tenantId, id);
+    return this.writer.update(tenantId, id, (conversation, { stamp }) => ({
+      ...(title !== undefined && { title: title ?? undefined }),
+      ...(isActive !== undefined && { isActive }),
+      // Closed again, it is closed since the first time.
+      ...(isActive === false && { closedAt: conversation.closedAt ?? stamp }),
+      ...(isActive === true && { closedAt: undefined }),
+      ...(metadata !== undefined && { metadata: mergedMetadata(conversation, metadata) }),
+    }));
   }
 
   /** @throws ProblemError 404 `conversation_not_found` */
   async erase(tenantId: string, id: string): Promise<void> {
     await this.eraser.erase(tenantId, id);
   }
-
-  private async mergedMetadata(
-    tenantId: string,
-    id: string,
-    patch: Record<string, unknown> | null,
-  ): Promise<Record<string, unknown>> {
-    if (patch === null) return {};
-    const merged = mergePatch((await this.get(tenantId, id)).metadata, patch);
-    const checked = metadataSchema.safeParse(merged);
-    if (checked.success) return merged;
-    throw validationFailed(
-      checked.error.issues.map(({ message }) => ({
-        path: 'metadata',
-        message: `after the merge, ${message}`,
-      })),
-    );
-  }
 }
 
-/** A conversation that is not stored yet, without messages. */
-export const newConversation = (
-  { participantId, channel, title, metadata }: CreateConversationBody,
-  now: Date,
-): Omit<ConversationRecord, 'tenantId'> => ({
-  _id: new Types.ObjectId(),
-  participantId,
-  channel,
-  ...(title !== undefined && { title }),
-  isActive: true,
-  metadata,
-  messageCount: 0,
-  lastSeq: 0,
-  createdAt: now,
-  updatedAt: now,
-});
+function mergedMetadata(
+  { metadata }: ConversationRecord,
+  patch: Record<string, unknown> | null,
+): Record<string, unknown> {
+  if (patch === null) return {};
+  const merged = mergePatch(metadata, patch);
+  const checked = metadataSchema.safeParse(merged);
+  if (checked.success) return merged;
+  throw validationFailed(
+    checked.error.issues.map(({ message }) => ({ path: 'metadata', message: `after the merge, ${message}` })),
+  );
+}

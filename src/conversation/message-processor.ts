@@ -1,19 +1,21 @@
 import { Injectable } from '@nestjs/common';
+import { createHash } from 'node:crypto';
 import { Types } from 'mongoose';
-import { ProblemError } from '../common/index.js';
-import { SessionService, type SessionState } from '../session/index.js';
+import { type Attempt, ProblemError } from '../common/index.js';
+import { SessionConflictError, SessionService, type SessionState } from '../session/index.js';
 import type { TenantIdentity } from '../tenant/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationLocator } from './conversation-locator.js';
-import { externalIdInUse, responderFailed, responderTimeout } from './conversation.errors.js';
+import { externalIdInUse, replyNotStored, responderFailed, responderTimeout } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
 import {
+  ConversationWriter,
+  type ExchangePlace,
   ExchangeSupersededError,
-  ExchangeWriter,
   type NewUserMessage,
   type StoredExchange,
-} from './exchange-writer.js';
+} from './conversation-writer.js';
 import { MessageMetrics } from './message-metrics.js';
 import type { InboundMessageBody } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
@@ -27,21 +29,22 @@ export interface ProcessedMessage extends StoredExchange {
   written: boolean;
 }
 
+/** One inbound message, from its arrival to its reply. */
 interface Job {
-  tenant: TenantIdentity;
-  inbound: InboundMessageBody;
-  /** Id that the user message gets when it is new; the same on every try. */
-  messageId: Types.ObjectId;
+  readonly tenant: TenantIdentity;
+  readonly inbound: InboundMessageBody;
+  /** The same on every attempt; with an externalId also in every process. */
+  readonly messageId: Types.ObjectId;
+  /** The user message as an earlier attempt stored it. */
+  stored?: MessageRecord;
 }
 
-/** A user message that is stored already, with its conversation. */
-interface Known {
-  message: MessageRecord;
-  conversation: ConversationRecord;
+/** A session with the conversation that the message goes on in, and the user message if it is stored already. */
+interface Turn extends ExchangePlace {
+  stored?: { message: MessageRecord; conversation: ConversationRecord } | undefined;
+  /** The conversation was opened for this message. */
+  opensConversation?: boolean;
 }
-
-/** Tries of one message that finds, each time it writes, that others were quicker. */
-const MAX_TRIES = 5;
 
 /** Most messages that a responder may ask for. */
 const MAX_HISTORY = 200;
@@ -49,9 +52,17 @@ const MAX_HISTORY = 200;
 /** Session limits that a responder's goals or context broke. */
 const refusedStates = new Set(['session_too_large', 'too_many_goals']);
 
+/** The id of a message with an externalId: two processes that get it at once ask the responder with one idempotency key. */
+const messageIdOf = (tenantId: string, externalId: string): Types.ObjectId =>
+  new Types.ObjectId(createHash('sha256').update(`${tenantId}\0${externalId}`).digest('hex').slice(0, 24));
+
+/** Another request was quicker; with what is stored now the message is handled again. */
+const isSuperseded = (error: unknown): boolean =>
+  error instanceof ExchangeSupersededError || isExternalIdTaken(error);
+
 /**
- * Handles inbound messages: finds the session and conversation, asks the responder, and stores message, reply, counters and session
- * together. Work on one session is serial in this process; a conflict with another process runs it anew on fresh state.
+ * Handles inbound messages. Work on one session is serial in this process; a conflict with another process is noticed by the commit,
+ * and the message is handled again on the state that is stored then.
  */
 @Injectable()
 export class MessageProcessor {
@@ -61,76 +72,53 @@ export class MessageProcessor {
     private readonly messages: MessageRepository,
     private readonly locator: ConversationLocator,
     private readonly responders: ResponderRunner,
-    private readonly writer: ExchangeWriter,
+    private readonly writer: ConversationWriter,
     private readonly eraser: ConversationEraser,
     private readonly metrics: MessageMetrics,
   ) {}
 
   /**
-   * Where the tenant's responder is switched off, the message is stored as answered, with no reply.
-   * A message with a known `externalId` is not stored again: it is answered with the stored reply, or its reply is completed.
+   * Opens the session, finds the conversation, asks the responder, commits. A responder that takes its time is asked once the user message
+   * is stored, with its place in the conversation. Where the tenant's responder is switched off, the message is stored as answered,
+   * with no reply. A message with a known `externalId` is not stored again: the stored reply is returned, or its reply is completed.
    * @throws ProblemError 502 `responder_failed`, 504 `responder_timeout`; the user message is stored then
    * @throws ProblemError 409 `external_id_in_use`, 409 `session_conflict`
    */
   process(tenant: TenantIdentity, inbound: InboundMessageBody): Promise<ProcessedMessage> {
-    const job: Job = { tenant, inbound, messageId: new Types.ObjectId() };
+    const { tenantId } = tenant;
+    const { participantId, externalId } = inbound;
+    const messageId = externalId === undefined ? new Types.ObjectId() : messageIdOf(tenantId, externalId);
+    const job: Job = { tenant, inbound, messageId };
+    const work = async (session: SessionState, attempt: Attempt): Promise<ProcessedMessage> => {
+      if (attempt.number > 1) this.metrics.retried();
+      const turn = await this.findConversation(job, session);
+      if (turn.stored?.message.answeredBy !== undefined) return this.repeated(job, session, turn.stored);
+      const result = await this.askResponder(job, turn, attempt);
+      return this.commit(job, turn, result, attempt);
+    };
+    const handled = this.sessions.withRetry(tenantId, participantId, work, isSuperseded);
     return this.metrics.handled(
-      this.sessions.withRetry(tenant.tenantId, inbound.participantId, (state) => this.handle(job, state)),
+      handled.catch((error: unknown) => Promise.reject(problemOf(error, job.stored))),
     );
   }
 
-  private async handle(job: Job, state: SessionState): Promise<ProcessedMessage> {
-    for (let attempt = 1; ; attempt++) {
-      const known = await this.findKnown(job);
-      try {
-        return await (known ? this.handleKnown(job, state, known) : this.handleNew(job, state));
-      } catch (error) {
-        const mayRetry = error instanceof ExchangeSupersededError || isExternalIdTaken(error);
-        if (!mayRetry || attempt === MAX_TRIES) throw error;
-        this.metrics.retried();
-      }
-    }
-  }
-
-  private async handleNew(job: Job, state: SessionState): Promise<ProcessedMessage> {
-    const { inbound, messageId } = job;
-    const { channel, content, attachments, externalId } = inbound;
-    const message: NewUserMessage = { _id: messageId, content, attachments, externalId };
-    const place = { state, channel, conversationId: await this.locator.locate(state, channel) };
-    try {
-      const result = await this.ask(job, state, message, place.conversationId);
-      return { ...(await this.writer.write(place, message, result)), written: true };
-    } catch (error) {
-      if (!isResponderFailure(error)) throw error;
-      throw problemOf(error, await this.writer.writeUnanswered(place, message));
-    }
-  }
-
-  private async handleKnown(job: Job, state: SessionState, known: Known): Promise<ProcessedMessage> {
-    const { message, conversation } = known;
-    if (message.answeredBy !== undefined) {
-      const { tenantId } = job.tenant;
-      const reply = message.answeredBy && (await this.messages.find(tenantId, message.answeredBy));
-      return { conversation, message, reply, session: state, written: false };
-    }
-    try {
-      const result = await this.ask(job, state, message, conversation._id.toHexString(), message.seq);
-      return { ...(await this.writer.complete(state, message, result)), written: true };
-    } catch (error) {
-      if (isResponderFailure(error)) throw problemOf(error, message);
-      throw error;
-    }
+  private async findConversation(job: Job, session: SessionState): Promise<Turn> {
+    const { channel } = job.inbound;
+    const stored = await this.findStored(job);
+    const conversationId = stored
+      ? stored.conversation._id.toHexString()
+      : await this.locator.locate(session, channel);
+    return { session, channel, conversationId, stored };
   }
 
   /**
-   * The stored message that has the externalId of the request.
+   * The user message when it is stored already: by an earlier attempt, or by a request with the same externalId.
    * @throws ProblemError 409 `external_id_in_use` when it is not the same participant's user message on the same channel
    */
-  private async findKnown({ tenant, inbound }: Job): Promise<Known | undefined> {
+  private async findStored({ tenant: { tenantId }, inbound, stored }: Job): Promise<Turn['stored']> {
     const { externalId, participantId, channel } = inbound;
-    if (externalId === undefined) return undefined;
-    const { tenantId } = tenant;
-    const message = await this.messages.findByExternalId(tenantId, externalId);
+    const message =
+      externalId === undefined ? stored : await this.messages.findByExternalId(tenantId, externalId);
     if (!message) return undefined;
     const conversation = await this.conversations.find(tenantId, message.conversationId.toHexString());
     if (!conversation) {
@@ -142,49 +130,117 @@ export class MessageProcessor {
       message.role === 'user' &&
       conversation.participantId === participantId &&
       conversation.channel === channel;
-    if (!isSame) throw externalIdInUse(externalId, conversation._id.toHexString());
+    if (!isSame && externalId !== undefined)
+      throw externalIdInUse(externalId, conversation._id.toHexString());
     return { message, conversation };
   }
 
-  private ask(
-    { tenant, inbound }: Job,
-    state: SessionState,
-    message: Pick<MessageRecord, '_id' | 'content' | 'attachments'>,
-    conversationId: string | null,
-    beforeSeq?: number,
-  ): Promise<ResponderResult> {
-    // The operator's switch: the message is kept, and nothing is said to it.
-    if (!tenant.features.responder) return Promise.resolve({ reply: null });
+  private async repeated(
+    { tenant: { tenantId } }: Job,
+    session: SessionState,
+    { message, conversation }: NonNullable<Turn['stored']>,
+  ): Promise<ProcessedMessage> {
+    const reply = message.answeredBy ? await this.messages.find(tenantId, message.answeredBy) : null;
+    return { conversation, message, reply, session, written: false };
+  }
+
+  /** Also when the responder fails, the user message is stored. */
+  private async askResponder(job: Job, turn: Turn, { remainingMs }: Attempt): Promise<ResponderResult> {
+    // The operator's switch: the message is kept, and nothing is replied.
+    if (!job.tenant.features.responder) return { reply: null };
+    try {
+      const responder = await this.responders.of(job.tenant.tenantId);
+      if (!responder.isImmediate) await this.store(job, turn, remainingMs);
+      return await responder.run(this.requestOf(job, turn));
+    } catch (error) {
+      if (isResponderFailure(error)) await this.store(job, turn, remainingMs);
+      throw error;
+    }
+  }
+
+  private async commit(
+    job: Job,
+    turn: Turn,
+    result: ResponderResult,
+    { remainingMs }: Attempt,
+  ): Promise<ProcessedMessage> {
+    const { session, stored } = turn;
+    try {
+      const exchange = stored
+        ? await this.writer.storeReply(session, stored.message, result, remainingMs)
+        : await this.writer.storeExchange(turn, userMessageOf(job), result, remainingMs);
+      return { ...exchange, written: true };
+    } catch (error) {
+      if (error instanceof ExchangeSupersededError) this.forget(turn);
+      if (isResponderFailure(error)) await this.store(job, turn, remainingMs);
+      throw error;
+    }
+  }
+
+  /** Stores the user message without a reply, unless it is stored already. */
+  private async store(job: Job, turn: Turn, timeoutMs: number): Promise<void> {
+    if (turn.stored) {
+      job.stored = turn.stored.message;
+      return;
+    }
+    try {
+      const { session, ...stored } = await this.writer.storeUserMessage(turn, userMessageOf(job), timeoutMs);
+      job.stored = stored.message;
+      turn.opensConversation = turn.conversationId === null;
+      Object.assign(turn, { session, stored, conversationId: stored.conversation._id.toHexString() });
+    } catch (error) {
+      if (error instanceof ExchangeSupersededError) this.forget(turn);
+      throw error;
+    }
+  }
+
+  private forget({ session: { tenantId }, conversationId }: Turn): void {
+    if (conversationId !== null) this.locator.forget(tenantId, conversationId);
+  }
+
+  private requestOf(
+    { tenant, inbound, messageId }: Job,
+    { session, conversationId, opensConversation, stored }: Turn,
+  ): Omit<ResponderRequest, 'config'> {
     const { participantId, channel, externalId } = inbound;
-    const request: Omit<ResponderRequest, 'config'> = {
+    const { _id, content, attachments, seq } = stored?.message ?? {
+      ...inbound,
+      _id: messageId,
+      seq: undefined,
+    };
+    return {
       tenant,
-      conversation: { id: conversationId, channel, participantId },
-      message: {
-        id: message._id.toHexString(),
-        content: message.content,
-        attachments: message.attachments,
-        externalId: externalId ?? null,
-      },
-      session: { activeGoals: state.activeGoals, context: state.context },
+      conversation: { id: opensConversation ? null : conversationId, channel, participantId },
+      message: { id: _id.toHexString(), content, attachments, externalId: externalId ?? null },
+      session: { activeGoals: session.activeGoals, context: session.context },
       history: async (limit) => {
         const count = Math.min(Math.floor(limit), MAX_HISTORY);
         if (conversationId === null || !(count > 0)) return [];
-        const range = { before: beforeSeq };
-        const rows = await this.messages.last(tenant.tenantId, conversationId, range, count);
-        return rows.map(({ role, content }) => ({ role, content }));
+        const rows = await this.messages.last(tenant.tenantId, conversationId, { before: seq }, count);
+        return rows.map((row) => ({ role: row.role, content: row.content }));
       },
     };
-    return this.responders.run(request);
   }
 }
+
+const userMessageOf = ({
+  messageId,
+  inbound: { content, attachments, externalId },
+}: Job): NewUserMessage => ({
+  _id: messageId,
+  content,
+  attachments,
+  externalId,
+});
 
 const isResponderFailure = (error: unknown): boolean =>
   error instanceof ResponderError ||
   error instanceof ResponderTimeoutError ||
   (error instanceof ProblemError && refusedStates.has(error.problem.code));
 
-/** What the client is told after the user message was stored. */
-function problemOf(error: unknown, message: MessageRecord): ProblemError {
+/** What the client gets. A failure after the user message was stored says so. */
+function problemOf(error: unknown, message: MessageRecord | undefined): unknown {
+  if (!message) return error;
   const stored = {
     conversationId: message.conversationId.toHexString(),
     messageId: message._id.toHexString(),
@@ -192,6 +248,8 @@ function problemOf(error: unknown, message: MessageRecord): ProblemError {
   };
   if (error instanceof ResponderTimeoutError) return responderTimeout(error.timeoutMs, stored);
   if (error instanceof ResponderError) return responderFailed(error.message, stored, error);
+  if (error instanceof SessionConflictError) return replyNotStored(stored, error);
+  if (!isResponderFailure(error)) return error;
   const reason = error instanceof Error ? error.message : 'The session could not be stored.';
   return responderFailed(`What the responder answered cannot be kept. ${reason}`, stored, error);
 }

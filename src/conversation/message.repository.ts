@@ -46,16 +46,6 @@ function inTime({ since, until }: MessageFilter, cursor?: DateIdCursor): QueryFi
 export class MessageRepository {
   constructor(@InjectModel(MESSAGE_MODEL) private readonly messages: Model<MessageRecord>) {}
 
-  /** Stores all of them; inside a transaction, all or none. The rows come from our own code, so Mongoose need not check them again. */
-  async insert(
-    tenantId: string,
-    messages: readonly Omit<MessageRecord, 'tenantId'>[],
-  ): Promise<MessageRecord[]> {
-    const records = messages.map((message): MessageRecord => ({ ...message, tenantId }));
-    await this.messages.insertMany(records, { lean: true });
-    return records;
-  }
-
   async find(tenantId: string, id: Types.ObjectId): Promise<MessageRecord | null> {
     return this.messages.findOne({ tenantId, _id: id }).lean<MessageRecord>().exec();
   }
@@ -121,14 +111,6 @@ export class MessageRepository {
       .limit(limit)
       .lean<MessageRecord[]>()
       .exec();
-  }
-
-  /** Notes what became of a user message; false when another reply was noted before. */
-  async markAnswered(tenantId: string, id: Types.ObjectId, reply: Types.ObjectId | null): Promise<boolean> {
-    const { matchedCount } = await this.messages
-      .updateOne({ tenantId, _id: id, answeredBy: { $exists: false } }, { $set: { answeredBy: reply } })
-      .exec();
-    return matchedCount === 1;
   }
 
   /**

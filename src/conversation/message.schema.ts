@@ -1,6 +1,7 @@
 import { Schema, type Types } from 'mongoose';
 
 export const MESSAGE_MODEL = 'Message';
+export const MESSAGE_COLLECTION = 'messages';
 
 export type MessageRole = 'user' | 'assistant' | 'system' | 'tool';
 
@@ -47,7 +48,7 @@ export const messageSchema = new Schema<MessageRecord>(
     replyTo: { type: Schema.Types.ObjectId },
     answeredBy: { type: Schema.Types.ObjectId },
   },
-  { collection: 'messages', versionKey: false, autoIndex: false, minimize: false },
+  { collection: MESSAGE_COLLECTION, versionKey: false, autoIndex: false, minimize: false },
 );
 
 // A conversation in order: GET /v1/conversations/:id/messages, a responder's history, erasure. Unique: no seq twice.

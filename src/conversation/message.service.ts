@@ -1,16 +1,22 @@
 import { Injectable } from '@nestjs/common';
-import { Types } from 'mongoose';
-import { type DateIdCursor, decodeCursor, notFound, type Page, toPage } from '../common/index.js';
-import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
+import {
+  type DateIdCursor,
+  decodeCursor,
+  notFound,
+  type Page,
+  toPage,
+  withRetries,
+} from '../common/index.js';
+import { DuplicateKeyError } from '../database/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
-import { ConversationLock } from './conversation-lock.js';
-import { conversationClosed, externalIdInUse } from './conversation.errors.js';
+import { externalIdInUse } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
+import { ConversationWriter } from './conversation-writer.js';
 import { decodeSeqCursor, encodeSeqCursor, type SeqCursor } from './seq-cursor.js';
 import type { ConversationMessagesQuery, MessageInput, MessagesQuery } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
-import type { MessageRecord } from './message.schema.js';
+import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
 
 export interface AppendResult {
   /** One for each message of the request, in its order: stored now or before. */
@@ -18,9 +24,6 @@ export interface AppendResult {
   /** False when every message had been stored before, and nothing was written. */
   written: boolean;
 }
-
-/** Tries of an append that meets others with the same externalIds; each try leaves fewer to store. */
-const MAX_TRIES = 5;
 
 const place = ({ timestamp, _id }: MessageRecord): DateIdCursor => ({
   date: timestamp,
@@ -34,8 +37,7 @@ export class MessageService {
     private readonly heads: ConversationHeads,
     private readonly messages: MessageRepository,
     private readonly eraser: ConversationEraser,
-    private readonly lock: ConversationLock,
-    private readonly transactions: TransactionRunner,
+    private readonly writer: ConversationWriter,
   ) {}
 
   /**
@@ -43,18 +45,23 @@ export class MessageService {
    * @throws ProblemError 404 `conversation_not_found`, 409 `conversation_closed`, 409 `external_id_in_use` by another conversation
    */
   append(tenantId: string, conversationId: string, inputs: readonly MessageInput[]): Promise<AppendResult> {
-    return this.lock.run(tenantId, conversationId, async () => {
-      for (let attempt = 1; ; attempt++) {
-        const known = await this.knownMessages(tenantId, conversationId, inputs);
-        if (!known) continue;
-        try {
-          return await this.appendUnknown(tenantId, conversationId, inputs, known);
-        } catch (error) {
-          // Another process stored one of these externalIds in the meantime: it is known now.
-          if (!isExternalIdTaken(error) || attempt === MAX_TRIES) throw error;
-        }
-      }
-    });
+    return withRetries(async ({ remainingMs }) => {
+      const known = await this.knownMessages(tenantId, conversationId, inputs);
+      const isKnown = ({ externalId }: MessageInput): boolean =>
+        externalId !== undefined && known.has(externalId);
+      const unknown = inputs.filter((input) => !isKnown(input));
+      if (unknown.length === 0) await this.requireConversation(tenantId, conversationId);
+      const stored =
+        unknown.length === 0 ? [] : await this.writer.append(tenantId, conversationId, unknown, remainingMs);
+      const fresh = stored.values();
+      const messages = inputs.map((input) => {
+        const message = isKnown(input) ? known.get(input.externalId ?? '') : fresh.next().value;
+        if (!message) throw new Error('an appended message has no stored counterpart');
+        return message;
+      });
+      return { messages, written: stored.length > 0 };
+      // Another request stored one of these externalIds in the meantime: it is known now.
+    }, isExternalIdTaken);
   }
 
   /**
@@ -84,84 +91,28 @@ export class MessageService {
     return toPage(rows, limit, place, (message) => message);
   }
 
-  /**
-   * Stored messages with the externalIds of `inputs`; undefined when one was in the way that belonged to a conversation under
-   * erasure, which is finished now.
-   */
+  /** Stored messages by the externalIds of `inputs`, without those of conversations whose erasure stood in the way and is finished now. */
   private async knownMessages(
     tenantId: string,
     conversationId: string,
     inputs: readonly MessageInput[],
-  ): Promise<ReadonlyMap<string, MessageRecord> | undefined> {
+  ): Promise<ReadonlyMap<string, MessageRecord>> {
     const externalIds = inputs.flatMap(({ externalId }) => externalId ?? []);
     if (externalIds.length === 0) return new Map();
-    const known = await this.messages.findByExternalIds(tenantId, externalIds);
-    for (const message of known) {
+    const known = new Map<string, MessageRecord>();
+    for (const message of await this.messages.findByExternalIds(tenantId, externalIds)) {
+      const { externalId = '' } = message;
       const owner = message.conversationId.toHexString();
-      if (owner === conversationId) continue;
-      if (await this.eraser.finishIfErased(tenantId, message.conversationId)) return undefined;
-      throw externalIdInUse(message.externalId ?? '', owner);
+      if (owner === conversationId) known.set(externalId, message);
+      else if (!(await this.eraser.finishIfErased(tenantId, message.conversationId)))
+        throw externalIdInUse(externalId, owner);
     }
-    return new Map(known.map((message) => [message.externalId ?? '', message]));
+    return known;
   }
 
-  private async appendUnknown(
-    tenantId: string,
-    conversationId: string,
-    inputs: readonly MessageInput[],
-    known: ReadonlyMap<string, MessageRecord>,
-  ): Promise<AppendResult> {
-    const isKnown = ({ externalId }: MessageInput): boolean =>
-      externalId !== undefined && known.has(externalId);
-    const unknown = inputs.filter((input) => !isKnown(input));
-    const stored = await this.store(tenantId, conversationId, unknown);
-    const fresh = stored.values();
-    const messages = inputs.map((input) => {
-      const message = isKnown(input) ? known.get(input.externalId ?? '') : fresh.next().value;
-      if (!message) throw new Error('an appended message has no stored counterpart');
-      return message;
-    });
-    return { messages, written: stored.length > 0 };
-  }
-
-  private async store(
-    tenantId: string,
-    conversationId: string,
-    inputs: readonly MessageInput[],
-  ): Promise<MessageRecord[]> {
-    if (inputs.length === 0) {
-      if (await this.conversations.find(tenantId, conversationId)) return [];
+  private async requireConversation(tenantId: string, conversationId: string): Promise<void> {
+    if (!(await this.conversations.find(tenantId, conversationId)))
       throw notFound('conversation', conversationId);
-    }
-    return this.transactions.run(async () => {
-      const now = new Date();
-      const conversation = await this.conversations.reserve(
-        tenantId,
-        conversationId,
-        { isActive: true },
-        inputs.length,
-        now,
-      );
-      if (!conversation) throw await this.whyNotReserved(tenantId, conversationId);
-      await this.heads.changed(tenantId, conversationId);
-      const firstSeq = conversation.lastSeq - inputs.length + 1;
-      return this.messages.insert(
-        tenantId,
-        inputs.map(({ externalId, ...input }, index) => ({
-          _id: new Types.ObjectId(),
-          conversationId: conversation._id,
-          seq: firstSeq + index,
-          ...input,
-          ...(externalId !== undefined && { externalId }),
-          timestamp: now,
-        })),
-      );
-    });
-  }
-
-  private async whyNotReserved(tenantId: string, conversationId: string): Promise<Error> {
-    const conversation = await this.conversations.find(tenantId, conversationId);
-    return conversation ? conversationClosed(conversationId) : notFound('conversation', conversationId);
   }
 
   private async pageAfter(
@@ -190,6 +141,8 @@ export class MessageService {
 const cursorOf = (more: boolean, direction: SeqCursor['direction'], edge?: MessageRecord): string | null =>
   more && edge ? encodeSeqCursor({ direction, seq: edge.seq }) : null;
 
-/** A write met a message of the tenant that has the same externalId. */
+/** A message of the tenant has the externalId, or the `_id` that is made from it. */
 export const isExternalIdTaken = (error: unknown): boolean =>
-  duplicateKeyFields(error)?.includes('externalId') ?? false;
+  error instanceof DuplicateKeyError &&
+  error.collection === MESSAGE_COLLECTION &&
+  (error.fields.includes('externalId') || error.fields.includes('_id'));

@@ -5,10 +5,6 @@ import type { DateIdCursor } from '../common/index.js';
 import { duplicateKeyFields } from '../database/index.js';
 import { JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
 
-export type NewJob = Pick<JobRecord, 'queue' | 'payload' | 'priority' | 'dueAt'> & {
-  dedupeKey?: string | undefined;
-};
-
 /** What is left of a try that ended. */
 export type JobEnd =
   | { state: 'completed'; result: unknown }
@@ -43,27 +39,13 @@ const unfinished: readonly JobState[] = ['waiting', 'delayed', 'active'];
 export class JobRepository {
   constructor(@InjectModel(JOB_MODEL) private readonly jobs: Model<JobRecord>) {}
 
-  /** Takes part in a running transaction. Null when an unfinished job of the same dedupeKey is there. */
-  async insert(tenantId: string, job: NewJob, now: Date): Promise<JobRecord | null> {
-    const { dedupeKey, ...rest } = job;
-    const record: JobRecord = {
-      ...rest,
-      _id: new Types.ObjectId(),
-      tenantId,
-      state: job.dueAt > now ? 'delayed' : 'waiting',
-      attempts: 0,
-      progress: 0,
-      failures: [],
-      isUnhanded: true,
-      ...(dedupeKey !== undefined && { dedupeKey }),
-      createdAt: now,
-      updatedAt: now,
-    };
+  /** Takes part in a running transaction. False when an unfinished job of the same dedupeKey is there. */
+  async insert(job: JobRecord): Promise<boolean> {
     try {
-      await this.jobs.insertMany([record], { lean: true });
-      return record;
+      await this.jobs.insertMany([job], { lean: true });
+      return true;
     } catch (error) {
-      if (duplicateKeyFields(error)?.includes('dedupeKey')) return null;
+      if (duplicateKeyFields(error)?.includes('dedupeKey')) return false;
       throw error;
     }
   }

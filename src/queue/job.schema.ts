@@ -1,6 +1,7 @@
 import { Schema, type Types } from 'mongoose';
 
 export const JOB_MODEL = 'Job';
+export const JOB_COLLECTION = 'jobs';
 
 export const jobStates = ['waiting', 'delayed', 'active', 'completed', 'failed'] as const;
 export type JobState = (typeof jobStates)[number];
@@ -69,7 +70,7 @@ export const jobSchema = new Schema<JobRecord>(
     createdAt: date,
     updatedAt: date,
   },
-  { collection: 'jobs', versionKey: false, autoIndex: false, minimize: false, id: false },
+  { collection: JOB_COLLECTION, versionKey: false, autoIndex: false, minimize: false, id: false },
 );
 // Refuses a second unfinished job about the same thing; finds the first one.
 jobSchema.index(

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Types } from 'mongoose';
 import { decodeCursor, notFound, type Page, toPage } from '../common/index.js';
 import { TransactionRunner } from '../database/index.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
@@ -50,6 +51,27 @@ export class QueueService {
     payload: Payload,
     options: EnqueueOptions = {},
   ): Promise<{ id: string; isNew: boolean }> {
+    const job = this.newJob(definition, tenantId, payload, options);
+    const { dedupeKey } = job;
+    const present =
+      dedupeKey !== undefined && (await this.jobs.findByDedupeKey(tenantId, definition.name, dedupeKey));
+    if (present) return { id: present._id.toHexString(), isNew: false };
+    // Another was quicker between the look and the write.
+    if (!(await this.jobs.insert(job))) return this.enqueue(definition, tenantId, payload, options);
+    await this.transactions.afterCommit(() => this.stored(job));
+    return { id: job._id.toHexString(), isNew: true };
+  }
+
+  /**
+   * A job for a unit of work, which stores it in JOB_COLLECTION; `stored` is to be called after the commit.
+   * @throws TypeError when the payload does not fit the queue, or the queue is not declared
+   */
+  newJob<Payload>(
+    definition: QueueDefinition<Payload>,
+    tenantId: string,
+    payload: Payload,
+    options: EnqueueOptions = {},
+  ): JobRecord {
     const { name } = definition;
     this.registry.definition(name);
     const checked = definition.payload.safeParse(payload);
@@ -57,24 +79,28 @@ export class QueueService {
       throw new TypeError(`the payload of a job does not fit queue "${name}": ${checked.error.message}`);
     const { delayMs = 0, priority = definition.priority } = options;
     const dedupeKey = options.dedupeKey ?? definition.dedupeKey?.(checked.data);
-    const present = dedupeKey && (await this.jobs.findByDedupeKey(tenantId, name, dedupeKey));
-    if (present) return { id: present._id.toHexString(), isNew: false };
     const now = new Date();
-    const record = await this.jobs.insert(
+    return {
+      _id: new Types.ObjectId(),
       tenantId,
-      {
-        queue: name,
-        payload: JSON.parse(JSON.stringify(checked.data)) as unknown,
-        priority: Math.min(LOWEST_PRIORITY, Math.max(0, Math.round(priority))),
-        dueAt: new Date(now.getTime() + Math.max(0, delayMs)),
-        dedupeKey,
-      },
-      now,
-    );
-    // Another was quicker between the look and the write.
-    if (!record) return this.enqueue(definition, tenantId, payload, options);
-    await this.transactions.afterCommit(() => this.driver.stored(record));
-    return { id: record._id.toHexString(), isNew: true };
+      queue: name,
+      payload: JSON.parse(JSON.stringify(checked.data)) as unknown,
+      state: delayMs > 0 ? 'delayed' : 'waiting',
+      priority: Math.min(LOWEST_PRIORITY, Math.max(0, Math.round(priority))),
+      dueAt: new Date(now.getTime() + Math.max(0, delayMs)),
+      attempts: 0,
+      progress: 0,
+      failures: [],
+      isUnhanded: true,
+      ...(dedupeKey !== undefined && { dedupeKey }),
+      createdAt: now,
+      updatedAt: now,
+    };
+  }
+
+  /** Hands a job that was committed to the workers. */
+  stored(job: JobRecord): Promise<void> {
+    return this.driver.stored(job);
   }
 
   /**

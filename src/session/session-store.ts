@@ -1,6 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { TransactionRunner } from '../database/index.js';
+import { DuplicateKeyError, GroupCommit, type UnitOfWork } from '../database/index.js';
 import { ConversationStateManager, type SessionMemoryStats } from './conversation-state-manager.js';
+import { SessionConflictError } from './session.errors.js';
+import { SESSION_COLLECTION } from './session.schema.js';
 import { SessionRepository, type StoredState } from './session.repository.js';
 import { SharedSessions, type SharedSessionStats } from './shared-sessions.js';
 import { forgetText } from './state-text.js';
@@ -34,7 +36,7 @@ export interface SessionStoreStats {
 }
 
 /**
- * The three tiers of session state behind one door: the memory of this process, Redis, the database. The database alone is the
+ * The three tiers of session state in one place: the memory of this process, Redis, the database. The database alone is the
  * record; each write is a compare-and-set there on the version and id of what it was made from, so that an old copy in a tier
  * above costs a conflict and never an update. The tiers above learn of a state after its commit, Redis first, and only move
  * forward.
@@ -48,7 +50,7 @@ export class SessionStore implements OnModuleInit {
     private readonly memory: ConversationStateManager,
     private readonly shared: SharedSessions,
     private readonly repository: SessionRepository,
-    private readonly transactions: TransactionRunner,
+    private readonly commits: GroupCommit,
   ) {}
 
   onModuleInit(): void {
@@ -86,11 +88,9 @@ export class SessionStore implements OnModuleInit {
     return stored;
   }
 
-  /** From the database, which the tiers above are put right by. */
+  /** From the database; the tiers above are updated by it. */
   async reload(tenantId: string, participantId: string): Promise<StoredState | null> {
     const stored = await this.find(tenantId, participantId);
-    // What a transaction reads may be of its own writes, and rolled back.
-    if (this.transactions.active) return stored;
     const known = this.memory.peek(tenantId, participantId);
     if (known && known.id !== stored?.id) this.memory.drop(tenantId, participantId);
     if (stored) await this.fill(stored);
@@ -98,40 +98,55 @@ export class SessionStore implements OnModuleInit {
     return stored;
   }
 
-  /** From the database, and no tier learns of it. */
+  /** From the database alone. */
   read(tenantId: string, participantId: string): Promise<StoredState | null> {
     return this.find(tenantId, participantId);
   }
 
   /**
-   * Stores `next`, which was made from `previous` (null: there was none), when the database still has `previous`. False: it does not;
-   * nothing was written, and no tier answers with `previous` again.
+   * Stores `next`, which was made from `previous` (null: there was none), together with what `others` write.
+   * @throws SessionConflictError when the database does not have `previous` any more; nothing was written, and no tier returns it again
+   * @throws whatever `others` throw
    */
-  async write(tenantId: string, next: StoredState, previous: StoredState | null): Promise<boolean> {
-    const written = previous
-      ? await this.repository.compareAndSet(tenantId, next, previous.version)
-      : await this.repository.insert(tenantId, next);
-    if (!written) {
+  async write<T>(
+    next: StoredState,
+    previous: StoredState | null,
+    others: UnitOfWork<T>,
+    timeoutMs?: number,
+  ): Promise<T> {
+    let result: T;
+    try {
+      const unit: UnitOfWork<T> = {
+        ...others,
+        write: (writer) => {
+          this.repository.write(writer, next, previous);
+          return others.write(writer);
+        },
+      };
+      result = await this.commits.commit(unit, timeoutMs);
+    } catch (error) {
+      if (!isConflict(error)) throw error;
       this.database.conflicts++;
-      this.memory.drop(tenantId, next.participantId);
+      this.memory.drop(next.tenantId, next.participantId);
       if (previous) await this.shared.dropStale(previous);
-      return false;
+      throw new SessionConflictError(next.participantId);
     }
     this.database[previous ? 'updates' : 'inserts']++;
-    await this.transactions.afterCommit(() => this.keep(next, true));
-    return true;
+    await this.keep(next, true);
+    return result;
   }
 
-  /** Removes the session from all tiers, after the commit of a running transaction; false when there was none. */
+  /** Removes the session from all tiers; false when there was none. */
   async delete(tenantId: string, participantId: string): Promise<boolean> {
     const deleted = await this.repository.delete(tenantId, participantId);
-    if (deleted) this.database.deletes++;
-    await this.transactions.afterCommit(async () => {
-      this.memory.drop(tenantId, participantId);
-      if (deleted) await this.shared.delete(tenantId, participantId, deleted);
-      else await this.shared.clear(tenantId, participantId);
-    });
-    return deleted !== null;
+    this.memory.drop(tenantId, participantId);
+    if (!deleted) {
+      await this.shared.clear(tenantId, participantId);
+      return false;
+    }
+    this.database.deletes++;
+    await this.shared.delete(tenantId, participantId, deleted);
+    return true;
   }
 
   stats(): SessionStoreStats {
@@ -154,7 +169,7 @@ export class SessionStore implements OnModuleInit {
   }
 
   private async fill(state: StoredState): Promise<void> {
-    if (!this.transactions.active && !isExpired(state)) await this.keep(state, false);
+    if (!isExpired(state)) await this.keep(state, false);
   }
 
   private async keep(state: StoredState, announce: boolean): Promise<void> {
@@ -171,6 +186,10 @@ export class SessionStore implements OnModuleInit {
     if (known?.id === id && known.version <= version) this.memory.drop(tenantId, participantId);
   }
 }
+
+const isConflict = (error: unknown): boolean =>
+  error instanceof SessionConflictError ||
+  (error instanceof DuplicateKeyError && error.collection === SESSION_COLLECTION);
 
 // Past its expiry the database has deleted it, or is about to.
 const isExpired = ({ expiresAt }: StoredState): boolean => expiresAt.getTime() <= Date.now();

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, Types } from 'mongoose';
-import { duplicateKeyFields } from '../database/index.js';
+import type { UnitWriter } from '../database/index.js';
 import { deepFreeze } from './json.js';
-import { SESSION_MODEL, type SessionRecord } from './session.schema.js';
+import { SessionConflictError } from './session.errors.js';
+import { SESSION_COLLECTION as COLLECTION, SESSION_MODEL, type SessionRecord } from './session.schema.js';
 import type { SessionState } from './session.types.js';
 
 /** A state that is to be stored: it has its id. */
@@ -20,45 +21,32 @@ export class SessionRepository {
     return record && toState(record);
   }
 
-  /** Stores a first version; false when there is a session already. */
-  async insert(tenantId: string, state: StoredState): Promise<boolean> {
-    const { id, conversationId, ...rest } = state;
-    try {
-      await this.sessions.insertOne({
-        ...rest,
-        tenantId,
-        _id: new Types.ObjectId(id),
-        conversationId: toObjectId(conversationId),
-      });
-      return true;
-    } catch (error) {
-      if (duplicateKeyFields(error)) return false;
-      throw error;
+  /** Adds the write of `next` to a unit of work: a first version when `previous` is null, else the one that follows it. */
+  write(writer: UnitWriter, next: StoredState, previous: StoredState | null): void {
+    const { id, tenantId, participantId, conversationId, ...rest } = next;
+    const _id = new Types.ObjectId(id);
+    if (!previous) {
+      const record = { ...rest, _id, tenantId, participantId, conversationId: toObjectId(conversationId) };
+      writer.insert(COLLECTION, record);
+      return;
     }
-  }
-
-  /**
-   * Stores `state` when the stored session still has `expectedVersion`; false when it has another or is gone. The id is
-   * compared as well: a session that was deleted and made anew may have reached the same version.
-   */
-  async compareAndSet(tenantId: string, state: StoredState, expectedVersion: number): Promise<boolean> {
-    const { id, participantId, version, activeGoals, context, conversationId, updatedAt, expiresAt } = state;
-    const { matchedCount } = await this.sessions
-      .updateOne(
-        { tenantId, participantId, _id: new Types.ObjectId(id), version: expectedVersion },
-        {
-          $set: {
-            version,
-            activeGoals,
-            context,
-            conversationId: toObjectId(conversationId),
-            updatedAt,
-            expiresAt,
-          },
-        },
-      )
-      .exec();
-    return matchedCount === 1;
+    const { version, activeGoals, context, updatedAt, expiresAt } = rest;
+    writer.compareAndSet({
+      collection: COLLECTION,
+      tenantId,
+      id: _id,
+      // The id as well: a session that was deleted and made again may have reached the same version.
+      guard: { participantId, version: previous.version },
+      set: {
+        version,
+        activeGoals,
+        context,
+        conversationId: toObjectId(conversationId),
+        updatedAt,
+        expiresAt,
+      },
+      mismatch: () => new SessionConflictError(participantId),
+    });
   }
 
   /** The session that was deleted; null when there was none. */

@@ -2,6 +2,7 @@ import { Schema, type Types } from 'mongoose';
 import { type Goal, goalStatuses } from './session.types.js';
 
 export const SESSION_MODEL = 'Session';
+export const SESSION_COLLECTION = 'sessions';
 
 export interface SessionRecord {
   _id: Types.ObjectId;
@@ -41,7 +42,7 @@ export const sessionSchema = new Schema<SessionRecord>(
     updatedAt: date,
     expiresAt: date,
   },
-  { collection: 'sessions', versionKey: false, autoIndex: false, minimize: false, id: false },
+  { collection: SESSION_COLLECTION, versionKey: false, autoIndex: false, minimize: false, id: false },
 );
 // The session of one participant: each read, and the compare-and-set of each write. Refuses a second first write.
 sessionSchema.index({ tenantId: 1, participantId: 1 }, { unique: true });

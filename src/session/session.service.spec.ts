@@ -1,7 +1,7 @@
 import { SchedulerRegistry } from '@nestjs/schedule';
 import type { Logger } from '../common/index.js';
 import { loadSettings, type SessionSettings } from '../config/index.js';
-import type { TransactionRunner } from '../database/index.js';
+import type { GroupCommit, UnitOfWork, UnitWriter } from '../database/index.js';
 import { RedisService } from '../redis/index.js';
 import { ConversationStateManager } from './conversation-state-manager.js';
 import { parseIfMatch } from './precondition.js';
@@ -33,19 +33,12 @@ class StoreFake {
     return Promise.resolve(this.rows.get(`${tenantId}/${participantId}`) ?? null);
   }
 
-  insert(tenantId: string, state: StoredState): Promise<boolean> {
-    const key = `${tenantId}/${state.participantId}`;
-    if (this.rows.has(key)) return Promise.resolve(false);
-    this.rows.set(key, state);
-    return Promise.resolve(true);
-  }
-
-  compareAndSet(tenantId: string, state: StoredState, expectedVersion: number): Promise<boolean> {
-    const key = `${tenantId}/${state.participantId}`;
+  write(_writer: UnitWriter, next: StoredState, previous: StoredState | null): void {
+    const key = `${next.tenantId}/${next.participantId}`;
     const row = this.rows.get(key);
-    if (row?.id !== state.id || row.version !== expectedVersion) return Promise.resolve(false);
-    this.rows.set(key, state);
-    return Promise.resolve(true);
+    const isExpected = previous ? row?.id === previous.id && row.version === previous.version : !row;
+    if (!isExpected) throw new SessionConflictError(next.participantId);
+    this.rows.set(key, next);
   }
 
   delete(tenantId: string, participantId: string): Promise<StoredState | null> {
@@ -56,20 +49,14 @@ class StoreFake {
   }
 }
 
-/** A transaction runner whose hooks wait for `commit()` while a transaction is open. */
-class TransactionsFake {
-  active = false;
-  private hooks: (() => void | Promise<void>)[] = [];
+/** Commits at once, or when a test says so. */
+class CommitsFake {
+  committed: Promise<void> = Promise.resolve();
 
-  async afterCommit(hook: () => void | Promise<void>): Promise<void> {
-    if (this.active) this.hooks.push(hook);
-    else await hook();
-  }
-
-  async end(outcome: 'commit' | 'abort'): Promise<void> {
-    this.active = false;
-    const hooks = this.hooks.splice(0);
-    if (outcome === 'commit') for (const hook of hooks) await hook();
+  async commit<T>(unit: UnitOfWork<T>): Promise<T> {
+    const result = unit.write({} as UnitWriter);
+    await this.committed;
+    return result;
   }
 }
 
@@ -77,22 +64,22 @@ const logger = { info: jest.fn(), debug: jest.fn() } as unknown as Logger;
 
 interface Process {
   memory: ConversationStateManager;
-  transactions: TransactionsFake;
+  commits: CommitsFake;
   sessions: SessionService;
   editor: SessionEditor;
 }
 
 function startProcess(store: StoreFake): Process {
   const memory = new ConversationStateManager(settings, logger, performance, new SchedulerRegistry());
-  const transactions = new TransactionsFake();
+  const commits = new CommitsFake();
   const tiers = new SessionStore(
     memory,
     withoutRedis(),
     store as unknown as SessionRepository,
-    transactions as unknown as TransactionRunner,
+    commits as unknown as GroupCommit,
   );
   const sessions = new SessionService(tiers, settings);
-  return { memory, transactions, sessions, editor: new SessionEditor(sessions) };
+  return { memory, commits, sessions, editor: new SessionEditor(sessions) };
 }
 
 /** Tier 2 as it is without REDIS_URL. */
@@ -147,25 +134,22 @@ describe('SessionService', () => {
     expect(await one.sessions.read('acme', 'ann')).toMatchObject({ version: 10, context: { n: 10 } });
   });
 
-  it('shows memory a state only after the commit, and none of an abort', async () => {
+  it('shows memory a state only after the commit', async () => {
     const first = await one.sessions.save(await one.sessions.open('acme', 'ann'), {});
-    one.transactions.active = true;
-    await one.sessions.save(first, { context: { n: 2 } });
+    let commit: () => void = () => undefined;
+    one.commits.committed = new Promise((resolve) => (commit = resolve));
+    const saved = one.sessions.save(first, { context: { n: 2 } });
     expect(one.memory.get('acme', 'ann')?.version).toBe(1);
-    await one.transactions.end('commit');
-    expect(one.memory.get('acme', 'ann')?.version).toBe(2);
-
-    one.transactions.active = true;
-    await one.sessions.save(await one.sessions.open('acme', 'ann'), { context: { n: 3 } });
-    await one.transactions.end('abort');
+    commit();
+    await saved;
     expect(one.memory.get('acme', 'ann')?.version).toBe(2);
   });
 
-  it('does not keep what it reads inside of a transaction, which may be rolled back', async () => {
-    await other.editor.patch('acme', 'ann', { context: { n: 1 } });
-    one.transactions.active = true;
-    await one.sessions.open('acme', 'ann');
-    expect(one.memory.get('acme', 'ann')).toBeUndefined();
+  it('keeps the state of before in memory when a save fails for another reason than a conflict', async () => {
+    const first = await one.sessions.save(await one.sessions.open('acme', 'ann'), {});
+    one.commits.committed = Promise.reject(new Error('the database is away'));
+    await expect(one.sessions.save(first, {})).rejects.toThrow('the database is away');
+    expect(one.memory.get('acme', 'ann')?.version).toBe(1);
   });
 
   it('refuses a save on an old version, drops it from memory and writes nothing', async () => {
@@ -196,7 +180,7 @@ describe('SessionService', () => {
     expect(store.rows.get('acme/ann')?.context).toEqual({ n: 11 });
   });
 
-  it('gives up with 409 after the first try and 3 retries', async () => {
+  it('gives up with 409 after 6 attempts', async () => {
     await one.editor.patch('acme', 'ann', {});
     let tries = 0;
     const work = one.sessions.withRetry('acme', 'ann', async (state) => {
@@ -205,7 +189,7 @@ describe('SessionService', () => {
       return one.sessions.save(state, {});
     });
     await expect(work).rejects.toMatchObject(problem(409, 'session_conflict'));
-    expect(tries).toBe(4);
+    expect(tries).toBe(6);
   });
 
   it('does not run the work again after any other error', async () => {

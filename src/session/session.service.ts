@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { KeyedSerializer, retry } from '../common/index.js';
+import { type Attempt, KeyedSerializer, withRetries } from '../common/index.js';
 import { SESSION_SETTINGS, type SessionSettings } from '../config/index.js';
+import type { UnitOfWork } from '../database/index.js';
 import { freshState, nextState } from './session-changes.js';
 import { SessionConflictError, sessionNotFound } from './session.errors.js';
 import { SessionStore } from './session-store.js';
@@ -9,7 +10,7 @@ import type { SessionChanges, SessionState } from './session.types.js';
 
 const DAY_MS = 24 * 3_600_000;
 
-const conflictBackoff = { retries: 3, baseMs: 10, maxMs: 200, jitter: 0.5 };
+const nothingElse: UnitOfWork<void> = { write: () => undefined };
 
 /**
  * Opens and saves sessions. Two guards keep writers apart: work on one session is serial within this process, and each write
@@ -63,38 +64,49 @@ export class SessionService {
   }
 
   /**
-   * Stores `state` with `changes` as its next version and answers it. Takes part in a running transaction; Redis and memory learn of it
-   * after the commit.
+   * Stores `state` with `changes` as its next version and returns it.
    * @throws SessionConflictError when the stored version is not that of `state`; nothing was written then
    * @throws ProblemError 413 `session_too_large`, 400 `too_many_goals`
    */
   async save(state: SessionState, changes: SessionChanges): Promise<SessionState> {
-    const { tenantId, participantId } = state;
-    const next = nextState(state, changes, new Date(), this.retentionMs);
-    const written = await this.store.write(tenantId, next, isStored(state) ? state : null);
-    if (!written) throw new SessionConflictError(participantId);
-    return next;
+    return (await this.saveWith(state, changes, () => nothingElse)).session;
   }
 
   /**
-   * Runs `work` on the session, serially; when its save meets a conflict, again on the state that is in the database then, up to 3
-   * times with backoff. `work` may run several times.
-   * @throws SessionConflictError (409) when every try met a conflict
+   * As `save`, together with what a unit of work writes: all of it, or nothing.
+   * @param others makes the unit, given the session as it will be stored
+   */
+  async saveWith<T>(
+    state: SessionState,
+    changes: SessionChanges,
+    others: (session: StoredState) => UnitOfWork<T>,
+    timeoutMs?: number,
+  ): Promise<{ session: SessionState; result: T }> {
+    const session = nextState(state, changes, new Date(), this.retentionMs);
+    const previous = isStored(state) ? state : null;
+    return { session, result: await this.store.write(session, previous, others(session), timeoutMs) };
+  }
+
+  /**
+   * Runs `work` on the session, serially in this process. When others changed the session in the meantime it runs again, on the state
+   * that is in the database then, within the limits of `withRetries`.
+   * @param isRetryable further errors after which `work` may run again
+   * @throws SessionConflictError (409) when every attempt met a conflict
    */
   withRetry<T>(
     tenantId: string,
     participantId: string,
-    work: (state: SessionState) => Promise<T>,
+    work: (state: SessionState, attempt: Attempt) => Promise<T>,
+    isRetryable: (error: unknown) => boolean = () => false,
   ): Promise<T> {
+    let isOutdated = false;
     return this.serialize(tenantId, participantId, () =>
-      retry(
-        async (attempt) =>
-          work(
-            attempt === 1
-              ? await this.open(tenantId, participantId)
-              : await this.reload(tenantId, participantId),
-          ),
-        { ...conflictBackoff, shouldRetry: (error) => error instanceof SessionConflictError },
+      withRetries(
+        async (attempt) => work(await this[isOutdated ? 'reload' : 'open'](tenantId, participantId), attempt),
+        (error) => {
+          isOutdated ||= error instanceof SessionConflictError;
+          return error instanceof SessionConflictError || isRetryable(error);
+        },
       ),
     );
   }

@@ -1,5 +1,4 @@
 import { ProblemError, retry } from '../../src/common/index.js';
-import { TransactionRunner } from '../../src/database/index.js';
 import {
   ConversationStateManager,
   SessionConflictError,
@@ -14,14 +13,12 @@ interface Process {
   sessions: SessionService;
   editor: SessionEditor;
   memory: ConversationStateManager;
-  transactions: TransactionRunner;
 }
 
 const processOf = ({ app }: TestApp): Process => ({
   sessions: app.get(SessionService),
   editor: app.get(SessionEditor),
   memory: app.get(ConversationStateManager),
-  transactions: app.get(TransactionRunner),
 });
 
 const isMismatch = (error: unknown): boolean => error instanceof ProblemError && error.problem.status === 412;
@@ -167,44 +164,45 @@ describe('sessions in the database', () => {
     ]);
   });
 
-  describe('in a transaction', () => {
+  describe('together with other writes', () => {
     const increase = (state: SessionState): { context: { n: number } } => ({
       context: { n: Number(state.context['n'] ?? 0) + 1 },
     });
 
-    it('is rolled back with the rest, and memory keeps the committed state', async () => {
+    it('is not stored when they are refused, and memory keeps the committed state', async () => {
       await one.editor.patch('acme', 'rolled-back', { context: { n: 1 } });
       const state = await one.sessions.open('acme', 'rolled-back');
-      const work = one.transactions.run(async () => {
-        await one.sessions.save(state, increase(state));
-        throw new Error('reply not stored');
-      });
-      await expect(work).rejects.toThrow('reply not stored');
+      const refusing = {
+        write: () => {
+          throw new Error('reply not stored');
+        },
+      };
+      await expect(one.sessions.saveWith(state, increase(state), () => refusing)).rejects.toThrow(
+        'reply not stored',
+      );
       expect(await rowsOf('rolled-back')).toEqual([
         expect.objectContaining({ version: 1, context: { n: 1 } }),
       ]);
       expect((await one.sessions.open('acme', 'rolled-back')).version).toBe(1);
     });
 
-    it('rolls the rest back on a conflict', async () => {
+    it('keeps them from being stored by a conflict', async () => {
       await one.editor.patch('acme', 'conflicting', { context: { n: 1 } });
       const old = await one.sessions.open('acme', 'conflicting');
       await other.editor.patch('acme', 'conflicting', { context: { n: 5 } });
-      const work = one.transactions.run(async () => {
-        await one.sessions.save(await one.sessions.open('acme', 'beside'), { context: { n: 1 } });
-        await one.sessions.save(old, increase(old));
-      });
-      await expect(work).rejects.toBeInstanceOf(SessionConflictError);
-      expect(await rowsOf('beside')).toEqual([]);
-      expect(await one.sessions.open('acme', 'beside')).toMatchObject({ id: null });
+      const saved = one.sessions.saveWith(old, increase(old), () => ({
+        write: (writer) => {
+          writer.insert('beside', { tenantId: 'acme' });
+        },
+      }));
+      await expect(saved).rejects.toBeInstanceOf(SessionConflictError);
+      expect(await first.database.collection('beside').countDocuments()).toBe(0);
     });
 
     it('loses no update among two processes with retries', async () => {
       await one.editor.patch('acme', 'both', { context: { n: 0 } });
-      const add = ({ sessions, transactions }: Process): Promise<SessionState> =>
-        sessions.withRetry('acme', 'both', (state) =>
-          transactions.run(() => sessions.save(state, increase(state))),
-        );
+      const add = ({ sessions }: Process): Promise<SessionState> =>
+        sessions.withRetry('acme', 'both', (state) => sessions.save(state, increase(state)));
       const outcomes = await Promise.allSettled(
         Array.from({ length: 60 }, (_, i) => add(i % 2 ? one : other)),
       );

@@ -1,30 +1,31 @@
 import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
-import { notFound, ProblemError } from '../../common/index.js';
-import { TransactionRunner } from '../../database/index.js';
-import { QueueService } from '../../queue/index.js';
+import { notFound, ProblemError, withRetries } from '../../common/index.js';
+import { DuplicateKeyError } from '../../database/index.js';
+import { JOB_COLLECTION, type JobRecord, QueueService } from '../../queue/index.js';
 import { type Goal, SessionService } from '../../session/index.js';
 import type { TenantIdentity } from '../../tenant/index.js';
-import { ConversationHeads } from '../conversation-heads.js';
 import { ConversationLocator } from '../conversation-locator.js';
-import { ConversationLock } from '../conversation-lock.js';
 import { ConversationRepository } from '../conversation.repository.js';
 import type { ClosingRecord, ConversationRecord } from '../conversation.schema.js';
+import { ConversationWriter, ExchangeSupersededError } from '../conversation-writer.js';
 import { closingGoals } from './closing-goals.js';
 import type { CloseConversationBody } from './closing.dto.js';
-import { conversationTranscripts } from './conversation-transcript.queue.js';
+import {
+  type ClosedConversation,
+  type ClosingGoal,
+  conversationTranscripts,
+} from './conversation-transcript.queue.js';
 
 /** Closes conversations, each with the job that makes its transcript. */
 @Injectable()
 export class ConversationCloser {
   constructor(
     private readonly conversations: ConversationRepository,
-    private readonly heads: ConversationHeads,
+    private readonly writer: ConversationWriter,
     private readonly locator: ConversationLocator,
-    private readonly lock: ConversationLock,
     private readonly sessions: SessionService,
     private readonly queues: QueueService,
-    private readonly transactions: TransactionRunner,
   ) {}
 
   /**
@@ -35,43 +36,54 @@ export class ConversationCloser {
    */
   close(tenant: TenantIdentity, id: string, body: CloseConversationBody): Promise<ConversationRecord> {
     const { tenantId } = tenant;
-    return this.lock.run(tenantId, id, () =>
-      this.transactions.run(async () => {
+    return withRetries(
+      async ({ remainingMs }) => {
         const found = await this.conversations.find(tenantId, id);
         if (!found) throw notFound('conversation', id);
-        const closing = await this.closingOf(tenant, found, body);
-        if (!found.isActive && closing === found.closing) return found;
-        const closed = await this.conversations.close(tenantId, id, closing, new Date());
-        if (!closed) throw notFound('conversation', id);
-        await this.heads.changed(tenantId, id);
-        await this.transactions.afterCommit(() => {
-          this.locator.forget(tenantId, id);
-        });
+        const hasFailed =
+          found.closing !== undefined && (await this.hasFailed(tenantId, found.closing.jobId));
+        const goals = closingGoals(await this.goalsOf(tenantId, found));
+        let job: JobRecord | undefined;
+        const closed = await this.writer.update(
+          tenantId,
+          id,
+          (conversation, writer) => {
+            const { closing, isActive, closedAt = writer.stamp } = conversation;
+            if (closing && !found.closing?.jobId.equals(closing.jobId))
+              throw new ExchangeSupersededError('the conversation was closed by another request');
+            job = this.jobOf(tenant, conversation, hasFailed, { ...body, goals });
+            if (!job) return isActive ? { isActive: false, closedAt } : undefined;
+            writer.insert(JOB_COLLECTION, job);
+            return { isActive: false, closedAt, closing: closingOf(conversation, job) };
+          },
+          remainingMs,
+        );
+        this.locator.forget(tenantId, id);
+        if (job) await this.queues.stored(job);
         return closed;
-      }),
+      },
+      (error) => error instanceof ExchangeSupersededError || error instanceof DuplicateKeyError,
     );
   }
 
-  /** The one that is there, when it says all that there is to say; else a new one with its job. */
-  private async closingOf(
+  /** Undefined when there is nothing to make a transcript of, or its job is there. */
+  private jobOf(
     { tenantId, features }: TenantIdentity,
-    found: ConversationRecord,
-    body: CloseConversationBody,
-  ): Promise<ClosingRecord | undefined> {
-    const { _id, lastSeq, closing } = found;
+    { _id, lastSeq, closing }: ConversationRecord,
+    hasFailed: boolean,
+    { summary, metadata, goals }: CloseConversationBody & { goals: ClosingGoal[] },
+  ): JobRecord | undefined {
+    if (!features.transcripts || lastSeq === 0) return undefined;
     const isSame = closing?.seq === lastSeq;
-    if (!features.transcripts || lastSeq === 0) return closing;
-    if (isSame && !(await this.hasFailed(tenantId, closing.jobId))) return closing;
-    const transcriptId = isSame ? closing.transcriptId : new Types.ObjectId();
-    const { id } = await this.queues.enqueue(conversationTranscripts, tenantId, {
+    if (isSame && !hasFailed) return undefined;
+    return this.queues.newJob(conversationTranscripts, tenantId, {
       conversationId: _id.toHexString(),
       seq: lastSeq,
-      transcriptId: transcriptId.toHexString(),
-      goals: closingGoals(await this.goalsOf(tenantId, found)),
-      ...(body.summary !== undefined && { summary: body.summary }),
-      metadata: body.metadata ?? {},
+      transcriptId: (isSame ? closing.transcriptId : new Types.ObjectId()).toHexString(),
+      goals,
+      ...(summary !== undefined && { summary }),
+      metadata: metadata ?? {},
     });
-    return { seq: lastSeq, transcriptId, jobId: new Types.ObjectId(id) };
   }
 
   /** A job that is gone was completed, or removed by an operator. */
@@ -96,3 +108,10 @@ export class ConversationCloser {
     return isHere ? state.activeGoals : [];
   }
 }
+
+/** The transcript's id is chosen with the job, so that a job that runs twice stores one transcript. */
+const closingOf = ({ lastSeq }: ConversationRecord, { _id, payload }: JobRecord): ClosingRecord => ({
+  seq: lastSeq,
+  transcriptId: new Types.ObjectId((payload as ClosedConversation).transcriptId),
+  jobId: _id,
+});

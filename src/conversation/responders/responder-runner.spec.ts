@@ -12,13 +12,14 @@ const request = {
   history: () => Promise.resolve([]),
 };
 
-const run = (respond: Responder['respond']): Promise<ResponderResult> => {
+const run = async (respond: Responder['respond']): Promise<ResponderResult> => {
   const responder = { type: 'test', respond };
   const settings = { activeFor: () => Promise.resolve({ responder, config: { volume: 11 } }) };
-  return new ResponderRunner(
+  const runner = new ResponderRunner(
     settings as unknown as ResponderSettingsService,
     loadSettings({ MESSAGE_PROCESSOR_TIMEOUT: '5000' }).processing,
-  ).run(request);
+  );
+  return (await runner.of('acme')).run(request);
 };
 
 describe('ResponderRunner', () => {

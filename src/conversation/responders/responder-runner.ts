@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../config/index.js';
-import { ResponderError, type ResponderRequest, type ResponderResult } from './responder.js';
+import { type Responder, ResponderError, type ResponderRequest, type ResponderResult } from './responder.js';
 import { checkResult } from './responder-result.js';
 import { ResponderSettingsService } from './responder-settings.service.js';
 
@@ -12,7 +12,19 @@ export class ResponderTimeoutError extends Error {
   }
 }
 
-/** Calls the tenant's responder, for no longer than MESSAGE_PROCESSOR_TIMEOUT, and checks what it answers. */
+/** The responder of a tenant, ready to be asked. */
+export interface TenantResponder {
+  /** See `Responder.isImmediate`. */
+  readonly isImmediate: boolean;
+  /**
+   * Waits no longer than MESSAGE_PROCESSOR_TIMEOUT, and checks the result.
+   * @throws ResponderTimeoutError; a result that comes later is discarded
+   * @throws ResponderError for every other failure of the responder
+   */
+  run(request: Omit<ResponderRequest, 'config'>): Promise<ResponderResult>;
+}
+
+/** Asks the responders of tenants. */
 @Injectable()
 export class ResponderRunner {
   private readonly timeoutMs: number;
@@ -24,12 +36,14 @@ export class ResponderRunner {
     this.timeoutMs = MESSAGE_PROCESSOR_TIMEOUT;
   }
 
-  /**
-   * @throws ResponderTimeoutError; what the responder answers later is discarded
-   * @throws ResponderError for every other failure of the responder
-   */
-  async run(request: Omit<ResponderRequest, 'config'>): Promise<ResponderResult> {
-    const { responder, config } = await this.settings.activeFor(request.tenant.tenantId);
+  /** @throws ResponderError when the tenant's responder cannot be used */
+  async of(tenantId: string): Promise<TenantResponder> {
+    const { responder, config } = await this.settings.activeFor(tenantId);
+    const { isImmediate = false } = responder;
+    return { isImmediate, run: (request) => this.run(responder, { ...request, config }) };
+  }
+
+  private async run(responder: Responder, request: ResponderRequest): Promise<ResponderResult> {
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_resolve, reject) => {
@@ -40,8 +54,8 @@ export class ResponderRunner {
       }, this.timeoutMs);
     });
     try {
-      // The race also takes care of a rejection that comes after the timeout.
-      const result = await Promise.race([responder.respond({ ...request, config }, abort.signal), timeout]);
+      // The race also handles a rejection that comes after the timeout.
+      const result = await Promise.race([responder.respond(request, abort.signal), timeout]);
       return checkResult(result, 'What the responder answered');
     } catch (error) {
       if (error instanceof ResponderTimeoutError || error instanceof ResponderError) throw error;

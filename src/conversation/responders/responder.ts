@@ -74,6 +74,11 @@ export interface SummaryRequest<Config = unknown> {
 export interface Responder<Config = unknown> {
   /** Name under which a tenant chooses it; lower case, unique. */
   readonly type: string;
+  /**
+   * True: it replies without waiting for anything, and the message is stored together with its reply. Otherwise the message is stored
+   * when it arrives, before the responder is called.
+   */
+  readonly isImmediate?: boolean;
   /** Checks and completes what a tenant stores with PUT /v1/responder. */
   readonly configSchema: z.ZodType<Config>;
   /** Fields of the configuration that are never shown again, only hinted at. A PUT that leaves one out keeps the stored value. */

@@ -7,35 +7,12 @@ import { at, type Cases, choices, id, ids, lists, type MethodCases, once, tenant
 const hex = id.toHexString();
 
 export const conversationCases: Cases<ConversationRepository> = {
-  insert: once((conversations) =>
-    conversations.insert(tenantId, {
-      _id: id,
-      participantId: 'ana',
-      channel: 'web',
-      isActive: true,
-      metadata: {},
-      messageCount: 0,
-      lastSeq: 0,
-      createdAt: at,
-      updatedAt: at,
-    }),
-  ),
   find: once((conversations) => conversations.find(tenantId, hex)),
   findEvenErased: once((conversations) => conversations.findEvenErased(tenantId, hex)),
   latestActive: once((conversations) => conversations.latestActive(tenantId, 'ana', 'web')),
   list: lists({ participantId: 'ana', channel: 'web', isActive: true }, (conversations, filter, after) =>
     conversations.list(tenantId, filter, 10, after),
   ),
-  update: once((conversations) => conversations.update(tenantId, hex, { title: null, isActive: true }, at)),
-  close: once((conversations) => conversations.close(tenantId, hex, undefined, at)),
-  reserve: Object.fromEntries(
-    choices({ participantId: 'ana', channel: 'web', isActive: true as const }).map(([name, condition]) => [
-      name,
-      (conversations: ConversationRepository) =>
-        conversations.reserve(tenantId, hex, condition, 1, at, id.toHexString()),
-    ]),
-  ),
-  markErased: once((conversations) => conversations.markErased(tenantId, hex, at)),
   erasing: once((conversations) => conversations.erasing(tenantId)),
   unfinishedErasures: once((conversations) => conversations.unfinishedErasures(at, 10)),
   deleteErased: once((conversations) => conversations.deleteErased(tenantId, id)),
@@ -57,22 +34,6 @@ const filters: Required<MessageFilter> & { hidden: readonly Types.ObjectId[] } =
 };
 
 export const messageCases: Cases<MessageRepository> = {
-  insert: once((messages) =>
-    messages.insert(
-      tenantId,
-      [1, 2].map((seq) => ({
-        _id: new Types.ObjectId(),
-        conversationId: id,
-        seq,
-        role: 'user' as const,
-        content: 'Hello',
-        attachments: [],
-        externalId: `e${seq}`,
-        metadata: {},
-        timestamp: at,
-      })),
-    ),
-  ),
   find: once((messages) => messages.find(tenantId, id)),
   findByExternalIds: once((messages) => messages.findByExternalIds(tenantId, ['e1', 'e2'])),
   findByExternalId: once((messages) => messages.findByExternalId(tenantId, 'e1')),
@@ -81,7 +42,6 @@ export const messageCases: Cases<MessageRepository> = {
   list: lists(filters, (messages, { hidden = [], ...filter }, after) =>
     messages.list(tenantId, filter, hidden, 10, after),
   ),
-  markAnswered: once((messages) => messages.markAnswered(tenantId, id, null)),
   // It looks for the beginning, and finds what the case of `insert` stored.
   deleteFirst: once((messages) => messages.deleteFirst(tenantId, id, 10)),
 };

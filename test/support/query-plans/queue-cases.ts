@@ -1,4 +1,5 @@
 import { Types } from 'mongoose';
+import type { JobRecord } from '../../../src/queue/job.schema.js';
 import type { JobRepository } from '../../../src/queue/job.repository.js';
 import type { RateLimitRepository } from '../../../src/queue/rate-limit.repository.js';
 import { at, type Cases, id, once, pages, tenantId } from './cases.js';
@@ -7,11 +8,25 @@ import { at, type Cases, id, once, pages, tenantId } from './cases.js';
 const queue = 'plans';
 const hex = id.toHexString();
 const later = new Date(at.getTime() + 60_000);
-const newJob = { queue, payload: {}, priority: 0, dueAt: at };
+const newJob = (): JobRecord => ({
+  _id: new Types.ObjectId(),
+  tenantId,
+  queue,
+  payload: {},
+  state: 'waiting',
+  priority: 0,
+  dueAt: at,
+  attempts: 0,
+  progress: 0,
+  failures: [],
+  isUnhanded: true,
+  createdAt: at,
+  updatedAt: at,
+});
 
 /** A finished job, for what counts or deletes those. */
 async function finish(jobs: JobRepository, state: 'completed' | 'failed'): Promise<void> {
-  await jobs.insert(tenantId, newJob, at);
+  await jobs.insert(newJob());
   const job = await jobs.claimNext(queue, 'claim', at, later);
   const failure = { at, attempt: 1, message: 'no' };
   if (job)
@@ -24,7 +39,7 @@ async function finish(jobs: JobRepository, state: 'completed' | 'failed'): Promi
 }
 
 export const jobCases: Cases<JobRepository> = {
-  insert: once((jobs) => jobs.insert(tenantId, { ...newJob, dedupeKey: 'd' }, at)),
+  insert: once((jobs) => jobs.insert({ ...newJob(), dedupeKey: 'd' })),
   findByDedupeKey: once((jobs) => jobs.findByDedupeKey(tenantId, queue, 'd')),
   find: once((jobs) => jobs.find(tenantId, queue, hex)),
   findAny: once((jobs) => jobs.findAny(queue, hex)),

@@ -35,7 +35,7 @@ export const tenantCases: Cases<TenantRepository> = {
   list: pages((tenants, after) => tenants.list(10, after)),
 };
 
-const state: StoredState = {
+export const state: StoredState = {
   id: new Types.ObjectId().toHexString(),
   tenantId,
   participantId: 'ana',
@@ -49,8 +49,8 @@ const state: StoredState = {
 };
 
 export const sessionCases: Cases<SessionRepository> = {
-  insert: once((sessions) => sessions.insert(tenantId, state)),
   find: once((sessions) => sessions.find(tenantId, 'ana')),
-  compareAndSet: once((sessions) => sessions.compareAndSet(tenantId, { ...state, version: 2 }, 1)),
+  // Only adds to a unit of work; the cases of GroupCommit run it.
+  write: {},
   delete: once((sessions) => sessions.delete(tenantId, 'ana')),
 };

@@ -9,6 +9,7 @@ import { type GoalResponderConfig, goalResponderConfig } from './goal-template.j
 @Injectable()
 export class GoalResponder implements Responder<GoalResponderConfig> {
   readonly type: string = 'goals';
+  readonly isImmediate = true;
   readonly configSchema = goalResponderConfig;
 
   /** Replaceable in tests, so that "tomorrow" and ids come out the same each time. */

@@ -1,0 +1,389 @@
+import { Injectable } from '@nestjs/common';
+import { Types } from 'mongoose';
+import { notFound } from '../common/index.js';
+import { type DocumentRef, GroupCommit, type UnitOfWork, type UnitWriter } from '../database/index.js';
+import { type SessionChanges, SessionService, type SessionState } from '../session/index.js';
+import { ConversationHeads } from './conversation-heads.js';
+import { ConversationLocator } from './conversation-locator.js';
+import { conversationClosed } from './conversation.errors.js';
+import { CONVERSATION_COLLECTION, type ConversationRecord, newConversation } from './conversation.schema.js';
+import type { MessageInput } from './message.dto.js';
+import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
+import type { ResponderResult } from './responders/responder.js';
+
+/** The user message of an exchange, before it is stored. */
+export type NewUserMessage = Pick<MessageRecord, '_id' | 'content' | 'attachments'> & {
+  externalId?: string | undefined;
+};
+
+/** Where a user message belongs. */
+export interface ExchangePlace {
+  session: SessionState;
+  channel: string;
+  /** Null: a new conversation. */
+  conversationId: string | null;
+}
+
+export interface StoredExchange {
+  conversation: ConversationRecord;
+  message: MessageRecord;
+  /** Null when the responder said nothing, or has not been asked yet. */
+  reply: MessageRecord | null;
+  session: SessionState;
+}
+
+/** What the work began with has changed meanwhile; nothing was written, and the work has to begin again. */
+export class ExchangeSupersededError extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'ExchangeSupersededError';
+  }
+}
+
+interface Added {
+  conversation: ConversationRecord;
+  stored: MessageRecord[];
+}
+
+type NewMessage = Omit<MessageRecord, 'tenantId' | 'conversationId' | 'seq' | 'timestamp'>;
+
+/** Fields of a conversation, at least one of which differs after each change. */
+const guard = ['lastSeq', 'isActive', 'updatedAt', 'erasedAt'] as const;
+
+const refOf = (tenantId: string, id: string): DocumentRef => ({
+  collection: CONVERSATION_COLLECTION,
+  tenantId,
+  id: new Types.ObjectId(id),
+  guard,
+});
+
+const later = (a: Date, b: Date | undefined): Date => (b && b > a ? b : a);
+
+/** The conversation of the unit; undefined when there is none or its erasure has begun. */
+const presentIn = ({ document }: UnitWriter): ConversationRecord | undefined =>
+  document && document['erasedAt'] === undefined ? (document as ConversationRecord) : undefined;
+
+/**
+ * Messages as the next of a conversation, and the fields of the conversation that follow from them. They are dated when the unit was
+ * handed over, but never before the message before them, as clocks differ and may be set back.
+ */
+function numbered(
+  { tenantId, _id, lastSeq, messageCount, lastMessageAt, updatedAt }: ConversationRecord,
+  messages: readonly NewMessage[],
+  stamp: Date,
+) {
+  const timestamp = later(stamp, lastMessageAt);
+  const records = messages.map((message, index): MessageRecord => ({
+    ...message,
+    tenantId,
+    conversationId: _id,
+    seq: lastSeq + 1 + index,
+    timestamp,
+  }));
+  const counters = {
+    lastSeq: lastSeq + records.length,
+    messageCount: messageCount + records.length,
+    lastMessageAt: timestamp,
+    updatedAt: later(timestamp, updatedAt),
+  };
+  return { records, counters };
+}
+
+/** Adds messages at the end of the conversation of the unit. */
+function addMessages(
+  writer: UnitWriter,
+  conversation: ConversationRecord,
+  messages: readonly NewMessage[],
+  sessionId?: string,
+): Added {
+  const { records, counters } = numbered(conversation, messages, writer.stamp);
+  for (const record of records) writer.insert(MESSAGE_COLLECTION, record);
+  const changed = writer.change({
+    ...counters,
+    ...(sessionId !== undefined && { sessionId: new Types.ObjectId(sessionId) }),
+  });
+  return { conversation: changed as ConversationRecord, stored: records };
+}
+
+/** `updatedAt` of a change that leaves the other guarded fields as they may be: always another one. */
+const nextUpdate = (writer: UnitWriter, { updatedAt }: ConversationRecord): Date =>
+  later(writer.stamp, new Date(updatedAt.getTime() + 1));
+
+const userMessage = (
+  { _id, content, attachments, externalId }: NewUserMessage,
+  answeredBy?: Types.ObjectId | null,
+): NewMessage => ({
+  _id,
+  role: 'user',
+  content,
+  attachments,
+  ...(externalId !== undefined && { externalId }),
+  metadata: {},
+  ...(answeredBy !== undefined && { answeredBy }),
+});
+
+const replyMessage = ({ reply }: ResponderResult, replyTo: Types.ObjectId): NewMessage | null =>
+  reply && {
+    _id: new Types.ObjectId(),
+    role: 'assistant',
+    content: reply.content,
+    attachments: reply.attachments ?? [],
+    metadata: reply.metadata ?? {},
+    replyTo,
+  };
+
+const changesOf = ({ activeGoals, context }: ResponderResult, conversationId: string): SessionChanges => ({
+  ...(activeGoals && { activeGoals }),
+  ...(context && { context }),
+  conversationId,
+});
+
+/** Fixed fields, and what a character takes at most. */
+const bytesOf = (texts: readonly { content: string }[]): number =>
+  texts.reduce((bytes, { content }) => bytes + 512 + 3 * content.length, 512);
+
+/**
+ * Everything that changes conversations and their messages, each as one unit of work. Units of one conversation are committed in the
+ * order of the calls; across processes each expects the state of the conversation that it was made from.
+ */
+@Injectable()
+export class ConversationWriter {
+  constructor(
+    private readonly commits: GroupCommit,
+    private readonly sessions: SessionService,
+    private readonly heads: ConversationHeads,
+    private readonly locator: ConversationLocator,
+  ) {}
+
+  async create(conversation: ConversationRecord): Promise<ConversationRecord> {
+    await this.commits.commit({
+      write: (writer) => {
+        writer.insert(CONVERSATION_COLLECTION, conversation);
+      },
+    });
+    return conversation;
+  }
+
+  /**
+   * Adds messages at the end of a conversation.
+   * @throws ProblemError 404 `conversation_not_found`, 409 `conversation_closed`
+   * @throws DuplicateKeyError when one has the externalId of another message
+   */
+  append(
+    tenantId: string,
+    conversationId: string,
+    inputs: readonly MessageInput[],
+    timeoutMs: number,
+  ): Promise<MessageRecord[]> {
+    const messages = inputs.map(({ externalId, ...input }) => ({
+      _id: new Types.ObjectId(),
+      ...input,
+      ...(externalId !== undefined && { externalId }),
+    }));
+    const write = (writer: UnitWriter): MessageRecord[] => {
+      const conversation = presentIn(writer);
+      if (!conversation) throw notFound('conversation', conversationId);
+      if (!conversation.isActive) throw conversationClosed(conversationId);
+      return addMessages(writer, conversation, messages).stored;
+    };
+    return this.changed(tenantId, conversationId, { bytes: bytesOf(messages), write }, timeoutMs);
+  }
+
+  /**
+   * Changes fields of a conversation; `changes` gets it as it is, and what it throws is thrown. Without changes nothing is written.
+   * @throws ProblemError 404 `conversation_not_found`
+   */
+  update(
+    tenantId: string,
+    conversationId: string,
+    changes: (
+      conversation: ConversationRecord,
+      writer: UnitWriter,
+    ) => Partial<ConversationRecord> | undefined,
+    timeoutMs?: number,
+  ): Promise<ConversationRecord> {
+    const write = (writer: UnitWriter): ConversationRecord => {
+      const conversation = presentIn(writer);
+      if (!conversation) throw notFound('conversation', conversationId);
+      const fields = changes(conversation, writer);
+      if (!fields) return conversation;
+      return writer.change({ ...fields, updatedAt: nextUpdate(writer, conversation) }) as ConversationRecord;
+    };
+    return this.changed(tenantId, conversationId, { write }, timeoutMs);
+  }
+
+  /**
+   * Stores a user message that has no reply yet. The session is changed only when a new conversation has to be noted in it, which
+   * also keeps two processes from opening one each.
+   * @throws SessionConflictError
+   * @throws ExchangeSupersededError when the conversation was closed or erased
+   */
+  async storeUserMessage(
+    place: ExchangePlace,
+    message: NewUserMessage,
+    timeoutMs: number,
+  ): Promise<Omit<StoredExchange, 'reply'>> {
+    const { session, conversationId } = place;
+    const messages = [userMessage(message)];
+    if (conversationId !== null) {
+      const unit = this.exchangeUnit(place, messages);
+      const { conversation, stored } = await this.changed(session.tenantId, conversationId, unit, timeoutMs);
+      return { conversation, message: first(stored), session };
+    }
+    const opened = new Types.ObjectId();
+    const changes = { conversationId: opened.toHexString() };
+    const saved = await this.sessions.saveWith(
+      session,
+      changes,
+      ({ id }) => this.exchangeUnit(place, messages, { opened, sessionId: id }),
+      timeoutMs,
+    );
+    const { conversation, stored } = saved.result;
+    await this.announce(conversation);
+    return { conversation, message: first(stored), session: saved.session };
+  }
+
+  /**
+   * Stores a user message together with its reply and the session. It is marked as answered, also when there is nothing to say.
+   * @throws SessionConflictError
+   * @throws ExchangeSupersededError when the conversation was closed or erased
+   */
+  async storeExchange(
+    place: ExchangePlace,
+    message: NewUserMessage,
+    result: ResponderResult,
+    timeoutMs: number,
+  ): Promise<StoredExchange> {
+    const { session, conversationId } = place;
+    const opened = new Types.ObjectId(conversationId ?? undefined);
+    const reply = replyMessage(result, message._id);
+    const messages = [userMessage(message, reply?._id ?? null), ...(reply ? [reply] : [])];
+    const saved = await this.sessions.saveWith(
+      session,
+      changesOf(result, opened.toHexString()),
+      ({ id }) => this.exchangeUnit(place, messages, { opened, sessionId: id }),
+      timeoutMs,
+    );
+    const { conversation, stored } = saved.result;
+    await this.announce(conversation);
+    return { conversation, message: first(stored), reply: stored[1] ?? null, session: saved.session };
+  }
+
+  /**
+   * Stores the reply to a user message that has none yet, and the session.
+   * @throws SessionConflictError
+   * @throws ExchangeSupersededError when it has a reply by now, or its conversation is gone
+   */
+  async storeReply(
+    session: SessionState,
+    message: MessageRecord,
+    result: ResponderResult,
+    timeoutMs: number,
+  ): Promise<StoredExchange> {
+    const { tenantId } = session;
+    const conversationId = message.conversationId.toHexString();
+    const reply = replyMessage(result, message._id);
+    const answered = { answeredBy: reply?._id ?? null };
+    const saved = await this.sessions.saveWith(
+      session,
+      changesOf(result, conversationId),
+      ({ id }) => ({
+        ref: refOf(tenantId, conversationId),
+        bytes: bytesOf(reply ? [reply] : []),
+        write: (writer) => {
+          const conversation = presentIn(writer);
+          if (!conversation) throw new ExchangeSupersededError('the conversation was erased');
+          writer.compareAndSet({
+            collection: MESSAGE_COLLECTION,
+            tenantId,
+            id: message._id,
+            guard: { answeredBy: undefined },
+            set: answered,
+            mismatch: () => new ExchangeSupersededError('the message was answered elsewhere'),
+          });
+          return reply ? addMessages(writer, conversation, [reply], id) : { conversation, stored: [] };
+        },
+      }),
+      timeoutMs,
+    );
+    const { conversation, stored } = saved.result;
+    await this.announce(conversation);
+    return {
+      conversation,
+      message: { ...message, ...answered },
+      reply: stored[0] ?? null,
+      session: saved.session,
+    };
+  }
+
+  /** Hides a conversation from every read and write. @throws ProblemError 404 `conversation_not_found` */
+  async markErased(tenantId: string, conversationId: string): Promise<void> {
+    await this.update(tenantId, conversationId, (_conversation, { stamp }) => ({ erasedAt: stamp }));
+    this.locator.forget(tenantId, conversationId);
+  }
+
+  /** Messages at the end of the conversation of `place`, or in the new one that `opened` is the id of. */
+  private exchangeUnit(
+    { session: { tenantId, participantId }, channel, conversationId }: ExchangePlace,
+    messages: readonly NewMessage[],
+    { opened = new Types.ObjectId(), sessionId }: { opened?: Types.ObjectId; sessionId?: string } = {},
+  ): UnitOfWork<Added> {
+    const bytes = bytesOf(messages);
+    if (conversationId === null)
+      return {
+        bytes,
+        write: (writer) => {
+          const empty = newConversation(
+            tenantId,
+            { participantId, channel, metadata: {} },
+            writer.stamp,
+            opened,
+          );
+          const { records, counters } = numbered(empty, messages, writer.stamp);
+          const conversation: ConversationRecord = {
+            ...empty,
+            ...counters,
+            ...(sessionId !== undefined && { sessionId: new Types.ObjectId(sessionId) }),
+          };
+          writer.insert(CONVERSATION_COLLECTION, conversation);
+          for (const record of records) writer.insert(MESSAGE_COLLECTION, record);
+          return { conversation, stored: records };
+        },
+      };
+    return {
+      ref: refOf(tenantId, conversationId),
+      bytes,
+      write: (writer) => {
+        const conversation = presentIn(writer);
+        const isOpen =
+          conversation?.isActive === true &&
+          conversation.participantId === participantId &&
+          conversation.channel === channel;
+        if (!isOpen) throw new ExchangeSupersededError('the conversation was closed or erased');
+        return addMessages(writer, conversation, messages, sessionId);
+      },
+    };
+  }
+
+  private async changed<T>(
+    tenantId: string,
+    conversationId: string,
+    unit: UnitOfWork<T>,
+    timeoutMs?: number,
+  ): Promise<T> {
+    const result = await this.commits.commit({ ...unit, ref: refOf(tenantId, conversationId) }, timeoutMs);
+    await this.heads.changed(tenantId, conversationId);
+    return result;
+  }
+
+  private async announce(conversation: ConversationRecord): Promise<void> {
+    this.locator.remember(conversation);
+    await this.heads.changed(conversation.tenantId, conversation._id.toHexString());
+  }
+}
+
+function first(messages: readonly MessageRecord[]): MessageRecord {
+  const [message] = messages;
+  if (!message) throw new Error('an exchange has a user message');
+  return message;
+}
