@@ -158,7 +158,7 @@ export class ConversationWriter {
   async create(conversation: ConversationRecord): Promise<ConversationRecord> {
     await this.commits.commit({
       write: (writer) => {
-        writer.insert(CONVERSATION_COLLECTION, conversation);
+        writer.insert(CONVERSATION_COLLECTION, conversation, true);
       },
     });
     return conversation;
@@ -345,7 +345,7 @@ export class ConversationWriter {
             ...counters,
             ...(sessionId !== undefined && { sessionId: new Types.ObjectId(sessionId) }),
           };
-          writer.insert(CONVERSATION_COLLECTION, conversation);
+          writer.insert(CONVERSATION_COLLECTION, conversation, true);
           for (const record of records) writer.insert(MESSAGE_COLLECTION, record);
           return { conversation, stored: records };
         },

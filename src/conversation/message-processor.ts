@@ -96,10 +96,12 @@ export class MessageProcessor {
       const result = await this.askResponder(job, turn, attempt);
       return this.commit(job, turn, result, attempt);
     };
-    const handled = this.sessions.withRetry(tenantId, participantId, work, isSuperseded);
-    return this.metrics.handled(
-      handled.catch((error: unknown) => Promise.reject(problemOf(error, job.stored))),
-    );
+    const handled = this.sessions
+      .withRetry(tenantId, participantId, work, isSuperseded)
+      .catch((error: unknown) => {
+        throw problemOf(error, job.stored);
+      });
+    return this.metrics.handled(handled);
   }
 
   private async findConversation(job: Job, session: SessionState): Promise<Turn> {

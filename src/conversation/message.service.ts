@@ -7,7 +7,7 @@ import {
   toPage,
   withRetries,
 } from '../common/index.js';
-import { DuplicateKeyError } from '../database/index.js';
+import { DuplicateKeyError, GroupCommit } from '../database/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { externalIdInUse } from './conversation.errors.js';
@@ -38,6 +38,7 @@ export class MessageService {
     private readonly messages: MessageRepository,
     private readonly eraser: ConversationEraser,
     private readonly writer: ConversationWriter,
+    private readonly commits: GroupCommit,
   ) {}
 
   /**
@@ -82,13 +83,22 @@ export class MessageService {
       : this.pageAfter(tenantId, conversationId, { after: from ?? afterSeq, before: beforeSeq }, limit);
   }
 
-  /** Messages of the tenant, newest first. */
+  /**
+   * Messages of the tenant, newest first. With `since` none is shown as long as one with an earlier date may still be committed: a client
+   * that asks again with the newest date it has seen misses none.
+   */
   async list(tenantId: string, query: MessagesQuery): Promise<Page<MessageRecord>> {
     const { limit, cursor, ...filter } = query;
     const from = cursor === undefined ? undefined : decodeCursor(cursor);
+    if (filter.since) filter.until = earlier(filter.until, this.settledBefore());
     const hidden = await this.conversations.erasing(tenantId);
     const rows = await this.messages.list(tenantId, filter, hidden, limit + 1, from);
     return toPage(rows, limit, place, (message) => message);
+  }
+
+  /** No message with an earlier date will be committed by this process. */
+  private settledBefore(): Date {
+    return new Date(this.commits.settledUntil().getTime() + 1);
   }
 
   /** Stored messages by the externalIds of `inputs`, without those of conversations whose erasure stood in the way and is finished now. */
@@ -140,6 +150,8 @@ export class MessageService {
 
 const cursorOf = (more: boolean, direction: SeqCursor['direction'], edge?: MessageRecord): string | null =>
   more && edge ? encodeSeqCursor({ direction, seq: edge.seq }) : null;
+
+const earlier = (a: Date | undefined, b: Date): Date => (a && a < b ? a : b);
 
 /** A message of the tenant has the externalId, or the `_id` that is made from it. */
 export const isExternalIdTaken = (error: unknown): boolean =>

@@ -337,7 +337,7 @@ export class GroupCommit {
         },
         Math.max(...units.map(({ deadline }) => deadline)),
       );
-    for (const [key, document] of batch.changedDocuments()) this.known.set(key, document);
+    for (const [key, document] of batch.sharedDocuments()) this.known.set(key, document);
     for (const [queued, reason] of refused) this.refuse(queued, reason);
     for (const [queued, result] of batch.results) queued.resolve(result);
     const committed = batch.results.size;

@@ -77,7 +77,7 @@ const statement = ({ tenantId, id }: DocumentId, guard: FieldChanges, changes: F
 class Draft implements UnitWriter {
   document: mongo.Document | null;
   readonly changes: Record<string, unknown> = {};
-  readonly inserts: [collection: string, document: mongo.Document][] = [];
+  readonly inserts: [collection: string, document: mongo.Document, isShared: boolean][] = [];
   readonly guarded: GuardedChange[] = [];
 
   constructor(
@@ -94,8 +94,8 @@ class Draft implements UnitWriter {
     return this.document;
   }
 
-  insert(collection: string, document: mongo.Document): void {
-    this.inserts.push([collection, document]);
+  insert(collection: string, document: mongo.Document, isShared = false): void {
+    this.inserts.push([collection, document, isShared]);
   }
 
   compareAndSet(change: GuardedChange): void {
@@ -107,6 +107,7 @@ class Draft implements UnitWriter {
 export class UnitBatch {
   readonly results = new Map<QueuedUnit, unknown>();
   readonly inserts = new Map<string, InsertStatement[]>();
+  private readonly created = new Map<string, mongo.Document>();
   private readonly guarded: { owner: QueuedUnit; change: GuardedChange }[] = [];
   private readonly shared = new Map<string, SharedDocument>();
 
@@ -122,7 +123,9 @@ export class UnitBatch {
       shared.now = draft.document;
       Object.assign(shared.changes, draft.changes);
     }
-    for (const [collection, document] of draft.inserts) {
+    for (const [collection, document, isShared] of draft.inserts) {
+      const { _id: id, tenantId } = document as { _id: mongo.ObjectId; tenantId: string };
+      if (isShared) this.created.set(keyOf({ collection, tenantId, id }), document);
       const list = this.inserts.get(collection);
       if (list) list.push({ owner, document });
       else this.inserts.set(collection, [{ owner, document }]);
@@ -151,8 +154,9 @@ export class UnitBatch {
     return updates;
   }
 
-  /** The changed documents as the commit leaves them, by key. */
-  *changedDocuments(): Iterable<[key: string, document: mongo.Document]> {
+  /** The shared documents that the commit creates or changes, as it leaves them, by key. */
+  *sharedDocuments(): Iterable<[key: string, document: mongo.Document]> {
+    yield* this.created;
     for (const { ref, now } of this.changed()) if (now) yield [keyOf(ref), now];
   }
 

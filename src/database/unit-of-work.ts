@@ -33,7 +33,8 @@ export interface UnitWriter {
   readonly document: mongo.Document | null;
   /** Changes the document of `ref`, which must exist; returns it as it is then. */
   change(changes: FieldChanges): mongo.Document;
-  insert(collection: string, document: mongo.Document): void;
+  /** @param isShared the document will be the `ref` of later units: it is remembered, so that the first of them need not read it */
+  insert(collection: string, document: mongo.Document, isShared?: boolean): void;
   compareAndSet(change: GuardedChange): void;
 }
 

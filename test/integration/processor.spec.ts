@@ -49,6 +49,7 @@ describe('MessageProcessor', () => {
     tenantId = `tenant-${++count}`;
     for (const { responder } of [first, second]) {
       responder.calls = 0;
+      responder.isImmediate = true;
       responder.script = ({ message }) => Promise.resolve({ reply: { content: `re: ${message.content}` } });
     }
     await first.choose(tenantId);
@@ -219,6 +220,7 @@ describe('MessageProcessor', () => {
   it('costs no read and one transaction of three writes when the session is warm', async () => {
     const uri = `${database.uri}${database.uri.includes('?') ? '&' : '?'}monitorCommands=true`;
     const watched = await createScriptedApp({ ...database, uri });
+    watched.responder.isImmediate = true;
     try {
       await process('1', {}, watched);
       const commands: string[] = [];
@@ -227,13 +229,62 @@ describe('MessageProcessor', () => {
         .getClient()
         .on('commandStarted', ({ commandName }) => commands.push(commandName));
       await process('2', {}, watched);
-      expect(commands).toEqual(['findAndModify', 'update', 'insert', 'commitTransaction']);
+      expect(commands).toEqual(['update', 'update', 'insert', 'commitTransaction']);
       commands.length = 0;
       await process('3', { externalId: 'x' }, watched);
-      expect(commands).toEqual(['find', 'findAndModify', 'update', 'insert', 'commitTransaction']);
+      expect(commands).toEqual(['find', 'update', 'update', 'insert', 'commitTransaction']);
     } finally {
       await watched.close();
     }
+  });
+
+  describe('a responder that takes its time', () => {
+    beforeEach(() => {
+      first.responder.isImmediate = second.responder.isImmediate = false;
+    });
+
+    it('is asked once the user message is stored, which keeps its place and date before what comes meanwhile', async () => {
+      const { conversation } = await process('one');
+      const [reached, go] = [gate(), gate()];
+      first.responder.script = async () => {
+        reached.open();
+        await go.opened;
+        return { reply: { content: 'slow' } };
+      };
+      const two = process('two');
+      await reached.opened;
+      const { messages } = appendMessagesBody.parse({
+        messages: [{ role: 'assistant', content: 'a person steps in' }],
+      });
+      await first.app.get(MessageService).append(tenantId, conversation._id.toHexString(), messages);
+      go.open();
+      await two;
+      expect((await dialogue()).slice(2)).toEqual([
+        '3 user: two',
+        '4 assistant: a person steps in',
+        '5 assistant: slow',
+      ]);
+      const dates = (await rows()).map(({ timestamp }) => timestamp.getTime());
+      expect(dates).toEqual(dates.toSorted((a, b) => a - b));
+    });
+
+    it('is told the same message id by two processes that get one message at once', async () => {
+      const ids: string[] = [];
+      const both = gate();
+      first.responder.script = second.responder.script = async ({ message }) => {
+        if (ids.push(message.id) === 2) both.open();
+        await both.opened;
+        return { reply: { content: 'paid' } };
+      };
+      second.responder.script = first.responder.script;
+      const handled = await Promise.all([
+        process('pay', { externalId: 'x' }, first),
+        process('pay', { externalId: 'x' }, second).catch((error: unknown) => error),
+      ]);
+      expect(handled[0].reply?.content).toBe('paid');
+      expect(new Set(ids).size).toBe(1);
+      expect(await dialogue()).toEqual(['1 user: pay', '2 assistant: paid']);
+    });
   });
 
   describe('a repeated externalId', () => {

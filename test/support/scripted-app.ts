@@ -24,6 +24,7 @@ export type Script = (request: ResponderRequest, signal: AbortSignal) => Promise
 export class ScriptedResponder implements Responder {
   readonly type = 'scripted';
   readonly configSchema = z.unknown();
+  isImmediate = false;
   script: Script = ({ message }) => Promise.resolve({ reply: { content: `re: ${message.content}` } });
   /** Calls since the start. */
   calls = 0;

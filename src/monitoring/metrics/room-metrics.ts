@@ -1,10 +1,15 @@
 import { Injectable } from '@nestjs/common';
+import { Histogram } from 'prom-client';
 import { CacheService } from '../../cache/index.js';
-import { DatabaseService } from '../../database/index.js';
+import { DatabaseService, GroupCommit, type GroupCommitStats } from '../../database/index.js';
 import { METRIC_PREFIX, Metrics } from './metrics.js';
 
 const CACHE = `${METRIC_PREFIX}cache_`;
 const DATABASE = `${METRIC_PREFIX}database_`;
+const GROUP_COMMIT = `${DATABASE}group_commit_`;
+
+/** Buckets of durations, seconds. */
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const REDIS = `${METRIC_PREFIX}redis_`;
 
 /** Tells Prometheus of the rooms below, which know nothing of it: cache, Redis, transactions, the pool. */
@@ -14,10 +19,12 @@ export class RoomMetrics {
     private readonly metrics: Metrics,
     private readonly cache: CacheService,
     private readonly database: DatabaseService,
+    private readonly commits: GroupCommit,
   ) {
     this.ofCache();
     this.ofRedis();
     this.ofDatabase();
+    this.ofGroupCommit();
   }
 
   private ofCache(): void {
@@ -94,6 +101,57 @@ export class RoomMetrics {
         tell(Math.max(0, calls - errors), { outcome: 'ok' });
         tell(errors, { outcome: 'error' });
         tell(refused, { outcome: 'refused' });
+      },
+    });
+  }
+
+  private ofGroupCommit(): void {
+    const { metrics, database, commits } = this;
+    const histogram = (name: string, help: string, buckets: number[]): Histogram =>
+      new Histogram({ name: `${GROUP_COMMIT}${name}`, help, buckets, registers: [metrics.registry] });
+    const units = histogram('units', 'Units of work in one transaction', [1, 2, 4, 8, 16, 32, 64, 128, 256]);
+    const wait = histogram(
+      'wait_seconds',
+      'How long the oldest unit of a transaction waited for it to begin',
+      seconds,
+    );
+    const duration = histogram('duration_seconds', 'From the begin of a transaction to its commit', seconds);
+    commits.onFlight((flight) => {
+      units.observe(flight.units);
+      wait.observe(flight.waitMs / 1000);
+      duration.observe(flight.commitMs / 1000);
+    });
+    const counters: [name: string, help: string, read: (stats: GroupCommitStats) => number][] = [
+      ['refused_total', 'Units that were refused with an error of their own', ({ refused }) => refused],
+      [
+        'rejected_total',
+        'Units that were not written since the database was too slow',
+        ({ rejected }) => rejected,
+      ],
+      [
+        'conflicts_total',
+        'Transactions that were written again after a conflict',
+        ({ conflicts }) => conflicts,
+      ],
+      [
+        'commit_retries_total',
+        'Commits that were repeated, their outcome unknown',
+        ({ commitRetries }) => commitRetries,
+      ],
+    ];
+    for (const [name, help, read] of counters)
+      metrics.readCounter({
+        name: `${GROUP_COMMIT}${name}`,
+        help,
+        read: (set) => {
+          set(read(database.stats().groupCommit));
+        },
+      });
+    metrics.readGauge({
+      name: `${GROUP_COMMIT}waiting`,
+      help: 'Units that wait for a transaction',
+      read: (set) => {
+        set(database.stats().groupCommit.waiting);
       },
     });
   }

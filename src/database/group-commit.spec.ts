@@ -1,0 +1,116 @@
+import { type Connection, mongo } from 'mongoose';
+import { loadSettings } from '../config/index.js';
+import { GroupCommit } from './group-commit.js';
+
+const labelled = (label: string): mongo.MongoError => {
+  const error = new mongo.MongoServerError({ message: label });
+  error.addErrorLabel(label);
+  return error;
+};
+
+/** A server that stores what is committed; each commit and command can be made to fail. */
+class ServerFake {
+  readonly stored: mongo.Document[] = [];
+  readonly failures: { command: mongo.Document[]; commit: unknown[] } = { command: [], commit: [] };
+  commits = 0;
+  aborts = 0;
+
+  readonly connection = {
+    getClient: () => ({ startSession: () => this.session() }),
+    db: { command: (command: mongo.Document) => this.run(command) },
+  } as unknown as Connection;
+  private written: mongo.Document[] = [];
+
+  private run(command: mongo.Document): Promise<mongo.Document> {
+    const failure = this.failures.command.shift();
+    if (failure instanceof Error) return Promise.reject(failure);
+    const documents = command['documents'] as mongo.Document[];
+    this.written.push(...documents);
+    return Promise.resolve({ ok: 1, n: documents.length });
+  }
+
+  private session() {
+    let open = false;
+    return {
+      startTransaction: () => {
+        open = true;
+        this.written = [];
+      },
+      inTransaction: () => open,
+      abortTransaction: () => {
+        open = false;
+        this.aborts++;
+        return Promise.resolve();
+      },
+      endSession: () => Promise.resolve(),
+      commitTransaction: () => {
+        this.commits++;
+        const failure = this.failures.commit.shift();
+        if (failure instanceof Error) return Promise.reject(failure);
+        open = false;
+        this.stored.push(...this.written);
+        return Promise.resolve();
+      },
+    };
+  }
+}
+
+const insert = (name: string) => ({
+  write: (writer: { insert(collection: string, document: mongo.Document): void }) => {
+    writer.insert('names', { name });
+    return name;
+  },
+});
+
+describe('GroupCommit when the server fails', () => {
+  let server: ServerFake;
+  let commits: GroupCommit;
+
+  beforeEach(() => {
+    server = new ServerFake();
+    const settings = loadSettings({ TRANSACTION_TIMEOUT_MS: '2000' }).database;
+    commits = new GroupCommit(server.connection, settings);
+  });
+
+  it('repeats a commit alone whose outcome is unknown', async () => {
+    server.failures.commit.push(labelled('UnknownTransactionCommitResult'));
+    expect(await commits.commit(insert('a'))).toBe('a');
+    expect(server).toMatchObject({ commits: 2, aborts: 0, stored: [{ name: 'a' }] });
+    expect(commits.stats()).toMatchObject({ commits: 1, commitRetries: 1, conflicts: 0 });
+  });
+
+  it('writes the transaction again after a write conflict, and aborts the one before', async () => {
+    server.failures.command.push(labelled('TransientTransactionError'));
+    expect(await Promise.all([commits.commit(insert('a')), commits.commit(insert('b'))])).toEqual(['a', 'b']);
+    expect(server).toMatchObject({ aborts: 1, stored: [{ name: 'a' }, { name: 'b' }] });
+    expect(commits.stats()).toMatchObject({ commits: 1, units: 2, conflicts: 1 });
+  });
+
+  it('says of no unit that it is stored when the outcome of its commit stays unknown', async () => {
+    jest.useFakeTimers();
+    try {
+      server.failures.commit.push(
+        ...Array.from({ length: 10_000 }, () => labelled('UnknownTransactionCommitResult')),
+      );
+      const outcome = commits.commit(insert('a')).catch((error: unknown) => error);
+      await jest.advanceTimersByTimeAsync(3000);
+      expect(await outcome).toBeInstanceOf(mongo.MongoServerError);
+      expect(server.stored).toEqual([]);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('separates a unit that makes the whole transaction fail from the others', async () => {
+    const poison = new mongo.MongoServerError({ message: 'too large', code: 10334 });
+    server.connection.db!.command = jest.fn((command: mongo.Document) => {
+      const documents = command['documents'] as { name: string }[];
+      if (documents.some(({ name }) => name === 'poison')) return Promise.reject(poison);
+      return Promise.resolve({ ok: 1, n: documents.length });
+    });
+    const names = ['a', 'b', 'poison', 'c'];
+    const outcomes = await Promise.allSettled(names.map((name) => commits.commit(insert(name))));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(outcomes[2]).toMatchObject({ reason: poison });
+  });
+});
