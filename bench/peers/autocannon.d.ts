@@ -18,7 +18,7 @@ declare module 'autocannon' {
     errors: number;
   }
 
-  interface Run extends Promise<Result> {
+  interface Run extends PromiseLike<Result> {
     stop(): void;
   }
 

@@ -138,9 +138,8 @@ async function runAutocannon(load: Load): Promise<LoadFigures> {
     run.stop();
   };
   signal.addEventListener('abort', stop);
-  const result = await run.finally(() => {
-    signal.removeEventListener('abort', stop);
-  });
+  const result = await run;
+  signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
   const answered = result['2xx'] + result.non2xx;
   return {
