@@ -4,6 +4,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
@@ -149,6 +150,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   );
   write(machine);
   const outcome = await measure(options, signal);
+  write(`load average at the end ${(loadavg()[0] ?? NaN).toFixed(1)}`);
   if (json !== undefined)
     await writeFile(
       json,

@@ -27,7 +27,8 @@ function markdownTable(heads: readonly string[], rows: readonly (readonly string
 }
 
 const orNone = (value: number): string => (Number.isFinite(value) ? figure(value) : 'n/a');
-const ratio = (value: number): string => (Number.isFinite(value) ? value.toFixed(2) : 'n/a');
+const ratio = (value: number): string =>
+  Number.isFinite(value) ? value.toFixed(value < 0.1 ? 3 : 2) : 'n/a';
 
 const labelOf = (name: string): string => {
   const route = peerRoutes.find((one) => one.name === name);
