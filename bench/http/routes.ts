@@ -14,13 +14,13 @@ export interface Route {
   request: (client: number, count: number) => Buffer;
 }
 
-const PREPARED_MESSAGES = 20;
+export const PREPARED_MESSAGES = 20;
 const PREPARERS = 16;
-const PAGE = 20;
+export const PAGE = 20;
 
-const participantOf = (client: number): string => `participant-${client}`;
+export const participantOf = (client: number): string => `participant-${client}`;
 
-const text = (client: number, count: number): string =>
+export const text = (client: number, count: number): string =>
   `I would like to book a table for ${2 + (count % 7)} in Lisbon on day ${count % 28} of the month, name ${client}`;
 
 const sessionOf = (count: number): unknown => ({
@@ -28,8 +28,8 @@ const sessionOf = (count: number): unknown => ({
   context: { turn: count },
 });
 
-/** Each client gets a participant with a conversation of some messages, and a session. Answers the ids of the conversations. */
-async function prepare(api: ApiClient, clients: number): Promise<string[]> {
+/** Each client gets a participant with a conversation of 20 messages, and a session. Returns the ids of the conversations. */
+export async function prepareConversations(api: ApiClient, clients: number): Promise<string[]> {
   const ids = new Array<string>(clients).fill('');
   let next = 0;
   const preparer = async (): Promise<void> => {
@@ -52,7 +52,7 @@ async function prepare(api: ApiClient, clients: number): Promise<string[]> {
 
 /** The main routes of the API as a bot uses them, each client for a participant of its own. */
 export async function prepareRoutes(api: ApiClient, key: string, clients: number): Promise<Route[]> {
-  const ids = await prepare(api, clients);
+  const ids = await prepareConversations(api, clients);
   const idOf = (client: number): string => ids[client] ?? '';
   const send = (method: string, path: string, body?: unknown): Buffer => httpRequest(method, path, key, body);
   const channel = 'web';

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient } from '../../scripts/replay/api-client.js';
 import { asTenantKey } from '../../scripts/replay/api-shapes.js';
 import { ServiceProcess } from '../../scripts/verify/service-process.js';
+import { cpuSeconds } from './cpu.js';
 
-const src = join(import.meta.dirname, '..', '..', 'src');
+const thisBuild = join(import.meta.dirname, '..', '..');
 
 /** What the benchmarks of the API set; everything else is as it comes. */
 export const BENCH_SETTINGS = {
@@ -17,24 +18,36 @@ export const BENCH_SETTINGS = {
   TRANSCRIPT_MAX_QUEUE_SIZE: '1000000',
 } as const;
 
-const TICKS_PER_SECOND = 100;
+export interface BenchServiceOptions {
+  /** Gets processor profiles when the service ends. */
+  profileDir?: string | undefined;
+  /** The `dist` folder of the build to run; this one without it. */
+  build?: string | undefined;
+  /** The node binary to run it with. */
+  execPath?: string | undefined;
+  /** Modules that are loaded before the service. */
+  imports?: readonly string[];
+}
 
 /** The service as `npm start` runs it, in a process of its own on an empty directory, with one tenant. */
 export class BenchService {
   private constructor(
-    private readonly process: ServiceProcess,
+    readonly process: ServiceProcess,
     private readonly dir: string,
     /** Of the tenant. */
     readonly api: ApiClient,
     readonly key: string,
   ) {}
 
-  /** `profileDir` gets processor profiles when the service ends. */
-  static async start(settings: Readonly<Record<string, string>>, profileDir?: string): Promise<BenchService> {
+  static async start(
+    settings: Readonly<Record<string, string>>,
+    { profileDir, build = thisBuild, execPath, imports = [] }: BenchServiceOptions = {},
+  ): Promise<BenchService> {
     const dir = await mkdtemp(join(tmpdir(), 'colloquy-bench-http-'));
+    let process: ServiceProcess | undefined;
     try {
-      const process = await ServiceProcess.start({
-        main: join(src, 'main.js'),
+      process = await ServiceProcess.start({
+        main: join(build, 'src', 'main.js'),
         cwd: dir,
         env: {
           ...BENCH_SETTINGS,
@@ -43,15 +56,16 @@ export class BenchService {
           ...settings,
         },
         nodeOptions: [
-          '--import',
-          join(src, 'instrument.js'),
+          ...[...imports, join(build, 'src', 'instrument.js')].flatMap((path) => ['--import', path]),
           ...(profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]),
         ],
+        execPath,
       });
       const admin = new ApiClient(process.url, process.adminKey);
       const key = await admin.call('POST', '/v1/tenants', asTenantKey, { id: 'bench', name: 'Bench' });
       return new BenchService(process, dir, new ApiClient(process.url, key), key);
     } catch (error) {
+      await process?.kill('SIGKILL');
       await rm(dir, { recursive: true, force: true });
       throw error;
     }
@@ -61,18 +75,12 @@ export class BenchService {
     return this.process.url;
   }
 
-  /** Processor time of the process so far, all its threads together, seconds; NaN where the system does not tell. */
-  async cpuSeconds(): Promise<number> {
-    try {
-      const stat = await readFile(`/proc/${this.process.pid ?? 0}/stat`, 'latin1');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-    } catch {
-      return NaN;
-    }
+  /** Processor time of the process so far, all its threads together, seconds; NaN where the system does not report it. */
+  cpuSeconds(): Promise<number> {
+    return cpuSeconds(this.process.pid ?? 0, 'process');
   }
 
-  /** Ends the service as an operator would, and removes its directory. Answers what it printed. */
+  /** Ends the service as an operator would, and removes its directory. Returns what it printed. */
   async close(): Promise<string> {
     await this.process.kill('SIGTERM');
     await rm(this.dir, { recursive: true, force: true });

@@ -60,7 +60,7 @@ async function startOne(
 ): Promise<Contestant> {
   const profiles = profileDir === undefined ? undefined : join(profileDir, side);
   if (profiles !== undefined) await mkdir(profiles, { recursive: true });
-  const service = await BenchService.start(settings, profiles);
+  const service = await BenchService.start(settings, { profileDir: profiles });
   try {
     return { side, service, routes: await prepareRoutes(service.api, service.key, clients) };
   } catch (error) {

@@ -10,6 +10,8 @@ export interface ServiceStart {
   args?: readonly string[];
   /** Options of Node.js itself, for example --import. */
   nodeOptions?: readonly string[];
+  /** The node binary; the one of this process without it. */
+  execPath?: string | undefined;
 }
 
 export interface ServiceExit {
@@ -50,7 +52,7 @@ function environment(settings: Readonly<Record<string, string>>): NodeJS.Process
   return { ...(Object.fromEntries(kept) as NodeJS.ProcessEnv), ...settings };
 }
 
-function spawnService({ main, cwd, env, args = [], nodeOptions = [] }: ServiceStart): {
+function spawnService({ main, cwd, env, args = [], nodeOptions = [], execPath }: ServiceStart): {
   child: ChildProcess;
   exited: Promise<ServiceExit>;
   output: { stdout: string; stderr: string };
@@ -59,6 +61,7 @@ function spawnService({ main, cwd, env, args = [], nodeOptions = [] }: ServiceSt
     cwd,
     env: environment(env),
     execArgv: ['--enable-source-maps', ...nodeOptions],
+    ...(execPath !== undefined && { execPath }),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const output = { stdout: '', stderr: '' };
@@ -123,6 +126,24 @@ export class ServiceProcess {
 
   get stderr(): string {
     return this.output.stderr;
+  }
+
+  /** Sends a message and resolves with the first one from the process that `isReply` accepts. @throws Error when the process ends before */
+  ask<T>(message: string, isReply: (reply: unknown) => reply is T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const onMessage = (reply: unknown): void => {
+        if (!isReply(reply)) return;
+        this.child.off('message', onMessage);
+        resolve(reply);
+      };
+      this.child.on('message', onMessage);
+      this.child.send(message, (error) => {
+        if (error) reject(error);
+      });
+      void this.exited.then(() => {
+        reject(new Error('the process ended before it replied'));
+      });
+    });
   }
 
   /** Sends the signal and waits for the end of the process. */

@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { httpRequest } from '../storage/load.js';
+
+export interface PeerRequest {
+  method: string;
+  path: string;
+  body?: unknown;
+}
+
+export interface Load {
+  url: string;
+  key: string;
+  /** Sent in this order and from the start again; consecutive ones are for different participants. */
+  requests: readonly PeerRequest[];
+  connections: number;
+  seconds: number;
+  /** Ends the load early: `run` rejects. */
+  signal: AbortSignal;
+}
+
+/** What came of a load, as the clients saw it. */
+export interface LoadFigures {
+  /** Requests that were answered or failed. */
+  requests: number;
+  perSecond: number;
+  /** Milliseconds. */
+  p50: number;
+  p99: number;
+  /** Answers of another status than 2xx, requests without an answer, connections that failed. */
+  failed: number;
+}
+
+export interface LoadGenerator {
+  name: 'wrk' | 'autocannon';
+  run(load: Load): Promise<LoadFigures>;
+}
+
+const TIMEOUT_SECONDS = 10;
+
+const execute = promisify(execFile);
+
+/** Text as a string of Lua, any byte of it. */
+const luaString = (bytes: Buffer): string =>
+  `"${bytes.toString('latin1').replace(/[^ !#-[\]-~]/g, (char) => `\\${String(char.charCodeAt(0)).padStart(3, '0')}`)}"`;
+
+/** One list for all connections: each sends the request that comes next, so that requests in flight are for different participants. */
+const luaScript = (requests: readonly Buffer[]): string => `
+local requests = {
+${requests.map((request) => `${luaString(request)},`).join('\n')}
+}
+local sent = 0
+
+request = function()
+  sent = sent % #requests + 1
+  return requests[sent]
+end
+
+done = function(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\\n{"answered":%d,"microseconds":%d,"p50":%d,"p99":%d,"refused":%d,"lost":%d}\\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout))
+end
+`;
+
+interface WrkFigures {
+  answered: number;
+  microseconds: number;
+  p50: number;
+  p99: number;
+  /** Answers of a status from 400; wrk counts them among the answered. */
+  refused: number;
+  lost: number;
+}
+
+async function runWrk({ url, key, requests, connections, seconds, signal }: Load): Promise<LoadFigures> {
+  const dir = await mkdtemp(join(tmpdir(), 'colloquy-bench-wrk-'));
+  const script = join(dir, 'requests.lua');
+  try {
+    const raw = requests.map(({ method, path, body }) => httpRequest(method, path, key, body));
+    await writeFile(script, luaScript(raw));
+    // One thread: wrk divides the connections among its threads, and each would start at the first request.
+    const options = [
+      '-t1',
+      `-c${connections}`,
+      `-d${seconds}s`,
+      `--timeout=${TIMEOUT_SECONDS}s`,
+      '-s',
+      script,
+    ];
+    const { stdout } = await execute('wrk', [...options, url], { signal });
+    const figures = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as WrkFigures;
+    return {
+      requests: figures.answered + figures.lost,
+      perSecond: figures.answered / (figures.microseconds / 1e6),
+      p50: figures.p50 / 1000,
+      p99: figures.p99 / 1000,
+      failed: figures.refused + figures.lost,
+    };
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** autocannon prepares the requests of every connection by itself: so many of them each. */
+const REQUESTS_PER_CONNECTION = 32;
+
+async function runAutocannon(load: Load): Promise<LoadFigures> {
+  const { url, key, connections, seconds, signal } = load;
+  const { default: autocannon } = await import('autocannon');
+  const requests = load.requests.map(({ method, path, body }) => ({
+    method,
+    path,
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  }));
+  let clients = 0;
+  const run = autocannon({
+    url,
+    connections,
+    duration: seconds,
+    timeout: TIMEOUT_SECONDS,
+    // Each connection starts one request later than the one before, so that requests in flight are for different participants.
+    setupClient: (client) => {
+      const start = clients++ % requests.length;
+      client.setRequests([...requests, ...requests].slice(start, start + REQUESTS_PER_CONNECTION));
+    },
+  });
+  const stop = (): void => {
+    run.stop();
+  };
+  signal.addEventListener('abort', stop);
+  const result = await run;
+  signal.removeEventListener('abort', stop);
+  signal.throwIfAborted();
+  const answered = result['2xx'] + result.non2xx;
+  return {
+    requests: answered + result.errors,
+    perSecond: answered / result.duration,
+    p50: result.latency.p50,
+    p99: result.latency.p99,
+    failed: result.non2xx + result.errors,
+  };
+}
+
+async function hasWrk(): Promise<boolean> {
+  try {
+    await execute('wrk', ['--version']);
+    return true;
+  } catch (error) {
+    // wrk ends with code 1 after it has printed its version.
+    return error instanceof Error && 'code' in error && error.code === 1;
+  }
+}
+
+/** wrk where it is on the PATH, else autocannon, whose own processor time is some times as much. */
+export const loadGenerator = async (): Promise<LoadGenerator> =>
+  (await hasWrk()) ? { name: 'wrk', run: runWrk } : { name: 'autocannon', run: runAutocannon };
