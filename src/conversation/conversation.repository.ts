@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
+import { BatchedReads, type PointReads } from '../database/index.js';
 import { type ClosingRecord, CONVERSATION_MODEL, type ConversationRecord } from './conversation.schema.js';
 
 export interface ConversationFilter {
@@ -44,7 +45,14 @@ const alive = { erasedAt: { $exists: false } } as const;
 
 @Injectable()
 export class ConversationRepository {
-  constructor(@InjectModel(CONVERSATION_MODEL) private readonly conversations: Model<ConversationRecord>) {}
+  private readonly byId: PointReads<ConversationRecord>;
+
+  constructor(
+    @InjectModel(CONVERSATION_MODEL) private readonly conversations: Model<ConversationRecord>,
+    reads: BatchedReads,
+  ) {
+    this.byId = reads.byField(conversations.collection.collectionName, '_id');
+  }
 
   async insert(
     tenantId: string,
@@ -56,18 +64,13 @@ export class ConversationRepository {
   }
 
   async find(tenantId: string, id: string): Promise<ConversationRecord | null> {
-    return this.conversations
-      .findOne({ tenantId, _id: new Types.ObjectId(id), ...alive })
-      .lean<ConversationRecord>()
-      .exec();
+    const found = await this.findEvenErased(tenantId, id);
+    return found?.erasedAt === undefined ? found : null;
   }
 
   /** Also one that is being erased. */
-  async findEvenErased(tenantId: string, id: string): Promise<ConversationRecord | null> {
-    return this.conversations
-      .findOne({ tenantId, _id: new Types.ObjectId(id) })
-      .lean<ConversationRecord>()
-      .exec();
+  findEvenErased(tenantId: string, id: string): Promise<ConversationRecord | null> {
+    return this.byId.find(tenantId, new Types.ObjectId(id));
   }
 
   /** The newest active conversation of a participant on a channel. */

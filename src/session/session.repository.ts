@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, Types } from 'mongoose';
-import { duplicateKeyFields } from '../database/index.js';
+import { BatchedReads, duplicateKeyFields, type PointReads } from '../database/index.js';
 import { deepFreeze } from './json.js';
 import { SESSION_MODEL, type SessionRecord } from './session.schema.js';
 import type { SessionState } from './session.types.js';
@@ -13,10 +13,17 @@ export type DeletedSession = Pick<StoredState, 'id' | 'createdAt'>;
 
 @Injectable()
 export class SessionRepository {
-  constructor(@InjectModel(SESSION_MODEL) private readonly sessions: Model<SessionRecord>) {}
+  private readonly byParticipant: PointReads<SessionRecord>;
+
+  constructor(
+    @InjectModel(SESSION_MODEL) private readonly sessions: Model<SessionRecord>,
+    reads: BatchedReads,
+  ) {
+    this.byParticipant = reads.byField(sessions.collection.collectionName, 'participantId');
+  }
 
   async find(tenantId: string, participantId: string): Promise<StoredState | null> {
-    const record = await this.sessions.findOne({ tenantId, participantId }).lean<SessionRecord>().exec();
+    const record = await this.byParticipant.find(tenantId, participantId);
     return record && toState(record);
   }
 
