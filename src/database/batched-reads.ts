@@ -28,9 +28,9 @@ export interface RangeKey extends PointKey {
 }
 
 export interface PointReads<Row> {
-  find(tenantId: string, value: KeyValue): Promise<Row | null>;
+  readonly find: (tenantId: string, value: KeyValue) => Promise<Row | null>;
   /** Those that exist, in the order of `values`. */
-  findMany(tenantId: string, values: readonly KeyValue[]): Promise<Row[]>;
+  readonly findMany: (tenantId: string, values: readonly KeyValue[]) => Promise<Row[]>;
 }
 
 export type FindRange<Row> = (key: RangeKey) => Promise<Row[]>;
@@ -163,21 +163,25 @@ const nameOf = (tenantId: unknown, value: unknown): string => `${tenantId as str
 const anyOf = (conditions: mongo.Document[]): mongo.Document =>
   conditions.length === 1 && conditions[0] ? conditions[0] : { $or: conditions };
 
-/** One for each tenant, so that no combination of a tenant with another one's value is searched. */
-const pointConditions = (field: string, keys: readonly PointKey[]): mongo.Document[] =>
-  [...groupBy(keys, ({ tenantId }) => tenantId)].map(([tenantId, ofTenant]) => {
-    const values = new Map(ofTenant.map(({ value }) => [textOf(value), value]));
-    const [first] = values.values();
-    return { tenantId, [field]: values.size === 1 ? first : { $in: [...values.values()] } };
-  });
+/** The values of `keys`, each once. */
+function oneOf(keys: readonly PointKey[]): KeyValue | { $in: KeyValue[] } | undefined {
+  const values = [...new Map(keys.map(({ value }) => [textOf(value), value])).values()];
+  return values.length === 1 ? values[0] : { $in: values };
+}
 
-const rangeConditions = (group: string, order: string, keys: readonly RangeKey[]): mongo.Document[] => {
-  const distinct = new Map(
-    keys.map((key) => [`${nameOf(key.tenantId, key.value)}\0${key.from}\0${key.to}`, key]),
-  );
-  return [...distinct.values()].map(({ tenantId, value, from, to }) => ({
+/** One condition for each tenant, so that no tenant is searched for a value that was asked of another. */
+const pointConditions = (field: string, keys: readonly PointKey[]): mongo.Document[] =>
+  [...groupBy(keys, ({ tenantId }) => tenantId)].map(([tenantId, ofTenant]) => ({
     tenantId,
-    [group]: value,
-    [order]: { $gte: from, $lte: to },
+    [field]: oneOf(ofTenant),
   }));
-};
+
+/** One condition for each tenant and range: first pages have the same one whatever their conversation. */
+const rangeConditions = (group: string, order: string, keys: readonly RangeKey[]): mongo.Document[] =>
+  [...groupBy(keys, ({ tenantId, from, to }) => `${tenantId}\0${from}\0${to}`).values()].flatMap((same) =>
+    same.slice(0, 1).map(({ tenantId, from, to }) => ({
+      tenantId,
+      [group]: oneOf(same),
+      [order]: { $gte: from, $lte: to },
+    })),
+  );
