@@ -410,7 +410,7 @@ describe('conversations and messages in the database', () => {
         );
         await expect(one.messages.listOfConversation(tenantId, id, { limit: 5 })).rejects.toMatchObject(gone);
         expect((await one.messages.list(tenantId, { limit: 5 })).data).toEqual([]);
-        expect((await one.conversations.list(tenantId, { limit: 5 })).data).toEqual([]);
+        expect((await one.conversations.list(tenantId, { order: 'created', limit: 5 })).data).toEqual([]);
       });
 
       it('is finished by the sweep, of whichever process, and only once it is old', async () => {

@@ -6,6 +6,8 @@ import { at, type Cases, choices, id, ids, lists, type MethodCases, once, tenant
 
 const hex = id.toHexString();
 
+const conversationFilters = { participantId: 'ana', channel: 'web', isActive: true };
+
 export const conversationCases: Cases<ConversationRepository> = {
   insert: once((conversations) =>
     conversations.insert(tenantId, {
@@ -23,8 +25,11 @@ export const conversationCases: Cases<ConversationRepository> = {
   find: once((conversations) => conversations.find(tenantId, hex)),
   findEvenErased: once((conversations) => conversations.findEvenErased(tenantId, hex)),
   latestActive: once((conversations) => conversations.latestActive(tenantId, 'ana', 'web')),
-  list: lists({ participantId: 'ana', channel: 'web', isActive: true }, (conversations, filter, after) =>
+  list: lists(conversationFilters, (conversations, filter, after) =>
     conversations.list(tenantId, filter, 10, after),
+  ),
+  listByUpdate: lists(conversationFilters, (conversations, filter, after) =>
+    conversations.listByUpdate(tenantId, filter, 10, after),
   ),
   update: once((conversations) => conversations.update(tenantId, hex, { title: null, isActive: true }, at)),
   close: once((conversations) => conversations.close(tenantId, hex, undefined, at)),
@@ -41,11 +46,11 @@ export const conversationCases: Cases<ConversationRepository> = {
   deleteErased: once((conversations) => conversations.deleteErased(tenantId, id)),
 };
 
-const inRanges = (method: 'first' | 'last'): MethodCases<MessageRepository> =>
+const inRanges = (method: 'first' | 'last', lastSeq?: number): MethodCases<MessageRepository> =>
   Object.fromEntries(
     choices({ after: 1, before: 9 }).map(([name, range]) => [
-      name,
-      (messages: MessageRepository) => messages[method](tenantId, hex, range, 10),
+      `${name} ${lastSeq ?? ''}`,
+      (messages: MessageRepository) => messages[method](tenantId, hex, range, 10, lastSeq),
     ]),
   );
 
@@ -77,7 +82,7 @@ export const messageCases: Cases<MessageRepository> = {
   findByExternalIds: once((messages) => messages.findByExternalIds(tenantId, ['e1', 'e2'])),
   findByExternalId: once((messages) => messages.findByExternalId(tenantId, 'e1')),
   first: inRanges('first'),
-  last: inRanges('last'),
+  last: { ...inRanges('last'), ...inRanges('last', 20) },
   list: lists(filters, (messages, { hidden = [], ...filter }, after) =>
     messages.list(tenantId, filter, hidden, 10, after),
   ),
