@@ -109,7 +109,7 @@ export class MessageRepository {
       const known = Math.min(before - 1, lastSeq);
       const from = Math.max(after, known - limit) + 1;
       // Room for what was appended since: there are no gaps, so that a place left free here says that nothing is behind it.
-      const to = Math.min(before - 1, known + limit);
+      const to = Math.min(before - 1, Math.max(after, known) + limit);
       const rows = await this.range({ tenantId, value, from, to });
       if (to === before - 1 || rows.at(-1)?.seq !== to) return rows.slice(-limit);
     }
