@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, toPage } from './pagination.js';
+import { decodeCursor, decodeIdCursor, encodeCursor, toPage } from './pagination.js';
 import { ProblemError } from './problem.js';
 
 const row = (n: number): { date: Date; id: string } => ({
@@ -19,6 +19,14 @@ describe('cursors', () => {
     Buffer.from('1.{"$gt":""}').toString('base64url'),
   ])('refuses %j with a 400', (text) => {
     expect(() => decodeCursor(text)).toThrow(ProblemError);
+    expect(() => decodeIdCursor(text)).toThrow(ProblemError);
+  });
+
+  it('of one order are refused by the other', () => {
+    const { id } = row(7);
+    expect(decodeIdCursor(encodeCursor({ id }))).toEqual({ id });
+    expect(() => decodeCursor(encodeCursor({ id }))).toThrow(ProblemError);
+    expect(() => decodeIdCursor(encodeCursor(row(7)))).toThrow(ProblemError);
   });
 });
 

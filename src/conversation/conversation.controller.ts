@@ -54,7 +54,7 @@ export class ConversationController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'Conversations, the most recently written to first' })
+  @ApiOperation({ summary: 'Conversations, the newest first, or the most recently written first' })
   @ApiOkResponse({ standardSchema: conversationPageSchema })
   async list(
     @CurrentTenant() { tenantId }: TenantIdentity,

@@ -44,6 +44,15 @@ export const conversationsQuery = z.strictObject({
     .enum(['true', 'false'], 'must be true or false')
     .transform((text) => text === 'true')
     .optional(),
+  order: z
+    .enum(['created', 'updated'])
+    .default('created')
+    .meta({
+      description:
+        'created: the newest first; a walk by cursor returns each conversation once, whatever is written meanwhile. ' +
+        'updated: the most recently written first; a conversation that is written to moves to the front, so that a walk by cursor may ' +
+        'miss it. A cursor is valid for the order that returned it',
+    }),
   limit: pageLimit,
   cursor: z.string().max(200).optional(),
 });

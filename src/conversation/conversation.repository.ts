@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import type { DateIdCursor } from '../common/index.js';
-import { CONVERSATION_MODEL, type ConversationRecord } from './conversation.schema.js';
+import type { DateIdCursor, IdCursor } from '../common/index.js';
+import { BatchedReads, type PointReads } from '../database/index.js';
+import { CONVERSATION_MODEL, type ConversationRecord, indexByUpdate } from './conversation.schema.js';
 
 export interface ConversationFilter {
   participantId?: string | undefined;
@@ -15,46 +16,43 @@ export interface Erasure {
   conversationId: Types.ObjectId;
 }
 
-const newestFirst = { updatedAt: -1, _id: -1 } as const;
+const newestFirst = { _id: -1 } as const;
+const lastWrittenFirst = { updatedAt: -1, _id: -1 } as const;
 
-/** Rows after `cursor`, newest first. The bound on the date alone is what an index can use; the rest settles equal dates. */
-const afterCursor = (cursor: DateIdCursor | undefined): QueryFilter<ConversationRecord> =>
-  cursor
-    ? {
-        updatedAt: { $lte: cursor.date },
-        $or: [
-          { updatedAt: { $lt: cursor.date } },
-          { updatedAt: cursor.date, _id: { $lt: new Types.ObjectId(cursor.id) } },
-        ],
-      }
-    : {};
+/** Rows after `cursor`, the last written first. An index can use the bound on the date; the rest settles equal dates. */
+const writtenBefore = ({ date, id }: DateIdCursor): QueryFilter<ConversationRecord> => ({
+  updatedAt: { $lte: date },
+  $or: [{ updatedAt: { $lt: date } }, { updatedAt: date, _id: { $lt: new Types.ObjectId(id) } }],
+});
 
-const byNewest = (a: ConversationRecord, b: ConversationRecord): number =>
-  b.updatedAt.getTime() - a.updatedAt.getTime() || b._id.toHexString().localeCompare(a._id.toHexString());
+/** Both values, where an index has the field before its order: the server then merges the two runs of the index. */
+const openOrClosed = { $in: [true, false] };
 
 /** Alive: not being erased. */
 const alive = { erasedAt: { $exists: false } } as const;
 
 @Injectable()
 export class ConversationRepository {
-  constructor(@InjectModel(CONVERSATION_MODEL) private readonly conversations: Model<ConversationRecord>) {}
+  private readonly byId: PointReads<ConversationRecord>;
+
+  constructor(
+    @InjectModel(CONVERSATION_MODEL) private readonly conversations: Model<ConversationRecord>,
+    reads: BatchedReads,
+  ) {
+    this.byId = reads.byField(conversations.collection.collectionName, '_id');
+  }
 
   async find(tenantId: string, id: string): Promise<ConversationRecord | null> {
-    return this.conversations
-      .findOne({ tenantId, _id: new Types.ObjectId(id), ...alive })
-      .lean<ConversationRecord>()
-      .exec();
+    const found = await this.findEvenErased(tenantId, id);
+    return found?.erasedAt === undefined ? found : null;
   }
 
   /** Also one that is being erased. */
-  async findEvenErased(tenantId: string, id: string): Promise<ConversationRecord | null> {
-    return this.conversations
-      .findOne({ tenantId, _id: new Types.ObjectId(id) })
-      .lean<ConversationRecord>()
-      .exec();
+  findEvenErased(tenantId: string, id: string): Promise<ConversationRecord | null> {
+    return this.byId.find(tenantId, new Types.ObjectId(id));
   }
 
-  /** The newest active conversation of a participant on a channel. */
+  /** The active conversation of a participant on a channel that was created last. */
   async latestActive(
     tenantId: string,
     participantId: string,
@@ -67,39 +65,49 @@ export class ConversationRepository {
       .exec();
   }
 
-  /**
-   * Up to `limit` rows after `cursor`, newest first. Open and closed conversations are two runs of the index that serves the list;
-   * without a filter that has an index of its own, both are read and merged, which costs the same however many conversations there are.
-   */
+  /** Up to `limit` rows after `cursor`, the last created first. Neither the order nor a row's position in it ever changes. */
   async list(
-    tenantId: string,
-    filter: ConversationFilter,
-    limit: number,
-    cursor?: DateIdCursor,
-  ): Promise<ConversationRecord[]> {
-    const { participantId, channel, isActive } = filter;
-    if (isActive !== undefined || participantId !== undefined || channel !== undefined)
-      return this.run(tenantId, filter, limit, cursor);
-    const open = await this.run(tenantId, { isActive: true }, limit, cursor);
-    const closed = await this.run(tenantId, { isActive: false }, limit, cursor);
-    return [...open, ...closed].sort(byNewest).slice(0, limit);
-  }
-
-  private async run(
     tenantId: string,
     { participantId, channel, isActive }: ConversationFilter,
     limit: number,
-    cursor: DateIdCursor | undefined,
+    cursor?: IdCursor,
   ): Promise<ConversationRecord[]> {
+    const hasOrderWithinChannel = channel !== undefined && participantId === undefined;
     const query: QueryFilter<ConversationRecord> = {
       tenantId,
       ...(participantId !== undefined && { participantId }),
       ...(channel !== undefined && { channel }),
-      ...(isActive !== undefined && { isActive }),
+      ...(isActive !== undefined ? { isActive } : !hasOrderWithinChannel && { isActive: openOrClosed }),
       ...alive,
-      ...afterCursor(cursor),
+      ...(cursor && { _id: { $lt: new Types.ObjectId(cursor.id) } }),
     };
     return this.conversations.find(query).sort(newestFirst).limit(limit).lean<ConversationRecord[]>().exec();
+  }
+
+  /**
+   * Up to `limit` rows after `cursor`, the last written first: a row moves with each write. The conversations of one participant are
+   * sorted in memory; those of a channel are filtered out of all.
+   */
+  async listByUpdate(
+    tenantId: string,
+    { participantId, channel, isActive }: ConversationFilter,
+    limit: number,
+    cursor?: DateIdCursor,
+  ): Promise<ConversationRecord[]> {
+    const query = this.conversations
+      .find({
+        tenantId,
+        ...(participantId !== undefined && { participantId }),
+        ...(channel !== undefined && { channel }),
+        isActive: isActive ?? openOrClosed,
+        ...alive,
+        ...(cursor && writtenBefore(cursor)),
+      })
+      .sort(lastWrittenFirst)
+      .limit(limit);
+    // By the channel's index, all conversations of the channel would be sorted.
+    if (channel !== undefined && participantId === undefined) query.hint(indexByUpdate);
+    return query.lean<ConversationRecord[]>().exec();
   }
 
   async deleteErased(tenantId: string, id: Types.ObjectId): Promise<void> {

@@ -36,6 +36,8 @@ export interface ConversationRecord {
   erasedAt?: Date;
 }
 
+export const indexByUpdate = { tenantId: 1, isActive: 1, updatedAt: -1, _id: -1 } as const;
+
 const closingSchema = new Schema<ClosingRecord>(
   {
     seq: { type: Number, required: true },
@@ -66,14 +68,15 @@ export const conversationSchema = new Schema<ConversationRecord>(
   { collection: CONVERSATION_COLLECTION, versionKey: false, autoIndex: false, minimize: false },
 );
 
-// Recent conversations of a tenant, open or closed: GET /v1/conversations?active, and without `active` both halves merged.
-conversationSchema.index({ tenantId: 1, isActive: 1, updatedAt: -1, _id: -1 });
-// The latest of one participant: GET /v1/conversations?participantId, and where the message processor goes on.
-conversationSchema.index({ tenantId: 1, participantId: 1, updatedAt: -1, _id: -1 });
-// Recent conversations on one channel: GET /v1/conversations?channel.
-conversationSchema.index({ tenantId: 1, channel: 1, updatedAt: -1, _id: -1 });
-// The conversations that one session took part in.
-conversationSchema.index({ tenantId: 1, sessionId: 1, updatedAt: -1 });
+// Only the last of these lists has a key that every message moves, so that an append pays for one index entry and not for four.
+// In order of creation: GET /v1/conversations, with and without `active`.
+conversationSchema.index({ tenantId: 1, isActive: 1, _id: -1 });
+// Of one participant: GET /v1/conversations?participantId, and the conversation that an inbound message continues.
+conversationSchema.index({ tenantId: 1, participantId: 1, isActive: 1, _id: -1 });
+// On one channel: GET /v1/conversations?channel.
+conversationSchema.index({ tenantId: 1, channel: 1, _id: -1 });
+// Most recently written first: GET /v1/conversations?order=updated.
+conversationSchema.index(indexByUpdate);
 // Erasures under way: hidden from the message lists, and finished by the sweep after a crash. Holds those rows only.
 conversationSchema.index(
   { tenantId: 1, erasedAt: 1 },

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
-  type DateIdCursor,
   decodeCursor,
+  decodeIdCursor,
   notFound,
   type Page,
   toPage,
@@ -19,11 +19,6 @@ import { ConversationRepository } from './conversation.repository.js';
 import { type ConversationRecord, newConversation } from './conversation.schema.js';
 import { ConversationWriter } from './conversation-writer.js';
 import { metadata as metadataSchema } from './message-content.dto.js';
-
-const place = ({ updatedAt, _id }: ConversationRecord): DateIdCursor => ({
-  date: updatedAt,
-  id: _id.toHexString(),
-});
 
 @Injectable()
 export class ConversationService {
@@ -45,12 +40,22 @@ export class ConversationService {
     return conversation;
   }
 
-  /** Newest first. A conversation that is written to moves to the front, also between two pages. */
+  /**
+   * By creation, the newest first, or by the last write (`order` updated), where rows move between two pages.
+   * @throws ProblemError 400 `invalid_cursor`, also for one of the other order
+   */
   async list(tenantId: string, query: ConversationsQuery): Promise<Page<ConversationRecord>> {
-    const { limit, cursor, active, ...filter } = query;
-    const from = cursor === undefined ? undefined : decodeCursor(cursor);
-    const rows = await this.conversations.list(tenantId, { ...filter, isActive: active }, limit + 1, from);
-    return toPage(rows, limit, place, (conversation) => conversation);
+    const { limit, cursor, active, order, ...others } = query;
+    const filter = { ...others, isActive: active };
+    const view = (conversation: ConversationRecord): ConversationRecord => conversation;
+    if (order === 'updated') {
+      const from = cursor === undefined ? undefined : decodeCursor(cursor);
+      const rows = await this.conversations.listByUpdate(tenantId, filter, limit + 1, from);
+      return toPage(rows, limit, ({ updatedAt, _id }) => ({ date: updatedAt, id: _id.toHexString() }), view);
+    }
+    const from = cursor === undefined ? undefined : decodeIdCursor(cursor);
+    const rows = await this.conversations.list(tenantId, filter, limit + 1, from);
+    return toPage(rows, limit, ({ _id }) => ({ id: _id.toHexString() }), view);
   }
 
   /**

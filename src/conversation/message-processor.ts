@@ -205,6 +205,7 @@ export class MessageProcessor {
     { session, conversationId, opensConversation, stored }: Turn,
   ): Omit<ResponderRequest, 'config'> {
     const { participantId, channel, externalId } = inbound;
+    const lastSeq = stored && stored.message.seq - 1;
     const { _id, content, attachments, seq } = stored?.message ?? {
       ...inbound,
       _id: messageId,
@@ -218,7 +219,13 @@ export class MessageProcessor {
       history: async (limit) => {
         const count = Math.min(Math.floor(limit), MAX_HISTORY);
         if (conversationId === null || !(count > 0)) return [];
-        const rows = await this.messages.last(tenant.tenantId, conversationId, { before: seq }, count);
+        const rows = await this.messages.last(
+          tenant.tenantId,
+          conversationId,
+          { before: seq },
+          count,
+          lastSeq,
+        );
         return rows.map((row) => ({ role: row.role, content: row.content }));
       },
     };

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
+import { BatchedReads, type PointReads, type FindRange } from '../database/index.js';
 import { MESSAGE_MODEL, type MessageRecord, type MessageRole } from './message.schema.js';
 
 /** Places in a conversation, both ends excluded. */
@@ -44,47 +45,66 @@ function inTime({ since, until }: MessageFilter, cursor?: DateIdCursor): QueryFi
 
 @Injectable()
 export class MessageRepository {
-  constructor(@InjectModel(MESSAGE_MODEL) private readonly messages: Model<MessageRecord>) {}
+  private readonly byId: PointReads<MessageRecord>;
+  private readonly byExternalId: PointReads<MessageRecord>;
+  private readonly range: FindRange<MessageRecord>;
 
-  async find(tenantId: string, id: Types.ObjectId): Promise<MessageRecord | null> {
-    return this.messages.findOne({ tenantId, _id: id }).lean<MessageRecord>().exec();
+  constructor(
+    @InjectModel(MESSAGE_MODEL) private readonly messages: Model<MessageRecord>,
+    reads: BatchedReads,
+  ) {
+    const { collectionName } = messages.collection;
+    this.byId = reads.byField(collectionName, '_id');
+    this.byExternalId = reads.byField(collectionName, 'externalId');
+    this.range = reads.byRange(collectionName, 'conversationId', 'seq');
   }
 
-  async findByExternalIds(tenantId: string, externalIds: readonly string[]): Promise<MessageRecord[]> {
-    return this.messages
-      .find({ tenantId, externalId: { $in: [...externalIds] } })
-      .lean<MessageRecord[]>()
-      .exec();
+  find(tenantId: string, id: Types.ObjectId): Promise<MessageRecord | null> {
+    return this.byId.find(tenantId, id);
   }
 
-  async findByExternalId(tenantId: string, externalId: string): Promise<MessageRecord | null> {
-    return this.messages.findOne({ tenantId, externalId }).lean<MessageRecord>().exec();
+  findByExternalIds(tenantId: string, externalIds: readonly string[]): Promise<MessageRecord[]> {
+    return this.byExternalId.findMany(tenantId, externalIds);
   }
 
-  /** The first `limit` messages of the range, in order. */
-  async first(
+  findByExternalId(tenantId: string, externalId: string): Promise<MessageRecord | null> {
+    return this.byExternalId.find(tenantId, externalId);
+  }
+
+  /** The first `limit` messages of the range, in order. As `seq` has no gaps, the range itself says which they are. */
+  first(
     tenantId: string,
     conversationId: string,
-    range: SeqRange,
+    { after = 0, before = Infinity }: SeqRange,
     limit: number,
   ): Promise<MessageRecord[]> {
-    return this.messages
-      .find({ tenantId, conversationId: new Types.ObjectId(conversationId), ...inRange(range) })
-      .sort({ seq: 1 })
-      .limit(limit)
-      .lean<MessageRecord[]>()
-      .exec();
+    const value = new Types.ObjectId(conversationId);
+    return this.range({ tenantId, value, from: after + 1, to: Math.min(before - 1, after + limit) });
   }
 
-  /** The last `limit` messages of the range, in order. */
+  /**
+   * The last `limit` messages of the range, in order. `lastSeq` is that of the conversation as it was read before this call; it may be
+   * old, and spares a sorted search.
+   */
   async last(
     tenantId: string,
     conversationId: string,
     range: SeqRange,
     limit: number,
+    lastSeq?: number,
   ): Promise<MessageRecord[]> {
+    const value = new Types.ObjectId(conversationId);
+    const { after = 0, before = Infinity } = range;
+    if (lastSeq !== undefined) {
+      const known = Math.min(before - 1, lastSeq);
+      const from = Math.max(after, known - limit) + 1;
+      // Room for what was appended since: there are no gaps, so that a place left free here says that nothing is behind it.
+      const to = Math.min(before - 1, Math.max(after, known) + limit);
+      const rows = await this.range({ tenantId, value, from, to });
+      if (to === before - 1 || rows.at(-1)?.seq !== to) return rows.slice(-limit);
+    }
     const rows = await this.messages
-      .find({ tenantId, conversationId: new Types.ObjectId(conversationId), ...inRange(range) })
+      .find({ tenantId, conversationId: value, ...inRange(range) })
       .sort({ seq: -1 })
       .limit(limit)
       .lean<MessageRecord[]>()

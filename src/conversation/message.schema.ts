@@ -53,9 +53,12 @@ export const messageSchema = new Schema<MessageRecord>(
 
 // A conversation in order: GET /v1/conversations/:id/messages, a responder's history, erasure. Unique: no seq twice.
 messageSchema.index({ tenantId: 1, conversationId: 1, seq: 1 }, { unique: true });
-// GET /v1/messages?role, newest first.
-messageSchema.index({ tenantId: 1, role: 1, timestamp: -1, _id: -1 });
-// GET /v1/messages, newest first.
+// The roles that are rare in a conversation: GET /v1/messages?role=system and role=tool. $in in such a filter needs MongoDB 6.0.
+messageSchema.index(
+  { tenantId: 1, role: 1, timestamp: 1, _id: 1 },
+  { partialFilterExpression: { role: { $in: ['system', 'tool'] } } },
+);
+// GET /v1/messages, newest first; also by the roles user and assistant, of which there are many wherever one looks.
 messageSchema.index({ tenantId: 1, timestamp: -1, _id: -1 });
 // The stored message of a repeated externalId. Unique: two appends of one message cannot both be stored.
 messageSchema.index(

@@ -12,6 +12,7 @@ import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { externalIdInUse } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
+import type { ConversationRecord } from './conversation.schema.js';
 import { ConversationWriter } from './conversation-writer.js';
 import { decodeSeqCursor, encodeSeqCursor, type SeqCursor } from './seq-cursor.js';
 import type { ConversationMessagesQuery, MessageInput, MessagesQuery } from './message.dto.js';
@@ -77,9 +78,10 @@ export class MessageService {
     const { limit, cursor, afterSeq, beforeSeq } = query;
     const isBackward = afterSeq === undefined && beforeSeq !== undefined;
     const from = cursor === undefined ? undefined : decodeSeqCursor(cursor, isBackward ? 'before' : 'after');
-    if (!(await this.heads.find(tenantId, conversationId))) throw notFound('conversation', conversationId);
+    const conversation = await this.heads.find(tenantId, conversationId);
+    if (!conversation) throw notFound('conversation', conversationId);
     return isBackward
-      ? this.pageBefore(tenantId, conversationId, from ?? beforeSeq, limit)
+      ? this.pageBefore(conversation, from ?? beforeSeq, limit)
       : this.pageAfter(tenantId, conversationId, { after: from ?? afterSeq, before: beforeSeq }, limit);
   }
 
@@ -137,12 +139,11 @@ export class MessageService {
   }
 
   private async pageBefore(
-    tenantId: string,
-    conversationId: string,
+    { tenantId, _id, lastSeq }: ConversationRecord,
     before: number,
     limit: number,
   ): Promise<Page<MessageRecord>> {
-    const rows = await this.messages.last(tenantId, conversationId, { before }, limit + 1);
+    const rows = await this.messages.last(tenantId, _id.toHexString(), { before }, limit + 1, lastSeq);
     const data = rows.slice(-limit);
     return { data, nextCursor: cursorOf(rows.length > limit, 'before', data[0]) };
   }

@@ -16,6 +16,7 @@ import {
   SERVICE_SETTINGS,
   type ServiceSettings,
 } from '../config/index.js';
+import { BatchedReads } from './batched-reads.js';
 import { type CommandListener, CommandMonitor } from './command-monitor.js';
 import { type OpenConnection, openConnection } from './connection.js';
 import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
@@ -99,6 +100,7 @@ export class DatabaseModule {
         IndexManager,
         TransactionRunner,
         TransactionalInterceptor,
+        BatchedReads,
       ],
       exports: [
         getConnectionToken(),
@@ -107,6 +109,7 @@ export class DatabaseModule {
         IndexManager,
         TransactionRunner,
         TransactionalInterceptor,
+        BatchedReads,
       ],
     };
   }

@@ -1,3 +1,4 @@
+export { BatchedReads, type FindRange, type PointReads } from './batched-reads.js';
 export type { CommandEndListener, CommandListener, SentCommand } from './command-monitor.js';
 export { databaseNameOf } from './connection.js';
 export * from './database.module.js';

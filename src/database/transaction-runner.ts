@@ -58,6 +58,11 @@ export class TransactionRunner {
     return this.current !== undefined;
   }
 
+  /** Session of the running transaction, for commands that do not go through a model; undefined outside of `run`. */
+  get session(): mongo.ClientSession | undefined {
+    return this.current?.session;
+  }
+
   /**
    * Runs `hook` once, after the running transaction has committed, never after an abort. Outside of a transaction: at once. The hooks of
    * a transaction begin in order and run side by side; `run` answers when all have ended.

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, Types } from 'mongoose';
-import type { UnitWriter } from '../database/index.js';
+import { BatchedReads, type PointReads, type UnitWriter } from '../database/index.js';
 import { deepFreeze } from './json.js';
 import { SessionConflictError } from './session.errors.js';
 import { SESSION_COLLECTION as COLLECTION, SESSION_MODEL, type SessionRecord } from './session.schema.js';
@@ -14,10 +14,17 @@ export type DeletedSession = Pick<StoredState, 'id' | 'createdAt'>;
 
 @Injectable()
 export class SessionRepository {
-  constructor(@InjectModel(SESSION_MODEL) private readonly sessions: Model<SessionRecord>) {}
+  private readonly byParticipant: PointReads<SessionRecord>;
+
+  constructor(
+    @InjectModel(SESSION_MODEL) private readonly sessions: Model<SessionRecord>,
+    reads: BatchedReads,
+  ) {
+    this.byParticipant = reads.byField(sessions.collection.collectionName, 'participantId');
+  }
 
   async find(tenantId: string, participantId: string): Promise<StoredState | null> {
-    const record = await this.sessions.findOne({ tenantId, participantId }).lean<SessionRecord>().exec();
+    const record = await this.byParticipant.find(tenantId, participantId);
     return record && toState(record);
   }
 

@@ -146,7 +146,20 @@ describe('/v1/conversations', () => {
     await tenant.request('PATCH', `/v1/conversations/${String(ids[2])}`, { isActive: false });
     expect(idsOf(await list(`participantId=${participantId}&active=false`))).toEqual([ids[2]]);
     expect(idsOf(await list(`participantId=${participantId}&active=true`))).toEqual(ids.slice(0, 2));
-    expect(idsOf(await list('limit=1'))).toEqual([ids[2]]);
+    expect(idsOf(await list(`participantId=${participantId}&limit=1`))).toEqual([ids[0]]);
+    // The oldest was written to last.
+    const recent = await list('order=updated&limit=1');
+    expect(idsOf(recent)).toEqual([ids[2]]);
+    for (const [order, cursor] of [
+      ['created', recent.nextCursor],
+      ['updated', first.nextCursor],
+    ] as const) {
+      const { status, body } = await tenant.request<Problem>(
+        'GET',
+        `/v1/conversations?order=${order}&cursor=${String(cursor)}`,
+      );
+      expect([status, body.code]).toEqual([400, 'invalid_cursor']);
+    }
   });
 
   it.each([
@@ -157,6 +170,7 @@ describe('/v1/conversations', () => {
     'participantId=a&participantId=b',
     'participantId[$gt]=',
     'channel=WEB',
+    'order=title',
     'skip=10',
   ])('refuses ?%s', async (query) => {
     const { status, body } = await tenant.request<Problem>('GET', `/v1/conversations?${query}`);

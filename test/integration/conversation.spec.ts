@@ -2,10 +2,12 @@ import { getConnectionToken } from '@nestjs/mongoose';
 import type { Connection, mongo } from 'mongoose';
 import { encodeCursor } from '../../src/common/index.js';
 import { ConversationEraser } from '../../src/conversation/conversation-eraser.js';
+import { ConversationRepository } from '../../src/conversation/conversation.repository.js';
 import type { ConversationRecord } from '../../src/conversation/conversation.schema.js';
 import { ConversationService } from '../../src/conversation/conversation.service.js';
 import { conversationsQuery } from '../../src/conversation/conversation.dto.js';
 import { appendMessagesBody, type MessageInput, messagesQuery } from '../../src/conversation/message.dto.js';
+import { MessageRepository, type SeqRange } from '../../src/conversation/message.repository.js';
 import type { MessageRecord } from '../../src/conversation/message.schema.js';
 import { MessageService } from '../../src/conversation/message.service.js';
 import { createTestApp, type TestApp } from '../support/app.js';
@@ -253,6 +255,115 @@ describe('conversations and messages in the database', () => {
       });
     });
 
+    it('walks through every conversation once while each of them is written to', async () => {
+      const made: string[] = [];
+      for (const n of oneTo(12)) made.unshift(idOf(await create('ana', n % 2 ? 'web' : 'sms')));
+      for (const query of [{}, { participantId: 'ana' }, { channel: 'web' }, { active: 'true' }]) {
+        const seen: string[] = [];
+        let cursor: string | undefined;
+        do {
+          const parsed = conversationsQuery.parse({ ...query, limit: '2', ...(cursor && { cursor }) });
+          const page = await one.conversations.list(tenantId, parsed);
+          seen.push(...page.data.map(idOf));
+          cursor = page.nextCursor ?? undefined;
+          for (const id of [made.at(-1), made[0]])
+            await one.messages.append(tenantId, id ?? '', inputs('late'));
+        } while (cursor !== undefined);
+        expect(seen).toEqual(made.filter((_, index) => !('channel' in query) || index % 2 === 1));
+      }
+    });
+
+    it('gives the most recently written first when asked to, in pages, and by the filters', async () => {
+      const [old, middle, young] = [
+        await create('ana', 'web'),
+        await create('ben', 'sms'),
+        await create('ana', 'sms'),
+      ];
+      await one.messages.append(tenantId, idOf(old), inputs('later'));
+      await one.conversations.update(tenantId, idOf(middle), { isActive: false });
+      const names = new Map(
+        [old, middle, young].map((each, index) => [idOf(each), ['old', 'middle', 'young'][index]]),
+      );
+      const list = async (query: Record<string, string>): Promise<(string | undefined)[]> => {
+        const seen: (string | undefined)[] = [];
+        let cursor: string | undefined;
+        do {
+          const parsed = conversationsQuery.parse({
+            ...query,
+            order: 'updated',
+            limit: '1',
+            ...(cursor && { cursor }),
+          });
+          const page = await one.conversations.list(tenantId, parsed);
+          seen.push(...page.data.map((each) => names.get(idOf(each))));
+          cursor = page.nextCursor ?? undefined;
+        } while (cursor !== undefined);
+        return seen;
+      };
+      expect(await list({})).toEqual(['middle', 'old', 'young']);
+      expect(await list({ participantId: 'ana' })).toEqual(['old', 'young']);
+      expect(await list({ channel: 'sms' })).toEqual(['middle', 'young']);
+      expect(await list({ active: 'true' })).toEqual(['old', 'young']);
+    });
+
+    it('gives the last messages also when what it knows of the conversation is old', async () => {
+      const conversation = await create();
+      const id = idOf(conversation);
+      await one.messages.append(tenantId, id, inputs(...oneTo(30).map(String)));
+      const repository = first.app.get(MessageRepository);
+      const last = async (range: SeqRange, limit: number, lastSeq: number): Promise<number[]> =>
+        (await repository.last(tenantId, id, range, limit, lastSeq)).map(({ seq }) => seq);
+      // As of now, one behind, as far behind as the room for it, further behind, and empty.
+      for (const lastSeq of [30, 29, 27, 20, 3, 0]) {
+        expect(await last({}, 3, lastSeq)).toEqual([28, 29, 30]);
+        expect(await last({ before: 1000 }, 3, lastSeq)).toEqual([28, 29, 30]);
+        expect(await last({ before: 30 }, 3, lastSeq)).toEqual([27, 28, 29]);
+        expect(await last({ after: 28 }, 3, lastSeq)).toEqual([29, 30]);
+        expect(await last({ before: 2 }, 3, lastSeq)).toEqual([1]);
+        expect(await last({ before: 1 }, 3, lastSeq)).toEqual([]);
+        expect(await last({ after: 30 }, 3, lastSeq)).toEqual([]);
+      }
+    });
+
+    it('gives conversations that are read at the same moment each its own messages, and no tenant those of another', async () => {
+      const other = `${tenantId}-b`;
+      const rooms: [string, string][] = [];
+      for (const tenant of [tenantId, other])
+        for (const n of oneTo(3)) {
+          const room = await one.conversations.create(tenant, {
+            participantId: 'ana',
+            channel: 'web',
+            metadata: {},
+          });
+          const said = oneTo(5 + n).map((m) => ({ content: `${tenant} ${n} ${m}`, externalId: `${n}-${m}` }));
+          await one.messages.append(tenant, idOf(room), inputs(...said));
+          rooms.push([tenant, idOf(room)]);
+        }
+      const repository = first.app.get(MessageRepository);
+      const lasts = await Promise.all(rooms.map(([tenant, id]) => repository.last(tenant, id, {}, 2, 6)));
+      const firsts = await Promise.all(rooms.map(([tenant, id]) => repository.first(tenant, id, {}, 1)));
+      rooms.forEach(([tenant], index) => {
+        const n = (index % 3) + 1;
+        expect(contents(lasts[index] ?? [])).toEqual([4 + n, 5 + n].map((m) => `${tenant} ${n} ${m}`));
+        expect(contents(firsts[index] ?? [])).toEqual([`${tenant} ${n} 1`]);
+      });
+      const [mine, theirs] = [rooms[0]?.[1] ?? '', rooms[3]?.[1] ?? ''];
+      const reads = first.app.get(ConversationRepository);
+      const found = await Promise.all([
+        ...[mine, theirs].flatMap((id) => [reads.find(tenantId, id), reads.find(other, id)]),
+        ...[repository.findByExternalId(tenantId, '1-1'), repository.findByExternalId(other, '1-1')],
+        ...[mine, theirs].flatMap((id) => [
+          repository.first(tenantId, id, {}, 1),
+          repository.first(other, id, {}, 1),
+        ]),
+      ]);
+      expect(found.flat().map((row) => row?.tenantId)).toEqual([
+        ...[tenantId, undefined, undefined, other],
+        ...[tenantId, other],
+        ...[tenantId, other],
+      ]);
+    });
+
     it('gives conversations newest first, filtered, in pages without gaps or repeats', async () => {
       const made: string[] = [];
       for (const n of oneTo(12)) {
@@ -306,7 +417,8 @@ describe('conversations and messages in the database', () => {
       const pages = async (query: Record<string, string>): Promise<void> => {
         const parsed = conversationsQuery.parse({ limit: '1', ...query });
         await conversations.list(tenantId, parsed);
-        const cursor = encodeCursor({ date: new Date(), id: idOf(conversation) });
+        const id = idOf(conversation);
+        const cursor = encodeCursor(parsed.order === 'updated' ? { date: new Date(), id } : { id });
         await conversations.list(tenantId, { ...parsed, cursor });
       };
       await pages({});
@@ -315,6 +427,9 @@ describe('conversations and messages in the database', () => {
         { channel: 'web' },
         { active: 'true' },
         { active: 'false', channel: 'web' },
+        { order: 'updated' },
+        { order: 'updated', active: 'true' },
+        { order: 'updated', channel: 'web' },
       ];
       for (const filter of filters) await pages(filter);
       const cursor = encodeCursor({ date: new Date(), id: idOf(conversation) });
@@ -325,10 +440,13 @@ describe('conversations and messages in the database', () => {
       await messages.append(tenantId, idOf(conversation), inputs({ externalId: 'x' }));
       await eraser.sweep(new Date(0));
       expect(finds.length).toBeGreaterThan(20);
-      for (const { find, filter, sort } of finds) {
+      for (const { find, filter, sort, hint } of finds) {
         const database = first.database.collection(String(find));
         const explained = (await database
-          .find(filter as mongo.Document, { sort: sort as mongo.Sort })
+          .find(filter as mongo.Document, {
+            sort: sort as mongo.Sort,
+            ...(hint !== undefined && { hint: hint as mongo.Document }),
+          })
           .explain()) as { queryPlanner: { winningPlan: unknown } };
         const plan = JSON.stringify(explained.queryPlanner.winningPlan);
         expect({ find, filter, plan }).toMatchObject({
@@ -410,7 +528,7 @@ describe('conversations and messages in the database', () => {
         );
         await expect(one.messages.listOfConversation(tenantId, id, { limit: 5 })).rejects.toMatchObject(gone);
         expect((await one.messages.list(tenantId, { limit: 5 })).data).toEqual([]);
-        expect((await one.conversations.list(tenantId, { limit: 5 })).data).toEqual([]);
+        expect((await one.conversations.list(tenantId, { order: 'created', limit: 5 })).data).toEqual([]);
       });
 
       it('is finished by the sweep, of whichever process, and only once it is old', async () => {

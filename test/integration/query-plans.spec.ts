@@ -18,8 +18,16 @@ import { type ExplainedQuery, renderQueries } from '../support/query-plans/table
 
 const file = resolve('docs', 'queries.md');
 
-/** Queries with a fault that was decided on, as `Class.method: fault`, and why. None may be listed that has no such fault. */
-const accepted: Readonly<Record<string, string>> = {};
+/**
+ * Queries with a fault that was decided on, as `Class.method: fault`: those with a field of this name in their filter, and why. None may
+ * be listed that has no such fault.
+ */
+const accepted: Readonly<Record<string, { field: string; why: string }>> = {
+  'ConversationRepository.listByUpdate: sorts in memory': {
+    field: 'participantId',
+    why: 'one participant has few conversations, and an index in this order would be written with every message',
+  },
+};
 
 /** Getters hand something out, and what is done with it is beyond the cases. Each with the reason why that is all right. */
 const handedOut: Readonly<Record<string, string>> = {
@@ -85,7 +93,7 @@ beforeAll(async () => {
   for (const { name, command, method, variant } of [...recorder.commands])
     if (method !== undefined && variant !== undefined)
       for (const statement of statementsOf(name, command))
-        explained.push({ method, statement, plan: planOf(await explain(statement)) });
+        explained.push({ method, statement, plan: planOf(await explain(statement), statement) });
 }, 120_000);
 
 afterAll(() => app.close());
@@ -114,9 +122,10 @@ describe('the queries of the repositories', () => {
       faultsOf(statement, plan).map((fault) => ({
         name: `${method}: ${fault}`,
         shape: `${statement.operation} ${statement.collection} by ${shapeOf(statement.filter)}`,
+        isAccepted: Object.hasOwn(statement.filter, accepted[`${method}: ${fault}`]?.field ?? ''),
       })),
     );
-    expect(faults.filter(({ name }) => accepted[name] === undefined)).toEqual([]);
+    expect(faults.filter(({ isAccepted }) => !isAccepted)).toEqual([]);
     const found = new Set(faults.map(({ name }) => name));
     expect(Object.keys(accepted).filter((name) => !found.has(name))).toEqual([]);
   });
@@ -161,7 +170,7 @@ describe('a plan without an index', () => {
   const faultsOfFind = async (more: mongo.Document): Promise<string[]> => {
     const [statement] = statementsOf('find', { find: 'transcripts', ...more });
     if (!statement) throw new Error('no statement');
-    return faultsOf(statement, planOf(await explain(statement)));
+    return faultsOf(statement, planOf(await explain(statement), statement));
   };
 
   it.each<[string, mongo.Document, string[]]>([
@@ -207,7 +216,7 @@ describe('a plan without an index', () => {
     for (const [name, command] of commands) {
       const faults: string[] = [];
       for (const statement of statementsOf(name, { [name]: 'transcripts', ...command }))
-        faults.push(...faultsOf(statement, planOf(await explain(statement))));
+        faults.push(...faultsOf(statement, planOf(await explain(statement), statement)));
       expect([name, faults]).toEqual([name, ['reads the whole collection']]);
     }
   });

@@ -1,28 +1,43 @@
-import { Types } from 'mongoose';
+import type { Types } from 'mongoose';
 import type { ConversationRepository } from '../../../src/conversation/conversation.repository.js';
 import type { MessageFilter, MessageRepository } from '../../../src/conversation/message.repository.js';
 import type { ResponderSettingsRepository } from '../../../src/conversation/responder-settings.repository.js';
-import { at, type Cases, choices, id, ids, lists, type MethodCases, once, tenantId } from './cases.js';
+import { at, type Cases, choices, id, ids, lists, type MethodCases, once, pages, tenantId } from './cases.js';
 
 const hex = id.toHexString();
 
+const tenants = [tenantId, 'other'];
+
+/** Reads that become one query. */
+const both = <T>(values: readonly T[], read: (value: T) => Promise<unknown>): Promise<unknown> =>
+  Promise.all(values.map(read));
+
+const conversationFilters = { participantId: 'ana', channel: 'web', isActive: true };
+
 export const conversationCases: Cases<ConversationRepository> = {
-  find: once((conversations) => conversations.find(tenantId, hex)),
+  find: {
+    ...once((conversations) => conversations.find(tenantId, hex)),
+    'two of a tenant': (conversations) => both(ids, (one) => conversations.find(tenantId, one.toHexString())),
+    'of two tenants': (conversations) => both(tenants, (tenant) => conversations.find(tenant, hex)),
+  },
   findEvenErased: once((conversations) => conversations.findEvenErased(tenantId, hex)),
   latestActive: once((conversations) => conversations.latestActive(tenantId, 'ana', 'web')),
-  list: lists({ participantId: 'ana', channel: 'web', isActive: true }, (conversations, filter, after) =>
+  list: lists(conversationFilters, (conversations, filter, after) =>
     conversations.list(tenantId, filter, 10, after),
+  ),
+  listByUpdate: lists(conversationFilters, (conversations, filter, after) =>
+    conversations.listByUpdate(tenantId, filter, 10, after),
   ),
   erasing: once((conversations) => conversations.erasing(tenantId)),
   unfinishedErasures: once((conversations) => conversations.unfinishedErasures(at, 10)),
   deleteErased: once((conversations) => conversations.deleteErased(tenantId, id)),
 };
 
-const inRanges = (method: 'first' | 'last'): MethodCases<MessageRepository> =>
+const inRanges = (method: 'first' | 'last', lastSeq?: number): MethodCases<MessageRepository> =>
   Object.fromEntries(
     choices({ after: 1, before: 9 }).map(([name, range]) => [
-      name,
-      (messages: MessageRepository) => messages[method](tenantId, hex, range, 10),
+      `${name} ${lastSeq ?? ''}`,
+      (messages: MessageRepository) => messages[method](tenantId, hex, range, 10, lastSeq),
     ]),
   );
 
@@ -36,12 +51,28 @@ const filters: Required<MessageFilter> & { hidden: readonly Types.ObjectId[] } =
 export const messageCases: Cases<MessageRepository> = {
   find: once((messages) => messages.find(tenantId, id)),
   findByExternalIds: once((messages) => messages.findByExternalIds(tenantId, ['e1', 'e2'])),
-  findByExternalId: once((messages) => messages.findByExternalId(tenantId, 'e1')),
-  first: inRanges('first'),
-  last: inRanges('last'),
-  list: lists(filters, (messages, { hidden = [], ...filter }, after) =>
-    messages.list(tenantId, filter, hidden, 10, after),
-  ),
+  findByExternalId: {
+    ...once((messages) => messages.findByExternalId(tenantId, 'e1')),
+    'of two tenants': (messages) => both(tenants, (tenant) => messages.findByExternalId(tenant, 'e1')),
+  },
+  first: {
+    ...inRanges('first'),
+    'two of a tenant': (messages) => both(ids, (one) => messages.first(tenantId, one.toHexString(), {}, 10)),
+    'of two tenants': (messages) => both(tenants, (tenant) => messages.first(tenant, hex, {}, 10)),
+  },
+  last: { ...inRanges('last'), ...inRanges('last', 20) },
+  list: {
+    ...lists(filters, (messages, { hidden = [], ...filter }, after) =>
+      messages.list(tenantId, filter, hidden, 10, after),
+    ),
+    ...Object.fromEntries(
+      Object.entries(
+        pages<MessageRepository>((messages, after) =>
+          messages.list(tenantId, { role: 'tool' }, [], 10, after),
+        ),
+      ).map(([page, call]) => [`rare role ${page}`, call]),
+    ),
+  },
   // It looks for the beginning, and finds what the case of `insert` stored.
   deleteFirst: once((messages) => messages.deleteFirst(tenantId, id, 10)),
 };
