@@ -27,7 +27,10 @@ export interface AppOptions {
 /** All rooms; the API and the worker run the same. */
 @Module({})
 export class AppModule {
-  static forRoot(settings: Settings, { logger, adminApiKey, errors, onCommand, role }: AppOptions): DynamicModule {
+  static forRoot(
+    settings: Settings,
+    { logger, adminApiKey, errors, onCommand, role }: AppOptions,
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [
