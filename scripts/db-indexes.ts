@@ -17,7 +17,7 @@ async function ensureIndexes(): Promise<void> {
   // Nothing listens here, so no one can use the admin key of this process.
   const adminApiKey = randomBytes(24).toString('base64url');
   const app = await NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, adminApiKey }),
+    AppModule.forRoot(settings, { logger, adminApiKey, role: 'tool' }),
     { logger: new NestLogger(logger), abortOnError: false },
   );
   try {

@@ -34,10 +34,13 @@ async function open(): Promise<INestApplicationContext> {
   const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
   // Nothing listens here, so no one can use the admin key of this process.
   const adminApiKey = randomBytes(24).toString('base64url');
-  return NestFactory.createApplicationContext(AppModule.forRoot(settings, { logger, adminApiKey }), {
-    logger: new NestLogger(logger),
-    abortOnError: false,
-  });
+  return NestFactory.createApplicationContext(
+    AppModule.forRoot(settings, { logger, adminApiKey, role: 'tool' }),
+    {
+      logger: new NestLogger(logger),
+      abortOnError: false,
+    },
+  );
 }
 
 async function count(reembedder: TranscriptReembedder): Promise<number> {

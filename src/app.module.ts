@@ -5,7 +5,7 @@ import { CacheModule } from './cache/index.js';
 import { CommonModule, type ErrorReporter, type Logger } from './common/index.js';
 import { ConfigModule, type Settings } from './config/index.js';
 import { ConversationModule } from './conversation/index.js';
-import { type CommandListener, DatabaseModule } from './database/index.js';
+import { type CommandListener, DatabaseModule, type ProcessRole } from './database/index.js';
 import { MonitoringModule } from './monitoring/index.js';
 import { QueueModule } from './queue/index.js';
 import { RedisModule } from './redis/index.js';
@@ -20,19 +20,24 @@ export interface AppOptions {
   errors?: ErrorReporter | undefined;
   /** For measurements: hears of each command that is sent to the database. */
   onCommand?: CommandListener | undefined;
+  /** What this process is to the others; `api` by default. */
+  role?: ProcessRole | undefined;
 }
 
 /** All rooms; the API and the worker run the same. */
 @Module({})
 export class AppModule {
-  static forRoot(settings: Settings, { logger, adminApiKey, errors, onCommand }: AppOptions): DynamicModule {
+  static forRoot(
+    settings: Settings,
+    { logger, adminApiKey, errors, onCommand, role }: AppOptions,
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [
         CommonModule.forRoot(logger, errors),
         ConfigModule.forRoot(settings),
         ScheduleModule.forRoot(),
-        DatabaseModule.forRoot({ onCommand }),
+        DatabaseModule.forRoot({ onCommand, role }),
         RedisModule,
         CacheModule,
         MonitoringModule,

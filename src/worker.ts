@@ -26,7 +26,7 @@ import {
 async function work({ settings, logger, errors, adminApiKey }: ProcessContext): Promise<void> {
   const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS } = settings.service;
   const app = await NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, errors, adminApiKey }),
+    AppModule.forRoot(settings, { logger, errors, adminApiKey, role: 'worker' }),
     {
       logger: new NestLogger(logger),
       abortOnError: false,

@@ -32,6 +32,24 @@ describe('renderIndexReport', () => {
   });
 });
 
+it('a figure that the server does not give is unknown', () => {
+  const text = renderIndexReport([
+    {
+      collection: 'messages',
+      indexes: [{ name: '_id_', key: { _id: 1 }, created: false, undeclared: false }],
+    },
+  ]);
+  expect(text.split('\n')[1]?.split(/\s{2,}/)).toEqual([
+    'messages',
+    'unknown',
+    'unknown',
+    '_id_',
+    '_id',
+    'kept',
+    'unknown',
+  ]);
+});
+
 describe('renderTable', () => {
   it('aligns the columns', () => {
     expect(

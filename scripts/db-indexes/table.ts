@@ -13,6 +13,10 @@ export function renderBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
+const UNKNOWN = 'unknown';
+
+const bytesText = (bytes: number | undefined): string => (bytes === undefined ? UNKNOWN : renderBytes(bytes));
+
 /** Columns as wide as their widest cell; those named in `right` are aligned to the right. */
 export function renderTable(rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
   const widths: number[] = [];
@@ -43,9 +47,9 @@ export function renderIndexReport(reports: readonly CollectionReport[]): string 
     for (const [position, index] of indexes.entries()) {
       const owner =
         position === 0
-          ? [collection, documents.toLocaleString('en-US'), renderBytes(dataBytes)]
+          ? [collection, documents?.toLocaleString('en-US') ?? UNKNOWN, bytesText(dataBytes)]
           : ['', '', ''];
-      rows.push([...owner, index.name, keyText(index.key), stateOf(index), renderBytes(index.bytes)]);
+      rows.push([...owner, index.name, keyText(index.key), stateOf(index), bytesText(index.bytes)]);
     }
   const all = reports.flatMap(({ indexes }) => indexes);
   const count = (state: string): number => all.filter((index) => stateOf(index) === state).length;

@@ -146,3 +146,13 @@ it('the report names shapes, plans and indexes', () => {
 colloquy.orders: find { customer: = } reads the whole collection; an index would help: { customer: 1 }
 `);
 });
+
+it('the report says nothing of indexes when nothing was searched', () => {
+  const summary = new ProfileSummary();
+  const verdict = (): string | undefined => renderProfile(summary, new Map(), 10).trim().split('\n').at(-1);
+  expect(verdict()).toBe('No search was seen, so nothing is known of indexes.');
+  summary.add(entry({ op: 'insert', command: { insert: 'orders' }, planSummary: undefined }));
+  expect(verdict()).toBe('No search was seen, so nothing is known of indexes.');
+  summary.add(entry({ planSummary: 'IXSCAN { customer: 1 }', docsExamined: 2 }));
+  expect(verdict()).toBe('Each search used an index that fits it.');
+});

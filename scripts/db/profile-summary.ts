@@ -152,6 +152,10 @@ export function renderProfile(summary: ProfileSummary, existing: ExistingIndexes
     `${summary.entries} operations of ${all.length} shapes; the ${shown.length} that took the most time:\n\n`,
     renderTable([head, ...rows], new Set([2, 3, 4, 5, 6, 7])),
     `\n${shapes.join('')}\n`,
-    advice.length === 0 ? 'Each search used an index that fits it.\n' : advice.join(''),
+    all.every(({ usesIndex }) => usesIndex === undefined)
+      ? 'No search was seen, so nothing is known of indexes.\n'
+      : advice.length === 0
+        ? 'Each search used an index that fits it.\n'
+        : advice.join(''),
   ].join('');
 }

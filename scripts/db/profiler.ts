@@ -93,7 +93,9 @@ export async function profile(
 ): Promise<number> {
   const was = await db.command({ profile: -1 });
   const level = slowMs > 0 ? { profile: 1, slowms: slowMs, sampleRate: 1 } : { profile: 2 };
-  const reader = new ProfileReader(db, appName, new Date(), onEntry);
+  // Entries have times of the server, whose clock may differ from ours.
+  const { localTime } = await db.command({ hello: 1 });
+  const reader = new ProfileReader(db, appName, localTime as Date, onEntry);
   try {
     await db.command({ ...level, ...(was['filter'] !== undefined && { filter: 'unset' }) });
     const until = performance.now() + seconds * 1000;

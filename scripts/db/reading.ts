@@ -37,7 +37,8 @@ export interface Reading {
   engine: string;
   /** Seconds. */
   uptime: number;
-  connections: { current: number; available: number };
+  /** Absent where the server does not say so. */
+  connections: { current?: number; available?: number };
   /** Operations that wait for a lock. */
   queued: number;
   openCursors: number;
@@ -57,6 +58,9 @@ const at = (doc: unknown, ...path: string[]): unknown =>
   path.reduce<unknown>((value, name) => (value as Doc | undefined)?.[name], doc);
 
 const number = (doc: unknown, ...path: string[]): number => Number(at(doc, ...path) ?? 0);
+
+const figure = <Name extends string>(name: Name, value: unknown): Partial<Record<Name, number>> =>
+  value === undefined ? {} : ({ [name]: Number(value) } as Record<Name, number>);
 
 const text = (doc: unknown, ...path: string[]): string => {
   const value = at(doc, ...path);
@@ -86,8 +90,8 @@ export function readingOf(status: Doc, now: number): Reading {
     engine: text(status, 'storageEngine', 'name'),
     uptime: number(status, 'uptime'),
     connections: {
-      current: number(status, 'connections', 'current'),
-      available: number(status, 'connections', 'available'),
+      ...figure('current', at(status, 'connections', 'current')),
+      ...figure('available', at(status, 'connections', 'available')),
     },
     queued: number(status, 'globalLock', 'currentQueue', 'total'),
     openCursors: number(status, 'metrics', 'cursor', 'open', 'total'),

@@ -83,6 +83,8 @@ describe('alerts', () => {
   it.each<[object, string[]]>([
     [{}, []],
     [{ connections: { current: 79, available: 21 } }, []],
+    [{ connections: undefined }, ['warning: how many connections are in use and possible is unknown']],
+    [{ connections: { current: 80 } }, ['warning: how many connections are in use and possible is unknown']],
     [{ connections: { current: 80, available: 20 } }, ['warning: 80 % of the connections are in use']],
     [{ connections: { current: 95, available: 5 } }, ['critical: 95 % of the connections are in use']],
     [{ globalLock: { currentQueue: { total: 10 } } }, ['warning: 10 operations wait for a lock']],

@@ -69,9 +69,12 @@ const MIN_ABORTS = 1;
 /** What an operator should look at; docs/operations.md has the thresholds. */
 export function alertsOf({ now, storage, rates }: Sample): Alert[] {
   const { current, available } = now.connections;
-  const connections = current / Math.max(1, current + available);
-  const alerts = [
-    ...grade(connections, 0.8, 0.95, `${percent(connections)} of the connections are in use`),
+  const connections =
+    current === undefined || available === undefined ? undefined : current / Math.max(1, current + available);
+  const alerts: Alert[] = [
+    ...(connections === undefined
+      ? [{ level: 'warning', text: 'how many connections are in use and possible is unknown' } as const]
+      : grade(connections, 0.8, 0.95, `${percent(connections)} of the connections are in use`)),
     ...grade(now.queued, 10, 100, `${now.queued} operations wait for a lock`),
   ];
   if (now.cache && now.cache.max > 0) {
@@ -96,6 +99,7 @@ export function alertsOf({ now, storage, rates }: Sample): Alert[] {
 
 const rate = (value: number): string => (value >= 100 ? Math.round(value).toString() : value.toFixed(1));
 const count = (value: number): string => value.toLocaleString('en-US');
+const known = (value: number | undefined): string => (value === undefined ? 'unknown' : count(value));
 
 function duration(seconds: number): string {
   const minutes = Math.floor(seconds / 60);
@@ -144,7 +148,7 @@ export function renderSample(title: string, sample: Sample): string {
     ['server', `${now.version} (${now.engine}), up ${duration(now.uptime)}`],
     [
       'connections',
-      `${count(now.connections.current)} open, ${count(now.connections.available)} more possible; ` +
+      `${known(now.connections.current)} open, ${known(now.connections.available)} more possible; ` +
         `${now.queued} operations wait, ${now.openCursors} cursors and ${now.openTransactions} transactions open`,
     ],
     ['operations/s', operations.join('  ') || 'unknown'],

@@ -1,10 +1,12 @@
 import type { SettingDefinition } from './setting-definition.js';
 import { definitionsOf, groupNames } from './settings.schema.js';
 
-const describe = (name: string, { about, unit, default: value }: SettingDefinition): string =>
-  [`# ${about}${unit ? ` In ${unit}.` : ''}`, value === undefined ? `#${name}=` : `${name}=${value}`].join(
-    '\n',
-  );
+/** A setting that MONGODB_URI may give is commented out: a copy of the file must not override the connection string. */
+function describe(name: string, { about, unit, default: value, uriOption }: SettingDefinition): string {
+  const isOff = value === undefined || uriOption !== undefined;
+  const orUri = uriOption === undefined ? '' : ` Unset: ${uriOption} of MONGODB_URI, else as here.`;
+  return `# ${about}${unit ? ` In ${unit}.` : ''}${orUri}\n${isOff ? '#' : ''}${name}=${value ?? ''}`;
+}
 
 /** The text of `.env.example`: every setting with its purpose, unit and default. */
 export function renderEnvExample(): string {

@@ -85,9 +85,17 @@ export interface SettingDefinition<Schema extends z.ZodType = z.ZodType> {
   /** Instead of `default`: the defaults by the value of another setting of the group, as texts. */
   byProfile?: { setting: string; defaults: Readonly<Record<string, string>> };
   unit?: string;
+  /** Option of MONGODB_URI that gives the value when the setting is not in the environment. */
+  uriOption?: string;
   /** One or two sentences for operators. */
   about: string;
 }
+
+/** A setting that MONGODB_URI may contain as well, under the driver's name for it. */
+export const orInUri = <Schema extends z.ZodType>(
+  uriOption: string,
+  definition: SettingDefinition<Schema>,
+): SettingDefinition<Schema> => ({ ...definition, uriOption });
 
 export const setting = <Schema extends z.ZodType>(
   schema: Schema,

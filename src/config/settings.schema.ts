@@ -7,6 +7,7 @@ import {
   integer,
   mongoUri,
   ms,
+  orInUri,
   redisUrl,
   setting,
   type SettingDefinition,
@@ -91,45 +92,49 @@ export const settingGroups = {
   database: {
     MONGODB_URI: setting(
       mongoUri,
-      'MongoDB replica set or sharded cluster. Unset: the embedded store in DATA_DIR. The database is "colloquy" unless named here.',
+      'MongoDB replica set or sharded cluster. Unset: the embedded store in DATA_DIR. The database is "colloquy" unless named here. Its options win over the defaults of the settings below.',
     ),
     EMBEDDED_MONGO_PORT: setting(
       integer(1, 65_535).optional(),
       'Port of the embedded store on 127.0.0.1, for mongosh and further processes. Unset: a local socket in DATA_DIR.',
     ),
-    MONGODB_MAX_POOL_SIZE: count(50, 1, 10_000, 'Most connections in the pool.'),
-    MONGODB_MIN_POOL_SIZE: count(10, 0, 10_000, 'Connections that are kept open when idle.'),
-    MONGODB_MAX_IDLE_TIME_MS: ms(
-      30_000,
-      0,
-      hour,
-      'A connection above the minimum is closed after this time without use; 0: never.',
+    MONGODB_MAX_POOL_SIZE: orInUri('maxPoolSize', count(50, 1, 10_000, 'Most connections in the pool.')),
+    MONGODB_MIN_POOL_SIZE: orInUri(
+      'minPoolSize',
+      count(10, 0, 10_000, 'Connections that are kept open when idle.'),
     ),
-    MONGODB_SERVER_SELECTION_TIMEOUT_MS: ms(
-      15_000,
-      100,
-      600_000,
-      'Longest wait for a usable server before an operation fails.',
+    MONGODB_MAX_IDLE_TIME_MS: orInUri(
+      'maxIdleTimeMS',
+      ms(30_000, 0, hour, 'A connection above the minimum is closed after this time without use; 0: never.'),
     ),
-    MONGODB_SOCKET_TIMEOUT_MS: ms(
-      45_000,
-      0,
-      hour,
-      'A connection without an answer for this time is given up; 0: never.',
+    MONGODB_SERVER_SELECTION_TIMEOUT_MS: orInUri(
+      'serverSelectionTimeoutMS',
+      ms(15_000, 100, 600_000, 'Longest wait for a usable server before an operation fails.'),
     ),
-    MONGODB_CONNECT_TIMEOUT_MS: ms(10_000, 100, 600_000, 'Longest time for opening a connection.'),
-    MONGODB_HEARTBEAT_MS: ms(
-      2000,
-      500,
-      60_000,
-      'How often the server is asked whether it lives. One that hangs is given up after this time and MONGODB_CONNECT_TIMEOUT_MS.',
+    MONGODB_SOCKET_TIMEOUT_MS: orInUri(
+      'socketTimeoutMS',
+      ms(45_000, 0, hour, 'A connection without an answer for this time is given up; 0: never.'),
     ),
-    MONGODB_MAX_CONNECTING: count(10, 1, 1000, 'Connections that may be opened at the same time.'),
-    MONGODB_WAIT_QUEUE_TIMEOUT_MS: ms(
-      10_000,
-      0,
-      600_000,
-      'Longest wait for a free connection of the pool; 0: for ever.',
+    MONGODB_CONNECT_TIMEOUT_MS: orInUri(
+      'connectTimeoutMS',
+      ms(10_000, 100, 600_000, 'Longest time for opening a connection.'),
+    ),
+    MONGODB_HEARTBEAT_MS: orInUri(
+      'heartbeatFrequencyMS',
+      ms(
+        2000,
+        500,
+        60_000,
+        'How often the server is asked whether it lives. One that hangs is given up after this time and MONGODB_CONNECT_TIMEOUT_MS.',
+      ),
+    ),
+    MONGODB_MAX_CONNECTING: orInUri(
+      'maxConnecting',
+      count(10, 1, 1000, 'Connections that may be opened at the same time.'),
+    ),
+    MONGODB_WAIT_QUEUE_TIMEOUT_MS: orInUri(
+      'waitQueueTimeoutMS',
+      ms(10_000, 0, 600_000, 'Longest wait for a free connection of the pool; 0: for ever.'),
     ),
     DATABASE_CONNECT_ATTEMPTS: count(
       5,

@@ -1,3 +1,4 @@
+import { mongoUriOptions } from './mongo-uri.js';
 import type { SettingDefinition } from './setting-definition.js';
 import { definitionsOf, groupNames, type Settings } from './settings.schema.js';
 
@@ -25,9 +26,15 @@ function defaultOf({ default: fixed, byProfile }: SettingDefinition, env: Enviro
   return defaults[given(setting, env) ?? ''] ?? Object.values(defaults)[0];
 }
 
+/** What MONGODB_URI says of a setting, where it has an option for it. */
+const inUri = ({ uriOption }: SettingDefinition, env: Environment): string | undefined =>
+  uriOption === undefined
+    ? undefined
+    : mongoUriOptions(given('MONGODB_URI', env) ?? '').get(uriOption.toLowerCase());
+
 function readOne(name: string, definition: SettingDefinition, env: Environment, problems: string[]): unknown {
   const preset = defaultOf(definition, env);
-  const text = given(name, env) ?? preset;
+  const text = given(name, env) ?? inUri(definition, env) ?? preset;
   const result = definition.schema.safeParse(text);
   if (result.success) return result.data;
   const shown = secret.test(name) ? '' : `"${text ?? ''}" `;

@@ -7,7 +7,7 @@ import {
   toPage,
   withRetries,
 } from '../common/index.js';
-import { DuplicateKeyError, GroupCommit } from '../database/index.js';
+import { DuplicateKeyError, GroupCommit, ProcessRegistry } from '../database/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { externalIdInUse } from './conversation.errors.js';
@@ -26,6 +26,9 @@ export interface AppendResult {
   written: boolean;
 }
 
+/** How long other processes may take to commit a message, and what their clocks may differ by, milliseconds. */
+const SETTLE_MS = 1000;
+
 const place = ({ timestamp, _id }: MessageRecord): DateIdCursor => ({
   date: timestamp,
   id: _id.toHexString(),
@@ -40,6 +43,7 @@ export class MessageService {
     private readonly eraser: ConversationEraser,
     private readonly writer: ConversationWriter,
     private readonly commits: GroupCommit,
+    private readonly processes: ProcessRegistry,
   ) {}
 
   /**
@@ -98,9 +102,10 @@ export class MessageService {
     return toPage(rows, limit, place, (message) => message);
   }
 
-  /** No message with an earlier date will be committed by this process. */
+  /** No message with an earlier date will be committed. What other processes have under way is not known: they are given a while. */
   private settledBefore(): Date {
-    return new Date(this.commits.settledUntil().getTime() + 1);
+    const settled = this.commits.settledUntil().getTime() + 1;
+    return new Date(this.processes.othersAlive() ? Math.min(settled, Date.now() - SETTLE_MS) : settled);
   }
 
   /** Stored messages by the externalIds of `inputs`, without those of conversations whose erasure stood in the way and is finished now. */

@@ -1,3 +1,5 @@
+import { mongo } from 'mongoose';
+import { type AddressInfo, createServer } from 'node:net';
 import { createLogger } from '../common/index.js';
 import { loadSettings, StartupError } from '../config/index.js';
 import { clientOptions, databaseNameOf, openConnection, withoutCredentials } from './connection.js';
@@ -24,21 +26,61 @@ describe('withoutCredentials', () => {
 });
 
 describe('clientOptions', () => {
-  it('carries the pool settings, compression, retries, majority writes and IPv4', () => {
-    expect(clientOptions(database, 'mongodb://localhost')).toMatchObject({
+  /** What the driver makes of a connection string and our options, with the settings of an environment. */
+  const effective = (uri: string, env: Record<string, string> = {}): mongo.MongoOptions =>
+    new mongo.MongoClient(uri, clientOptions(loadSettings({ MONGODB_URI: uri, ...env }).database, uri))
+      .options;
+
+  it('are our defaults where the connection string says nothing', () => {
+    expect(effective('mongodb://localhost')).toMatchObject({
+      appName: 'colloquy',
       maxPoolSize: 50,
       minPoolSize: 10,
       maxIdleTimeMS: 30_000,
       serverSelectionTimeoutMS: 15_000,
       socketTimeoutMS: 45_000,
       connectTimeoutMS: 10_000,
+      heartbeatFrequencyMS: 2000,
       maxConnecting: 10,
+      waitQueueTimeoutMS: 10_000,
       compressors: ['zlib'],
       retryWrites: true,
       retryReads: true,
       writeConcern: { w: 'majority' },
-      family: 4,
     });
+  });
+
+  it('restrict no host to IPv4', () => {
+    expect(effective('mongodb://localhost')).toMatchObject({ autoSelectFamily: true });
+    expect(effective('mongodb://localhost')).not.toHaveProperty('family');
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['appName=shop', { appName: 'shop' }],
+    ['maxPoolSize=70', { maxPoolSize: 70 }],
+    ['minPoolSize=3', { minPoolSize: 3 }],
+    ['maxIdleTimeMS=7000', { maxIdleTimeMS: 7000 }],
+    ['serverSelectionTimeoutMS=700', { serverSelectionTimeoutMS: 700 }],
+    ['socketTimeoutMS=7000', { socketTimeoutMS: 7000 }],
+    ['connectTimeoutMS=700', { connectTimeoutMS: 700 }],
+    ['heartbeatFrequencyMS=7000', { heartbeatFrequencyMS: 7000 }],
+    ['maxConnecting=7', { maxConnecting: 7 }],
+    ['waitQueueTimeoutMS=700', { waitQueueTimeoutMS: 700 }],
+    ['MAXPOOLSIZE=70', { maxPoolSize: 70 }],
+    ['compressors=none', { compressors: ['none'] }],
+    ['retryWrites=false', { retryWrites: false }],
+    ['retryReads=false', { retryReads: false }],
+    ['family=6', { family: 6 }],
+    ['w=majority&wtimeoutMS=9000', { writeConcern: { w: 'majority', wtimeoutMS: 9000 } }],
+    ['journal=true', { writeConcern: { w: 'majority', journal: true } }],
+  ])('leave %s to the connection string', (option, expected) => {
+    expect(effective(`mongodb://localhost/?${option}`)).toMatchObject(expected);
+  });
+
+  it('a setting in the environment wins over the connection string', () => {
+    expect(
+      effective('mongodb://localhost/?maxPoolSize=70', { MONGODB_MAX_POOL_SIZE: '50' }).maxPoolSize,
+    ).toBe(50);
   });
 });
 
@@ -49,6 +91,36 @@ describe('openConnection', () => {
     await expect(openConnection('mongodb://', database, logger)).rejects.toThrow(
       /MONGODB_URI is not a connection string/,
     );
+  });
+
+  it.each([
+    'w=0',
+    'w=1',
+    'w=2',
+    'journal=false',
+    'readPreference=secondaryPreferred',
+    'readPreference=nearest',
+  ])('refuses %s at once, without the password', async (option) => {
+    const opening = openConnection(`mongodb://me:secret@127.0.0.1:1/?${option}`, database, logger);
+    await expect(opening).rejects.toThrow(StartupError);
+    await expect(opening).rejects.toThrow(new RegExp(`MONGODB_URI has ${option}, but`));
+    await expect(opening).rejects.not.toThrow(/secret/);
+  });
+
+  it('finds a server on localhost that listens on IPv4 alone', async () => {
+    const server = createServer();
+    const found = new Promise<void>((resolve) =>
+      server.on('connection', (socket) => {
+        socket.on('error', () => undefined).destroy();
+        resolve();
+      }),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const quick = { ...database, DATABASE_CONNECT_ATTEMPTS: 1, MONGODB_SERVER_SELECTION_TIMEOUT_MS: 2000 };
+    const opening = openConnection(`mongodb://localhost:${port}/`, quick, logger);
+    await Promise.all([found, expect(opening).rejects.toThrow(StartupError)]);
+    await new Promise((resolve) => server.close(resolve));
   });
 
   it('gives up after its attempts, each logged, with what to check and without the password', async () => {

@@ -1,6 +1,6 @@
 import { type Connection, Mongoose, mongo } from 'mongoose';
 import { type Logger, retry } from '../common/index.js';
-import { type DatabaseSettings, StartupError } from '../config/index.js';
+import { type DatabaseSettings, mongoUriOptions, StartupError } from '../config/index.js';
 import type { CommandMonitor } from './command-monitor.js';
 import { observedConnection } from './observed-connection.js';
 import { PoolMonitor } from './pool-monitor.js';
@@ -16,10 +16,13 @@ export function databaseNameOf(uri: string): string {
 /** The same connection string without user and password, for logs and messages. */
 export const withoutCredentials = (uri: string): string => uri.replace(/\/\/[^@/]*@/, '//');
 
+/**
+ * Options of the client. Those that the connection string has are left to it; of the settings among them it has given the values already
+ * (see `orInUri` in the configuration). IPv4 and IPv6 are tried both, so that `localhost` finds a server that listens on either.
+ */
 export function clientOptions(settings: DatabaseSettings, uri: string): mongo.MongoClientOptions {
-  const isLocalSocket = /%2F/i.test(uri);
+  const given = mongoUriOptions(uri);
   return {
-    appName: 'colloquy',
     maxPoolSize: settings.MONGODB_MAX_POOL_SIZE,
     minPoolSize: settings.MONGODB_MIN_POOL_SIZE,
     maxIdleTimeMS: settings.MONGODB_MAX_IDLE_TIME_MS,
@@ -29,12 +32,23 @@ export function clientOptions(settings: DatabaseSettings, uri: string): mongo.Mo
     heartbeatFrequencyMS: settings.MONGODB_HEARTBEAT_MS,
     maxConnecting: settings.MONGODB_MAX_CONNECTING,
     waitQueueTimeoutMS: settings.MONGODB_WAIT_QUEUE_TIMEOUT_MS,
-    compressors: ['zlib'],
-    retryWrites: true,
-    retryReads: true,
-    writeConcern: { w: 'majority' },
-    ...(!isLocalSocket && { family: 4 as const }),
+    ...(!given.has('appname') && { appName: 'colloquy' }),
+    ...(!given.has('compressors') && { compressors: ['zlib'] }),
+    ...(!given.has('w') && { w: 'majority' }),
   };
+}
+
+/** What a connection string asks for that would break a promise; undefined when there is nothing. */
+function brokenPromise(uri: string): string | undefined {
+  const given = mongoUriOptions(uri);
+  const [w, journal, readPreference] = ['w', 'journal', 'readpreference'].map((name) => given.get(name));
+  if (w !== undefined && w !== 'majority')
+    return `w=${w}, but what was acknowledged must survive the loss of a server, which only w=majority promises`;
+  if (journal === 'false')
+    return 'journal=false, but what was acknowledged must survive the crash of a server, so it must be in the journal';
+  if (readPreference !== undefined && readPreference !== 'primary')
+    return `readPreference=${readPreference}, but a read must see what was written before it, which only the primary promises`;
+  return undefined;
 }
 
 /**
@@ -102,14 +116,14 @@ async function connectClient(
 export interface OpenConnection {
   connection: Connection;
   pool: PoolMonitor;
-  /** Undefined when nobody listens to commands. */
+  /** Undefined when nothing observes commands. */
   commands: CommandMonitor | undefined;
   close(): Promise<void>;
 }
 
 /**
- * Opens the one connection that all rooms share.
- * @throws StartupError after DATABASE_CONNECT_ATTEMPTS, or at once for a malformed connection string
+ * Opens the one connection that all modules share.
+ * @throws StartupError after DATABASE_CONNECT_ATTEMPTS, or at once for a connection string that is malformed or asks for less than is promised
  */
 export async function openConnection(
   uri: string,
@@ -122,6 +136,9 @@ export async function openConnection(
   } catch (error) {
     throw new StartupError(`MONGODB_URI is not a connection string: ${messageOf(error)}`, { cause: error });
   }
+  const broken = brokenPromise(uri);
+  if (broken !== undefined)
+    throw new StartupError(`MONGODB_URI has ${broken}. Remove this option from the connection string.`);
   const pool = new PoolMonitor(settings.MONGODB_MAX_POOL_SIZE);
   const client = await connectClient(uri, settings, pool, logger, commands);
   const connection = createMongoose().createConnection();
@@ -138,7 +155,7 @@ export async function openConnection(
   };
 }
 
-/** Logs when the connection is lost and when it is back; the answer ends that. */
+/** Logs when the connection is lost and when it is back, until the returned function is called. */
 function follow(connection: Connection, logger: Logger): () => void {
   const lost = (): void => {
     logger.warn('database connection lost; operations fail until it is back');

@@ -6,7 +6,8 @@ import {
   Module,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { getConnectionToken } from '@nestjs/mongoose';
+import { getConnectionToken, getModelToken } from '@nestjs/mongoose';
+import type { Connection } from 'mongoose';
 import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../common/index.js';
 import {
   DATABASE_SETTINGS,
@@ -23,12 +24,15 @@ import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
 import { openStore, type StoreHandle } from './embedded-store.js';
 import { GroupCommit } from './group-commit.js';
 import { IndexManager } from './index-manager.js';
+import { PROCESS_ROLE, ProcessRegistry } from './process-registry.js';
+import { ProcessRepository } from './process.repository.js';
+import { PROCESS_MODEL, type ProcessRole, processSchema } from './process.schema.js';
 import { TransactionRunner } from './transaction-runner.js';
 import { TransactionalInterceptor } from './transactional.interceptor.js';
 
 /**
  * Closes the connection and then the store. `onApplicationShutdown` is Nest's last phase: the HTTP server is closed and every
- * room has flushed in an earlier one (`onModuleDestroy`, `beforeApplicationShutdown`).
+ * module has flushed in an earlier one (`onModuleDestroy`, `beforeApplicationShutdown`).
  */
 @Injectable()
 class DatabaseCloser implements OnApplicationShutdown {
@@ -36,11 +40,13 @@ class DatabaseCloser implements OnApplicationShutdown {
     @Inject(OPEN_CONNECTION) private readonly opened: OpenConnection,
     @Inject(STORE) private readonly store: StoreHandle,
     private readonly commits: GroupCommit,
+    private readonly processes: ProcessRegistry,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   async onApplicationShutdown(): Promise<void> {
     await this.commits.drain();
+    await this.processes.leave();
     await this.opened.close();
     await this.store.close();
     this.logger.info('database closed');
@@ -48,15 +54,17 @@ class DatabaseCloser implements OnApplicationShutdown {
 }
 
 export interface DatabaseOptions {
-  /** For measurements: hears of each command that is sent to the database. */
+  /** For measurements: is called with each command that is sent to the database. */
   onCommand?: CommandListener | undefined;
+  /** What this process is to the others; `api` by default. */
+  role?: ProcessRole | undefined;
 }
 
-/** The shared connection under @nestjs/mongoose's own token, so that every room's `MongooseModule.forFeature` uses it. */
+/** The shared connection under @nestjs/mongoose's own token, so that every module's `MongooseModule.forFeature` uses it. */
 @Global()
 @Module({})
 export class DatabaseModule {
-  static forRoot({ onCommand }: DatabaseOptions = {}): DynamicModule {
+  static forRoot({ onCommand, role = 'api' }: DatabaseOptions = {}): DynamicModule {
     return {
       module: DatabaseModule,
       providers: [
@@ -94,6 +102,14 @@ export class DatabaseModule {
           useFactory: ({ connection }: OpenConnection) => connection,
           inject: [OPEN_CONNECTION],
         },
+        {
+          provide: getModelToken(PROCESS_MODEL),
+          useFactory: (connection: Connection) => connection.model(PROCESS_MODEL, processSchema),
+          inject: [getConnectionToken()],
+        },
+        { provide: PROCESS_ROLE, useValue: role },
+        ProcessRepository,
+        ProcessRegistry,
         DatabaseCloser,
         DatabaseService,
         GroupCommit,
@@ -107,6 +123,7 @@ export class DatabaseModule {
         DatabaseService,
         GroupCommit,
         IndexManager,
+        ProcessRegistry,
         TransactionRunner,
         TransactionalInterceptor,
         BatchedReads,

@@ -10,7 +10,16 @@ describe('databaseProblem', () => {
     ['a connection that broke', new mongo.MongoNetworkError('ECONNRESET')],
     ['a connection that was silent for too long', new mongo.MongoNetworkTimeoutError('timed out')],
     ['a connection that broke in a bulk write', bulkError(new mongo.MongoNetworkError('ECONNRESET'))],
-    ['a server that shuts down', new mongo.MongoServerError({ message: 'bye', code: 11600 })],
+    ...[6, 7, 89, 91, 133, 189, 262, 384, 9001, 10107, 11600, 11602, 13435, 13436].map(
+      (code): [string, Error] => [
+        `the server's error ${code}`,
+        new mongo.MongoServerError({ message: 'not now', code }),
+      ],
+    ),
+    [
+      "the server's error in a bulk write",
+      bulkError(new mongo.MongoServerError({ message: 'not now', code: 384 })),
+    ],
   ])('%s: 503 database_unavailable with Retry-After', (_what, error) => {
     expect(databaseProblem(error)).toMatchObject({
       status: 503,

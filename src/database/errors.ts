@@ -48,7 +48,7 @@ export function duplicateKeyFields(error: unknown): readonly string[] | undefine
   return [...indexName.matchAll(/([^_]+?)_-?1(?:_|$)/g)].map(([, field = '']) => field);
 }
 
-const unavailable = [
+const connectionErrors = [
   mongo.MongoServerSelectionError,
   mongo.MongoNetworkError,
   mongo.MongoNotConnectedError,
@@ -56,21 +56,39 @@ const unavailable = [
   mongo.MongoClientClosedError,
 ];
 
-/** Server codes of a node that stops or steps down: ShutdownInProgress, PrimarySteppedDown, NotWritablePrimary and their like. */
-const leavingCodes: ReadonlySet<unknown> = new Set([91, 189, 10107, 11600, 11602, 13435, 13436]);
+/**
+ * Codes of a server that stops or steps down, or, behind mongos, that another server could not be reached or took too long. Those of
+ * the drivers' list of retryable errors, and what mongos adds to it. Names as in MongoDB's error_codes.yml.
+ */
+const unavailableCodes: ReadonlySet<unknown> = new Set([
+  6, // HostUnreachable
+  7, // HostNotFound
+  89, // NetworkTimeout
+  91, // ShutdownInProgress
+  133, // FailedToSatisfyReadPreference: no primary
+  189, // PrimarySteppedDown
+  262, // ExceededTimeLimit
+  384, // ConnectionError
+  9001, // SocketException
+  10107, // NotWritablePrimary
+  11600, // InterruptedAtShutdown
+  11602, // InterruptedDueToReplStateChange
+  13435, // NotPrimaryNoSecondaryOk
+  13436, // NotPrimaryOrSecondary
+]);
 
 /** The server cannot be reached, or the connection to it broke; what is sent next may wait for it all over again. */
 export const isDatabaseAway = (error: unknown): boolean =>
-  unavailable.some((type) => error instanceof type) ||
-  // A bulk write wraps what broke its connection, and drops the type; what the server answered has a code.
+  connectionErrors.some((type) => error instanceof type) ||
+  // A bulk write wraps the error of its connection, and drops the type; an error of the server has a code.
   (error instanceof mongo.MongoBulkWriteError && error.code === undefined);
 
 /** Database failures that a client should know as such: the database is away (503) or too busy with the same data (503). */
 export function databaseProblem(error: unknown): ProblemDetails | undefined {
   const poolExhausted = error instanceof Error && error.name === 'MongoWaitQueueTimeoutError';
   const poolCleared = error instanceof Error && error.name === 'MongoPoolClearedError';
-  const leaving = error instanceof mongo.MongoServerError && leavingCodes.has(error.code);
-  if (poolExhausted || poolCleared || leaving || isDatabaseAway(error))
+  const unavailable = error instanceof mongo.MongoServerError && unavailableCodes.has(error.code);
+  if (poolExhausted || poolCleared || unavailable || isDatabaseAway(error))
     return {
       status: 503,
       code: 'database_unavailable',

@@ -1,6 +1,7 @@
 import { type Connection, mongo } from 'mongoose';
 import { loadSettings } from '../config/index.js';
 import { GroupCommit } from './group-commit.js';
+import type { ProcessRegistry } from './process-registry.js';
 
 const labelled = (label: string): mongo.MongoError => {
   const error = new mongo.MongoServerError({ message: label });
@@ -69,7 +70,8 @@ describe('GroupCommit when the server fails', () => {
   beforeEach(() => {
     server = new ServerFake();
     const settings = loadSettings({ TRANSACTION_TIMEOUT_MS: '2000' }).database;
-    commits = new GroupCommit(server.connection, settings);
+    const processes = { remember: () => Promise.resolve() } as unknown as ProcessRegistry;
+    commits = new GroupCommit(server.connection, settings, processes);
   });
 
   it('repeats a commit alone whose outcome is unknown', async () => {

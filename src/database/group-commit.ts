@@ -12,6 +12,7 @@ import {
   isTransientTransactionError,
   isUnknownCommitResult,
 } from './errors.js';
+import { ProcessRegistry } from './process-registry.js';
 import { transactionStorage } from './transaction-context.js';
 import {
   type InsertStatement,
@@ -131,6 +132,7 @@ export class GroupCommit {
   constructor(
     @InjectConnection() private readonly connection: Connection,
     @Inject(DATABASE_SETTINGS) private readonly settings: DatabaseSettings,
+    private readonly processes: ProcessRegistry,
   ) {}
 
   /**
@@ -463,6 +465,7 @@ export class GroupCommit {
   ): Promise<void> {
     const session = this.connection.getClient().startSession();
     try {
+      await this.processes.remember(session);
       session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } });
       await work(session);
       await this.commitTransaction(session, deadline);

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
-import type { Connection } from 'mongoose';
+import { type Connection, mongo } from 'mongoose';
 import { LOGGER, type Logger } from '../common/index.js';
 
 export interface IndexReport {
@@ -8,16 +8,24 @@ export interface IndexReport {
   key: Record<string, unknown>;
   /** The index was made now. */
   created: boolean;
-  bytes: number;
+  bytes?: number;
   /** In the database, but no schema declares it; left alone. */
   undeclared: boolean;
 }
 
+/** Figures are absent where the server does not give them, as Amazon DocumentDB does not. */
 export interface CollectionReport {
   collection: string;
-  documents: number;
-  dataBytes: number;
+  documents?: number;
+  dataBytes?: number;
   indexes: IndexReport[];
+}
+
+export interface MissingIndex {
+  /** `collection.index`. */
+  name: string;
+  /** Without it duplicates can be stored. */
+  unique: boolean;
 }
 
 interface StorageStats {
@@ -26,7 +34,19 @@ interface StorageStats {
   indexSizes?: Record<string, number>;
 }
 
-/** Creates the collections and indexes that the schemas of all rooms declare. Safe to run again and at the same time. */
+/** `$collStats` has a row for each shard. */
+function sumOf(rows: readonly StorageStats[]): Required<StorageStats> {
+  const sum = { count: 0, size: 0, indexSizes: {} as Record<string, number> };
+  for (const { count = 0, size = 0, indexSizes = {} } of rows) {
+    sum.count += count;
+    sum.size += size;
+    for (const [name, bytes] of Object.entries(indexSizes))
+      sum.indexSizes[name] = (sum.indexSizes[name] ?? 0) + bytes;
+  }
+  return sum;
+}
+
+/** Creates the collections and indexes that the schemas of all modules declare. Safe to run again and at the same time. */
 @Injectable()
 export class IndexManager {
   constructor(
@@ -42,32 +62,36 @@ export class IndexManager {
       const existing = new Set(await this.indexNames(collection));
       if (existing.size === 0) await model.createCollection();
       await model.createIndexes();
-      reports.push(await this.report(collection, existing, declaredNames(model.schema.indexes())));
+      reports.push(await this.report(collection, existing, declaredIndexes(model.schema.indexes())));
     }
     return reports;
   }
 
   /**
    * At start: creates what is missing on the embedded store; on a MongoDB, where building an index is the operator's decision,
-   * only says what is missing.
+   * only logs what is missing. The process is not ready before the unique ones exist.
    */
   async prepare(kind: 'embedded' | 'mongodb'): Promise<void> {
     if (kind === 'embedded') {
       await this.ensure();
       return;
     }
-    const missing = await this.missing();
-    if (missing.length > 0) this.logger.warn({ missing }, 'indexes are missing; run "npm run db:indexes"');
+    const missing = (await this.missing()).map(({ name }) => name);
+    if (missing.length > 0)
+      this.logger.warn(
+        { missing },
+        'indexes are missing; run "npm run db:indexes", or "node dist/scripts/db-indexes.js" in the image',
+      );
   }
 
-  /** Declared indexes that the database lacks, as `collection.index`. */
-  async missing(): Promise<string[]> {
-    const missing: string[] = [];
+  /** Declared indexes that the database lacks. */
+  async missing(): Promise<MissingIndex[]> {
+    const missing: MissingIndex[] = [];
     for (const name of this.connection.modelNames().sort()) {
       const { collection, schema } = this.connection.model(name);
       const existing = new Set(await this.indexNames(collection.collectionName));
-      for (const index of declaredNames(schema.indexes()))
-        if (!existing.has(index)) missing.push(`${collection.collectionName}.${index}`);
+      for (const [index, unique] of declaredIndexes(schema.indexes()))
+        if (!existing.has(index)) missing.push({ name: `${collection.collectionName}.${index}`, unique });
     }
     return missing;
   }
@@ -82,26 +106,37 @@ export class IndexManager {
   private async report(
     collection: string,
     before: Set<string>,
-    declared: Set<string>,
+    declared: ReadonlyMap<string, boolean>,
   ): Promise<CollectionReport> {
-    const [stats] = await this.database()
-      .collection(collection)
-      .aggregate<{ storageStats: StorageStats }>([{ $collStats: { storageStats: {} } }])
-      .toArray();
-    const { count = 0, size = 0, indexSizes = {} } = stats?.storageStats ?? {};
+    const stats = await this.storageStats(collection);
     const indexes = await this.database().collection(collection).indexes();
     return {
       collection,
-      documents: count,
-      dataBytes: size,
+      ...(stats && { documents: stats.count, dataBytes: stats.size }),
       indexes: indexes.map(({ name = '', key }) => ({
         name,
         key: Object.fromEntries(Object.entries(key)),
         created: !before.has(name),
-        bytes: indexSizes[name] ?? 0,
+        ...(stats?.indexSizes[name] !== undefined && { bytes: stats.indexSizes[name] }),
         undeclared: name !== '_id_' && !declared.has(name),
       })),
     };
+  }
+
+  /** Undefined where the server does not give them: for a view, or without `$collStats`. */
+  private async storageStats(collection: string): Promise<Required<StorageStats> | undefined> {
+    try {
+      const rows = await this.database()
+        .collection(collection)
+        .aggregate<{ storageStats?: StorageStats }>([{ $collStats: { storageStats: {} } }])
+        .toArray();
+      const stats = rows.flatMap(({ storageStats }) => storageStats ?? []);
+      return stats.length > 0 ? sumOf(stats) : undefined;
+    } catch (error) {
+      if (!(error instanceof mongo.MongoServerError)) throw error;
+      this.logger.debug({ err: error, collection }, 'the server gives no figures of this collection');
+      return undefined;
+    }
   }
 
   private database(): NonNullable<Connection['db']> {
@@ -110,6 +145,13 @@ export class IndexManager {
   }
 }
 
-/** Names as the server gives them: fields and directions joined by `_`, unless the schema names the index. */
-const declaredNames = (indexes: readonly [Record<string, unknown>, { name?: string }][]): Set<string> =>
-  new Set(indexes.map(([key, options]) => options.name ?? Object.entries(key).flat().join('_')));
+/** Whether each is unique, by names as the server gives them: fields and directions joined by `_`, unless the schema names the index. */
+const declaredIndexes = (
+  indexes: readonly [Record<string, unknown>, { name?: string; unique?: unknown }][],
+): ReadonlyMap<string, boolean> =>
+  new Map(
+    indexes.map(([key, options]) => [
+      options.name ?? Object.entries(key).flat().join('_'),
+      Boolean(options.unique),
+    ]),
+  );

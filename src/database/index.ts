@@ -8,6 +8,8 @@ export { databaseProblem, DuplicateKeyError, duplicateKeyFields } from './errors
 export { type CommittedFlight, GroupCommit, type GroupCommitStats } from './group-commit.js';
 export * from './index-manager.js';
 export type { PoolListener, PoolStats, PoolUse } from './pool-monitor.js';
+export { ProcessRegistry } from './process-registry.js';
+export type { ProcessRole } from './process.schema.js';
 export { TransactionRunner, type TransactionStats } from './transaction-runner.js';
 export { Transactional } from './transactional.interceptor.js';
 export { type QueryPlan, planOf, shapeOf } from './query-plan.js';

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Connection, mongo } from 'mongoose';
 import { createLogger } from '../common/index.js';
 import { loadSettings } from '../config/index.js';
+import type { ProcessRegistry } from './process-registry.js';
 import { TransactionRunner } from './transaction-runner.js';
 
 /** A session of a server that is away: an abort gets no answer. */
@@ -35,7 +36,12 @@ function setUp() {
     },
   } as unknown as Connection;
   const logger = createLogger({ level: 'silent', pretty: false });
-  return { runner: new TransactionRunner(connection, loadSettings({}).database, logger), sessions };
+  const remember = jest.fn(() => Promise.resolve());
+  const processes = {
+    remember,
+  } satisfies Partial<ProcessRegistry> as Partial<ProcessRegistry> as ProcessRegistry;
+  const runner = new TransactionRunner(connection, loadSettings({}).database, logger, processes);
+  return { runner, sessions, remember };
 }
 
 const broken = (): mongo.MongoNetworkError => {
@@ -58,6 +64,17 @@ describe('TransactionRunner while the server is away', () => {
     const { runner, sessions } = setUp();
     const gone = new mongo.MongoServerSelectionError('none', {} as mongo.TopologyDescription);
     await expect(runner.run(() => Promise.reject(gone))).rejects.toBe(gone);
+    expect(sessions.map(({ endSession }) => endSession.mock.calls.length)).toEqual([1]);
+  });
+});
+
+describe('TransactionRunner', () => {
+  it('starts no transaction on a session that could not be noted for this process', async () => {
+    const { runner, sessions, remember } = setUp();
+    remember.mockRejectedValueOnce(new Error('not stored'));
+    const work = jest.fn(() => Promise.resolve());
+    await expect(runner.run(work)).rejects.toThrow('not stored');
+    expect(work).not.toHaveBeenCalled();
     expect(sessions.map(({ endSession }) => endSession.mock.calls.length)).toEqual([1]);
   });
 });

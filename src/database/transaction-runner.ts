@@ -6,6 +6,7 @@ import type { Connection, mongo } from 'mongoose';
 import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
 import { DATABASE_SETTINGS, type DatabaseSettings } from '../config/index.js';
 import { isDatabaseAway, isTransientTransactionError, isUnknownCommitResult } from './errors.js';
+import { ProcessRegistry } from './process-registry.js';
 import { type TransactionContext, transactionStorage } from './transaction-context.js';
 
 export interface TransactionStats {
@@ -45,6 +46,7 @@ export class TransactionRunner {
     @InjectConnection() private readonly connection: Connection,
     @Inject(DATABASE_SETTINGS) private readonly settings: DatabaseSettings,
     @Inject(LOGGER) private readonly logger: Logger,
+    private readonly processes: ProcessRegistry,
   ) {
     this.sessions = mongooseSessions(connection);
   }
@@ -83,7 +85,7 @@ export class TransactionRunner {
     if (outer) return work(outer.session);
 
     const deadline = Date.now() + this.settings.TRANSACTION_TIMEOUT_MS;
-    let session = await this.connection.startSession();
+    let session = await this.startSession();
     try {
       for (let attempt = 1; ; attempt++) {
         const context: TransactionContext = { session, attempt, afterCommit: [], isOver: false };
@@ -98,12 +100,23 @@ export class TransactionRunner {
           await delay(backoffDelay(attempt, transactionBackoff));
           if (session.inTransaction()) {
             await this.end(session);
-            session = await this.connection.startSession();
+            session = await this.startSession();
           }
         }
       }
     } finally {
       await this.end(session);
+    }
+  }
+
+  private async startSession(): Promise<mongo.ClientSession> {
+    const session = await this.connection.startSession();
+    try {
+      await this.processes.remember(session);
+      return session;
+    } catch (error) {
+      await session.endSession();
+      throw error;
     }
   }
 

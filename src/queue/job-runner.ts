@@ -78,7 +78,7 @@ export class JobRunner {
       } finally {
         clearInterval(heartbeat);
       }
-      const isMine = await this.jobs.end(record._id, job.claim, end, new Date());
+      const isMine = await this.jobs.end(record, job.claim, end, new Date());
       const durationMs = performance.now() - begun;
       const report = this.report(end, isMine, durationMs, error);
       this.metrics.ended(record.queue, report);
@@ -107,7 +107,7 @@ export class JobRunner {
 
   private keepClaim({ record, claim }: ClaimedJob, lost: AbortController): NodeJS.Timeout {
     const timer = setInterval(() => {
-      this.jobs.prolong(record._id, claim, new Date(Date.now() + LEASE_MS)).then(
+      this.jobs.prolong(record, claim, new Date(Date.now() + LEASE_MS)).then(
         (isMine) => {
           if (!isMine) lost.abort(new ClaimLostError());
         },
@@ -161,14 +161,14 @@ export class JobRunner {
     }
   }
 
-  private progressOf({ _id }: JobRecord, claim: string): (percent: number) => Promise<void> {
+  private progressOf(record: JobRecord, claim: string): (percent: number) => Promise<void> {
     let stored = -Infinity;
     return async (percent) => {
       const now = Date.now();
       if (now - stored < PROGRESS_MS) return;
       stored = now;
       const share = Math.min(100, Math.max(0, Math.round(percent)));
-      await this.jobs.prolong(_id, claim, new Date(now + LEASE_MS), share);
+      await this.jobs.prolong(record, claim, new Date(now + LEASE_MS), share);
     };
   }
 

@@ -5,6 +5,9 @@ import type { DateIdCursor } from '../common/index.js';
 import { duplicateKeyFields } from '../database/index.js';
 import { JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
 
+/** Finds one job on one shard. */
+export type JobKey = Pick<JobRecord, '_id' | 'tenantId'>;
+
 /** What is left of a try that ended. */
 export type JobEnd =
   | { state: 'completed'; result: unknown }
@@ -34,7 +37,11 @@ const soonest = { priority: 1, dueAt: 1, _id: 1 } as const;
 
 const unfinished: readonly JobState[] = ['waiting', 'delayed', 'active'];
 
-/** The record of all jobs. Methods that serve workers or operators are for all tenants; those that serve clients begin with the tenant. */
+/**
+ * The record of all jobs. Methods that serve workers or operators are for all tenants; those that serve clients begin with the tenant.
+ * Each change of one job names its tenant, the shard key: on a sharded cluster findAndModify is refused without it before MongoDB 7.1, and
+ * asks every shard from then on.
+ */
 @Injectable()
 export class JobRepository {
   constructor(@InjectModel(JOB_MODEL) private readonly jobs: Model<JobRecord>) {}
@@ -69,25 +76,38 @@ export class JobRepository {
   }
 
   /** Takes the next job of the queue for `claim` until `until`; null when none waits. */
-  claimNext(queue: string, claim: string, now: Date, until: Date): Promise<ClaimedRecord | null> {
-    return this.claim(
-      { queue, state: 'waiting' },
-      { claim, dueAt: until, startedAt: now, updatedAt: now },
-      soonest,
-    );
+  async claimNext(queue: string, claim: string, now: Date, until: Date): Promise<ClaimedRecord | null> {
+    for (;;) {
+      const next = await this.jobs
+        .findOne({ queue, state: 'waiting' }, { tenantId: 1 })
+        .sort(soonest)
+        .lean<JobKey>()
+        .exec();
+      if (!next) return null;
+      const job = { ...next, queue, state: 'waiting' } as const;
+      const claimed = await this.claim(job, { claim, dueAt: until, startedAt: now, updatedAt: now });
+      // Else another worker took it in between: there may be one after it.
+      if (claimed) return claimed;
+    }
   }
 
-  /** Takes one unfinished job, whoever had it: for a dispatcher that sees to it that one worker has it at a time. */
-  claimOne(id: string, claim: string, now: Date, until: Date): Promise<ClaimedRecord | null> {
-    const job = { _id: new Types.ObjectId(id), state: { $in: unfinished } };
+  /** Takes one unfinished job, whoever had it: for a dispatcher that gives it to one worker at a time. */
+  claimOne(
+    tenantId: string,
+    id: string,
+    claim: string,
+    now: Date,
+    until: Date,
+  ): Promise<ClaimedRecord | null> {
+    const job = { _id: new Types.ObjectId(id), tenantId, state: { $in: unfinished } };
     return this.claim(job, { claim, dueAt: until, startedAt: now, updatedAt: now });
   }
 
   /** Prolongs a claim and notes progress; false when the claim was lost. */
-  async prolong(id: Types.ObjectId, claim: string, until: Date, progress?: number): Promise<boolean> {
+  async prolong({ _id, tenantId }: JobKey, claim: string, until: Date, progress?: number): Promise<boolean> {
     const { matchedCount } = await this.jobs
       .updateOne(
-        { _id: id, state: 'active', claim },
+        { _id, tenantId, state: 'active', claim },
         { $set: { dueAt: until, ...(progress !== undefined && { progress }) } },
       )
       .exec();
@@ -95,11 +115,11 @@ export class JobRepository {
   }
 
   /** Notes how a try ended; false when the claim was lost, and nothing was noted. */
-  async end(id: Types.ObjectId, claim: string, end: JobEnd, now: Date): Promise<boolean> {
+  async end({ _id, tenantId }: JobKey, claim: string, end: JobEnd, now: Date): Promise<boolean> {
     const isFinished = end.state === 'completed' || end.state === 'failed';
     const { matchedCount } = await this.jobs
       .updateOne(
-        { _id: id, state: 'active', claim },
+        { _id, tenantId, state: 'active', claim },
         {
           $set: {
             state: end.state,
@@ -151,8 +171,8 @@ export class JobRepository {
       .exec();
   }
 
-  async markHanded(id: Types.ObjectId): Promise<void> {
-    await this.jobs.updateOne({ _id: id }, { $unset: { isUnhanded: 1 } }).exec();
+  async markHanded({ _id, tenantId }: JobKey): Promise<void> {
+    await this.jobs.updateOne({ _id, tenantId }, { $unset: { isUnhanded: 1 } }).exec();
   }
 
   /** Unfinished jobs that should have been at work, or done, before `before`, longest first. */
@@ -171,10 +191,10 @@ export class JobRepository {
   }
 
   /** A failed job waits again, with all its tries; null when it is not failed. */
-  retry(queue: string, id: string, now: Date): Promise<JobRecord | null> {
+  retry({ _id, tenantId, queue }: JobKey & Pick<JobRecord, 'queue'>, now: Date): Promise<JobRecord | null> {
     return this.jobs
       .findOneAndUpdate(
-        { _id: new Types.ObjectId(id), queue, state: 'failed' },
+        { _id, tenantId, queue, state: 'failed' },
         {
           $set: { state: 'waiting', dueAt: now, updatedAt: now, attempts: 0, progress: 0, isUnhanded: true },
         },
@@ -185,10 +205,10 @@ export class JobRepository {
   }
 
   /** A delayed job waits from now on; null when it is not delayed. */
-  promote(queue: string, id: string, now: Date): Promise<JobRecord | null> {
+  promote({ _id, tenantId, queue }: JobKey & Pick<JobRecord, 'queue'>, now: Date): Promise<JobRecord | null> {
     return this.jobs
       .findOneAndUpdate(
-        { _id: new Types.ObjectId(id), queue, state: 'delayed' },
+        { _id, tenantId, queue, state: 'delayed' },
         { $set: { state: 'waiting', dueAt: now, updatedAt: now, isUnhanded: true } },
         { returnDocument: 'after' },
       )
@@ -196,10 +216,10 @@ export class JobRepository {
       .exec();
   }
 
-  /** False when there is none, or it is at work. */
-  async remove(queue: string, id: string): Promise<boolean> {
+  /** False when it is no more there, or at work. */
+  async remove({ _id, tenantId, queue }: JobKey & Pick<JobRecord, 'queue'>): Promise<boolean> {
     const { deletedCount } = await this.jobs
-      .deleteOne({ _id: new Types.ObjectId(id), queue, state: { $ne: 'active' } })
+      .deleteOne({ _id, tenantId, queue, state: { $ne: 'active' } })
       .exec();
     return deletedCount === 1;
   }
@@ -277,19 +297,14 @@ export class JobRepository {
     return deletedCount;
   }
 
-  /** The row before is asked for: it alone knows when the job was due. */
+  /** Returns the row as it is now, and from the row before when the job was due. */
   private async claim(
     filter: QueryFilter<JobRecord>,
     taken: Pick<JobRecord, 'dueAt' | 'startedAt' | 'updatedAt'> & { claim: string },
-    sort?: typeof soonest,
   ): Promise<ClaimedRecord | null> {
     const changes = { ...taken, state: 'active', progress: 0 } as const;
     const before = await this.jobs
-      .findOneAndUpdate(
-        filter,
-        { $set: changes, $inc: { attempts: 1 } },
-        { ...(sort && { sort }), returnDocument: 'before' },
-      )
+      .findOneAndUpdate(filter, { $set: changes, $inc: { attempts: 1 } }, { returnDocument: 'before' })
       .lean<JobRecord>()
       .exec();
     return before && { ...before, ...changes, attempts: before.attempts + 1, wasDueAt: before.dueAt };

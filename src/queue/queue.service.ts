@@ -161,11 +161,9 @@ export class QueueService {
    */
   async retry(queue: string, id: string): Promise<JobRecord> {
     this.registry.definition(queue);
-    const job = await this.jobs.retry(queue, id, new Date());
-    if (!job) {
-      const present = await this.jobs.findAny(queue, id);
-      throw present ? jobNotFailed(id, present.state) : notFound('job', id);
-    }
+    const present = await this.present(queue, id);
+    const job = await this.jobs.retry(present, new Date());
+    if (!job) throw jobNotFailed(id, (await this.present(queue, id)).state);
     await this.driver.stored(job);
     return job;
   }
@@ -176,11 +174,9 @@ export class QueueService {
    */
   async promote(queue: string, id: string): Promise<JobRecord> {
     this.registry.definition(queue);
-    const job = await this.jobs.promote(queue, id, new Date());
-    if (!job) {
-      const present = await this.jobs.findAny(queue, id);
-      throw present ? jobNotDelayed(id, present.state) : notFound('job', id);
-    }
+    const present = await this.present(queue, id);
+    const job = await this.jobs.promote(present, new Date());
+    if (!job) throw jobNotDelayed(id, (await this.present(queue, id)).state);
     await this.driver.stored(job);
     return job;
   }
@@ -191,13 +187,20 @@ export class QueueService {
    */
   async remove(queue: string, id: string): Promise<void> {
     this.registry.definition(queue);
-    if (await this.jobs.remove(queue, id)) return;
-    throw (await this.jobs.findAny(queue, id)) ? jobActive(id) : notFound('job', id);
+    if (await this.jobs.remove(await this.present(queue, id))) return;
+    await this.present(queue, id);
+    throw jobActive(id);
   }
 
   /** For operators: deletes all jobs of a queue that ended so; answers how many. */
   clear(queue: string, state: 'completed' | 'failed'): Promise<number> {
     this.registry.definition(queue);
     return this.jobs.prune(queue, state, 0);
+  }
+
+  private async present(queue: string, id: string): Promise<JobRecord> {
+    const job = await this.jobs.findAny(queue, id);
+    if (!job) throw notFound('job', id);
+    return job;
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { TransactionRunner } from '../database/index.js';
 import type { ChangeCursor, VectorChanges, VectorRow, VectorSource } from './search/vector-source.js';
 import { decodeVector, dimensionsOf } from './embedding/vector-codec.js';
 import { TranscriptRepository } from './transcript.repository.js';
@@ -30,20 +31,30 @@ export function vectorRow({
 const rowsOf = (records: readonly TranscriptRecord[]): VectorRow[] =>
   records.flatMap((record) => vectorRow(record) ?? []);
 
-/** The vectors of transcripts in the database. */
+/**
+ * The vectors of transcripts in the database. They are read in transactions, for a snapshot of what a majority of the servers has: a change
+ * read before that may be rolled back by a failover, its number is given to another change, and a matrix that has counted it would
+ * never see that one.
+ */
 @Injectable()
 export class TranscriptVectors implements VectorSource {
-  constructor(private readonly transcripts: TranscriptRepository) {}
+  constructor(
+    private readonly transcripts: TranscriptRepository,
+    private readonly transactions: TransactionRunner,
+  ) {}
 
-  async head(tenantId: string): Promise<ChangeCursor> {
-    return (await this.transcripts.counter(tenantId))?.seq ?? 0;
+  head(tenantId: string): Promise<ChangeCursor> {
+    return this.transactions.run(async () => (await this.transcripts.counter(tenantId))?.seq ?? 0);
   }
 
   async *vectors(tenantId: string, model: string, signal: AbortSignal): AsyncIterable<readonly VectorRow[]> {
     let after: string | undefined;
     for (;;) {
       signal.throwIfAborted();
-      const records = await this.transcripts.vectors(tenantId, model, after, PAGE);
+      const from = after;
+      const records = await this.transactions.run(() =>
+        this.transcripts.vectors(tenantId, model, from, PAGE),
+      );
       if (records.length > 0) yield rowsOf(records);
       if (records.length < PAGE) return;
       after = records.at(-1)?._id.toHexString();
@@ -51,15 +62,24 @@ export class TranscriptVectors implements VectorSource {
   }
 
   async changes(tenantId: string, model: string, after: ChangeCursor): Promise<VectorChanges | undefined> {
+    // Mostly nothing has changed, and then this one read is enough: what a majority had is not rolled back.
+    const latest = await this.transcripts.counter(tenantId);
+    if ((latest?.seq ?? 0) === after && (latest?.forgottenSeq ?? 0) <= after)
+      return { rows: [], deletedIds: [], cursor: after, hasMore: false };
+    return this.transactions.run(() => this.changesOfSnapshot(tenantId, model, after));
+  }
+
+  private async changesOfSnapshot(
+    tenantId: string,
+    model: string,
+    after: ChangeCursor,
+  ): Promise<VectorChanges | undefined> {
     const { seq = 0, forgottenSeq = 0 } = (await this.transcripts.counter(tenantId)) ?? {};
     if (seq < after || forgottenSeq > after) return undefined;
     const cursor = Math.min(seq, after + CHANGES);
     if (cursor === after) return { rows: [], deletedIds: [], cursor, hasMore: false };
     const changed = await this.transcripts.changedBetween(tenantId, after, cursor);
     const deleted = await this.transcripts.deletedBetween(tenantId, after, cursor);
-    // Tombstones may have been forgotten between the first look at the counter and the read of them: then the counter tells by now.
-    const now = await this.transcripts.counter(tenantId);
-    if (!now || now.forgottenSeq > after) return undefined;
     return {
       rows: rowsOf(changed.filter((record) => record.model === model)),
       deletedIds: [

@@ -79,19 +79,6 @@ describe('health', () => {
     });
   });
 
-  it('startup is 503 without indexes, and 200 once they were made, without a restart', async () => {
-    const missing = jest.spyOn(test.app.get(IndexManager), 'missing');
-    missing.mockResolvedValue(['messages.tenantId_1_conversationId_1_seq_1']);
-    expect(await test.request('GET', '/health/startup', undefined, {}, null)).toMatchObject({
-      status: 503,
-      body: {
-        checks: { database: { status: 'up' }, indexes: { status: 'down' }, journal: { status: 'up' } },
-      },
-    });
-    missing.mockRestore();
-    await until(async () => (await test.request('GET', '/health/startup')).status === 200);
-  });
-
   it('ready is 503 once a shutdown has begun, while other requests are still served', async () => {
     const tenant = await test.createTenant();
     test.app.get(HealthService).beginShutdown();
@@ -101,6 +88,35 @@ describe('health', () => {
     });
     expect(await test.request('GET', '/health/live')).toMatchObject({ status: 200 });
     expect(await tenant.request('GET', '/v1/conversations')).toMatchObject({ status: 200 });
+  });
+});
+
+describe('without a unique index', () => {
+  it('ready and startup are 503, with its name for operators, and 200 once it exists, without a restart', async () => {
+    const test = await createTestApp();
+    try {
+      const sessions = test.database.collection('sessions');
+      const unique = (await sessions.indexes()).find((index) => index.unique);
+      await sessions.dropIndex(unique?.name ?? '');
+      for (const probe of ['ready', 'startup'])
+        expect(await test.request('GET', `/health/${probe}`)).toMatchObject({
+          status: 503,
+          body: {
+            checks: {
+              database: { status: 'up' },
+              indexes: {
+                status: 'down',
+                message: expect.stringContaining(`sessions.${unique?.name ?? ''}`) as unknown,
+              },
+            },
+          },
+        });
+      await test.app.get(IndexManager).ensure();
+      for (const probe of ['ready', 'startup'])
+        await until(async () => (await test.request('GET', `/health/${probe}`)).status === 200);
+    } finally {
+      await test.close();
+    }
   });
 });
 

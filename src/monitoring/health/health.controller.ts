@@ -30,7 +30,7 @@ export class HealthController {
   @Header('cache-control', NO_STORE)
   @ApiOperation({
     summary:
-      'Readiness: 503 without the database, on a full disk and during a shutdown; "degraded" when less is amiss',
+      'Readiness: 503 without the database or its unique indexes, on a full disk and during a shutdown; "degraded" for lesser problems',
   })
   @HealthCheck()
   ready(@Req() request: FastifyRequest): Promise<ProbeAnswer> {

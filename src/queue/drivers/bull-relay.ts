@@ -110,7 +110,7 @@ export class BullRelay {
         delay: Math.max(0, job.dueAt.getTime() - Date.now()),
       },
     );
-    await this.jobs.markHanded(job._id);
+    await this.jobs.markHanded(job);
   }
 
   private async revive(job: JobRecord): Promise<void> {

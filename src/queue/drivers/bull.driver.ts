@@ -118,7 +118,13 @@ export class BullDriver implements QueueDriver {
     const id = job.id ?? '';
     const claim = `${this.self}:${++this.claims}`;
     const now = new Date();
-    const record = await this.jobs.claimOne(id, claim, now, new Date(now.getTime() + LEASE_MS));
+    const record = await this.jobs.claimOne(
+      job.data.tenantId,
+      id,
+      claim,
+      now,
+      new Date(now.getTime() + LEASE_MS),
+    );
     // Finished already, and BullMQ did not hear of it; or taken away by hand.
     if (!record) return 'nothing left to do';
     const report = await this.runner.run(queue, { record, claim }, this.shutdown.signal);

@@ -76,9 +76,8 @@ export interface VectorSource {
    * What changed after `after`, or undefined when that cannot be told any more (tombstones are forgotten, the tenant was erased, the counter is
    * behind `after` since a backup was restored): the caller builds anew.
    *
-   * Read the counter first, and be done if it equals `after`. Then read rows and tombstones with `after < changeSeq <= cursor`, where `cursor` is the
-   * counter or, for a page, `after + 100`: the two reads are not of one moment, and a bound by the highest number that they
-   * happened to show would skip a row between them.
+   * Counter, rows and tombstones are read from one snapshot of what a majority of the servers has: rows and tombstones with
+   * `after < changeSeq <= cursor`, where `cursor` is the counter or, for a page, `after + 100`.
    */
   changes(
     tenantId: string,

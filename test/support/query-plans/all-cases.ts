@@ -1,4 +1,5 @@
 import { conversationCases, messageCases, responderSettingsCases } from './conversation-cases.js';
+import { processCases } from './database-cases.js';
 import { jobCases, rateLimitCases } from './queue-cases.js';
 import { apiKeyCases, sessionCases, tenantCases } from './tenant-cases.js';
 import { transcriptCases } from './transcript-cases.js';
@@ -14,4 +15,5 @@ export const allCases = {
   TranscriptRepository: transcriptCases,
   JobRepository: jobCases,
   RateLimitRepository: rateLimitCases,
+  ProcessRepository: processCases,
 } as const;

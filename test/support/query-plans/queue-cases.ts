@@ -8,6 +8,7 @@ import { at, type Cases, id, once, pages, tenantId } from './cases.js';
 const queue = 'plans';
 const hex = id.toHexString();
 const later = new Date(at.getTime() + 60_000);
+const key = { _id: id, tenantId };
 const newJob = (): JobRecord => ({
   _id: new Types.ObjectId(),
   tenantId,
@@ -30,12 +31,7 @@ async function finish(jobs: JobRepository, state: 'completed' | 'failed'): Promi
   const job = await jobs.claimNext(queue, 'claim', at, later);
   const failure = { at, attempt: 1, message: 'no' };
   if (job)
-    await jobs.end(
-      job._id,
-      'claim',
-      state === 'failed' ? { state, failure } : { state, result: null },
-      later,
-    );
+    await jobs.end(job, 'claim', state === 'failed' ? { state, failure } : { state, result: null }, later);
 }
 
 export const jobCases: Cases<JobRepository> = {
@@ -44,17 +40,17 @@ export const jobCases: Cases<JobRepository> = {
   find: once((jobs) => jobs.find(tenantId, queue, hex)),
   findAny: once((jobs) => jobs.findAny(queue, hex)),
   claimNext: once((jobs) => jobs.claimNext(queue, 'claim', at, later)),
-  claimOne: once((jobs) => jobs.claimOne(hex, 'claim', at, later)),
-  prolong: once((jobs) => jobs.prolong(id, 'claim', later, 50)),
-  end: once((jobs) => jobs.end(id, 'claim', { state: 'waiting' }, at)),
+  claimOne: once((jobs) => jobs.claimOne(tenantId, hex, 'claim', at, later)),
+  prolong: once((jobs) => jobs.prolong(key, 'claim', later, 50)),
+  end: once((jobs) => jobs.end(key, 'claim', { state: 'waiting' }, at)),
   release: once((jobs) => jobs.release(queue, later)),
   nextRelease: once((jobs) => jobs.nextRelease(queue)),
   unhanded: once((jobs) => jobs.unhanded(queue, 10)),
-  markHanded: once((jobs) => jobs.markHanded(id)),
+  markHanded: once((jobs) => jobs.markHanded(key)),
   overdue: once((jobs) => jobs.overdue(queue, later, 10)),
-  retry: once((jobs) => jobs.retry(queue, hex, at)),
-  promote: once((jobs) => jobs.promote(queue, hex, at)),
-  remove: once((jobs) => jobs.remove(queue, hex)),
+  retry: once((jobs) => jobs.retry({ ...key, queue }, at)),
+  promote: once((jobs) => jobs.promote({ ...key, queue }, at)),
+  remove: once((jobs) => jobs.remove({ ...key, queue })),
   list: pages((jobs, after) => jobs.list(queue, 'failed', 10, after)),
   slice: once((jobs) => jobs.slice(queue, 'failed', 10, 10)),
   counts: once((jobs) => jobs.counts(queue)),

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { mongo } from 'mongoose';
+import { LOGGER, type Logger } from '../common/index.js';
+import { type OwnProcess, ProcessRepository } from './process.repository.js';
+import type { ProcessRecord, ProcessRole } from './process.schema.js';
+
+export const PROCESS_ROLE = Symbol('PROCESS_ROLE');
+
+const BEAT_MS = 5000;
+
+/** Without a beat for this long a process counts as dead. */
+const EXPIRED_MS = 15_000;
+
+/** For this long `othersAlive` relies on what was read. */
+const FRESH_MS = 1000;
+
+/** For this long after a call of `othersAlive` its value is kept fresh. */
+const WATCH_MS = 60_000;
+
+/** The driver reuses no server session that was idle for longer. */
+const SESSION_IDLE_MS = 30 * 60_000;
+
+/** A shutdown waits no longer for the row to be deleted; it expires by itself. */
+const LEAVE_MS = 1000;
+
+type SessionId = NonNullable<mongo.ClientSession['id']>;
+
+const known = Promise.resolve();
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it runs, as another user.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/**
+ * The processes of this deployment, each with a row in the database that it refreshes every few seconds.
+ *
+ * A process that is killed leaves its transactions open on the server, and the documents that they changed locked, until the server's
+ * `transactionLifetimeLimitSeconds` (60 by default) is over. So each process notes the server sessions that it uses, and those of a dead
+ * one are ended by whoever finds it: at once by the next process on the same host, after 15 s without a beat by any other.
+ */
+@Injectable()
+export class ProcessRegistry implements OnModuleInit {
+  private readonly self: OwnProcess;
+  /** Server sessions in use since the last rotation, and those of the time before it. */
+  private recent = new Set<SessionId>();
+  private earlier = new Set<SessionId>();
+  private rotatedAt = performance.now();
+  private timer: NodeJS.Timeout | undefined;
+  private beating: Promise<void> | undefined;
+  private readonly stopped = new AbortController();
+  private others = true;
+  private readAt = -Infinity;
+  private askedAt = -Infinity;
+  private isWatching = false;
+
+  constructor(
+    private readonly processes: ProcessRepository,
+    @Inject(PROCESS_ROLE) role: ProcessRole,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.self = { _id: randomUUID(), host: hostname(), pid: process.pid, role, startedAt: new Date() };
+  }
+
+  /** Before the process listens it is known to all others, and the transactions of its dead predecessors are ended. */
+  async onModuleInit(): Promise<void> {
+    await this.beat();
+    this.timer = setInterval(() => {
+      this.beating ??= this.beat()
+        .catch((error: unknown) => {
+          this.logger.debug({ err: error }, 'this process did not refresh its row; it tries again');
+        })
+        .finally(() => (this.beating = undefined));
+    }, BEAT_MS);
+    this.timer.unref();
+    // The others may rely for this long on a read that did not see this process.
+    if (await this.processes.hasOthers(this.self._id)) await this.pause(FRESH_MS * 1.1);
+  }
+
+  /**
+   * To be called before a transaction starts on the session. The id of its server session is stored first when it is a new one,
+   * which is rare: the driver reuses them.
+   */
+  remember({ id }: Pick<mongo.ClientSession, 'id'>): Promise<void> {
+    if (!id || this.recent.has(id)) return known;
+    if (this.earlier.has(id)) {
+      this.recent.add(id);
+      return known;
+    }
+    return this.store(id);
+  }
+
+  /**
+   * Whether other processes may be writing: false only when there was none within the last second. True while that is not known, as after a
+   * minute in which nobody asked. No process serves within a second of its registration, so that a false is never outdated.
+   */
+  othersAlive(): boolean {
+    this.askedAt = performance.now();
+    if (!this.isWatching) void this.watch();
+    return this.others || performance.now() - this.readAt > FRESH_MS;
+  }
+
+  /** Refreshes the row, and ends what dead processes left. */
+  async beat(): Promise<void> {
+    const now = await this.processes.beat(this.self, this.sessionIds());
+    await this.rotate();
+    const dead = await this.processes.silentSince(new Date(now.getTime() - EXPIRED_MS));
+    const neighbours = await this.processes.onHost(this.self.host);
+    const found = new Map(
+      [...dead, ...neighbours.filter((row) => this.isGone(row))].map((row) => [row._id, row]),
+    );
+    found.delete(this.self._id);
+    for (const row of found.values()) await this.end(row);
+  }
+
+  /** Deletes the row: from now on this process runs no transaction. */
+  async leave(): Promise<void> {
+    clearInterval(this.timer);
+    this.stopped.abort();
+    await this.beating;
+    const removed = this.processes.remove(this.self._id).catch((error: unknown) => {
+      this.logger.debug({ err: error }, 'the row of this process was not deleted; it expires');
+    });
+    await Promise.race([removed, delay(LEAVE_MS, undefined, { ref: false })]);
+  }
+
+  /** No such process runs on this host any more; one with our own process id, as in each start of a container, was before us. */
+  private isGone({ pid, startedAt }: ProcessRecord): boolean {
+    return pid === process.pid ? startedAt.getTime() < performance.timeOrigin : !isRunning(pid);
+  }
+
+  private async end({ _id, host, pid, role, beatAt, sessions }: ProcessRecord): Promise<void> {
+    try {
+      if (sessions.length > 0) await this.processes.killSessions(sessions);
+    } catch (error) {
+      if (!(error instanceof mongo.MongoServerError)) throw error;
+      this.logger.warn(
+        { err: error, host, pid },
+        'the server does not end the sessions of a dead process; its transactions end by transactionLifetimeLimitSeconds',
+      );
+    }
+    await this.processes.remove(_id, beatAt);
+    this.logger.info({ host, pid, role, sessions: sessions.length }, 'ended the sessions of a dead process');
+  }
+
+  private async store(id: SessionId): Promise<void> {
+    this.recent.add(id);
+    try {
+      const isStored = await this.processes.addSession(this.self._id, id.id);
+      // Not registered yet, or taken for dead while its event loop or the database hung.
+      if (!isStored) await this.processes.beat(this.self, this.sessionIds());
+    } catch (error) {
+      this.recent.delete(id);
+      throw error;
+    }
+  }
+
+  /** Drops the server sessions that the driver has dropped. */
+  private async rotate(): Promise<void> {
+    if (performance.now() - this.rotatedAt < SESSION_IDLE_MS) return;
+    this.rotatedAt = performance.now();
+    const dropped = [...this.earlier].filter((id) => !this.recent.has(id));
+    this.earlier = this.recent;
+    this.recent = new Set();
+    if (dropped.length > 0)
+      await this.processes.removeSessions(
+        this.self._id,
+        dropped.map(({ id }) => id),
+      );
+  }
+
+  private sessionIds(): mongo.Binary[] {
+    return [...new Set([...this.earlier, ...this.recent])].map(({ id }) => id);
+  }
+
+  private async watch(): Promise<void> {
+    this.isWatching = true;
+    try {
+      while (!this.stopped.signal.aborted && performance.now() - this.askedAt < WATCH_MS) {
+        const begun = performance.now();
+        this.others = await this.processes.hasOthers(this.self._id);
+        this.readAt = begun;
+        await this.pause(FRESH_MS / 2);
+      }
+    } catch (error) {
+      this.logger.debug({ err: error }, 'the rows of other processes could not be read');
+    } finally {
+      this.isWatching = false;
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { ref: false, signal: this.stopped.signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,174 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { hostname } from 'node:os';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { getConnectionToken } from '@nestjs/mongoose';
+import type { Connection, mongo } from 'mongoose';
+import { CommonModule, createLogger } from '../../src/common/index.js';
+import { ConfigModule, loadSettings } from '../../src/config/index.js';
+import {
+  DatabaseModule,
+  ProcessRegistry,
+  type SentCommand,
+  TransactionRunner,
+} from '../../src/database/index.js';
+import type { ProcessRecord } from '../../src/database/process.schema.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+let started: TestingModule[];
+
+beforeEach(() => {
+  database = createTestDatabase();
+  started = [];
+});
+
+afterEach(async () => {
+  for (const module of started) await module.close();
+  await database.drop();
+});
+
+/** What a process has of the database, registered as it is at its start. */
+async function startProcess(onCommand?: (command: SentCommand) => void): Promise<TestingModule> {
+  const settings = loadSettings({ MONGODB_URI: database.uri, MONGODB_MIN_POOL_SIZE: '0' });
+  const module = await Test.createTestingModule({
+    imports: [
+      CommonModule.forRoot(createLogger({ level: 'silent', pretty: false })),
+      ConfigModule.forRoot(settings),
+      DatabaseModule.forRoot({ onCommand }),
+    ],
+  }).compile();
+  await module.init();
+  started.push(module);
+  return module;
+}
+
+const rows = (): mongo.Collection<ProcessRecord> => database.collection<ProcessRecord>('processes');
+
+/** The id of a process that was killed. */
+async function killedPid(): Promise<number> {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+  await once(child, 'spawn');
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+  return child.pid ?? 0;
+}
+
+/** A process that begins a transaction, changes a document in it, and is never heard of again. */
+async function leaveTransactionOpen(): Promise<{
+  session: mongo.ClientSession;
+  id: mongo.Binary | undefined;
+}> {
+  const module = await startProcess();
+  await database.collection('accounts').insertOne({ name: 'ana', balance: 100 });
+  const client = module.get<Connection>(getConnectionToken()).getClient();
+  const session = client.startSession();
+  await module.get(ProcessRegistry).remember(session);
+  session.startTransaction();
+  const accounts = client.db(database.name).collection('accounts');
+  await accounts.updateOne({ name: 'ana' }, { $set: { balance: 0 } }, { session });
+  return { session, id: session.id?.id };
+}
+
+/** A write of the document that the lost transaction holds; on the server it would wait for as long as that is open. */
+async function pay(module: TestingModule): Promise<void> {
+  const accounts = module
+    .get<Connection>(getConnectionToken())
+    .getClient()
+    .db(database.name)
+    .collection('accounts');
+  await module
+    .get(TransactionRunner)
+    .run((session) => accounts.updateOne({ name: 'ana' }, { $inc: { balance: -10 } }, { session }));
+}
+
+const balance = async (): Promise<unknown> =>
+  (await database.collection('accounts').findOne({ name: 'ana' }))?.['balance'];
+
+describe('a process that was killed in a transaction', () => {
+  it('holds no document back once the next process of its host has started', async () => {
+    const { session, id } = await leaveTransactionOpen();
+    await rows().updateOne({}, { $set: { pid: await killedPid() } });
+    const killed: unknown[] = [];
+    const next = await startProcess(({ commandName, command }) => {
+      if (commandName === 'killSessions') killed.push(command['killSessions']);
+    });
+    expect(killed).toEqual([[{ id }]]);
+    await pay(next);
+    expect(await balance()).toBe(90);
+    await expect(session.commitTransaction()).rejects.toMatchObject({ code: 251 });
+    expect((await rows().find().toArray()).map(({ pid }) => pid)).toEqual([process.pid]);
+  });
+
+  it('on another host, once it has not beaten for 15 s, whichever processes find that', async () => {
+    const first = await startProcess();
+    const second = await startProcess();
+    const { session } = await leaveTransactionOpen();
+    const left = { 'sessions.0': { $exists: true }, host: hostname() };
+    await rows().updateOne(left, {
+      $set: { host: 'elsewhere', pid: 1, beatAt: new Date(Date.now() - 14_000) },
+    });
+    await first.get(ProcessRegistry).beat();
+    expect(await rows().countDocuments({ host: 'elsewhere' })).toBe(1);
+    await rows().updateOne({ host: 'elsewhere' }, { $set: { beatAt: new Date(Date.now() - 16_000) } });
+    await Promise.all([first.get(ProcessRegistry).beat(), second.get(ProcessRegistry).beat()]);
+    expect(await rows().countDocuments({ host: 'elsewhere' })).toBe(0);
+    await pay(first);
+    expect(await balance()).toBe(90);
+    await expect(session.commitTransaction()).rejects.toMatchObject({ code: 251 });
+  });
+
+  it('had our own process id, as each process of a container does', async () => {
+    await leaveTransactionOpen();
+    await rows().updateOne({}, { $set: { startedAt: new Date(performance.timeOrigin - 1000) } });
+    await pay(await startProcess());
+    expect(await balance()).toBe(90);
+  });
+});
+
+describe('the row of a process', () => {
+  it('is there when it serves, has the sessions of its transactions, and is deleted when it stops', async () => {
+    const module = await startProcess();
+    await database.collection('accounts').insertOne({ name: 'ana', balance: 100 });
+    const used: unknown[] = [];
+    await module.get(TransactionRunner).run((session) => {
+      used.push(session.id?.id);
+      return Promise.resolve();
+    });
+    await pay(module);
+    const [row, ...others] = await rows().find().toArray();
+    expect(others).toEqual([]);
+    expect(row).toMatchObject({ host: hostname(), pid: process.pid, role: 'api', sessions: used });
+    await module.close();
+    started.pop();
+    expect(await rows().countDocuments()).toBe(0);
+  });
+
+  it('is made again, with its sessions, when it was taken for dead', async () => {
+    const module = await startProcess();
+    await database.collection('accounts').insertOne({ name: 'ana', balance: 100 });
+    await pay(module);
+    const before = await rows().findOne();
+    await rows().deleteMany({});
+    await module.get(ProcessRegistry).beat();
+    expect(await rows().findOne()).toEqual({ ...before, beatAt: expect.any(Date) as Date });
+  });
+});
+
+describe('ProcessRegistry.othersAlive', () => {
+  const until = async (isSo: () => boolean): Promise<void> => {
+    while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+
+  it('is true until it is known that there is no other, and as soon as another one serves', async () => {
+    const registry = (await startProcess()).get(ProcessRegistry);
+    expect(registry.othersAlive()).toBe(true);
+    await until(() => !registry.othersAlive());
+    const other = await startProcess();
+    expect(registry.othersAlive()).toBe(true);
+    await other.close();
+    started.pop();
+    await until(() => !registry.othersAlive());
+  });
+});
