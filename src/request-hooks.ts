@@ -44,7 +44,12 @@ function areaOf(url: string, route = ''): Area {
 const logLevelOf = (status: number): 'error' | 'warn' | 'info' | 'debug' =>
   status >= 502 && status <= 504 ? 'warn' : status >= 500 ? 'error' : status >= 400 ? 'info' : 'debug';
 
-function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply, context: RequestContext): void {
+function logRequest(
+  logger: Logger,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  context: RequestContext,
+): void {
   const level = logLevelOf(reply.statusCode);
   if (!logger.isLevelEnabled(level)) return;
   logger[level](

@@ -49,6 +49,22 @@ describe('CacheService without Redis', () => {
     expect(cache.stats().families['head']).toMatchObject({ loads: 1, misses: 200, hits: 1 });
   });
 
+  it('returns what is in memory without a promise, and peeks at it as long as it is fresh', async () => {
+    jest.useFakeTimers({ now: 0 });
+    jest.spyOn(Math, 'random').mockReturnValue(0);
+    const cache = createCache();
+    expect(cache.peek(key)).toBeUndefined();
+    await cache.wrap(key, 1000, loadHead('one'));
+    expect(cache.wrap(key, 1000, loadHead('two'))).toEqual({ title: 'one' });
+    expect(cache.peek(key)).toBe(cache.wrap(key, 1000, loadHead('two')));
+    jest.setSystemTime(1001);
+    expect(cache.peek(key)).toBeUndefined();
+    await cache.wrap(key, 1000, loadHead('three'));
+    const invalidated = cache.invalidateTenant('acme');
+    expect(cache.peek(key)).toBeUndefined();
+    await invalidated;
+  });
+
   it('passes an error of the load on to all who wait, and loads anew for the next', async () => {
     const cache = createCache();
     const load = jest.fn(() => Promise.reject(new Error('no database')));

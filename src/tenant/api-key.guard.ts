@@ -54,12 +54,7 @@ export class ApiKeyGuard implements CanActivate {
     return this.verify(request, key, hash, access);
   }
 
-  private async verify(
-    request: FastifyRequest,
-    key: string,
-    hash: string,
-    access: Access,
-  ): Promise<boolean> {
+  private async verify(request: FastifyRequest, key: string, hash: string, access: Access): Promise<boolean> {
     return this.admit(request, await this.verifier.verify(key, hash), access);
   }
 
@@ -84,7 +79,8 @@ export class ApiKeyGuard implements CanActivate {
     if (!byHandler) this.accesses.set(controller, (byHandler = new Map<Handler, Access>()));
     let access = byHandler.get(handler);
     if (access === undefined) {
-      access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [handler, controller]) ?? 'tenant';
+      access =
+        this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [handler, controller]) ?? 'tenant';
       byHandler.set(handler, access);
     }
     return access;

@@ -19,8 +19,7 @@ const apiKeys = new CacheFamily<KnownKey>('api-key', { always: true });
 const tenants = new CacheFamily<KnownTenant>('tenant', { always: true });
 
 export const apiKeyEntry = (keyId: string): CacheKey<KnownKey> => apiKeys.key(KEY_SCOPE, keyId);
-export const tenantEntry = (tenantId: string): CacheKey<KnownTenant> =>
-  tenants.key(tenantId, 'tenant');
+export const tenantEntry = (tenantId: string): CacheKey<KnownTenant> => tenants.key(tenantId, 'tenant');
 
 /**
  * Whatever is answered was read from the database less than a second ago, in every tier: a revoked key and a changed plan hold everywhere

@@ -4,7 +4,13 @@ import { type CacheKey, CacheService } from '../cache/index.js';
 import { LOGGER, type Logger } from '../common/index.js';
 import { hashApiKey, keyIdOf, sameHash, unknownKeyHash } from './api-key.js';
 import { ApiKeyRepository } from './api-key.repository.js';
-import { apiKeyEntry, identityLifetime, type KnownKey, type KnownTenant, tenantEntry } from './identity-cache.js';
+import {
+  apiKeyEntry,
+  identityLifetime,
+  type KnownKey,
+  type KnownTenant,
+  tenantEntry,
+} from './identity-cache.js';
 import { TenantDirectory } from './tenant-directory.js';
 import type { ApiKey, TenantIdentity } from './tenant.types.js';
 

@@ -52,7 +52,10 @@ export class DurationMetric<Label extends string> {
   }
 
   /** The series of these labels, for the caller to keep; `onNew` is told of one that did not exist. */
-  series(labels: Readonly<Record<Label, string | number>>, onNew?: (durations: Durations) => void): Durations {
+  series(
+    labels: Readonly<Record<Label, string | number>>,
+    onNew?: (durations: Durations) => void,
+  ): Durations {
     const { labelNames, now } = this.options;
     const text = labelNames.map((label) => labels[label]).join('\0');
     const known = this.known.get(text);
