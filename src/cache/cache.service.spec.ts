@@ -40,7 +40,7 @@ describe('CacheService without Redis', () => {
   it('loads once for 200 callers at the same time, and not again while the entry holds', async () => {
     const cache = createCache();
     const { load, end } = heldLoad<Head>();
-    const callers = Array.from({ length: 200 }, () => cache.wrap(key, 60_000, load));
+    const callers = Array.from({ length: 200 }, async () => cache.wrap(key, 60_000, load));
     await settle();
     end({ title: 'one' });
     expect(new Set(await Promise.all(callers))).toEqual(new Set([{ title: 'one' }]));

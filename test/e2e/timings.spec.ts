@@ -22,7 +22,7 @@ describe('timings of a running application', () => {
   let tenant: TestTenant;
 
   beforeAll(async () => {
-    app = await createTestApp();
+    app = await createTestApp({ REQUEST_CONTEXT: 'on' });
     tenant = await app.createTenant();
     const said = { participantId: 'p-1', channel: 'web', content: 'Hello' };
     for (let number = 0; number < 3; number++) await tenant.request('POST', '/v1/messages', said);
@@ -44,7 +44,7 @@ describe('timings of a running application', () => {
     });
   });
 
-  it('knows at the end of a command whose request it was for, so that a slow one can be told of', async () => {
+  it('knows at the end of a command whose request it was for (REQUEST_CONTEXT=on), so that a slow one can be logged with it', async () => {
     const ended: [string, RequestContext | undefined][] = [];
     app.app.get(DatabaseService).observe({
       onEnd: ({ commandName }) => void ended.push([commandName, currentContext()]),
