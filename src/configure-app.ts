@@ -2,27 +2,34 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AdminConsole } from './admin/index.js';
 import { AppModule, type AppOptions } from './app.module.js';
-import { createValidationPipe, NestLogger, ProblemFilter } from './common/index.js';
+import { createValidationPipe, NestLogger, ProblemFilter, setRequestContextMode } from './common/index.js';
 import { SERVICE_SETTINGS, type ServiceSettings, type Settings } from './config/index.js';
 import { databaseProblem } from './database/index.js';
 import { createHttpAdapter } from './http-adapter.js';
 import { RequestTimings } from './monitoring/index.js';
 import { setUpOpenApi } from './openapi.js';
-import { addSecurityHeaders } from './security-headers.js';
+import { addRequestHooks } from './request-hooks.js';
+import { apiHeaders, pageHeaders } from './security-headers.js';
 
-/** What every way in puts on the application: validation, problem documents, security headers, admin pages, OpenAPI. */
+/** What the application needs to serve HTTP: hooks, validation, problem documents, admin pages, OpenAPI. */
 export async function configureApp(
   app: NestFastifyApplication,
   { logger, errors }: AppOptions,
 ): Promise<void> {
-  // A hook sees the routes that come after it: this one is first.
-  app.get(RequestTimings).mount(app.getHttpAdapter().getInstance());
+  const admin = app.get(AdminConsole);
+  const { NODE_ENV, REQUEST_CONTEXT } = app.get<ServiceSettings>(SERVICE_SETTINGS);
+  const isProduction = NODE_ENV === 'production';
+  setRequestContextMode(REQUEST_CONTEXT);
+  addRequestHooks(app.getHttpAdapter().getInstance(), {
+    logger,
+    apiHeaders: apiHeaders({ isProduction }),
+    pageHeaders: pageHeaders({ isProduction }),
+    timings: app.get(RequestTimings),
+    adminGate: admin.gate,
+  });
   app.useGlobalPipes(createValidationPipe());
   app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem], errors));
-  addSecurityHeaders(app.getHttpAdapter().getInstance(), {
-    isProduction: app.get<ServiceSettings>(SERVICE_SETTINGS).NODE_ENV === 'production',
-  });
-  await app.get(AdminConsole).mount(app);
+  await admin.mount(app);
   setUpOpenApi(app);
 }
 

@@ -1,81 +1,11 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import {
-  contextOf,
-  type ErrorReporter,
-  type Logger,
-  ProblemError,
-  ProblemFilter,
-  REQUEST_CONTEXT,
-  type RequestContext,
-  runInContext,
-  setContextOf,
-} from './common/index.js';
+import { type ErrorReporter, type Logger, ProblemError, ProblemFilter } from './common/index.js';
 import type { ServiceSettings } from './config/index.js';
-
-const acceptableId = /^[\w.:-]{1,128}$/;
-
-/** A caller's own X-Request-Id is kept when it is safe to log; otherwise a new one is made. */
-function requestIdOf(request: IncomingMessage): string {
-  const given = request.headers['x-request-id'];
-  return typeof given === 'string' && acceptableId.test(given) ? given : randomUUID();
-}
-
-/** 502 to 504 tell of others (a responder, the database), 500 of a fault in here. */
-const logLevelOf = (status: number): 'error' | 'warn' | 'info' | 'debug' =>
-  status >= 502 && status <= 504 ? 'warn' : status >= 500 ? 'error' : status >= 400 ? 'info' : 'debug';
-
-function addRequestHooks(fastify: FastifyInstance, logger: Logger): void {
-  // Kept on the request as well: the socket that reports the end of an answer may belong to another request's asynchronous flow.
-  fastify.decorateRequest(REQUEST_CONTEXT, null);
-  fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.header('x-request-id', request.id);
-    const context: RequestContext = { requestId: request.id, databaseRoundTrips: 0 };
-    if (request.routeOptions.url) context.route = request.routeOptions.url;
-    setContextOf(request, context);
-    runInContext(context, done);
-  });
-  fastify.addHook('onResponse', (request, reply, done) => {
-    logger[logLevelOf(reply.statusCode)](
-      {
-        requestId: request.id,
-        tenantId: contextOf(request)?.tenantId,
-        method: request.method,
-        route: request.routeOptions.url ?? 'unknown',
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime * 10) / 10,
-      },
-      'request',
-    );
-    done();
-  });
-}
-
-/**
- * Fastify closes the connections that are idle when the server closes. One that was busy then is ended with its answer: kept
- * alive by the client, it would hold up the shutdown.
- */
-function endConnectionsOnClose(fastify: FastifyInstance): void {
-  let closing = false;
-  fastify.addHook('preClose', (done) => {
-    closing = true;
-    done();
-  });
-  fastify.addHook('onSend', (_request, reply, _payload, done) => {
-    if (closing) void reply.header('connection', 'close');
-    done();
-  });
-  fastify.addHook('onResponse', (_request, _reply, done) => {
-    if (closing)
-      setImmediate(() => {
-        fastify.server.closeIdleConnections();
-      });
-    done();
-  });
-}
+import { createRequestIds } from './request-ids.js';
+import { apiHeaders } from './security-headers.js';
 
 interface ConnectionFailure extends Error {
   code?: string;
@@ -129,11 +59,12 @@ function answerClientError(
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }
 
-/** Answers what Fastify refuses before a route and its hooks: a badly encoded URL, an over-long path parameter. */
-const createFrameworkErrorHandler = (logger: Logger, errors?: ErrorReporter) => {
+/** Responds to what Fastify refuses before a route and its hooks: a badly encoded URL, an over-long path parameter. */
+const createFrameworkErrorHandler = (settings: ServiceSettings, logger: Logger, errors?: ErrorReporter) => {
   const filter = new ProblemFilter(logger, [], errors);
+  const headers = apiHeaders({ isProduction: settings.NODE_ENV === 'production' });
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
-    void reply.header('x-request-id', request.id);
+    void reply.headers(headers).header('x-request-id', request.id);
     filter.send(error, request, reply);
     logger.info({ requestId: request.id, method: request.method, status: reply.statusCode }, 'request');
   };
@@ -182,17 +113,15 @@ export function createHttpAdapter(
     bodyLimit: settings.HTTP_BODY_LIMIT_BYTES,
     requestTimeout: settings.HTTP_REQUEST_TIMEOUT_MS,
     trustProxy: settings.TRUST_PROXY,
-    genReqId: requestIdOf,
+    genReqId: createRequestIds(),
     forceCloseConnections: 'idle',
     // What comes in on an open connection while others finish is still served; its answer ends the connection.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
-    frameworkErrors: createFrameworkErrorHandler(logger, errors),
+    frameworkErrors: createFrameworkErrorHandler(settings, logger, errors),
     clientErrorHandler: answerClientError,
   });
   const fastify = adapter.getInstance<FastifyInstance>();
-  addRequestHooks(fastify, logger);
-  endConnectionsOnClose(fastify);
   // JSON alone is read; anything else is a 415.
   fastify.removeContentTypeParser('text/plain');
   adapter.useBodyParser(

@@ -1,8 +1,8 @@
-import { securityHeaders } from './security-headers.js';
+import { apiHeaders, pageHeaders } from './security-headers.js';
 
-describe('securityHeaders', () => {
+describe('pageHeaders', () => {
   it('lets pages load what comes from the service itself, and nothing else', () => {
-    const headers = securityHeaders({ isProduction: false });
+    const headers = pageHeaders({ isProduction: false });
     const policy = headers['content-security-policy']?.split(';') ?? [];
     expect(policy).toEqual(
       expect.arrayContaining([
@@ -23,7 +23,22 @@ describe('securityHeaders', () => {
   });
 
   it('asks browsers for HTTPS in production alone', () => {
-    expect(securityHeaders({ isProduction: false })).not.toHaveProperty('strict-transport-security');
-    expect(securityHeaders({ isProduction: true })['strict-transport-security']).toMatch(/^max-age=\d+/);
+    expect(pageHeaders({ isProduction: false })).not.toHaveProperty('strict-transport-security');
+    expect(pageHeaders({ isProduction: true })['strict-transport-security']).toMatch(/^max-age=\d+/);
+  });
+});
+
+describe('apiHeaders', () => {
+  it('are those that OWASP asks of REST APIs, and no more', () => {
+    expect(apiHeaders({ isProduction: false })).toEqual({
+      'cache-control': 'no-store',
+      'content-security-policy': "frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+    });
+  });
+
+  it('ask for HTTPS in production alone', () => {
+    expect(apiHeaders({ isProduction: true })['strict-transport-security']).toMatch(/^max-age=\d+/);
   });
 });

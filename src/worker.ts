@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { processErrors } from './instrument.js';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
-import { NestLogger } from './common/index.js';
+import { NestLogger, setRequestContextMode } from './common/index.js';
 import { DatabaseService, IndexManager } from './database/index.js';
 import {
   HealthProbes,
@@ -24,7 +24,8 @@ import {
 
 /** Background work alone: the same rooms as the API, no HTTP but the health probes. */
 async function work({ settings, logger, errors, adminApiKey }: ProcessContext): Promise<void> {
-  const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS } = settings.service;
+  const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS, REQUEST_CONTEXT } = settings.service;
+  setRequestContextMode(REQUEST_CONTEXT);
   const app = await NestFactory.createApplicationContext(
     AppModule.forRoot(settings, { logger, errors, adminApiKey, role: 'worker' }),
     {

@@ -13,7 +13,8 @@ export class AdminConsole implements OnApplicationBootstrap, OnModuleDestroy {
   private isServing = false;
 
   constructor(
-    private readonly gate: AdminGate,
+    /** To be asked about every request under /admin before its route is. */
+    readonly gate: AdminGate,
     private readonly board: QueueBoard,
     private readonly sampler: DashboardSampler,
     private readonly feed: DashboardFeed,
@@ -22,9 +23,6 @@ export class AdminConsole implements OnApplicationBootstrap, OnModuleDestroy {
   /** To be called before the application is initialised. */
   async mount(app: NestFastifyApplication): Promise<void> {
     const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-    fastify.addHook('onRequest', (request, reply, done) => {
-      this.gate.check(request, reply, done);
-    });
     addFormParser(fastify);
     await this.board.mount(app);
     // Before the server waits for the answers in flight: these would never end by themselves.

@@ -43,6 +43,7 @@ export class CacheFamily<Value> {
   }
 
   key(tenantId: string, id: string, tags: readonly string[] = []): CacheKey<Value> {
-    return { family: this, tenantId, id, tags, text: [tenantId, this.name, id, ...tags].join('\0') };
+    const text = `${tenantId}\0${this.name}\0${id}`;
+    return { family: this, tenantId, id, tags, text: tags.length === 0 ? text : [text, ...tags].join('\0') };
   }
 }

@@ -40,13 +40,29 @@ describe('CacheService without Redis', () => {
   it('loads once for 200 callers at the same time, and not again while the entry holds', async () => {
     const cache = createCache();
     const { load, end } = heldLoad<Head>();
-    const callers = Array.from({ length: 200 }, () => cache.wrap(key, 60_000, load));
+    const callers = Array.from({ length: 200 }, async () => cache.wrap(key, 60_000, load));
     await settle();
     end({ title: 'one' });
     expect(new Set(await Promise.all(callers))).toEqual(new Set([{ title: 'one' }]));
     await cache.wrap(key, 60_000, load);
     expect(load).toHaveBeenCalledTimes(1);
     expect(cache.stats().families['head']).toMatchObject({ loads: 1, misses: 200, hits: 1 });
+  });
+
+  it('returns what is in memory without a promise, and peeks at it as long as it is fresh', async () => {
+    jest.useFakeTimers({ now: 0 });
+    jest.spyOn(Math, 'random').mockReturnValue(0);
+    const cache = createCache();
+    expect(cache.peek(key)).toBeUndefined();
+    await cache.wrap(key, 1000, loadHead('one'));
+    expect(cache.wrap(key, 1000, loadHead('two'))).toEqual({ title: 'one' });
+    expect(cache.peek(key)).toBe(cache.wrap(key, 1000, loadHead('two')));
+    jest.setSystemTime(1001);
+    expect(cache.peek(key)).toBeUndefined();
+    await cache.wrap(key, 1000, loadHead('three'));
+    const invalidated = cache.invalidateTenant('acme');
+    expect(cache.peek(key)).toBeUndefined();
+    await invalidated;
   });
 
   it('passes an error of the load on to all who wait, and loads anew for the next', async () => {

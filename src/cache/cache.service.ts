@@ -8,7 +8,7 @@ import type { CacheKey, Lifetime } from './cache-key.js';
 import { type CacheStats, FamilyCounter, tierStats } from './cache-stats.js';
 import { deepFreeze, type Entry, estimatedBytes } from './entry.js';
 import { type Flight, Flights, type Outcome } from './flights.js';
-import { Generations, type Scope, scopesOf } from './generations.js';
+import { Generations, type Scope } from './generations.js';
 import { LocalStore } from './local-store.js';
 import type { SharedEntry, SharedWrite } from './shared-store.js';
 import { SharedTier, type SharedTierPolicy, type Turn } from './shared-tier.js';
@@ -34,7 +34,6 @@ const jittered = (ttlMs: number): number => Math.max(1, Math.round(ttlMs * (1 - 
 @Injectable()
 export class CacheService implements OnApplicationShutdown {
   private readonly local: LocalStore;
-  private readonly l1: Keyv<Entry>;
   private readonly tiers: Cache;
   private readonly generations: Generations;
   private readonly shared: SharedTier;
@@ -53,11 +52,11 @@ export class CacheService implements OnApplicationShutdown {
     this.local = new LocalStore(MAX_CACHE_SIZE, CACHE_MAX_BYTES);
     this.generations = new Generations(Math.max(1000, SCOPES_PER_ENTRY * MAX_CACHE_SIZE));
     this.shared = new SharedTier(redis, this.generations, settings, logger);
-    this.l1 = new Keyv<Entry>({ store: this.local, useKeyPrefix: false });
+    const l1 = new Keyv<Entry>({ store: this.local, useKeyPrefix: false });
     // Values stay the objects that they are.
-    this.l1.serialize = undefined;
-    this.l1.deserialize = undefined;
-    this.tiers = createCache({ stores: redis.enabled ? [this.l1, this.shared.keyv] : [this.l1] });
+    l1.serialize = undefined;
+    l1.deserialize = undefined;
+    this.tiers = createCache({ stores: redis.enabled ? [l1, this.shared.keyv] : [l1] });
     this.listen();
   }
 
@@ -72,7 +71,7 @@ export class CacheService implements OnApplicationShutdown {
   }
 
   async get<Value>(key: CacheKey<Value>): Promise<Value | undefined> {
-    const entry = (await this.findLocal(key)) ?? (await this.findShared(key));
+    const entry = this.findLocal(key) ?? (await this.findShared(key));
     const counter = this.counterOf(key);
     if (entry) counter.hits++;
     else counter.misses++;
@@ -95,26 +94,32 @@ export class CacheService implements OnApplicationShutdown {
 
   /**
    * The cached value, else that of `load`, which is called once however many ask at the same time. Undefined from `load` means that there
-   * is none. What `load` throws goes to all who wait, and is not remembered.
+   * is none. What `load` throws goes to all who wait, and is not remembered. A value in the memory of this process is returned at once,
+   * without a promise.
    */
-  async wrap<Value>(
+  wrap<Value>(
     key: CacheKey<Value>,
     lifetime: Lifetime | number,
     load: Load<Value>,
-  ): Promise<Value | undefined> {
-    const given = lifetimeOf(lifetime);
+  ): Value | undefined | Promise<Value | undefined> {
+    const local = this.findLocal(key);
+    if (!local) return this.findElsewhere(key, lifetimeOf(lifetime), load);
     const counter = this.counterOf(key);
-    const local = await this.findLocal(key);
-    const outcome: Outcome = local
-      ? { value: local.value, from: 'l1', isStale: Date.now() >= local.freshUntil }
-      : await this.fly(key, given, load);
-    if (outcome.from === 'load') counter.misses++;
-    else counter.hits++;
-    if (outcome.isStale) {
+    counter.hits++;
+    if (Date.now() >= local.freshUntil) {
       counter.staleServes++;
-      this.refresh(key, given, load);
+      this.refresh(key, lifetimeOf(lifetime), load);
     }
-    return outcome.value as Value | undefined;
+    return local.value as Value | undefined;
+  }
+
+  /** The value in the memory of this process, if it is fresh. */
+  peek<Value>(key: CacheKey<Value>): Value | undefined {
+    const entry = this.local.find(key.text);
+    if (!entry || !this.holds(key, entry) || Date.now() >= entry.freshUntil) return undefined;
+    this.l1Counts.hits++;
+    this.counterOf(key).hits++;
+    return entry.value as Value | undefined;
   }
 
   /** Makes every entry of the tenant void, in one step however many there are. */
@@ -167,17 +172,34 @@ export class CacheService implements OnApplicationShutdown {
   }
 
   private holds(key: CacheKey<unknown>, entry: Entry): boolean {
-    return entry.generations === this.generations.of(scopesOf(key));
+    return entry.generations === this.generations.ofKey(key);
   }
 
-  private async findLocal(key: CacheKey<unknown>): Promise<Entry | undefined> {
-    const entry = await this.l1.get(key.text);
+  private findLocal(key: CacheKey<unknown>): Entry | undefined {
+    const entry = this.local.find(key.text);
     if (entry && this.holds(key, entry)) {
       this.l1Counts.hits++;
       return entry;
     }
     this.l1Counts.misses++;
     return undefined;
+  }
+
+  /** What another tier or the load has; waits for it. */
+  private async findElsewhere<Value>(
+    key: CacheKey<Value>,
+    lifetime: Lifetime,
+    load: Load<Value>,
+  ): Promise<Value | undefined> {
+    const outcome = await this.fly(key, lifetime, load);
+    const counter = this.counterOf(key);
+    if (outcome.from === 'load') counter.misses++;
+    else counter.hits++;
+    if (outcome.isStale) {
+      counter.staleServes++;
+      this.refresh(key, lifetime, load);
+    }
+    return outcome.value as Value | undefined;
   }
 
   private findShared(key: CacheKey<unknown>): Promise<Entry | undefined> {
@@ -195,7 +217,7 @@ export class CacheService implements OnApplicationShutdown {
     lifetime: Lifetime,
   ): Promise<void> {
     const ttlMs = jittered(lifetime.ttlMs);
-    let generations = this.generations.of(scopesOf(key));
+    let generations = this.generations.ofKey(key);
     let stored: boolean | undefined;
     if (await this.shared.usable(key))
       stored = await this.tolerant(async () => {
@@ -229,7 +251,7 @@ export class CacheService implements OnApplicationShutdown {
 
   private fly(key: CacheKey<unknown>, lifetime: Lifetime, load: Load<unknown>): Promise<Outcome> {
     return (
-      this.flights.join(key.text, () => this.generations.of(scopesOf(key))) ??
+      this.flights.join(key.text, () => this.generations.ofKey(key)) ??
       this.flights.begin(key.text, (flight) => this.find(flight, key, lifetime, load))
     );
   }
@@ -240,10 +262,6 @@ export class CacheService implements OnApplicationShutdown {
     lifetime: Lifetime,
     load: Load<unknown>,
   ): Promise<Outcome> {
-    // A flight that ended while this caller looked into the memory has put its entry there.
-    const landed = this.local.peek(key.text);
-    if (landed && this.holds(key, landed) && Date.now() < landed.freshUntil)
-      return { value: landed.value, from: 'l1' };
     let turn: Turn | undefined;
     try {
       if (await this.shared.usable(key)) {
@@ -290,7 +308,7 @@ export class CacheService implements OnApplicationShutdown {
     turn: Turn | undefined,
   ): Promise<Outcome> {
     const mine = turn?.outcome === 'load' ? turn : undefined;
-    const generations = mine?.generations ?? this.generations.of(scopesOf(key));
+    const generations = mine?.generations ?? this.generations.ofKey(key);
     flight.generations = generations;
     const give = async (): Promise<void> => {
       if (mine?.token !== undefined) await this.tolerant(() => this.shared.abandon(key, mine.token ?? ''));

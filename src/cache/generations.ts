@@ -36,6 +36,12 @@ export class Generations {
     return joined(scopes.map((scope) => this.known.get(scopeText(scope)) ?? this.renew(scope)));
   }
 
+  /** Those of all scopes of a key. */
+  ofKey(key: CacheKey<unknown>): string {
+    if (key.tags.length > 0) return this.of(scopesOf(key));
+    return this.known.get(key.tenantId) ?? this.renew({ tenantId: key.tenantId });
+  }
+
   /** A new generation made here; answers it. */
   renew(scope: Scope): string {
     const generation = `l${++this.made}`;

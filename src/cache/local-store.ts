@@ -47,9 +47,12 @@ export class LocalStore extends EventEmitter implements KeyvStoreAdapter {
     return this.evicted;
   }
 
-  /** The entry without a wait, and without counting as a use. */
-  peek(key: string): Entry | undefined {
-    return this.entries.peek(key)?.value;
+  /** The entry at once, unless it has expired. */
+  find(key: string): Entry | undefined {
+    const wrapped = this.entries.get(key);
+    if (wrapped?.expires === undefined || Date.now() <= wrapped.expires) return wrapped?.value;
+    this.entries.delete(key);
+    return undefined;
   }
 
   /**

@@ -5,6 +5,7 @@ import { type ErrorReporter, silentReporter } from './error-reporter.js';
 import type { Logger } from './logger.js';
 import { type ProblemDetails, ProblemError } from './problem.js';
 import { withoutQuotations } from './redaction.js';
+import { contextOf } from './request-context.js';
 
 /** Statuses that carry a fixed `code` when the framework raised them without one of ours. */
 const frameworkCodes: Record<number, string> = {
@@ -122,7 +123,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.status >= 500) {
       const errorId = problem.code === 'not_ready' ? undefined : this.report(error, verdict, request);
       if (errorId !== undefined) body['errorId'] = errorId;
-      this.log(error, verdict, errorId);
+      this.log(error, verdict, request, errorId);
     }
     if (reply.sent) return;
     if (problem.retryAfterSeconds !== undefined)
@@ -136,24 +137,33 @@ export class ProblemFilter implements ExceptionFilter {
 
   private report(error: unknown, { problem, isForeseen }: Verdict, request: FastifyRequest): string {
     const { status, code } = problem;
+    const { id: requestId, method } = request;
+    const tenantId = contextOf(request)?.tenantId;
     return this.errors.report(error, {
       level: isForeseen ? 'warning' : 'error',
-      tags: { route: routeOf(request), method: request.method, status, code, requestId: request.id },
+      tags: { route: routeOf(request), method, status, code, requestId, tenantId },
       ...(isForeseen && { throttle: code }),
     });
   }
 
-  private log(error: unknown, { problem, isForeseen }: Verdict, errorId: string | undefined): void {
+  private log(
+    error: unknown,
+    { problem, isForeseen }: Verdict,
+    request: FastifyRequest,
+    errorId: string | undefined,
+  ): void {
     const { status, code, detail } = problem;
+    const tenantId = contextOf(request)?.tenantId;
+    const known = { requestId: request.id, ...(tenantId !== undefined && { tenantId }) };
     if (!isForeseen) {
-      this.logger.error({ err: error, errorId, code }, 'request failed');
+      this.logger.error({ ...known, err: error, errorId, code }, 'request failed');
       return;
     }
     const source = error instanceof ProblemError ? error.cause : error;
     const cause =
       source instanceof Error && problem.code !== 'not_ready' ? withoutQuotations(source.message) : undefined;
     this.logger.warn(
-      { status, code, detail, ...(errorId && { errorId }), ...(cause && { cause }) },
+      { ...known, status, code, detail, ...(errorId && { errorId }), ...(cause && { cause }) },
       'request failed',
     );
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ProblemError } from './problem.js';
-import { externalName, isoDate, jsonObject, parseOrThrow } from './validation.js';
+import { createValidationPipe, externalName, isoDate, jsonObject, parseOrThrow } from './validation.js';
 
 const problemOf = (work: () => unknown): ProblemError => {
   try {
@@ -20,6 +20,32 @@ describe('parseOrThrow', () => {
     expect(problem.status).toBe(400);
     const errors = problem.extra?.['errors'] as { path: string }[];
     expect(errors.map(({ path }) => path)).toEqual(expect.arrayContaining(['name', 'inner.n', '']));
+  });
+});
+
+describe('createValidationPipe', () => {
+  const pipe = createValidationPipe();
+  const body = z.object({ count: z.coerce.number(), any: z.record(z.string(), z.unknown()).optional() });
+
+  it('returns the parsed value, and no promise', () => {
+    expect(pipe.transform({ count: '7' }, { type: 'body', schema: body })).toEqual({ count: 7 });
+  });
+
+  it('raises a problem with every field that was not accepted', () => {
+    const { problem } = problemOf(() => pipe.transform({ any: 1 }, { type: 'body', schema: body }));
+    expect(problem).toMatchObject({ status: 400, code: 'validation_failed' });
+    expect(problem.extra?.['errors']).toMatchObject([{ path: 'count' }, { path: 'any' }]);
+  });
+
+  it('drops no key that a client sent', () => {
+    const any = { constructor: 'Smith & Sons', prototype: 'A1' };
+    expect(pipe.transform({ count: 1, any }, { type: 'body', schema: body })).toEqual({ count: 1, any });
+  });
+
+  it('returns what has no schema, and what decorators made, as it is', () => {
+    const value = { a: 1 };
+    expect(pipe.transform(value, { type: 'body' })).toBe(value);
+    expect(pipe.transform(value, { type: 'custom', schema: body })).toBe(value);
   });
 });
 

@@ -45,6 +45,11 @@ export const settingGroups = {
       'Least severe level that is logged.',
       { default: 'info' },
     ),
+    REQUEST_CONTEXT: setting(
+      z.enum(['auto', 'on', 'off'], 'must be auto, on or off'),
+      'Whether log lines and reports of deeper code, such as of a slow database command, name the request or job and its tenant. It costs about a quarter of the main thread before Node 24; auto: on from there.',
+      { default: 'auto' },
+    ),
     LOG_PRETTY: setting(
       boolean.optional(),
       'Logs for people (true) or JSON lines (false). Unset: true on a terminal outside production.',

@@ -3,7 +3,7 @@ import { InjectConnection } from '@nestjs/mongoose';
 import type { Connection, mongo } from 'mongoose';
 import { databaseNameOf, type OpenConnection, withoutCredentials } from './connection.js';
 import type { StoreHandle } from './embedded-store.js';
-import type { CommandEndListener, CommandListener } from './command-monitor.js';
+import type { CommandEndListener } from './command-monitor.js';
 import type { PoolListener, PoolStats } from './pool-monitor.js';
 import { GroupCommit, type GroupCommitStats } from './group-commit.js';
 import { planOf, type QueryPlan } from './query-plan.js';
@@ -55,8 +55,7 @@ export class DatabaseService {
   }
 
   /** From now on these hear of commands and of the pool; of commands only while MONITORING is on. */
-  observe(listeners: { onStart: CommandListener; onEnd: CommandEndListener; pool: PoolListener }): void {
-    this.opened.commands?.onStart(listeners.onStart);
+  observe(listeners: { onEnd: CommandEndListener; pool: PoolListener }): void {
     this.opened.commands?.onEnd(listeners.onEnd);
     this.opened.pool.listen(listeners.pool);
   }

@@ -7,7 +7,7 @@ import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
 import { DATABASE_SETTINGS, type DatabaseSettings } from '../config/index.js';
 import { isDatabaseAway, isTransientTransactionError, isUnknownCommitResult } from './errors.js';
 import { ProcessRegistry } from './process-registry.js';
-import { type TransactionContext, transactionStorage } from './transaction-context.js';
+import { runWithin, type TransactionContext, transactionStorage } from './transaction-context.js';
 
 export interface TransactionStats {
   committed: number;
@@ -156,7 +156,9 @@ export class TransactionRunner {
     const scope: { session: mongo.ClientSession | undefined } = { session };
     let result: T;
     try {
-      result = await transactionStorage.run(context, () => this.sessions.run(scope, () => work(session)));
+      result = await runWithin(transactionStorage, context, () =>
+        runWithin(this.sessions, scope, () => work(session)),
+      );
     } catch (error) {
       this.counters.aborted++;
       if (session.inTransaction() && !isDatabaseAway(error)) await session.abortTransaction();

@@ -13,7 +13,7 @@ export {
   type PerformanceMonitorOptions,
 } from './timings/performance-monitor.js';
 export { LongLived, RequestTimings, UNKNOWN_ROUTE } from './timings/request-timings.js';
-export type { TimingSummary } from './timings/rolling-histogram.js';
+export type { TimingSummary } from './timings/durations.js';
 export { Timed } from './timings/timed.decorator.js';
 export type { EventLoopStats } from './process/event-loop-monitor.js';
 export { ProcessMetrics, type ProcessStats } from './process/process-metrics.js';

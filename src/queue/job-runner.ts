@@ -40,6 +40,11 @@ export interface ClaimedJob {
   readonly claim: string;
 }
 
+const contextOfJob = ({ _id, tenantId }: JobRecord): { requestId: string; tenantId: string } => ({
+  requestId: `job-${_id.toHexString()}`,
+  tenantId,
+});
+
 const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE);
 
@@ -62,8 +67,7 @@ export class JobRunner {
   /** Never rejects for what the job did; rejects when its end could not be noted, and the job runs again after its lease. */
   async run(queue: RegisteredQueue, job: ClaimedJob, shutdown: AbortSignal): Promise<RunReport> {
     const { record } = job;
-    const context = { requestId: `job-${record._id.toHexString()}`, tenantId: record.tenantId };
-    return runInContext(context, async () => {
+    return runInContext(contextOfJob(record), async () => {
       const begun = performance.now();
       this.metrics.begun(record.queue, Date.now() - record.wasDueAt.getTime());
       const lost = new AbortController();
@@ -199,6 +203,7 @@ export class JobRunner {
   private tell({ definition }: RegisteredQueue, record: JobRecord, report: RunReport): void {
     const { outcome, durationMs, error } = report;
     const details = {
+      ...contextOfJob(record),
       queue: definition.name,
       jobId: record._id.toHexString(),
       attempt: record.attempts,
@@ -207,7 +212,13 @@ export class JobRunner {
     if (outcome === 'failed') {
       const { queue, jobId, attempt } = details;
       const errorId = this.errors.report(error, {
-        tags: { queue, jobId, attempts: attempt, maxAttempts: definition.attempts },
+        tags: {
+          queue,
+          jobId,
+          attempts: attempt,
+          maxAttempts: definition.attempts,
+          ...contextOfJob(record),
+        },
       });
       this.logger.error({ ...details, err: error, errorId }, 'job failed');
     } else if (outcome === 'retry')

@@ -1,8 +1,9 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { AdminOnly, currentContext, ProblemError, Public, runInContext } from '../common/index.js';
+import { AdminOnly, contextOf, ProblemError, Public, setContextOf } from '../common/index.js';
 import { AdminKey } from './admin-key.js';
+import { hashApiKey } from './api-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import type { KeyVerifier, Verdict } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -30,7 +31,7 @@ const tenantRoute: Route = [TenantRoutes, TenantRoutes.prototype.tenant];
 const requestWith = (authorization?: string): FastifyRequest =>
   ({ headers: { ...(authorization !== undefined && { authorization }) } }) as FastifyRequest;
 
-const contextOf = ([controller, handler]: Route, request: FastifyRequest): ExecutionContext =>
+const executionOf = ([controller, handler]: Route, request: FastifyRequest): ExecutionContext =>
   ({
     getHandler: () => handler,
     getClass: () => controller,
@@ -39,17 +40,18 @@ const contextOf = ([controller, handler]: Route, request: FastifyRequest): Execu
 
 describe('ApiKeyGuard', () => {
   let verdicts: Record<string, Verdict>;
+  const remembered = jest.fn<Verdict | undefined, [hash: string]>();
   const verify = jest.fn((key: string) => Promise.resolve(verdicts[key] ?? { outcome: 'unknown' as const }));
   const guardWith = (perMinute = 0): ApiKeyGuard =>
     new ApiKeyGuard(
       new Reflector(),
-      { verify } as unknown as KeyVerifier,
+      { verify, remembered } as unknown as KeyVerifier,
       new RateLimiter(perMinute, { now: () => 1000 }),
       new AdminKey(ADMIN),
     );
   const codeOf = async (route: Route, authorization?: string, guard = guardWith()): Promise<unknown> => {
     try {
-      return await guard.canActivate(contextOf(route, requestWith(authorization)));
+      return await guard.canActivate(executionOf(route, requestWith(authorization)));
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
       return `${error.problem.status} ${error.problem.code}`;
@@ -58,6 +60,7 @@ describe('ApiKeyGuard', () => {
 
   beforeEach(() => {
     verify.mockClear();
+    remembered.mockReset();
     verdicts = { good: { outcome: 'valid', identity }, off: { outcome: 'inactive', identity } };
   });
 
@@ -99,22 +102,38 @@ describe('ApiKeyGuard', () => {
     expect(verify).not.toHaveBeenCalled();
   });
 
-  it('tells the route and the request context whose request it is', async () => {
+  it('notes on the request and in its context whose it is', async () => {
     const request = requestWith('Bearer good');
-    await runInContext({ requestId: 'r1' }, async () => {
-      await guardWith().canActivate(contextOf(tenantRoute, request));
-      expect(currentContext()?.tenantId).toBe('acme');
-    });
+    setContextOf(request, { requestId: 'r1' });
+    await guardWith().canActivate(executionOf(tenantRoute, request));
+    expect(contextOf(request)?.tenantId).toBe('acme');
     expect(requestIdentity(request)).toEqual(identity);
+  });
+
+  it.each<[string, Route, Verdict, unknown]>([
+    ['tenant route, tenant key', tenantRoute, { outcome: 'valid', identity }, true],
+    ['tenant route, inactive tenant', tenantRoute, { outcome: 'inactive', identity }, '403 tenant_inactive'],
+    ['admin route, tenant key', adminRoute, { outcome: 'valid', identity }, '403 admin_key_required'],
+  ])('decides at once by a remembered verdict: %s', async (_name, route, verdict, expected) => {
+    remembered.mockImplementation((hash) => (hash === hashApiKey('hot') ? verdict : undefined));
+    expect(await codeOf(route, 'Bearer hot')).toBe(expected);
+    expect(verify).not.toHaveBeenCalled();
+  });
+
+  it('returns a boolean and no promise when the verdict is remembered', () => {
+    remembered.mockReturnValue({ outcome: 'valid', identity });
+    const request = requestWith('Bearer hot');
+    expect(guardWith().canActivate(executionOf(tenantRoute, request))).toBe(true);
+    expect(requestIdentity(request)).toBe(identity);
   });
 
   it("answers 429 with Retry-After over the tenant's rate, never to the admin", async () => {
     const guard = guardWith(2);
     expect(await codeOf(tenantRoute, 'Bearer good', guard)).toBe(true);
     expect(await codeOf(tenantRoute, 'Bearer good', guard)).toBe(true);
-    await expect(guard.canActivate(contextOf(tenantRoute, requestWith('Bearer good')))).rejects.toMatchObject(
-      { problem: { status: 429, code: 'rate_limited', retryAfterSeconds: 30 } },
-    );
+    await expect(
+      guard.canActivate(executionOf(tenantRoute, requestWith('Bearer good'))),
+    ).rejects.toMatchObject({ problem: { status: 429, code: 'rate_limited', retryAfterSeconds: 30 } });
     for (let i = 0; i < 5; i++) expect(await codeOf(adminRoute, `Bearer ${ADMIN}`, guard)).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-import { CacheFamily, type Lifetime } from '../cache/index.js';
+import { CacheFamily, type CacheKey, type Lifetime } from '../cache/index.js';
 import type { Tenant } from './tenant.types.js';
 
 /** What is kept of a key: enough to check it by, and to find its tenant. */
@@ -18,9 +18,8 @@ const KEY_SCOPE = '~keys';
 const apiKeys = new CacheFamily<KnownKey>('api-key', { always: true });
 const tenants = new CacheFamily<KnownTenant>('tenant', { always: true });
 
-export const apiKeyEntry = (keyId: string): ReturnType<typeof apiKeys.key> => apiKeys.key(KEY_SCOPE, keyId);
-export const tenantEntry = (tenantId: string): ReturnType<typeof tenants.key> =>
-  tenants.key(tenantId, 'tenant');
+export const apiKeyEntry = (keyId: string): CacheKey<KnownKey> => apiKeys.key(KEY_SCOPE, keyId);
+export const tenantEntry = (tenantId: string): CacheKey<KnownTenant> => tenants.key(tenantId, 'tenant');
 
 /**
  * Whatever is answered was read from the database less than a second ago, in every tier: a revoked key and a changed plan hold everywhere

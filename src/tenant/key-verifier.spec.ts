@@ -1,7 +1,7 @@
 import { FakeCache } from '../../test/support/fake-cache.js';
 import type { CacheService } from '../cache/index.js';
 import type { Logger } from '../common/index.js';
-import { createApiKey, type NewApiKey } from './api-key.js';
+import { createApiKey, hashApiKey, type NewApiKey } from './api-key.js';
 import type { ApiKeyRepository } from './api-key.repository.js';
 import { KeyVerifier, LAST_USED_RESOLUTION_MS } from './key-verifier.js';
 import { TenantDirectory } from './tenant-directory.js';
@@ -176,5 +176,60 @@ describe('KeyVerifier', () => {
     touch.mockRejectedValue(new Error('read-only'));
     expect(await verifier.verify(key.text)).toMatchObject({ outcome: 'valid' });
     expect(warn).toHaveBeenCalledTimes(1);
+  });
+
+  describe('remembered()', () => {
+    const remembered = (): unknown => verifier.remembered(hashApiKey(key.text));
+
+    it('returns the verdict on a key that was verified, without a promise or a read', async () => {
+      expect(remembered()).toBeUndefined();
+      const verdict = await verifier.verify(key.text);
+      expect(remembered()).toBe(verdict);
+      expect(findForRequest).toHaveBeenCalledTimes(1);
+    });
+
+    it('holds for a second, so that a revocation that nobody told of counts by then', async () => {
+      await verifier.verify(key.text);
+      row = row && { ...row, revokedAt: now };
+      clock.time += 999;
+      expect(remembered()).toMatchObject({ outcome: 'valid' });
+      clock.time += 1;
+      expect(remembered()).toBeUndefined();
+      expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
+      expect(remembered()).toBeUndefined();
+    });
+
+    it('ends at once when the key or its tenant is invalidated, here or by another process', async () => {
+      await verifier.verify(key.text);
+      await verifier.forget(key.keyId);
+      expect(remembered()).toBeUndefined();
+      await verifier.verify(key.text);
+      tenant = { ...acme, isActive: false, plan: 'free' };
+      await directory.forget('acme');
+      expect(remembered()).toBeUndefined();
+      expect(await verifier.verify(key.text)).toMatchObject({ outcome: 'inactive' });
+      expect(remembered()).toMatchObject({ outcome: 'inactive', identity: { plan: 'free' } });
+    });
+
+    it('does not hold when the tenant has been read again since', async () => {
+      await verifier.verify(key.text);
+      tenant = { ...acme, plan: 'free' };
+      await directory.forget('acme');
+      await directory.find('acme');
+      expect(remembered()).toBeUndefined();
+      expect(await verifier.verify(key.text)).toMatchObject({ identity: { plan: 'free' } });
+    });
+
+    it('knows nothing of guesses, other secrets of the key, or revoked keys', async () => {
+      const forged = `${key.text.slice(0, -1)}${key.text.endsWith('A') ? 'Q' : 'A'}`;
+      for (const text of [forged, createApiKey().text, 'nonsense']) {
+        await verifier.verify(text);
+        expect(verifier.remembered(hashApiKey(text))).toBeUndefined();
+      }
+      row = row && { ...row, revokedAt: now };
+      await verifier.forget(key.keyId);
+      await verifier.verify(key.text);
+      expect(remembered()).toBeUndefined();
+    });
   });
 });

@@ -10,14 +10,18 @@ export const bearerOf = ({
   headers: { authorization?: string | undefined };
 }): string | undefined => bearer.exec(headers.authorization ?? '')?.[1];
 
-const identities = new WeakMap<FastifyRequest, TenantIdentity>();
+const IDENTITY = Symbol('identity of the request');
+
+interface Identified {
+  [IDENTITY]?: TenantIdentity;
+}
 
 export const setRequestIdentity = (request: FastifyRequest, identity: TenantIdentity): void => {
-  identities.set(request, identity);
+  (request as Identified)[IDENTITY] = identity;
 };
 
 export const requestIdentity = (request: FastifyRequest): TenantIdentity | undefined =>
-  identities.get(request);
+  (request as Identified)[IDENTITY];
 
 const operators = new WeakSet<FastifyRequest>();
 

@@ -12,8 +12,8 @@ export class TenantDirectory {
     private readonly cache: CacheService,
   ) {}
 
-  /** Undefined when there is no such tenant. What is answered is shared and must not be changed. */
-  find(tenantId: string): Promise<KnownTenant | undefined> {
+  /** Undefined when there is no such tenant. What is returned is shared and must not be changed. */
+  async find(tenantId: string): Promise<KnownTenant | undefined> {
     return this.cache.wrap(tenantEntry(tenantId), identityLifetime, async () => {
       const tenant = await this.tenants.findForRequest(tenantId);
       if (!tenant) return undefined;
@@ -27,7 +27,7 @@ export class TenantDirectory {
     return (await this.find(tenantId))?.features ?? allFeatures;
   }
 
-  /** Forgets all that the cache holds of the tenant, in every process: to be called after a change of it has been committed. */
+  /** Removes all that the cache holds of the tenant, in every process: to be called after a change of it has been committed. */
   forget(tenantId: string): Promise<void> {
     return this.cache.invalidateTenant(tenantId);
   }

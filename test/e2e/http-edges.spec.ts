@@ -43,6 +43,44 @@ describe('edges of HTTP', () => {
       headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': `application/${type}` },
     });
 
+  describe('headers', () => {
+    const ofApi = {
+      'cache-control': 'no-store',
+      'content-security-policy': "frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+    };
+    const ofTransport = ['connection', 'content-length', 'date'];
+
+    it.each([
+      ['a response', '/v1/tenant', 200, 'application/json; charset=utf-8'],
+      ['a problem', '/v1/conversations/unknown', 400, 'application/problem+json; charset=utf-8'],
+      ['a path that no route serves', '/documents', 404, 'application/problem+json; charset=utf-8'],
+    ])('of %s are those of REST APIs and no more', async (_what, url, status, type) => {
+      const response = await app.inject({
+        method: 'GET',
+        url,
+        headers: { authorization: `Bearer ${tenant.apiKey}` },
+      });
+      expect(response.statusCode).toBe(status);
+      expect(response.headers).toMatchObject({ ...ofApi, 'content-type': type });
+      const rest = Object.keys(response.headers).filter((name) => !(name in ofApi));
+      expect(rest.toSorted()).toEqual([...ofTransport, 'content-type', 'x-request-id'].toSorted());
+    });
+
+    it.each(['/docs', '/admin/login', '/admin/queues', '/%61dmin/login'])(
+      'of the page %s are all of helmet',
+      async (url) => {
+        const { headers } = await app.inject({ method: 'GET', url, headers: { accept: 'text/html' } });
+        expect(headers['content-security-policy']).toContain("default-src 'self'");
+        expect(headers).toMatchObject({
+          'x-frame-options': 'SAMEORIGIN',
+          'cross-origin-opener-policy': 'same-origin',
+        });
+      },
+    );
+  });
+
   describe('errors before there is a route', () => {
     it.each([
       ['a badly encoded URL', '/v1/conversations/%E0%A4%A', 400, 'bad_request'],
@@ -52,6 +90,7 @@ describe('edges of HTTP', () => {
       expect(response.statusCode).toBe(status);
       expect(response.headers['content-type']).toContain('application/problem+json');
       expect(response.headers['x-request-id']).toBe('edge-1');
+      expect(response.headers['x-content-type-options']).toBe('nosniff');
       expect(response.json()).toMatchObject({ status, code, requestId: 'edge-1' });
     });
 

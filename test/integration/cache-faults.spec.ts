@@ -394,7 +394,7 @@ describeWithRedis('CacheService on a Redis that is read-only', () => {
     const probesRefused = async (): Promise<number> =>
       Number(/cmdstat_del:\S*rejected_calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0);
     let id = 0;
-    const work = (): Promise<Plan | undefined> =>
+    const work = async (): Promise<Plan | undefined> =>
       a.cache.wrap(plans.key('acme', String(id++)), MINUTE, loads({ plan: 'x' }));
     try {
       await work();

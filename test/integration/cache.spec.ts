@@ -63,7 +63,7 @@ describeWithRedis('CacheService on Redis', () => {
       return { plan: 'pro' };
     });
     const callers = [a, b].flatMap(({ cache }) =>
-      Array.from({ length: 200 }, () => cache.wrap(key, MINUTE, load)),
+      Array.from({ length: 200 }, async () => cache.wrap(key, MINUTE, load)),
     );
     expect(new Set((await Promise.all(callers)).map((found) => found?.plan))).toEqual(new Set(['pro']));
     expect(load).toHaveBeenCalledTimes(1);

@@ -9,7 +9,7 @@ export interface FakeClock {
  * What unit specs need of the cache, in the memory of one process: entries hold for `localTtlMs`, loads are shared, and a load that
  * an invalidation overtook is not kept.
  */
-export class FakeCache implements Pick<CacheService, 'wrap' | 'del' | 'invalidateTenant'> {
+export class FakeCache implements Pick<CacheService, 'wrap' | 'peek' | 'del' | 'invalidateTenant'> {
   private readonly entries = new Map<string, { value: unknown; until: number }>();
   private readonly loads = new Map<string, Promise<unknown>>();
 
@@ -18,6 +18,11 @@ export class FakeCache implements Pick<CacheService, 'wrap' | 'del' | 'invalidat
   /** Keys that are held, past ones included. */
   get size(): number {
     return this.entries.size;
+  }
+
+  peek<V>({ text }: CacheKey<V>): V | undefined {
+    const entry = this.entries.get(text);
+    return entry && this.clock.time < entry.until ? (entry.value as V) : undefined;
   }
 
   async wrap<V>(

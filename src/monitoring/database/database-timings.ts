@@ -5,11 +5,13 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import { Gauge, Histogram } from 'prom-client';
-import { currentContext, LOGGER, type Logger, runInContext } from '../../common/index.js';
+import { Gauge } from 'prom-client';
+import { currentContext, LOGGER, type Logger } from '../../common/index.js';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../../config/index.js';
-import { type CommandEndListener, type CommandListener, DatabaseService } from '../../database/index.js';
+import { type CommandEndListener, DatabaseService } from '../../database/index.js';
+import { DurationMetric } from '../metrics/duration-metric.js';
 import { METRIC_PREFIX, Metrics } from '../metrics/metrics.js';
+import type { Durations } from '../timings/durations.js';
 import { PerformanceMonitor } from '../timings/performance-monitor.js';
 import { SlowOperations } from '../timings/slow-operations.js';
 import { TrafficMeter } from '../timings/traffic-meter.js';
@@ -31,10 +33,12 @@ export const PING_OPERATION = `${COMMAND_PREFIX}round trip`;
 /** Times the commands of this process by name, what they wait for a connection, and a ping from time to time. */
 @Injectable()
 export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
-  private readonly commands: Histogram<'command' | 'outcome'>;
-  private readonly waits: Histogram<'outcome'>;
-  private readonly pings: Histogram<'outcome'>;
-  private readonly names = new Map<string, string>();
+  private readonly commands: DurationMetric<'command' | 'outcome'>;
+  private readonly waits: DurationMetric<'outcome'>;
+  private readonly pings: DurationMetric<'outcome'>;
+  /** Series by command, so that no labels are put together for each. */
+  private readonly succeeded = new Map<string, Durations>();
+  private readonly failed = new Map<string, Durations>();
   private readonly slow: SlowCommands;
   private readonly warnings: PoolWarnings;
   private timer: NodeJS.Timeout | undefined;
@@ -76,14 +80,13 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
   onModuleInit(): void {
     if (this.settings.MONITORING === 'off') return;
     this.database.observe({
-      onStart: countRoundTrip,
       onEnd: this.ended,
       pool: {
         waits: (pool) => {
           this.warnings.waits(pool);
         },
         served: (pool, waitedMs, ok) => {
-          this.waits.observe({ outcome: outcomeOf(ok) }, waitedMs / 1000);
+          this.waits.series({ outcome: outcomeOf(ok) }).record(waitedMs, ok);
           this.warnings.served(pool);
         },
       },
@@ -105,21 +108,20 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
     const begun = performance.now();
     let ok = true;
     try {
-      await runInContext({ requestId: 'ping' }, () => this.database.ping(PING_TIMEOUT_MS));
+      await this.database.ping(PING_TIMEOUT_MS);
     } catch {
       ok = false;
     }
-    const durationMs = performance.now() - begun;
-    this.monitor.record(PING_OPERATION, durationMs, ok);
-    this.pings.observe({ outcome: outcomeOf(ok) }, durationMs / 1000);
+    const series = this.pings.series({ outcome: outcomeOf(ok) }, (fresh) => {
+      this.monitor.add(PING_OPERATION, fresh);
+    });
+    series.record(performance.now() - begun, ok);
   }
 
   private readonly ended: CommandEndListener = (event, durationMs, ok) => {
     const { commandName: command } = event;
-    this.monitor.record(this.nameOf(command), durationMs, ok);
-    // What is asked about a slow command is none of the load.
-    if (command !== 'explain') this.traffic.commands.record(durationMs, ok);
-    this.commands.observe({ command, outcome: outcomeOf(ok) }, durationMs / 1000);
+    const series = (ok ? this.succeeded : this.failed).get(command) ?? this.admit(command, ok);
+    series.record(durationMs, ok);
     if (durationMs <= this.settings.SLOW_QUERY_MS || command === 'explain') return;
     const slow = {
       name: command,
@@ -131,12 +133,14 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
     void this.slow.note(slow, currentContext());
   };
 
-  private nameOf(command: string): string {
-    const known = this.names.get(command);
-    if (known !== undefined) return known;
-    const name = COMMAND_PREFIX + command;
-    this.names.set(command, name);
-    return name;
+  private admit(command: string, ok: boolean): Durations {
+    const series = this.commands.series({ command, outcome: outcomeOf(ok) }, (fresh) => {
+      this.monitor.add(COMMAND_PREFIX + command, fresh);
+      // What is asked about a slow command is not part of the load.
+      if (command !== 'explain') this.traffic.commands.add(fresh);
+    });
+    (ok ? this.succeeded : this.failed).set(command, series);
+    return series;
   }
 
   private histogram<Label extends string>(
@@ -144,14 +148,8 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
     help: string,
     labelNames: Label[],
     buckets: number[] = COMMAND_BUCKETS,
-  ): Histogram<Label> {
-    return new Histogram({
-      name: PREFIX + name,
-      help,
-      labelNames,
-      buckets,
-      registers: [this.metrics.registry],
-    });
+  ): DurationMetric<Label> {
+    return new DurationMetric(this.metrics, { name: PREFIX + name, help, labelNames, buckets });
   }
 
   private poolGauges(): void {
@@ -188,8 +186,3 @@ export class DatabaseTimings implements OnModuleInit, OnApplicationBootstrap, On
 }
 
 const outcomeOf = (ok: boolean): 'ok' | 'error' => (ok ? 'ok' : 'error');
-
-const countRoundTrip: CommandListener = () => {
-  const context = currentContext();
-  if (context?.databaseRoundTrips !== undefined) context.databaseRoundTrips++;
-};

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type Logger, type RequestContext, runInContext } from '../../common/index.js';
+import type { Logger, RequestContext } from '../../common/index.js';
 import { type QueryPlan, shapeOf } from '../../database/index.js';
 import type { SlowOperation } from '../snapshot/monitoring-snapshot.js';
 import { RateLimit } from '../timings/rate-limit.js';
@@ -97,10 +97,7 @@ export class SlowCommands {
     const entry = { askedAt: this.now(), plan: known?.plan };
     this.plans.set(shape, entry);
     try {
-      // Not as part of the request: the round trip is none of its own.
-      entry.plan = await runInContext({ requestId: 'explain' }, () =>
-        this.options.explain(databaseName, command),
-      );
+      entry.plan = await this.options.explain(databaseName, command);
     } catch (error) {
       this.options.logger.debug({ err: error, shape }, 'a slow command could not be explained');
     }

@@ -2,8 +2,9 @@ import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/com
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import { programVersion } from '../../config/index.js';
+import { DurationMetric } from '../metrics/duration-metric.js';
 import { METRIC_PREFIX, Metrics } from '../metrics/metrics.js';
 import { TrafficMeter } from '../timings/traffic-meter.js';
 import { EventLoopMonitor, type EventLoopStats } from './event-loop-monitor.js';
@@ -47,7 +48,7 @@ const orNull = <T>(read: () => T): T | null => {
 export class ProcessMetrics implements OnModuleInit, OnModuleDestroy {
   private readonly eventLoop = new EventLoopMonitor();
   private readonly version = programVersion();
-  private readonly gcPauses: Histogram<'kind'>;
+  private readonly gcPauses: DurationMetric<'kind'>;
   private readonly gcObserver: PerformanceObserver;
   private readonly maxFileDescriptors = orNull(readMaxFileDescriptors);
   private reading: ProcessStats | undefined;
@@ -56,18 +57,19 @@ export class ProcessMetrics implements OnModuleInit, OnModuleDestroy {
     private readonly metrics: Metrics,
     traffic: TrafficMeter,
   ) {
-    this.gcPauses = new Histogram({
+    this.gcPauses = new DurationMetric(metrics, {
       name: 'nodejs_gc_duration_seconds',
       help: 'Pauses of the garbage collector by kind: major, minor, incremental, weakcb',
       labelNames: ['kind'],
       buckets: GC_BUCKETS,
-      registers: [metrics.registry],
     });
     this.gcObserver = new PerformanceObserver((list) => {
       for (const { detail, duration } of list.getEntries()) {
         const kind = gcKinds[(detail as { kind: number }).kind] ?? 'other';
-        this.gcPauses.observe({ kind }, duration / 1000);
-        traffic.gcPauses.record(duration, true);
+        const series = this.gcPauses.series({ kind }, (fresh) => {
+          traffic.gcPauses.add(fresh);
+        });
+        series.record(duration, true);
       }
     });
     this.cpuCounter();

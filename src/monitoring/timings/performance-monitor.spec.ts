@@ -1,3 +1,4 @@
+import { Durations } from './durations.js';
 import {
   OTHER_OPERATIONS,
   PerformanceMonitor,
@@ -8,12 +9,7 @@ const MINUTE = 60_000;
 
 function monitorAt(options: PerformanceMonitorOptions = {}) {
   const clock = { now: 0 };
-  const monitor = new PerformanceMonitor({
-    windowMs: 5 * MINUTE,
-    slices: 5,
-    now: () => clock.now,
-    ...options,
-  });
+  const monitor = new PerformanceMonitor({ now: () => clock.now, ...options });
   return { monitor, clock };
 }
 
@@ -31,7 +27,7 @@ function spreadDurations(count: number): number[] {
 }
 
 describe('PerformanceMonitor', () => {
-  it('counts, and tells the mean and the longest exactly', () => {
+  it('counts, and returns the mean and the longest exactly', () => {
     const { monitor } = monitorAt();
     monitor.record('find', 10, true);
     monitor.record('find', 20, true);
@@ -47,34 +43,35 @@ describe('PerformanceMonitor', () => {
     });
   });
 
-  it('tells percentiles within one percent of the exact ones', () => {
+  it('returns percentiles within 5 % of the exact ones', () => {
     const { monitor } = monitorAt();
     const durations = spreadDurations(20_000);
     for (const duration of durations) monitor.record('mixed', duration, true);
     const stats = monitor.getStats('mixed');
-    for (const [percentile, told] of [
+    for (const [percentile, returned] of [
       [50, stats?.p50Ms],
       [95, stats?.p95Ms],
       [99, stats?.p99Ms],
     ] as const) {
       const exact = exactPercentile(durations, percentile);
-      expect(Math.abs((told ?? NaN) - exact) / exact).toBeLessThan(0.01);
+      expect(Math.abs((returned ?? NaN) - exact) / exact).toBeLessThan(0.05);
     }
   });
 
-  it('never tells a percentile above the longest', () => {
+  it('never returns a percentile above the longest', () => {
     const { monitor } = monitorAt();
     monitor.record('one', 1234.567, true);
     expect(monitor.getStats('one')).toMatchObject({ p50Ms: 1234.567, p99Ms: 1234.567, maxMs: 1234.567 });
   });
 
-  it('takes odd durations: negative and not a number as 0, of days as the longest it can tell', () => {
+  it('takes odd durations: negative and not a number as 0, and days as they are', () => {
     const { monitor } = monitorAt();
     monitor.record('odd', -5, true);
     monitor.record('odd', NaN, true);
     monitor.record('odd', 86_400_000, true);
-    expect(monitor.getStats('odd')).toMatchObject({ count: 3, p50Ms: 0, maxMs: 86_400_000 });
-    expect(monitor.getStats('odd')?.p99Ms).toBeGreaterThanOrEqual(3_600_000);
+    expect(monitor.getStats('odd')).toMatchObject({ count: 3, maxMs: 86_400_000 });
+    expect(monitor.getStats('odd')?.p50Ms).toBeLessThanOrEqual(0.01);
+    expect(monitor.getStats('odd')?.p99Ms).toBe(86_400_000);
   });
 
   it('leaves the past slice by slice', () => {
@@ -112,23 +109,26 @@ describe('PerformanceMonitor', () => {
     expect(monitor.getAllStats()).toHaveLength(4);
   });
 
-  it('gives the place of an operation that was idle for the whole window to a new one', () => {
-    const { monitor, clock } = monitorAt({ maxOperations: 2 });
-    monitor.record('old', 1, true);
-    monitor.record('busy', 1, true);
-    clock.now = 6 * MINUTE;
-    monitor.record('busy', 1, true);
-    monitor.record('new', 1, true);
-    expect(monitor.getAllStats().map(({ operation }) => operation)).toEqual(['busy', 'new']);
+  it('counts a series that is recorded elsewhere, together with others of the same operation', () => {
+    const { monitor, clock } = monitorAt();
+    const [found, failed] = [1, 2].map(() => new Durations(() => clock.now));
+    if (!found || !failed) throw new Error('two series are needed');
+    monitor.add('GET /things', found);
+    monitor.add('GET /things', failed);
+    found.record(10, true);
+    failed.record(30, false);
+    expect(monitor.getAllStats()).toEqual([
+      expect.objectContaining({ operation: 'GET /things', count: 2, errors: 1, meanMs: 20, maxMs: 30 }),
+    ]);
   });
 
-  it('times work, and tells failures from successes', async () => {
+  it('times work, and distinguishes failures from successes', async () => {
     const { monitor, clock } = monitorAt();
-    const answer = await monitor.time('work', async () => {
+    const result = await monitor.time('work', async () => {
       clock.now += 25;
       return Promise.resolve('done');
     });
-    expect(answer).toBe('done');
+    expect(result).toBe('done');
     const failing = monitor.time('work', () => {
       clock.now += 75;
       throw new Error('broken');

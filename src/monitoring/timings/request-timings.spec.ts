@@ -1,5 +1,5 @@
 import fastify, { type FastifyInstance } from 'fastify';
-import { createLogger, setContextOf } from '../../common/index.js';
+import { createLogger } from '../../common/index.js';
 import { loadSettings } from '../../config/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { PerformanceMonitor } from './performance-monitor.js';
@@ -16,13 +16,18 @@ function serverWith(settings: Partial<typeof monitoring> = {}) {
   const monitor = new PerformanceMonitor();
   const metrics = new Metrics();
   const server: FastifyInstance = fastify({ genReqId: () => 'r-1' });
-  server.addHook('onRequest', (request, _reply, done) => {
-    setContextOf(request, { requestId: request.id, tenantId: 'acme', databaseRoundTrips: 3 });
-    done();
-  });
   const traffic = new TrafficMeter();
   const slow = new SlowOperations();
-  new RequestTimings(monitor, traffic, slow, metrics, { ...monitoring, ...settings }, logger).mount(server);
+  const timings = new RequestTimings(monitor, traffic, slow, metrics, { ...monitoring, ...settings }, logger);
+  server.addHook('onResponse', (request, reply, done) => {
+    const { url } = request.routeOptions;
+    timings.ended(request, reply, {
+      requestId: request.id,
+      tenantId: 'acme',
+      ...(url !== undefined && { route: url }),
+    });
+    done();
+  });
   server.get('/v1/things/:id', () => ({ ok: true }));
   server.post('/v1/things', () => {
     throw new Error('broken');
@@ -47,14 +52,29 @@ describe('RequestTimings', () => {
     expect(body).toContain(
       'colloquy_http_request_duration_seconds_count{method="POST",route="/v1/things",status="500"} 1',
     );
-    expect(body).toContain(
-      'colloquy_http_request_database_round_trips_sum{method="GET",route="/v1/things/:id"} 9',
-    );
     expect(body).not.toContain('secret');
     await server.close();
   });
 
-  it('counts what no route answers as one, whatever the URL', async () => {
+  it('shows Prometheus cumulative buckets of the same numbers', async () => {
+    const { server, monitor, metrics } = serverWith();
+    for (let number = 0; number < 20; number++) await server.inject({ method: 'GET', url: '/v1/things/1' });
+    const { body } = await metrics.text();
+    const buckets = [
+      ...body.matchAll(/^colloquy_http_request_duration_seconds_bucket\{.*le="(\S+)"\} (\d+)$/gm),
+    ].map(([, le, count]) => [le, Number(count)] as const);
+    expect(buckets.map(([le]) => le)).toEqual(
+      '0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30 +Inf'.split(' '),
+    );
+    const counts = buckets.map(([, count]) => count);
+    expect(counts).toEqual(counts.toSorted((a, b) => a - b));
+    expect(counts.at(-1)).toBe(20);
+    const [, sum = ''] = /^colloquy_http_request_duration_seconds_sum\{.*\} (\S+)$/m.exec(body) ?? [];
+    expect(Number(sum)).toBeCloseTo((20 * (monitor.getStats('GET /v1/things/:id')?.meanMs ?? NaN)) / 1000);
+    await server.close();
+  });
+
+  it('counts what no route serves as one, whatever the URL', async () => {
     const { server, monitor } = serverWith();
     for (let number = 0; number < 50; number++)
       await server.inject({ method: 'GET', url: `/wp-admin/${number}.php` });
@@ -64,7 +84,7 @@ describe('RequestTimings', () => {
     await server.close();
   });
 
-  it('does not time a route whose answer stays open', async () => {
+  it('does not time a route whose response stays open', async () => {
     const { server, monitor } = serverWith({ SLOW_REQUEST_MS: -1 });
     await server.inject({ method: 'GET', url: '/v1/live' });
     expect(monitor.getAllStats()).toEqual([]);
@@ -82,7 +102,6 @@ describe('RequestTimings', () => {
         route: '/v1/things/:id',
         status: 200,
         durationMs: expect.any(Number) as number,
-        databaseRoundTrips: 3,
       },
     ]);
     await server.close();

@@ -1,11 +1,17 @@
+import { Durations } from './durations.js';
 import { TrafficMeter } from './traffic-meter.js';
 
 describe('TrafficMeter', () => {
-  it('tells rate, failures and percentiles of the last minute', () => {
+  it('returns rate, failures and percentiles of the last minute, of all series together', () => {
     let now = 1_000_000;
-    const { requests, commands } = new TrafficMeter(() => now);
+    const clock = (): number => now;
+    const { requests, commands } = new TrafficMeter(clock);
+    const [one, other] = [new Durations(clock), new Durations(clock)];
+    requests.add(one);
+    requests.add(other);
     now += 50_000;
-    for (let number = 1; number <= 100; number++) requests.record(number, number > 10);
+    for (let number = 1; number <= 100; number++)
+      (number % 2 === 0 ? one : other).record(number, number > 10);
     expect(requests.read()).toMatchObject({ count: 100, errorRate: 0.1, ratePerSecond: 2 });
     expect(requests.read().p95Ms).toBeCloseTo(95, -1);
     expect(commands.read()).toMatchObject({ count: 0, ratePerSecond: 0, p95Ms: null });
@@ -13,11 +19,14 @@ describe('TrafficMeter', () => {
     expect(requests.read()).toMatchObject({ count: 0, ratePerSecond: 0 });
   });
 
-  it('makes no great rate of one request in the first moment', () => {
+  it('does not make a high rate of one request in the first moment', () => {
     let now = 0;
-    const { requests } = new TrafficMeter(() => now);
+    const clock = (): number => now;
+    const { requests } = new TrafficMeter(clock);
+    const series = new Durations(clock);
+    requests.add(series);
     now = 1;
-    requests.record(5, true);
+    series.record(5, true);
     expect(requests.read().ratePerSecond).toBe(1);
   });
 });

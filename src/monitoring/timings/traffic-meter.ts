@@ -1,40 +1,40 @@
 import { Injectable } from '@nestjs/common';
-import { RollingHistogram, type TimingSummary } from './rolling-histogram.js';
+import { type Durations, recentSummary, type TimingSummary } from './durations.js';
 
+const WINDOW_MS = 60_000;
 const SLICE_MS = 10_000;
-const SLICES = 6;
 
 /** Figures of the last minute. */
 export interface Traffic extends TimingSummary {
   ratePerSecond: number;
 }
 
-/** Durations and failures of one kind of work, all together, over the last minute. */
+/** Durations and failures of one kind of work, all series together, over the last minute. */
 class Meter {
-  private readonly histogram = new RollingHistogram(SLICE_MS, SLICES);
-  private readonly bornAt: number;
+  private readonly series: Durations[] = [];
+  private readonly startedAt: number;
 
   constructor(private readonly now: () => number) {
-    this.bornAt = now();
+    this.startedAt = now();
   }
 
-  record(durationMs: number, ok: boolean): void {
-    this.histogram.record(durationMs > 0 ? durationMs : 0, ok, this.now());
+  add(durations: Durations): void {
+    this.series.push(durations);
   }
 
   read(): Traffic {
     const now = this.now();
-    const summary = this.histogram.summary(now);
-    const windowMs = (SLICES - 1) * SLICE_MS + (now % SLICE_MS);
+    const summary = recentSummary(this.series, WINDOW_MS);
+    const windowMs = WINDOW_MS - SLICE_MS + (now % SLICE_MS);
     // A rate over the first moments would say more than is known.
-    const seconds = Math.max(1000, Math.min(windowMs, now - this.bornAt)) / 1000;
+    const seconds = Math.max(1000, Math.min(windowMs, now - this.startedAt)) / 1000;
     return { ...summary, ratePerSecond: summary.count / seconds };
   }
 }
 
 /**
- * All requests and all database commands of the last minute. The monitor of single operations looks back further, which is too far
- * for an alert: it would last as long after all is well again.
+ * All requests, all database commands and all pauses of the garbage collector of the last minute. The monitor of single operations
+ * looks back further, which is too far for an alert: it would last as long after the cause has gone.
  */
 @Injectable()
 export class TrafficMeter {
@@ -42,7 +42,7 @@ export class TrafficMeter {
   readonly commands: Meter;
   readonly gcPauses: Meter;
 
-  /** `now`: a clock that never goes back, milliseconds. */
+  /** `now`: the clock of the series that are added. */
   constructor(now: () => number = () => performance.now()) {
     this.requests = new Meter(now);
     this.commands = new Meter(now);

@@ -1,0 +1,90 @@
+import type { Histogram } from 'prom-client';
+import { Durations } from '../timings/durations.js';
+import type { Metrics } from './metrics.js';
+
+export interface DurationMetricOptions<Label extends string> {
+  /** Ends with `_seconds`. */
+  name: string;
+  help: string;
+  labelNames: readonly Label[];
+  /** Seconds; of those that `Durations` can show. */
+  buckets: readonly number[];
+  now?: () => number;
+}
+
+interface Series<Label extends string> {
+  labels: Readonly<Record<Label, string | number>>;
+  durations: Durations;
+}
+
+/** What the registry prints. */
+interface Shown {
+  name: string;
+  help: string;
+  type: 'histogram';
+  aggregator: 'sum';
+  values: ShownValue[];
+}
+
+interface ShownValue {
+  metricName: string;
+  labels: Readonly<Record<string, string | number>>;
+  value: number;
+}
+
+/**
+ * A histogram of Prometheus whose numbers are kept in `Durations`, which percentiles are read from as well: so each duration is recorded
+ * once.
+ */
+export class DurationMetric<Label extends string> {
+  readonly name: string;
+  private readonly known = new Map<string, Series<Label>>();
+  private readonly boundsMs: readonly number[];
+
+  constructor(
+    metrics: Metrics,
+    private readonly options: DurationMetricOptions<Label>,
+  ) {
+    this.name = options.name;
+    this.boundsMs = options.buckets.map((seconds) => seconds * 1000);
+    // The registry asks no more of a histogram than its name and `get`.
+    metrics.registry.registerMetric(this as unknown as Histogram<Label>);
+  }
+
+  /** The series of these labels, for the caller to keep; `onNew` is told of one that did not exist. */
+  series(
+    labels: Readonly<Record<Label, string | number>>,
+    onNew?: (durations: Durations) => void,
+  ): Durations {
+    const { labelNames, now } = this.options;
+    const text = labelNames.map((label) => labels[label]).join('\0');
+    const known = this.known.get(text);
+    if (known) return known.durations;
+    const durations = new Durations(now);
+    this.known.set(text, { labels, durations });
+    onNew?.(durations);
+    return durations;
+  }
+
+  get(): Promise<Shown> {
+    const { name, help } = this.options;
+    const values = [...this.known.values()].flatMap((series) => this.valuesOf(series));
+    return Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values });
+  }
+
+  private valuesOf({ labels, durations }: Series<Label>): ShownValue[] {
+    const total = durations.total();
+    const counts = total.cumulative(this.boundsMs);
+    const bucket = (le: number | string, value: number): ShownValue => ({
+      metricName: `${this.name}_bucket`,
+      labels: { ...labels, le },
+      value,
+    });
+    return [
+      ...this.options.buckets.map((seconds, index) => bucket(seconds, counts[index] ?? 0)),
+      bucket('+Inf', total.count),
+      { metricName: `${this.name}_sum`, labels, value: total.sumMs / 1000 },
+      { metricName: `${this.name}_count`, labels, value: total.count },
+    ];
+  }
+}
