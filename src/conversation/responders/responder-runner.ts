@@ -12,6 +12,9 @@ export class ResponderTimeoutError extends Error {
   }
 }
 
+/** For responders that are immediate: there is nothing to abort. */
+const neverAborted = new AbortController().signal;
+
 /** The responder of a tenant, ready to be asked. */
 export interface TenantResponder {
   /** See `Responder.isImmediate`. */
@@ -44,6 +47,18 @@ export class ResponderRunner {
   }
 
   private async run(responder: Responder, request: ResponderRequest): Promise<ResponderResult> {
+    try {
+      const result = responder.isImmediate
+        ? await responder.respond(request, neverAborted)
+        : await this.inTime(responder, request);
+      return checkResult(result, 'What the responder answered');
+    } catch (error) {
+      if (error instanceof ResponderTimeoutError || error instanceof ResponderError) throw error;
+      throw new ResponderError('The responder failed.', { cause: error });
+    }
+  }
+
+  private async inTime(responder: Responder, request: ResponderRequest): Promise<ResponderResult> {
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_resolve, reject) => {
@@ -55,11 +70,7 @@ export class ResponderRunner {
     });
     try {
       // The race also handles a rejection that comes after the timeout.
-      const result = await Promise.race([responder.respond(request, abort.signal), timeout]);
-      return checkResult(result, 'What the responder answered');
-    } catch (error) {
-      if (error instanceof ResponderTimeoutError || error instanceof ResponderError) throw error;
-      throw new ResponderError('The responder failed.', { cause: error });
+      return await Promise.race([responder.respond(request, abort.signal), timeout]);
     } finally {
       clearTimeout(timer);
     }

@@ -75,8 +75,8 @@ export interface Responder<Config = unknown> {
   /** Name under which a tenant chooses it; lower case, unique. */
   readonly type: string;
   /**
-   * True: it replies without waiting for anything, and the message is stored together with its reply. Otherwise the message is stored
-   * when it arrives, before the responder is called.
+   * True: it replies without waiting for anything, within no time limit, and the message is stored together with its reply. Otherwise the
+   * message is stored when it arrives, before the responder is called.
    */
   readonly isImmediate?: boolean;
   /** Checks and completes what a tenant stores with PUT /v1/responder. */

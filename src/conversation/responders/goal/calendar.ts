@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+
 /** A day without a time or zone. */
 export interface CalendarDay {
   year: number;
@@ -16,14 +18,21 @@ const fromUtc = (date: Date): CalendarDay => ({
   day: date.getUTCDate(),
 });
 
+/** Making a formatter costs some 40 us, using it a few. */
+const formatters = new LRUCache<string, Intl.DateTimeFormat>({ max: 100 });
+
+function formatterOf(timeZone: string): Intl.DateTimeFormat {
+  const present = formatters.get(timeZone);
+  if (present) return present;
+  const options = { timeZone, year: 'numeric', month: 'numeric', day: 'numeric' } as const;
+  const formatter = new Intl.DateTimeFormat('en-US', options);
+  formatters.set(timeZone, formatter);
+  return formatter;
+}
+
 /** The day that it is at `instant` in an IANA time zone. */
 export function dayIn(instant: Date, timeZone: string): CalendarDay {
-  const parts = new Intl.DateTimeFormat('en-US', {
-    timeZone,
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-  }).formatToParts(instant);
+  const parts = formatterOf(timeZone).formatToParts(instant);
   const part = (type: string): number => Number(parts.find((candidate) => candidate.type === type)?.value);
   return { year: part('year'), month: part('month'), day: part('day') };
 }
