@@ -85,7 +85,7 @@ describe('health', () => {
     expect(await test.request('GET', '/health/startup', undefined, {}, null)).toMatchObject({
       status: 503,
       body: {
-        checks: { database: { status: 'up' }, indexes: { status: 'down' }, journal: { status: 'up' } },
+        checks: { database: { status: 'up' }, indexes: { status: 'down' } },
       },
     });
     missing.mockRestore();

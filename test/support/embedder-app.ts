@@ -5,7 +5,7 @@ import { createLogger } from '../../src/common/index.js';
 import { loadSettings } from '../../src/config/index.js';
 import { IndexManager } from '../../src/database/index.js';
 import { createHttpAdapter } from '../../src/http-adapter.js';
-import { EMBEDDER, type Embedder } from '../../src/transcript/index.js';
+import { EMBEDDER, type Embedder, TranscriptWorker } from '../../src/transcript/index.js';
 import { createDataDir } from './data-dir.js';
 import type { TestDatabase } from './database.js';
 
@@ -36,6 +36,7 @@ export async function createEmbedderApp(database: TestDatabase, embedder: Embedd
   const app = module.createNestApplication(createHttpAdapter(settings.service, logger), { logger: false });
   await app.init();
   await app.get(IndexManager).ensure();
+  app.get(TranscriptWorker).start();
   return {
     app,
     async close() {
