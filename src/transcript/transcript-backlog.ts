@@ -35,6 +35,8 @@ export interface Admission {
 export interface BacklogFigures {
   queued: number;
   processing: number;
+  /** Those at work, by tenant. */
+  claimed: ReadonlyMap<string, number>;
   /** How long the oldest has waited; 0 when none waits. */
   oldestMs: number;
 }
@@ -79,11 +81,12 @@ export class TranscriptBacklog {
     };
   }
 
-  /** Of one tenant, as they are now. */
+  /** Of one tenant: all of them as they are now, `processing` a second old at most. */
   async ofTenant(tenantId: string): Promise<Pick<BacklogFigures, 'queued' | 'processing'>> {
-    const all = await this.transcripts.countQueued(tenantId);
-    const processing = all === 0 ? 0 : await this.transcripts.countClaimed(tenantId, new Date());
-    return { queued: Math.max(0, all - processing), processing };
+    const count = await this.transcripts.countQueued(tenantId);
+    const claimed = count === 0 ? 0 : ((await this.figures())?.claimed.get(tenantId) ?? 0);
+    const processing = Math.min(count, claimed);
+    return { queued: count - processing, processing };
   }
 
   /** Of all tenants, a second old at most; null while the database cannot be asked. */
@@ -102,8 +105,15 @@ export class TranscriptBacklog {
 
   private async read(): Promise<BacklogFigures> {
     const now = new Date();
-    const { queued, processing, oldest } = await this.transcripts.waiting(now);
-    return { queued, processing, oldestMs: oldest ? Math.max(0, now.getTime() - oldest.getTime()) : 0 };
+    const { count, claimed, oldest } = await this.transcripts.waiting(now);
+    const sum = [...claimed.values()].reduce((total, one) => total + one, 0);
+    const processing = Math.min(count, sum);
+    return {
+      queued: count - processing,
+      processing,
+      claimed,
+      oldestMs: oldest ? Math.max(0, now.getTime() - oldest.getTime()) : 0,
+    };
   }
 
   private countOf(tenantId: string): TenantCount {

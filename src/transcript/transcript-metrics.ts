@@ -76,8 +76,18 @@ export class TranscriptMetrics {
   private async section(): Promise<TranscriptsSection | null> {
     const figures = await this.backlog.figures();
     if (!figures) return null;
+    const { queued, processing, oldestMs } = figures;
     const { completed, dead, retries, index } = this.transcripts.ofProcess();
-    return { ...figures, completed, dead, retries, indexVectors: index.vectors, indexBytes: index.bytes };
+    return {
+      queued,
+      processing,
+      oldestMs,
+      completed,
+      dead,
+      retries,
+      indexVectors: index.vectors,
+      indexBytes: index.bytes,
+    };
   }
 
   /** A gauge of what is read from the database; absent while it cannot be read. */

@@ -32,11 +32,11 @@ export interface Outcome {
   vector?: mongo.Binary;
 }
 
-/** All transcripts that wait. */
+/** All transcripts that wait, those at work included. */
 export interface Waiting {
-  queued: number;
-  /** Claimed by a worker. */
-  processing: number;
+  count: number;
+  /** How many of them a worker has, by tenant. */
+  claimed: ReadonlyMap<string, number>;
   /** Since when the oldest waits. */
   oldest: Date | undefined;
 }
@@ -108,13 +108,6 @@ export class TranscriptRepository {
     return this.transcripts.countDocuments({ tenantId, status: 'queued' }).exec();
   }
 
-  /** How many of the tenant's are at work. */
-  countClaimed(tenantId: string, now: Date): Promise<number> {
-    return this.transcripts
-      .countDocuments({ queuedAt: { $gt: UNCLAIMED }, claimedUntil: { $gt: now }, tenantId })
-      .exec();
-  }
-
   /** Of all tenants. */
   async waiting(now: Date): Promise<Waiting> {
     const all = { queuedAt: { $gt: UNCLAIMED } };
@@ -123,10 +116,19 @@ export class TranscriptRepository {
       .sort({ queuedAt: 1 })
       .lean<Pick<QueuedTranscript, 'queuedAt'>>()
       .exec();
-    if (!oldest) return { queued: 0, processing: 0, oldest: undefined };
+    if (!oldest) return { count: 0, claimed: new Map(), oldest: undefined };
     const count = await this.transcripts.countDocuments(all).exec();
-    const processing = await this.transcripts.countDocuments({ ...all, claimedUntil: { $gt: now } }).exec();
-    return { queued: Math.max(0, count - processing), processing, oldest: oldest.queuedAt };
+    const claimed = await this.transcripts
+      .aggregate<{ _id: string; count: number }>([
+        { $match: { ...all, claimedUntil: { $gt: now } } },
+        { $group: { _id: '$tenantId', count: { $sum: 1 } } },
+      ])
+      .exec();
+    return {
+      count,
+      claimed: new Map(claimed.map((ofTenant) => [ofTenant._id, ofTenant.count])),
+      oldest: oldest.queuedAt,
+    };
   }
 
   /** Up to `limit` of all tenants that no worker has, those that wait longest first. */

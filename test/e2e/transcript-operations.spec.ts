@@ -86,6 +86,8 @@ describe('the operation of transcripts', () => {
       ollama.hold();
       const id = await accept(tenant, 'the one');
       await ollama.held();
+      // What is at work is counted once a second.
+      await eventually(async () => (await statsOf(tenant))['processing'] === 1);
       expect(await statsOf(tenant)).toMatchObject({ queued: 0, processing: 1 });
       expect(await statsOf(other)).toMatchObject({ queued: 0, processing: 0 });
       ollama.release();

@@ -18,8 +18,8 @@ interface OwnerMark {
   pidNamespace?: string | undefined;
 }
 
-const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
-  error instanceof Error && 'code' in error && codes.includes(String(error.code));
+export const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && codes.includes(String(error.code));
 
 const orUndefined = (reading: Promise<string>): Promise<string | undefined> =>
   reading.then((text) => text.trim()).catch(() => undefined);

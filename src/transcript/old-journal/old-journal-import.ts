@@ -11,7 +11,7 @@ import { TranscriptRepository } from '../transcript.repository.js';
 import { type AcceptedTranscript, queuedTranscript } from '../transcript.schema.js';
 import { TranscriptStore } from '../transcript-store.js';
 import { TranscriptWorker } from '../transcript.worker.js';
-import { isOwnerRunning } from './journal-owner.js';
+import { hasCode, isOwnerRunning } from './journal-owner.js';
 import { readSegment, segmentsOf } from './journal-reader.js';
 
 const FOLDER_NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -113,7 +113,7 @@ export class OldJournalImport implements OnModuleDestroy {
         report.folders++;
       } catch (error) {
         // Another process on this DATA_DIR has imported it meanwhile.
-        if (!isMissing(error)) throw error;
+        if (!hasCode(error, 'ENOENT')) throw error;
       }
     }
     if (report.left === 0) await removeEmpty(root, resolve(root, '..'));
@@ -161,14 +161,11 @@ export class OldJournalImport implements OnModuleDestroy {
 const queued = ({ _id, createdAt, ...accepted }: OldRecord): ReturnType<typeof queuedTranscript> =>
   queuedTranscript(_id, accepted, { createdAt, queuedAt: createdAt }, { isNamed: true });
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
-
 async function foldersOf(root: string): Promise<string[]> {
   try {
     return (await readdir(root)).filter((name) => FOLDER_NAME.test(name));
   } catch (error) {
-    if (isMissing(error)) return [];
+    if (hasCode(error, 'ENOENT')) return [];
     throw error;
   }
 }

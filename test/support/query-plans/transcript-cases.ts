@@ -44,7 +44,6 @@ export const transcriptCases: Cases<TranscriptRepository> = {
   deleted: once((transcripts) => transcripts.deleted(tenantId, ids)),
   insertMissing: once((transcripts) => transcripts.insertMissing([queued])),
   countQueued: once((transcripts) => transcripts.countQueued(tenantId)),
-  countClaimed: once((transcripts) => transcripts.countClaimed(tenantId, at)),
   waiting: once((transcripts) => transcripts.waiting(at)),
   claimable: once((transcripts) => transcripts.claimable(at, 10)),
   claim: once((transcripts) => transcripts.claim(ids, 'c', { now: at, until: at })),
