@@ -4,8 +4,8 @@ import { allFeatures, type TenantIdentity } from '../../src/tenant/index.js';
 import {
   type Embedder,
   TranscriptService,
-  TranscriptStats,
   TranscriptStore,
+  TranscriptWorker,
 } from '../../src/transcript/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { createEmbedderApp, type EmbedderApp } from '../support/embedder-app.js';
@@ -106,7 +106,7 @@ describe('TranscriptWorker', () => {
     const after = await accept(first, 'accepted later');
     slow.letGo();
     await isStored(first, after);
-    await eventually(() => Promise.resolve(first.app.get(TranscriptStats).ofProcess().batches > 0));
+    await eventually(() => Promise.resolve(first.app.get(TranscriptWorker).stats().batches > 0));
     expect(await rows().findOne({ _id: new Types.ObjectId(id) })).toEqual(stored);
     expect(await counter()).toMatchObject({ stored: 2, batches: 2, batched: 2, dead: 0 });
   });
