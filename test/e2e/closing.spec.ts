@@ -251,7 +251,9 @@ describe('closing a conversation, queues on the database', () => {
     await transcriptOf(closed);
     for (const transcriber of both) await transcriber.transcribe(job);
     expect(await count('transcripts')).toBe(1);
-    expect((await tenant.request('DELETE', `/v1/transcripts/${closed.transcriptId}`)).status).toBe(204);
+    expect((await tenant.request('DELETE', `/v1/transcripts/${String(closed.transcriptId)}`)).status).toBe(
+      204,
+    );
     for (const transcriber of both) await transcriber.transcribe(job);
     expect(await count('transcripts')).toBe(0);
   });
