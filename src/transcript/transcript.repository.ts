@@ -402,7 +402,7 @@ export class TranscriptRepository {
       .exec();
   }
 
-  /** Gives rows that still have a vector of `from` another one; answers how many those were. */
+  /** Gives rows that still have a vector of `from` another one; returns how many those were. */
   async changeModel(
     tenantId: string,
     from: string,
