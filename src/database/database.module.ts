@@ -20,7 +20,6 @@ import { type CommandListener, CommandMonitor } from './command-monitor.js';
 import { type OpenConnection, openConnection } from './connection.js';
 import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
 import { openStore, type StoreHandle } from './embedded-store.js';
-import { GroupCommit } from './group-commit.js';
 import { IndexManager } from './index-manager.js';
 import { TransactionRunner } from './transaction-runner.js';
 import { TransactionalInterceptor } from './transactional.interceptor.js';
@@ -93,7 +92,6 @@ export class DatabaseModule {
         },
         DatabaseCloser,
         DatabaseService,
-        GroupCommit,
         IndexManager,
         TransactionRunner,
         TransactionalInterceptor,
@@ -101,7 +99,6 @@ export class DatabaseModule {
       exports: [
         getConnectionToken(),
         DatabaseService,
-        GroupCommit,
         IndexManager,
         TransactionRunner,
         TransactionalInterceptor,

@@ -17,7 +17,6 @@ export const isUnknownCommitResult = (error: unknown): boolean =>
  * insertMany, so that there they are read from the index's name, which the server makes of fields and directions.
  */
 export function duplicateKeyFields(error: unknown): string[] | undefined {
-  if (error instanceof Error && 'fields' in error) return error.fields as string[];
   if (!(error instanceof mongo.MongoServerError) || error.code !== 11000) return undefined;
   const pattern: unknown = error['keyPattern'];
   if (typeof pattern === 'object' && pattern !== null) return Object.keys(pattern);
