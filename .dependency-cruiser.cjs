@@ -6,7 +6,7 @@ const layers = [
   ['conversation', 'transcript', 'delivery', 'catalog', 'archive'],
   ['session', 'tenant', 'queue', 'monitoring'],
   ['cache'],
-  ['database', 'redis', 'journal'],
+  ['database', 'redis'],
   ['config', 'common'],
 ];
 

@@ -6,6 +6,7 @@ import { createApp } from './configure-app.js';
 import { DatabaseService, IndexManager } from './database/index.js';
 import { HealthService } from './monitoring/index.js';
 import { QueueWorkers } from './queue/index.js';
+import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 import {
   exitOnUnhandledErrors,
   explainFailure,
@@ -20,8 +21,12 @@ async function serve(context: ProcessContext): Promise<void> {
   const app = await createApp(settings, { logger, errors, adminApiKey });
   try {
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
+    await app.get(OldJournalImport).start();
     await app.listen(PORT, HOST);
-    if (settings.queue.WORKERS === 'on') await app.get(QueueWorkers).start();
+    if (settings.queue.WORKERS === 'on') {
+      await app.get(QueueWorkers).start();
+      app.get(TranscriptWorker).start();
+    }
   } catch (error) {
     await app.close();
     throw error;

@@ -13,6 +13,7 @@ import {
   startHealthServer,
 } from './monitoring/index.js';
 import { QueueWorkers } from './queue/index.js';
+import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 import { AdminKey, bearerOf } from './tenant/index.js';
 import {
   exitOnUnhandledErrors,
@@ -50,7 +51,9 @@ async function work({ settings, logger, errors, adminApiKey }: ProcessContext): 
   try {
     probes = await startHealthServer(sources, HOST, WORKER_PORT);
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
+    await app.get(OldJournalImport).start();
     await app.get(QueueWorkers).start();
+    app.get(TranscriptWorker).start();
   } catch (error) {
     await app.close();
     throw error;

@@ -7,7 +7,7 @@ import { type Percentiles, percentilesOf } from './percentiles.js';
 export interface Figures {
   /** From a request's arrival to its answer, by method and path (ids left out). */
   routes: Record<string, Percentiles>;
-  /** `TranscriptService.enqueue()` alone: the wait for the disk. */
+  /** `TranscriptService.enqueue()` alone: the wait for the commit. */
   enqueue: Percentiles;
   embed: Percentiles;
   insert: Percentiles;
@@ -18,7 +18,7 @@ export interface Figures {
   memory: { heap: number; rss: number };
   /** How late the event loop came back to a timer of 1 ms. */
   loop: { p50: number; p99: number; max: number };
-  /** Processor time of the whole process, store and journal included, milliseconds. */
+  /** Processor time of the whole process, embedded store included, milliseconds. */
   cpuMs: number;
 }
 

@@ -13,7 +13,7 @@ import { loadSettings } from '../../src/config/index.js';
 import { configureApp } from '../../src/configure-app.js';
 import { IndexManager } from '../../src/database/index.js';
 import { createHttpAdapter } from '../../src/http-adapter.js';
-import { TranscriptModule, TranscriptService } from '../../src/transcript/index.js';
+import { TranscriptModule, TranscriptService, TranscriptWorker } from '../../src/transcript/index.js';
 import { NaiveController } from './naive.controller.js';
 import { FigureRecorder } from './server-figures.js';
 
@@ -36,6 +36,7 @@ async function open(): Promise<NestFastifyApplication> {
   );
   await configureApp(app, options);
   await app.get(IndexManager).ensure();
+  app.get(TranscriptWorker).start();
   return app;
 }
 

@@ -146,10 +146,8 @@ function sessionsText({ sessions }: MonitoringSnapshot): string {
 
 function transcriptsText({ transcripts }: MonitoringSnapshot): string {
   if (!transcripts) return unreadable;
-  const { queued, processing, completed, dead, retries, oldestMs, refusing, indexVectors, indexBytes } =
-    transcripts;
+  const { queued, processing, completed, dead, retries, oldestMs, indexVectors, indexBytes } = transcripts;
   return (
-    (refusing ? 'REFUSED, the journal cannot be written; ' : '') +
     `${count(queued)} queued, ${count(processing)} at work, ${count(completed)} stored, ${count(dead)} dead, ${count(retries)} retries; ` +
     `oldest ${oldestMs > 0 ? duration(oldestMs / 1000) : '-'}; ${count(indexVectors)} vectors in memory (${renderBytes(indexBytes)})`
   );

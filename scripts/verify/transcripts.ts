@@ -41,7 +41,7 @@ function renderResult(result: TranscriptResult): string {
     `found by their own text: ${searched.found} of ${searched.of}`,
     result.drainMs < 0
       ? 'NOT all of it was stored in time'
-      : `all stored ${(result.drainMs / 1000).toFixed(1)} s after the load`,
+      : `all stored, and nothing queued, ${(result.drainMs / 1000).toFixed(1)} s after the load`,
     `jobs that Redis had lost and that were found again: ${result.revivedJobs}`,
     ...problems.slice(0, 20),
     ...(problems.length > 20 ? [`and ${problems.length - 20} problems more`] : []),
@@ -54,7 +54,7 @@ async function verify({ seed = Math.floor(Math.random() * 2 ** 32), ...options }
   const { kills, kill, redis = false, worker = false } = options;
   const withRedis = redis || kill !== 'service' ? 'with Redis (appendfsync everysec)' : 'without Redis';
   process.stdout.write(
-    `seed ${seed}, ${kills} kills of ${kill}, ${withRedis}, ${worker ? 'API and worker' : 'one process'}\n`,
+    `seed ${seed}, ${kills} kills of ${kill}, ${withRedis}, ${worker ? 'API and worker, both at work on transcripts' : 'one process'}\n`,
   );
   const onKill = (one: Kill): void => void process.stdout.write(renderKill(one));
   const result = await runTranscriptKills({ ...options, redis, worker, victim: kill, seed, dist, onKill });
@@ -71,7 +71,7 @@ await new Command('verify-transcripts')
   .option('--redis', 'with a Redis, appendfsync everysec')
   .option(
     '--worker',
-    'with a worker beside the API, on one embedded store; each kill takes one of them or both',
+    'with a worker beside the API, on one embedded store: both claim transcripts, and each kill takes one of them or both',
   )
   .addOption(
     new Option(

@@ -5,7 +5,7 @@
 export const SHUTDOWN_SHARES = {
   /** Jobs at work. What is left is handed back. */
   jobs: 0.55,
-  /** Transcripts that wait to be stored. What is left stays in the journal. */
+  /** Batches of transcripts at work. What is left is handed back. */
   transcripts: 0.3,
   /** Alerts that wait to be posted. What is left is logged. */
   alerts: 0.04,

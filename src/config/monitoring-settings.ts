@@ -38,7 +38,7 @@ export const monitoringSettings = {
   ),
   HEALTH_DISK_CRITICAL_BYTES: setting(
     integer(0, 1_099_511_627_776),
-    '/health/ready says no when the disk of DATA_DIR has less left: nothing can be journaled there any more.',
+    '/health/ready says no when the disk of DATA_DIR has less left: the embedded store can write nothing there any more.',
     { default: '67108864', unit: 'bytes' },
   ),
   SENTRY_DSN: setting(

@@ -258,7 +258,7 @@ export const settingGroups = {
   queue: {
     WORKERS: setting(
       z.enum(['on', 'off'], 'must be on or off'),
-      'off: the API stores jobs and leaves their work to processes of their own (npm run worker), which always do it.',
+      'off: the API stores jobs and transcripts and leaves their work to processes of their own (npm run worker), which always do it.',
       { default: 'on' },
     ),
   },

@@ -22,7 +22,7 @@ export const transcriptSettings = {
     1000,
     1,
     1_000_000,
-    'Transcripts of one tenant that may wait in one process; beyond it more are answered 429.',
+    'Transcripts of one tenant that may wait, in all processes together; beyond it more are refused with 429.',
   ),
   TRANSCRIPT_BATCH_SIZE: byTranscriptProfile(
     [10, 100, 5],
@@ -53,7 +53,7 @@ export const transcriptSettings = {
   ),
   TRANSCRIPT_TOMBSTONE_DAYS: setting(
     integer(2, 3650),
-    'The id of a deleted transcript is kept for this time: longer than a machine with transcripts in its journal may be down.',
+    'The id of a deleted transcript is kept for this time, so that one of the same name is not stored again.',
     { default: '30', unit: 'days' },
   ),
   TRANSCRIPT_SWEEP_INTERVAL_MS: ms(hour, 1000, 24 * hour, 'How often ids past that time are swept.'),

@@ -49,7 +49,7 @@ export class TombstoneSweeper implements OnModuleInit, OnModuleDestroy {
     await this.running?.catch(() => undefined);
   }
 
-  /** Forgets what is old enough at `now`; answers how many. One sweep at a time: a call during one is answered with its end. */
+  /** Forgets what is old enough at `now`; returns how many. One sweep at a time: a call during one gets the result of that one. */
   sweep(now: Date): Promise<number> {
     this.running ??= this.run(
       new Date(now.getTime() - this.settings.TRANSCRIPT_TOMBSTONE_DAYS * DAY_MS),

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Gauge } from 'prom-client';
 import {
   METRIC_PREFIX,
   Metrics,
@@ -6,6 +7,7 @@ import {
   SnapshotSources,
   type TranscriptsSection,
 } from '../monitoring/index.js';
+import { type BacklogFigures, TranscriptBacklog } from './transcript-backlog.js';
 import { type ProcessTranscriptStats, TranscriptStats } from './transcript-stats.js';
 
 const PREFIX = `${METRIC_PREFIX}transcript`;
@@ -13,53 +15,52 @@ const PREFIX = `${METRIC_PREFIX}transcript`;
 type Reading = [name: string, help: string, read: (stats: ProcessTranscriptStats) => number];
 
 const counters: readonly Reading[] = [
+  ['s_accepted_total', 'Transcripts accepted, replays included', ({ accepted }) => accepted],
   ['s_stored_total', 'Transcripts stored with a vector', ({ completed }) => completed],
   ['s_dead_total', 'Transcripts that were given up, stored without a vector', ({ dead }) => dead],
   ['_batches_total', 'Batches that were stored', ({ batches }) => batches],
   ['_batch_retries_total', 'Batches that failed as a whole and were put back', ({ retries }) => retries],
   ['_embed_seconds_total', 'Time of embedding', ({ embedMs }) => embedMs / 1000],
   ['_store_seconds_total', 'Time of storing', ({ storeMs }) => storeMs / 1000],
-  ['_journal_appends_total', 'Transcripts written into the journal', ({ journal }) => journal.appends],
-  ['_journal_syncs_total', 'Times that the journal was made safe on disk', ({ journal }) => journal.syncs],
-  ['_journal_failures_total', 'Groups that the journal could not write', ({ journal }) => journal.failures],
   ['_searches_total', 'Searches of vectors', ({ index }) => index.searches],
 ];
 
 const gauges: readonly Reading[] = [
-  [
-    '_journal_waiting',
-    'Transcripts in the journal that are not stored yet',
-    ({ journal }) => journal.waiting.count,
-  ],
-  ['_journal_waiting_bytes', 'The same in bytes', ({ journal }) => journal.waiting.bytes],
-  ['_journal_oldest_seconds', 'Age of the oldest of them', ({ journal }) => journal.oldestMs / 1000],
   ['_index_vectors', 'Vectors in the memory of this process', ({ index }) => index.vectors],
   ['_index_bytes', 'Memory of these vectors', ({ index }) => index.bytes],
 ];
 
-/** Tells Prometheus and snapshots of the transcript pipeline of this process. */
+/** Transcripts for Prometheus and snapshots: what waits, all processes together, and what this process has done. */
 @Injectable()
 export class TranscriptMetrics {
   private reading: ProcessTranscriptStats | undefined;
 
   constructor(
-    metrics: Metrics,
+    private readonly metrics: Metrics,
     sources: SnapshotSources,
     private readonly transcripts: TranscriptStats,
+    private readonly backlog: TranscriptBacklog,
   ) {
     sources.register('transcripts', () => this.section());
     for (const reading of counters) metrics.readCounter(this.metricOf(reading));
     for (const reading of gauges) metrics.readGauge(this.metricOf(reading));
-    metrics.readGauge({
-      name: `${PREFIX}s_waiting`,
-      help: 'Transcripts accepted by this process: queued, or processing (in a batch at work)',
-      labelNames: ['state'],
-      read: (tell) => {
-        const { queued, processing } = this.stats();
-        tell(queued, { state: 'queued' });
-        tell(processing, { state: 'processing' });
+    this.backlogGauge(
+      's_waiting',
+      'Transcripts that wait, all processes together: queued, or processing (in a batch at work)',
+      ['state'],
+      (gauge, { queued, processing }) => {
+        gauge.set({ state: 'queued' }, queued);
+        gauge.set({ state: 'processing' }, processing);
       },
-    });
+    );
+    this.backlogGauge(
+      's_oldest_seconds',
+      'How long the oldest of them has waited',
+      [],
+      (gauge, { oldestMs }) => {
+        gauge.set(oldestMs / 1000);
+      },
+    );
     metrics.readCounter({
       name: `${PREFIX}_embedding_cache_lookups_total`,
       help: 'Texts to embed that were known (hit) or not (miss)',
@@ -72,20 +73,44 @@ export class TranscriptMetrics {
     });
   }
 
-  private section(): TranscriptsSection {
-    const { queued, processing, completed, dead, retries, journal, index } = this.transcripts.ofProcess();
+  private async section(): Promise<TranscriptsSection | null> {
+    const figures = await this.backlog.figures();
+    if (!figures) return null;
+    const { queued, processing, oldestMs } = figures;
+    const { completed, dead, retries, index } = this.transcripts.ofProcess();
     return {
       queued,
       processing,
+      oldestMs,
       completed,
       dead,
       retries,
-      oldestMs: journal.oldestMs,
-      refusing: journal.failing,
-      journalBytes: journal.waiting.bytes,
       indexVectors: index.vectors,
       indexBytes: index.bytes,
     };
+  }
+
+  /** A gauge of what is read from the database; absent while it cannot be read. */
+  private backlogGauge<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    set: (gauge: Gauge<Label>, figures: BacklogFigures) => void,
+  ): void {
+    const figures = (): Promise<BacklogFigures | null> => this.backlog.figures();
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      labelNames,
+      registers: [this.metrics.registry],
+      async collect() {
+        const now = await figures();
+        // Without labels a reset leaves a 0.
+        if (labelNames.length === 0) this.remove();
+        else this.reset();
+        if (now) set(this, now);
+      },
+    });
   }
 
   private metricOf([name, help, read]: Reading): ReadMetric<never> {

@@ -10,30 +10,30 @@ import {
   type TenantTranscriptStats,
   transcriptStatsSchema,
 } from './transcript-operations.dto.js';
-import { TranscriptReplays } from './transcript-replays.js';
-import { type ProcessTranscriptStats, TranscriptStats } from './transcript-stats.js';
+import { type OperatorTranscriptStats, TranscriptStats } from './transcript-stats.js';
 import { acceptedTranscriptSchema, transcriptIdParam } from './transcript.dto.js';
+import { TranscriptService } from './transcript.service.js';
 
-/** How the pipeline does, and what it gave up. */
+/** Figures of transcripts, and dead letters. */
 @ApiTags('transcripts')
 @ApiBearerAuth()
 @Controller('v1/transcripts')
 export class TranscriptOperationsController {
   constructor(
     private readonly stats: TranscriptStats,
-    private readonly replays: TranscriptReplays,
+    private readonly transcripts: TranscriptService,
   ) {}
 
   @Get('stats')
   @TenantOrAdmin()
   @ApiOperation({
-    summary: "The tenant's transcripts in numbers; with the admin key those of this process and all tenants",
+    summary: "The tenant's transcripts in numbers; with the admin key those of all tenants and this process",
   })
   @ApiOkResponse({ standardSchema: transcriptStatsSchema })
   async get(
     @TenantOrOperator() tenant: TenantIdentity | undefined,
-  ): Promise<TenantTranscriptStats | ProcessTranscriptStats> {
-    return tenant ? this.stats.ofTenant(tenant.tenantId) : this.stats.ofProcess();
+  ): Promise<TenantTranscriptStats | OperatorTranscriptStats> {
+    return tenant ? this.stats.ofTenant(tenant.tenantId) : this.stats.ofAll();
   }
 
   @Post('replay')
@@ -52,7 +52,7 @@ export class TranscriptOperationsController {
     const whose = tenant?.tenantId ?? tenantId;
     if (whose === undefined)
       throw validationFailed([{ path: 'tenantId', message: 'is required with the admin key' }]);
-    return this.replays.page(whose, limit, cursor);
+    return this.transcripts.replayPage(whose, limit, cursor);
   }
 
   @Post(':id/replay')
@@ -63,7 +63,7 @@ export class TranscriptOperationsController {
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('id', { schema: transcriptIdParam }) id: string,
   ): Promise<{ id: string }> {
-    await this.replays.one(tenantId, id);
+    await this.transcripts.replay(tenantId, id);
     return { id };
   }
 }

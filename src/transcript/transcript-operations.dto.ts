@@ -21,11 +21,11 @@ export const replayedTranscriptsSchema = z.object({
 export type ReplayedTranscripts = z.output<typeof replayedTranscriptsSchema>;
 
 export const tenantTranscriptStatsSchema = z.object({
-  queued: z.int().meta({ description: 'Wait in this process for a batch' }),
-  processing: z.int().meta({ description: 'In a batch at work in this process' }),
+  queued: z.int().meta({ description: 'Wait for a batch' }),
+  processing: z.int().meta({ description: 'In a batch at work' }),
   queueLimit: z
     .int()
-    .meta({ description: 'Both together may be so many; beyond it transcripts are answered 429' }),
+    .meta({ description: 'Both together may be so many; beyond it transcripts are refused with 429' }),
   completed: z.int().meta({ description: 'Stored, and found by meaning' }),
   failed: z.int().meta({ description: 'Times that a transcript was given up, replays included' }),
   dead: z.int().meta({ description: 'Dead letters: with status failed now' }),
@@ -45,12 +45,17 @@ const distribution = z.object({
 
 const figures = z.record(z.string(), z.unknown());
 
-export const processTranscriptStatsSchema = z.object({
-  queued: z.int(),
-  processing: z.int(),
-  completed: z
+export const operatorTranscriptStatsSchema = z.object({
+  queued: z
     .int()
-    .meta({ description: 'Since this process began, of all tenants; so are the figures below' }),
+    .nullable()
+    .meta({ description: 'Of all tenants and processes; null while they cannot be counted' }),
+  processing: z.int().nullable(),
+  oldestMs: z.number().nullable().meta({ description: 'How long the oldest of both has waited' }),
+  accepted: z
+    .int()
+    .meta({ description: 'By this process since it began, of all tenants; so are the figures below' }),
+  completed: z.int(),
   failed: z.int(),
   dead: z.int(),
   retries: z.int().meta({ description: 'Batches that failed as a whole and were put back' }),
@@ -68,8 +73,7 @@ export const processTranscriptStatsSchema = z.object({
     misses: z.int(),
     hitRate: z.number(),
   }),
-  journal: figures,
   index: figures,
 });
 
-export const transcriptStatsSchema = z.union([tenantTranscriptStatsSchema, processTranscriptStatsSchema]);
+export const transcriptStatsSchema = z.union([tenantTranscriptStatsSchema, operatorTranscriptStatsSchema]);

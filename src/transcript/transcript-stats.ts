@@ -1,41 +1,48 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
-import type { JournalStats } from '../journal/index.js';
 import { EMBEDDER } from './embedding/embedder.js';
 import type { CachedEmbedder, EmbeddingCacheStats } from './embedding/embedding-cache.js';
 import { VectorIndex, type VectorIndexStats } from './search/vector-index.js';
-import { TranscriptJournal } from './transcript-journal.js';
+import { TranscriptBacklog } from './transcript-backlog.js';
 import type { TenantTranscriptStats } from './transcript-operations.dto.js';
-import { type PipelineStats, TranscriptPipeline } from './transcript.pipeline.js';
 import { TranscriptRepository } from './transcript.repository.js';
+import { TranscriptWorker, type WorkerStats } from './transcript.worker.js';
 
-/** Of this process and all its tenants: for operators alone. */
-export interface ProcessTranscriptStats extends PipelineStats {
+/** Of this process, since it began. */
+export interface ProcessTranscriptStats extends WorkerStats {
+  accepted: number;
   /** The same as `dead`: what was given up, replays included. */
   failed: number;
   embeddingCache: EmbeddingCacheStats;
-  journal: JournalStats;
   index: VectorIndexStats;
 }
 
-/** What the transcripts come to. */
+/** With what waits, of all tenants and processes; null while the database cannot be asked. For operators alone. */
+export interface OperatorTranscriptStats extends ProcessTranscriptStats {
+  queued: number | null;
+  processing: number | null;
+  oldestMs: number | null;
+}
+
+/** Figures of transcripts. */
 @Injectable()
 export class TranscriptStats {
   constructor(
-    private readonly pipeline: TranscriptPipeline,
+    private readonly worker: TranscriptWorker,
+    private readonly backlog: TranscriptBacklog,
     private readonly transcripts: TranscriptRepository,
-    private readonly journal: TranscriptJournal,
     private readonly index: VectorIndex,
     @Inject(EMBEDDER) private readonly embedder: CachedEmbedder,
     @Inject(TRANSCRIPT_SETTINGS) private readonly settings: TranscriptSettings,
   ) {}
 
-  /** What waits is that of this process; what is stored is that of all, from the tenant's counters. */
+  /** Of one tenant, all processes together. */
   async ofTenant(tenantId: string): Promise<TenantTranscriptStats> {
+    const waiting = await this.backlog.ofTenant(tenantId);
     const counter = await this.transcripts.counter(tenantId);
     const { stored = 0, dead = 0, failures = 0, batches = 0, batched = 0 } = counter ?? {};
     return {
-      ...this.pipeline.statsOf(tenantId),
+      ...waiting,
       queueLimit: this.settings.TRANSCRIPT_MAX_QUEUE_SIZE,
       completed: stored,
       failed: failures,
@@ -46,13 +53,22 @@ export class TranscriptStats {
   }
 
   ofProcess(): ProcessTranscriptStats {
-    const stats = this.pipeline.stats();
+    const stats = this.worker.stats();
     return {
+      accepted: this.backlog.accepted,
       ...stats,
       failed: stats.dead,
       embeddingCache: this.embedder.stats(),
-      journal: this.journal.stats(),
       index: this.index.stats(),
     };
+  }
+
+  async ofAll(): Promise<OperatorTranscriptStats> {
+    const { queued, processing, oldestMs } = (await this.backlog.figures()) ?? {
+      queued: null,
+      processing: null,
+      oldestMs: null,
+    };
+    return { queued, processing, oldestMs, ...this.ofProcess() };
   }
 }

@@ -1,76 +1,79 @@
-import { mongo, Types } from 'mongoose';
+import { Types } from 'mongoose';
 import type { TransactionRunner } from '../database/index.js';
 import type { TranscriptRepository } from './transcript.repository.js';
 import { encodeVector } from './embedding/vector-codec.js';
-import { type NewTranscript, TranscriptStore } from './transcript-store.js';
+import { queuedTranscript } from './transcript.schema.js';
+import { type ProcessedTranscript, TranscriptStore } from './transcript-store.js';
 
-const item = (): NewTranscript => ({
-  _id: new Types.ObjectId(),
-  participantId: 'ana',
-  channel: 'web',
-  transcript: 'A table for four.',
-  metadata: {},
-  status: 'stored',
-  createdAt: new Date(0),
-});
+const vector = encodeVector(Float32Array.of(1));
 
-const duplicateId = (): Error =>
-  new mongo.MongoServerError({ message: 'E11000', code: 11000, keyPattern: { _id: 1 } });
+/** A transcript that was claimed and embedded. */
+function processed(tenantId: string, { isNamed = false } = {}): ProcessedTranscript {
+  const at = { createdAt: new Date(0), queuedAt: new Date(0) };
+  const text = {
+    tenantId,
+    participantId: 'ana',
+    channel: 'web',
+    transcript: 'A table for four.',
+    metadata: {},
+  };
+  const record = queuedTranscript(new Types.ObjectId(), text, at, { isNamed });
+  return { record, outcome: { _id: record._id, status: 'stored', model: 'm', vector } };
+}
 
-const idOf = ({ _id }: NewTranscript): string => _id.toHexString();
-
-const yes = (): boolean => true;
+const idOf = ({ record }: ProcessedTranscript): string => record._id.toHexString();
 
 describe('TranscriptStore', () => {
-  let stored: Map<string, string>;
+  /** Ids of rows that the claim holds. */
+  let claimed: Set<string>;
   let deleted: Set<string>;
-  let dead: Set<string>;
   let looks: number;
-  let counters: Map<string, number>;
+  let written: string[];
+  let tallies: Map<string, Record<string, number>>;
   let transactions: string[][];
   let store: TranscriptStore;
 
-  const batch = (tenantId: string, items: NewTranscript[], replays: NewTranscript[] = []) => ({
-    tenantId,
-    items,
-    replays,
-  });
+  const claim = (...items: ProcessedTranscript[]): void => {
+    for (const item of items) claimed.add(idOf(item));
+  };
+  const add = (tenantId: string, tally: object): void => {
+    const sums = tallies.get(tenantId) ?? {};
+    for (const [name, value] of Object.entries(tally) as [string, number][])
+      sums[name] = (sums[name] ?? 0) + value;
+    tallies.set(tenantId, sums);
+  };
 
   beforeEach(() => {
-    stored = new Map();
+    claimed = new Set();
     deleted = new Set();
-    dead = new Set();
     looks = 0;
-    counters = new Map();
+    written = [];
+    tallies = new Map();
     transactions = [];
+    let seq = 0;
     const repository: Partial<TranscriptRepository> = {
-      nextChange: (tenantId) => {
+      nextChange: (tenantId, tally = {}) => {
         transactions.at(-1)?.push(tenantId);
-        const seq = (counters.get(tenantId) ?? 0) + 1;
-        counters.set(tenantId, seq);
-        return Promise.resolve(seq);
+        add(tenantId, tally);
+        return Promise.resolve(++seq);
       },
-      count: () => Promise.resolve(),
-      known: (_tenantId, ids) => {
+      count: (tenantId, tally) => {
+        add(tenantId, tally);
+        return Promise.resolve();
+      },
+      finish: (_tenantId, _claim, outcomes) => {
+        const ids = outcomes.map(({ _id }) => _id.toHexString()).filter((id) => claimed.delete(id));
+        written = ids;
+        return Promise.resolve(ids.length);
+      },
+      writtenBy: () => Promise.resolve(new Set(written)),
+      deleted: (_tenantId, ids) => {
         looks++;
-        const hex = ids.map((id) => id.toHexString());
-        return Promise.resolve(new Set(hex.filter((id) => stored.has(id) || deleted.has(id))));
+        return Promise.resolve(new Set(ids.map((id) => id.toHexString()).filter((id) => deleted.has(id))));
       },
-      insert: (tenantId, records) => {
-        const ids = records.map(({ _id }) => _id.toHexString());
-        if (ids.some((id) => stored.has(id))) return Promise.reject(duplicateId());
-        for (const id of ids) stored.set(id, tenantId);
+      discard: (_tenantId, _claim, ids) => {
+        for (const id of ids) claimed.delete(id.toHexString());
         return Promise.resolve();
-      },
-      dead: (_tenantId, ids) =>
-        Promise.resolve(new Set(ids.map((id) => id.toHexString()).filter((id) => dead.has(id)))),
-      replaceDead: (_tenantId, records) => {
-        for (const { _id } of records) dead.delete(_id.toHexString());
-        return Promise.resolve();
-      },
-      delete: (_tenantId, id) => {
-        deleted.add(id.toHexString());
-        return Promise.resolve(stored.delete(id.toHexString()) ? 'stored' : undefined);
       },
     };
     const runner = {
@@ -82,65 +85,53 @@ describe('TranscriptStore', () => {
     store = new TranscriptStore(repository as TranscriptRepository, runner as unknown as TransactionRunner);
   });
 
-  it('looks for ids that come out of a journal, and stores what is new of them', async () => {
-    const [known, fresh] = [item(), item()];
-    await store.insert('acme', [known]);
-    const change = await store.insert('acme', [known, fresh]);
-    expect(looks).toBe(2);
-    expect(change).toMatchObject({ seq: 2, deletedIds: [] });
-    expect([...stored.keys()].sort()).toEqual([idOf(known), idOf(fresh)].sort());
-    expect(await store.insert('acme', [known])).toBeUndefined();
-  });
-
-  it('stores a batch of several tenants in one transaction, in the order of their names', async () => {
-    const [a, b, c] = [item(), item(), item()];
-    const changes = await store.save([batch('shop', [a]), batch('acme', [b, c])]);
-    expect(transactions).toEqual([['acme', 'shop']]);
-    expect(changes).toMatchObject([
-      { tenantId: 'acme', change: { seq: 1 } },
-      { tenantId: 'shop', change: { seq: 1 } },
+  it('finishes a batch of several tenants in one transaction, in the order of their names', async () => {
+    const [a, b, c] = [processed('shop'), processed('acme'), processed('acme')];
+    claim(a, b, c);
+    expect(await store.finish('claim', [a, b, c])).toMatchObject([
+      { tenantId: 'acme', change: { seq: 1, rows: [{ id: idOf(b) }, { id: idOf(c) }] }, stored: 2 },
+      { tenantId: 'shop', change: { seq: 2, rows: [{ id: idOf(a) }] }, stored: 1 },
     ]);
-    expect(Object.fromEntries(stored)).toEqual({ [idOf(a)]: 'shop', [idOf(b)]: 'acme', [idOf(c)]: 'acme' });
+    expect(transactions).toEqual([['acme', 'shop']]);
+    expect(tallies.get('acme')).toEqual({ stored: 2, dead: 0, failures: 0, batches: 1, batched: 2 });
   });
 
-  it('stores the first of two with one id', async () => {
-    const first = { ...item(), model: 'm', vector: encodeVector(Float32Array.of(1)) };
-    const again = { ...first, participantId: 'ben' };
-    const change = await store.insert('acme', [first, again]);
-    expect(change?.rows).toMatchObject([{ id: idOf(first), participantId: 'ana' }]);
+  it('neither counts nor indexes what its claim does not hold any more', async () => {
+    const [kept, gone] = [processed('acme'), processed('acme')];
+    claim(kept);
+    expect(await store.finish('claim', [gone, kept])).toMatchObject([
+      { change: { rows: [{ id: idOf(kept) }] }, stored: 1 },
+    ]);
+    expect(tallies.get('acme')).toEqual({ stored: 1, dead: 0, failures: 0, batches: 1, batched: 1 });
+    expect(await store.finish('claim', [gone])).toEqual([]);
+    expect(tallies.get('acme')).toMatchObject({ stored: 1, batches: 1 });
   });
 
-  it('does not look for fresh ids', async () => {
-    await store.save([batch('acme', [item(), item()])], yes);
+  it('deletes a named transcript that was deleted before it was accepted again', async () => {
+    const [named, other] = [processed('acme', { isNamed: true }), processed('acme')];
+    claim(named, other);
+    deleted.add(idOf(named));
+    expect(await store.finish('claim', [named, other])).toMatchObject([
+      { change: { rows: [{ id: idOf(other) }] }, stored: 1 },
+    ]);
+    expect(claimed.size).toBe(0);
+    expect(tallies.get('acme')).toMatchObject({ stored: 1, batched: 1 });
+  });
+
+  it('looks for no tombstones of transcripts without a name', async () => {
+    const item = processed('acme');
+    claim(item);
+    await store.finish('claim', [item]);
     expect(looks).toBe(0);
-    expect(stored.size).toBe(2);
   });
 
-  it('asks whether an id is fresh after the changes before it: what is deleted meanwhile does not come', async () => {
-    const [gone, other] = [item(), item()];
-    const fresh = new Set([idOf(gone), idOf(other)]);
-    const deletion = store.delete('acme', idOf(gone));
-    const saving = store.save([batch('acme', [gone, other])], (id) => fresh.has(id));
-    fresh.delete(idOf(gone));
-    expect((await deletion).wasStored).toBe(false);
-    await saving;
-    expect([...stored.keys()]).toEqual([idOf(other)]);
-    expect(looks).toBe(1);
-  });
-
-  it('looks when an id that was held to be fresh is taken', async () => {
-    const [taken, other] = [item(), item()];
-    stored.set(idOf(taken), 'acme');
-    await store.save([batch('acme', [taken, other])], yes);
-    expect(looks).toBe(1);
-    expect([...stored.keys()]).toEqual([idOf(taken), idOf(other)]);
-  });
-
-  it('replays dead letters alone', async () => {
-    const [letter, alive] = [item(), item()];
-    dead.add(idOf(letter));
-    expect(await store.save([batch('acme', [], [letter, alive])])).toMatchObject([{ tenantId: 'acme' }]);
-    expect(dead.size).toBe(0);
-    expect(await store.save([batch('acme', [], [letter])])).toEqual([]);
+  it('counts dead letters as such', async () => {
+    const { record } = processed('acme');
+    claimed.add(record._id.toHexString());
+    const outcome = { _id: record._id, status: 'failed', error: 'no' } as const;
+    expect(await store.finish('claim', [{ record, outcome }])).toMatchObject([
+      { change: { rows: [] }, stored: 0, dead: 1 },
+    ]);
+    expect(tallies.get('acme')).toMatchObject({ stored: 0, dead: 1, failures: 1 });
   });
 });

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { type mongo, Types } from 'mongoose';
-import { KeyedSerializer, retry } from '../common/index.js';
+import { KeyedSerializer, notFound, retry } from '../common/index.js';
 import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
 import type { CommittedChange } from './search/vector-source.js';
-import { type Tally, TranscriptRepository } from './transcript.repository.js';
-import type { TranscriptRecord } from './transcript.schema.js';
+import { type Outcome, type Tally, TranscriptRepository } from './transcript.repository.js';
+import type { FinishedTranscript, QueuedTranscript } from './transcript.schema.js';
 import { vectorRow } from './transcript-vectors.js';
 
-export type NewTranscript = Omit<TranscriptRecord, 'tenantId' | 'changeSeq' | 'storedAt'>;
+export type NewTranscript = Omit<FinishedTranscript, 'tenantId' | 'changeSeq' | 'storedAt'>;
 
 /** A vector for a row that has one of another model. */
 export interface NewVector {
@@ -24,7 +24,7 @@ const firstChange = {
   shouldRetry: (error: unknown) => duplicateKeyFields(error) !== undefined,
 };
 
-const tallyOf = (items: readonly NewTranscript[]): Required<Tally> => {
+const tallyOf = (items: readonly Pick<Outcome, 'status'>[]): Required<Tally> => {
   const dead = items.filter(({ status }) => status === 'failed').length;
   return {
     stored: items.length - dead,
@@ -35,11 +35,6 @@ const tallyOf = (items: readonly NewTranscript[]): Required<Tally> => {
   };
 };
 
-/** An id that was accepted twice may be in one batch twice. */
-const onceEach = (items: readonly NewTranscript[]): NewTranscript[] => [
-  ...new Map(items.toReversed().map((item) => [item._id.toHexString(), item])).values(),
-];
-
 const difference = (a: Required<Tally>, b: Required<Tally>): Required<Tally> => ({
   stored: a.stored - b.stored,
   dead: a.dead - b.dead,
@@ -48,20 +43,21 @@ const difference = (a: Required<Tally>, b: Required<Tally>): Required<Tally> => 
   batched: a.batched - b.batched,
 });
 
-/** Of one batch, what is one tenant's. */
-export interface TenantBatch {
-  tenantId: string;
-  items: readonly NewTranscript[];
-  /** What another try of dead letters came to. */
-  replays: readonly NewTranscript[];
+/** A claimed transcript, and what became of it. */
+export interface ProcessedTranscript {
+  record: QueuedTranscript;
+  outcome: Outcome;
 }
 
+/** What one batch changed of one tenant. */
 export interface TenantChange {
   tenantId: string;
   change: CommittedChange;
+  stored: number;
+  dead: number;
 }
 
-/** Writes transcripts: each change of a tenant in one transaction, one after the other, with its number. */
+/** Changes what is stored: each change of a tenant in one transaction, one after the other, with its number. */
 @Injectable()
 export class TranscriptStore {
   private readonly turns = new KeyedSerializer();
@@ -72,53 +68,67 @@ export class TranscriptStore {
   ) {}
 
   /**
-   * Stores a batch in one transaction, all or none; left out are those that are stored already, were deleted or come twice, and replays of
-   * what is no dead letter any more. Answers the change of each tenant of which something was written. `isFresh`: of an id that only this
-   * process knows, and that was not tried to be stored: nobody can have stored or deleted it, which saves the look. It is asked when the
-   * transaction has begun, for a deletion may come in between.
+   * Finishes a batch in one transaction, all or none; left out are those that the claim does not hold any more (they were deleted, or the lease
+   * expired), and deleted are those whose id has a tombstone. Returns the change of each tenant of which something was written.
    */
-  async save(
-    batches: readonly TenantBatch[],
-    isFresh: (id: string) => boolean = () => false,
-  ): Promise<TenantChange[]> {
+  async finish(claim: string, batch: readonly ProcessedTranscript[]): Promise<TenantChange[]> {
+    const byTenant = new Map<string, ProcessedTranscript[]>();
+    for (const one of batch) {
+      const ofTenant = byTenant.get(one.record.tenantId);
+      if (ofTenant) ofTenant.push(one);
+      else byTenant.set(one.record.tenantId, [one]);
+    }
     // In one order everywhere: then no two batches wait for each other.
-    const sorted = batches.toSorted((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
-    let isFirstTry = true;
+    const tenants = [...byTenant].toSorted(([a], [b]) => (a < b ? -1 : 1));
     return this.change(
-      sorted.map(({ tenantId }) => tenantId),
+      tenants.map(([tenantId]) => tenantId),
       async () => {
-        // Should an id be taken against all expectation, the next try looks.
-        const known = isFirstTry ? isFresh : () => false;
-        isFirstTry = false;
         const changes: TenantChange[] = [];
-        for (const batch of sorted) {
-          const change = await this.write(batch, known);
-          if (change) changes.push({ tenantId: batch.tenantId, change });
+        for (const [tenantId, items] of tenants) {
+          const change = await this.finishOf(tenantId, claim, items);
+          if (change) changes.push(change);
         }
         return changes;
       },
     );
   }
 
-  /** `save` of one tenant. */
-  async insert(tenantId: string, items: readonly NewTranscript[]): Promise<CommittedChange | undefined> {
-    const [saved] = await this.save([{ tenantId, items, replays: [] }]);
-    return saved?.change;
-  }
-
-  /** Deletes a transcript, also one that is still to come; `wasStored` tells which. */
-  async delete(tenantId: string, id: string): Promise<{ change: CommittedChange; wasStored: boolean }> {
+  /** Inserts transcripts that are embedded already. */
+  async insert(tenantId: string, items: readonly NewTranscript[]): Promise<CommittedChange> {
     return this.change([tenantId], async () => {
-      const seq = await this.transcripts.nextChange(tenantId);
-      const status = await this.transcripts.delete(tenantId, new Types.ObjectId(id), seq, new Date());
-      const wasStored = status !== undefined;
-      if (wasStored)
-        await this.transcripts.count(tenantId, { [status === 'stored' ? 'stored' : 'dead']: -1 });
-      return { change: { seq, rows: [], deletedIds: [id] }, wasStored };
+      const seq = await this.transcripts.nextChange(tenantId, tallyOf(items));
+      const stamp = { tenantId, changeSeq: seq, storedAt: new Date() };
+      const rows = items.map((item) => ({ ...item, ...stamp }));
+      await this.transcripts.insert(tenantId, rows);
+      return { seq, rows: rows.flatMap((row) => vectorRow(row) ?? []), deletedIds: [] };
     });
   }
 
-  /** Writes vectors of another model, all or none; rows that are gone or have a vector of `from` no more stay as they are. Answers how many were written. */
+  /**
+   * Deletes a transcript, whatever its status.
+   * @throws ProblemError 404 `transcript_not_found`
+   */
+  async delete(tenantId: string, id: string): Promise<CommittedChange> {
+    return this.change([tenantId], async () => {
+      const seq = await this.transcripts.nextChange(tenantId);
+      const status = await this.transcripts.delete(tenantId, new Types.ObjectId(id), seq, new Date());
+      if (status === undefined) throw notFound('transcript', id);
+      if (status === 'stored') await this.transcripts.count(tenantId, { stored: -1 });
+      if (status === 'failed') await this.transcripts.count(tenantId, { dead: -1 });
+      return { seq, rows: [], deletedIds: [id] };
+    });
+  }
+
+  /** Of these ids, the dead letters are queued again; returns how many those were. */
+  async requeue(tenantId: string, ids: readonly Types.ObjectId[]): Promise<number> {
+    return this.change([tenantId], async () => {
+      const requeued = await this.transcripts.requeue(tenantId, ids, new Date());
+      if (requeued > 0) await this.transcripts.count(tenantId, { dead: -requeued });
+      return requeued;
+    });
+  }
+
+  /** Writes vectors of another model, all or none; rows that are gone or have a vector of `from` no more stay as they are. Returns how many were written. */
   async reembed(tenantId: string, from: string, to: string, items: readonly NewVector[]): Promise<number> {
     if (items.length === 0) return 0;
     return this.change([tenantId], async () => {
@@ -127,53 +137,68 @@ export class TranscriptStore {
     });
   }
 
-  /** Deletes up to `limit` tombstones from before a time; answers how many there were. Readers who may miss them build anew. */
+  /** Deletes up to `limit` tombstones from before a time; returns how many there were. Readers who may miss them read all vectors again. */
   async forget(tenantId: string, before: Date, limit: number): Promise<number> {
     const old = await this.transcripts.oldTombstones(tenantId, before, limit);
     if (old.length > 0) await this.change([tenantId], () => this.transcripts.forget(tenantId, old, before));
     return old.length;
   }
 
-  private async write(
-    { tenantId, items, replays }: TenantBatch,
-    isFresh: (id: string) => boolean,
-  ): Promise<CommittedChange | undefined> {
-    const seq = await this.transcripts.nextChange(tenantId, tallyOf(items));
-    const stamp = { tenantId, changeSeq: seq, storedAt: new Date() };
-    const fresh = (await this.unknown(tenantId, items, isFresh)).map((item) => ({ ...item, ...stamp }));
-    if (fresh.length < items.length)
-      await this.transcripts.count(tenantId, difference(tallyOf(fresh), tallyOf(items)));
-    if (fresh.length > 0) await this.transcripts.insert(tenantId, fresh);
-    const replayed = (await this.stillDead(tenantId, replays)).map((item) => ({ ...item, ...stamp }));
-    if (replayed.length > 0) {
-      await this.transcripts.replaceDead(tenantId, replayed);
-      const { stored, ...rest } = tallyOf(replayed);
-      await this.transcripts.count(tenantId, { ...rest, stored, dead: -stored });
-    }
-    const written = [...fresh, ...replayed];
-    if (written.length === 0) return undefined;
-    return { seq, rows: written.flatMap((record) => vectorRow(record) ?? []), deletedIds: [] };
-  }
-
-  private async unknown(
+  private async finishOf(
     tenantId: string,
-    items: readonly NewTranscript[],
-    isFresh: (id: string) => boolean,
-  ): Promise<NewTranscript[]> {
-    const once = onceEach(items);
-    const doubtful = once.map(({ _id }) => _id).filter((id) => !isFresh(id.toHexString()));
-    if (doubtful.length === 0) return once;
-    const known = await this.transcripts.known(tenantId, doubtful);
-    return once.filter(({ _id }) => !known.has(_id.toHexString()));
+    claim: string,
+    items: readonly ProcessedTranscript[],
+  ): Promise<TenantChange | undefined> {
+    const outcomes = items.map(({ outcome }) => outcome);
+    const expected = tallyOf(outcomes);
+    const seq = await this.transcripts.nextChange(tenantId, expected);
+    const storedAt = new Date();
+    const wanted = await this.withoutDeleted(tenantId, claim, items);
+    const matched =
+      wanted.length === 0
+        ? 0
+        : await this.transcripts.finish(
+            tenantId,
+            claim,
+            wanted.map(({ outcome }) => outcome),
+            { changeSeq: seq, storedAt },
+          );
+    let written = wanted;
+    if (matched < wanted.length) {
+      const ids = await this.transcripts.writtenBy(tenantId, seq);
+      written = wanted.filter(({ record }) => ids.has(record._id.toHexString()));
+    }
+    const tally = tallyOf(written.map(({ outcome }) => outcome));
+    if (written.length < items.length) await this.transcripts.count(tenantId, difference(tally, expected));
+    if (written.length === 0) return undefined;
+    const rows = written.flatMap(({ record, outcome }) => vectorRow({ ...record, ...outcome }) ?? []);
+    return {
+      tenantId,
+      change: { seq, rows, deletedIds: [] },
+      stored: tally.stored,
+      dead: tally.dead,
+    };
   }
 
-  private async stillDead(tenantId: string, items: readonly NewTranscript[]): Promise<NewTranscript[]> {
-    if (items.length === 0) return [];
-    const dead = await this.transcripts.dead(
+  /**
+   * Deletes those of the batch that have a tombstone, and returns the others. A named transcript may be sent again at the moment at which it is
+   * deleted, and be accepted: here the two meet.
+   */
+  private async withoutDeleted(
+    tenantId: string,
+    claim: string,
+    items: readonly ProcessedTranscript[],
+  ): Promise<readonly ProcessedTranscript[]> {
+    const named = items.flatMap(({ record }) => (record.isNamed ? [record._id] : []));
+    if (named.length === 0) return items;
+    const deleted = await this.transcripts.deleted(tenantId, named);
+    if (deleted.size === 0) return items;
+    await this.transcripts.discard(
       tenantId,
-      items.map(({ _id }) => _id),
+      claim,
+      named.filter((id) => deleted.has(id.toHexString())),
     );
-    return onceEach(items).filter(({ _id }) => dead.has(_id.toHexString()));
+    return items.filter(({ record }) => !deleted.has(record._id.toHexString()));
   }
 
   /** Tenants come in ascending order. */

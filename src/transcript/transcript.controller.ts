@@ -37,7 +37,7 @@ export class TranscriptController {
   @Post()
   @HttpCode(202)
   @ApiOperation({
-    summary: 'Accept a transcript: it is on disk when this answers, and found by meaning a little later',
+    summary: 'Accept a transcript: it is committed when this returns, and found by meaning a little later',
   })
   @ApiAcceptedResponse({ standardSchema: acceptedTranscriptSchema })
   create(
@@ -83,7 +83,9 @@ export class TranscriptController {
 
   @Delete(':id')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Delete a transcript; no search of this process finds it after the answer' })
+  @ApiOperation({
+    summary: 'Delete a transcript, also one that is not stored yet; no search finds it afterwards',
+  })
   @ApiNoContentResponse()
   delete(
     @CurrentTenant() { tenantId }: TenantIdentity,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { externalName, isoDate, jsonObject, objectIdString, pageLimit } from '../common/index.js';
-import type { TranscriptRecord } from './transcript.schema.js';
+import type { FinishedTranscript } from './transcript.schema.js';
 
 /** Longest transcript, bytes of UTF-8. */
 export const MAX_TRANSCRIPT_BYTES = 1024 * 1024;
@@ -36,8 +36,7 @@ const externalId = z
   .max(200)
   .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not hold control characters')
   .meta({
-    description:
-      'Your own name of the transcript: one with a known name is answered with the same id and stored once',
+    description: 'Your own name of the transcript: one with a known name gets the same id and is stored once',
     example: 'helpdesk-4711',
   });
 const participantId = externalName.meta({ example: 'ana' });
@@ -127,7 +126,7 @@ export type TranscriptHit = z.output<typeof transcriptHitSchema>;
 
 export const transcriptHitsSchema = z.object({ data: z.array(transcriptHitSchema) });
 
-export const transcriptView = (record: TranscriptRecord): TranscriptView => ({
+export const transcriptView = (record: FinishedTranscript): TranscriptView => ({
   id: record._id.toHexString(),
   status: record.status,
   participantId: record.participantId,

@@ -6,7 +6,7 @@ export const tooManyTranscripts = (limit: number): ProblemError =>
     status: 429,
     code: 'transcript_queue_full',
     title: 'Too many transcripts wait to be stored',
-    detail: `${limit} transcripts of this tenant wait here; this one was not accepted. Send it again a little later.`,
+    detail: `${limit} transcripts of this tenant wait; this one was not accepted. Send it again a little later.`,
     retryAfterSeconds: 1,
   });
 
@@ -48,16 +48,3 @@ export const queryNotEmbedded = (error: EmbeddingError): ProblemError =>
         },
         { cause: error },
       );
-
-export const journalUnavailable = (cause: unknown): ProblemError =>
-  new ProblemError(
-    {
-      status: 503,
-      code: 'journal_unavailable',
-      title: 'Transcripts cannot be accepted',
-      detail:
-        'The disk of the journal cannot be written; nothing was accepted. Send it again a little later.',
-      retryAfterSeconds: 5,
-    },
-    { cause },
-  );

@@ -1,10 +1,4 @@
-import {
-  type BeforeApplicationShutdown,
-  Inject,
-  Injectable,
-  Module,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable, Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
 import { LOGGER, type Logger, SHUTDOWN_SHARES } from '../common/index.js';
 import {
@@ -13,6 +7,7 @@ import {
   TRANSCRIPT_SETTINGS,
   type TranscriptSettings,
 } from '../config/index.js';
+import { OldJournalImport } from './old-journal/old-journal-import.js';
 import { createEmbedder, type CreatedEmbedder } from './embedding/create-embedder.js';
 import { EMBEDDER } from './embedding/embedder.js';
 import { ServerVectorSearch } from './search/server-vector-search.js';
@@ -22,11 +17,8 @@ import { TranscriptOperationsController } from './transcript-operations.controll
 import { TombstoneSweeper } from './tombstone-sweeper.js';
 import { TranscriptHealth } from './transcript-health.js';
 import { TranscriptMetrics } from './transcript-metrics.js';
-import { TranscriptNotes } from './transcript-notes.js';
-import { TranscriptReplays } from './transcript-replays.js';
 import { TranscriptStats } from './transcript-stats.js';
 import { TranscriptController } from './transcript.controller.js';
-import { TranscriptPipeline } from './transcript.pipeline.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import {
   COUNTER_MODEL,
@@ -37,34 +29,31 @@ import {
   transcriptSchema,
 } from './transcript.schema.js';
 import { TranscriptService } from './transcript.service.js';
-import { TranscriptJournal } from './transcript-journal.js';
+import { TranscriptBacklog } from './transcript-backlog.js';
 import { TranscriptReembedder } from './transcript-reembedder.js';
 import { TranscriptStore } from './transcript-store.js';
 import { TranscriptVectors } from './transcript-vectors.js';
+import { TranscriptWorker } from './transcript.worker.js';
 
 const CREATED_EMBEDDER = Symbol('CREATED_EMBEDDER');
 
 @Injectable()
-class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown {
+class TranscriptLifecycle implements BeforeApplicationShutdown {
   constructor(
-    private readonly pipeline: TranscriptPipeline,
+    private readonly worker: TranscriptWorker,
     private readonly index: VectorIndex,
     @Inject(CREATED_EMBEDDER) private readonly created: CreatedEmbedder,
     @Inject(SERVICE_SETTINGS) private readonly settings: ServiceSettings,
   ) {}
 
-  async onApplicationBootstrap(): Promise<void> {
-    await this.pipeline.start();
-  }
-
   async beforeApplicationShutdown(): Promise<void> {
-    await this.pipeline.stop(this.settings.SHUTDOWN_GRACE_MS * SHUTDOWN_SHARES.transcripts);
+    await this.worker.stop(this.settings.SHUTDOWN_GRACE_MS * SHUTDOWN_SHARES.transcripts);
     this.index.close();
     await this.created.stop();
   }
 }
 
-/** Whole conversations as text: accepted at once, embedded and stored in batches, found again by meaning. */
+/** Whole conversations as text: accepted into the database, embedded and stored in batches, found again by meaning. */
 @Module({
   imports: [
     MongooseModule.forFeature([
@@ -109,18 +98,17 @@ class TranscriptLifecycle implements OnApplicationBootstrap, BeforeApplicationSh
     TranscriptRepository,
     TranscriptVectors,
     TranscriptStore,
-    TranscriptJournal,
-    TranscriptPipeline,
+    TranscriptBacklog,
+    TranscriptWorker,
     TranscriptService,
+    OldJournalImport,
     TranscriptReembedder,
-    TranscriptNotes,
     TombstoneSweeper,
-    TranscriptReplays,
     TranscriptStats,
     TranscriptHealth,
     TranscriptMetrics,
     TranscriptLifecycle,
   ],
-  exports: [TranscriptService, TranscriptStats, EMBEDDER],
+  exports: [OldJournalImport, TranscriptService, TranscriptWorker, TranscriptStats, EMBEDDER],
 })
 export class TranscriptModule {}

@@ -1,20 +1,44 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { type Model, type mongo, type QueryFilter, Types } from 'mongoose';
+import { type Model, mongo, type QueryFilter, Types } from 'mongoose';
 import type { DateIdCursor } from '../common/index.js';
 import type { AggregatedCollection } from './search/server-vector-search.js';
 import {
   COUNTER_MODEL,
   type CounterRecord,
+  type FinishedTranscript,
+  type QueuedTranscript,
   TOMBSTONE_MODEL,
   type TombstoneRecord,
   TRANSCRIPT_MODEL,
   type TranscriptRecord,
+  UNCLAIMED,
 } from './transcript.schema.js';
 
 export interface TranscriptFilter {
   participantId?: string | undefined;
-  status?: TranscriptRecord['status'] | undefined;
+  status?: FinishedTranscript['status'] | undefined;
+}
+
+/** A transcript that no worker has, without its text. */
+export type WaitingTranscript = Pick<QueuedTranscript, '_id' | 'tenantId' | 'queuedAt'>;
+
+/** What became of a transcript that a worker claimed. */
+export interface Outcome {
+  _id: Types.ObjectId;
+  status: FinishedTranscript['status'];
+  error?: string;
+  model?: string;
+  vector?: mongo.Binary;
+}
+
+/** All transcripts that wait, those at work included. */
+export interface Waiting {
+  count: number;
+  /** How many of them a worker has, by tenant. */
+  claimed: ReadonlyMap<string, number>;
+  /** Since when the oldest waits. */
+  oldest: Date | undefined;
 }
 
 /** A row with what is embedded. */
@@ -63,20 +87,13 @@ export class TranscriptRepository {
     return this.counters.findOne({ tenantId }).lean<CounterRecord>().exec();
   }
 
-  /** Of these ids, those that are stored or were deleted. */
-  async known(tenantId: string, ids: readonly Types.ObjectId[]): Promise<Set<string>> {
-    const stored = await this.transcripts
-      .find({ tenantId, _id: { $in: ids } }, { _id: 1 })
-      .lean<Pick<TranscriptRecord, '_id'>[]>()
-      .exec();
-    const deleted = await this.tombstones
+  /** Of these ids, those that were deleted. */
+  async deleted(tenantId: string, ids: readonly Types.ObjectId[]): Promise<Set<string>> {
+    const rows = await this.tombstones
       .find({ tenantId, transcriptId: { $in: ids } }, { transcriptId: 1 })
       .lean<Pick<TombstoneRecord, 'transcriptId'>[]>()
       .exec();
-    return new Set([
-      ...stored.map(({ _id }) => _id.toHexString()),
-      ...deleted.map(({ transcriptId }) => transcriptId.toHexString()),
-    ]);
+    return new Set(rows.map(({ transcriptId }) => transcriptId.toHexString()));
   }
 
   async insert(tenantId: string, records: readonly Omit<TranscriptRecord, 'tenantId'>[]): Promise<void> {
@@ -86,37 +103,166 @@ export class TranscriptRepository {
     );
   }
 
-  /** Whether there is a tombstone. */
-  async isDeleted(tenantId: string, id: string): Promise<boolean> {
-    const transcriptId = new Types.ObjectId(id);
-    return (await this.tombstones.exists({ tenantId, transcriptId }).exec()) !== null;
+  /** How many of the tenant's wait or are at work. */
+  countQueued(tenantId: string): Promise<number> {
+    return this.transcripts.countDocuments({ tenantId, status: 'queued' }).exec();
   }
 
-  /** Of these ids, the dead letters. */
-  async dead(tenantId: string, ids: readonly Types.ObjectId[]): Promise<Set<string>> {
+  /** Of all tenants. */
+  async waiting(now: Date): Promise<Waiting> {
+    const all = { queuedAt: { $gt: UNCLAIMED } };
+    const oldest = await this.transcripts
+      .findOne(all, { _id: 0, queuedAt: 1 })
+      .sort({ queuedAt: 1 })
+      .lean<Pick<QueuedTranscript, 'queuedAt'>>()
+      .exec();
+    if (!oldest) return { count: 0, claimed: new Map(), oldest: undefined };
+    const count = await this.transcripts.countDocuments(all).exec();
+    const claimed = await this.transcripts
+      .aggregate<{ _id: string; count: number }>([
+        { $match: { ...all, claimedUntil: { $gt: now } } },
+        { $group: { _id: '$tenantId', count: { $sum: 1 } } },
+      ])
+      .exec();
+    return {
+      count,
+      claimed: new Map(claimed.map((ofTenant) => [ofTenant._id, ofTenant.count])),
+      oldest: oldest.queuedAt,
+    };
+  }
+
+  /** Up to `limit` of all tenants that no worker has, those that wait longest first. */
+  claimable(now: Date, limit: number): Promise<WaitingTranscript[]> {
+    return this.transcripts
+      .find({ queuedAt: { $gt: UNCLAIMED }, claimedUntil: { $lte: now } }, { tenantId: 1, queuedAt: 1 })
+      .sort({ queuedAt: 1 })
+      .limit(limit)
+      .lean<WaitingTranscript[]>()
+      .exec();
+  }
+
+  /** Claims those that no other worker has claimed meanwhile; returns how many. */
+  async claim(
+    ids: readonly Types.ObjectId[],
+    claim: string,
+    { now, until }: { now: Date; until: Date },
+  ): Promise<number> {
+    const { modifiedCount } = await this.transcripts
+      .updateMany(
+        { _id: { $in: ids }, claimedUntil: { $lte: now } },
+        { $set: { claim, claimedUntil: until }, $inc: { attempts: 1 } },
+      )
+      .exec();
+    return modifiedCount;
+  }
+
+  /** What was claimed, with its text, until it is `maxBytes` of text; at least one if there is any. */
+  async claimed(
+    ids: readonly Types.ObjectId[],
+    claim: string,
+    maxBytes: number,
+  ): Promise<QueuedTranscript[]> {
+    const rows: QueuedTranscript[] = [];
+    let bytes = 0;
+    const cursor = this.transcripts
+      .find({ _id: { $in: ids }, claim })
+      .lean<QueuedTranscript[]>()
+      .cursor();
+    for await (const row of cursor as AsyncIterable<QueuedTranscript>) {
+      bytes += Buffer.byteLength(row.transcript);
+      if (rows.length > 0 && bytes > maxBytes) break;
+      rows.push(row);
+    }
+    return rows;
+  }
+
+  /** Claims last until `until`. */
+  async prolong(ids: readonly Types.ObjectId[], claim: string, until: Date): Promise<void> {
+    await this.transcripts.updateMany({ _id: { $in: ids }, claim }, { $set: { claimedUntil: until } }).exec();
+  }
+
+  /** Gives claims up; `wasTried`: what failed counts as an attempt. */
+  async release(
+    ids: readonly Types.ObjectId[],
+    claim: string,
+    { wasTried }: { wasTried: boolean },
+  ): Promise<void> {
+    await this.transcripts
+      .updateMany(
+        { _id: { $in: ids }, claim },
+        {
+          $set: { claimedUntil: UNCLAIMED },
+          $unset: { claim: 1 },
+          ...(!wasTried && { $inc: { attempts: -1 } }),
+        },
+      )
+      .exec();
+  }
+
+  /** Finishes those that the claim still holds; returns how many. */
+  async finish(
+    tenantId: string,
+    claim: string,
+    outcomes: readonly Outcome[],
+    { changeSeq, storedAt }: { changeSeq: number; storedAt: Date },
+  ): Promise<number> {
+    const queue = { queuedAt: 1, claimedUntil: 1, claim: 1, attempts: 1, isNamed: 1 } as const;
+    const { matchedCount } = await this.transcripts.bulkWrite(
+      outcomes.map(({ _id, status, error, model, vector }) => ({
+        updateOne: {
+          filter: { tenantId, _id, claim },
+          update:
+            status === 'stored'
+              ? { $set: { status, model, vector, changeSeq, storedAt }, $unset: { ...queue, error: 1 } }
+              : { $set: { status, error, changeSeq, storedAt }, $unset: queue },
+        },
+      })),
+    );
+    return matchedCount;
+  }
+
+  /** The ids of the rows that a change wrote. */
+  async writtenBy(tenantId: string, changeSeq: number): Promise<Set<string>> {
     const rows = await this.transcripts
-      .find({ tenantId, _id: { $in: ids }, status: 'failed' }, { _id: 1 })
+      .find({ tenantId, changeSeq }, { _id: 1 })
       .lean<Pick<TranscriptRecord, '_id'>[]>()
       .exec();
     return new Set(rows.map(({ _id }) => _id.toHexString()));
   }
 
-  /** Dead letters after another try, which they passed or failed. */
-  async replaceDead(tenantId: string, records: readonly Omit<TranscriptRecord, 'tenantId'>[]): Promise<void> {
-    await this.transcripts.bulkWrite(
-      records.map(({ _id, status, error, model, vector, changeSeq, storedAt }) => ({
-        updateOne: {
-          filter: { tenantId, _id, status: 'failed' },
-          update:
-            status === 'stored'
-              ? { $set: { status, model, vector, changeSeq, storedAt }, $unset: { error: 1 } }
-              : { $set: { error, changeSeq, storedAt } },
-        },
-      })),
-    );
+  /** Deletes rows that the claim still holds. */
+  async discard(tenantId: string, claim: string, ids: readonly Types.ObjectId[]): Promise<void> {
+    await this.transcripts.deleteMany({ tenantId, _id: { $in: ids }, claim }).exec();
   }
 
-  /** Deletes a row, if there is one, and keeps it from coming back out of a journal; answers what its status was. */
+  /** Of these ids, the dead letters wait again, with all their attempts; returns how many those were. */
+  async requeue(tenantId: string, ids: readonly Types.ObjectId[], queuedAt: Date): Promise<number> {
+    const { modifiedCount } = await this.transcripts
+      .updateMany(
+        { tenantId, _id: { $in: ids }, status: 'failed' },
+        {
+          $set: { status: 'queued', queuedAt, claimedUntil: UNCLAIMED, attempts: 0 },
+          $unset: { storedAt: 1 },
+        },
+      )
+      .exec();
+    return modifiedCount;
+  }
+
+  /** Inserts what is not there yet; returns how many those were. */
+  async insertMissing(records: readonly QueuedTranscript[]): Promise<number> {
+    if (records.length === 0) return 0;
+    try {
+      const options = { lean: true, ordered: false, rawResult: true } as const;
+      return (await this.transcripts.insertMany(records, options)).insertedCount;
+    } catch (error) {
+      if (!(error instanceof mongo.MongoBulkWriteError)) throw error;
+      if ([error.writeErrors].flat().some(({ code }) => code !== 11000)) throw error;
+      return error.insertedCount;
+    }
+  }
+
+  /** Deletes a row, and keeps its id from being accepted again; returns what its status was, undefined when there is none. */
   async delete(
     tenantId: string,
     id: Types.ObjectId,
@@ -127,10 +273,11 @@ export class TranscriptRepository {
       .findOneAndDelete({ tenantId, _id: id }, { projection: { status: 1 } })
       .lean<Pick<TranscriptRecord, 'status'>>()
       .exec();
+    if (!row) return undefined;
     await this.tombstones
       .updateOne({ tenantId, transcriptId: id }, { $set: { changeSeq, at } }, { upsert: true })
       .exec();
-    return row?.status;
+    return row.status;
   }
 
   find(tenantId: string, id: string): Promise<TranscriptRecord | null> {
@@ -152,7 +299,7 @@ export class TranscriptRepository {
     return this.transcripts.collection;
   }
 
-  /** Where dead letters stand in their list, newest first. */
+  /** Dead letters by their position in the list, newest first. */
   deadLetters(
     tenantId: string,
     limit: number,
@@ -166,24 +313,24 @@ export class TranscriptRepository {
       .exec();
   }
 
-  /** Newest first. */
+  /** Stored ones and dead letters, newest first. */
   list(
     tenantId: string,
     { participantId, status }: TranscriptFilter,
     limit: number,
     cursor?: DateIdCursor,
-  ): Promise<TranscriptRecord[]> {
+  ): Promise<FinishedTranscript[]> {
     const query: QueryFilter<TranscriptRecord> = {
       tenantId,
       ...(participantId !== undefined && { participantId }),
-      ...(status !== undefined && { status }),
+      ...(status !== undefined ? { status } : { storedAt: { $exists: true } }),
       ...(cursor && before(cursor)),
     };
     return this.transcripts
       .find(query, withoutVector)
       .sort({ createdAt: -1, _id: -1 })
       .limit(limit)
-      .lean<TranscriptRecord[]>()
+      .lean<FinishedTranscript[]>()
       .exec();
   }
 
@@ -255,7 +402,7 @@ export class TranscriptRepository {
       .exec();
   }
 
-  /** Gives rows that still have a vector of `from` another one; answers how many those were. */
+  /** Gives rows that still have a vector of `from` another one; returns how many those were. */
   async changeModel(
     tenantId: string,
     from: string,

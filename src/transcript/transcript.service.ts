@@ -1,13 +1,20 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { Types } from 'mongoose';
-import { type DateIdCursor, decodeCursor, notFound, type Page, toPage } from '../common/index.js';
-import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
-import { JournalUnavailableError } from '../journal/index.js';
+import { mongo, Types } from 'mongoose';
+import {
+  type DateIdCursor,
+  decodeCursor,
+  encodeCursor,
+  notFound,
+  type Page,
+  toPage,
+} from '../common/index.js';
+import { duplicateKeyFields, GroupCommit } from '../database/index.js';
 import type { TenantIdentity } from '../tenant/index.js';
 import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
 import { VECTOR_SEARCH, type VectorSearch } from './search/vector-search.js';
-import { VectorIndex, type VectorIndexStats } from './search/vector-index.js';
+import { VectorIndex } from './search/vector-index.js';
+import { TranscriptBacklog } from './transcript-backlog.js';
 import {
   type CreateTranscriptBody,
   type SearchTranscriptsBody,
@@ -16,24 +23,29 @@ import {
   type TranscriptState,
   transcriptView,
 } from './transcript.dto.js';
-import {
-  journalUnavailable,
-  queryNotEmbedded,
-  tooManyTranscripts,
-  transcriptsOff,
-} from './transcript.errors.js';
-import { type BatchTimes, type PipelineStats, TranscriptPipeline } from './transcript.pipeline.js';
+import { queryNotEmbedded, transcriptNotFailed, transcriptsOff } from './transcript.errors.js';
+import type { ReplayedTranscripts } from './transcript-operations.dto.js';
 import { TranscriptRepository } from './transcript.repository.js';
-import type { TranscriptRecord } from './transcript.schema.js';
-import { TranscriptNotes } from './transcript-notes.js';
+import {
+  type FinishedTranscript,
+  isFinished,
+  queuedTranscript,
+  type TranscriptRecord,
+  TRANSCRIPTS,
+} from './transcript.schema.js';
 import { TranscriptStore } from './transcript-store.js';
+import { type BatchTimes, TranscriptWorker } from './transcript.worker.js';
 
-const place = ({ createdAt, _id }: TranscriptRecord): DateIdCursor => ({
+const positionOf = ({ createdAt, _id }: Pick<TranscriptRecord, 'createdAt' | '_id'>): DateIdCursor => ({
   date: createdAt,
   id: _id.toHexString(),
 });
 
-/** The id of a tenant's own name: the same for the same name, and of no other tenant. */
+/** Of a transcript that is not finished: how far it is. */
+const stateOf = ({ claimedUntil }: TranscriptRecord): 'queued' | 'processing' =>
+  claimedUntil && claimedUntil.getTime() > Date.now() ? 'processing' : 'queued';
+
+/** The id of a transcript with a tenant's own name: the same for the same name, and of no other tenant. */
 function idOf(tenantId: string, externalId: string): string {
   return createHash('sha256').update(`${tenantId}\0${externalId}`).digest('hex').slice(0, 24);
 }
@@ -42,20 +54,20 @@ function idOf(tenantId: string, externalId: string): string {
 @Injectable()
 export class TranscriptService {
   constructor(
-    private readonly pipeline: TranscriptPipeline,
+    private readonly commits: GroupCommit,
+    private readonly backlog: TranscriptBacklog,
+    private readonly worker: TranscriptWorker,
     private readonly transcripts: TranscriptRepository,
     private readonly store: TranscriptStore,
     private readonly index: VectorIndex,
-    private readonly notes: TranscriptNotes,
     @Inject(VECTOR_SEARCH) private readonly vectors: VectorSearch,
     @Inject(EMBEDDER) private readonly embedder: Embedder,
-    @Inject(TRANSCRIPT_SETTINGS) private readonly settings: TranscriptSettings,
   ) {}
 
   /**
-   * Answers once the transcript is on disk; it is embedded and stored later. With an `id` of the caller's own, or an `externalId`, it may be
+   * Returns once the transcript is committed as `queued`; it is embedded later. With an `id` of the caller's own, or an `externalId`, it may be
    * repeated: a transcript is stored once, as it came first, and not again after it was deleted.
-   * @throws ProblemError 429 `transcript_queue_full`, 403 `transcripts_off`, 503 `journal_unavailable`
+   * @throws ProblemError 429 `transcript_queue_full`, 403 `transcripts_off`
    */
   async enqueue(
     { tenantId, features }: TenantIdentity,
@@ -63,59 +75,82 @@ export class TranscriptService {
     givenId?: string,
   ): Promise<{ id: string }> {
     if (!features.transcripts) throw transcriptsOff();
-    if (givenId !== undefined && (await this.isKnown(tenantId, givenId))) return { id: givenId };
-    const limit = this.settings.TRANSCRIPT_MAX_QUEUE_SIZE;
-    if (this.pipeline.waitingOf(tenantId) >= limit) throw tooManyTranscripts(limit);
-    // Whether a named one is known is found out when it is stored: no read of the database holds up the answer.
-    const named = body.externalId === undefined ? undefined : idOf(tenantId, body.externalId);
-    const id = givenId ?? named ?? new Types.ObjectId().toHexString();
+    const { externalId } = body;
+    const name = givenId ?? (externalId === undefined ? undefined : idOf(tenantId, externalId));
+    const _id = new Types.ObjectId(name);
+    const id = _id.toHexString();
+    if (name !== undefined && (await this.transcripts.deleted(tenantId, [_id])).has(id)) return { id };
+    const admission = await this.backlog.admit(tenantId);
+    let accepted = 0;
     try {
-      const item = { ...body, id, tenantId, createdAt: new Date() };
-      await this.pipeline.accept(item, { isNew: givenId === undefined && named === undefined });
+      await this.commit(_id, { ...body, tenantId }, name !== undefined);
+      accepted = 1;
     } catch (error) {
-      if (error instanceof JournalUnavailableError) throw journalUnavailable(error);
-      throw error;
+      // It was sent before: the first one stays.
+      if (name === undefined || duplicateKeyFields(error) === undefined) throw error;
+    } finally {
+      admission.settle(accepted);
     }
+    if (accepted > 0) this.worker.accepted(accepted);
     return { id };
   }
 
   /**
-   * What is known of a transcript. One that waits is known to the process that accepted it, and with Redis to the others.
+   * A transcript, or how far it is.
    * @throws ProblemError 404 `transcript_not_found`
    */
   async get(tenantId: string, id: string): Promise<TranscriptState> {
-    const here = this.pipeline.stateOf(tenantId, id);
-    const stored = await this.transcripts.find(tenantId, id);
-    // A dead letter that is tried again is on its way, although its row still says what came of the last try.
-    if (stored && here && stored.status === 'failed') return { id, status: here };
-    if (stored) return transcriptView(stored);
-    const waiting = here ?? ((await this.notes.isQueued(tenantId, id)) ? 'queued' : undefined);
-    if (waiting && !(await this.transcripts.isDeleted(tenantId, id))) return { id, status: waiting };
-    // Its note goes after its row came: between the two looks it may have been stored elsewhere.
-    const meanwhile = waiting || !this.notes.enabled ? null : await this.transcripts.find(tenantId, id);
-    if (meanwhile) return transcriptView(meanwhile);
-    throw notFound('transcript', id);
+    const record = await this.transcripts.find(tenantId, id);
+    if (!record) throw notFound('transcript', id);
+    return isFinished(record) ? transcriptView(record) : { id, status: stateOf(record) };
   }
 
-  /** Newest first. */
-  async list(tenantId: string, query: TranscriptsQuery): Promise<Page<TranscriptRecord>> {
+  /** Stored ones and dead letters, newest first. */
+  async list(tenantId: string, query: TranscriptsQuery): Promise<Page<FinishedTranscript>> {
     const { limit, cursor, ...filter } = query;
     const from = cursor === undefined ? undefined : decodeCursor(cursor);
     const rows = await this.transcripts.list(tenantId, filter, limit + 1, from);
-    return toPage(rows, limit, place, (record) => record);
+    return toPage(rows, limit, positionOf, (record) => record);
   }
 
   /**
-   * Deletes row and vector, also of a transcript that is still at work here: it does not come after.
+   * Deletes row and vector, also of a transcript that waits or is at work.
    * @throws ProblemError 404 `transcript_not_found`
    */
   async delete(tenantId: string, id: string): Promise<void> {
-    const { status } = await this.get(tenantId, id);
-    this.pipeline.deleting(id);
-    const { change, wasStored } = await this.store.delete(tenantId, id);
+    const change = await this.store.delete(tenantId, id);
     this.index.apply(tenantId, this.embedder.model, change);
-    this.notes.gone(tenantId, id);
-    if (!wasStored && status !== 'queued' && status !== 'processing') throw notFound('transcript', id);
+  }
+
+  /**
+   * Queues a dead letter again.
+   * @throws ProblemError 404 `transcript_not_found`, 409 `transcript_not_failed`, 429 `transcript_queue_full`
+   */
+  async replay(tenantId: string, id: string): Promise<void> {
+    const { status } = await this.get(tenantId, id);
+    if (status !== 'failed') throw transcriptNotFailed(status);
+    if ((await this.requeue(tenantId, [new Types.ObjectId(id)])) > 0) return;
+    throw transcriptNotFailed((await this.get(tenantId, id)).status);
+  }
+
+  /**
+   * Queues up to `limit` dead letters again, newest first. A full queue ends the page.
+   * @throws ProblemError 400 `invalid_cursor`, 429 `transcript_queue_full` when there is room for none
+   */
+  async replayPage(tenantId: string, limit: number, cursor?: string): Promise<ReplayedTranscripts> {
+    const from = cursor === undefined ? undefined : decodeCursor(cursor);
+    const rows = await this.transcripts.deadLetters(tenantId, limit + 1, from);
+    const page = rows.slice(0, limit);
+    if (page.length === 0) return { replayed: 0, nextCursor: null };
+    let taken: typeof page = [];
+    const replayed = await this.requeue(
+      tenantId,
+      page.map(({ _id }) => _id),
+      (admitted) => (taken = page.slice(0, admitted)),
+    );
+    const last = taken.at(-1);
+    const hasMore = rows.length > taken.length;
+    return { replayed, nextCursor: hasMore && last ? encodeCursor(positionOf(last)) : null };
   }
 
   /**
@@ -139,13 +174,42 @@ export class TranscriptService {
     const byId = new Map(records.map((record) => [record._id.toHexString(), record]));
     return hits.flatMap(({ id, score }) => {
       const record = byId.get(id);
-      return record ? { ...transcriptView(record), score } : [];
+      return record && isFinished(record) ? { ...transcriptView(record), score } : [];
     });
   }
 
-  /** Stored or deleted. One that waits, here or in another process, is stored once all the same. */
-  private async isKnown(tenantId: string, id: string): Promise<boolean> {
-    return (await this.transcripts.known(tenantId, [new Types.ObjectId(id)])).has(id);
+  private async commit(
+    _id: Types.ObjectId,
+    { summary, externalId, ...body }: CreateTranscriptBody & { tenantId: string },
+    isNamed: boolean,
+  ): Promise<void> {
+    const accepted = { ...body, summary, externalId };
+    const bytes = mongo.BSON.calculateObjectSize(body) + Buffer.byteLength(summary ?? '');
+    await this.commits.commit({
+      bytes,
+      write: (writer) => {
+        const at = { createdAt: writer.stamp, queuedAt: writer.stamp };
+        writer.insert(TRANSCRIPTS, queuedTranscript(_id, accepted, at, { isNamed }));
+      },
+    });
+  }
+
+  /** Queues dead letters as far as there is room; returns how many were such. */
+  private async requeue(
+    tenantId: string,
+    ids: readonly Types.ObjectId[],
+    onAdmitted?: (count: number) => void,
+  ): Promise<number> {
+    const admission = await this.backlog.admit(tenantId, ids.length);
+    onAdmitted?.(admission.count);
+    let requeued = 0;
+    try {
+      requeued = await this.store.requeue(tenantId, ids.slice(0, admission.count));
+    } finally {
+      admission.settle(requeued);
+    }
+    if (requeued > 0) this.worker.accepted(requeued);
+    return requeued;
   }
 
   private async vectorOf(query: string): Promise<Float32Array> {
@@ -156,15 +220,11 @@ export class TranscriptService {
       if (error instanceof EmbeddingError) throw queryNotEmbedded(error);
       throw error;
     }
-    throw new Error('the embedder answered no vector');
+    throw new Error('the embedder returned no vector');
   }
 
-  /** Calls `listener` after each batch that was stored; the answer ends it. */
+  /** Calls `listener` after each batch that this process stored; the returned function ends it. */
   onBatch(listener: (batch: BatchTimes) => void): () => void {
-    return this.pipeline.onBatch(listener);
-  }
-
-  stats(): { pipeline: PipelineStats; index: VectorIndexStats } {
-    return { pipeline: this.pipeline.stats(), index: this.index.stats() };
+    return this.worker.onBatch(listener);
   }
 }

@@ -151,7 +151,7 @@ describe('GET /v1/monitoring', () => {
       database: { kind: 'mongodb', connected: true, pool: { max: 20, waiting: 0 } },
       sessions: { held: 1, opens: { none: 1, l1: 2 } },
       queues: [{ name: QUEUE, waiting: 0, oldestWaitingMs: 0 }],
-      transcripts: { queued: 0, refusing: false, oldestMs: 0 },
+      transcripts: { queued: 0, oldestMs: 0 },
       redis: { enabled: false },
       health: { ready: true, checks: { database: { status: 'up' } } },
       alerts: { active: [], recent: [] },

@@ -1,7 +1,5 @@
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
-import { createDataDir } from '../support/data-dir.js';
-import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
-import { accept, becomes, eventually, search, stateOf } from '../support/transcripts.js';
+import { accept, becomes, search, stateOf } from '../support/transcripts.js';
 import { TombstoneSweeper } from '../../src/transcript/tombstone-sweeper.js';
 
 const DAY_MS = 86_400_000;
@@ -13,7 +11,6 @@ const through = (app: TestApp, tenant: TestTenant): TestTenant => ({
 });
 
 const soon = { TRANSCRIPT_BATCH_TIMEOUT_MS: '20' };
-const never = { TRANSCRIPT_BATCH_TIMEOUT_MS: '600000', TRANSCRIPT_BATCH_SIZE: '1000' };
 
 describe('transcripts of two processes on one database', () => {
   let one: TestApp;
@@ -100,51 +97,69 @@ describe('transcripts of two processes on one database', () => {
   });
 });
 
-describeWithRedis('a transcript that waits in another process', () => {
-  let redis: RedisProcess;
-  let shared: Record<string, string>;
-  let waiting: TestApp;
+describe('a transcript that waits', () => {
+  let accepting: TestApp;
   let other: TestApp;
-  let inWaiting: TestTenant;
+  let inAccepting: TestTenant;
   let inOther: TestTenant;
-  let dataDir: ReturnType<typeof createDataDir>;
 
   beforeAll(async () => {
-    redis = await startRedis();
-    shared = { REDIS_URL: redis.url, REDIS_KEY_PREFIX: redisPrefix() };
-    dataDir = createDataDir();
-    waiting = await createTestApp({ ...shared, ...never, DATA_DIR: dataDir.dataDir });
-    other = await createTestApp({ ...shared, ...soon, MONGODB_URI: waiting.database.uri });
-    inWaiting = await waiting.createTenant();
-    inOther = through(other, inWaiting);
+    accepting = await createTestApp({ WORKERS: 'off', TRANSCRIPT_MAX_QUEUE_SIZE: '4' });
+    other = await createTestApp({
+      WORKERS: 'off',
+      TRANSCRIPT_MAX_QUEUE_SIZE: '4',
+      MONGODB_URI: accepting.database.uri,
+    });
+  });
+  beforeEach(async () => {
+    inAccepting = await accepting.createTenant();
+    inOther = through(other, inAccepting);
   });
   afterAll(async () => {
     await other.close();
-    await waiting.database.drop();
-    dataDir.removeDataDir();
-    await redis.remove();
+    await accepting.close();
   });
 
   const statusIn = async (of: TestTenant, id: string): Promise<number> =>
     (await of.request('GET', `/v1/transcripts/${id}`)).status;
 
-  it("is told of, deleted for good, and no stranger's", async () => {
+  it("is seen by every process at once, deleted for good by any, and no stranger's", async () => {
     const stranger = await other.createTenant();
-    const gone = await accept(inWaiting, 'to be deleted while it waits');
-    const stays = await accept(inWaiting, 'to be stored');
-    for (const id of [gone, stays]) await eventually(async () => (await statusIn(inOther, id)) === 200);
+    const gone = await accept(inAccepting, 'to be deleted while it waits');
     expect(await stateOf(inOther, gone)).toEqual({ id: gone, status: 'queued' });
     expect(await statusIn(stranger, gone)).toBe(404);
     expect((await stranger.request('DELETE', `/v1/transcripts/${gone}`)).status).toBe(404);
-
     expect((await inOther.request('DELETE', `/v1/transcripts/${gone}`)).status).toBe(204);
-    for (const caller of [inOther, inWaiting]) expect(await statusIn(caller, gone)).toBe(404);
+    for (const caller of [inOther, inAccepting]) expect(await statusIn(caller, gone)).toBe(404);
     expect((await inOther.request('DELETE', `/v1/transcripts/${gone}`)).status).toBe(404);
+  });
 
-    // Its shutdown stores what waits.
-    await waiting.app.close();
-    expect(await stateOf(inOther, stays)).toMatchObject({ status: 'stored' });
-    expect(await statusIn(inOther, gone)).toBe(404);
-    expect(await search(inOther, 'to be deleted while it waits')).toEqual([stays]);
+  it('is neither listed nor found before it is stored', async () => {
+    await accept(inAccepting, 'not stored yet');
+    expect((await inOther.request('GET', '/v1/transcripts')).body).toEqual({ data: [], nextCursor: null });
+    expect(await search(inOther, 'not stored yet')).toEqual([]);
+  });
+
+  it('counts against the limit in all processes', async () => {
+    for (const caller of [inAccepting, inOther, inAccepting, inOther]) await accept(caller, 'one of four');
+    for (const caller of [inAccepting, inOther]) {
+      expect((await caller.request('GET', '/v1/transcripts/stats')).body).toMatchObject({ queued: 4 });
+      const body = { participantId: 'ana', channel: 'web', transcript: 'the fifth' };
+      expect((await caller.request('POST', '/v1/transcripts', body)).body).toMatchObject({
+        status: 429,
+        code: 'transcript_queue_full',
+      });
+    }
+  });
+
+  it('is stored by the worker of another process, which finds it by itself', async () => {
+    const id = await accept(inAccepting, 'for whoever does the work');
+    const working = await createTestApp({ ...soon, MONGODB_URI: accepting.database.uri });
+    try {
+      await becomes(inAccepting, id, 'stored');
+      expect(await search(inAccepting, 'whoever does the work')).toEqual([id]);
+    } finally {
+      await working.app.close();
+    }
   });
 });

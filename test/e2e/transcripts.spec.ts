@@ -1,7 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
 
 interface State {
@@ -127,19 +124,5 @@ describe('transcripts', () => {
     } finally {
       await small.close();
     }
-  });
-
-  it('that wait are stored by a shutdown', async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'colloquy-flush-'));
-    const late = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '600000', DATA_DIR: dataDir });
-    const of = await late.createTenant();
-    const ids = [await accept(of, 'one'), await accept(of, 'two')];
-    await late.app.close();
-    const rows = await app.database.collection('transcripts').find({}).toArray();
-    const own = await late.database.collection('transcripts').find({ tenantId: of.tenantId }).toArray();
-    expect(own.map(({ _id }) => _id.toHexString()).toSorted()).toEqual(ids.toSorted());
-    expect(rows.some(({ tenantId }) => tenantId === of.tenantId)).toBe(false);
-    await late.database.drop();
-    await rm(dataDir, { recursive: true, force: true });
   });
 });

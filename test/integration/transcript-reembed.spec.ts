@@ -188,13 +188,4 @@ describe('TranscriptReembedder', () => {
     await expect(reembedder().run({ batchSize: 10 })).rejects.toThrow('away');
     expect(await models(tenantId)).toEqual(['model-a', 'model-a', 'model-a']);
   });
-
-  it('stores a transcript once that comes twice in a batch', async () => {
-    const twice = row(1);
-    await oldApp.app
-      .get(TranscriptStore)
-      .insert(tenantId, [twice, row(2), { ...twice, transcript: 'text 8' }]);
-    const rows = await database.collection('transcripts').find({ tenantId }).toArray();
-    expect(rows).toHaveLength(2);
-  });
 });

@@ -5,6 +5,7 @@ import { loadSettings } from '../../src/config/index.js';
 import { createApp } from '../../src/configure-app.js';
 import { type CommandListener, IndexManager } from '../../src/database/index.js';
 import { ApiClient, type ApiResponse, type RequestHeaders } from '../../scripts/replay/api-client.js';
+import { TranscriptWorker } from '../../src/transcript/index.js';
 import { createDataDir } from './data-dir.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
@@ -111,6 +112,7 @@ export async function createTestApp(
   const routes = collectRoutes(app);
   await app.get(IndexManager).ensure();
   await app.listen(0, '127.0.0.1');
+  if (settings.queue.WORKERS === 'on') app.get(TranscriptWorker).start();
   const url = await app.getUrl();
   return {
     app,

@@ -5,7 +5,7 @@ import { createLogger } from '../../src/common/index.js';
 import { loadSettings } from '../../src/config/index.js';
 import { IndexManager } from '../../src/database/index.js';
 import { createHttpAdapter } from '../../src/http-adapter.js';
-import { EMBEDDER, type Embedder } from '../../src/transcript/index.js';
+import { EMBEDDER, type Embedder, TranscriptWorker } from '../../src/transcript/index.js';
 import { createDataDir } from './data-dir.js';
 import type { TestDatabase } from './database.js';
 
@@ -15,7 +15,11 @@ export interface EmbedderApp {
 }
 
 /** The whole application as one process, with an embedder of a test; several may share a database. */
-export async function createEmbedderApp(database: TestDatabase, embedder: Embedder): Promise<EmbedderApp> {
+export async function createEmbedderApp(
+  database: TestDatabase,
+  embedder: Embedder,
+  overrides: Readonly<Record<string, string>> = {},
+): Promise<EmbedderApp> {
   const { dataDir, removeDataDir } = createDataDir();
   const settings = loadSettings({
     NODE_ENV: 'test',
@@ -26,6 +30,7 @@ export async function createEmbedderApp(database: TestDatabase, embedder: Embedd
     MONGODB_SERVER_SELECTION_TIMEOUT_MS: '3000',
     DATABASE_CONNECT_ATTEMPTS: '1',
     TRANSCRIPT_BATCH_TIMEOUT_MS: '20',
+    ...overrides,
   });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
   const options = { logger, adminApiKey: 'admin-key-of-the-embedder-app' };
@@ -36,6 +41,7 @@ export async function createEmbedderApp(database: TestDatabase, embedder: Embedd
   const app = module.createNestApplication(createHttpAdapter(settings.service, logger), { logger: false });
   await app.init();
   await app.get(IndexManager).ensure();
+  if (settings.queue.WORKERS === 'on') app.get(TranscriptWorker).start();
   return {
     app,
     async close() {

@@ -142,8 +142,6 @@ export function troubledSnapshot(changes: Partial<MonitoringSnapshot> = {}): Mon
       dead: 1,
       retries: 12,
       oldestMs: 4100,
-      refusing: false,
-      journalBytes: 1_822_100,
       indexVectors: 120_311,
       indexBytes: 1.8e8,
     },

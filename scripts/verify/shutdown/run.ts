@@ -46,7 +46,7 @@ const PROBE_EVERY_MS = 10;
 const LEAST_WAIT_MS = 2000;
 const PAGE = 200;
 const READERS = 8;
-/** Longest wait for transcripts that were left in the journal to be stored after the restart. */
+/** Longest wait for transcripts that were left queued to be stored after the restart. */
 const STORED_WITHIN_MS = 60_000;
 
 async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

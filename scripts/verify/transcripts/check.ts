@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiClient, RequestFailure } from '../../replay/api-client.js';
 import { type Ledger, messagesOf, textOf } from './ledger.js';
-import { asHits, asJobState, asPage, asState, type StoredTranscript } from './shapes.js';
+import { asHits, asJobState, asPage, asState, asStats, type StoredTranscript } from './shapes.js';
 
 export interface Findings {
   /** Transcripts whose id was answered, and closings whose job was. */
@@ -42,6 +42,12 @@ const ackedIds = ({ transcripts, closings }: Ledger): string[] => [
   ...closings.flatMap(({ acked }) => acked?.transcriptId ?? []),
 ];
 
+/** How many wait or are at work. */
+async function waiting(api: ApiClient): Promise<number> {
+  const { queued, processing } = await api.call('GET', '/v1/transcripts/stats', asStats);
+  return queued + processing;
+}
+
 async function isStored(api: ApiClient, id: string): Promise<boolean> {
   try {
     return (await api.call('GET', `/v1/transcripts/${id}`, asState)).status === 'stored';
@@ -51,7 +57,7 @@ async function isStored(api: ApiClient, id: string): Promise<boolean> {
   }
 }
 
-/** Waits until all that was acknowledged is stored; answers after how many milliseconds, or -1 when some never was. */
+/** Waits until all that was acknowledged is stored, and nothing waits any more; returns after how many milliseconds, or -1 when some never was. */
 export async function drained(api: ApiClient, ledger: Ledger): Promise<number> {
   const start = performance.now();
   const present = new Set((await readAll(api)).map(({ id }) => id));
@@ -66,7 +72,10 @@ export async function drained(api: ApiClient, ledger: Ledger): Promise<number> {
     };
     await Promise.all(Array.from({ length: READERS }, reader));
   }
-  return missing.length === 0 ? performance.now() - start : -1;
+  // Also what was accepted without an answer: after that nothing can come any more.
+  while (missing.length === 0 && (await waiting(api)) > 0 && performance.now() - start < DRAIN_MS)
+    await delay(POLL_MS);
+  return missing.length === 0 && (await waiting(api)) === 0 ? performance.now() - start : -1;
 }
 
 /** Compares what is stored with what was sent and acknowledged. */

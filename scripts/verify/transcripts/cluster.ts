@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiClient } from '../../replay/api-client.js';
 import { asTenantKey } from '../../replay/api-shapes.js';
@@ -10,14 +9,14 @@ export type Role = 'api' | 'worker';
 export interface ClusterOptions {
   /** The built dist/src/main.js. */
   main: string;
-  /** The built dist/src/worker.js, when jobs are to be done in a process of their own. */
+  /** The built dist/src/worker.js, when another process is to claim transcripts and jobs beside the API. */
   worker?: string | undefined;
   /** Working directory; DATA_DIR is in it. */
   cwd: string;
   redisUrl?: string | undefined;
 }
 
-/** The API, and perhaps a worker, on one DATA_DIR and port through all their deaths. */
+/** The API, and perhaps a worker, on one DATA_DIR and port through all their kills. */
 export class Cluster {
   private readonly running = new Map<Role, ServiceProcess>();
   private readonly ended: ServiceProcess[] = [];
@@ -70,16 +69,10 @@ export class Cluster {
     );
   }
 
-  /** A shutdown in order, which stores what waits; the worker first, as it may use the API's store. */
+  /** A shutdown in order; the worker first, as it may use the API's store. */
   async stop(): Promise<void> {
     await this.kill(['worker'], 'SIGTERM');
     await this.kill(['api'], 'SIGTERM');
-  }
-
-  /** Files of the journal with records, and those that were kept aside as damaged. */
-  async journalFiles(): Promise<string[]> {
-    const names = await readdir(join(this.options.cwd, 'data', 'journal'), { recursive: true });
-    return names.filter((name) => name.endsWith('.seg') || name.endsWith('.damaged'));
   }
 
   /** Lines of all logs that hold `text`. */
@@ -91,7 +84,6 @@ export class Cluster {
 
   private startOne(role: Role): Promise<ServiceProcess> {
     const { main, worker = '', cwd, redisUrl } = this.options;
-    const isAlone = this.options.worker === undefined;
     return ServiceProcess.start({
       main: role === 'api' ? main : worker,
       cwd,
@@ -104,7 +96,6 @@ export class Cluster {
         DATA_DIR: join(cwd, 'data'),
         ADMIN_API_KEY: 'only-for-the-verification-of-transcripts',
         TRANSCRIPT_BATCH_TIMEOUT_MS: '500',
-        ...(!isAlone && { WORKERS: role === 'api' ? 'off' : 'on' }),
         ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
       },
     });

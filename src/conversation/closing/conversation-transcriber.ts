@@ -36,7 +36,7 @@ export class ConversationTranscriber {
 
   /**
    * @throws UnrecoverableError when there is no such tenant (any more), or its transcripts are switched off
-   * @throws ProblemError 429 `transcript_queue_full`, 503 `journal_unavailable`: it is to be tried again
+   * @throws ProblemError 429 `transcript_queue_full`: it is to be tried again
    */
   async transcribe({
     tenantId,

@@ -53,8 +53,6 @@ const measured: Measured = {
     dead: 0,
     retries: 0,
     oldestMs: 700,
-    refusing: true,
-    journalBytes: 0,
     indexVectors: 0,
     indexBytes: 0,
   },
@@ -101,7 +99,6 @@ describe('AlertRules', () => {
       disk_free: 123,
       database: 0,
       redis: 1,
-      journal: 2,
     });
     expect(all.get('error_ratio')).toMatchObject({
       worse: 'higher',
@@ -132,7 +129,7 @@ describe('AlertRules', () => {
       disk: null,
       health: { ready: false, checks: {} },
     });
-    for (const name of ['backlog:transcripts', 'journal', 'disk_free'])
+    for (const name of ['backlog:transcripts', 'disk_free'])
       expect([name, all.get(name)?.value]).toEqual([name, undefined]);
     for (const name of ['backlog:mail', 'database', 'redis']) expect(all.has(name)).toBe(false);
   });

@@ -146,8 +146,8 @@ export class AlertRules {
     ];
   }
 
-  private ofStates({ health, transcripts }: Measured): Part[] {
-    const checks = WATCHED_CHECKS.flatMap((name): Part[] => {
+  private ofStates({ health }: Measured): Part[] {
+    return WATCHED_CHECKS.flatMap((name): Part[] => {
       const check = health.checks[name];
       if (!check) return [];
       return [
@@ -160,13 +160,5 @@ export class AlertRules {
         },
       ];
     });
-    const journal: Part = {
-      name: 'journal',
-      title: 'The journal of transcripts',
-      unit: 'state',
-      levels: STATE_LEVELS,
-      value: transcripts ? states[transcripts.refusing ? 'down' : 'up'] : undefined,
-    };
-    return [...checks, journal];
   }
 }

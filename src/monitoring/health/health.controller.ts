@@ -39,7 +39,7 @@ export class HealthController {
 
   @Get('startup')
   @Header('cache-control', NO_STORE)
-  @ApiOperation({ summary: 'Startup: 503 until the database answers, indexes exist and the journal is open' })
+  @ApiOperation({ summary: 'Startup: 503 until the database answers and indexes exist' })
   @HealthCheck()
   startup(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
     return this.ask('startup', request);

@@ -54,14 +54,14 @@ describe('HealthService', () => {
     const { registry, health } = setUp();
     let status: HealthStatus = 'down';
     const run = jest.fn(() => ({ status }));
-    registry.register({ name: 'journal', kind: 'required', probe: 'startup', run });
-    expect(await health.report('startup')).toMatchObject({ journal: { status: 'down' } });
+    registry.register({ name: 'models', kind: 'required', probe: 'startup', run });
+    expect(await health.report('startup')).toMatchObject({ models: { status: 'down' } });
     status = 'up';
     jest.advanceTimersByTime(1000);
-    expect(await health.report('startup')).toMatchObject({ journal: { status: 'up' } });
+    expect(await health.report('startup')).toMatchObject({ models: { status: 'up' } });
     status = 'down';
     jest.advanceTimersByTime(1000);
-    expect(await health.report('startup')).toMatchObject({ journal: { status: 'up' } });
+    expect(await health.report('startup')).toMatchObject({ models: { status: 'up' } });
     expect(run).toHaveBeenCalledTimes(2);
   });
 

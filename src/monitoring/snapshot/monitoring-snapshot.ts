@@ -119,19 +119,15 @@ export interface QueueFigures {
   oldestWaitingMs: number;
 }
 
-/** The pipeline of this process; completed, dead and retries are since the start. */
+/** What waits is of all processes together; completed, dead and retries are of this process since its start. */
 export interface TranscriptsSection {
   queued: number;
   processing: number;
   completed: number;
   dead: number;
   retries: number;
-  /** Age of the oldest that is not stored; 0 when there is none. */
+  /** How long the oldest that waits has done so; 0 when none waits. */
   oldestMs: number;
-  /** The journal cannot be written: no transcript is accepted at the moment. */
-  refusing: boolean;
-  /** Not stored yet, in the journal. */
-  journalBytes: number;
   indexVectors: number;
   indexBytes: number;
 }

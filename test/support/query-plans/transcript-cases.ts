@@ -1,6 +1,6 @@
 import { mongo, Types } from 'mongoose';
 import type { TranscriptRepository } from '../../../src/transcript/transcript.repository.js';
-import type { TranscriptRecord } from '../../../src/transcript/transcript.schema.js';
+import { queuedTranscript, type TranscriptRecord } from '../../../src/transcript/transcript.schema.js';
 import { at, type Cases, id, ids, lists, type MethodCases, once, pages, tenantId } from './cases.js';
 
 const hex = id.toHexString();
@@ -21,6 +21,13 @@ const record: Omit<TranscriptRecord, 'tenantId'> = {
   storedAt: at,
 };
 
+const queued = queuedTranscript(
+  new Types.ObjectId(),
+  { tenantId, participantId: 'ana', channel: 'web', transcript: 'Hello', metadata: {} },
+  { createdAt: at, queuedAt: at },
+  { isNamed: true },
+);
+
 /** From the beginning, and after something. */
 const after = (
   call: (transcripts: TranscriptRepository, from: string | undefined) => Promise<unknown>,
@@ -34,10 +41,24 @@ export const transcriptCases: Cases<TranscriptRepository> = {
   count: once((transcripts) => transcripts.count(tenantId, { failures: 1 })),
   counter: once((transcripts) => transcripts.counter(tenantId)),
   insert: once((transcripts) => transcripts.insert(tenantId, [record])),
-  known: once((transcripts) => transcripts.known(tenantId, ids)),
-  isDeleted: once((transcripts) => transcripts.isDeleted(tenantId, hex)),
-  dead: once((transcripts) => transcripts.dead(tenantId, ids)),
-  replaceDead: once((transcripts) => transcripts.replaceDead(tenantId, [record])),
+  deleted: once((transcripts) => transcripts.deleted(tenantId, ids)),
+  insertMissing: once((transcripts) => transcripts.insertMissing([queued])),
+  countQueued: once((transcripts) => transcripts.countQueued(tenantId)),
+  waiting: once((transcripts) => transcripts.waiting(at)),
+  claimable: once((transcripts) => transcripts.claimable(at, 10)),
+  claim: once((transcripts) => transcripts.claim(ids, 'c', { now: at, until: at })),
+  claimed: once((transcripts) => transcripts.claimed(ids, 'c', 100)),
+  prolong: once((transcripts) => transcripts.prolong(ids, 'c', at)),
+  release: once((transcripts) => transcripts.release(ids, 'c', { wasTried: false })),
+  finish: once((transcripts) =>
+    transcripts.finish(tenantId, 'c', [{ _id: id, status: 'stored', model: 'm', vector }], {
+      changeSeq: 1,
+      storedAt: at,
+    }),
+  ),
+  writtenBy: once((transcripts) => transcripts.writtenBy(tenantId, 1)),
+  discard: once((transcripts) => transcripts.discard(tenantId, 'c', ids)),
+  requeue: once((transcripts) => transcripts.requeue(tenantId, ids, at)),
   find: once((transcripts) => transcripts.find(tenantId, hex)),
   findMany: once((transcripts) =>
     transcripts.findMany(

@@ -217,13 +217,7 @@ export function showTranscripts({ snapshot: { transcripts }, point }) {
           ['Stored', `${count(transcripts.completed)} (${perMinute(point.transcriptsStoredPerMinute)})`],
           ['Failed for good', count(transcripts.dead), transcripts.dead > 0 ? 'critical' : undefined],
           ['Tried again', count(transcripts.retries)],
-          [
-            'New ones',
-            transcripts.refusing ? 'refused: the journal cannot be written' : 'accepted',
-            transcripts.refusing ? 'critical' : undefined,
-          ],
           ['Oldest waits', transcripts.oldestMs === 0 ? '–' : duration(transcripts.oldestMs)],
-          ['Journal', bytes(transcripts.journalBytes)],
           ['Vectors', `${count(transcripts.indexVectors)} (${bytes(transcripts.indexBytes)})`],
         ]
       : unread,

@@ -9,7 +9,7 @@ import {
 import type { HealthFinding } from '../health-check.js';
 import { HealthRegistry } from '../health-registry.js';
 
-/** Finds what little space means: below `minBytes` degraded, below `criticalBytes` down, as nothing can be journaled any more. */
+/** Finds what little space means: below `minBytes` degraded, below `criticalBytes` down, as the embedded store can write nothing any more. */
 export function judgeFreeSpace(
   freeBytes: number,
   { minBytes, criticalBytes }: { minBytes: number; criticalBytes: number },
@@ -22,7 +22,7 @@ export function judgeFreeSpace(
   return { status: 'up', details };
 }
 
-/** The disk of DATA_DIR: journal and embedded store. */
+/** The disk of DATA_DIR: the embedded store. */
 @Injectable()
 export class DiskHealth implements OnModuleInit {
   constructor(

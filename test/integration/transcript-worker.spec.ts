@@ -1,0 +1,212 @@
+import { once } from 'node:events';
+import { Types } from 'mongoose';
+import { allFeatures, type TenantIdentity } from '../../src/tenant/index.js';
+import {
+  type Embedder,
+  TranscriptService,
+  TranscriptStore,
+  TranscriptWorker,
+} from '../../src/transcript/index.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createEmbedderApp, type EmbedderApp } from '../support/embedder-app.js';
+import { eventually } from '../support/transcripts.js';
+
+/** Embeds at once, or when it is let go; says what it was given. */
+class HeldEmbedder extends EventTarget implements Embedder {
+  readonly model = 'held';
+  readonly dimensions = 2;
+  readonly batches: (readonly string[])[] = [];
+  private gate: { opened: Promise<void>; open: () => void } | undefined;
+
+  hold(): void {
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    this.gate = { opened, open };
+  }
+
+  letGo(): void {
+    this.gate?.open();
+    this.gate = undefined;
+  }
+
+  /** Resolves when it has been given a batch. */
+  async given(): Promise<void> {
+    if (this.batches.length === 0) await once(this, 'given');
+  }
+
+  async embed(texts: readonly string[]): Promise<Float32Array[]> {
+    this.batches.push(texts);
+    this.dispatchEvent(new Event('given'));
+    await this.gate?.opened;
+    return texts.map(() => Float32Array.of(1, 0));
+  }
+}
+
+const OVER = new Date(1);
+
+describe('TranscriptWorker', () => {
+  let database: TestDatabase;
+  let apps: EmbedderApp[];
+  let serial = 0;
+  let tenant: TenantIdentity;
+
+  const start = async (embedder: Embedder, overrides = {}): Promise<EmbedderApp> => {
+    const app = await createEmbedderApp(database, embedder, overrides);
+    apps.push(app);
+    return app;
+  };
+  const rows = () => database.collection('transcripts');
+  const accept = async (
+    { app }: EmbedderApp,
+    transcript: string,
+    { of = tenant, externalId }: { of?: TenantIdentity; externalId?: string } = {},
+  ): Promise<string> => {
+    const body = { participantId: 'ana', channel: 'web', transcript, metadata: {}, externalId };
+    return (await app.get(TranscriptService).enqueue(of, body)).id;
+  };
+  const statusOf = async ({ app }: EmbedderApp, id: string): Promise<string> =>
+    (await app.get(TranscriptService).get(tenant.tenantId, id)).status;
+  const isStored = (app: EmbedderApp, id: string): Promise<void> =>
+    eventually(async () => (await statusOf(app, id)) === 'stored');
+  const counter = () => database.collection('transcript_counters').findOne({ tenantId: tenant.tenantId });
+  /** What other tests left is of no concern to the next. */
+  const newTenant = (): TenantIdentity => {
+    const tenantId = `tenant-${++serial}`;
+    return { tenantId, name: tenantId, plan: 'free', features: allFeatures };
+  };
+
+  beforeAll(() => {
+    database = createTestDatabase();
+  });
+  beforeEach(() => {
+    apps = [];
+    tenant = newTenant();
+  });
+  afterEach(async () => {
+    await Promise.all(apps.map((app) => app.close()));
+    await rows().deleteMany({});
+  });
+  afterAll(() => database.drop());
+
+  it('stores what a dead process had claimed once the lease is over, and the other one writes nothing after it', async () => {
+    const [slow, quick] = [new HeldEmbedder(), new HeldEmbedder()];
+    const first = await start(slow, { TRANSCRIPT_MAX_CONCURRENT_BATCHES: '1' });
+    slow.hold();
+    const id = await accept(first, 'claimed by the first');
+    await slow.given();
+    expect(await statusOf(first, id)).toBe('processing');
+
+    const second = await start(quick);
+    // As if the first one had been killed, and its lease were over.
+    await rows().updateOne({ _id: new Types.ObjectId(id) }, { $set: { claimedUntil: OVER, claim: 'ended' } });
+    await isStored(second, id);
+    const stored = await rows().findOne({});
+    expect(quick.batches).toEqual([['claimed by the first']]);
+
+    const after = await accept(first, 'accepted later');
+    slow.letGo();
+    await isStored(first, after);
+    await eventually(() => Promise.resolve(first.app.get(TranscriptWorker).stats().batches > 0));
+    expect(await rows().findOne({ _id: new Types.ObjectId(id) })).toEqual(stored);
+    expect(await counter()).toMatchObject({ stored: 2, batches: 2, batched: 2, dead: 0 });
+  });
+
+  it('leaves nothing of the queue in what is stored', async () => {
+    const app = await start(new HeldEmbedder());
+    await isStored(app, await accept(app, 'a text', { externalId: 'named' }));
+    expect(Object.keys((await rows().findOne({})) ?? {}).toSorted()).toEqual(
+      [
+        ...['_id', 'changeSeq', 'channel', 'createdAt', 'externalId', 'metadata', 'model', 'participantId'],
+        ...['status', 'storedAt', 'tenantId', 'transcript', 'vector'],
+      ].toSorted(),
+    );
+  });
+
+  it('hands a batch back at shutdown, for another process to take without waiting for the lease', async () => {
+    const slow = new HeldEmbedder();
+    const first = await start(slow, { SHUTDOWN_GRACE_MS: '1000' });
+    slow.hold();
+    const id = await accept(first, 'handed back');
+    await slow.given();
+    await first.app.close();
+    expect(await rows().findOne({})).toMatchObject({
+      status: 'queued',
+      claimedUntil: new Date(0),
+      attempts: 0,
+    });
+    slow.letGo();
+    const second = await start(new HeldEmbedder());
+    await isStored(second, id);
+    expect(await counter()).toMatchObject({ stored: 1, batches: 1 });
+  });
+
+  it('finishes the batch at work at shutdown when it has the time', async () => {
+    const embedder = new HeldEmbedder();
+    const app = await start(embedder, { SHUTDOWN_GRACE_MS: '60000' });
+    embedder.hold();
+    await accept(app, 'finished');
+    await embedder.given();
+    const closed = app.app.close();
+    embedder.letGo();
+    await closed;
+    expect(await rows().findOne({})).toMatchObject({ status: 'stored' });
+  });
+
+  it('stores each transcript once when many processes accept and claim at the same time', async () => {
+    const embedders = [new HeldEmbedder(), new HeldEmbedder(), new HeldEmbedder()];
+    const all = await Promise.all(embedders.map((embedder) => start(embedder)));
+    const ids = await Promise.all(
+      Array.from({ length: 150 }, (_, n) => accept(all[n % all.length] ?? fail(), `text ${n}`)),
+    );
+    for (const id of ids) await isStored(all[0] ?? fail(), id);
+    const embedded = embedders.flatMap(({ batches }) => batches.flat());
+    expect(embedded.toSorted()).toEqual(Array.from({ length: 150 }, (_, n) => `text ${n}`).toSorted());
+    expect(await counter()).toMatchObject({ stored: 150, batched: 150, dead: 0 });
+  });
+
+  it('lets no tenant wait for all of another one', async () => {
+    const [busy, calm] = [newTenant(), newTenant()];
+    const api = await start(new HeldEmbedder(), { WORKERS: 'off' });
+    for (let n = 0; n < 20; n++) await accept(api, `busy ${n}`, { of: busy });
+    for (let n = 0; n < 2; n++) await accept(api, `calm ${n}`, { of: calm });
+    const embedder = new HeldEmbedder();
+    await start(embedder, {
+      TRANSCRIPT_BATCH_SIZE: '5',
+      TRANSCRIPT_MAX_BATCH_SIZE: '5',
+      TRANSCRIPT_MAX_CONCURRENT_BATCHES: '1',
+    });
+    await embedder.given();
+    expect(embedder.batches[0]?.toSorted()).toEqual(['busy 0', 'busy 1', 'busy 2', 'calm 0', 'calm 1']);
+  });
+
+  it('does not bring back what is deleted while it is at work', async () => {
+    const embedder = new HeldEmbedder();
+    const app = await start(embedder);
+    embedder.hold();
+    const id = await accept(app, 'deleted in the middle');
+    await embedder.given();
+    await app.app.get(TranscriptService).delete(tenant.tenantId, id);
+    embedder.letGo();
+    await isStored(app, await accept(app, 'the last'));
+    expect(await rows().countDocuments({})).toBe(1);
+    expect(await counter()).toMatchObject({ stored: 1, batched: 1 });
+  });
+
+  it('discards a named transcript that was accepted again while it was being deleted', async () => {
+    const app = await start(new HeldEmbedder(), { WORKERS: 'off' });
+    const { tenantId } = tenant;
+    const id = await accept(app, 'a secret', { externalId: 'talk' });
+    const again = await rows().findOne({});
+    await app.app.get(TranscriptStore).delete(tenantId, id);
+    // Its request had looked for the tombstone before there was one.
+    if (again) await rows().insertOne(again);
+    const worker = await start(new HeldEmbedder());
+    await eventually(async () => (await rows().countDocuments({})) === 0);
+    await isStored(worker, await accept(worker, 'the last'));
+    expect(await counter()).toMatchObject({ stored: 1, batched: 1 });
+  });
+});
+
+const fail = (): never => {
+  throw new Error('no such process');
+};
