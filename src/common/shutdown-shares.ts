@@ -4,9 +4,11 @@
  */
 export const SHUTDOWN_SHARES = {
   /** Jobs at work. What is left is handed back. */
-  jobs: 0.55,
+  jobs: 0.5,
   /** Batches of transcripts at work. What is left is handed back. */
   transcripts: 0.3,
+  /** Writes that were accepted. What is left is refused. */
+  writes: 0.05,
   /** Alerts that wait to be posted. What is left is logged. */
   alerts: 0.04,
 } as const;

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
-import { notFound } from '../common/index.js';
+import { notFound, ProblemError } from '../common/index.js';
 import { type DocumentRef, GroupCommit, type UnitOfWork, type UnitWriter } from '../database/index.js';
 import { type SessionChanges, SessionService, type SessionState } from '../session/index.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
 import { conversationClosed } from './conversation.errors.js';
+import { MAX_METADATA_BYTES } from './limits.js';
 import { CONVERSATION_COLLECTION, type ConversationRecord, newConversation } from './conversation.schema.js';
 import type { MessageInput } from './message.dto.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
@@ -16,8 +17,8 @@ export type NewUserMessage = Pick<MessageRecord, '_id' | 'content' | 'attachment
   externalId?: string | undefined;
 };
 
-/** Where a user message belongs. */
-export interface ExchangePlace {
+/** What a user message belongs to. */
+export interface ExchangeContext {
   session: SessionState;
   channel: string;
   /** Null: a new conversation. */
@@ -32,10 +33,15 @@ export interface StoredExchange {
   session: SessionState;
 }
 
-/** What the work began with has changed meanwhile; nothing was written, and the work has to begin again. */
-export class ExchangeSupersededError extends Error {
+/** What the work began with was changed by others; nothing was written, and the work has to begin again. */
+export class ExchangeSupersededError extends ProblemError {
   constructor(reason: string) {
-    super(reason);
+    super({
+      status: 409,
+      code: 'conversation_conflict',
+      title: 'The conversation was changed by others at the same time',
+      detail: `Each time it was tried, ${reason}; nothing was stored. Send it again.`,
+    });
     this.name = 'ExchangeSupersededError';
   }
 }
@@ -138,9 +144,17 @@ const changesOf = ({ activeGoals, context }: ResponderResult, conversationId: st
   conversationId,
 });
 
-/** Fixed fields, and what a character takes at most. */
-const bytesOf = (texts: readonly { content: string }[]): number =>
-  texts.reduce((bytes, { content }) => bytes + 512 + 3 * content.length, 512);
+/** Bytes of messages and their conversation, estimated above what they take. */
+const bytesOf = (messages: readonly Pick<NewMessage, 'content' | 'attachments' | 'metadata'>[]): number =>
+  messages.reduce(
+    (bytes, { content, attachments, metadata }) =>
+      bytes + 512 + 3 * content.length + jsonLength(attachments) + jsonLength(metadata),
+    MAX_METADATA_BYTES,
+  );
+
+/** Of what is mostly empty. */
+const jsonLength = (value: object): number =>
+  Object.keys(value).length === 0 ? 0 : 2 * JSON.stringify(value).length;
 
 /**
  * Everything that changes conversations and their messages, each as one unit of work. Units of one conversation are committed in the
@@ -209,7 +223,7 @@ export class ConversationWriter {
       if (!fields) return conversation;
       return writer.change({ ...fields, updatedAt: nextUpdate(writer, conversation) }) as ConversationRecord;
     };
-    return this.changed(tenantId, conversationId, { write }, timeoutMs);
+    return this.changed(tenantId, conversationId, { bytes: bytesOf([]), write }, timeoutMs);
   }
 
   /**
@@ -219,14 +233,14 @@ export class ConversationWriter {
    * @throws ExchangeSupersededError when the conversation was closed or erased
    */
   async storeUserMessage(
-    place: ExchangePlace,
+    context: ExchangeContext,
     message: NewUserMessage,
     timeoutMs: number,
   ): Promise<Omit<StoredExchange, 'reply'>> {
-    const { session, conversationId } = place;
+    const { session, conversationId } = context;
     const messages = [userMessage(message)];
     if (conversationId !== null) {
-      const unit = this.exchangeUnit(place, messages);
+      const unit = this.exchangeUnit(context, messages);
       const { conversation, stored } = await this.changed(session.tenantId, conversationId, unit, timeoutMs);
       return { conversation, message: first(stored), session };
     }
@@ -235,7 +249,7 @@ export class ConversationWriter {
     const saved = await this.sessions.saveWith(
       session,
       changes,
-      ({ id }) => this.exchangeUnit(place, messages, { opened, sessionId: id }),
+      ({ id }) => this.exchangeUnit(context, messages, { opened, sessionId: id }),
       timeoutMs,
     );
     const { conversation, stored } = saved.result;
@@ -249,19 +263,19 @@ export class ConversationWriter {
    * @throws ExchangeSupersededError when the conversation was closed or erased
    */
   async storeExchange(
-    place: ExchangePlace,
+    context: ExchangeContext,
     message: NewUserMessage,
     result: ResponderResult,
     timeoutMs: number,
   ): Promise<StoredExchange> {
-    const { session, conversationId } = place;
+    const { session, conversationId } = context;
     const opened = new Types.ObjectId(conversationId ?? undefined);
     const reply = replyMessage(result, message._id);
     const messages = [userMessage(message, reply?._id ?? null), ...(reply ? [reply] : [])];
     const saved = await this.sessions.saveWith(
       session,
       changesOf(result, opened.toHexString()),
-      ({ id }) => this.exchangeUnit(place, messages, { opened, sessionId: id }),
+      ({ id }) => this.exchangeUnit(context, messages, { opened, sessionId: id }),
       timeoutMs,
     );
     const { conversation, stored } = saved.result;
@@ -322,9 +336,9 @@ export class ConversationWriter {
     this.locator.forget(tenantId, conversationId);
   }
 
-  /** Messages at the end of the conversation of `place`, or in the new one that `opened` is the id of. */
+  /** Messages at the end of the conversation of the context, or in the new one that `opened` is the id of. */
   private exchangeUnit(
-    { session: { tenantId, participantId }, channel, conversationId }: ExchangePlace,
+    { session: { tenantId, participantId }, channel, conversationId }: ExchangeContext,
     messages: readonly NewMessage[],
     { opened = new Types.ObjectId(), sessionId }: { opened?: Types.ObjectId; sessionId?: string } = {},
   ): UnitOfWork<Added> {
@@ -377,7 +391,7 @@ export class ConversationWriter {
   }
 
   private async announce(conversation: ConversationRecord): Promise<void> {
-    this.locator.remember(conversation);
+    if (conversation.isActive) this.locator.remember(conversation);
     await this.heads.changed(conversation.tenantId, conversation._id.toHexString());
   }
 }

@@ -1,4 +1,4 @@
-import { ProblemError } from '../common/index.js';
+import { type ProblemDetails, ProblemError } from '../common/index.js';
 
 export const conversationClosed = (conversationId: string): ProblemError =>
   new ProblemError({
@@ -57,15 +57,17 @@ export const responderTimeout = (timeoutMs: number, stored: StoredUserMessage): 
     extra: storedExtra(stored),
   });
 
-/** The session was changed by others each time that the reply was to be stored. */
-export const replyNotStored = (stored: StoredUserMessage, cause: unknown): ProblemError =>
+/** A problem that came up when the reply was to be stored. */
+export const withStoredMessage = (
+  { detail: _detail, extra, ...problem }: ProblemDetails,
+  stored: StoredUserMessage,
+  cause: unknown,
+): ProblemError =>
   new ProblemError(
     {
-      status: 409,
-      code: 'session_conflict',
-      title: 'The session was changed by others at the same time',
-      detail: `The reply was not stored, as the session was changed by others each time. ${storedNote(stored)}`,
-      extra: storedExtra(stored),
+      ...problem,
+      detail: `The reply was not stored: ${problem.title}. ${storedNote(stored)}`,
+      extra: { ...extra, ...storedExtra(stored) },
     },
     { cause },
   );

@@ -1,17 +1,24 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { Types } from 'mongoose';
-import { type Attempt, ProblemError } from '../common/index.js';
-import { SessionConflictError, SessionService, type SessionState } from '../session/index.js';
+import { type Attempt, ProblemError, RETRY_TIMEOUT_MS } from '../common/index.js';
+import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
+import { databaseProblem } from '../database/index.js';
+import { SessionService, type SessionState } from '../session/index.js';
 import type { TenantIdentity } from '../tenant/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationLocator } from './conversation-locator.js';
-import { externalIdInUse, replyNotStored, responderFailed, responderTimeout } from './conversation.errors.js';
+import {
+  externalIdInUse,
+  responderFailed,
+  responderTimeout,
+  withStoredMessage,
+} from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
 import {
   ConversationWriter,
-  type ExchangePlace,
+  type ExchangeContext,
   ExchangeSupersededError,
   type NewUserMessage,
   type StoredExchange,
@@ -22,7 +29,11 @@ import { MessageRepository } from './message.repository.js';
 import type { MessageRecord } from './message.schema.js';
 import { isExternalIdTaken } from './message.service.js';
 import { ResponderError, type ResponderRequest, type ResponderResult } from './responders/responder.js';
-import { ResponderRunner, ResponderTimeoutError } from './responders/responder-runner.js';
+import {
+  ResponderRunner,
+  ResponderTimeoutError,
+  type TenantResponder,
+} from './responders/responder-runner.js';
 
 export interface ProcessedMessage extends StoredExchange {
   /** False when the message had been handled before, and nothing was written. */
@@ -35,15 +46,16 @@ interface Job {
   readonly inbound: InboundMessageBody;
   /** The same on every attempt; with an externalId also in every process. */
   readonly messageId: Types.ObjectId;
-  /** The user message as an earlier attempt stored it. */
+  /** The user message, once an attempt has stored it or found it stored. */
   stored?: MessageRecord;
 }
 
-/** A session with the conversation that the message goes on in, and the user message if it is stored already. */
-interface Turn extends ExchangePlace {
-  stored?: { message: MessageRecord; conversation: ConversationRecord } | undefined;
+/** A session, the conversation that the message goes on in, and the user message if it is stored already. */
+interface Turn extends ExchangeContext {
+  readonly stored?:
+    { readonly message: MessageRecord; readonly conversation: ConversationRecord } | undefined;
   /** The conversation was opened for this message. */
-  opensConversation?: boolean;
+  readonly opensConversation?: boolean;
 }
 
 /** Most messages that a responder may ask for. */
@@ -56,6 +68,9 @@ const refusedStates = new Set(['session_too_large', 'too_many_goals']);
 const messageIdOf = (tenantId: string, externalId: string): Types.ObjectId =>
   new Types.ObjectId(createHash('sha256').update(`${tenantId}\0${externalId}`).digest('hex').slice(0, 24));
 
+/** In place of a responder that the operator has switched off: the message is kept, and nothing is replied. */
+const silent: TenantResponder = { isImmediate: true, run: () => Promise.resolve({ reply: null }) };
+
 /** Another request was quicker; with what is stored now the message is handled again. */
 const isSuperseded = (error: unknown): boolean =>
   error instanceof ExchangeSupersededError || isExternalIdTaken(error);
@@ -66,6 +81,8 @@ const isSuperseded = (error: unknown): boolean =>
  */
 @Injectable()
 export class MessageProcessor {
+  private readonly timeoutMs: number;
+
   constructor(
     private readonly sessions: SessionService,
     private readonly conversations: ConversationRepository,
@@ -75,33 +92,55 @@ export class MessageProcessor {
     private readonly writer: ConversationWriter,
     private readonly eraser: ConversationEraser,
     private readonly metrics: MessageMetrics,
-  ) {}
+    @Inject(PROCESSING_SETTINGS) { MESSAGE_PROCESSOR_TIMEOUT }: ProcessingSettings,
+  ) {
+    // A reply that came late is still committed when a conflict makes another attempt necessary.
+    this.timeoutMs = MESSAGE_PROCESSOR_TIMEOUT + RETRY_TIMEOUT_MS;
+  }
 
   /**
-   * Opens the session, finds the conversation, asks the responder, commits. A responder that takes its time is asked once the user message
-   * is stored, with its place in the conversation. Where the tenant's responder is switched off, the message is stored as answered,
-   * with no reply. A message with a known `externalId` is not stored again: the stored reply is returned, or its reply is completed.
+   * A responder that takes its time is asked once the user message is stored, with its place in the conversation. Where the tenant's
+   * responder is switched off, the message is stored as answered, with no reply. A message with a known `externalId` is not stored again:
+   * the stored reply is returned, or its reply is completed.
    * @throws ProblemError 502 `responder_failed`, 504 `responder_timeout`; the user message is stored then
-   * @throws ProblemError 409 `external_id_in_use`, 409 `session_conflict`
+   * @throws ProblemError 409 `external_id_in_use`, 409 `session_conflict`, 409 `conversation_conflict`
    */
   process(tenant: TenantIdentity, inbound: InboundMessageBody): Promise<ProcessedMessage> {
     const { tenantId } = tenant;
     const { participantId, externalId } = inbound;
     const messageId = externalId === undefined ? new Types.ObjectId() : messageIdOf(tenantId, externalId);
     const job: Job = { tenant, inbound, messageId };
-    const work = async (session: SessionState, attempt: Attempt): Promise<ProcessedMessage> => {
-      if (attempt.number > 1) this.metrics.retried();
-      const turn = await this.findConversation(job, session);
-      if (turn.stored?.message.answeredBy !== undefined) return this.repeated(job, session, turn.stored);
-      const result = await this.askResponder(job, turn, attempt);
-      return this.commit(job, turn, result, attempt);
-    };
     const handled = this.sessions
-      .withRetry(tenantId, participantId, work, isSuperseded)
+      .withRetry(
+        tenantId,
+        participantId,
+        (session, attempt) => this.handle(job, session, attempt),
+        isSuperseded,
+        this.timeoutMs,
+      )
       .catch((error: unknown) => {
         throw problemOf(error, job.stored);
       });
     return this.metrics.handled(handled);
+  }
+
+  /** With the session open: finds the conversation, asks the responder, commits. */
+  private async handle(job: Job, session: SessionState, attempt: Attempt): Promise<ProcessedMessage> {
+    if (attempt.number > 1) this.metrics.retried();
+    let turn = await this.findConversation(job, session);
+    if (turn.stored?.message.answeredBy !== undefined) return this.repeated(job, session, turn.stored);
+    try {
+      const responder = await this.responderOf(job.tenant);
+      if (!responder.isImmediate) turn = await this.store(job, turn, attempt);
+      const result = await responder.run(this.requestOf(job, turn));
+      return await this.commit(job, turn, result, attempt);
+    } catch (error) {
+      if (error instanceof ExchangeSupersededError && turn.conversationId !== null)
+        this.locator.forget(session.tenantId, turn.conversationId);
+      // Without a reply that can be kept, the user message is stored alone.
+      if (isResponderFailure(error)) await this.store(job, turn, attempt);
+      throw error;
+    }
   }
 
   private async findConversation(job: Job, session: SessionState): Promise<Turn> {
@@ -146,18 +185,8 @@ export class MessageProcessor {
     return { conversation, message, reply, session, written: false };
   }
 
-  /** Also when the responder fails, the user message is stored. */
-  private async askResponder(job: Job, turn: Turn, { remainingMs }: Attempt): Promise<ResponderResult> {
-    // The operator's switch: the message is kept, and nothing is replied.
-    if (!job.tenant.features.responder) return { reply: null };
-    try {
-      const responder = await this.responders.of(job.tenant.tenantId);
-      if (!responder.isImmediate) await this.store(job, turn, remainingMs);
-      return await responder.run(this.requestOf(job, turn));
-    } catch (error) {
-      if (isResponderFailure(error)) await this.store(job, turn, remainingMs);
-      throw error;
-    }
+  private async responderOf({ tenantId, features }: TenantIdentity): Promise<TenantResponder> {
+    return features.responder ? this.responders.of(tenantId) : silent;
   }
 
   private async commit(
@@ -167,37 +196,28 @@ export class MessageProcessor {
     { remainingMs }: Attempt,
   ): Promise<ProcessedMessage> {
     const { session, stored } = turn;
-    try {
-      const exchange = stored
-        ? await this.writer.storeReply(session, stored.message, result, remainingMs)
-        : await this.writer.storeExchange(turn, userMessageOf(job), result, remainingMs);
-      return { ...exchange, written: true };
-    } catch (error) {
-      if (error instanceof ExchangeSupersededError) this.forget(turn);
-      if (isResponderFailure(error)) await this.store(job, turn, remainingMs);
-      throw error;
-    }
+    const exchange = stored
+      ? await this.writer.storeReply(session, stored.message, result, remainingMs)
+      : await this.writer.storeExchange(turn, userMessageOf(job), result, remainingMs);
+    return { ...exchange, written: true };
   }
 
-  /** Stores the user message without a reply, unless it is stored already. */
-  private async store(job: Job, turn: Turn, timeoutMs: number): Promise<void> {
+  /** Stores the user message without a reply, unless it is stored already; returns the turn as it is then. */
+  private async store(job: Job, turn: Turn, { remainingMs }: Attempt): Promise<Turn> {
     if (turn.stored) {
       job.stored = turn.stored.message;
-      return;
+      return turn;
     }
-    try {
-      const { session, ...stored } = await this.writer.storeUserMessage(turn, userMessageOf(job), timeoutMs);
-      job.stored = stored.message;
-      turn.opensConversation = turn.conversationId === null;
-      Object.assign(turn, { session, stored, conversationId: stored.conversation._id.toHexString() });
-    } catch (error) {
-      if (error instanceof ExchangeSupersededError) this.forget(turn);
-      throw error;
-    }
-  }
-
-  private forget({ session: { tenantId }, conversationId }: Turn): void {
-    if (conversationId !== null) this.locator.forget(tenantId, conversationId);
+    const stored = await this.writer.storeUserMessage(turn, userMessageOf(job), remainingMs);
+    const { message, conversation, session } = stored;
+    job.stored = message;
+    return {
+      session,
+      channel: turn.channel,
+      conversationId: conversation._id.toHexString(),
+      stored: { message, conversation },
+      opensConversation: turn.conversationId === null,
+    };
   }
 
   private requestOf(
@@ -257,8 +277,8 @@ function problemOf(error: unknown, message: MessageRecord | undefined): unknown 
   };
   if (error instanceof ResponderTimeoutError) return responderTimeout(error.timeoutMs, stored);
   if (error instanceof ResponderError) return responderFailed(error.message, stored, error);
-  if (error instanceof SessionConflictError) return replyNotStored(stored, error);
-  if (!isResponderFailure(error)) return error;
-  const reason = error instanceof Error ? error.message : 'The session could not be stored.';
-  return responderFailed(`What the responder answered cannot be kept. ${reason}`, stored, error);
+  if (error instanceof ProblemError && refusedStates.has(error.problem.code))
+    return responderFailed(`What the responder answered cannot be kept. ${error.message}`, stored, error);
+  const problem = error instanceof ProblemError ? error.problem : databaseProblem(error);
+  return problem ? withStoredMessage(problem, stored, error) : error;
 }

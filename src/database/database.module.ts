@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { getConnectionToken, getModelToken } from '@nestjs/mongoose';
 import type { Connection } from 'mongoose';
-import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../common/index.js';
+import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger, SHUTDOWN_SHARES } from '../common/index.js';
 import {
   DATABASE_SETTINGS,
   type DatabaseSettings,
@@ -40,12 +40,13 @@ class DatabaseCloser implements OnApplicationShutdown {
     @Inject(OPEN_CONNECTION) private readonly opened: OpenConnection,
     @Inject(STORE) private readonly store: StoreHandle,
     private readonly commits: GroupCommit,
+    @Inject(SERVICE_SETTINGS) private readonly settings: ServiceSettings,
     private readonly processes: ProcessRegistry,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   async onApplicationShutdown(): Promise<void> {
-    await this.commits.drain();
+    await this.commits.drain(this.settings.SHUTDOWN_GRACE_MS * SHUTDOWN_SHARES.writes);
     await this.processes.leave();
     await this.opened.close();
     await this.store.close();

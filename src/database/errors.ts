@@ -25,6 +25,16 @@ export class DuplicateKeyError extends Error {
   }
 }
 
+/** Codes of a server that refuses a document: BadValue, DocumentValidationFailure, a document or key that is too large, field names. */
+const documentCodes: ReadonlySet<unknown> = new Set([2, 52, 55, 56, 57, 121, 10334, 17280, 17419, 17420]);
+
+/** A unit of work caused it, by what it writes; others of the same transaction may succeed without it. */
+export const isDocumentError = (error: unknown): boolean =>
+  error instanceof RangeError ||
+  error instanceof TypeError ||
+  error instanceof mongo.BSON.BSONError ||
+  (error instanceof mongo.MongoServerError && documentCodes.has(error.code));
+
 /** The database is slower than what is to be written. */
 export const databaseBusy = (): ProblemError =>
   new ProblemError({
@@ -32,6 +42,15 @@ export const databaseBusy = (): ProblemError =>
     code: 'database_busy',
     title: 'The database is too slow at the moment',
     detail: 'Too much waits to be written; nothing of this request was stored. Send it again a little later.',
+    retryAfterSeconds: 1,
+  });
+
+export const shuttingDown = (): ProblemError =>
+  new ProblemError({
+    status: 503,
+    code: 'shutting_down',
+    title: 'The service is shutting down',
+    detail: 'Nothing of this request was stored. Send it again.',
     retryAfterSeconds: 1,
   });
 
@@ -94,6 +113,15 @@ export function databaseProblem(error: unknown): ProblemDetails | undefined {
       code: 'database_unavailable',
       title: 'The database cannot be reached',
       detail: 'Nothing of this request was acknowledged. Send it again a little later.',
+      retryAfterSeconds: 2,
+    };
+  if (isUnknownCommitResult(error))
+    return {
+      status: 503,
+      code: 'outcome_unknown',
+      title: 'The database did not confirm the write',
+      detail:
+        'It may have been stored. Send it again with the same externalId, or read what is stored before you repeat it.',
       retryAfterSeconds: 2,
     };
   if (isTransientTransactionError(error))

@@ -16,9 +16,10 @@ class ServerFake {
   commits = 0;
   aborts = 0;
 
+  readonly database = { command: (command: mongo.Document) => this.run(command) };
   readonly connection = {
     getClient: () => ({ startSession: () => this.session() }),
-    db: { command: (command: mongo.Document) => this.run(command) },
+    db: this.database,
   } as unknown as Connection;
   private written: mongo.Document[] = [];
 
@@ -105,7 +106,7 @@ describe('GroupCommit when the server fails', () => {
 
   it('separates a unit that makes the whole transaction fail from the others', async () => {
     const poison = new mongo.MongoServerError({ message: 'too large', code: 10334 });
-    server.connection.db!.command = jest.fn((command: mongo.Document) => {
+    jest.spyOn(server.database, 'command').mockImplementation((command: mongo.Document) => {
       const documents = command['documents'] as { name: string }[];
       if (documents.some(({ name }) => name === 'poison')) return Promise.reject(poison);
       return Promise.resolve({ ok: 1, n: documents.length });
@@ -114,5 +115,47 @@ describe('GroupCommit when the server fails', () => {
     const outcomes = await Promise.allSettled(names.map((name) => commits.commit(insert(name))));
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
     expect(outcomes[2]).toMatchObject({ reason: poison });
+  });
+
+  it('commits the others while one unit conflicts until its time is over', async () => {
+    const conflict = labelled('TransientTransactionError');
+    jest.spyOn(server.database, 'command').mockImplementation((command: mongo.Document) => {
+      const documents = command['documents'] as { name: string }[];
+      if (documents.some(({ name }) => name === 'locked')) return Promise.reject(conflict);
+      return Promise.resolve({ ok: 1, n: documents.length });
+    });
+    const locked = commits.commit(insert('locked'), 500).catch((error: unknown) => error);
+    const names = Array.from({ length: 64 }, (_, index) => `n${index}`);
+    const others = Promise.all(names.map((name) => commits.commit(insert(name))));
+    expect(await Promise.race([others, locked])).toEqual(names);
+    expect(await locked).toBe(conflict);
+    expect(commits.stats()).toMatchObject({ units: 64, rejected: 1, waiting: 0 });
+  });
+
+  it('rejects all units at once when the whole transaction is impossible', async () => {
+    const quota = new mongo.MongoServerError({ message: 'over the quota', code: 8000 });
+    server.failures.command.push(quota);
+    const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((name) => commits.commit(insert(name))));
+    for (const outcome of outcomes) expect(outcome).toEqual({ status: 'rejected', reason: quota });
+    expect(server.commits).toBe(0);
+  });
+
+  it('gives a unit that has waited for long a new stamp, and stays settled before it', async () => {
+    jest.useFakeTimers({ now: 1_000_000, doNotFake: ['setImmediate', 'performance'] });
+    try {
+      let stamp = new Date(0);
+      const committed = commits.commit({
+        write: (writer) => {
+          ({ stamp } = writer);
+          writer.insert('names', { name: 'late' });
+        },
+      });
+      expect(commits.settledUntil().getTime()).toBe(999_999);
+      jest.setSystemTime(1_005_000);
+      await committed;
+      expect(stamp.getTime()).toBe(1_005_000);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });

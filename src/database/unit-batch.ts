@@ -16,10 +16,13 @@ export interface QueuedUnit {
   readonly unit: UnitOfWork<unknown>;
   readonly key: string | undefined;
   readonly bytes: number;
-  readonly stamp: Date;
+  /** Given again when the unit has waited for long. */
+  stamp: Date;
   /** Times of `performance.now()`, milliseconds. */
   readonly queuedAt: number;
   readonly deadline: number;
+  /** Of the last transaction that failed with it. */
+  lastError?: Error;
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
@@ -99,6 +102,8 @@ class Draft implements UnitWriter {
   }
 
   compareAndSet(change: GuardedChange): void {
+    // An update without operators would replace the document.
+    if (Object.keys(change.set).length === 0) throw new Error('a guarded change has nothing to set');
     this.guarded.push(change);
   }
 }
@@ -158,6 +163,11 @@ export class UnitBatch {
   *sharedDocuments(): Iterable<[key: string, document: mongo.Document]> {
     yield* this.created;
     for (const { ref, now } of this.changed()) if (now) yield [keyOf(ref), now];
+  }
+
+  /** Keys of the documents that units depend on and none of them changes, so that no guard of an update verifies them. */
+  *unverified(): Iterable<string> {
+    for (const [key, { changes }] of this.shared) if (Object.keys(changes).length === 0) yield key;
   }
 
   private *changed(): Iterable<SharedDocument> {

@@ -9,7 +9,7 @@ export interface DocumentId {
 
 /** A document whose state decides what a unit of work writes. */
 export interface DocumentRef extends DocumentId {
-  /** Fields of which at least one differs after every change of the document. A change of it is only written while they are as they were read. */
+  /** A change is written only if these fields still have the values that were read. Every change must alter at least one of them. */
   readonly guard: readonly string[];
 }
 

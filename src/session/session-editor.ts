@@ -18,7 +18,7 @@ function requireMatch(precondition: Precondition | undefined, state: SessionStat
   if (precondition && !holds(precondition, state)) throw mismatch(state);
 }
 
-/** Changes of sessions that clients ask for. A write is one compare-and-set of one document, so it needs no transaction. */
+/** Changes of sessions that clients ask for. */
 @Injectable()
 export class SessionEditor {
   constructor(private readonly sessions: SessionService) {}
@@ -89,8 +89,8 @@ export class SessionEditor {
   ): Promise<SessionState> {
     if (precondition?.kind === 'versions')
       return this.editVersion(tenantId, participantId, precondition, edit);
-    return this.sessions.withRetry(tenantId, participantId, (state) =>
-      this.attempt(state, edit, precondition),
+    return this.sessions.withRetry(tenantId, participantId, (state, { remainingMs }) =>
+      this.attempt(state, edit, precondition, remainingMs),
     );
   }
 
@@ -120,17 +120,19 @@ export class SessionEditor {
     state: SessionState,
     edit: Edit,
     precondition: Precondition | undefined,
+    timeoutMs?: number,
   ): Promise<SessionState> {
     requireMatch(precondition, state);
     try {
-      return await this.sessions.save(state, edit(state));
+      return await this.sessions.save(state, edit(state), timeoutMs);
     } catch (error) {
       if (error instanceof SessionConflictError || !(error instanceof ProblemError)) throw error;
-      // The refusal may come of an old copy in memory: only one that the stored session gives as well is an answer.
-      const stored = await this.sessions.reload(state.tenantId, state.participantId);
-      if (stored.id === state.id && stored.version === state.version) throw error;
-      requireMatch(precondition, stored);
-      return this.sessions.save(stored, edit(stored));
+      // The refusal may come from an outdated copy in memory: it counts only if the stored session is refused as well.
+      const { tenantId, participantId } = state;
+      const stored = await this.sessions.reload(tenantId, participantId);
+      throw stored.id === state.id && stored.version === state.version
+        ? error
+        : new SessionConflictError(participantId);
     }
   }
 }

@@ -5,7 +5,7 @@ import { SessionConflictError } from './session.errors.js';
 import { SESSION_COLLECTION } from './session.schema.js';
 import { SessionRepository, type StoredState } from './session.repository.js';
 import { SharedSessions, type SharedSessionStats } from './shared-sessions.js';
-import { forgetText } from './state-text.js';
+import { forgetText, textLength } from './state-text.js';
 
 export interface SessionDatabaseStats {
   /** Lookups; those of `read` and `reload` as well. */
@@ -118,6 +118,7 @@ export class SessionStore implements OnModuleInit {
     try {
       const unit: UnitOfWork<T> = {
         ...others,
+        bytes: (others.bytes ?? 0) + 1024 + 2 * textLength(next),
         write: (writer) => {
           this.repository.write(writer, next, previous);
           return others.write(writer);

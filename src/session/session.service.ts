@@ -68,8 +68,8 @@ export class SessionService {
    * @throws SessionConflictError when the stored version is not that of `state`; nothing was written then
    * @throws ProblemError 413 `session_too_large`, 400 `too_many_goals`
    */
-  async save(state: SessionState, changes: SessionChanges): Promise<SessionState> {
-    return (await this.saveWith(state, changes, () => nothingElse)).session;
+  async save(state: SessionState, changes: SessionChanges, timeoutMs?: number): Promise<SessionState> {
+    return (await this.saveWith(state, changes, () => nothingElse, timeoutMs)).session;
   }
 
   /**
@@ -91,6 +91,7 @@ export class SessionService {
    * Runs `work` on the session, serially in this process. When others changed the session in the meantime it runs again, on the state
    * that is in the database then, within the limits of `withRetries`.
    * @param isRetryable further errors after which `work` may run again
+   * @param timeoutMs no new attempt begins after this time
    * @throws SessionConflictError (409) when every attempt met a conflict
    */
   withRetry<T>(
@@ -98,6 +99,7 @@ export class SessionService {
     participantId: string,
     work: (state: SessionState, attempt: Attempt) => Promise<T>,
     isRetryable: (error: unknown) => boolean = () => false,
+    timeoutMs?: number,
   ): Promise<T> {
     let isOutdated = false;
     return this.serialize(tenantId, participantId, () =>
@@ -107,6 +109,7 @@ export class SessionService {
           isOutdated ||= error instanceof SessionConflictError;
           return error instanceof SessionConflictError || isRetryable(error);
         },
+        timeoutMs,
       ),
     );
   }

@@ -20,6 +20,9 @@ export function takeText(state: StoredState): string {
   return text ?? textOf(state);
 }
 
+/** Length of the JSON text of goals and context, while it is remembered. */
+export const textLength = (state: StoredState): number => texts.get(state)?.length ?? 0;
+
 /** To be called once a state is kept: a text that nobody took would live as long as the state, and count nowhere. */
 export function forgetText(state: StoredState): void {
   texts.delete(state);

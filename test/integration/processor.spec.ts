@@ -446,6 +446,7 @@ describe('MessageProcessor', () => {
     it('is aborted; the user message is stored, and its late answer discarded', async () => {
       const late = gate();
       let aborted = false;
+      second.responder.isImmediate = false;
       second.responder.script = async (_request, signal) => {
         signal.addEventListener('abort', () => (aborted = true));
         await late.opened;

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { notFound, ProblemError, withRetries } from '../../common/index.js';
-import { DuplicateKeyError } from '../../database/index.js';
 import { JOB_COLLECTION, type JobRecord, QueueService } from '../../queue/index.js';
 import { type Goal, SessionService } from '../../session/index.js';
 import type { TenantIdentity } from '../../tenant/index.js';
@@ -62,7 +61,7 @@ export class ConversationCloser {
         if (job) await this.queues.stored(job);
         return closed;
       },
-      (error) => error instanceof ExchangeSupersededError || error instanceof DuplicateKeyError,
+      (error) => error instanceof ExchangeSupersededError,
     );
   }
 

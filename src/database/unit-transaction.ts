@@ -1,0 +1,255 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
+import { type Connection, mongo } from 'mongoose';
+import { backoffDelay } from '../common/index.js';
+import { DuplicateKeyError, isDatabaseAway, isUnknownCommitResult } from './errors.js';
+import type { ProcessRegistry } from './process-registry.js';
+import {
+  type InsertStatement,
+  keyOf,
+  meets,
+  type QueuedUnit,
+  UnitBatch,
+  type UpdateStatement,
+} from './unit-batch.js';
+import type { DocumentId } from './unit-of-work.js';
+
+/** Of a reply to an insert or update command, what matters here. */
+interface WriteReply {
+  n: number;
+  writeErrors?: { index: number; code: number; errmsg: string; keyPattern?: Record<string, unknown> }[];
+}
+
+/** What became of the units of a transaction that was committed. */
+export interface Committed {
+  /** The units that it stored, with what their `write` returned. */
+  committed: ReadonlyMap<QueuedUnit, unknown>;
+  /** Units that their own `write` refused. */
+  refused: ReadonlyMap<QueuedUnit, Error>;
+}
+
+/** A transaction that was aborted: these units are refused, the others are to be written again without them. */
+export class Conflict extends Error {
+  constructor(readonly refused: ReadonlyMap<QueuedUnit, Error> = new Map()) {
+    super('a transaction of units of work has to be written again');
+    this.name = 'Conflict';
+  }
+}
+
+/** Updates that did not all match. */
+class Unmatched extends Error {
+  constructor(readonly statements: readonly UpdateStatement[]) {
+    super('an update did not match');
+    this.name = 'Unmatched';
+  }
+}
+
+/** Remembered documents. */
+const MAX_KNOWN = 10_000;
+const MAX_KNOWN_BYTES = 32 * 1024 * 1024;
+
+const commitBackoff = { baseMs: 5, maxMs: 500, jitter: 1 };
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+
+/**
+ * Writes units of work in one transaction. The documents that they depend on are remembered from one transaction to the next; each
+ * update expects the remembered state, so an outdated one is noticed and read again.
+ */
+export class UnitTransaction {
+  private readonly known = new LRUCache<string, mongo.Document>({
+    max: MAX_KNOWN,
+    maxSize: MAX_KNOWN_BYTES,
+    sizeCalculation: (document) => mongo.BSON.calculateObjectSize(document),
+  });
+  /** Commits that were repeated because their outcome was unknown. */
+  commitRetries = 0;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly processes: ProcessRegistry,
+  ) {}
+
+  /**
+   * @throws Conflict; any other error concerns the whole transaction. Nothing was stored, unless the outcome of the commit is unknown
+   */
+  async commit(units: readonly QueuedUnit[]): Promise<Committed> {
+    const { batch, refused } = await this.assemble(units);
+    const updates = batch.updates();
+    if (updates.size > 0 || batch.inserts.size > 0)
+      try {
+        await this.transact(async (session) => {
+          for (const [collection, statements] of updates) await this.update(session, collection, statements);
+          for (const [collection, statements] of batch.inserts)
+            await this.insert(session, collection, statements);
+        }, latestDeadline(units));
+      } catch (error) {
+        throw error instanceof Unmatched ? await this.conflictOf(error) : error;
+      }
+    for (const [key, document] of batch.sharedDocuments()) this.known.set(key, document);
+    return { committed: batch.results, refused };
+  }
+
+  /** A document on which a unit was refused, or that nothing is written of, is read again if it was only remembered. */
+  private async assemble(
+    units: readonly QueuedUnit[],
+  ): Promise<{ batch: UnitBatch; refused: ReadonlyMap<QueuedUnit, Error> }> {
+    for (;;) {
+      const { documents, remembered } = await this.documentsOf(units);
+      const batch = new UnitBatch(documents);
+      const refused = new Map<QueuedUnit, Error>();
+      const doubtful = new Set<string>();
+      for (const queued of units)
+        try {
+          batch.add(queued);
+        } catch (error) {
+          refused.set(queued, asError(error));
+          if (queued.key !== undefined) doubtful.add(queued.key);
+        }
+      for (const key of batch.unverified()) doubtful.add(key);
+      // Not remembered any more: otherwise the next unit like it would be asked twice again.
+      for (const key of doubtful) this.known.delete(key);
+      if (![...doubtful].some((key) => remembered.has(key))) return { batch, refused };
+    }
+  }
+
+  /** The documents that units refer to: as they are remembered, else as they are in the database now. */
+  private async documentsOf(
+    units: readonly QueuedUnit[],
+  ): Promise<{ documents: Map<string, mongo.Document>; remembered: ReadonlySet<string> }> {
+    const documents = new Map<string, mongo.Document>();
+    const missing = new Map<string, DocumentId>();
+    for (const { key, unit } of units) {
+      if (key === undefined || !unit.ref) continue;
+      const known = this.known.get(key);
+      if (known) documents.set(key, known);
+      else missing.set(key, unit.ref);
+    }
+    const remembered = new Set(documents.keys());
+    if (missing.size > 0)
+      for (const [key, document] of await this.read([...missing.values()])) documents.set(key, document);
+    return { documents, remembered };
+  }
+
+  private async read(
+    ids: readonly DocumentId[],
+    projection?: mongo.Document,
+  ): Promise<Map<string, mongo.Document>> {
+    const documents = new Map<string, mongo.Document>();
+    for (const collection of new Set(ids.map((one) => one.collection))) {
+      const wanted = ids.filter((one) => one.collection === collection);
+      const filter = {
+        tenantId: { $in: [...new Set(wanted.map(({ tenantId }) => tenantId))] },
+        _id: { $in: wanted.map(({ id }) => id) },
+      };
+      const found = this.database.collection(collection).find(filter, { ...(projection && { projection }) });
+      for (const document of await found.toArray()) {
+        const tenantId: unknown = document['tenantId'];
+        if (typeof tenantId === 'string')
+          documents.set(keyOf({ collection, tenantId, id: document._id }), document);
+      }
+    }
+    return documents;
+  }
+
+  private async update(
+    session: mongo.ClientSession,
+    collection: string,
+    statements: readonly UpdateStatement[],
+  ): Promise<void> {
+    const updates = statements.map(({ q, u }) => ({ q, u }));
+    const { n, writeErrors } = await this.run(session, { update: collection, updates });
+    const [failed] = writeErrors ?? [];
+    if (failed) {
+      const { refuse } = statements[failed.index] ?? {};
+      const error = writeError(collection, failed);
+      throw refuse ? new Conflict(new Map([[refuse.owner, error]])) : error;
+    }
+    if (n < statements.length) throw new Unmatched(statements);
+  }
+
+  private async insert(
+    session: mongo.ClientSession,
+    collection: string,
+    statements: readonly InsertStatement[],
+  ): Promise<void> {
+    const documents = statements.map(({ document }) => document);
+    const { writeErrors } = await this.run(session, { insert: collection, documents });
+    const [failed] = writeErrors ?? [];
+    if (!failed) return;
+    const owner = statements[failed.index]?.owner;
+    const error = writeError(collection, failed);
+    throw owner ? new Conflict(new Map([[owner, error]])) : error;
+  }
+
+  /** Which updates did not match, as far as that shows now. Of several of one document the first one alone is certain. */
+  private async conflictOf({ statements }: Unmatched): Promise<Conflict> {
+    const firsts = [...new Map(statements.toReversed().map((one) => [keyOf(one.of), one])).entries()];
+    const fields = firsts.flatMap(([, { guard }]) => Object.keys(guard));
+    const projection = Object.fromEntries(['tenantId', ...fields].map((field) => [field, 1]));
+    const found = await this.read(
+      firsts.map(([, { of }]) => of),
+      projection,
+    );
+    const refused = new Map<QueuedUnit, Error>();
+    for (const [key, { guard, refuse }] of firsts) {
+      const document = found.get(key);
+      if (document && meets(document, guard)) continue;
+      this.known.delete(key);
+      if (refuse) refused.set(refuse.owner, refuse.error());
+    }
+    return new Conflict(refused);
+  }
+
+  private async run(session: mongo.ClientSession, command: mongo.Document): Promise<WriteReply> {
+    return (await this.database.command(command, { session, ignoreUndefined: true })) as WriteReply;
+  }
+
+  private async transact(
+    work: (session: mongo.ClientSession) => Promise<void>,
+    deadline: number,
+  ): Promise<void> {
+    const session = this.connection.getClient().startSession();
+    try {
+      await this.processes.remember(session);
+      session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } });
+      await work(session);
+      await this.commitTransaction(session, deadline);
+    } catch (error) {
+      // A server that is away would make the abort wait for it; it ends the transaction by its own time limit.
+      if (session.inTransaction() && !isDatabaseAway(error)) await session.abortTransaction();
+      throw error;
+    } finally {
+      session.endSession().catch(() => undefined);
+    }
+  }
+
+  private async commitTransaction(session: mongo.ClientSession, deadline: number): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await session.commitTransaction();
+        return;
+      } catch (error) {
+        if (!isUnknownCommitResult(error) || performance.now() >= deadline) throw error;
+        this.commitRetries++;
+        await delay(backoffDelay(attempt, commitBackoff));
+      }
+    }
+  }
+
+  private get database(): NonNullable<Connection['db']> {
+    if (!this.connection.db) throw new Error('the database connection is not open');
+    return this.connection.db;
+  }
+}
+
+const latestDeadline = (units: readonly QueuedUnit[]): number =>
+  units.reduce((latest, { deadline }) => Math.max(latest, deadline), 0);
+
+function writeError(
+  collection: string,
+  { code, errmsg, keyPattern }: NonNullable<WriteReply['writeErrors']>[number],
+): Error {
+  if (code === 11000) return new DuplicateKeyError(collection, Object.keys(keyPattern ?? {}), errmsg);
+  return new mongo.MongoServerError({ message: errmsg, code });
+}
