@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
@@ -13,6 +14,9 @@ const BEAT_MS = 5000;
 
 /** Without a beat for this long a process counts as dead. */
 const EXPIRED_MS = 15_000;
+
+/** The same for a process of a host of this name whose process ids are not ours: a container that was started again, mostly. */
+const NEIGHBOUR_EXPIRED_MS = 7500;
 
 /** For this long `othersAlive` relies on what was read. */
 const FRESH_MS = 1000;
@@ -40,12 +44,22 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** Empty where the system does not say: then only processes of the same host name can be looked for. */
+function pidSpace(): string {
+  try {
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return '';
+  }
+}
+
 /**
  * The processes of this deployment, each with a row in the database that it refreshes every few seconds.
  *
  * A process that is killed leaves its transactions open on the server, and the documents that they changed locked, until the server's
  * `transactionLifetimeLimitSeconds` (60 by default) is over. So each process notes the server sessions that it uses, and those of a dead
- * one are ended by whoever finds it: at once by the next process on the same host, after 15 s without a beat by any other.
+ * one are ended by whoever finds it: at once by the next process that shares its process ids, after 7.5 s without a beat by one on a host of
+ * the same name, such as a container that was started again, and after 15 s by any other.
  */
 @Injectable()
 export class ProcessRegistry implements OnModuleInit {
@@ -67,7 +81,14 @@ export class ProcessRegistry implements OnModuleInit {
     @Inject(PROCESS_ROLE) role: ProcessRole,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.self = { _id: randomUUID(), host: hostname(), pid: process.pid, role, startedAt: new Date() };
+    this.self = {
+      _id: randomUUID(),
+      host: hostname(),
+      pid: process.pid,
+      pidSpace: pidSpace(),
+      role,
+      startedAt: new Date(),
+    };
   }
 
   /** Before the process listens it is known to all others, and the transactions of its dead predecessors are ended. */
@@ -115,7 +136,7 @@ export class ProcessRegistry implements OnModuleInit {
     const dead = await this.processes.silentSince(new Date(now.getTime() - EXPIRED_MS));
     const neighbours = await this.processes.onHost(this.self.host);
     const found = new Map(
-      [...dead, ...neighbours.filter((row) => this.isGone(row))].map((row) => [row._id, row]),
+      [...dead, ...neighbours.filter((row) => this.isGone(row, now))].map((row) => [row._id, row]),
     );
     found.delete(this.self._id);
     for (const row of found.values()) await this.end(row);
@@ -132,8 +153,9 @@ export class ProcessRegistry implements OnModuleInit {
     await Promise.race([removed, delay(LEAVE_MS, undefined, { ref: false })]);
   }
 
-  /** No such process runs on this host any more; one with our own process id, as in each start of a container, was before us. */
-  private isGone({ pid, startedAt }: ProcessRecord): boolean {
+  /** Whether a process on a host of our name does not run any more; one with our own process id ran before us. */
+  private isGone({ pid, pidSpace: space, startedAt, beatAt }: ProcessRecord, now: Date): boolean {
+    if (space !== this.self.pidSpace) return now.getTime() - beatAt.getTime() > NEIGHBOUR_EXPIRED_MS;
     return pid === process.pid ? startedAt.getTime() < performance.timeOrigin : !isRunning(pid);
   }
 

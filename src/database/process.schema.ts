@@ -11,6 +11,8 @@ export interface ProcessRecord {
   _id: string;
   host: string;
   pid: number;
+  /** Where `pid` means one process: the boot of the machine and the namespace of process ids. */
+  pidSpace: string;
   role: ProcessRole;
   /** By the clock of `host`. */
   startedAt: Date;
@@ -29,6 +31,7 @@ export const processSchema = new Schema<ProcessRecord>(
     _id: text,
     host: text,
     pid: { type: Number, required: true },
+    pidSpace: text,
     role: text,
     startedAt: date,
     beatAt: date,

@@ -119,7 +119,25 @@ describe('a process that was killed in a transaction', () => {
     await expect(session.commitTransaction()).rejects.toMatchObject({ code: 251 });
   });
 
-  it('had our own process id, as each process of a container does', async () => {
+  it('in a container that was started again, once it has not beaten for 7.5 s', async () => {
+    const next = await startProcess();
+    await leaveTransactionOpen();
+    const left = { 'sessions.0': { $exists: true } };
+    const beatBefore = (ms: number): Promise<unknown> =>
+      rows().updateOne(left, {
+        $set: { pidSpace: 'of the container before', pid: 1, beatAt: new Date(Date.now() - ms) },
+      });
+    await beatBefore(6000);
+    await next.get(ProcessRegistry).beat();
+    expect(await rows().countDocuments({ pid: 1 })).toBe(1);
+    await beatBefore(9000);
+    await next.get(ProcessRegistry).beat();
+    expect(await rows().countDocuments({ pid: 1 })).toBe(0);
+    await pay(next);
+    expect(await balance()).toBe(90);
+  });
+
+  it('had our own process id', async () => {
     await leaveTransactionOpen();
     await rows().updateOne({}, { $set: { startedAt: new Date(performance.timeOrigin - 1000) } });
     await pay(await startProcess());

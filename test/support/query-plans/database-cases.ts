@@ -8,6 +8,7 @@ const self = {
   host: hostname(),
   pid: process.pid,
   role: 'tool',
+  pidSpace: '',
   startedAt: new Date(),
 } as const;
 const session = new mongo.Binary(Buffer.alloc(16, 7), mongo.Binary.SUBTYPE_UUID);
