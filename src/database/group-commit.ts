@@ -51,6 +51,12 @@ const DEFAULT_UNIT_BYTES = 1024;
 /** A unit that waited for longer gets a new stamp: readers of other processes rely on stamps not being older than this by much. */
 const MAX_STAMP_AGE_MS = 500;
 
+/**
+ * After a transaction, a document that other processes change as well is left alone for as long as the transaction took, up to this: so
+ * that another process, which waits and tries again, finds it free.
+ */
+const MAX_REST_MS = 100;
+
 /** Units that wait are looked through for those whose time is over this often. */
 const SWEEP_MS = 500;
 
@@ -205,9 +211,11 @@ export class GroupCommit implements OnModuleInit {
       for (const [queued, result] of outcome.committed) queued.resolve(result);
       if (outcome.committed.size > 0) this.noteFlight(outcome.committed, begun);
     }
+    const restMs = Math.min(performance.now() - begun, MAX_REST_MS);
     for (const load of loads) {
       const left = load.units.filter((queued) => this.outstanding.has(queued));
-      if (left.length === 0) this.queue.release(load);
+      if (left.length === 0)
+        this.queue.release(load, this.transaction.isContested(load.lane.key) ? restMs : 0);
       else this.queue.putBack(load, left, isFailure);
     }
   }

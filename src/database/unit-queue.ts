@@ -30,7 +30,8 @@ const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const FAILURES_BEFORE_ALONE = 2;
 const FAILURES_BEFORE_SINGLE = 4;
 
-const failureBackoff = { baseMs: 2, maxMs: 200, jitter: 1 };
+/** Short, as the pauses of other writers may be short too. */
+const failureBackoff = { baseMs: 4, maxMs: 50, jitter: 1 };
 
 /** Units that wait for a transaction. Lanes take turns, so that none waits for another one's units. */
 export class UnitQueue {
@@ -97,10 +98,10 @@ export class UnitQueue {
     return loads;
   }
 
-  /** All units of the load are committed or refused. */
-  release({ lane }: Load): void {
+  /** All units of the load are committed or refused; the next ones of its lane wait for `restMs`. */
+  release({ lane }: Load, restMs = 0): void {
     lane.failures = 0;
-    this.leave(lane);
+    this.leaveAfter(lane, restMs);
   }
 
   /** The units of the load that are left have to be committed again: at once, or when they failed themselves, after a delay. */
@@ -112,14 +113,7 @@ export class UnitQueue {
       return;
     }
     lane.failures++;
-    this.delayed.add(lane);
-    setTimeout(
-      () => {
-        this.delayed.delete(lane);
-        this.leave(lane);
-      },
-      backoffDelay(lane.failures, failureBackoff),
-    );
+    this.leaveAfter(lane, backoffDelay(lane.failures, failureBackoff));
   }
 
   /** Removes the units that wait and that `isLate` names; returns them. */
@@ -145,6 +139,18 @@ export class UnitQueue {
   private enter(lane: Lane): void {
     this.ready.push(lane);
     this.onReady();
+  }
+
+  private leaveAfter(lane: Lane, delayMs: number): void {
+    if (delayMs === 0) {
+      this.leave(lane);
+      return;
+    }
+    this.delayed.add(lane);
+    setTimeout(() => {
+      this.delayed.delete(lane);
+      this.leave(lane);
+    }, delayMs);
   }
 
   private leave(lane: Lane): void {

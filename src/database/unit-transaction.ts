@@ -12,7 +12,7 @@ import {
   UnitBatch,
   type UpdateStatement,
 } from './unit-batch.js';
-import type { DocumentId } from './unit-of-work.js';
+import type { DocumentId, DocumentRef, FieldChanges } from './unit-of-work.js';
 
 /** Of a reply to an insert or update command, what matters here. */
 interface WriteReply {
@@ -48,6 +48,12 @@ class Unmatched extends Error {
 const MAX_KNOWN = 10_000;
 const MAX_KNOWN_BYTES = 32 * 1024 * 1024;
 
+/**
+ * For so long a document counts as contested once another process was found to have changed it. What is remembered of it would be outdated,
+ * so it is read before each transaction.
+ */
+const CONTESTED_MS = 5000;
+
 const commitBackoff = { baseMs: 5, maxMs: 500, jitter: 1 };
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
@@ -62,6 +68,8 @@ export class UnitTransaction {
     maxSize: MAX_KNOWN_BYTES,
     sizeCalculation: (document) => mongo.BSON.calculateObjectSize(document),
   });
+  /** Keys of documents that other processes change as well. */
+  private readonly contested = new LRUCache<string, true>({ max: MAX_KNOWN, ttl: CONTESTED_MS });
   /** Commits that were repeated because their outcome was unknown. */
   commitRetries = 0;
 
@@ -69,6 +77,11 @@ export class UnitTransaction {
     private readonly connection: Connection,
     private readonly processes: ProcessRegistry,
   ) {}
+
+  /** Whether other processes have changed the document of the key lately. */
+  isContested(key: string | undefined): boolean {
+    return key !== undefined && this.contested.has(key);
+  }
 
   /**
    * @throws Conflict; any other error concerns the whole transaction. Nothing was stored, unless the outcome of the commit is unknown
@@ -118,16 +131,21 @@ export class UnitTransaction {
     units: readonly QueuedUnit[],
   ): Promise<{ documents: Map<string, mongo.Document>; remembered: ReadonlySet<string> }> {
     const documents = new Map<string, mongo.Document>();
-    const missing = new Map<string, DocumentId>();
+    const missing = new Map<string, DocumentRef>();
     for (const { key, unit } of units) {
       if (key === undefined || !unit.ref) continue;
-      const known = this.known.get(key);
+      const known = this.contested.has(key) ? undefined : this.known.get(key);
       if (known) documents.set(key, known);
       else missing.set(key, unit.ref);
     }
     const remembered = new Set(documents.keys());
     if (missing.size > 0)
-      for (const [key, document] of await this.read([...missing.values()])) documents.set(key, document);
+      for (const [key, document] of await this.read([...missing.values()])) {
+        documents.set(key, document);
+        const before = this.known.get(key);
+        const guard = missing.get(key)?.guard ?? [];
+        if (before && !meets(document, pick(before, guard))) this.contested.set(key, true);
+      }
     return { documents, remembered };
   }
 
@@ -196,6 +214,7 @@ export class UnitTransaction {
       const document = found.get(key);
       if (document && meets(document, guard)) continue;
       this.known.delete(key);
+      this.contested.set(key, true);
       if (refuse) refused.set(refuse.owner, refuse.error());
     }
     return new Conflict(refused);
@@ -242,6 +261,9 @@ export class UnitTransaction {
     return this.connection.db;
   }
 }
+
+const pick = (document: mongo.Document, fields: readonly string[]): FieldChanges =>
+  Object.fromEntries(fields.map((field): [string, unknown] => [field, document[field]]));
 
 const latestDeadline = (units: readonly QueuedUnit[]): number =>
   units.reduce((latest, { deadline }) => Math.max(latest, deadline), 0);
