@@ -17,9 +17,6 @@ const EXPIRED_MS = 15_000;
 /** For this long `othersAlive` relies on what was read. */
 const FRESH_MS = 1000;
 
-/** For this long after a call of `othersAlive` its value is kept fresh. */
-const WATCH_MS = 60_000;
-
 /** The driver reuses no server session that was idle for longer. */
 const SESSION_IDLE_MS = 30 * 60_000;
 
@@ -57,10 +54,7 @@ export class ProcessRegistry implements OnModuleInit {
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
   private readonly stopped = new AbortController();
-  private others = true;
-  private readAt = -Infinity;
-  private askedAt = -Infinity;
-  private isWatching = false;
+  private others: { read: Promise<boolean>; begunAt: number } | undefined;
 
   constructor(
     private readonly processes: ProcessRepository,
@@ -99,13 +93,16 @@ export class ProcessRegistry implements OnModuleInit {
   }
 
   /**
-   * Whether other processes may be writing: false only when there was none within the last second. True while that is not known, as after a
-   * minute in which nobody asked. No process serves within a second of its registration, so that a false is never outdated.
+   * Whether other processes may be writing; read at most once a second. No process serves within a second of its registration, so that
+   * a false is never outdated.
    */
-  othersAlive(): boolean {
-    this.askedAt = performance.now();
-    if (!this.isWatching) void this.watch();
-    return this.others || performance.now() - this.readAt > FRESH_MS;
+  othersAlive(): Promise<boolean> {
+    const now = performance.now();
+    if (this.others && now - this.others.begunAt <= FRESH_MS) return this.others.read;
+    const read = this.processes.hasOthers(this.self._id);
+    this.others = { read, begunAt: now };
+    read.catch(() => (this.others = undefined));
+    return read;
   }
 
   /** Refreshes the row, and ends what dead processes left. */
@@ -179,22 +176,6 @@ export class ProcessRegistry implements OnModuleInit {
 
   private sessionIds(): mongo.Binary[] {
     return [...new Set([...this.earlier, ...this.recent])].map(({ id }) => id);
-  }
-
-  private async watch(): Promise<void> {
-    this.isWatching = true;
-    try {
-      while (!this.stopped.signal.aborted && performance.now() - this.askedAt < WATCH_MS) {
-        const begun = performance.now();
-        this.others = await this.processes.hasOthers(this.self._id);
-        this.readAt = begun;
-        await this.pause(FRESH_MS / 2);
-      }
-    } catch (error) {
-      this.logger.debug({ err: error }, 'the rows of other processes could not be read');
-    } finally {
-      this.isWatching = false;
-    }
   }
 
   private async pause(ms: number): Promise<void> {
