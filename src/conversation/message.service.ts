@@ -102,11 +102,14 @@ export class MessageService {
     return toPage(rows, limit, place, (message) => message);
   }
 
-  /** No message with an earlier date will be committed. What other processes have under way is not known: they are given a while. */
+  /**
+   * No message with an earlier date will be committed. What other servers have under way is not known: they are given a while. Only
+   * servers store messages.
+   */
   private async settledBefore(): Promise<Date> {
-    const othersAlive = await this.processes.othersAlive();
+    const othersServe = await this.processes.otherServersAlive();
     const settled = this.commits.settledUntil().getTime() + 1;
-    return new Date(othersAlive ? Math.min(settled, Date.now() - SETTLE_MS) : settled);
+    return new Date(othersServe ? Math.min(settled, Date.now() - SETTLE_MS) : settled);
   }
 
   /** Stored messages by the externalIds of `inputs`, without those of conversations whose erasure stood in the way and is finished now. */

@@ -14,7 +14,7 @@ const BEAT_MS = 5000;
 /** Without a beat for this long a process counts as dead. */
 const EXPIRED_MS = 15_000;
 
-/** For this long `othersAlive` relies on what was read. */
+/** For this long `otherServersAlive` relies on what was read. */
 const FRESH_MS = 1000;
 
 /** The driver reuses no server session that was idle for longer. */
@@ -54,7 +54,7 @@ export class ProcessRegistry implements OnModuleInit {
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
   private readonly stopped = new AbortController();
-  private others: { read: Promise<boolean>; begunAt: number } | undefined;
+  private otherServers: { read: Promise<boolean>; begunAt: number } | undefined;
 
   constructor(
     private readonly processes: ProcessRepository,
@@ -76,7 +76,7 @@ export class ProcessRegistry implements OnModuleInit {
     }, BEAT_MS);
     this.timer.unref();
     // The others may rely for this long on a read that did not see this process.
-    if (await this.processes.hasOthers(this.self._id)) await this.pause(FRESH_MS * 1.1);
+    if (await this.processes.hasOtherServers(this.self._id)) await this.pause(FRESH_MS * 1.1);
   }
 
   /**
@@ -93,15 +93,15 @@ export class ProcessRegistry implements OnModuleInit {
   }
 
   /**
-   * Whether other processes may be writing; read at most once a second. No process serves within a second of its registration, so that
-   * a false is never outdated.
+   * Whether other processes may be serving requests; read at most once a second. No process serves within a second of its registration,
+   * so that a false is never outdated. Workers and tools do not count.
    */
-  othersAlive(): Promise<boolean> {
+  otherServersAlive(): Promise<boolean> {
     const now = performance.now();
-    if (this.others && now - this.others.begunAt <= FRESH_MS) return this.others.read;
-    const read = this.processes.hasOthers(this.self._id);
-    this.others = { read, begunAt: now };
-    read.catch(() => (this.others = undefined));
+    if (this.otherServers && now - this.otherServers.begunAt <= FRESH_MS) return this.otherServers.read;
+    const read = this.processes.hasOtherServers(this.self._id);
+    this.otherServers = { read, begunAt: now };
+    read.catch(() => (this.otherServers = undefined));
     return read;
   }
 

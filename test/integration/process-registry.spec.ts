@@ -8,6 +8,7 @@ import { CommonModule, createLogger } from '../../src/common/index.js';
 import { ConfigModule, loadSettings } from '../../src/config/index.js';
 import {
   DatabaseModule,
+  type ProcessRole,
   ProcessRegistry,
   type SentCommand,
   TransactionRunner,
@@ -29,13 +30,16 @@ afterEach(async () => {
 });
 
 /** What a process has of the database, registered as it is at its start. */
-async function startProcess(onCommand?: (command: SentCommand) => void): Promise<TestingModule> {
+async function startProcess(
+  onCommand?: (command: SentCommand) => void,
+  role: ProcessRole = 'api',
+): Promise<TestingModule> {
   const settings = loadSettings({ MONGODB_URI: database.uri, MONGODB_MIN_POOL_SIZE: '0' });
   const module = await Test.createTestingModule({
     imports: [
       CommonModule.forRoot(createLogger({ level: 'silent', pretty: false })),
       ConfigModule.forRoot(settings),
-      DatabaseModule.forRoot({ onCommand }),
+      DatabaseModule.forRoot({ onCommand, role }),
     ],
   }).compile();
   await module.init();
@@ -156,15 +160,16 @@ describe('the row of a process', () => {
   });
 });
 
-describe('ProcessRegistry.othersAlive', () => {
-  it('is false while there is no other, true as soon as another one serves, and false once that has left', async () => {
+describe('ProcessRegistry.otherServersAlive', () => {
+  it('is false while there is none but a worker, true as soon as another one serves, and false once that has left', async () => {
     const registry = (await startProcess()).get(ProcessRegistry);
-    expect(await registry.othersAlive()).toBe(false);
+    await startProcess(undefined, 'worker');
+    expect(await registry.otherServersAlive()).toBe(false);
     const other = await startProcess();
-    expect(await registry.othersAlive()).toBe(true);
+    expect(await registry.otherServersAlive()).toBe(true);
     await other.close();
     started.pop();
-    while (await registry.othersAlive()) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (await registry.otherServersAlive()) await new Promise((resolve) => setTimeout(resolve, 20));
   });
 
   it('reads once for callers within a second', async () => {
@@ -175,7 +180,7 @@ describe('ProcessRegistry.othersAlive', () => {
       })
     ).get(ProcessRegistry);
     finds.length = 0;
-    await Promise.all(Array.from({ length: 20 }, () => registry.othersAlive()));
+    await Promise.all(Array.from({ length: 20 }, () => registry.otherServersAlive()));
     expect(finds).toHaveLength(1);
   });
 });
