@@ -72,7 +72,12 @@ export type ConversationMessagesQuery = z.output<typeof conversationMessagesQuer
 
 export const messagesQuery = z.strictObject({
   role: role.optional(),
-  since: isoDate.optional().meta({ description: 'Inclusive', example: '2026-11-01T00:00:00Z' }),
+  since: isoDate.optional().meta({
+    description:
+      'Inclusive. Messages are shown once none with an earlier date can follow: a client that asks again with the newest timestamp that ' +
+      'it has seen misses none. Where several API processes run, that is a second after they were stored',
+    example: '2026-11-01T00:00:00Z',
+  }),
   until: isoDate.optional().meta({ description: 'Exclusive', example: '2026-12-01T00:00:00Z' }),
   limit: pageLimit,
   cursor,

@@ -96,16 +96,20 @@ export class MessageService {
   async list(tenantId: string, query: MessagesQuery): Promise<Page<MessageRecord>> {
     const { limit, cursor, ...filter } = query;
     const from = cursor === undefined ? undefined : decodeCursor(cursor);
-    if (filter.since) filter.until = earlier(filter.until, this.settledBefore());
+    if (filter.since) filter.until = earlier(filter.until, await this.settledBefore());
     const hidden = await this.conversations.erasing(tenantId);
     const rows = await this.messages.list(tenantId, filter, hidden, limit + 1, from);
     return toPage(rows, limit, place, (message) => message);
   }
 
-  /** No message with an earlier date will be committed. What other processes have under way is not known: they are given a while. */
-  private settledBefore(): Date {
+  /**
+   * No message with an earlier date will be committed. What other servers have under way is not known: they are given a while. Only
+   * servers store messages.
+   */
+  private async settledBefore(): Promise<Date> {
+    const othersServe = await this.processes.otherServersAlive();
     const settled = this.commits.settledUntil().getTime() + 1;
-    return new Date(this.processes.othersAlive() ? Math.min(settled, Date.now() - SETTLE_MS) : settled);
+    return new Date(othersServe ? Math.min(settled, Date.now() - SETTLE_MS) : settled);
   }
 
   /** Stored messages by the externalIds of `inputs`, without those of conversations whose erasure stood in the way and is finished now. */

@@ -13,7 +13,7 @@ import { ProcessRegistry } from './process-registry.js';
 import { transactionStorage } from './transaction-context.js';
 import { keyOf, type QueuedUnit } from './unit-batch.js';
 import type { UnitOfWork } from './unit-of-work.js';
-import { type Load, UnitQueue } from './unit-queue.js';
+import { type Failure, type Load, UnitQueue } from './unit-queue.js';
 import { Conflict, UnitTransaction } from './unit-transaction.js';
 
 export interface GroupCommitStats {
@@ -201,11 +201,11 @@ export class GroupCommit implements OnModuleInit {
     const units = loads.flatMap((load) => load.units).filter((queued) => !this.rejectIfLate(queued));
     this.renewStamps(units);
     const begun = performance.now();
+    let failure: Failure | undefined;
     const outcome = await this.transaction.commit(units).catch(asError);
-    let isFailure = false;
     if (outcome instanceof Error) {
       this.counters.conflicts++;
-      isFailure = this.handleFailure(units, outcome);
+      if (this.handleFailure(units, outcome)) failure = { jitter: Math.random() };
     } else {
       for (const [queued, error] of outcome.refused) this.refuse(queued, error);
       for (const [queued, result] of outcome.committed) queued.resolve(result);
@@ -216,7 +216,7 @@ export class GroupCommit implements OnModuleInit {
       const left = load.units.filter((queued) => this.outstanding.has(queued));
       if (left.length === 0)
         this.queue.release(load, this.transaction.isContested(load.lane.key) ? restMs : 0);
-      else this.queue.putBack(load, left, isFailure);
+      else this.queue.putBack(load, left, failure);
     }
   }
 

@@ -18,11 +18,8 @@ const EXPIRED_MS = 15_000;
 /** The same for a process of a host of this name whose process ids are not ours: a container that was started again, mostly. */
 const NEIGHBOUR_EXPIRED_MS = 7500;
 
-/** For this long `othersAlive` relies on what was read. */
+/** For this long `otherServersAlive` relies on what was read. */
 const FRESH_MS = 1000;
-
-/** For this long after a call of `othersAlive` its value is kept fresh. */
-const WATCH_MS = 60_000;
 
 /** The driver reuses no server session that was idle for longer. */
 const SESSION_IDLE_MS = 30 * 60_000;
@@ -71,10 +68,7 @@ export class ProcessRegistry implements OnModuleInit {
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
   private readonly stopped = new AbortController();
-  private others = true;
-  private readAt = -Infinity;
-  private askedAt = -Infinity;
-  private isWatching = false;
+  private otherServers: { read: Promise<boolean>; begunAt: number } | undefined;
 
   constructor(
     private readonly processes: ProcessRepository,
@@ -103,7 +97,7 @@ export class ProcessRegistry implements OnModuleInit {
     }, BEAT_MS);
     this.timer.unref();
     // The others may rely for this long on a read that did not see this process.
-    if (await this.processes.hasOthers(this.self._id)) await this.pause(FRESH_MS * 1.1);
+    if (await this.processes.hasOtherServers(this.self._id)) await this.pause(FRESH_MS * 1.1);
   }
 
   /**
@@ -120,13 +114,16 @@ export class ProcessRegistry implements OnModuleInit {
   }
 
   /**
-   * Whether other processes may be writing: false only when there was none within the last second. True while that is not known, as after a
-   * minute in which nobody asked. No process serves within a second of its registration, so that a false is never outdated.
+   * Whether other processes may be serving requests; read at most once a second. No process serves within a second of its registration,
+   * so that a false is never outdated. Workers and tools do not count.
    */
-  othersAlive(): boolean {
-    this.askedAt = performance.now();
-    if (!this.isWatching) void this.watch();
-    return this.others || performance.now() - this.readAt > FRESH_MS;
+  otherServersAlive(): Promise<boolean> {
+    const now = performance.now();
+    if (this.otherServers && now - this.otherServers.begunAt <= FRESH_MS) return this.otherServers.read;
+    const read = this.processes.hasOtherServers(this.self._id);
+    this.otherServers = { read, begunAt: now };
+    read.catch(() => (this.otherServers = undefined));
+    return read;
   }
 
   /** Refreshes the row, and ends what dead processes left. */
@@ -201,22 +198,6 @@ export class ProcessRegistry implements OnModuleInit {
 
   private sessionIds(): mongo.Binary[] {
     return [...new Set([...this.earlier, ...this.recent])].map(({ id }) => id);
-  }
-
-  private async watch(): Promise<void> {
-    this.isWatching = true;
-    try {
-      while (!this.stopped.signal.aborted && performance.now() - this.askedAt < WATCH_MS) {
-        const begun = performance.now();
-        this.others = await this.processes.hasOthers(this.self._id);
-        this.readAt = begun;
-        await this.pause(FRESH_MS / 2);
-      }
-    } catch (error) {
-      this.logger.debug({ err: error }, 'the rows of other processes could not be read');
-    } finally {
-      this.isWatching = false;
-    }
   }
 
   private async pause(ms: number): Promise<void> {

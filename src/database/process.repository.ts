@@ -6,6 +6,8 @@ import { PROCESS_MODEL, type ProcessRecord } from './process.schema.js';
 /** What a process says of itself; the database adds the time. */
 export type OwnProcess = Omit<ProcessRecord, 'beatAt' | 'sessions'>;
 
+const MAX_LOOKED_AT = 100;
+
 /**
  * The rows of the running processes. It uses the driver's collection, as Mongoose would make its calls part of a transaction
  * that is running where `ProcessRegistry.remember` is called.
@@ -49,13 +51,14 @@ export class ProcessRepository {
     return this.rows.find({ host }).toArray();
   }
 
-  async hasOthers(_id: string): Promise<boolean> {
-    const two = await this.rows
-      .find({}, { projection: { _id: 1 } })
+  /** Whether there is another process that serves requests, as far as the first MAX_LOOKED_AT rows show; with more there is. */
+  async hasOtherServers(_id: string): Promise<boolean> {
+    const rows = await this.rows
+      .find({}, { projection: { role: 1 } })
       .sort({ _id: 1 })
-      .limit(2)
+      .limit(MAX_LOOKED_AT)
       .toArray();
-    return two.some((row) => row._id !== _id);
+    return rows.length === MAX_LOOKED_AT || rows.some((row) => row._id !== _id && row.role === 'api');
   }
 
   /**

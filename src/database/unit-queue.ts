@@ -15,6 +15,12 @@ export interface Load {
   readonly units: readonly QueuedUnit[];
 }
 
+/** A transaction that failed. Its loads share the random part of their delay, so that they meet in the next one again. */
+export interface Failure {
+  /** 0 to 1. */
+  readonly jitter: number;
+}
+
 const MAX_UNITS = 256;
 
 /** Most units of one document in a transaction, so that a busy conversation leaves room for others. */
@@ -105,15 +111,15 @@ export class UnitQueue {
   }
 
   /** The units of the load that are left have to be committed again: at once, or when they failed themselves, after a delay. */
-  putBack({ lane }: Load, left: readonly QueuedUnit[], isFailure: boolean): void {
+  putBack({ lane }: Load, left: readonly QueuedUnit[], failure?: Failure): void {
     lane.units.unshift(...left);
     this.count(left, 1);
-    if (!isFailure) {
+    if (!failure) {
       this.enter(lane);
       return;
     }
     lane.failures++;
-    this.leaveAfter(lane, backoffDelay(lane.failures, failureBackoff));
+    this.leaveAfter(lane, backoffDelay(lane.failures, { ...failureBackoff, random: () => failure.jitter }));
   }
 
   /** Removes the units that wait and that `isLate` names; returns them. */

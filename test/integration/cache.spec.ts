@@ -285,6 +285,8 @@ describeWithRedis('CacheService when Redis is away', () => {
 
   it('goes on in memory when it is killed, and comes back by itself', async () => {
     const a = await open();
+    // The start does not wait for a server that is slow to accept it.
+    await back(a);
     await a.cache.wrap(key, MINUTE, loads({ plan: 'x' }));
     await server.signal('SIGKILL');
     await away(a);

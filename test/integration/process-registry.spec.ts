@@ -8,6 +8,7 @@ import { CommonModule, createLogger } from '../../src/common/index.js';
 import { ConfigModule, loadSettings } from '../../src/config/index.js';
 import {
   DatabaseModule,
+  type ProcessRole,
   ProcessRegistry,
   type SentCommand,
   TransactionRunner,
@@ -29,13 +30,16 @@ afterEach(async () => {
 });
 
 /** What a process has of the database, registered as it is at its start. */
-async function startProcess(onCommand?: (command: SentCommand) => void): Promise<TestingModule> {
+async function startProcess(
+  onCommand?: (command: SentCommand) => void,
+  role: ProcessRole = 'api',
+): Promise<TestingModule> {
   const settings = loadSettings({ MONGODB_URI: database.uri, MONGODB_MIN_POOL_SIZE: '0' });
   const module = await Test.createTestingModule({
     imports: [
       CommonModule.forRoot(createLogger({ level: 'silent', pretty: false })),
       ConfigModule.forRoot(settings),
-      DatabaseModule.forRoot({ onCommand }),
+      DatabaseModule.forRoot({ onCommand, role }),
     ],
   }).compile();
   await module.init();
@@ -174,19 +178,27 @@ describe('the row of a process', () => {
   });
 });
 
-describe('ProcessRegistry.othersAlive', () => {
-  const until = async (isSo: () => boolean): Promise<void> => {
-    while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20));
-  };
-
-  it('is true until it is known that there is no other, and as soon as another one serves', async () => {
+describe('ProcessRegistry.otherServersAlive', () => {
+  it('is false while there is none but a worker, true as soon as another one serves, and false once that has left', async () => {
     const registry = (await startProcess()).get(ProcessRegistry);
-    expect(registry.othersAlive()).toBe(true);
-    await until(() => !registry.othersAlive());
+    await startProcess(undefined, 'worker');
+    expect(await registry.otherServersAlive()).toBe(false);
     const other = await startProcess();
-    expect(registry.othersAlive()).toBe(true);
+    expect(await registry.otherServersAlive()).toBe(true);
     await other.close();
     started.pop();
-    await until(() => !registry.othersAlive());
+    while (await registry.otherServersAlive()) await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+
+  it('reads once for callers within a second', async () => {
+    const finds: string[] = [];
+    const registry = (
+      await startProcess(({ commandName }) => {
+        if (commandName === 'find') finds.push(commandName);
+      })
+    ).get(ProcessRegistry);
+    finds.length = 0;
+    await Promise.all(Array.from({ length: 20 }, () => registry.otherServersAlive()));
+    expect(finds).toHaveLength(1);
   });
 });

@@ -3,8 +3,10 @@ import { resolve } from 'node:path';
 import { getConnectionToken } from '@nestjs/mongoose';
 import type { Connection, mongo } from 'mongoose';
 import { DatabaseService } from '../../src/database/index.js';
+import { ConversationWriter } from '../../src/conversation/conversation-writer.js';
+import { SessionStore } from '../../src/session/session-store.js';
 import { createTestApp, type TestApp } from '../support/app.js';
-import { allCases } from '../support/query-plans/all-cases.js';
+import { allCases, unitCases } from '../support/query-plans/all-cases.js';
 import type { MethodCases } from '../support/query-plans/cases.js';
 import { faultsOf, planOf, shapeOf, type Statement, statementsOf } from '../support/query-plans/plan.js';
 import {
@@ -42,6 +44,11 @@ let app: TestApp;
 let connection: Connection;
 const recorder = new CommandRecorder();
 const classes = new Map<string, RepositoryClass>();
+/** What the group commit sends is noted as sent by the first of the units that share a transaction. */
+const unitClasses: Readonly<Record<keyof typeof unitCases, RepositoryClass>> = {
+  ConversationWriter,
+  SessionStore,
+};
 const notCalled: string[] = [];
 const explained: ExplainedQuery[] = [];
 
@@ -66,8 +73,9 @@ const sentByOthers = (): string[] =>
 
 /** Calls each method of each repository, which may depend on what those before it stored. */
 async function runCases(): Promise<void> {
-  for (const [name, methods] of Object.entries(allCases)) {
-    const type = classes.get(name);
+  const types = new Map([...classes, ...Object.entries(unitClasses)]);
+  for (const [name, methods] of Object.entries({ ...unitCases, ...allCases })) {
+    const type = types.get(name);
     if (!type) continue;
     const repository: object = app.app.get(type, { strict: false });
     for (const [method, variants] of Object.entries<MethodCases<never>>(methods))
@@ -82,6 +90,8 @@ async function runCases(): Promise<void> {
 beforeAll(async () => {
   for (const [name, type] of await repositoryClasses()) classes.set(name, type);
   for (const [name, type] of classes) recorder.follow(name, type);
+  for (const [name, type] of Object.entries(unitClasses))
+    recorder.follow(name, type, Object.keys(unitCases[name as keyof typeof unitCases]));
   app = await createTestApp({}, recorder.onCommand);
   connection = app.app.get<Connection>(getConnectionToken());
   // The application's own ways to its repositories, for queries that are sent past them.

@@ -133,7 +133,14 @@ function promisesOfQueues(): void {
     const [first = 0, second = 0, third = 0] = times;
     expect(second - first).toBeGreaterThanOrEqual(40);
     expect(third - second).toBeGreaterThanOrEqual(80);
-    const tags = { queue: 'numbers', jobId: id, attempts: 3, maxAttempts: 3 };
+    const tags = {
+      tenantId,
+      requestId: `job-${id}`,
+      queue: 'numbers',
+      jobId: id,
+      attempts: 3,
+      maxAttempts: 3,
+    };
     expect(report.mock.calls).toEqual([[new Error('no luck'), { tags }]]);
 
     work.mockResolvedValue('at last');

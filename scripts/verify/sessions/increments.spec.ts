@@ -2,8 +2,8 @@ import { messageProblems } from './increments.js';
 import type { CountedMessage } from './shapes.js';
 
 const exchange = (number: number): CountedMessage[] => [
-  { seq: 2 * number - 1, role: 'user', externalId: `m${number}` },
-  { seq: 2 * number, role: 'assistant' },
+  { seq: 2 * number - 1, id: `u${number}`, role: 'user', externalId: `m${number}`, replyTo: null },
+  { seq: 2 * number, id: `a${number}`, role: 'assistant', replyTo: `u${number}` },
 ];
 
 const conversation = (): CountedMessage[] => [1, 2, 3].flatMap(exchange);
@@ -18,15 +18,32 @@ describe('messageProblems', () => {
     expect(messageProblems(messages, 3)).toEqual([
       '5 messages are stored instead of 6',
       'message number 4 has seq 5',
-      'message number 4 is of the role user',
+      '1 messages have no reply',
+    ]);
+  });
+
+  it('finds nothing when a user message was stored before the reply to the one before it', () => {
+    const [question, reply, next, ...others] = conversation();
+    if (!question || !reply || !next) throw new Error('there are three exchanges');
+    const messages = [question, { ...next, seq: 2 }, { ...reply, seq: 3 }, ...others];
+    expect(messageProblems(messages, 3)).toEqual([]);
+  });
+
+  it('finds a message with two replies', () => {
+    const messages = conversation().map((message) =>
+      message.id === 'a2' ? { ...message, replyTo: 'u1' } : message,
+    );
+    expect(messageProblems(messages, 3)).toEqual([
+      'message number 4 is no reply to a message before it that has none yet',
+      '1 messages have no reply',
     ]);
   });
 
   it('finds a message that was handled twice', () => {
     const messages = [
       ...conversation(),
-      { seq: 7, role: 'user', externalId: 'm3' },
-      { seq: 8, role: 'assistant' },
+      { seq: 7, id: 'u4', role: 'user', externalId: 'm3', replyTo: null },
+      { seq: 8, id: 'a4', role: 'assistant', replyTo: 'u4' },
     ];
     expect(messageProblems(messages, 3)).toEqual(['8 messages are stored instead of 6']);
   });

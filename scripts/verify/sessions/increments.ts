@@ -137,15 +137,22 @@ export class MessageIncrements extends SessionIncrements implements Increments {
   }
 }
 
-/** What is wrong with a conversation that must hold `expected` user messages, each followed by its reply, in seq order. */
+/**
+ * What is wrong with a conversation that must hold `expected` user messages, each with one reply somewhere after it, in seq order: two
+ * processes may each have stored a user message before either of the replies.
+ */
 export function messageProblems(messages: readonly CountedMessage[], expected: number): string[] {
   const problems: string[] = [];
   if (messages.length !== 2 * expected)
     problems.push(`${messages.length} messages are stored instead of ${2 * expected}`);
   const gap = messages.findIndex(({ seq }, index) => seq !== index + 1);
   if (gap >= 0) problems.push(`message number ${gap + 1} has seq ${messages[gap]?.seq ?? 'none'}`);
-  const out = messages.findIndex(({ role }, index) => role !== (index % 2 === 0 ? 'user' : 'assistant'));
-  if (out >= 0) problems.push(`message number ${out + 1} is of the role ${messages[out]?.role ?? 'none'}`);
+  const unanswered = new Set<string>();
+  for (const { seq, id, role, replyTo } of messages)
+    if (role === 'user') unanswered.add(id);
+    else if (replyTo === null || !unanswered.delete(replyTo))
+      problems.push(`message number ${seq} is no reply to a message before it that has none yet`);
+  if (unanswered.size > 0) problems.push(`${unanswered.size} messages have no reply`);
   const ids = messages.flatMap(({ externalId }) => externalId ?? []);
   if (new Set(ids).size !== expected)
     problems.push(`${new Set(ids).size} different externalIds are stored instead of ${expected}`);

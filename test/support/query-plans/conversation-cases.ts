@@ -73,7 +73,7 @@ export const messageCases: Cases<MessageRepository> = {
       ).map(([page, call]) => [`rare role ${page}`, call]),
     ),
   },
-  // It looks for the beginning, and finds what the case of `insert` stored.
+  // It looks for the beginning, and finds what the cases of ConversationWriter stored.
   deleteFirst: once((messages) => messages.deleteFirst(tenantId, id, 10)),
 };
 

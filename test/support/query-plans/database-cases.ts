@@ -19,7 +19,7 @@ export const processCases: Cases<ProcessRepository> = {
   removeSessions: once((processes) => processes.removeSessions(self._id, [session])),
   silentSince: once((processes) => processes.silentSince(at)),
   onHost: once((processes) => processes.onHost(self.host)),
-  hasOthers: once((processes) => processes.hasOthers(self._id)),
+  hasOtherServers: once((processes) => processes.hasOtherServers(self._id)),
   killSessions: once((processes) => processes.killSessions([session])),
   remove: once((processes) => processes.remove(self._id, at)),
 };

@@ -61,9 +61,9 @@ export class CommandRecorder {
     this.commands.push({ name: commandName, command: { ...command }, ...this.sender.getStore() });
   };
 
-  /** From now on calls of the class's methods are known to be its own; of a call within a call the outer one is told. */
-  follow(name: string, type: RepositoryClass): void {
-    for (const method of methodsOf(type)) {
+  /** From now on what these methods of the class send is noted as theirs; of a call within a call, as that of the outer one. */
+  follow(name: string, type: RepositoryClass, methods: readonly string[] = methodsOf(type)): void {
+    for (const method of methods) {
       const whole = `${name}.${method}`;
       const original = Reflect.get(type.prototype as object, method) as (...args: unknown[]) => unknown;
       const { called, sender } = this;

@@ -9,10 +9,11 @@ export interface ExplainedQuery {
 
 const head = `# Queries and their indexes
 
-Every search that a repository makes of the database, with the index that the embedded store uses for it. Inserts search nothing and are
-left out. Written by \`npm run db:plans\`: it runs the whole application, calls each method of each repository with each combination of its
-filters, hears what is sent to the database, and has all of that explained. \`test/integration/query-plans.spec.ts\` fails when this
-page is out of date, when a method has no case, when a query was sent by something else than a repository, and when one
+Every search that the application makes of the database, with the index that the embedded store uses for it: those of the repositories, and
+those of the transactions in which \`GroupCommit\` writes units of work, by the class that made the unit. Inserts search nothing and are left
+out. \`npm run db:plans\` writes this page: it runs the whole application, calls each method with each combination of its filters, records
+the commands that are sent to the database, and has each of them explained. \`test/integration/query-plans.spec.ts\` fails when this page
+is out of date, when a method has no case, when a command was sent by none of these classes, and when one
 
 - reads a whole collection, or a whole index without a limit;
 - sorts in memory, where the index does not give the order.
