@@ -137,15 +137,22 @@ export class MessageIncrements extends SessionIncrements implements Increments {
   }
 }
 
-/** What is wrong with a conversation that must hold `expected` user messages, each followed by its reply, in seq order. */
+/**
+ * What is wrong with a conversation that must hold `expected` user messages, each with one reply after it, in seq order. A message
+ * may come between another and its reply: it is stored when it arrives, before the responder is asked.
+ */
 export function messageProblems(messages: readonly CountedMessage[], expected: number): string[] {
   const problems: string[] = [];
   if (messages.length !== 2 * expected)
     problems.push(`${messages.length} messages are stored instead of ${2 * expected}`);
   const gap = messages.findIndex(({ seq }, index) => seq !== index + 1);
   if (gap >= 0) problems.push(`message number ${gap + 1} has seq ${messages[gap]?.seq ?? 'none'}`);
-  const out = messages.findIndex(({ role }, index) => role !== (index % 2 === 0 ? 'user' : 'assistant'));
-  if (out >= 0) problems.push(`message number ${out + 1} is of the role ${messages[out]?.role ?? 'none'}`);
+  for (const { id, seq, role, externalId } of messages) {
+    if (role !== 'user') continue;
+    const replies = messages.filter(({ replyTo }) => replyTo === id);
+    if (replies.length !== 1) problems.push(`${externalId ?? id} has ${replies.length} replies`);
+    else if ((replies[0]?.seq ?? 0) < seq) problems.push(`the reply to ${externalId ?? id} comes before it`);
+  }
   const ids = messages.flatMap(({ externalId }) => externalId ?? []);
   if (new Set(ids).size !== expected)
     problems.push(`${new Set(ids).size} different externalIds are stored instead of ${expected}`);

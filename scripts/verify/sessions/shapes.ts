@@ -5,7 +5,15 @@ const session = z.object({ version: z.int(), context: z.record(z.string(), z.unk
 const handled = z.object({ conversation: z.object({ id: z.string() }) });
 
 const messagePage = z.object({
-  data: z.array(z.object({ seq: z.int(), role: z.string(), externalId: z.string().nullish() })),
+  data: z.array(
+    z.object({
+      id: z.string(),
+      seq: z.int(),
+      role: z.string(),
+      externalId: z.string().nullish(),
+      replyTo: z.string().nullish(),
+    }),
+  ),
   nextCursor: z.string().nullable(),
 });
 
