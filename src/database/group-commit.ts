@@ -22,7 +22,7 @@ import {
   UnitBatch,
   type UpdateStatement,
 } from './unit-batch.js';
-import type { DocumentId, UnitOfWork } from './unit-of-work.js';
+import type { DocumentId, DocumentRef, FieldChanges, UnitOfWork } from './unit-of-work.js';
 
 export interface GroupCommitStats {
   /** Units that wait for a transaction. */
@@ -71,10 +71,19 @@ const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const MAX_KNOWN = 10_000;
 const MAX_KNOWN_BYTES = 32 * 1024 * 1024;
 
+/**
+ * For so long a document counts as shared once another process was found to have changed it. It is read before each transaction then, as what
+ * is remembered would be outdated; and after a transaction it rests for as long as that took, in which the other process can begin one.
+ */
+const SHARED_MS = 5000;
+const MAX_REST_MS = 100;
+
 /** After so many attempts that failed the units are committed in two halves, to separate one that fails again and again. */
 const ATTEMPTS_BEFORE_SPLIT = 3;
 
-const conflictBackoff = { baseMs: 2, maxMs: 200, jitter: 1 };
+/** Short, as the other writer's next pause may be short too. */
+const conflictBackoff = { baseMs: 4, maxMs: 50, jitter: 1 };
+const commitBackoff = { baseMs: 2, maxMs: 200, jitter: 1 };
 
 /** Of a reply to an insert or update command, what matters here. */
 interface WriteReply {
@@ -89,6 +98,9 @@ class Conflict extends Error {
     this.name = 'Conflict';
   }
 }
+
+const pick = (document: mongo.Document, fields: readonly string[]): FieldChanges =>
+  Object.fromEntries(fields.map((field): [string, unknown] => [field, document[field]]));
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
@@ -111,6 +123,8 @@ export class GroupCommit {
     maxSize: MAX_KNOWN_BYTES,
     sizeCalculation: (document) => mongo.BSON.calculateObjectSize(document),
   });
+  /** Keys of documents that other processes change as well. */
+  private readonly shared = new LRUCache<string, true>({ max: MAX_KNOWN, ttl: SHARED_MS });
   private readonly listeners: ((flight: CommittedFlight) => void)[] = [];
   private readonly counters = {
     commits: 0,
@@ -121,6 +135,8 @@ export class GroupCommit {
     commitRetries: 0,
   };
   private flights = 0;
+  /** How long the last transaction took that was committed. */
+  private attemptMs = 0;
   private waiting = 0;
   private waitingBytes = 0;
   private scheduled = false;
@@ -223,11 +239,12 @@ export class GroupCommit {
       this.scheduled = false;
       const { lanes, units } = this.take();
       this.flights++;
-      void this.fly(units).then(() => {
+      void this.fly(units).then((restMs) => {
         this.flights--;
-        for (const lane of lanes) this.release(lane);
+        const resting = lanes.filter(({ key }) => key !== undefined && this.shared.has(key));
+        if (resting.length > 0) setTimeout(() => this.release(resting), restMs);
+        this.release(lanes.filter((lane) => !resting.includes(lane)));
         if (this.outstanding.size === 0) this.onDrained?.();
-        this.schedule();
       });
       this.schedule();
     });
@@ -260,19 +277,22 @@ export class GroupCommit {
     return { lanes, units };
   }
 
-  private release(lane: Lane): void {
-    if (lane.units.length > 0) this.ready.push(lane);
-    else if (lane.key !== undefined) this.lanes.delete(lane.key);
+  private release(lanes: readonly Lane[]): void {
+    for (const lane of lanes)
+      if (lane.units.length > 0) this.ready.push(lane);
+      else if (lane.key !== undefined) this.lanes.delete(lane.key);
+    this.schedule();
   }
 
-  /** Commits or rejects all of the units. Never rejects. */
-  private async fly(units: readonly QueuedUnit[]): Promise<void> {
+  /** Commits or rejects all of the units, and returns for how long documents rest that are shared. Never rejects. */
+  private async fly(units: readonly QueuedUnit[]): Promise<number> {
     const begun = performance.now();
     const waitMs = begun - Math.min(...units.map(({ queuedAt }) => queuedAt));
     await this.commitAll(units, (committed) => {
       const flight = { units: committed, waitMs, commitMs: performance.now() - begun };
       for (const listener of this.listeners) listener(flight);
     });
+    return Math.min(this.attemptMs, MAX_REST_MS);
   }
 
   private async commitAll(units: readonly QueuedUnit[], done: (committed: number) => void): Promise<void> {
@@ -301,7 +321,7 @@ export class GroupCommit {
         }
         this.counters.conflicts++;
       }
-      if (attempt >= ATTEMPTS_BEFORE_SPLIT && left.length > 1) {
+      if (attempt >= ATTEMPTS_BEFORE_SPLIT && left.length > 1 && !this.areShared(left)) {
         const half = Math.ceil(left.length / 2);
         await this.commitAll(left.slice(0, half), done);
         await this.commitAll(left.slice(half), done);
@@ -309,6 +329,10 @@ export class GroupCommit {
       }
       if (attempt > 1) await delay(backoffDelay(attempt - 1, conflictBackoff));
     }
+  }
+
+  private areShared(units: readonly QueuedUnit[]): boolean {
+    return units.every(({ key }) => key !== undefined && this.shared.has(key));
   }
 
   private inTime(units: readonly QueuedUnit[], error: Error): QueuedUnit[] {
@@ -328,6 +352,7 @@ export class GroupCommit {
 
   /** Writes the units in one transaction, and resolves them; returns how many there were. */
   private async attempt(units: readonly QueuedUnit[]): Promise<number> {
+    const begun = performance.now();
     const { batch, refused } = await this.assemble(units);
     const updates = batch.updates();
     if (updates.size > 0 || batch.inserts.size > 0)
@@ -339,6 +364,7 @@ export class GroupCommit {
         },
         Math.max(...units.map(({ deadline }) => deadline)),
       );
+    this.attemptMs = performance.now() - begun;
     for (const [key, document] of batch.sharedDocuments()) this.known.set(key, document);
     for (const [queued, reason] of refused) this.refuse(queued, reason);
     for (const [queued, result] of batch.results) queued.resolve(result);
@@ -374,16 +400,19 @@ export class GroupCommit {
     units: readonly QueuedUnit[],
   ): Promise<{ documents: Map<string, mongo.Document>; remembered: ReadonlySet<string> }> {
     const documents = new Map<string, mongo.Document>();
-    const missing = new Map<string, DocumentId>();
+    const missing = new Map<string, DocumentRef>();
     for (const { key, unit } of units) {
       if (key === undefined || !unit.ref) continue;
-      const known = this.known.get(key);
+      const known = this.shared.has(key) ? undefined : this.known.get(key);
       if (known) documents.set(key, known);
       else missing.set(key, unit.ref);
     }
     const remembered = new Set(documents.keys());
     if (missing.size > 0)
       for (const [key, document] of await this.read([...missing.values()])) {
+        const before = this.known.get(key);
+        const guard = missing.get(key)?.guard ?? [];
+        if (before && !meets(document, pick(before, guard))) this.shared.set(key, true);
         documents.set(key, document);
         this.known.set(key, document);
       }
@@ -436,6 +465,7 @@ export class GroupCommit {
       const document = found.get(key);
       if (document && meets(document, guard)) continue;
       this.known.delete(key);
+      this.shared.set(key, true);
       if (refuse) refused.set(refuse.owner, refuse.error());
     }
     return new Conflict(refused);
@@ -486,7 +516,7 @@ export class GroupCommit {
       } catch (error) {
         if (!isUnknownCommitResult(error) || performance.now() >= deadline) throw error;
         this.counters.commitRetries++;
-        await delay(backoffDelay(attempt, conflictBackoff));
+        await delay(backoffDelay(attempt, commitBackoff));
       }
     }
   }
