@@ -73,7 +73,8 @@ const MAX_KNOWN_BYTES = 32 * 1024 * 1024;
 
 /**
  * For so long a document counts as shared once another process was found to have changed it. It is read before each transaction then, as what
- * is remembered would be outdated; and after a transaction it rests for as long as that took, in which the other process can begin one.
+ * is remembered would be outdated; and after a transaction it is left alone for as long as that took, so that the other process, which waits
+ * and tries again, finds it free.
  */
 const SHARED_MS = 5000;
 const MAX_REST_MS = 100;
@@ -123,7 +124,7 @@ export class GroupCommit {
     maxSize: MAX_KNOWN_BYTES,
     sizeCalculation: (document) => mongo.BSON.calculateObjectSize(document),
   });
-  /** Keys of documents that other processes change as well. */
+  /** Keys of documents that other processes change as well; see SHARED_MS. */
   private readonly shared = new LRUCache<string, true>({ max: MAX_KNOWN, ttl: SHARED_MS });
   private readonly listeners: ((flight: CommittedFlight) => void)[] = [];
   private readonly counters = {
@@ -298,6 +299,7 @@ export class GroupCommit {
   private async commitAll(units: readonly QueuedUnit[], done: (committed: number) => void): Promise<void> {
     let left = units;
     let lastError: Error = databaseBusy();
+    let byOthers = false;
     for (let attempt = 1; left.length > 0; attempt++) {
       left = this.inTime(left, lastError);
       try {
@@ -319,9 +321,12 @@ export class GroupCommit {
             return;
           }
         }
+        byOthers = error instanceof Conflict || isTransientTransactionError(error);
         this.counters.conflicts++;
       }
-      if (attempt >= ATTEMPTS_BEFORE_SPLIT && left.length > 1 && !this.areShared(left)) {
+      // Halves would meet the other processes as often, each of them.
+      const waits = byOthers && this.areShared(left);
+      if (attempt >= ATTEMPTS_BEFORE_SPLIT && left.length > 1 && !waits) {
         const half = Math.ceil(left.length / 2);
         await this.commitAll(left.slice(0, half), done);
         await this.commitAll(left.slice(half), done);
@@ -331,6 +336,7 @@ export class GroupCommit {
     }
   }
 
+  /** Whether other processes change all of the documents as well. */
   private areShared(units: readonly QueuedUnit[]): boolean {
     return units.every(({ key }) => key !== undefined && this.shared.has(key));
   }
