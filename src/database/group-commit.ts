@@ -299,9 +299,9 @@ export class GroupCommit {
   private async commitAll(units: readonly QueuedUnit[], done: (committed: number) => void): Promise<void> {
     let left = units;
     let lastError: Error = databaseBusy();
-    let byOthers = false;
     for (let attempt = 1; left.length > 0; attempt++) {
       left = this.inTime(left, lastError);
+      let byOthers: boolean;
       try {
         const committed = await this.attempt(left);
         if (committed > 0) done(committed);

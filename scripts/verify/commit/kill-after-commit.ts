@@ -13,14 +13,19 @@ process.on('message', (message) => {
   if (hasCount(message)) left = message.killAfterCommits;
 });
 
-const { command } = mongo.Db.prototype;
-mongo.Db.prototype.command = function (this: mongo.Db, document, options) {
+type Command = (this: mongo.Db, ...args: Parameters<mongo.Db['command']>) => Promise<mongo.Document>;
+type Commit = (this: mongo.ClientSession) => Promise<void>;
+
+const databases: { command: Command } = mongo.Db.prototype;
+const { command } = databases;
+databases.command = function (document, options) {
   if (document['insert'] === 'messages' && options?.session) storing.add(options.session);
   return command.call(this, document, options);
 };
 
-const { commitTransaction } = mongo.ClientSession.prototype;
-mongo.ClientSession.prototype.commitTransaction = async function (this: mongo.ClientSession) {
+const sessions: { commitTransaction: Commit } = mongo.ClientSession.prototype;
+const { commitTransaction } = sessions;
+sessions.commitTransaction = async function () {
   await commitTransaction.call(this);
   if (storing.delete(this) && --left === 0) process.kill(process.pid, 'SIGKILL');
 };

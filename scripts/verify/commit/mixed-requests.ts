@@ -31,7 +31,7 @@ export async function runMixedRequests(lab: CommitLab): Promise<string[]> {
     const expected =
       id === closed ? '409 conversation_closed' : id === doubled ? '409 external_id_in_use' : '201';
     const answer = answers[index];
-    const shown = answer && codeOf(answer);
+    const shown = answer ? codeOf(answer) : 'nothing';
     if (shown !== expected)
       problems.push(`request ${index + 1} was answered ${shown} instead of ${expected}`);
     const { messages } = await readConversation(api, id);

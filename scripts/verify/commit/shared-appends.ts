@@ -96,7 +96,7 @@ async function checkAppends(
     if (conversation.messageCount !== messages.length)
       problems.push(`${id} counts ${conversation.messageCount} messages and holds ${messages.length}`);
     const wrong = messages.findIndex(({ seq }, index) => seq !== index + 1);
-    if (wrong >= 0) problems.push(`${id} has seq ${messages[wrong]?.seq} in place ${wrong + 1}`);
+    if (wrong >= 0) problems.push(`${id} has seq ${messages[wrong]?.seq ?? 'none'} in place ${wrong + 1}`);
     const byContent = new Map<string, StoredMessage[]>();
     for (const message of messages)
       byContent.set(message.content, [...(byContent.get(message.content) ?? []), message]);
