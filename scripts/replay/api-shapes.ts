@@ -9,6 +9,7 @@ const storedMessage = z.object({
   role: z.string(),
   content: z.string(),
   externalId: z.string().nullish(),
+  replyTo: z.string().nullish(),
 });
 
 const messagePage = z.object({ data: z.array(storedMessage), nextCursor: z.string().nullable() });

@@ -1,5 +1,5 @@
 import { ApiClient, type ApiResponse } from '../replay/api-client.js';
-import { CrashCheck, type CrashFindings, retryUnacked } from './crash-check.js';
+import { CrashCheck, type CrashFindings, RepeatedRequests } from './crash-check.js';
 import type { Ledger } from './crash-load.js';
 
 interface Row {
@@ -8,6 +8,7 @@ interface Row {
   role: string;
   content: string;
   externalId?: string;
+  replyTo?: string;
 }
 
 interface Stored {
@@ -47,12 +48,19 @@ class StoreAfterCrash extends ApiClient {
   }
 }
 
-const row = (seq: number, externalId?: string, role = 'user'): Row => ({
+const row = (seq: number, externalId: string): Row => ({
   id: `m${seq}`,
   seq,
-  role,
-  content: `message ${externalId ?? ''}`,
-  ...(externalId !== undefined && { externalId }),
+  role: 'user',
+  content: `message ${externalId}`,
+  externalId,
+});
+const reply = (seq: number, replyTo: string): Row => ({
+  id: `m${seq}`,
+  seq,
+  role: 'assistant',
+  content: 'reply',
+  replyTo,
 });
 
 const valued = (...values: number[]) => ({
@@ -69,7 +77,7 @@ describe('CrashCheck', () => {
     store = new StoreAfterCrash();
     store.conversations = {
       c1: { participantId: 'c', messageCount: 3, messages: [row(1, 'a1'), row(2, 'a2'), row(3, 'a3')] },
-      c2: { participantId: 'h', messageCount: 2, messages: [row(1, 'h1'), row(2, undefined, 'assistant')] },
+      c2: { participantId: 'h', messageCount: 2, messages: [row(1, 'h1'), reply(2, 'm1')] },
     };
     store.sessions = { h: { version: 1, activeGoals: [], context: {} }, s: valued(7, 7, 7) };
     ledger = {
@@ -105,7 +113,7 @@ describe('CrashCheck', () => {
   };
 
   it('finds nothing wrong where all is as acknowledged, whatever became of what was not', async () => {
-    expect(await check()).toEqual({ acked: 4, found: 4, problems: [] });
+    expect(await check()).toEqual({ acked: 4, found: 4, unanswered: 1, problems: [] });
   });
 
   it.each<[string, string, () => void]>([
@@ -118,7 +126,7 @@ describe('CrashCheck', () => {
       'lost',
       'a reply that is gone',
       () => {
-        conversation('c2').messages[1] = { ...row(2, undefined, 'assistant'), id: 'm9' };
+        conversation('c2').messages[1] = { ...reply(2, 'm1'), id: 'm9' };
       },
     ],
     ['lost', 'session state older than acknowledged', () => (store.sessions['s'] = valued(6, 6, 6))],
@@ -164,6 +172,22 @@ describe('CrashCheck', () => {
       },
     ],
     [
+      'doubled',
+      'a message with two replies',
+      () => {
+        conversation('c2').messages.push(reply(3, 'm1'));
+        conversation('c2').messageCount = 3;
+      },
+    ],
+    [
+      'torn',
+      'a reply to nothing',
+      () => {
+        conversation('c2').messages.push(reply(3, 'gone'));
+        conversation('c2').messageCount = 3;
+      },
+    ],
+    [
       'torn',
       'a session that missed a handled message',
       () => (store.sessions['h'] = { version: 2, activeGoals: [], context: {} }),
@@ -177,20 +201,29 @@ describe('CrashCheck', () => {
   });
 });
 
-describe('retryUnacked', () => {
-  it('sends again only what was not acknowledged, under the same externalIds, and records the answer', async () => {
-    const sent: unknown[] = [];
-    class Recorder extends ApiClient {
-      override request(method: string, path: string, body?: unknown): Promise<ApiResponse> {
-        sent.push([method, path, body]);
-        const message = { id: 'm1', seq: 1, role: 'user', content: '' };
-        return Promise.resolve({ status: 201, headers: new Headers(), body: { data: [message] } });
-      }
+describe('RepeatedRequests', () => {
+  const sent: unknown[] = [];
+  class Recorder extends ApiClient {
+    override request(method: string, path: string, body?: unknown): Promise<ApiResponse> {
+      sent.push([method, path, body]);
+      const message = { id: 'm1', seq: 1, role: 'user', content: '' };
+      return Promise.resolve({ status: 201, headers: new Headers(), body: { data: [message] } });
     }
+  }
+  const repeat = (appends: Ledger['appends']): Promise<RepeatedRequests> =>
+    new RepeatedRequests(new Recorder('http://unused', undefined), {
+      appends,
+      handles: [],
+      sessions: [],
+      refused: new Map(),
+    }).send();
+  beforeEach(() => {
+    sent.length = 0;
+  });
+
+  it('sends what was not acknowledged under the same externalIds, and records the answer', async () => {
     const pending = { conversationId: 'c1', externalIds: ['a2'] };
-    const appends = [{ conversationId: 'c1', externalIds: ['a1'], acked: [{ id: 'm0', seq: 1 }] }, pending];
-    const ledger: Ledger = { appends, handles: [], sessions: [], refused: new Map() };
-    expect(await retryUnacked(new Recorder('http://unused', undefined), ledger)).toBe(1);
+    expect(await repeat([pending])).toMatchObject({ unanswered: 1, problems: [] });
     expect(sent).toEqual([
       [
         'POST',
@@ -199,5 +232,15 @@ describe('retryUnacked', () => {
       ],
     ]);
     expect(pending).toMatchObject({ acked: [{ id: 'm1', seq: 1 }] });
+  });
+
+  it.each([
+    ['the same', { id: 'm1', seq: 1 }, 0],
+    ['another message', { id: 'm0', seq: 1 }, 1],
+    ['another seq', { id: 'm1', seq: 2 }, 1],
+  ])('compares a second acknowledgement with the first: %s', async (_what, acked, problems) => {
+    const result = await repeat([{ conversationId: 'c1', externalIds: ['a1'], acked: [acked] }]);
+    expect(result.unanswered).toBe(0);
+    expect(result.problems).toHaveLength(problems);
   });
 });

@@ -3,8 +3,10 @@ import { asAppended, asMessagePage, type StoredMessage } from '../replay/api-sha
 import {
   appendBody,
   type AckedMessage,
+  type AppendRecord,
   contentOf,
   handleBody,
+  type HandleRecord,
   type Ledger,
   type SessionRecord,
 } from './crash-load.js';
@@ -31,15 +33,18 @@ export interface CrashFindings {
   acked: number;
   /** Of these, stored exactly as acknowledged. */
   found: number;
+  /** Messages that are stored although their sender got no answer. */
+  unanswered: number;
   problems: CrashProblem[];
 }
 
-interface StoredConversation {
+export interface StoredConversation {
   conversation: CountedConversation;
   messages: StoredMessage[];
 }
 
 const PAGE_SIZE = 200;
+const REPEATING_CLIENTS = 64;
 
 async function readMessages(api: ApiClient, conversationId: string): Promise<StoredMessage[]> {
   const messages: StoredMessage[] = [];
@@ -53,7 +58,7 @@ async function readMessages(api: ApiClient, conversationId: string): Promise<Sto
   }
 }
 
-async function readConversation(api: ApiClient, id: string): Promise<StoredConversation> {
+export async function readConversation(api: ApiClient, id: string): Promise<StoredConversation> {
   const conversation = await api.call('GET', `/v1/conversations/${id}`, asConversation);
   return { conversation, messages: await readMessages(api, id) };
 }
@@ -76,7 +81,7 @@ async function readSession(api: ApiClient, participantId: string): Promise<Value
 
 /** Compares what is stored with what was promised. */
 export class CrashCheck {
-  readonly findings: CrashFindings = { acked: 0, found: 0, problems: [] };
+  readonly findings: CrashFindings = { acked: 0, found: 0, unanswered: 0, problems: [] };
 
   constructor(
     private readonly api: ApiClient,
@@ -114,10 +119,7 @@ export class CrashCheck {
       const conversations = await readOfParticipant(this.api, participantId);
       const messages = conversations.flatMap((stored) => stored.messages);
       for (const stored of conversations) this.checkOrder(stored);
-      const questions = messages.filter(({ role }) => role === 'user').length;
-      const replies = messages.filter(({ role }) => role === 'assistant').length;
-      if (questions !== replies)
-        this.tell('torn', `${participantId} has ${questions} messages and ${replies} replies`);
+      const questions = this.checkReplies(messages);
       const version = (await readSession(this.api, participantId))?.version ?? 0;
       if (version !== questions)
         this.tell('torn', `${participantId} has session version ${version} after ${questions} messages`);
@@ -128,6 +130,20 @@ export class CrashCheck {
         if (acked) this.checkAcked(`the reply to ${externalId}`, messages, acked.reply);
       }
     }
+  }
+
+  /** Each message of the user has one reply, and there are no others. Returns how many messages of the user there are. */
+  private checkReplies(messages: readonly StoredMessage[]): number {
+    const left = messages.flatMap(({ replyTo }) => replyTo ?? []);
+    const questions = messages.filter(({ role }) => role === 'user');
+    for (const { id, externalId } of questions) {
+      const replies = left.filter((replyTo) => replyTo === id).length;
+      if (replies === 1) continue;
+      this.tell(replies > 1 ? 'doubled' : 'torn', `${externalId ?? id} has ${replies} replies`);
+    }
+    const others = messages.length - 2 * questions.length;
+    if (others > 0) this.tell('torn', `${others} messages are neither of the user nor the reply to one`);
+    return questions.length;
   }
 
   /** `seq` is 1, 2, 3 … and the conversation's counter is the count of its messages. */
@@ -151,6 +167,7 @@ export class CrashCheck {
   ): void {
     if (times > 1) this.tell('doubled', `${externalId} is stored ${times} times`);
     if (acked) this.checkAcked(externalId, messages, acked, externalId);
+    else this.findings.unanswered += times;
   }
 
   /** `externalId` is that of the message, none for a reply. */
@@ -196,18 +213,67 @@ function countByExternalId(messages: readonly StoredMessage[]): Map<string, numb
   return counts;
 }
 
-/** Sends again, as a client would, whatever was not acknowledged, and records the answers. Answers how many that were. */
-export async function retryUnacked(api: ApiClient, ledger: Ledger): Promise<number> {
-  const appends = ledger.appends.filter(({ acked }) => acked === undefined);
-  const handles = ledger.handles.filter(({ acked }) => acked === undefined);
-  await Promise.all([
-    ...appends.map(async (record) => {
-      const path = `/v1/conversations/${record.conversationId}/messages`;
-      record.acked = await api.call('POST', path, asAppended, appendBody(record));
-    }),
-    ...handles.map(async (record) => {
-      record.acked = await api.call('POST', '/v1/messages', asHandled, handleBody(record));
-    }),
-  ]);
-  return appends.length + handles.length;
+const isSame = (first: AckedMessage | undefined, second: AckedMessage | undefined): boolean =>
+  first?.id === second?.id && first?.seq === second?.seq;
+
+/** Sends every request again with the same externalIds, as a client may, and records what was not acknowledged before. */
+export class RepeatedRequests {
+  /** Requests that had no answer. */
+  unanswered = 0;
+  /** Requests that were acknowledged as something else than the first time. */
+  readonly problems: CrashProblem[] = [];
+
+  constructor(
+    private readonly api: ApiClient,
+    private readonly ledger: Ledger,
+  ) {}
+
+  async send(): Promise<this> {
+    const left = [
+      ...this.ledger.appends.map((record) => () => this.append(record)),
+      ...this.ledger.handles.map((record) => () => this.handle(record)),
+    ].reverse();
+    const client = async (): Promise<void> => {
+      for (let next = left.pop(); next; next = left.pop()) await next();
+    };
+    await Promise.all(Array.from({ length: REPEATING_CLIENTS }, client));
+    return this;
+  }
+
+  private async append(record: AppendRecord): Promise<void> {
+    const path = `/v1/conversations/${record.conversationId}/messages`;
+    const again = await this.api.call('POST', path, asAppended, appendBody(record));
+    this.compare(record.externalIds, record.acked, again);
+    record.acked ??= again;
+  }
+
+  private async handle(record: HandleRecord): Promise<void> {
+    const again = await this.api.call('POST', '/v1/messages', asHandled, handleBody(record));
+    const { acked } = record;
+    this.compare(
+      [record.externalId, `the reply to ${record.externalId}`],
+      acked && [acked.message, acked.reply],
+      [again.message, again.reply],
+    );
+    record.acked ??= again;
+  }
+
+  private compare(
+    names: readonly string[],
+    before: readonly AckedMessage[] | undefined,
+    again: readonly AckedMessage[],
+  ): void {
+    if (!before) {
+      this.unanswered++;
+      return;
+    }
+    for (const [index, name] of names.entries())
+      if (!isSame(before[index], again[index])) {
+        const shown = JSON.stringify([before[index], again[index]]);
+        this.problems.push({
+          kind: 'doubled',
+          text: `${name} was acknowledged twice, differently: ${shown}`,
+        });
+      }
+  }
 }

@@ -37,11 +37,24 @@ export interface Ledger {
   refused: Map<string, number>;
 }
 
-const CONVERSATIONS = 3;
-const APPENDERS_EACH = 3;
-const HANDLED_PARTICIPANTS = 3;
-const HANDLERS_EACH = 2;
-const SESSION_WRITERS = 3;
+/** How many clients do what. */
+export interface LoadShape {
+  /** Conversations that are appended to, and clients of each. */
+  conversations: number;
+  appendersEach: number;
+  /** Participants whose messages are handled, and clients of each. */
+  participants: number;
+  handlersEach: number;
+  sessionWriters: number;
+}
+
+const fewClients: LoadShape = {
+  conversations: 3,
+  appendersEach: 3,
+  participants: 3,
+  handlersEach: 2,
+  sessionWriters: 3,
+};
 const LARGEST_BATCH = 3;
 
 /** What the message of an externalId reads. */
@@ -76,11 +89,12 @@ export class CrashLoad {
     private readonly api: ApiClient,
     /** Begins every name of this load. */
     private readonly prefix: string,
+    private readonly shape: LoadShape = fewClients,
   ) {}
 
   /** Makes the conversations to append to. */
   async prepare(): Promise<void> {
-    for (let index = 0; index < CONVERSATIONS; index++) {
+    for (let index = 0; index < this.shape.conversations; index++) {
       const conversation = { participantId: `${this.prefix}-c${index}`, channel: 'web' };
       this.conversations.push(await this.api.call('POST', '/v1/conversations', asCreated, conversation));
     }
@@ -88,14 +102,15 @@ export class CrashLoad {
 
   /** Resolves when every client has lost the service. */
   async run(): Promise<void> {
+    const { appendersEach, participants, handlersEach, sessionWriters } = this.shape;
     await Promise.all([
       ...this.conversations.flatMap(({ id }) =>
-        times(APPENDERS_EACH, () => this.untilGone(() => this.append(id))),
+        times(appendersEach, () => this.untilGone(() => this.append(id))),
       ),
-      ...times(HANDLED_PARTICIPANTS, (participant) =>
-        times(HANDLERS_EACH, () => this.untilGone(() => this.handle(`${this.prefix}-h${participant}`))),
+      ...times(participants, (participant) =>
+        times(handlersEach, () => this.untilGone(() => this.handle(`${this.prefix}-h${participant}`))),
       ).flat(),
-      ...times(SESSION_WRITERS, (writer) => this.writeSession(`${this.prefix}-s${writer}`)),
+      ...times(sessionWriters, (writer) => this.writeSession(`${this.prefix}-s${writer}`)),
     ]);
   }
 

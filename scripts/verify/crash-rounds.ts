@@ -1,10 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiClient } from '../replay/api-client.js';
 import { asTenantKey } from '../replay/api-shapes.js';
-import { CrashCheck, type CrashFindings, type CrashProblem, retryUnacked } from './crash-check.js';
-import { CrashLoad, type Ledger } from './crash-load.js';
+import { CrashCheck, type CrashFindings, type CrashProblem, RepeatedRequests } from './crash-check.js';
+import { CrashLoad, type Ledger, type LoadShape } from './crash-load.js';
 import { seededRandom } from './random.js';
 import { ServiceProcess } from './service-process.js';
+
+/** When the service is killed. */
+export interface KillMoment {
+  /** Options of Node.js that the service needs for it. */
+  nodeOptions?: readonly string[];
+  /** Returns when, in words, and resolves `killed` once the process is gone. */
+  arrange(service: ServiceProcess, random: () => number): { after: string; killed: Promise<unknown> };
+}
 
 export interface CrashRun {
   rounds: number;
@@ -13,13 +21,17 @@ export interface CrashRun {
   main: string;
   cwd: string;
   dataDir: string;
+  /** Default: a random time after the load began. */
+  moment?: KillMoment;
+  /** Default: few clients, so that much of the time nothing is being committed. */
+  shape?: LoadShape;
   onRound?: (result: CrashRound) => void;
 }
 
 export interface CrashRound extends CrashFindings {
   round: number;
   /** From the start of the load to the kill. */
-  killedAfterMs: number;
+  killedAfter: string;
   /** Requests whose answer the kill cut off and that were sent again. */
   retried: number;
   /** From the start of the new process until it listened. */
@@ -29,6 +41,13 @@ export interface CrashRound extends CrashFindings {
 
 const EARLIEST_KILL_MS = 100;
 const LATEST_KILL_MS = 1500;
+
+const atRandomTime: KillMoment = {
+  arrange: (service, random) => {
+    const ms = EARLIEST_KILL_MS + Math.floor(random() * (LATEST_KILL_MS - EARLIEST_KILL_MS));
+    return { after: `${ms} ms`, killed: delay(ms).then(() => service.kill('SIGKILL')) };
+  },
+};
 
 /** A service that is killed under load and started again, round after round, on one DATA_DIR. */
 class CrashRounds {
@@ -46,8 +65,7 @@ class CrashRounds {
       const tenant = { id: 'crash', name: 'Crash test' };
       this.key = await new ApiClient(url, adminKey).call('POST', '/v1/tenants', asTenantKey, tenant);
       for (let round = 1; round <= this.options.rounds; round++) {
-        const killAfterMs = EARLIEST_KILL_MS + Math.floor(random() * (LATEST_KILL_MS - EARLIEST_KILL_MS));
-        const result = await this.round(round, killAfterMs);
+        const result = await this.round(round, random);
         results.push(result);
         this.options.onRound?.(result);
       }
@@ -59,9 +77,9 @@ class CrashRounds {
   }
 
   private async start(): Promise<ServiceProcess> {
-    const { main, cwd, dataDir } = this.options;
+    const { main, cwd, dataDir, moment = atRandomTime } = this.options;
     const env = { NODE_ENV: 'development', PORT: '0', LOG_LEVEL: 'warn', DATA_DIR: dataDir };
-    this.service = await ServiceProcess.start({ main, cwd, env });
+    this.service = await ServiceProcess.start({ main, cwd, env, nodeOptions: moment.nodeOptions ?? [] });
     return this.service;
   }
 
@@ -69,10 +87,12 @@ class CrashRounds {
     return new ApiClient(this.service?.url ?? '', this.key);
   }
 
-  private async round(round: number, killAfterMs: number): Promise<CrashRound> {
-    const load = new CrashLoad(this.client(), `r${round}`);
+  private async round(round: number, random: () => number): Promise<CrashRound> {
+    const { moment = atRandomTime, shape } = this.options;
+    const load = new CrashLoad(this.client(), `r${round}`, shape);
     await load.prepare();
-    const killed = delay(killAfterMs).then(() => this.service?.kill('SIGKILL'));
+    if (!this.service) throw new Error('no service runs');
+    const { after, killed } = moment.arrange(this.service, random);
     await Promise.all([load.run(), killed]);
     this.ledgers.push(load.ledger);
 
@@ -80,10 +100,18 @@ class CrashRounds {
     await this.start();
     const reopenMs = performance.now() - begun;
     const first = await new CrashCheck(this.client(), load.ledger).run();
-    const retried = await retryUnacked(this.client(), load.ledger);
+    const repeated = await new RepeatedRequests(this.client(), load.ledger).send();
     const second = await new CrashCheck(this.client(), load.ledger).run();
+    second.problems.push(...repeated.problems);
     const { refused } = load.ledger;
-    return { ...joined(first, second), round, killedAfterMs: killAfterMs, retried, reopenMs, refused };
+    return {
+      ...joined(first, second),
+      round,
+      killedAfter: after,
+      retried: repeated.unanswered,
+      reopenMs,
+      refused,
+    };
   }
 
   /** What survived its own round must survive the later ones. */
@@ -100,10 +128,10 @@ class CrashRounds {
 function joined(first: CrashFindings, second: CrashFindings): CrashFindings {
   const known = new Set(first.problems.map(({ text }) => text));
   const problems = [...first.problems, ...second.problems.filter(({ text }) => !known.has(text))];
-  return { acked: second.acked, found: second.found, problems };
+  return { acked: second.acked, found: second.found, unanswered: first.unanswered, problems };
 }
 
-/** Kills the service with SIGKILL at a random moment under load, starts it again and checks all it promised; as often as asked. */
+/** Kills the service with SIGKILL under load, starts it again, repeats all requests and checks what it promised; as often as asked. */
 export const runCrashRounds = (options: CrashRun): Promise<CrashRound[]> => new CrashRounds(options).run();
 
 export const isClean = ({ problems, refused }: CrashRound): boolean =>

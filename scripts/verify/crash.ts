@@ -27,7 +27,7 @@ const renderRow = (cells: readonly string[]): string =>
 const renderRound = (round: CrashRound): string =>
   renderRow([
     String(round.round),
-    `${round.killedAfterMs} ms`,
+    round.killedAfter,
     String(round.acked),
     String(round.found),
     String(problemsOf(round, 'lost')),

@@ -146,6 +146,10 @@ export class ServiceProcess {
     });
   }
 
+  send(message: object): void {
+    this.child.send(message);
+  }
+
   /** Sends the signal and waits for the end of the process. */
   kill(signal: NodeJS.Signals): Promise<ServiceExit> {
     this.child.kill(signal);

@@ -141,6 +141,22 @@ describe('GroupCommit', () => {
     expect(await names(ref)).toEqual(['a', 'b', 'c']);
   });
 
+  it('reads a document before each transaction while another process changes it as well', async () => {
+    const ref = await newCounter();
+    await one.commit(entry(ref, 'one 0'));
+    await other.commit(entry(ref, 'other 0'));
+    const before = [one.stats().conflicts, other.stats().conflicts];
+    for (const n of oneTo(10)) {
+      await one.commit(entry(ref, `one ${n}`));
+      await other.commit(entry(ref, `other ${n}`));
+    }
+    // What each remembers is found outdated once, and not again.
+    expect([one, other].map((commits, index) => commits.stats().conflicts - (before[index] ?? 0))).toEqual([
+      1, 1,
+    ]);
+    expect(await counter(ref)).toMatchObject({ n: 22 });
+  });
+
   it('does not refuse a unit because of an outdated document', async () => {
     const ref = await newCounter();
     await one.commit({
