@@ -6,7 +6,7 @@ export {
   type QueueOptions,
   type RateLimit,
 } from './queue-definition.js';
-export { JOB_COLLECTION, type JobRecord, type JobState } from './job.schema.js';
+export type { JobRecord, JobState } from './job.schema.js';
 export { UnrecoverableError } from './queue.errors.js';
 export { QueueModule } from './queue.module.js';
 export { type EnqueueOptions, QueueService, type QueueStatus } from './queue.service.js';

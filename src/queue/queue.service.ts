@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { decodeCursor, notFound, type Page, toPage } from '../common/index.js';
-import { TransactionRunner } from '../database/index.js';
+import { TransactionRunner, type UnitWriter } from '../database/index.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
-import type { JobRecord, JobState } from './job.schema.js';
+import { JOB_COLLECTION, type JobRecord, type JobState } from './job.schema.js';
 import { LOWEST_PRIORITY, type QueueDefinition } from './queue-definition.js';
 import { jobActive, jobNotDelayed, jobNotFailed } from './queue.errors.js';
 import { QueueRegistry } from './queue-registry.js';
@@ -63,7 +63,7 @@ export class QueueService {
   }
 
   /**
-   * A job for a unit of work, which stores it in JOB_COLLECTION; `stored` is to be called after the commit.
+   * A job for a unit of work: `write` adds it there, and `stored` is to be called after the commit.
    * @throws TypeError when the payload does not fit the queue, or the queue is not declared
    */
   newJob<Payload>(
@@ -96,6 +96,11 @@ export class QueueService {
       createdAt: now,
       updatedAt: now,
     };
+  }
+
+  /** Adds the job to a unit of work. */
+  write(writer: UnitWriter, job: JobRecord): void {
+    writer.insert(JOB_COLLECTION, job);
   }
 
   /** Hands a job that was committed to the workers. */

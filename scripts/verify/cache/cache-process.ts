@@ -32,7 +32,7 @@ async function obey({ key, callers, loadMs }: Order): Promise<CacheReport> {
     return { by: String(process.pid) };
   };
   const answers = await Promise.all(
-    Array.from({ length: callers }, () => cache.wrap(family.key('acme', key), 60_000, load)),
+    Array.from({ length: callers }, async () => cache.wrap(family.key('acme', key), 60_000, load)),
   );
   return { type: 'report', loads, values: [...new Set(answers.map((answer) => answer?.by ?? 'none'))] };
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { notFound, ProblemError, withRetries } from '../../common/index.js';
-import { JOB_COLLECTION, type JobRecord, QueueService } from '../../queue/index.js';
+import { type JobRecord, QueueService } from '../../queue/index.js';
 import { type Goal, SessionService } from '../../session/index.js';
 import type { TenantIdentity } from '../../tenant/index.js';
 import { ConversationLocator } from '../conversation-locator.js';
@@ -52,7 +52,7 @@ export class ConversationCloser {
               throw new ExchangeSupersededError('the conversation was closed by another request');
             job = this.jobOf(tenant, conversation, hasFailed, { ...body, goals });
             if (!job) return isActive ? { isActive: false, closedAt } : undefined;
-            writer.insert(JOB_COLLECTION, job);
+            this.queues.write(writer, job);
             return { isActive: false, closedAt, closing: closingOf(conversation, job) };
           },
           remainingMs,
