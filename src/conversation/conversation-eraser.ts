@@ -65,7 +65,7 @@ export class ConversationEraser implements BeforeApplicationShutdown {
     }
   }
 
-  /** Finishes erasures that began before `before`; answers how many. One sweep at a time in a process. */
+  /** Finishes erasures that began before `before`; returns how many. One sweep at a time in a process. */
   sweep(before: Date): Promise<number> {
     this.sweeping ??= this.finishErasures(before).finally(() => (this.sweeping = undefined));
     return this.sweeping;

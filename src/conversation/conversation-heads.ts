@@ -5,7 +5,7 @@ import type { ConversationRecord } from './conversation.schema.js';
 
 const heads = new CacheFamily<ConversationRecord>('conversation');
 
-/** Every write deletes the entry everywhere; the second is for processes that cannot hear of it. */
+/** Every write deletes the entry everywhere; the second is for processes that are not notified. */
 const lifetime: Lifetime = { ttlMs: 60_000, localTtlMs: 1000 };
 
 /** Conversations without their messages, as clients read them again and again: from the cache. Writers read the database. */

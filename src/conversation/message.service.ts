@@ -29,7 +29,7 @@ export interface AppendResult {
 /** How long other processes may take to commit a message, and what their clocks may differ by, milliseconds. */
 const SETTLE_MS = 1000;
 
-const place = ({ timestamp, _id }: MessageRecord): DateIdCursor => ({
+const positionOf = ({ timestamp, _id }: MessageRecord): DateIdCursor => ({
   date: timestamp,
   id: _id.toHexString(),
 });
@@ -99,7 +99,7 @@ export class MessageService {
     if (filter.since) filter.until = earlier(filter.until, await this.settledBefore());
     const hidden = await this.conversations.erasing(tenantId);
     const rows = await this.messages.list(tenantId, filter, hidden, limit + 1, from);
-    return toPage(rows, limit, place, (message) => message);
+    return toPage(rows, limit, positionOf, (message) => message);
   }
 
   /**

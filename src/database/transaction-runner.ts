@@ -67,7 +67,7 @@ export class TransactionRunner {
 
   /**
    * Runs `hook` once, after the running transaction has committed, never after an abort. Outside of a transaction: at once. The hooks of
-   * a transaction begin in order and run side by side; `run` answers when all have ended.
+   * a transaction begin in order and run side by side; `run` returns when all have ended.
    * A failing hook is logged; the transaction stays committed.
    */
   async afterCommit(hook: () => void | Promise<void>): Promise<void> {
@@ -78,7 +78,7 @@ export class TransactionRunner {
 
   /**
    * Inside a running transaction `work` joins it. Any error aborts and is rethrown as it is; TransientTransactionError runs
-   * the whole anew with backoff, up to TRANSACTION_MAX_ATTEMPTS and TRANSACTION_TIMEOUT_MS.
+   * the whole again with backoff, up to TRANSACTION_MAX_ATTEMPTS and TRANSACTION_TIMEOUT_MS.
    */
   async run<T>(work: (session: mongo.ClientSession) => Promise<T>): Promise<T> {
     const outer = this.current;

@@ -25,12 +25,12 @@ export interface QueueStatus {
   oldestWaitingMs: number | null;
 }
 
-const place = ({ dueAt, _id }: JobRecord): { date: Date; id: string } => ({
+const positionOf = ({ dueAt, _id }: JobRecord): { date: Date; id: string } => ({
   date: dueAt,
   id: _id.toHexString(),
 });
 
-/** Stores jobs and tells of them. */
+/** Stores jobs and finds them. */
 @Injectable()
 export class QueueService {
   constructor(
@@ -122,7 +122,7 @@ export class QueueService {
   async list(queue: string, state: JobState, limit: number, cursor?: string): Promise<Page<JobRecord>> {
     this.registry.definition(queue);
     const from = cursor === undefined ? undefined : decodeCursor(cursor);
-    return toPage(await this.jobs.list(queue, state, limit + 1, from), limit, place, (job) => job);
+    return toPage(await this.jobs.list(queue, state, limit + 1, from), limit, positionOf, (job) => job);
   }
 
   /** For operators: all queues. */
@@ -154,7 +154,7 @@ export class QueueService {
     return this.jobs.findAny(queue, id);
   }
 
-  /** For operators: jobs of one state by their place, newest first, without payloads and results. */
+  /** For operators: jobs of one state by their number in the list, newest first, without payloads and results. */
   slice(queue: string, state: JobState, skip: number, limit: number): Promise<JobRecord[]> {
     this.registry.definition(queue);
     return this.jobs.slice(queue, state, skip, limit);
@@ -197,7 +197,7 @@ export class QueueService {
     throw jobActive(id);
   }
 
-  /** For operators: deletes all jobs of a queue that ended so; answers how many. */
+  /** For operators: deletes all jobs of a queue that ended so; returns how many. */
   clear(queue: string, state: 'completed' | 'failed'): Promise<number> {
     this.registry.definition(queue);
     return this.jobs.prune(queue, state, 0);
