@@ -51,7 +51,9 @@ export function nextState(
   const text = textOf({ activeGoals, context: changes.context ?? state.context });
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_STATE_BYTES) throw sessionTooLarge(bytes);
-  const plain = JSON.parse(text, dropUnsafe) as Pick<SessionState, 'activeGoals' | 'context'>;
+  // `stringify` escapes no letter of it, and a reviver is called for each value.
+  const reviver = text.includes('"__proto__"') ? dropUnsafe : undefined;
+  const plain = JSON.parse(text, reviver) as Pick<SessionState, 'activeGoals' | 'context'>;
   const next = Object.freeze({
     ...state,
     ...deepFreeze(plain),
