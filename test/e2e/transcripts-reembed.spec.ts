@@ -43,7 +43,7 @@ describe('the command that re-embeds', () => {
     for (const transcript of ['a train to Lisbon', 'a table for four', 'the weather'])
       await tenant.request('POST', '/v1/transcripts', { participantId: 'ana', channel: 'web', transcript });
     const rows = app.database.collection('transcripts');
-    while ((await rows.countDocuments({ tenantId })) < 3) await delay(20);
+    while ((await rows.countDocuments({ tenantId, status: 'stored' })) < 3) await delay(20);
     await rows.updateMany({ tenantId }, { $set: { model: 'another' } });
     const find = async () =>
       (await tenant.request<{ data: object[] }>('POST', '/v1/transcripts/search', { query: 'table' })).body

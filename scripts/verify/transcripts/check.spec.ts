@@ -26,6 +26,7 @@ class FakeApi extends ApiClient {
     const url = new URL(path, this.url);
     if (method === 'POST') return answer({ data: this.rows });
     if (url.pathname.startsWith('/v1/jobs/')) return answer({ state: this.jobState });
+    if (url.pathname === '/v1/transcripts/stats') return answer({ queued: 0, processing: 0 });
     const [, id] = /transcripts\/(.+)$/.exec(url.pathname) ?? [];
     const row = this.rows.find((one) => one.id === id);
     if (id !== undefined) return row ? answer(row) : answer({ code: 'transcript_not_found' }, 404);
