@@ -1,6 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import {
+  DATABASE_SETTINGS,
+  type DatabaseSettings,
   MONITORING_SETTINGS,
   type MonitoringSettings,
   SERVICE_SETTINGS,
@@ -22,6 +24,8 @@ export function judgeFreeSpace(
   return { status: 'up', details };
 }
 
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
 /** The disk of DATA_DIR: the embedded store. */
 @Injectable()
 export class DiskHealth implements OnModuleInit {
@@ -29,6 +33,7 @@ export class DiskHealth implements OnModuleInit {
     private readonly registry: HealthRegistry,
     @Inject(SERVICE_SETTINGS) private readonly service: ServiceSettings,
     @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
+    @Inject(DATABASE_SETTINGS) private readonly database: DatabaseSettings,
   ) {}
 
   onModuleInit(): void {
@@ -36,8 +41,14 @@ export class DiskHealth implements OnModuleInit {
   }
 
   private async look(): Promise<HealthFinding> {
+    const disk = await statfs(this.service.DATA_DIR).catch((error: unknown) => {
+      // With a MongoDB nothing is stored there, and the folder need not exist.
+      if (this.database.MONGODB_URI !== undefined && isMissing(error)) return undefined;
+      throw error;
+    });
+    if (!disk) return { status: 'up' };
     // What an unprivileged user may still write.
-    const { bavail, bsize } = await statfs(this.service.DATA_DIR);
+    const { bavail, bsize } = disk;
     return judgeFreeSpace(bavail * bsize, {
       minBytes: this.settings.HEALTH_DISK_MIN_BYTES,
       criticalBytes: this.settings.HEALTH_DISK_CRITICAL_BYTES,
