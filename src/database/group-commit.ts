@@ -205,7 +205,8 @@ export class GroupCommit implements OnModuleInit {
     const outcome = await this.transaction.commit(units).catch(asError);
     if (outcome instanceof Error) {
       this.counters.conflicts++;
-      if (this.handleFailure(units, outcome)) failure = { jitter: Math.random() };
+      if (this.handleFailure(units, outcome))
+        failure = { jitter: Math.random(), isContested: (key) => this.transaction.isContested(key) };
     } else {
       for (const [queued, error] of outcome.refused) this.refuse(queued, error);
       for (const [queued, result] of outcome.committed) queued.resolve(result);

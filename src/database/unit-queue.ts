@@ -7,6 +7,8 @@ interface Lane {
   readonly units: QueuedUnit[];
   /** Transactions that failed since one of its units was committed or refused. */
   failures: number;
+  /** As of the last failure: other processes change the document as well. */
+  isContested: boolean;
 }
 
 /** Units of one lane in a transaction; the lane enters no other one until `release` or `putBack`. */
@@ -19,6 +21,8 @@ export interface Load {
 export interface Failure {
   /** 0 to 1. */
   readonly jitter: number;
+  /** Whether other processes change the document of the key as well. */
+  isContested(key: string | undefined): boolean;
 }
 
 const MAX_UNITS = 256;
@@ -35,6 +39,9 @@ const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** A lane that failed this often is committed without others, and at last one unit at a time, to keep its failures from them. */
 const FAILURES_BEFORE_ALONE = 2;
 const FAILURES_BEFORE_SINGLE = 4;
+
+/** The same where another process changes the document as well: alone it would meet the other one as often, in smaller transactions. */
+const CONTESTED_FAILURES_BEFORE_ALONE = 8;
 
 /** Short, as the pauses of other writers may be short too. */
 const failureBackoff = { baseMs: 4, maxMs: 50, jitter: 1 };
@@ -68,7 +75,7 @@ export class UnitQueue {
       present.units.push(queued);
       return true;
     }
-    const lane: Lane = { key: queued.key, units: [queued], failures: 0 };
+    const lane: Lane = { key: queued.key, units: [queued], failures: 0, isContested: false };
     if (lane.key !== undefined) this.lanes.set(lane.key, lane);
     this.enter(lane);
     return true;
@@ -81,9 +88,10 @@ export class UnitQueue {
     let bytes = 0;
     let [lane] = this.ready;
     while (lane) {
-      const isAlone = lane.failures >= FAILURES_BEFORE_ALONE;
+      const isAlone =
+        lane.failures >= (lane.isContested ? CONTESTED_FAILURES_BEFORE_ALONE : FAILURES_BEFORE_ALONE);
       if (isAlone && loads.length > 0) break;
-      const most = lane.failures >= FAILURES_BEFORE_SINGLE ? 1 : MAX_UNITS_OF_LANE;
+      const most = isAlone && lane.failures >= FAILURES_BEFORE_SINGLE ? 1 : MAX_UNITS_OF_LANE;
       const units: QueuedUnit[] = [];
       for (const queued of lane.units) {
         const isFirst = count === 0;
@@ -119,6 +127,7 @@ export class UnitQueue {
       return;
     }
     lane.failures++;
+    lane.isContested = failure.isContested(lane.key);
     this.leaveAfter(lane, backoffDelay(lane.failures, { ...failureBackoff, random: () => failure.jitter }));
   }
 
