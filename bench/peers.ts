@@ -1,4 +1,4 @@
-// npm run bench:peers: this service beside a bare Fastify server that answers the same bytes and stores nothing, and, with --against,
+// npm run bench:peers: this service beside a bare Fastify server that returns the same bytes and stores nothing, and, with --against,
 // beside another build of the service. Each runs in a process of its own; the load goes to one after the other in short rounds, so that
 // what else the machine does hits all of them. bench/README.md says how to read the tables.
 import { execFile } from 'node:child_process';

@@ -1,4 +1,4 @@
-// Fastify and nothing else: each route answers the bytes that it was given. It reads JSON bodies, and stores nothing. The argument holds
+// Fastify and nothing else: each route returns the bytes that it was given. It reads JSON bodies, and stores nothing. The argument holds
 // the answers as JSON.
 import { fastify } from 'fastify';
 import type { Answer } from './targets.js';

@@ -83,7 +83,7 @@ export async function prepareService(
   };
 }
 
-/** Sends the first request of a route. @throws Error unless the service answers it with the route's status */
+/** Sends the first request of a route. @throws Error unless it returns the route's status */
 export async function answerOf(target: Target, route: PeerRoute): Promise<Answer> {
   const { method, template, status } = route;
   const { path, body } = target.requestsOf(route)[0] ?? { path: '/' };
@@ -110,7 +110,7 @@ export const startBare = (answers: readonly Answer[], execPath: string): Promise
     execPath,
   });
 
-/** Takes the same requests as the service whose answers it gives. */
+/** Takes the same requests as the service, and returns that one's responses. */
 export const bareTarget = (bare: ServiceProcess, { key, requestsOf }: Target): Target => ({
   name: 'bare',
   url: bare.url,

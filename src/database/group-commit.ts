@@ -3,6 +3,7 @@ import { InjectConnection } from '@nestjs/mongoose';
 import type { Connection } from 'mongoose';
 import { DATABASE_SETTINGS, type DatabaseSettings } from '../config/index.js';
 import {
+  asError,
   databaseBusy,
   isDocumentError,
   isTransientTransactionError,
@@ -62,8 +63,6 @@ const SWEEP_MS = 500;
 
 /** Why a unit was not written in time. */
 const reasonOf = ({ lastError }: QueuedUnit): Error => lastError ?? databaseBusy();
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 /**
  * Commits units of work. Units that arrive while transactions are at work share the next one: one command for each collection, then the

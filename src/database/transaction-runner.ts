@@ -33,6 +33,8 @@ function mongooseSessions(connection: Connection): MongooseSessions {
 const transactionBackoff = { baseMs: 5, maxMs: 500, jitter: 1 };
 
 /**
+ * For writes that are rare, or depend on reads within the transaction; `GroupCommit` is for the frequent ones.
+ *
  * Runs work in one multi-document transaction: all of it is stored, or nothing. Every model call inside takes part by
  * itself; `Model.collection` and `connection.collection()` do not. Work may run several times, so its effects outside the
  * database belong into `afterCommit`. No `Promise.all` over database calls inside: a transaction is one conversation.

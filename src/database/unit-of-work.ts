@@ -27,7 +27,7 @@ export interface GuardedChange extends DocumentId {
 
 /** Collects what a unit of work writes. Members that are `undefined` are not stored. */
 export interface UnitWriter {
-  /** When the unit was handed over. It never runs backwards within a process. */
+  /** When the unit was handed over; later when it had to wait for long. It never runs backwards within a process. */
   readonly stamp: Date;
   /** The document of `ref` with what earlier units changed; null when it does not exist, or there is no `ref`. It must not be modified. */
   readonly document: mongo.Document | null;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { type Connection, mongo } from 'mongoose';
 import { backoffDelay } from '../common/index.js';
-import { DuplicateKeyError, isDatabaseAway, isUnknownCommitResult } from './errors.js';
+import { asError, DuplicateKeyError, isDatabaseAway, isUnknownCommitResult } from './errors.js';
 import type { ProcessRegistry } from './process-registry.js';
 import {
   type InsertStatement,
@@ -55,8 +55,6 @@ const MAX_KNOWN_BYTES = 32 * 1024 * 1024;
 const CONTESTED_MS = 5000;
 
 const commitBackoff = { baseMs: 5, maxMs: 500, jitter: 1 };
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 /**
  * Writes units of work in one transaction. The documents that they depend on are remembered from one transaction to the next; each

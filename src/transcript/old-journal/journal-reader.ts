@@ -2,7 +2,7 @@
 //
 // DIR/<uuid> is the folder of one process. A segment (`.seg`) is a sequence of frames, then perhaps zeros or frames of the segment whose file it was
 // before. A frame: marker u32 | crc32 u32 | length u32 | group u32 | time f64 | the record, little endian. Marker and CRC seed come from the segment's
-// name. A `.done` file beside it says up to which offset records are stored: offset f64 | crc32 u32. A folder may hold folders of other processes
+// name. Its `.done` file says up to which offset records are stored: offset f64 | crc32 u32. A folder may hold folders of other processes
 // (`adopting-<uuid>`), which its own process was taking over.
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
