@@ -94,7 +94,7 @@ describe('loadSettings', () => {
   };
 
   it.each([
-    ['balanced', [10, 32, 30_000, 3, 4, 32]],
+    ['balanced', [10, 64, 30_000, 3, 4, 32]],
     ['throughput', [100, 200, 30_000, 6, 8, 64]],
     ['latency', [5, 32, 50, 6, 8, 8]],
   ])('takes the numbers of the transcript profile %s', (profile, numbers) => {
@@ -102,7 +102,7 @@ describe('loadSettings', () => {
   });
 
   it('takes a number that is set before that of the profile, which is balanced by default', () => {
-    expect(pipelineOf({})).toEqual([10, 32, 30_000, 3, 4, 32]);
+    expect(pipelineOf({})).toEqual([10, 64, 30_000, 3, 4, 32]);
     expect(pipelineOf({ TRANSCRIPT_PROFILE: 'latency', TRANSCRIPT_BATCH_SIZE: '7' })).toEqual([
       7, 32, 50, 6, 8, 8,
     ]);

@@ -30,7 +30,7 @@ export const transcriptSettings = {
     'A batch is due when so many transcripts wait.',
   ),
   TRANSCRIPT_MAX_BATCH_SIZE: byTranscriptProfile(
-    [32, 200, 32],
+    [64, 200, 32],
     integer(1, 1000),
     'While more wait than that, a batch takes up to so many; never fewer than TRANSCRIPT_BATCH_SIZE.',
   ),

@@ -137,6 +137,8 @@ export class TranscriptRepository {
       .find({ queuedAt: { $gt: UNCLAIMED }, claimedUntil: { $lte: now } }, { tenantId: 1, queuedAt: 1 })
       .sort({ queuedAt: 1 })
       .limit(limit)
+      // All of them in one reply.
+      .batchSize(limit)
       .lean<WaitingTranscript[]>()
       .exec();
   }

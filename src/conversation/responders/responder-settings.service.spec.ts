@@ -52,9 +52,25 @@ describe('ResponderSettingsService', () => {
 
   it('reads the settings of a tenant once for many messages', async () => {
     const { service, reads } = setUp();
-    await service.activeFor('acme');
+    await Promise.all([service.activeFor('acme'), service.activeFor('acme')]);
     await service.activeFor('acme');
     expect(reads()).toBe(1);
+  });
+
+  it('reads again after a read that failed', async () => {
+    const { service, rows } = setUp();
+    rows.set('acme', { type: 'removed', config: {}, updatedAt: new Date() });
+    await expect(service.activeFor('acme')).rejects.toThrow('not installed');
+    rows.delete('acme');
+    expect((await service.activeFor('acme')).responder.type).toBe('goals');
+  });
+
+  it('does not keep what a read found that a change overtook', async () => {
+    const { service } = setUp();
+    const before = service.activeFor('acme');
+    await service.put('acme', 'remote', { url: 'u', secret });
+    expect((await before).responder.type).toBe('goals');
+    expect((await service.activeFor('acme')).responder.type).toBe('remote');
   });
 
   it('takes a change at once', async () => {

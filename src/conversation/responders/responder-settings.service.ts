@@ -37,7 +37,14 @@ const hintOf = (secret: unknown): string =>
 
 @Injectable()
 export class ResponderSettingsService {
-  private readonly active = new LRUCache<string, ActiveResponder>({ max: CACHED_TENANTS, ttl: CACHE_MS });
+  /** Messages that arrive while the settings are read wait for the same read. */
+  private readonly active = new LRUCache<string, ActiveResponder>({
+    max: CACHED_TENANTS,
+    ttl: CACHE_MS,
+    fetchMethod: (tenantId) => this.load(tenantId),
+    // A choice that is made meanwhile ends a read; who waits for it still gets what it finds, which is not kept.
+    ignoreFetchAbort: true,
+  });
 
   constructor(
     private readonly repository: ResponderSettingsRepository,
@@ -48,20 +55,8 @@ export class ResponderSettingsService {
    * The responder of a tenant with its settings; at most CACHE_MS old.
    * @throws ResponderError when it is not installed any more, or no longer accepts what is stored
    */
-  async activeFor(tenantId: string): Promise<ActiveResponder> {
-    const cached = this.active.get(tenantId);
-    if (cached) return cached;
-    const { type, config } = await this.choiceOf(tenantId);
-    const responder = this.registry.find(type);
-    if (!responder) throw new ResponderError(`The responder "${type}" of this tenant is not installed.`);
-    const parsed = responder.configSchema.safeParse(config);
-    if (!parsed.success)
-      throw new ResponderError(
-        `The responder "${type}" no longer accepts its settings; PUT /v1/responder anew.`,
-      );
-    const active = { responder, config: parsed.data };
-    this.active.set(tenantId, active);
-    return active;
+  activeFor(tenantId: string): Promise<ActiveResponder> | ActiveResponder {
+    return this.active.get(tenantId) ?? this.active.forceFetch(tenantId);
   }
 
   async read(tenantId: string): Promise<ResponderSettings> {
@@ -95,6 +90,18 @@ export class ResponderSettingsService {
   async reset(tenantId: string): Promise<void> {
     await this.repository.delete(tenantId);
     this.active.delete(tenantId);
+  }
+
+  private async load(tenantId: string): Promise<ActiveResponder> {
+    const { type, config } = await this.choiceOf(tenantId);
+    const responder = this.registry.find(type);
+    if (!responder) throw new ResponderError(`The responder "${type}" of this tenant is not installed.`);
+    const parsed = responder.configSchema.safeParse(config);
+    if (!parsed.success)
+      throw new ResponderError(
+        `The responder "${type}" no longer accepts its settings; PUT /v1/responder anew.`,
+      );
+    return { responder, config: parsed.data };
   }
 
   private async choiceOf(tenantId: string): Promise<Choice> {

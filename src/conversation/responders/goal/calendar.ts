@@ -2,10 +2,10 @@ import { LRUCache } from 'lru-cache';
 
 /** A day without a time or zone. */
 export interface CalendarDay {
-  year: number;
+  readonly year: number;
   /** 1 to 12. */
-  month: number;
-  day: number;
+  readonly month: number;
+  readonly day: number;
 }
 
 const dayMs = 86_400_000;
@@ -18,23 +18,35 @@ const fromUtc = (date: Date): CalendarDay => ({
   day: date.getUTCDate(),
 });
 
-/** Making a formatter costs some 40 us, using it a few. */
-const formatters = new LRUCache<string, Intl.DateTimeFormat>({ max: 100 });
+const MINUTE_MS = 60_000;
 
-function formatterOf(timeZone: string): Intl.DateTimeFormat {
-  const present = formatters.get(timeZone);
-  if (present) return present;
-  const options = { timeZone, year: 'numeric', month: 'numeric', day: 'numeric' } as const;
-  const formatter = new Intl.DateTimeFormat('en-US', options);
-  formatters.set(timeZone, formatter);
-  return formatter;
+/** Making a formatter costs some 40 us, using it five; so the last day found in a zone is kept for the minute it was found in. */
+interface Zone {
+  readonly formatter: Intl.DateTimeFormat;
+  /** Since 1970. */
+  readonly minute: number;
+  readonly day: CalendarDay;
+}
+const zones = new LRUCache<string, Zone>({ max: 100 });
+
+const newFormatter = (timeZone: string): Intl.DateTimeFormat =>
+  new Intl.DateTimeFormat('en-US', { timeZone, year: 'numeric', month: 'numeric', day: 'numeric' });
+
+function dayOf(formatter: Intl.DateTimeFormat, instant: Date): CalendarDay {
+  const parts = formatter.formatToParts(instant);
+  const part = (type: string): number => Number(parts.find((candidate) => candidate.type === type)?.value);
+  return { year: part('year'), month: part('month'), day: part('day') };
 }
 
 /** The day that it is at `instant` in an IANA time zone. */
 export function dayIn(instant: Date, timeZone: string): CalendarDay {
-  const parts = formatterOf(timeZone).formatToParts(instant);
-  const part = (type: string): number => Number(parts.find((candidate) => candidate.type === type)?.value);
-  return { year: part('year'), month: part('month'), day: part('day') };
+  const minute = Math.floor(instant.getTime() / MINUTE_MS);
+  const zone = zones.get(timeZone);
+  if (zone?.minute === minute) return zone.day;
+  const formatter = zone?.formatter ?? newFormatter(timeZone);
+  const day = dayOf(formatter, instant);
+  zones.set(timeZone, { formatter, minute, day });
+  return day;
 }
 
 export const addDays = (day: CalendarDay, days: number): CalendarDay =>
