@@ -30,6 +30,10 @@ function valueOf({ issues, value }: SchemaResult): unknown {
 export const createValidationPipe = (): PipeTransform => ({
   transform: (value: unknown, { schema, type }: ArgumentMetadata): unknown => {
     if (!schema || type === 'custom') return value;
+    if (type === 'body' && value === undefined)
+      throw validationFailed([
+        { path: '', message: 'send a JSON body, with content-type: application/json' },
+      ]);
     const result = schema['~standard'].validate(value);
     return result instanceof Promise ? result.then(valueOf) : valueOf(result);
   },
@@ -55,7 +59,9 @@ export const objectIdString = z.string().regex(/^[0-9a-f]{24}$/, 'must be an id 
 export const pageLimit = z.coerce.number().int().min(1).max(200).default(50);
 
 /** Dates as ISO 8601 text. */
-export const isoDate = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+export const isoDate = z.iso
+  .datetime({ offset: true, error: 'must be a date and time of ISO 8601, for example 2026-01-31T12:00:00Z' })
+  .transform((text) => new Date(text));
 
 const maxDepth = 12;
 

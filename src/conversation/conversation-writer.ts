@@ -95,6 +95,10 @@ function numbered(
   return { records, counters };
 }
 
+function insertMessages(writer: UnitWriter, records: readonly MessageRecord[]): void {
+  for (const record of records) writer.insert(MESSAGE_COLLECTION, record, { unique: 'externalId' });
+}
+
 /** Adds messages at the end of the conversation of the unit. */
 function addMessages(
   writer: UnitWriter,
@@ -103,7 +107,7 @@ function addMessages(
   sessionId?: string,
 ): Added {
   const { records, counters } = numbered(conversation, messages, writer.stamp);
-  for (const record of records) writer.insert(MESSAGE_COLLECTION, record);
+  insertMessages(writer, records);
   const changed = writer.change({
     ...counters,
     ...(sessionId !== undefined && { sessionId: new Types.ObjectId(sessionId) }),
@@ -172,7 +176,7 @@ export class ConversationWriter {
   async create(conversation: ConversationRecord): Promise<ConversationRecord> {
     await this.commits.commit({
       write: (writer) => {
-        writer.insert(CONVERSATION_COLLECTION, conversation, true);
+        writer.insert(CONVERSATION_COLLECTION, conversation, { isShared: true });
       },
     });
     return conversation;
@@ -359,8 +363,8 @@ export class ConversationWriter {
             ...counters,
             ...(sessionId !== undefined && { sessionId: new Types.ObjectId(sessionId) }),
           };
-          writer.insert(CONVERSATION_COLLECTION, conversation, true);
-          for (const record of records) writer.insert(MESSAGE_COLLECTION, record);
+          writer.insert(CONVERSATION_COLLECTION, conversation, { isShared: true });
+          insertMessages(writer, records);
           return { conversation, stored: records };
         },
       };

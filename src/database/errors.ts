@@ -128,7 +128,8 @@ export function databaseProblem(error: unknown): ProblemDetails | undefined {
         'It may have been stored. Send it again with the same externalId, or read what is stored before you repeat it.',
       retryAfterSeconds: 2,
     };
-  if (isTransientTransactionError(error))
+  // Of a unit of work that met another one with the same unique value each time it was tried.
+  if (isTransientTransactionError(error) || error instanceof DuplicateKeyError)
     return {
       status: 503,
       code: 'transaction_contention',

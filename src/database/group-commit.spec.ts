@@ -2,6 +2,7 @@ import { type Connection, mongo } from 'mongoose';
 import { loadSettings } from '../config/index.js';
 import { GroupCommit } from './group-commit.js';
 import type { ProcessRegistry } from './process-registry.js';
+import type { UnitWriter } from './unit-of-work.js';
 
 const labelled = (label: string): mongo.MongoError => {
   const error = new mongo.MongoServerError({ message: label });
@@ -154,6 +155,28 @@ describe('GroupCommit when the server fails', () => {
       jest.setSystemTime(1_005_000);
       await committed;
       expect(stamp.getTime()).toBe(1_005_000);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('goes on with its stamps at the pace of time when the clock is set back', async () => {
+    jest.useFakeTimers({ now: 10_000_000, doNotFake: ['setImmediate'] });
+    try {
+      const stamps: number[] = [];
+      const stamped = {
+        write: (writer: UnitWriter) => {
+          stamps.push(writer.stamp.getTime());
+          writer.insert('names', { name: 'a' });
+        },
+      };
+      await commits.commit(stamped);
+      jest.setSystemTime(9_000_000);
+      for (const passedMs of [0, 250, 250]) {
+        jest.advanceTimersByTime(passedMs);
+        await commits.commit(stamped);
+      }
+      expect(stamps).toEqual([10_000_000, 10_000_000, 10_000_250, 10_000_500]);
     } finally {
       jest.useRealTimers();
     }

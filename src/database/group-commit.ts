@@ -85,6 +85,8 @@ export class GroupCommit implements OnModuleInit {
   private onDrained: (() => void) | undefined;
   private sweeper: NodeJS.Timeout | undefined;
   private lastStampMs = 0;
+  /** Of `performance.now()`. */
+  private lastStampAt = 0;
   private settledMs = 0;
 
   constructor(
@@ -172,8 +174,15 @@ export class GroupCommit implements OnModuleInit {
     if (this.outstanding.size === 0) this.onDrained?.();
   }
 
+  /** Goes on at the pace of time when the clock is set back: units that wait all the time with one stamp would keep `settledUntil` where it is. */
   private nextStamp(): Date {
-    this.lastStampMs = Math.max(Date.now(), this.lastStampMs, this.settledMs + 1);
+    const now = performance.now();
+    const passedMs = Math.floor(now - this.lastStampAt);
+    const stamp = Math.max(Date.now(), this.lastStampMs + passedMs, this.settledMs + 1);
+    if (stamp > this.lastStampMs) {
+      this.lastStampMs = stamp;
+      this.lastStampAt = now;
+    }
     return new Date(this.lastStampMs);
   }
 

@@ -1,15 +1,21 @@
 import type { mongo } from 'mongoose';
+import { DuplicateKeyError } from './errors.js';
 import type {
   DocumentId,
   DocumentRef,
   FieldChanges,
   GuardedChange,
+  InsertOptions,
   UnitOfWork,
   UnitWriter,
 } from './unit-of-work.js';
 
 export const keyOf = ({ collection, tenantId, id }: DocumentId): string =>
   `${collection}\0${tenantId}\0${id.toHexString()}`;
+
+/** What a document has in a field that is unique within the tenant. */
+export const uniqueValue = (collection: string, document: mongo.Document, field: string): string =>
+  `${collection}\0${document['tenantId']}\0${field}\0${document[field]}`;
 
 /** A unit that waits or is in a transaction. */
 export interface QueuedUnit {
@@ -80,7 +86,7 @@ const statement = ({ tenantId, id }: DocumentId, guard: FieldChanges, changes: F
 class Draft implements UnitWriter {
   document: mongo.Document | null;
   readonly changes: Record<string, unknown> = {};
-  readonly inserts: [collection: string, document: mongo.Document, isShared: boolean][] = [];
+  readonly inserts: { collection: string; document: mongo.Document; options: InsertOptions }[] = [];
   readonly guarded: GuardedChange[] = [];
 
   constructor(
@@ -97,8 +103,8 @@ class Draft implements UnitWriter {
     return this.document;
   }
 
-  insert(collection: string, document: mongo.Document, isShared = false): void {
-    this.inserts.push([collection, document, isShared]);
+  insert(collection: string, document: mongo.Document, options: InsertOptions = {}): void {
+    this.inserts.push({ collection, document, options });
   }
 
   compareAndSet(change: GuardedChange): void {
@@ -115,22 +121,29 @@ export class UnitBatch {
   private readonly created = new Map<string, mongo.Document>();
   private readonly guarded: { owner: QueuedUnit; change: GuardedChange }[] = [];
   private readonly shared = new Map<string, SharedDocument>();
+  /** What units of the batch insert into unique fields. */
+  private readonly reserved = new Set<string>();
 
   /** `known`: the documents that units refer to, by key; one that is absent does not exist. */
   constructor(private readonly known: ReadonlyMap<string, mongo.Document>) {}
 
-  /** @throws whatever `write` of the unit throws; nothing of it is in the batch then */
+  /**
+   * @throws whatever `write` of the unit throws; nothing of it is in the batch then
+   * @throws DuplicateKeyError when a unit before it inserts the same unique value
+   */
   add(owner: QueuedUnit): void {
     const shared = this.sharedOf(owner);
     const draft = new Draft(owner.stamp, shared);
-    this.results.set(owner, owner.unit.write(draft));
+    const result = owner.unit.write(draft);
+    this.reserve(draft);
+    this.results.set(owner, result);
     if (shared) {
       shared.now = draft.document;
       Object.assign(shared.changes, draft.changes);
     }
-    for (const [collection, document, isShared] of draft.inserts) {
+    for (const { collection, document, options } of draft.inserts) {
       const { _id: id, tenantId } = document as { _id: mongo.ObjectId; tenantId: string };
-      if (isShared) this.created.set(keyOf({ collection, tenantId, id }), document);
+      if (options.isShared) this.created.set(keyOf({ collection, tenantId, id }), document);
       const list = this.inserts.get(collection);
       if (list) list.push({ owner, document });
       else this.inserts.set(collection, [{ owner, document }]);
@@ -168,6 +181,19 @@ export class UnitBatch {
   /** Keys of the documents that units depend on and none of them changes, so that no guard of an update verifies them. */
   *unverified(): Iterable<string> {
     for (const [key, { changes }] of this.shared) if (Object.keys(changes).length === 0) yield key;
+  }
+
+  private reserve({ inserts }: Draft): void {
+    const values = new Set<string>();
+    for (const { collection, document, options } of inserts)
+      for (const field of options.unique === undefined ? ['_id'] : ['_id', options.unique]) {
+        if (document[field] === undefined) continue;
+        const value = uniqueValue(collection, document, field);
+        if (this.reserved.has(value) || values.has(value))
+          throw new DuplicateKeyError(collection, [field], `${field} is inserted twice in one transaction`);
+        values.add(value);
+      }
+    for (const value of values) this.reserved.add(value);
   }
 
   private *changed(): Iterable<SharedDocument> {

@@ -25,6 +25,16 @@ export interface GuardedChange extends DocumentId {
   mismatch(): Error;
 }
 
+export interface InsertOptions {
+  /** The document will be the `ref` of later units: it is remembered, so that the first of them need not read it. */
+  readonly isShared?: boolean;
+  /**
+   * A field that is unique within the tenant. Of units in one transaction that insert the same value of it, or the same `_id`, the first is
+   * written; the others are refused with DuplicateKeyError after its commit, and can read what it stored.
+   */
+  readonly unique?: string;
+}
+
 /** Collects what a unit of work writes. Members that are `undefined` are not stored. */
 export interface UnitWriter {
   /** When the unit was handed over; later when it had to wait for long. It never runs backwards within a process. */
@@ -33,8 +43,7 @@ export interface UnitWriter {
   readonly document: mongo.Document | null;
   /** Changes the document of `ref`, which must exist; returns it as it is then. */
   change(changes: FieldChanges): mongo.Document;
-  /** @param isShared the document will be the `ref` of later units: it is remembered, so that the first of them need not read it */
-  insert(collection: string, document: mongo.Document, isShared?: boolean): void;
+  insert(collection: string, document: mongo.Document, options?: InsertOptions): void;
   compareAndSet(change: GuardedChange): void;
 }
 

@@ -10,6 +10,7 @@ import {
   meets,
   type QueuedUnit,
   UnitBatch,
+  uniqueValue,
   type UpdateStatement,
 } from './unit-batch.js';
 import type { DocumentId, DocumentRef, FieldChanges } from './unit-of-work.js';
@@ -41,6 +42,18 @@ class Unmatched extends Error {
   constructor(readonly statements: readonly UpdateStatement[]) {
     super('an update did not match');
     this.name = 'Unmatched';
+  }
+}
+
+/** Inserts of which one met a document that is stored already. */
+class Duplicate extends Error {
+  constructor(
+    readonly owner: QueuedUnit,
+    readonly error: DuplicateKeyError,
+    readonly statements: readonly InsertStatement[],
+  ) {
+    super('an insert met a stored document');
+    this.name = 'Duplicate';
   }
 }
 
@@ -95,7 +108,9 @@ export class UnitTransaction {
             await this.insert(session, collection, statements);
         }, latestDeadline(units));
       } catch (error) {
-        throw error instanceof Unmatched ? await this.conflictOf(error) : error;
+        if (error instanceof Unmatched) throw await this.conflictOf(error);
+        if (error instanceof Duplicate) throw await this.duplicatesOf(error);
+        throw error;
       }
     for (const [key, document] of batch.sharedDocuments()) this.known.set(key, document);
     return { committed: batch.results, refused };
@@ -115,7 +130,7 @@ export class UnitTransaction {
           batch.add(queued);
         } catch (error) {
           refused.set(queued, asError(error));
-          if (queued.key !== undefined) doubtful.add(queued.key);
+          if (queued.key !== undefined && !(error instanceof DuplicateKeyError)) doubtful.add(queued.key);
         }
       for (const key of batch.unverified()) doubtful.add(key);
       // Not remembered any more: otherwise the next unit like it would be asked twice again.
@@ -195,7 +210,32 @@ export class UnitTransaction {
     if (!failed) return;
     const owner = statements[failed.index]?.owner;
     const error = writeError(collection, failed);
-    throw owner ? new Conflict(new Map([[owner, error]])) : error;
+    if (!owner) throw error;
+    throw error instanceof DuplicateKeyError
+      ? new Duplicate(owner, error, statements)
+      : new Conflict(new Map([[owner, error]]));
+  }
+
+  /** All units whose value of the unique field is stored already: each of them would make a transaction fail. */
+  private async duplicatesOf({ owner, error, statements }: Duplicate): Promise<Conflict> {
+    const refused = new Map<QueuedUnit, Error>([[owner, error]]);
+    const { collection } = error;
+    const [field, ...others] = error.fields.filter((name) => name !== 'tenantId');
+    if (field === undefined || others.length > 0) return new Conflict(refused);
+    const documents = statements.map(({ document }) => document);
+    const valuesOf = (name: string): unknown[] => [
+      ...new Set(documents.map((document) => document[name] as unknown)),
+    ];
+    const filter = {
+      tenantId: { $in: valuesOf('tenantId') },
+      [field]: { $in: valuesOf(field).filter((value) => value !== undefined) },
+    };
+    const projection = { tenantId: 1, [field]: 1 };
+    const stored = await this.database.collection(collection).find(filter, { projection }).toArray();
+    const taken = new Set(stored.map((document) => uniqueValue(collection, document, field)));
+    for (const one of statements)
+      if (taken.has(uniqueValue(collection, one.document, field))) refused.set(one.owner, error);
+    return new Conflict(refused);
   }
 
   /** Which updates did not match, as far as that shows now. Of several of one document the first one alone is certain. */

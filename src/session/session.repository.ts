@@ -34,7 +34,7 @@ export class SessionRepository {
     const _id = new Types.ObjectId(id);
     if (!previous) {
       const record = { ...rest, _id, tenantId, participantId, conversationId: toObjectId(conversationId) };
-      writer.insert(COLLECTION, record);
+      writer.insert(COLLECTION, record, { unique: 'participantId' });
       return;
     }
     const { version, activeGoals, context, updatedAt, expiresAt } = rest;

@@ -102,4 +102,34 @@ describe(`${CLIENTS} clients at the same time`, () => {
     // Without a single conflict the clients never met, and the test would show nothing.
     expect(conflicts).toBeGreaterThan(0);
   }, 240_000);
+
+  it('appending each of 100 messages five times, as a webhook that delivers again does, store each once and get 201 or 200', async () => {
+    const { body: conversation } = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
+      participantId: 'repeated',
+      channel: 'web',
+    });
+    const copies = Array.from({ length: 500 }, (_, index) => `delivery-${Math.floor(index / 5)}`).values();
+    const answered = new Map<string, { statuses: number[]; seqs: Set<number> }>();
+    await clients(async () => {
+      for (const externalId of copies) {
+        const { status, body } = await tenant.request<{ data: StoredMessage[] }>(
+          'POST',
+          `/v1/conversations/${conversation.id}/messages`,
+          { messages: [{ role: 'user', content: externalId, externalId }] },
+        );
+        const of = answered.get(externalId) ?? { statuses: [], seqs: new Set() };
+        of.statuses.push(status);
+        of.seqs.add(body.data[0]?.seq ?? 0);
+        answered.set(externalId, of);
+      }
+    });
+
+    for (const { statuses, seqs } of answered.values()) {
+      expect(statuses.toSorted(ascending)).toEqual([200, 200, 200, 200, 201]);
+      expect(seqs.size).toBe(1);
+    }
+    const messages = await readAll(conversation.id);
+    expect(messages.map(({ seq }) => seq)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+    expect(new Set(messages.map(({ content }) => content)).size).toBe(100);
+  });
 });

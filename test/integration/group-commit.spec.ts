@@ -124,6 +124,50 @@ describe('GroupCommit', () => {
     for (const ref of [changed, duplicate, closed]) expect(await counter(ref)).toMatchObject({ n: 0 });
   });
 
+  const named = (name: string, unique?: string): UnitOfWork<string> => ({
+    write: (writer) => {
+      writer.insert(ENTRIES, { tenantId, name }, { ...(unique !== undefined && { unique }) });
+      return name;
+    },
+  });
+
+  it('writes the first of several units with one unique value, and refuses the others once it is stored', async () => {
+    const { conflicts } = one.stats();
+    const storedThen: Promise<number>[] = [];
+    const outcomes = await Promise.allSettled(
+      ['a', 'b', 'a', 'a', 'b'].map((name) =>
+        one.commit(named(name, 'name')).catch((error: unknown) => {
+          storedThen.push(first.database.collection(ENTRIES).countDocuments({ tenantId, name }));
+          throw error;
+        }),
+      ),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'rejected',
+    ]);
+    expect(outcomes[2]).toMatchObject({ reason: expect.any(DuplicateKeyError) as unknown });
+    expect(await Promise.all(storedThen)).toEqual([1, 1, 1]);
+    expect(one.stats().conflicts).toBe(conflicts);
+  });
+
+  it('refuses all units whose unique values are stored already after one failed transaction', async () => {
+    const stored = oneTo(5).map((n) => `n${n}`);
+    await Promise.all(stored.map((name) => one.commit(named(name))));
+    const { conflicts } = one.stats();
+    const outcomes = await Promise.allSettled(oneTo(10).map((n) => one.commit(named(`n${n}`))));
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      ...stored.map(() => 'rejected'),
+      ...stored.map(() => 'fulfilled'),
+    ]);
+    for (const outcome of outcomes.slice(0, 5))
+      expect(outcome).toMatchObject({ reason: { name: 'DuplicateKeyError', fields: ['tenantId', 'name'] } });
+    expect(one.stats().conflicts).toBe(conflicts + 1);
+  });
+
   it('does not let a busy document hold up another', async () => {
     const busy = await newCounter();
     const quiet = await newCounter();
