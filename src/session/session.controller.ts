@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
 import {
   ApiBearerAuth,
+  ApiConflictResponse,
   ApiConsumes,
   ApiCreatedResponse,
   ApiHeader,
@@ -74,6 +75,7 @@ export class SessionController {
   @ApiOperation({ summary: 'Change goals or context by a merge patch; makes the session if need be' })
   @ApiOkResponse({ standardSchema: sessionViewSchema })
   @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
+  @ApiConflictResponse({ description: '`session_conflict`: others kept changing it' })
   async patch(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('participantId', { schema: participantIdParam }) participantId: string,
@@ -103,6 +105,7 @@ export class SessionController {
   @ApiOperation({ summary: 'Add a goal; makes the session if need be' })
   @ApiCreatedResponse({ standardSchema: goalViewSchema })
   @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
+  @ApiConflictResponse({ description: '`session_conflict`: others kept changing it' })
   async addGoal(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('participantId', { schema: participantIdParam }) participantId: string,
@@ -122,6 +125,7 @@ export class SessionController {
   @ApiOkResponse({ standardSchema: goalViewSchema })
   @ApiNotFoundResponse({ description: '`goal_not_found`' })
   @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
+  @ApiConflictResponse({ description: '`session_conflict`: others kept changing it' })
   async changeGoal(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('participantId', { schema: participantIdParam }) participantId: string,
