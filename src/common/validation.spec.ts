@@ -37,6 +37,12 @@ describe('createValidationPipe', () => {
     expect(problem.extra?.['errors']).toMatchObject([{ path: 'count' }, { path: 'any' }]);
   });
 
+  it('asks for a body where there is none, unless it may be left out', () => {
+    const { problem } = problemOf(() => pipe.transform(undefined, { type: 'body', schema: body }));
+    expect(problem.detail).toContain('send a JSON body');
+    expect(pipe.transform(undefined, { type: 'body', schema: body.optional() })).toBeUndefined();
+  });
+
   it('drops no key that a client sent', () => {
     const any = { constructor: 'Smith & Sons', prototype: 'A1' };
     expect(pipe.transform({ count: 1, any }, { type: 'body', schema: body })).toEqual({ count: 1, any });

@@ -35,6 +35,10 @@ export const createValidationPipe = (): PipeTransform => ({
         { path: '', message: 'send a JSON body, with content-type: application/json' },
       ]);
     const result = schema['~standard'].validate(value);
+    if (type === 'body' && value === undefined && 'issues' in result && result.issues)
+      throw validationFailed([
+        { path: '', message: 'send a JSON body, with content-type: application/json' },
+      ]);
     return result instanceof Promise ? result.then(valueOf) : valueOf(result);
   },
 });

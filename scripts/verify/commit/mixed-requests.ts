@@ -20,7 +20,7 @@ export async function runMixedRequests(lab: CommitLab): Promise<string[]> {
     });
   const [taken = '', closed = '', doubled = ''] = ids;
   await append(taken, 'taken');
-  await api.request('POST', `/v1/conversations/${closed}/close`);
+  await api.call('POST', `/v1/conversations/${closed}/close`, (body) => body);
   const targets = ids.slice(1);
   const answers = await Promise.all(
     targets.map((id, index) => append(id, id === doubled ? 'taken' : `mixed-${index}`)),

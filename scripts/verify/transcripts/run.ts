@@ -65,7 +65,7 @@ async function canClose(api: ApiClient): Promise<boolean> {
     return true;
   } catch (error) {
     if (!(error instanceof RequestFailure)) throw error;
-    return error.code === 'conversation_not_found';
+    return error.code !== 'route_not_found';
   }
 }
 
