@@ -30,10 +30,6 @@ function valueOf({ issues, value }: SchemaResult): unknown {
 export const createValidationPipe = (): PipeTransform => ({
   transform: (value: unknown, { schema, type }: ArgumentMetadata): unknown => {
     if (!schema || type === 'custom') return value;
-    if (type === 'body' && value === undefined)
-      throw validationFailed([
-        { path: '', message: 'send a JSON body, with content-type: application/json' },
-      ]);
     const result = schema['~standard'].validate(value);
     if (type === 'body' && value === undefined && 'issues' in result && result.issues)
       throw validationFailed([
