@@ -7,7 +7,7 @@ import {
   toPage,
   withRetries,
 } from '../common/index.js';
-import { DuplicateKeyError, GroupCommit, ProcessRegistry } from '../database/index.js';
+import { DuplicateKeyError, GroupCommit, ProcessRegistry, transactionContention } from '../database/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { externalIdInUse } from './conversation.errors.js';
@@ -67,7 +67,9 @@ export class MessageService {
       });
       return { messages, written: stored.length > 0 };
       // Another request stored one of these externalIds in the meantime: it is known now.
-    }, isExternalIdTaken);
+    }, isExternalIdTaken).catch((error: unknown) => {
+      throw isExternalIdTaken(error) ? transactionContention() : error;
+    });
   }
 
   /**

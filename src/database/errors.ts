@@ -58,6 +58,17 @@ export const shuttingDown = (): ProblemError =>
     retryAfterSeconds: 1,
   });
 
+const contention: ProblemDetails = {
+  status: 503,
+  code: 'transaction_contention',
+  title: 'Too many writers on the same data',
+  detail: 'The transaction lost against others each time it was tried; nothing was stored. Send it again.',
+  retryAfterSeconds: 1,
+};
+
+/** Others wrote the same data each time the work was tried. */
+export const transactionContention = (): ProblemError => new ProblemError(contention);
+
 /**
  * The fields of the unique index that refused a write; undefined for other errors. The driver drops `keyPattern` from the errors of
  * insertMany, so that there they are read from the index's name, which the server makes of fields and directions.
@@ -128,15 +139,6 @@ export function databaseProblem(error: unknown): ProblemDetails | undefined {
         'It may have been stored. Send it again with the same externalId, or read what is stored before you repeat it.',
       retryAfterSeconds: 2,
     };
-  // Of a unit of work that met another one with the same unique value each time it was tried.
-  if (isTransientTransactionError(error) || error instanceof DuplicateKeyError)
-    return {
-      status: 503,
-      code: 'transaction_contention',
-      title: 'Too many writers on the same data',
-      detail:
-        'The transaction lost against others each time it was tried; nothing was stored. Send it again.',
-      retryAfterSeconds: 1,
-    };
+  if (isTransientTransactionError(error)) return contention;
   return undefined;
 }

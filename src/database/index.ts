@@ -4,7 +4,7 @@ export { databaseNameOf } from './connection.js';
 export * from './database.module.js';
 export { DatabaseService, type DatabaseState, type DatabaseStats } from './database.service.js';
 export { openStore, type StoreHandle } from './embedded-store.js';
-export { databaseProblem, DuplicateKeyError, duplicateKeyFields } from './errors.js';
+export { databaseProblem, DuplicateKeyError, duplicateKeyFields, transactionContention } from './errors.js';
 export { type CommittedFlight, GroupCommit, type GroupCommitStats } from './group-commit.js';
 export * from './index-manager.js';
 export type { PoolListener, PoolStats, PoolUse } from './pool-monitor.js';
