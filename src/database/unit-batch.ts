@@ -15,7 +15,7 @@ export const keyOf = ({ collection, tenantId, id }: DocumentId): string =>
 
 /** What a document has in a field that is unique within the tenant. */
 export const uniqueValue = (collection: string, document: mongo.Document, field: string): string =>
-  `${collection}\0${document['tenantId']}\0${field}\0${document[field]}`;
+  [collection, document['tenantId'], field, document[field]].map(String).join('\0');
 
 /** A unit that waits or is in a transaction. */
 export interface QueuedUnit {

@@ -133,14 +133,16 @@ export class TranscriptRepository {
 
   /** Up to `limit` of all tenants that no worker has, those that wait longest first. */
   claimable(now: Date, limit: number): Promise<WaitingTranscript[]> {
-    return this.transcripts
-      .find({ queuedAt: { $gt: UNCLAIMED }, claimedUntil: { $lte: now } }, { tenantId: 1, queuedAt: 1 })
-      .sort({ queuedAt: 1 })
-      .limit(limit)
-      // All of them in one reply.
-      .batchSize(limit)
-      .lean<WaitingTranscript[]>()
-      .exec();
+    return (
+      this.transcripts
+        .find({ queuedAt: { $gt: UNCLAIMED }, claimedUntil: { $lte: now } }, { tenantId: 1, queuedAt: 1 })
+        .sort({ queuedAt: 1 })
+        .limit(limit)
+        // All of them in one reply.
+        .batchSize(limit)
+        .lean<WaitingTranscript[]>()
+        .exec()
+    );
   }
 
   /** Claims those that no other worker has claimed meanwhile; returns how many. */
