@@ -1,28 +1,20 @@
-// The rules of the house (docs/decisions/, CONTRIBUTING.md): which room may import which. `npm run boundaries` checks them.
+// Which module may import which (docs/decisions/, CONTRIBUTING.md). `npm run boundaries` checks it.
 
-/** The rooms of src from top to bottom. A room imports from layers below its own, and not from its own layer. */
+/** The modules of src from top to bottom. A module imports from layers below its own, and not from its own layer. */
 const layers = [
+  ['bootstrap'],
   ['admin'],
-  ['conversation', 'transcript', 'delivery', 'catalog', 'archive'],
-  ['session', 'tenant', 'queue', 'monitoring'],
+  ['conversation'],
+  ['responder', 'transcript'],
+  ['search'],
+  ['queue', 'session'],
+  ['monitoring'],
+  ['tenant'],
   ['cache'],
   ['database', 'redis'],
-  ['config', 'common'],
-];
-
-/** Imports within a layer that were decided on, as [from, to]. Give each its reason here. */
-const neighbours = [
-  // A session's routes need to know whose request it is; the tenant room knows nothing of sessions.
-  ['session', 'tenant'],
-  // The routes of jobs and of queues need to know whose request it is; the tenant room knows nothing of jobs.
-  ['queue', 'tenant'],
-  // Probes tell details to operators alone; the tenant room, which knows their key, knows nothing of probes.
-  ['monitoring', 'tenant'],
-  // Rooms tell their own metrics; monitoring knows nothing of them.
-  ['queue', 'monitoring'],
-  ['session', 'monitoring'],
-  // A closed conversation becomes a transcript; the transcript room knows nothing of conversations.
-  ['conversation', 'transcript'],
+  ['http'],
+  ['logging'],
+  ['common', 'config'],
 ];
 
 /** The folders of libs/embedded-mongo/src from top to bottom (its ARCHITECTURE.md); `src/index.ts` is above them all. */
@@ -42,14 +34,12 @@ const specs = '(\\.spec\\.ts$|^libs/[^/]+/test/|^test/)';
 
 const oneOf = (names) => `(${names.join('|')})`;
 
-/** One rule for each folder: it may not reach up, nor sideways but where `allowed` says so. */
-function downwardRules(prefix, root, order, allowed = []) {
+/** One rule for each folder: it may not import from layers above, nor from others of its own layer. */
+function downwardRules(prefix, root, order) {
   return order.flatMap((layer, depth) =>
     layer.map((name) => {
       const above = order.slice(0, depth).flat();
-      const beside = layer.filter(
-        (other) => other !== name && !allowed.some(([from, to]) => from === name && to === other),
-      );
+      const beside = layer.filter((other) => other !== name);
       return {
         name: `${prefix}-${name}-imports-downward`,
         comment: `${root}/${name} may only import from the layers below it.`,
@@ -66,11 +56,10 @@ module.exports = {
   forbidden: [
     {
       name: 'no-circular',
-      // Types alone may go round within a folder; across folders the layers forbid it.
-      comment: 'Modules that need each other at run time are one module, or miss a third one below both.',
+      comment: 'Files that need each other, if only for types, are one file, or lack a third one below both.',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'not-to-unresolvable',
@@ -80,34 +69,34 @@ module.exports = {
       to: { couldNotResolve: true },
     },
     {
-      name: 'room-in-the-plan',
-      comment: 'A new room of src is given its layer in this file first.',
+      name: 'module-has-a-layer',
+      comment: 'Give a new module of src its layer at the top of this file.',
       severity: 'error',
       from: { path: '^src/[^/]+/', pathNot: `^src/${oneOf(layers.flat())}/` },
       to: {},
     },
     {
-      name: 'room-through-its-door',
-      comment: 'Another room is imported through its index.ts only.',
+      name: 'module-through-its-index',
+      comment: 'Another module is imported through its index.ts only.',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
       to: { path: '^src/[^/]+/', pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$'] },
     },
     {
-      name: 'room-through-its-door-from-outside',
-      comment: 'The entries, scripts and benchmarks import a room through its index.ts only.',
+      name: 'module-through-its-index-from-outside',
+      comment: 'The entries, scripts and benchmarks import a module through its index.ts only.',
       severity: 'error',
       from: { path: ['^src/[^/]+\\.ts$', '^scripts/', '^bench/'] },
       to: { path: '^src/[^/]+/', pathNot: '^src/[^/]+/index\\.ts$' },
     },
     {
-      name: 'door-keeps-repositories-in',
-      comment: 'Nothing imports a repository or a schema of another room, so no door hands one out.',
+      name: 'index-exports-no-repository',
+      comment: 'Repositories and schemas are private to their module, so no index.ts exports one.',
       severity: 'error',
       from: { path: '^src/[^/]+/index\\.ts$' },
       to: { path: '\\.(repository|schema)\\.ts$', dependencyTypesNot: ['type-only'] },
     },
-    ...downwardRules('room', 'src', layers, neighbours),
+    ...downwardRules('module', 'src', layers),
     {
       name: 'src-stands-alone',
       comment: 'The service needs no script, benchmark or test.',
@@ -130,15 +119,15 @@ module.exports = {
       to: { path: ['^src/', '^scripts/', '^bench/', '^test/', '^dist/'] },
     },
     {
-      name: 'store-through-its-door',
+      name: 'store-through-its-index',
       comment: 'The embedded store is imported through its src/index.ts only.',
       severity: 'error',
       from: { pathNot: `^${store}/` },
       to: { path: `^${store}/`, pathNot: `^${store}/src/index\\.ts$` },
     },
     {
-      name: 'store-folder-in-the-plan',
-      comment: 'A new folder of the store is given its layer in this file first.',
+      name: 'store-folder-has-a-layer',
+      comment: 'Give a new folder of the store its layer at the top of this file.',
       severity: 'error',
       from: { path: `^${store}/src/[^/]+/`, pathNot: `^${store}/src/${oneOf(storeLayers.flat())}/` },
       to: {},
@@ -160,7 +149,7 @@ module.exports = {
     },
   ],
   options: {
-    // `import type` counts: a room that knows another room's types knows the room.
+    // `import type` counts: it couples modules as other imports do.
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     // An import of './x.js' is of x.ts: dependency-cruiser tries the TypeScript extension itself when there is no x.js.

@@ -6,12 +6,12 @@ import { createCache } from 'cache-manager';
 import { Redis } from 'ioredis';
 import { Keyv } from 'keyv';
 import { LRUCache } from 'lru-cache';
-import { CacheFamily, CacheService } from '../src/cache/index.js';
-import { createLogger } from '../src/common/index.js';
-import { loadSettings } from '../src/config/index.js';
-import { RedisService } from '../src/redis/index.js';
-import { RedisProcess } from '../scripts/verify/redis-process.js';
 import { wholeNumber } from '../scripts/verify/options.js';
+import { RedisProcess } from '../scripts/verify/redis-process.js';
+import { CacheFamily, CacheService } from '../src/cache/index.js';
+import { loadSettings } from '../src/config/index.js';
+import { createLogger } from '../src/logging/index.js';
+import { RedisService } from '../src/redis/index.js';
 import { measure } from './store/measure.js';
 import { figure, renderTable } from './store/table.js';
 

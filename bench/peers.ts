@@ -9,11 +9,11 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../scripts/verify/options.js';
-import { untilEnding } from '../src/ending-signals.js';
+import { untilEnding } from '../src/bootstrap/index.js';
 import { loadGenerator } from './peers/load.js';
 import { MOST_FAILED, renderFailures, renderGoals, renderRows, renderTranscripts } from './peers/report.js';
-import { type PeerRoute, peerRoutes } from './peers/routes.js';
 import { type Row, runRounds } from './peers/rounds.js';
+import { type PeerRoute, peerRoutes } from './peers/routes.js';
 import {
   answerOf,
   bareTarget,

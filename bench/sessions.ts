@@ -2,10 +2,10 @@
 // does an access cost, how long does a cleanup hold up everything else? No database takes part.
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { Command } from 'commander';
-import { createLogger } from '../src/common/index.js';
-import { loadSettings } from '../src/config/index.js';
-import { ConversationStateManager } from '../src/session/index.js';
 import { wholeNumber } from '../scripts/verify/options.js';
+import { loadSettings } from '../src/config/index.js';
+import { createLogger } from '../src/logging/index.js';
+import { ConversationStateManager } from '../src/session/index.js';
 import {
   type Access,
   accessTimes,

@@ -11,7 +11,7 @@ import {
   type VectorHit,
   type VectorRow,
   type VectorSource,
-} from '../src/transcript/index.js';
+} from '../src/search/index.js';
 import { measure } from './store/measure.js';
 import { figure, renderTable } from './store/table.js';
 

@@ -2,8 +2,8 @@
 // sessions, cache, transcripts, process. With --watch it draws anew every few seconds.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import { untilEnding } from '../src/bootstrap/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
-import { untilEnding } from '../src/ending-signals.js';
 import type { MonitoringSnapshot, ServiceStatus } from '../src/monitoring/index.js';
 import { renderDashboard } from './dashboard/render.js';
 import { ApiClient, RequestFailure } from './replay/api-client.js';

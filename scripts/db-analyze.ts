@@ -2,8 +2,7 @@
 // index that would help. It works beside a running service, with its DATA_DIR or MONGODB_URI.
 import 'reflect-metadata';
 import { Command, InvalidArgumentError } from 'commander';
-import { untilEnding } from '../src/ending-signals.js';
-import { explainFailure } from '../src/process-lifecycle.js';
+import { untilEnding, explainFailure } from '../src/bootstrap/index.js';
 import { ProfileSummary, renderProfile } from './db/profile-summary.js';
 import { profile } from './db/profiler.js';
 import { openStoreClient, type StoreClient } from './db/store-client.js';

@@ -5,10 +5,10 @@ import { randomBytes } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';
 import { Command } from 'commander';
 import { AppModule } from '../src/app.module.js';
-import { createLogger, NestLogger } from '../src/common/index.js';
+import { explainFailure } from '../src/bootstrap/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
-import { explainFailure } from '../src/process-lifecycle.js';
+import { createLogger, NestLogger } from '../src/logging/index.js';
 import { renderIndexReport } from './db-indexes/table.js';
 
 async function ensureIndexes(): Promise<void> {

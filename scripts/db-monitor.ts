@@ -3,8 +3,7 @@
 import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { untilEnding } from '../src/ending-signals.js';
-import { explainFailure } from '../src/process-lifecycle.js';
+import { untilEnding, explainFailure } from '../src/bootstrap/index.js';
 import { readServer, readStorage } from './db/reading.js';
 import { alertsOf, ratesBetween, renderSample, type Sample } from './db/sample.js';
 import { openStoreClient, type StoreClient } from './db/store-client.js';

@@ -2,8 +2,8 @@
 // moment and started again: it goes on where it was, and what is sent twice is stored once.
 import { z } from 'zod';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { untilEnding } from '../src/bootstrap/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
-import { untilEnding } from '../src/ending-signals.js';
 import { ApiClient, RequestFailure } from './replay/api-client.js';
 import { Progress } from './replay/progress.js';
 import { Checkpoint, type ImportState, newState, readState } from './transcripts/checkpoint.js';

@@ -2,10 +2,10 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AdminModule } from './admin/index.js';
 import { CacheModule } from './cache/index.js';
-import { CommonModule, type ErrorReporter, type Logger } from './common/index.js';
 import { ConfigModule, type Settings } from './config/index.js';
 import { ConversationModule } from './conversation/index.js';
 import { type CommandListener, DatabaseModule, type ProcessRole } from './database/index.js';
+import { LoggingModule, type ErrorReporter, type Logger } from './logging/index.js';
 import { MonitoringModule } from './monitoring/index.js';
 import { QueueModule } from './queue/index.js';
 import { RedisModule } from './redis/index.js';
@@ -34,7 +34,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        CommonModule.forRoot(logger, errors),
+        LoggingModule.forRoot(logger, errors),
         ConfigModule.forRoot(settings),
         ScheduleModule.forRoot(),
         DatabaseModule.forRoot({ onCommand, role }),

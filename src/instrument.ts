@@ -1,5 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
-import type { ErrorReporter } from './common/index.js';
+import type { ErrorReporter } from './logging/index.js';
 
 /**
  * Sets up error reports before anything else of the program runs: `node --import ./dist/src/instrument.js dist/src/main.js`. The entries import this
@@ -13,7 +13,7 @@ async function start(): Promise<ErrorReporter> {
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     // The entry reads the settings as well, and says what is wrong with them.
-    const { silentReporter } = await import('./common/index.js');
+    const { silentReporter } = await import('./logging/index.js');
     return silentReporter;
   }
 }

@@ -1,19 +1,19 @@
 import 'reflect-metadata';
 import { processErrors } from './instrument.js';
 import { setTimeout as delay } from 'node:timers/promises';
-import { banner } from './banner.js';
-import { createApp } from './configure-app.js';
-import { DatabaseService, IndexManager } from './database/index.js';
-import { HealthService } from './monitoring/index.js';
-import { QueueWorkers } from './queue/index.js';
-import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 import {
+  banner,
   exitOnUnhandledErrors,
   explainFailure,
   prepareProcess,
   type ProcessContext,
   shutDownOnSignals,
-} from './process-lifecycle.js';
+} from './bootstrap/index.js';
+import { createApp } from './create-app.js';
+import { DatabaseService, IndexManager } from './database/index.js';
+import { HealthService } from './monitoring/index.js';
+import { QueueWorkers } from './queue/index.js';
+import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 
 async function serve(context: ProcessContext): Promise<void> {
   const { settings, logger, errors, adminApiKey } = context;

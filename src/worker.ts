@@ -2,8 +2,15 @@ import 'reflect-metadata';
 import { processErrors } from './instrument.js';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
-import { NestLogger, setRequestContextMode } from './common/index.js';
+import {
+  exitOnUnhandledErrors,
+  explainFailure,
+  prepareProcess,
+  type ProcessContext,
+  shutDownOnSignals,
+} from './bootstrap/index.js';
 import { DatabaseService, IndexManager } from './database/index.js';
+import { NestLogger, setRequestContextMode } from './logging/index.js';
 import {
   HealthProbes,
   HealthService,
@@ -13,15 +20,8 @@ import {
   startHealthServer,
 } from './monitoring/index.js';
 import { QueueWorkers } from './queue/index.js';
-import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 import { AdminKey, bearerOf } from './tenant/index.js';
-import {
-  exitOnUnhandledErrors,
-  explainFailure,
-  prepareProcess,
-  type ProcessContext,
-  shutDownOnSignals,
-} from './process-lifecycle.js';
+import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 
 /** Background work alone: the same rooms as the API, no HTTP but the health probes. */
 async function work({ settings, logger, errors, adminApiKey }: ProcessContext): Promise<void> {

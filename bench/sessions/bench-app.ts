@@ -4,12 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { createLogger } from '../../src/common/index.js';
-import { loadSettings } from '../../src/config/index.js';
-import { createApp } from '../../src/configure-app.js';
-import { type CommandListener, IndexManager } from '../../src/database/index.js';
 import { RedisProcess } from '../../scripts/verify/redis-process.js';
 import { StoreProcess } from '../../scripts/verify/store/store-process.js';
+import { loadSettings } from '../../src/config/index.js';
+import { createApp } from '../../src/create-app.js';
+import { type CommandListener, IndexManager } from '../../src/database/index.js';
+import { createLogger } from '../../src/logging/index.js';
 
 /** Servers of one run: the embedded store in a process of its own, and a Redis when asked for. */
 export interface BenchServers {

@@ -2,13 +2,9 @@ import { Body, Controller, Inject, Post } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
 import { Binary, ObjectId } from 'mongodb';
 import type { Connection } from 'mongoose';
+import { EMBEDDER, type Embedder } from '../../src/search/index.js';
 import { CurrentTenant, type TenantIdentity } from '../../src/tenant/index.js';
-import {
-  createTranscriptBody,
-  type CreateTranscriptBody,
-  EMBEDDER,
-  type Embedder,
-} from '../../src/transcript/index.js';
+import { createTranscriptBody, type CreateTranscriptBody } from '../../src/transcript/index.js';
 
 /** Stores a transcript the naive way: the request waits for the embedder and for one insert of its own. */
 @Controller('naive/transcripts')

@@ -1,7 +1,7 @@
 import { mongo } from 'mongoose';
-import { createLogger, silentReporter } from '../../src/common/index.js';
 import { settingsFromEnvironment } from '../../src/config/index.js';
 import { databaseNameOf, openStore } from '../../src/database/index.js';
+import { createLogger, silentReporter } from '../../src/logging/index.js';
 
 /** A connection of a tool to the database of the service, beside whatever else uses it. */
 export interface StoreClient {

@@ -5,17 +5,12 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
-import {
-  type Embedder,
-  EMBEDDER,
-  TranscriptService,
-  TranscriptStore,
-  VectorIndex,
-} from '../../src/transcript/index.js';
+import { type Embedder, EMBEDDER, VectorIndex } from '../../src/search/index.js';
+import { TranscriptService, TranscriptStore } from '../../src/transcript/index.js';
+import { renderTable } from '../db-indexes/table.js';
 import { type Dialogue, parseDialogues } from '../replay/dialogues.js';
 import { Progress } from '../replay/progress.js';
 import { Samples } from '../replay/samples.js';
-import { renderTable } from '../db-indexes/table.js';
 import { dialogueText } from '../transcripts/formats.js';
 import { wholeNumber } from './options.js';
 import { openingOf, placesOf, type Recall, recallOf } from './search/recall.js';

@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LOGGER, type Logger, type ProblemError, ProblemFilter } from '../common/index.js';
+import { type ProblemError, ProblemFilter } from '../http/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { AdminKey, bearerOf, setOperatorRequest } from '../tenant/index.js';
 import { foreignOrigin, loginRequired, tooManyLogins } from './admin.errors.js';
-import { AdminSessions } from './session/admin-sessions.js';
 import { isAdminRequest, isOpenRoute, LOGIN } from './session/admin-paths.js';
+import { AdminSessions } from './session/admin-sessions.js';
 import { LoginLimiter } from './session/login-limiter.js';
 import { changesState, isFromOwnPage } from './session/same-origin.js';
 import { readSessionCookie } from './session/session-cookie.js';

@@ -2,11 +2,11 @@ import { Body, Controller, Get, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { AdminOnly, Public } from '../common/index.js';
+import { AdminOnly, Public } from '../http/index.js';
 import { AdminGate } from './admin-gate.js';
 import { loginPage, logoutPage } from './pages/login-page.js';
-import { AdminSessions } from './session/admin-sessions.js';
 import { localTarget, LOGIN, START } from './session/admin-paths.js';
+import { AdminSessions } from './session/admin-sessions.js';
 import { clearSessionCookie, setSessionCookie } from './session/session-cookie.js';
 
 const text = z.string().max(8192);

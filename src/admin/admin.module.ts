@@ -1,15 +1,15 @@
 import { Module } from '@nestjs/common';
-import { LOGGER, type Logger } from '../common/index.js';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../config/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { MetricsService } from '../monitoring/index.js';
 import { AdminKey } from '../tenant/index.js';
 import { AdminConsole } from './admin-console.js';
-import { AdminController } from './admin.controller.js';
 import { AdminGate } from './admin-gate.js';
-import { DashboardController } from './dashboard/dashboard.controller.js';
+import { AdminController } from './admin.controller.js';
+import { QueueBoard } from './board/queue-board.js';
 import { DashboardFeed } from './dashboard/dashboard-feed.js';
 import { DashboardSampler } from './dashboard/dashboard-sampler.js';
-import { QueueBoard } from './board/queue-board.js';
+import { DashboardController } from './dashboard/dashboard.controller.js';
 import { AdminSessions } from './session/admin-sessions.js';
 import { LoginLimiter } from './session/login-limiter.js';
 

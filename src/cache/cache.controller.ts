@@ -1,9 +1,9 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AdminOnly } from '../common/index.js';
+import { AdminOnly } from '../http/index.js';
+import type { CacheStats } from './cache-stats.js';
 import { cacheStatsSchema } from './cache.dto.js';
 import { CacheService } from './cache.service.js';
-import type { CacheStats } from './cache-stats.js';
 
 /** For operators. */
 @ApiTags('operations')

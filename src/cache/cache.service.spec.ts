@@ -1,7 +1,8 @@
-import { createLogger } from '../common/index.js';
 import { loadSettings } from '../config/index.js';
+import { createLogger } from '../logging/index.js';
 import { RedisService } from '../redis/index.js';
-import { CacheFamily, CacheService } from './index.js';
+import { CacheFamily } from './cache-key.js';
+import { CacheService } from './cache.service.js';
 
 interface Head {
   title: string;

@@ -7,3 +7,4 @@ export * from './settings.js';
 export type { Settings } from './settings.schema.js';
 export * from './version.js';
 export type { AlertLevels } from './setting-definition.js';
+export { SHUTDOWN_SHARES } from './shutdown-shares.js';

@@ -1,9 +1,9 @@
 import { Types } from 'mongoose';
 import { pino } from 'pino';
-import { notFound } from '../common/index.js';
+import { notFound } from '../http/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
-import type { ConversationRepository } from './conversation.repository.js';
 import type { ConversationWriter } from './conversation-writer.js';
+import type { ConversationRepository } from './conversation.repository.js';
 import type { MessageRepository } from './message.repository.js';
 
 const id = new Types.ObjectId();

@@ -1,9 +1,9 @@
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Types } from 'mongoose';
-import { LOGGER, type Logger } from '../common/index.js';
-import { ConversationRepository } from './conversation.repository.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { ConversationWriter } from './conversation-writer.js';
+import { ConversationRepository } from './conversation.repository.js';
 import { MessageRepository } from './message.repository.js';
 
 /** Messages deleted by one statement: few enough that other work is served in between. */

@@ -1,16 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
-import { notFound, ProblemError } from '../common/index.js';
 import { type DocumentRef, GroupCommit, type UnitOfWork, type UnitWriter } from '../database/index.js';
+import { notFound, ProblemError } from '../http/index.js';
+import { MAX_METADATA_BYTES, type ResponderResult } from '../responder/index.js';
 import { type SessionChanges, SessionService, type SessionState } from '../session/index.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
 import { conversationClosed } from './conversation.errors.js';
-import { MAX_METADATA_BYTES } from './limits.js';
 import { CONVERSATION_COLLECTION, type ConversationRecord, newConversation } from './conversation.schema.js';
 import type { MessageInput } from './message.dto.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
-import type { ResponderResult } from './responders/responder.js';
 
 /** The user message of an exchange, before it is stored. */
 export type NewUserMessage = Pick<MessageRecord, '_id' | 'content' | 'attachments'> & {

@@ -10,7 +10,7 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
-import { objectIdString, type Page } from '../common/index.js';
+import { objectIdString, type Page } from '../http/index.js';
 import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
 import {
   closeConversationBody,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { pageLimit } from '../common/index.js';
+import { pageLimit } from '../http/index.js';
+import { channel, metadata } from '../responder/index.js';
 import { participantIdParam as participantId } from '../session/index.js';
 import type { ConversationRecord } from './conversation.schema.js';
-import { channel, metadata } from './message-content.dto.js';
 
 const title = z
   .string()

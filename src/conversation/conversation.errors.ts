@@ -1,4 +1,4 @@
-import { type ProblemDetails, ProblemError } from '../common/index.js';
+import { type ProblemDetails, ProblemError } from '../http/index.js';
 
 export const conversationClosed = (conversationId: string): ProblemError =>
   new ProblemError({

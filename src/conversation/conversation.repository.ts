@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import type { DateIdCursor, IdCursor } from '../common/index.js';
 import { BatchedReads, type PointReads } from '../database/index.js';
+import type { DateIdCursor, IdCursor } from '../http/index.js';
 import { CONVERSATION_MODEL, type ConversationRecord, indexByUpdate } from './conversation.schema.js';
 
 export interface ConversationFilter {

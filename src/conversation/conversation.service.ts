@@ -6,10 +6,12 @@ import {
   type Page,
   toPage,
   validationFailed,
-} from '../common/index.js';
+} from '../http/index.js';
+import { metadata as metadataSchema } from '../responder/index.js';
 import { mergePatch } from '../session/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
+import { ConversationWriter } from './conversation-writer.js';
 import type {
   ConversationsQuery,
   CreateConversationBody,
@@ -17,8 +19,6 @@ import type {
 } from './conversation.dto.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { type ConversationRecord, newConversation } from './conversation.schema.js';
-import { ConversationWriter } from './conversation-writer.js';
-import { metadata as metadataSchema } from './message-content.dto.js';
 
 @Injectable()
 export class ConversationService {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
-import { ProblemError } from '../common/index.js';
+import { ProblemError } from '../http/index.js';
 import { METRIC_PREFIX, Metrics } from '../monitoring/index.js';
 
 /** Failures that are told by their code; every other one is `error`. */

@@ -1,13 +1,29 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { Types } from 'mongoose';
-import { type Attempt, ProblemError, RETRY_TIMEOUT_MS } from '../common/index.js';
+import { type Attempt, RETRY_TIMEOUT_MS } from '../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
 import { databaseProblem } from '../database/index.js';
+import { ProblemError } from '../http/index.js';
+import {
+  ResponderError,
+  type ResponderRequest,
+  type ResponderResult,
+  ResponderRunner,
+  ResponderTimeoutError,
+  type TenantResponder,
+} from '../responder/index.js';
 import { SessionService, type SessionState } from '../session/index.js';
 import type { TenantIdentity } from '../tenant/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationLocator } from './conversation-locator.js';
+import {
+  ConversationWriter,
+  type ExchangeContext,
+  ExchangeSupersededError,
+  type NewUserMessage,
+  type StoredExchange,
+} from './conversation-writer.js';
 import {
   externalIdInUse,
   responderFailed,
@@ -16,24 +32,11 @@ import {
 } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
-import {
-  ConversationWriter,
-  type ExchangeContext,
-  ExchangeSupersededError,
-  type NewUserMessage,
-  type StoredExchange,
-} from './conversation-writer.js';
 import { MessageMetrics } from './message-metrics.js';
 import type { InboundMessageBody } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
 import type { MessageRecord } from './message.schema.js';
 import { isExternalIdTaken } from './message.service.js';
-import { ResponderError, type ResponderRequest, type ResponderResult } from './responders/responder.js';
-import {
-  ResponderRunner,
-  ResponderTimeoutError,
-  type TenantResponder,
-} from './responders/responder-runner.js';
 
 export interface ProcessedMessage extends StoredExchange {
   /** False when the message had been handled before, and nothing was written. */

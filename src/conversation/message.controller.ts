@@ -11,7 +11,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { objectIdString, type Page } from '../common/index.js';
+import { objectIdString, type Page } from '../http/index.js';
 import { sessionView, type SessionView } from '../session/index.js';
 import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
 import { conversationView, type ConversationView } from './conversation.dto.js';

@@ -1,8 +1,5 @@
 import { z } from 'zod';
-import { isoDate, pageLimit } from '../common/index.js';
-import { participantIdParam, sessionViewSchema } from '../session/index.js';
-import { conversationViewSchema } from './conversation.dto.js';
-import { MAX_MESSAGES_PER_APPEND } from './limits.js';
+import { isoDate, pageLimit } from '../http/index.js';
 import {
   attachment,
   attachments,
@@ -12,8 +9,12 @@ import {
   externalId,
   isNotEmpty,
   metadata,
-} from './message-content.dto.js';
+} from '../responder/index.js';
+import { participantIdParam, sessionViewSchema } from '../session/index.js';
+import { conversationViewSchema } from './conversation.dto.js';
 import type { MessageRecord } from './message.schema.js';
+
+const MAX_MESSAGES_PER_APPEND = 100;
 
 const role = z.enum(['user', 'assistant', 'system', 'tool']);
 

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import type { DateIdCursor } from '../common/index.js';
 import { BatchedReads, type PointReads, type FindRange } from '../database/index.js';
-import { MESSAGE_MODEL, type MessageRecord, type MessageRole } from './message.schema.js';
+import type { DateIdCursor } from '../http/index.js';
+import type { MessageRole } from '../responder/index.js';
+import { MESSAGE_MODEL, type MessageRecord } from './message.schema.js';
 
 /** Places in a conversation, both ends excluded. */
 export interface SeqRange {

@@ -1,18 +1,8 @@
 import { Schema, type Types } from 'mongoose';
+import type { Attachment, MessageRole } from '../responder/index.js';
 
 export const MESSAGE_MODEL = 'Message';
 export const MESSAGE_COLLECTION = 'messages';
-
-export type MessageRole = 'user' | 'assistant' | 'system' | 'tool';
-
-export interface AttachmentRecord {
-  type: string;
-  url: string;
-  name?: string;
-  mime?: string;
-  /** Bytes. */
-  size?: number;
-}
 
 /** One utterance in a conversation, as stored. */
 export interface MessageRecord {
@@ -23,7 +13,7 @@ export interface MessageRecord {
   seq: number;
   role: MessageRole;
   content: string;
-  attachments: AttachmentRecord[];
+  attachments: Attachment[];
   /** The sender's own id for it; unique in the tenant. */
   externalId?: string;
   metadata: Record<string, unknown>;

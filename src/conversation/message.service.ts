@@ -1,23 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import {
-  type DateIdCursor,
-  decodeCursor,
-  notFound,
-  type Page,
-  toPage,
-  withRetries,
-} from '../common/index.js';
+import { withRetries } from '../common/index.js';
 import { DuplicateKeyError, GroupCommit, ProcessRegistry, transactionContention } from '../database/index.js';
+import { type DateIdCursor, decodeCursor, notFound, type Page, toPage } from '../http/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
+import { ConversationWriter } from './conversation-writer.js';
 import { externalIdInUse } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
-import { ConversationWriter } from './conversation-writer.js';
-import { decodeSeqCursor, encodeSeqCursor, type SeqCursor } from './seq-cursor.js';
 import type { ConversationMessagesQuery, MessageInput, MessagesQuery } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
+import { decodeSeqCursor, encodeSeqCursor, type SeqCursor } from './seq-cursor.js';
 
 export interface AppendResult {
   /** One for each message of the request, in its order: stored now or before. */

@@ -1,4 +1,4 @@
-import { ProblemError } from '../common/index.js';
+import { ProblemError } from '../http/index.js';
 import { decodeSeqCursor, encodeSeqCursor } from './seq-cursor.js';
 
 describe('seq cursors', () => {

@@ -1,7 +1,7 @@
 import { mongo } from 'mongoose';
 import { type AddressInfo, createServer } from 'node:net';
-import { createLogger } from '../common/index.js';
 import { loadSettings, StartupError } from '../config/index.js';
+import { createLogger } from '../logging/index.js';
 import { clientOptions, databaseNameOf, openConnection, withoutCredentials } from './connection.js';
 
 const { database } = loadSettings({});

@@ -1,6 +1,7 @@
 import { type Connection, Mongoose, mongo } from 'mongoose';
-import { type Logger, retry } from '../common/index.js';
+import { retry } from '../common/index.js';
 import { type DatabaseSettings, mongoUriOptions, StartupError } from '../config/index.js';
+import type { Logger } from '../logging/index.js';
 import type { CommandMonitor } from './command-monitor.js';
 import { observedConnection } from './observed-connection.js';
 import { PoolMonitor } from './pool-monitor.js';

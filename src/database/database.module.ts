@@ -8,7 +8,6 @@ import {
 } from '@nestjs/common';
 import { getConnectionToken, getModelToken } from '@nestjs/mongoose';
 import type { Connection } from 'mongoose';
-import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger, SHUTDOWN_SHARES } from '../common/index.js';
 import {
   DATABASE_SETTINGS,
   type DatabaseSettings,
@@ -16,7 +15,9 @@ import {
   type MonitoringSettings,
   SERVICE_SETTINGS,
   type ServiceSettings,
+  SHUTDOWN_SHARES,
 } from '../config/index.js';
+import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../logging/index.js';
 import { BatchedReads } from './batched-reads.js';
 import { type CommandListener, CommandMonitor } from './command-monitor.js';
 import { type OpenConnection, openConnection } from './connection.js';

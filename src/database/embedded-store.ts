@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { EmbeddedMongo } from '../../libs/embedded-mongo/src/index.js';
-import { type ErrorReporter, type Logger, REPORT_FLUSH_MS } from '../common/index.js';
 import { type DatabaseSettings, prepareDataDir, StartupError } from '../config/index.js';
+import { type ErrorReporter, type Logger, REPORT_FLUSH_MS } from '../logging/index.js';
 
 /** Where the database is, and how to let go of it. */
 export interface StoreHandle {

@@ -1,5 +1,5 @@
 import { mongo } from 'mongoose';
-import { type ProblemDetails, ProblemError } from '../common/index.js';
+import { type ProblemDetails, ProblemError } from '../http/index.js';
 
 const hasLabel = (error: unknown, label: string): boolean =>
   error instanceof mongo.MongoError && error.hasErrorLabel(label);

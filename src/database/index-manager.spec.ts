@@ -1,5 +1,5 @@
 import { type Connection, mongo } from 'mongoose';
-import { createLogger } from '../common/index.js';
+import { createLogger } from '../logging/index.js';
 import { type CollectionReport, IndexManager } from './index-manager.js';
 
 /** The report of one collection on a server that answers `$collStats` so. */

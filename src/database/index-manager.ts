@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
 import { type Connection, mongo } from 'mongoose';
-import { LOGGER, type Logger } from '../common/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 
 export interface IndexReport {
   name: string;

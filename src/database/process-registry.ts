@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { mongo } from 'mongoose';
-import { LOGGER, type Logger } from '../common/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { type OwnProcess, ProcessRepository } from './process.repository.js';
 import type { ProcessRecord, ProcessRole } from './process.schema.js';
 

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Connection, mongo } from 'mongoose';
-import { createLogger } from '../common/index.js';
 import { loadSettings } from '../config/index.js';
+import { createLogger } from '../logging/index.js';
 import type { ProcessRegistry } from './process-registry.js';
 import { TransactionRunner } from './transaction-runner.js';
 

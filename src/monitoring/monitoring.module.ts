@@ -1,12 +1,13 @@
 import { Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
-import { LOGGER, type Logger, SHUTDOWN_SHARES } from '../common/index.js';
 import {
   MONITORING_SETTINGS,
   type MonitoringSettings,
   SERVICE_SETTINGS,
   type ServiceSettings,
+  SHUTDOWN_SHARES,
 } from '../config/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { AlertPublisher } from './alerts/alert-publisher.js';
 import { AlertRules } from './alerts/alert-rules.js';
 import { AlertTracker } from './alerts/alert-tracker.js';
@@ -25,11 +26,11 @@ import { MetricsController } from './metrics/metrics.controller.js';
 import { Metrics } from './metrics/metrics.js';
 import { RoomMetrics } from './metrics/room-metrics.js';
 import { ProcessMetrics } from './process/process-metrics.js';
-import { PerformanceMonitor } from './timings/performance-monitor.js';
 import { MetricsService } from './snapshot/metrics.service.js';
 import { MonitoringController } from './snapshot/monitoring.controller.js';
 import { SnapshotReader } from './snapshot/snapshot-reader.js';
 import { SnapshotSources } from './snapshot/snapshot-sources.js';
+import { PerformanceMonitor } from './timings/performance-monitor.js';
 import { RequestTimings } from './timings/request-timings.js';
 import { SlowOperations } from './timings/slow-operations.js';
 import { TrafficMeter } from './timings/traffic-meter.js';

@@ -1,17 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  backoffDelay,
-  ERROR_REPORTER,
-  type ErrorReporter,
-  LOGGER,
-  type Logger,
-  runInContext,
-} from '../common/index.js';
+import { backoffDelay } from '../common/index.js';
+import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger, runInContext } from '../logging/index.js';
 import { type ClaimedRecord, type JobEnd, JobRepository } from './job.repository.js';
 import type { JobRecord } from './job.schema.js';
-import { ClaimLostError, JobTimeoutError, UnrecoverableError } from './queue.errors.js';
 import { QueueMetrics } from './queue-metrics.js';
 import type { RegisteredQueue } from './queue-registry.js';
+import { ClaimLostError, JobTimeoutError, UnrecoverableError } from './queue.errors.js';
 
 /** How long a claim holds without being prolonged: a job of a killed worker runs again after this. Milliseconds. */
 export const LEASE_MS = 30_000;

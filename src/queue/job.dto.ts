@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { objectIdString } from '../common/index.js';
+import { objectIdString } from '../http/index.js';
 import { type JobRecord, jobStates } from './job.schema.js';
 
 export const queueNameParam = z

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import type { DateIdCursor } from '../common/index.js';
 import { duplicateKeyFields } from '../database/index.js';
+import type { DateIdCursor } from '../http/index.js';
 import { JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
 
 /** Finds one job on one shard. */

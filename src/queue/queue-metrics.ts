@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Gauge, Histogram } from 'prom-client';
-import { LOGGER, type Logger } from '../common/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { METRIC_PREFIX, Metrics, type QueueFigures, SnapshotSources } from '../monitoring/index.js';
 import { RedisService } from '../redis/index.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';

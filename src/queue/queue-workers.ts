@@ -1,6 +1,6 @@
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
-import { LOGGER, type Logger, SHUTDOWN_SHARES } from '../common/index.js';
-import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
+import { SERVICE_SETTINGS, type ServiceSettings, SHUTDOWN_SHARES } from '../config/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 import { QueueRegistry } from './queue-registry.js';
 

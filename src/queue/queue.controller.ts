@@ -8,7 +8,7 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
-import { AdminOnly, type Page } from '../common/index.js';
+import { AdminOnly, type Page } from '../http/index.js';
 import { jobIdParam, queueNameParam } from './job.dto.js';
 import {
   operatorJobView,

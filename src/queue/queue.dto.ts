@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageLimit } from '../common/index.js';
+import { pageLimit } from '../http/index.js';
 import { jobView, type JobView, jobViewSchema, queueNameParam } from './job.dto.js';
 import { type JobRecord, jobStates } from './job.schema.js';
 

@@ -1,4 +1,4 @@
-import { ProblemError } from '../common/index.js';
+import { ProblemError } from '../http/index.js';
 
 /** Thrown by a processor: another try would fail as well, so there is none. */
 export class UnrecoverableError extends Error {

@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
-import { decodeCursor, notFound, type Page, toPage } from '../common/index.js';
 import { TransactionRunner, type UnitWriter } from '../database/index.js';
+import { decodeCursor, notFound, type Page, toPage } from '../http/index.js';
+import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
 import { JOB_COLLECTION, type JobRecord, type JobState } from './job.schema.js';
 import { LOWEST_PRIORITY, type QueueDefinition } from './queue-definition.js';
-import { jobActive, jobNotDelayed, jobNotFailed } from './queue.errors.js';
 import { QueueRegistry } from './queue-registry.js';
-import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
+import { jobActive, jobNotDelayed, jobNotFailed } from './queue.errors.js';
 
 export interface EnqueueOptions {
   /** Not before this time has passed, milliseconds. */

@@ -1,8 +1,9 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BreakerState, CircuitBreaker, LOGGER, type Logger } from '../common/index.js';
+import { type BreakerState, CircuitBreaker } from '../common/index.js';
 import { REDIS_SETTINGS, type RedisSettings } from '../config/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { RedisKeys } from './redis-key.js';
 import { RedisScript } from './redis-script.js';
 

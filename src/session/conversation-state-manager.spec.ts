@@ -1,6 +1,6 @@
 import { SchedulerRegistry } from '@nestjs/schedule';
-import type { Logger } from '../common/index.js';
 import type { SessionSettings } from '../config/index.js';
+import type { Logger } from '../logging/index.js';
 import { ConversationStateManager } from './conversation-state-manager.js';
 import { freshState } from './session-changes.js';
 import type { StoredState } from './session.repository.js';

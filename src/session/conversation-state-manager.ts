@@ -1,8 +1,8 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { LRUCache } from 'lru-cache';
-import { LOGGER, type Logger } from '../common/index.js';
 import { SESSION_SETTINGS, type SessionSettings } from '../config/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { heapSizeOf } from './heap-size.js';
 import { memoryBounds } from './memory-bounds.js';
 import type { StoredState } from './session.repository.js';

@@ -1,4 +1,4 @@
-import type { ProblemError } from '../common/index.js';
+import type { ProblemError } from '../http/index.js';
 import { entityTagOf, holds, parseIfMatch } from './precondition.js';
 import { freshState } from './session-changes.js';
 import type { SessionState } from './session.types.js';

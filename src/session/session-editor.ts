@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
-import { ProblemError } from '../common/index.js';
+import { ProblemError } from '../http/index.js';
 import { mergePatch } from './merge-patch.js';
 import { holds, type Precondition } from './precondition.js';
 import type { AddGoalBody, ChangeGoalBody, PatchSessionBody } from './session.dto.js';

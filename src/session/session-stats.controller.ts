@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AdminOnly } from '../common/index.js';
+import { AdminOnly } from '../http/index.js';
 import { SessionStore, type SessionStoreStats } from './session-store.js';
 import { sessionStatsSchema } from './session.dto.js';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalName, jsonObject } from '../common/index.js';
+import { externalName, jsonObject } from '../http/index.js';
 import { goalStatuses, MAX_GOALS, MAX_STATE_BYTES, type SessionState } from './session.types.js';
 
 /** The name that the route of the statistics takes. */

@@ -1,4 +1,4 @@
-import { notFound, ProblemError } from '../common/index.js';
+import { notFound, ProblemError } from '../http/index.js';
 import { MAX_GOALS, MAX_STATE_BYTES } from './session.types.js';
 
 /** Another writer changed the session since it was opened; nothing was written. */

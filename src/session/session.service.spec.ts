@@ -1,7 +1,7 @@
 import { SchedulerRegistry } from '@nestjs/schedule';
-import type { Logger } from '../common/index.js';
 import { loadSettings, type SessionSettings } from '../config/index.js';
 import type { GroupCommit, UnitOfWork, UnitWriter } from '../database/index.js';
+import type { Logger } from '../logging/index.js';
 import { RedisService } from '../redis/index.js';
 import { ConversationStateManager } from './conversation-state-manager.js';
 import { parseIfMatch } from './precondition.js';

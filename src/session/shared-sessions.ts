@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
-import { LOGGER, type Logger } from '../common/index.js';
 import { SESSION_SETTINGS, type SessionSettings } from '../config/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { type RedisKeys, type RedisScript, RedisService, RedisUnavailableError } from '../redis/index.js';
 import { isJsonObject, parseJson } from './json.js';
 import { type PendingDeletion, PendingDeletions } from './pending-deletions.js';

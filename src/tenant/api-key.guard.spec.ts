@@ -1,10 +1,11 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { AdminOnly, contextOf, ProblemError, Public, setContextOf } from '../common/index.js';
+import { AdminOnly, ProblemError, Public } from '../http/index.js';
+import { contextOf, setContextOf } from '../logging/index.js';
 import { AdminKey } from './admin-key.js';
-import { hashApiKey } from './api-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
+import { hashApiKey } from './api-key.js';
 import type { KeyVerifier, Verdict } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
 import { requestIdentity } from './request-identity.js';

@@ -1,7 +1,8 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { ACCESS, type Access, contextOf } from '../common/index.js';
+import { ACCESS, type Access } from '../http/index.js';
+import { contextOf } from '../logging/index.js';
 import { AdminKey } from './admin-key.js';
 import { hashApiKey } from './api-key.js';
 import { KeyVerifier, type Verdict } from './key-verifier.js';

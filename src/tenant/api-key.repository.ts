@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Model } from 'mongoose';
-import type { DateIdCursor } from '../common/index.js';
+import type { DateIdCursor } from '../http/index.js';
 import { afterCursor } from './page-filter.js';
 import { API_KEY_MODEL, type ApiKeyRecord } from './tenant.schema.js';
 import type { ApiKey } from './tenant.types.js';

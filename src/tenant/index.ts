@@ -1,4 +1,3 @@
-export { AdminOnly, Public, TenantOrAdmin } from '../common/index.js';
 export { AdminKey } from './admin-key.js';
 export { bearerOf, isOperatorRequest, setOperatorRequest } from './request-identity.js';
 export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';

@@ -1,6 +1,6 @@
 import { FakeCache } from '../../test/support/fake-cache.js';
 import type { CacheService } from '../cache/index.js';
-import type { Logger } from '../common/index.js';
+import type { Logger } from '../logging/index.js';
 import { createApiKey, hashApiKey, type NewApiKey } from './api-key.js';
 import type { ApiKeyRepository } from './api-key.repository.js';
 import { KeyVerifier, LAST_USED_RESOLUTION_MS } from './key-verifier.js';

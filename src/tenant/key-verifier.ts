@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { type CacheKey, CacheService } from '../cache/index.js';
-import { LOGGER, type Logger } from '../common/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { hashApiKey, keyIdOf, sameHash, unknownKeyHash } from './api-key.js';
 import { ApiKeyRepository } from './api-key.repository.js';
 import {

@@ -1,5 +1,5 @@
 import { Types } from 'mongoose';
-import type { DateIdCursor } from '../common/index.js';
+import type { DateIdCursor } from '../http/index.js';
 
 interface PageFilter {
   createdAt?: { $lte: Date };

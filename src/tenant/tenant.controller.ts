@@ -9,7 +9,7 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
-import { AdminOnly, type Page } from '../common/index.js';
+import { AdminOnly, type Page } from '../http/index.js';
 import {
   apiKeyPageSchema,
   type ApiKeyView,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalName, pageLimit } from '../common/index.js';
+import { externalName, pageLimit } from '../http/index.js';
 import { type ApiKey, plans, type Tenant, type TenantFeatures } from './tenant.types.js';
 
 export const tenantIdParam = externalName.max(64).meta({ description: 'Id of the tenant', example: 'acme' });

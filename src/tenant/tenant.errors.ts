@@ -1,4 +1,4 @@
-import { ProblemError } from '../common/index.js';
+import { ProblemError } from '../http/index.js';
 
 export const apiKeyMissing = (): ProblemError =>
   new ProblemError({

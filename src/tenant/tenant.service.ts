@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { decodeCursor, LOGGER, type Logger, notFound, type Page, toPage } from '../common/index.js';
 import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
+import { decodeCursor, notFound, type Page, toPage } from '../http/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { createApiKey, type NewApiKey } from './api-key.js';
 import { ApiKeyRepository, type ApiKeyRow } from './api-key.repository.js';
 import { KeyVerifier } from './key-verifier.js';
+import { TenantDirectory } from './tenant-directory.js';
 import {
   apiKeyView,
   type ApiKeyView,
@@ -12,7 +14,6 @@ import {
   type TenantView,
 } from './tenant.dto.js';
 import { tenantExists } from './tenant.errors.js';
-import { TenantDirectory } from './tenant-directory.js';
 import { type TenantChanges, tenantOf, TenantRepository, type TenantRow } from './tenant.repository.js';
 import type { TenantRecord } from './tenant.schema.js';
 import type { ApiKey } from './tenant.types.js';

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { Embedder } from './embedding/embedder.js';
+import type { Embedder } from '../search/index.js';
 
 /**
  * How many batches may be at work at once. An embedder on this machine takes a processor while it works: one is left to those who send

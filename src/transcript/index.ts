@@ -1,15 +1,3 @@
-export { VectorIndex, type VectorIndexOptions, type VectorIndexStats } from './search/vector-index.js';
-export { VectorMatrix } from './search/vector-matrix.js';
-export type { VectorFilter, VectorQuery } from './search/vector-filter.js';
-export type { VectorHit } from './search/top-hits.js';
-export type {
-  ChangeCursor,
-  CommittedChange,
-  VectorAttributes,
-  VectorChanges,
-  VectorRow,
-  VectorSource,
-} from './search/vector-source.js';
 export {
   createTranscriptBody,
   type CreateTranscriptBody,
@@ -24,5 +12,3 @@ export { type ReembedOptions, type ReembedResult, TranscriptReembedder } from '.
 export { type ProcessTranscriptStats, TranscriptStats } from './transcript-stats.js';
 export { TranscriptService } from './transcript.service.js';
 export { type NewTranscript, TranscriptStore } from './transcript-store.js';
-export { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
-export { encodeVector } from './embedding/vector-codec.js';

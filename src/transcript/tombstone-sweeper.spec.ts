@@ -1,9 +1,9 @@
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { createLogger } from '../common/index.js';
 import { loadSettings } from '../config/index.js';
+import { createLogger } from '../logging/index.js';
 import { TombstoneSweeper } from './tombstone-sweeper.js';
-import type { TranscriptRepository } from './transcript.repository.js';
 import type { TranscriptStore } from './transcript-store.js';
+import type { TranscriptRepository } from './transcript.repository.js';
 
 const DAY_MS = 86_400_000;
 

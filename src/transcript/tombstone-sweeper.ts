@@ -1,9 +1,9 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { LOGGER, type Logger } from '../common/index.js';
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
-import { TranscriptRepository } from './transcript.repository.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { TranscriptStore } from './transcript-store.js';
+import { TranscriptRepository } from './transcript.repository.js';
 
 const SWEEP_JOB = 'transcript-tombstones';
 const TENANTS = 100;

@@ -1,5 +1,5 @@
-import { createLogger } from '../common/index.js';
 import { loadSettings } from '../config/index.js';
+import { createLogger } from '../logging/index.js';
 import { TranscriptBacklog } from './transcript-backlog.js';
 import type { TranscriptRepository } from './transcript.repository.js';
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { LOGGER, type Logger } from '../common/index.js';
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { tooManyTranscripts } from './transcript.errors.js';
 import { TranscriptRepository } from './transcript.repository.js';
 

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { validationFailed } from '../common/index.js';
-import { CurrentTenant, TenantOrAdmin, TenantOrOperator, type TenantIdentity } from '../tenant/index.js';
+import { validationFailed, TenantOrAdmin } from '../http/index.js';
+import { CurrentTenant, TenantOrOperator, type TenantIdentity } from '../tenant/index.js';
 import {
   type ReplayedTranscripts,
   replayedTranscriptsSchema,

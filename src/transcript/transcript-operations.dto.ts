@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalName } from '../common/index.js';
+import { externalName } from '../http/index.js';
 
 export const replayTranscriptsBody = z
   .strictObject({

@@ -1,9 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
-import { encodeVector } from './embedding/vector-codec.js';
-import { type EmbeddableRow, TranscriptRepository } from './transcript.repository.js';
+import { EMBEDDER, type Embedder, EmbeddingError, encodeVector } from '../search/index.js';
 import { type NewVector, TranscriptStore } from './transcript-store.js';
 import { embeddedText } from './transcript-text.js';
+import { type EmbeddableRow, TranscriptRepository } from './transcript.repository.js';
 
 const TENANTS = 200;
 

@@ -1,8 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
-import { EMBEDDER } from './embedding/embedder.js';
-import type { CachedEmbedder, EmbeddingCacheStats } from './embedding/embedding-cache.js';
-import { VectorIndex, type VectorIndexStats } from './search/vector-index.js';
+import {
+  EMBEDDER,
+  type CachedEmbedder,
+  type EmbeddingCacheStats,
+  VectorIndex,
+  type VectorIndexStats,
+} from '../search/index.js';
 import { TranscriptBacklog } from './transcript-backlog.js';
 import type { TenantTranscriptStats } from './transcript-operations.dto.js';
 import { TranscriptRepository } from './transcript.repository.js';

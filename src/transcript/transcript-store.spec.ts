@@ -1,9 +1,9 @@
 import { Types } from 'mongoose';
 import type { TransactionRunner } from '../database/index.js';
-import type { TranscriptRepository } from './transcript.repository.js';
-import { encodeVector } from './embedding/vector-codec.js';
-import { queuedTranscript } from './transcript.schema.js';
+import { encodeVector } from '../search/index.js';
 import { type ProcessedTranscript, TranscriptStore } from './transcript-store.js';
+import type { TranscriptRepository } from './transcript.repository.js';
+import { queuedTranscript } from './transcript.schema.js';
 
 const vector = encodeVector(Float32Array.of(1));
 

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { type mongo, Types } from 'mongoose';
-import { KeyedSerializer, notFound, retry } from '../common/index.js';
+import { KeyedSerializer, retry } from '../common/index.js';
 import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
-import type { CommittedChange } from './search/vector-source.js';
+import { notFound } from '../http/index.js';
+import type { CommittedChange } from '../search/index.js';
+import { vectorRow } from './transcript-vectors.js';
 import { type Outcome, type Tally, TranscriptRepository } from './transcript.repository.js';
 import type { FinishedTranscript, QueuedTranscript } from './transcript.schema.js';
-import { vectorRow } from './transcript-vectors.js';
 
 export type NewTranscript = Omit<FinishedTranscript, 'tenantId' | 'changeSeq' | 'storedAt'>;
 

@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { TransactionRunner } from '../database/index.js';
-import type { ChangeCursor, VectorChanges, VectorRow, VectorSource } from './search/vector-source.js';
-import { decodeVector, dimensionsOf } from './embedding/vector-codec.js';
+import {
+  type ChangeCursor,
+  type VectorChanges,
+  type VectorRow,
+  type VectorSource,
+  decodeVector,
+  dimensionsOf,
+} from '../search/index.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import type { TranscriptRecord } from './transcript.schema.js';
 

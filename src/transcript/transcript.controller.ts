@@ -7,7 +7,7 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
-import type { Page } from '../common/index.js';
+import type { Page } from '../http/index.js';
 import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
 import {
   acceptedTranscriptSchema,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalName, isoDate, jsonObject, objectIdString, pageLimit } from '../common/index.js';
+import { externalName, isoDate, jsonObject, objectIdString, pageLimit } from '../http/index.js';
 import type { FinishedTranscript } from './transcript.schema.js';
 
 /** Longest transcript, bytes of UTF-8. */

@@ -1,5 +1,5 @@
-import { ProblemError } from '../common/index.js';
-import type { EmbeddingError } from './embedding/embedder.js';
+import { ProblemError } from '../http/index.js';
+import type { EmbeddingError } from '../search/index.js';
 
 export const tooManyTranscripts = (limit: number): ProblemError =>
   new ProblemError({

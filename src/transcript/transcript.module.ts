@@ -1,23 +1,32 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
-import { LOGGER, type Logger, SHUTDOWN_SHARES } from '../common/index.js';
 import {
   SERVICE_SETTINGS,
   type ServiceSettings,
   TRANSCRIPT_SETTINGS,
   type TranscriptSettings,
+  SHUTDOWN_SHARES,
 } from '../config/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
+import {
+  createEmbedder,
+  type CreatedEmbedder,
+  EMBEDDER,
+  ServerVectorSearch,
+  VECTOR_SEARCH,
+  type VectorSearch,
+  VectorIndex,
+} from '../search/index.js';
 import { OldJournalImport } from './old-journal/old-journal-import.js';
-import { createEmbedder, type CreatedEmbedder } from './embedding/create-embedder.js';
-import { EMBEDDER } from './embedding/embedder.js';
-import { ServerVectorSearch } from './search/server-vector-search.js';
-import { VECTOR_SEARCH, type VectorSearch } from './search/vector-search.js';
-import { VectorIndex } from './search/vector-index.js';
-import { TranscriptOperationsController } from './transcript-operations.controller.js';
 import { TombstoneSweeper } from './tombstone-sweeper.js';
+import { TranscriptBacklog } from './transcript-backlog.js';
 import { TranscriptHealth } from './transcript-health.js';
 import { TranscriptMetrics } from './transcript-metrics.js';
+import { TranscriptOperationsController } from './transcript-operations.controller.js';
+import { TranscriptReembedder } from './transcript-reembedder.js';
 import { TranscriptStats } from './transcript-stats.js';
+import { TranscriptStore } from './transcript-store.js';
+import { TranscriptVectors } from './transcript-vectors.js';
 import { TranscriptController } from './transcript.controller.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import {
@@ -29,10 +38,6 @@ import {
   transcriptSchema,
 } from './transcript.schema.js';
 import { TranscriptService } from './transcript.service.js';
-import { TranscriptBacklog } from './transcript-backlog.js';
-import { TranscriptReembedder } from './transcript-reembedder.js';
-import { TranscriptStore } from './transcript-store.js';
-import { TranscriptVectors } from './transcript-vectors.js';
 import { TranscriptWorker } from './transcript.worker.js';
 
 const CREATED_EMBEDDER = Symbol('CREATED_EMBEDDER');

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, mongo, type QueryFilter, Types } from 'mongoose';
-import type { DateIdCursor } from '../common/index.js';
-import type { AggregatedCollection } from './search/server-vector-search.js';
+import type { DateIdCursor } from '../http/index.js';
+import type { AggregatedCollection } from '../search/index.js';
 import {
   COUNTER_MODEL,
   type CounterRecord,

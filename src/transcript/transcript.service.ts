@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { mongo, Types } from 'mongoose';
-import {
-  type DateIdCursor,
-  decodeCursor,
-  encodeCursor,
-  notFound,
-  type Page,
-  toPage,
-} from '../common/index.js';
 import { duplicateKeyFields, GroupCommit } from '../database/index.js';
+import { type DateIdCursor, decodeCursor, encodeCursor, notFound, type Page, toPage } from '../http/index.js';
+import {
+  EMBEDDER,
+  type Embedder,
+  EmbeddingError,
+  VECTOR_SEARCH,
+  type VectorSearch,
+  VectorIndex,
+} from '../search/index.js';
 import type { TenantIdentity } from '../tenant/index.js';
-import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
-import { VECTOR_SEARCH, type VectorSearch } from './search/vector-search.js';
-import { VectorIndex } from './search/vector-index.js';
 import { TranscriptBacklog } from './transcript-backlog.js';
+import type { ReplayedTranscripts } from './transcript-operations.dto.js';
+import { TranscriptStore } from './transcript-store.js';
 import {
   type CreateTranscriptBody,
   type SearchTranscriptsBody,
@@ -24,7 +24,6 @@ import {
   transcriptView,
 } from './transcript.dto.js';
 import { queryNotEmbedded, transcriptNotFailed, transcriptsOff } from './transcript.errors.js';
-import type { ReplayedTranscripts } from './transcript-operations.dto.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import {
   type FinishedTranscript,
@@ -33,7 +32,6 @@ import {
   type TranscriptRecord,
   TRANSCRIPTS,
 } from './transcript.schema.js';
-import { TranscriptStore } from './transcript-store.js';
 import { type BatchTimes, TranscriptWorker } from './transcript.worker.js';
 
 const positionOf = ({ createdAt, _id }: Pick<TranscriptRecord, 'createdAt' | '_id'>): DateIdCursor => ({

@@ -3,17 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Types } from 'mongoose';
-import { backoffDelay, LOGGER, type Logger } from '../common/index.js';
+import { backoffDelay } from '../common/index.js';
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
+import { EMBEDDER, type Embedder, EmbeddingError, encodeVector, VectorIndex } from '../search/index.js';
 import { batchSize, concurrentBatches, fairShare } from './batching.js';
-import { EMBEDDER, type Embedder, EmbeddingError } from './embedding/embedder.js';
-import { encodeVector } from './embedding/vector-codec.js';
 import { type Distribution, RecentValues } from './recent-values.js';
-import { VectorIndex } from './search/vector-index.js';
-import { type Outcome, TranscriptRepository, type WaitingTranscript } from './transcript.repository.js';
-import type { QueuedTranscript } from './transcript.schema.js';
 import { TranscriptStore } from './transcript-store.js';
 import { embeddedText } from './transcript-text.js';
+import { type Outcome, TranscriptRepository, type WaitingTranscript } from './transcript.repository.js';
+import type { QueuedTranscript } from './transcript.schema.js';
 
 /** Of this process, since it began. */
 export interface WorkerStats {

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { AppModule } from '../../src/app.module.js';
-import { createLogger } from '../../src/common/index.js';
+import { ResponderModule } from '../../src/responder/index.js';
 import { loadSettings } from '../../src/config/index.js';
-import { configureApp } from '../../src/configure-app.js';
-import { ConversationModule } from '../../src/conversation/index.js';
+import { configureApp } from '../../src/create-app.js';
 import { IndexManager } from '../../src/database/index.js';
-import { createHttpAdapter } from '../../src/http-adapter.js';
+import { createHttpAdapter } from '../../src/http/http-adapter.js';
+import { createLogger } from '../../src/logging/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { EchoResponder } from '../support/echo.responder.js';
 import { exampleEndpoint } from '../support/example-endpoint.js';
@@ -48,10 +48,9 @@ describe('docs/extending.md', () => {
       HTTP_RESPONDER_ALLOW_PRIVATE: 'true',
     });
     const options = { logger: createLogger({ level: 'silent', pretty: false }), adminApiKey };
-    const module = await Test.createTestingModule({ imports: [AppModule.forRoot(settings, options)] })
-      .overrideModule(ConversationModule)
-      .useModule(ConversationModule.withResponders([EchoResponder]))
-      .compile();
+    const module = await Test.createTestingModule({
+      imports: [AppModule.forRoot(settings, options), ResponderModule.forFeature([EchoResponder])],
+    }).compile();
     app = module.createNestApplication<NestFastifyApplication>(
       createHttpAdapter(settings.service, options.logger),
       { logger: false, bodyParser: false },
@@ -73,12 +72,12 @@ describe('docs/extending.md', () => {
 
   it('shows the code of the example files', () => {
     const inRoom = source('echo.responder.ts').replace(
-      '../../src/conversation/index.js',
-      '../conversation/index.js',
+      '../../src/responder/index.js',
+      '../responder/index.js',
     );
     expect(shownCode).toContain(inRoom);
     expect(shownCode).toContain(source('example-endpoint.ts'));
-    expect(shownCode).toContain('ConversationModule.withResponders([EchoResponder]),\n');
+    expect(shownCode).toContain('ResponderModule.forFeature([EchoResponder]),\n');
   });
 
   it("its own responder answers the tenant's messages and keeps state in the session", async () => {

@@ -1,9 +1,9 @@
 import type { mongo } from 'mongoose';
-import { describeWithPromtool, promtool } from '../support/promtool.js';
-import { currentContext, type RequestContext } from '../../src/common/index.js';
 import { DatabaseService } from '../../src/database/index.js';
+import { currentContext, type RequestContext } from '../../src/logging/index.js';
 import { PerformanceMonitor } from '../../src/monitoring/index.js';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+import { describeWithPromtool, promtool } from '../support/promtool.js';
 
 const readMetrics = async (app: TestApp): Promise<string> => {
   const answer = await fetch(`${app.url}/metrics`);

@@ -1,15 +1,15 @@
 import { getConnectionToken } from '@nestjs/mongoose';
 import type { Connection, mongo } from 'mongoose';
-import { encodeCursor } from '../../src/common/index.js';
 import { ConversationEraser } from '../../src/conversation/conversation-eraser.js';
+import { conversationsQuery } from '../../src/conversation/conversation.dto.js';
 import { ConversationRepository } from '../../src/conversation/conversation.repository.js';
 import type { ConversationRecord } from '../../src/conversation/conversation.schema.js';
 import { ConversationService } from '../../src/conversation/conversation.service.js';
-import { conversationsQuery } from '../../src/conversation/conversation.dto.js';
 import { appendMessagesBody, type MessageInput, messagesQuery } from '../../src/conversation/message.dto.js';
 import { MessageRepository, type SeqRange } from '../../src/conversation/message.repository.js';
 import type { MessageRecord } from '../../src/conversation/message.schema.js';
 import { MessageService } from '../../src/conversation/message.service.js';
+import { encodeCursor } from '../../src/http/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 interface Process {

@@ -1,5 +1,4 @@
 import { Types } from 'mongoose';
-import { ProblemError } from '../../src/common/index.js';
 import {
   type DocumentRef,
   DuplicateKeyError,
@@ -7,6 +6,7 @@ import {
   TransactionRunner,
   type UnitOfWork,
 } from '../../src/database/index.js';
+import { ProblemError } from '../../src/http/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 jest.setTimeout(60_000);

@@ -4,7 +4,6 @@ import { hostname } from 'node:os';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { getConnectionToken } from '@nestjs/mongoose';
 import type { Connection, mongo } from 'mongoose';
-import { CommonModule, createLogger } from '../../src/common/index.js';
 import { ConfigModule, loadSettings } from '../../src/config/index.js';
 import {
   DatabaseModule,
@@ -14,6 +13,7 @@ import {
   TransactionRunner,
 } from '../../src/database/index.js';
 import type { ProcessRecord } from '../../src/database/process.schema.js';
+import { LoggingModule, createLogger } from '../../src/logging/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 let database: TestDatabase;
@@ -37,7 +37,7 @@ async function startProcess(
   const settings = loadSettings({ MONGODB_URI: database.uri, MONGODB_MIN_POOL_SIZE: '0' });
   const module = await Test.createTestingModule({
     imports: [
-      CommonModule.forRoot(createLogger({ level: 'silent', pretty: false })),
+      LoggingModule.forRoot(createLogger({ level: 'silent', pretty: false })),
       ConfigModule.forRoot(settings),
       DatabaseModule.forRoot({ onCommand, role }),
     ],

@@ -1,9 +1,8 @@
 import { getConnectionToken } from '@nestjs/mongoose';
 import type { Connection } from 'mongoose';
-import { ProblemError } from '../../src/common/index.js';
-import { MessageProcessor, type ProcessedMessage, ResponderError } from '../../src/conversation/index.js';
 import type { ConversationRecord } from '../../src/conversation/conversation.schema.js';
 import { ConversationService } from '../../src/conversation/conversation.service.js';
+import { MessageProcessor, type ProcessedMessage } from '../../src/conversation/index.js';
 import {
   appendMessagesBody,
   type InboundMessageBody,
@@ -11,6 +10,8 @@ import {
 } from '../../src/conversation/message.dto.js';
 import type { MessageRecord } from '../../src/conversation/message.schema.js';
 import { MessageService } from '../../src/conversation/message.service.js';
+import { ProblemError } from '../../src/http/index.js';
+import { ResponderError } from '../../src/responder/index.js';
 import { ConversationStateManager, SessionConflictError, SessionService } from '../../src/session/index.js';
 import { allFeatures } from '../../src/tenant/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';

@@ -3,15 +3,15 @@ import { getQueueToken } from '@nestjs/bullmq';
 import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
-import { type ReportDetails, silentReporter } from '../../src/common/index.js';
 import { TransactionRunner } from '../../src/database/index.js';
+import { type ReportDetails, silentReporter } from '../../src/logging/index.js';
 import { Metrics } from '../../src/monitoring/index.js';
 import { defineQueue, type Job, UnrecoverableError } from '../../src/queue/index.js';
 import type { JobRecord } from '../../src/queue/job.schema.js';
 import { RedisService } from '../../src/redis/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
 import { createQueueApp, processorOf, type QueueApp } from '../support/queue-app.js';
+import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
 
 const payload = z.strictObject({ n: z.number() });
 type Payload = z.output<typeof payload>;

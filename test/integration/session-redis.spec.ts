@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
-import { ProblemError, retry } from '../../src/common/index.js';
+import { retry } from '../../src/common/index.js';
+import { ProblemError } from '../../src/http/index.js';
 import { RedisKeys, RedisService } from '../../src/redis/index.js';
 import {
   ConversationStateManager,

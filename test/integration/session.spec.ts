@@ -1,4 +1,5 @@
-import { ProblemError, retry } from '../../src/common/index.js';
+import { retry } from '../../src/common/index.js';
+import { ProblemError } from '../../src/http/index.js';
 import {
   ConversationStateManager,
   SessionConflictError,

@@ -1,5 +1,5 @@
-import { ProblemError } from '../../src/common/index.js';
 import { TransactionRunner } from '../../src/database/index.js';
+import { ProblemError } from '../../src/http/index.js';
 import { hashApiKey } from '../../src/tenant/api-key.js';
 import { ApiKeyRepository } from '../../src/tenant/api-key.repository.js';
 import { KeyVerifier } from '../../src/tenant/key-verifier.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { BuiltInEmbedder } from '../../src/transcript/embedding/built-in.embedder.js';
-import { ThreadedEmbedder } from '../../src/transcript/embedding/threaded.embedder.js';
+import { BuiltInEmbedder } from '../../src/search/embedding/built-in.embedder.js';
+import { ThreadedEmbedder } from '../../src/search/embedding/threaded.embedder.js';
 import { builtEntry } from '../support/process.js';
 
 /** Too few for the words of a text of half a million characters that all differ, and enough for a dialogue. */

@@ -3,7 +3,6 @@ import { MongooseModule, getModelToken } from '@nestjs/mongoose';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { type Model, mongo, Schema } from 'mongoose';
-import { CommonModule, createLogger } from '../../src/common/index.js';
 import { ConfigModule, loadSettings } from '../../src/config/index.js';
 import {
   DatabaseModule,
@@ -12,6 +11,7 @@ import {
   Transactional,
   TransactionRunner,
 } from '../../src/database/index.js';
+import { LoggingModule, createLogger } from '../../src/logging/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 interface Account {
@@ -64,7 +64,7 @@ describe('transactions on a real database', () => {
     });
     const module = await Test.createTestingModule({
       imports: [
-        CommonModule.forRoot(createLogger({ level: 'silent', pretty: false })),
+        LoggingModule.forRoot(createLogger({ level: 'silent', pretty: false })),
         ConfigModule.forRoot(settings),
         DatabaseModule.forRoot(),
         MongooseModule.forFeature([{ name: 'Account', schema: accountSchema }]),

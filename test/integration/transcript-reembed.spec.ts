@@ -1,8 +1,6 @@
 import { Types } from 'mongoose';
+import { type Embedder, EmbeddingError, encodeVector } from '../../src/search/index.js';
 import {
-  type Embedder,
-  EmbeddingError,
-  encodeVector,
   type NewTranscript,
   TranscriptReembedder,
   TranscriptService,

@@ -1,12 +1,8 @@
 import { once } from 'node:events';
 import { Types } from 'mongoose';
+import type { Embedder } from '../../src/search/index.js';
 import { allFeatures, type TenantIdentity } from '../../src/tenant/index.js';
-import {
-  type Embedder,
-  TranscriptService,
-  TranscriptStore,
-  TranscriptWorker,
-} from '../../src/transcript/index.js';
+import { TranscriptService, TranscriptStore, TranscriptWorker } from '../../src/transcript/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { createEmbedderApp, type EmbedderApp } from '../support/embedder-app.js';
 import { eventually } from '../support/transcripts.js';

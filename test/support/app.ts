@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { createLogger } from '../../src/common/index.js';
-import { loadSettings } from '../../src/config/index.js';
-import { createApp } from '../../src/configure-app.js';
-import { type CommandListener, IndexManager } from '../../src/database/index.js';
 import { ApiClient, type ApiResponse, type RequestHeaders } from '../../scripts/replay/api-client.js';
+import { loadSettings } from '../../src/config/index.js';
+import { createApp } from '../../src/create-app.js';
+import { type CommandListener, IndexManager } from '../../src/database/index.js';
+import { createLogger } from '../../src/logging/index.js';
 import { TranscriptWorker } from '../../src/transcript/index.js';
 import { createDataDir } from './data-dir.js';
 import { createTestDatabase, type TestDatabase } from './database.js';

@@ -1,6 +1,6 @@
-import { createLogger } from '../../src/common/index.js';
-import { loadSettings } from '../../src/config/index.js';
 import { CacheService } from '../../src/cache/index.js';
+import { loadSettings } from '../../src/config/index.js';
+import { createLogger } from '../../src/logging/index.js';
 import { RedisService } from '../../src/redis/index.js';
 
 export interface CacheProcess {

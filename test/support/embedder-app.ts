@@ -1,11 +1,12 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { AppModule } from '../../src/app.module.js';
-import { createLogger } from '../../src/common/index.js';
 import { loadSettings } from '../../src/config/index.js';
 import { IndexManager } from '../../src/database/index.js';
-import { createHttpAdapter } from '../../src/http-adapter.js';
-import { EMBEDDER, type Embedder, TranscriptWorker } from '../../src/transcript/index.js';
+import { createHttpAdapter } from '../../src/http/http-adapter.js';
+import { createLogger } from '../../src/logging/index.js';
+import { EMBEDDER, type Embedder } from '../../src/search/index.js';
+import { TranscriptWorker } from '../../src/transcript/index.js';
 import { createDataDir } from './data-dir.js';
 import type { TestDatabase } from './database.js';
 

@@ -1,4 +1,4 @@
-import type { ChangeCursor, VectorChanges, VectorRow, VectorSource } from '../../src/transcript/index.js';
+import type { ChangeCursor, VectorChanges, VectorRow, VectorSource } from '../../src/search/index.js';
 
 export const MODEL = 'test-model';
 

@@ -2,10 +2,10 @@ import { Injectable, Module, type Type } from '@nestjs/common';
 import type { INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { AppModule } from '../../src/app.module.js';
-import { createLogger, type ErrorReporter } from '../../src/common/index.js';
 import { loadSettings } from '../../src/config/index.js';
 import { IndexManager } from '../../src/database/index.js';
-import { createHttpAdapter } from '../../src/http-adapter.js';
+import { createHttpAdapter } from '../../src/http/http-adapter.js';
+import { createLogger, type ErrorReporter } from '../../src/logging/index.js';
 import {
   type Job,
   type JobProcessor,

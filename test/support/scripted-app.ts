@@ -3,17 +3,17 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { z } from 'zod';
 import { AppModule } from '../../src/app.module.js';
-import { createLogger } from '../../src/common/index.js';
 import { loadSettings } from '../../src/config/index.js';
-import { configureApp } from '../../src/configure-app.js';
+import { configureApp } from '../../src/create-app.js';
+import { IndexManager } from '../../src/database/index.js';
+import { createHttpAdapter } from '../../src/http/http-adapter.js';
+import { createLogger } from '../../src/logging/index.js';
 import {
-  ConversationModule,
+  ResponderModule,
   type Responder,
   type ResponderRequest,
   type ResponderResult,
-} from '../../src/conversation/index.js';
-import { IndexManager } from '../../src/database/index.js';
-import { createHttpAdapter } from '../../src/http-adapter.js';
+} from '../../src/responder/index.js';
 import { createDataDir } from './data-dir.js';
 import type { TestDatabase } from './database.js';
 
@@ -63,10 +63,9 @@ export async function createScriptedApp(
   });
   const logger = createLogger({ level: 'silent', pretty: false });
   const options = { logger, adminApiKey: scriptedAdminKey };
-  const module = await Test.createTestingModule({ imports: [AppModule.forRoot(settings, options)] })
-    .overrideModule(ConversationModule)
-    .useModule(ConversationModule.withResponders([ScriptedResponder]))
-    .compile();
+  const module = await Test.createTestingModule({
+    imports: [AppModule.forRoot(settings, options), ResponderModule.forFeature([ScriptedResponder])],
+  }).compile();
   const app = module.createNestApplication<NestFastifyApplication>(
     createHttpAdapter(settings.service, logger),
     { logger: false, bodyParser: false },

@@ -1,8 +1,8 @@
 // A process with a cache of its own, which asks for one cold key when it is told to. Forked by scripts/verify/cache.ts.
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheFamily, CacheService } from '../../../src/cache/index.js';
-import { createLogger } from '../../../src/common/index.js';
 import { settingsFromEnvironment } from '../../../src/config/index.js';
+import { createLogger } from '../../../src/logging/index.js';
 import { RedisService } from '../../../src/redis/index.js';
 
 interface Order {

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from '../../../src/app.module.js';
-import { createLogger, NestLogger } from '../../../src/common/index.js';
 import { loadSettings } from '../../../src/config/index.js';
 import { IndexManager } from '../../../src/database/index.js';
+import { createLogger, NestLogger } from '../../../src/logging/index.js';
 import { ProbeModule } from './probe-queues.js';
 
 /** The whole application with the queues of the probe, without HTTP; it does no work until its `QueueWorkers` start. */

@@ -1,5 +1,6 @@
 import { Types } from 'mongoose';
-import { encodeVector, type NewTranscript, type TranscriptStore } from '../../../src/transcript/index.js';
+import { encodeVector } from '../../../src/search/index.js';
+import type { NewTranscript, TranscriptStore } from '../../../src/transcript/index.js';
 
 const BATCH = 500;
 const channels = ['whatsapp', 'telegram', 'web', 'sms', 'email'];

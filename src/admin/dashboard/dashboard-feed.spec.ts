@@ -1,6 +1,6 @@
-import { createLogger } from '../../common/index.js';
-import type { MonitoringSnapshot } from '../../monitoring/index.js';
 import { quietSnapshot } from '../../../test/support/snapshot.js';
+import { createLogger } from '../../logging/index.js';
+import type { MonitoringSnapshot } from '../../monitoring/index.js';
 import { HISTORY_STEP_SECONDS } from './chart-history.js';
 import {
   DashboardFeed,

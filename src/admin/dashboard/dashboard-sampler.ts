@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Logger } from '../../common/index.js';
+import type { Logger } from '../../logging/index.js';
 import type { MonitoringSnapshot } from '../../monitoring/index.js';
-import { chartPoint, type ChartPoint } from './chart-point.js';
 import { ChartHistory, HISTORY_STEP_SECONDS } from './chart-history.js';
+import { chartPoint, type ChartPoint } from './chart-point.js';
 import { RateWindow } from './rate-window.js';
 
 /** What a viewer is told at a time. */

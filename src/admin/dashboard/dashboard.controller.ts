@@ -1,7 +1,7 @@
 import { Controller, Get, Param, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AdminOnly, notFound } from '../../common/index.js';
+import { AdminOnly, notFound } from '../../http/index.js';
 import { LongLived } from '../../monitoring/index.js';
 import { AdminGate } from '../admin-gate.js';
 import { DashboardFeed } from './dashboard-feed.js';

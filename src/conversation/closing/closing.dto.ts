@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { objectIdString } from '../../common/index.js';
+import { objectIdString } from '../../http/index.js';
 import { transcriptMetadata, transcriptSummary } from '../../transcript/index.js';
 import { conversationView, conversationViewSchema } from '../conversation.dto.js';
 import type { ConversationRecord } from '../conversation.schema.js';

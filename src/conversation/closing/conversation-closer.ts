@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
-import { notFound, ProblemError, withRetries } from '../../common/index.js';
+import { withRetries } from '../../common/index.js';
+import { notFound, ProblemError } from '../../http/index.js';
 import { type JobRecord, QueueService } from '../../queue/index.js';
 import { type Goal, SessionService } from '../../session/index.js';
 import type { TenantIdentity } from '../../tenant/index.js';
 import { ConversationLocator } from '../conversation-locator.js';
+import { ConversationWriter, ExchangeSupersededError } from '../conversation-writer.js';
 import { ConversationRepository } from '../conversation.repository.js';
 import type { ClosingRecord, ConversationRecord } from '../conversation.schema.js';
-import { ConversationWriter, ExchangeSupersededError } from '../conversation-writer.js';
 import { closingGoals } from './closing-goals.js';
 import type { CloseConversationBody } from './closing.dto.js';
 import {

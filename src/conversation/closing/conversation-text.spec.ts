@@ -1,7 +1,8 @@
 import { Types } from 'mongoose';
 import { MAX_TRANSCRIPT_BYTES } from '../../transcript/index.js';
 import type { MessageRepository, SeqRange } from '../message.repository.js';
-import type { MessageRecord, MessageRole } from '../message.schema.js';
+import type { MessageRole } from '../../responder/index.js';
+import type { MessageRecord } from '../message.schema.js';
 import { ConversationTextReader } from './conversation-text.js';
 
 const conversationId = new Types.ObjectId();

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { objectIdString } from '../../common/index.js';
+import { objectIdString } from '../../http/index.js';
 import { defineQueue } from '../../queue/index.js';
 import { goalStatuses } from '../../session/index.js';
 

@@ -1,7 +1,6 @@
-import type { Logger } from '../../common/index.js';
+import type { Logger } from '../../logging/index.js';
+import type { Responder, SummaryRequest, ResponderSettingsService } from '../../responder/index.js';
 import { allFeatures } from '../../tenant/index.js';
-import type { Responder, SummaryRequest } from '../responders/responder.js';
-import type { ResponderSettingsService } from '../responders/responder-settings.service.js';
 import { ExtractiveSummarizer } from './extractive.summarizer.js';
 import { MAX_PROMPT_BYTES, ResponderSummarizer } from './responder.summarizer.js';
 import type { SummaryInput } from './summarizer.js';

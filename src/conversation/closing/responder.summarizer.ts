@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LOGGER, type Logger } from '../../common/index.js';
-import { ResponderSettingsService } from '../responders/responder-settings.service.js';
+import { LOGGER, type Logger } from '../../logging/index.js';
+import { ResponderSettingsService } from '../../responder/index.js';
 import { boundedText } from './bounded-text.js';
 import { ExtractiveSummarizer } from './extractive.summarizer.js';
 import { MAX_SUMMARY_LENGTH, type Summarizer, type Summary, type SummaryInput } from './summarizer.js';

@@ -1,4 +1,5 @@
-import type { MessageRecord, MessageRole } from '../message.schema.js';
+import type { MessageRole } from '../../responder/index.js';
+import type { MessageRecord } from '../message.schema.js';
 import { oneLine } from './excerpt.js';
 
 /**

@@ -5,10 +5,10 @@ import {
   LOGGER,
   type Logger,
   type ReportLevel,
-} from '../../common/index.js';
-import type { Alert, ServiceStatus } from './alert.js';
+} from '../../logging/index.js';
 import type { AlertChange } from './alert-tracker.js';
 import { AlertWebhook } from './alert-webhook.js';
+import type { Alert, ServiceStatus } from './alert.js';
 
 export interface AlertContext {
   status: ServiceStatus;

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../../common/index.js';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../../config/index.js';
+import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../../logging/index.js';
 import { MetricsService } from '../snapshot/metrics.service.js';
 
 const WATCH_JOB = 'alert-watch';

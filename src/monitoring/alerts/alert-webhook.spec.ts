@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createLogger, signatureOf } from '../../common/index.js';
+import { signatureOf } from '../../common/index.js';
+import { createLogger } from '../../logging/index.js';
 import { type AlertEvent, AlertWebhook, type AlertWebhookOptions } from './alert-webhook.js';
 
 const SECRET = 'secret-of-the-receiver';

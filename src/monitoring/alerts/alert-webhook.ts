@@ -1,7 +1,8 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { backoffDelay, HttpPoster, type Logger, signatureOf } from '../../common/index.js';
+import { backoffDelay, HttpPoster, signatureOf } from '../../common/index.js';
+import type { Logger } from '../../logging/index.js';
 import type { Alert, ServiceStatus } from './alert.js';
 
 /** What is posted. */

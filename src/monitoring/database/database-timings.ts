@@ -6,9 +6,9 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { Gauge } from 'prom-client';
-import { currentContext, LOGGER, type Logger } from '../../common/index.js';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../../config/index.js';
 import { type CommandEndListener, DatabaseService } from '../../database/index.js';
+import { currentContext, LOGGER, type Logger } from '../../logging/index.js';
 import { DurationMetric } from '../metrics/duration-metric.js';
 import { METRIC_PREFIX, Metrics } from '../metrics/metrics.js';
 import type { Durations } from '../timings/durations.js';

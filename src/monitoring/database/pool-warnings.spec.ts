@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createLogger } from '../../common/index.js';
+import { createLogger } from '../../logging/index.js';
 import { PoolWarnings } from './pool-warnings.js';
 
 function warningsWith() {

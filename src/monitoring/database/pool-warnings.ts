@@ -1,5 +1,5 @@
-import type { Logger } from '../../common/index.js';
 import type { PoolUse } from '../../database/index.js';
+import type { Logger } from '../../logging/index.js';
 import { RateLimit } from '../timings/rate-limit.js';
 
 /** More operations than this waiting for a connection are told of. */

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { Logger, RequestContext } from '../../common/index.js';
 import { type QueryPlan, shapeOf } from '../../database/index.js';
+import type { Logger, RequestContext } from '../../logging/index.js';
 import type { SlowOperation } from '../snapshot/monitoring-snapshot.js';
 import { RateLimit } from '../timings/rate-limit.js';
 

@@ -1,5 +1,5 @@
 import type { ErrorEvent } from '@sentry/node';
-import { createRedactor } from '../../common/index.js';
+import { createRedactor } from '../../logging/index.js';
 import { scrubEvent } from './scrub-event.js';
 
 const key = `ck_0123456789abcdef_${'k'.repeat(43)}`;

@@ -1,5 +1,5 @@
 import type { ErrorEvent, Exception, StackFrame } from '@sentry/node';
-import { type Redactor, withoutQuotations } from '../../common/index.js';
+import { type Redactor, withoutQuotations } from '../../logging/index.js';
 
 const MAX_TEXT = 4000;
 

@@ -5,8 +5,8 @@
  */
 import { close } from '@sentry/node';
 import { type FakeSentry, startFakeSentry } from '../../../test/support/fake-sentry.js';
-import { type ErrorReporter, runInContext, silentReporter } from '../../common/index.js';
 import { loadSettings } from '../../config/index.js';
+import { type ErrorReporter, runInContext, silentReporter } from '../../logging/index.js';
 import { startErrorReports } from './sentry-reporter.js';
 
 describe('the reporter of Sentry', () => {

@@ -1,4 +1,5 @@
 import type * as SentrySdk from '@sentry/node';
+import { programVersion, secretsOf, type Settings } from '../../config/index.js';
 import {
   createErrorId,
   createRedactor,
@@ -6,8 +7,7 @@ import {
   type ErrorReporter,
   type ReportDetails,
   silentReporter,
-} from '../../common/index.js';
-import { programVersion, secretsOf, type Settings } from '../../config/index.js';
+} from '../../logging/index.js';
 import { ReportThrottle } from './report-throttle.js';
 import { scrubEvent } from './scrub-event.js';
 

@@ -2,7 +2,7 @@ import { Controller, Get, Header, Req } from '@nestjs/common';
 import { HealthCheck } from '@nestjs/terminus';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { Public } from '../../common/index.js';
+import { Public } from '../../http/index.js';
 import { AdminKey, bearerOf } from '../../tenant/index.js';
 import { HealthProbes, type ProbeAnswer } from './health-probes.js';
 import type { ProbeName } from './health.service.js';

@@ -1,6 +1,6 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AdminOnly } from '../../common/index.js';
+import { AdminOnly } from '../../http/index.js';
 import { MetricsService } from './metrics.service.js';
 import type { MonitoringSnapshot } from './monitoring-snapshot.js';
 

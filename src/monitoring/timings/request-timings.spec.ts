@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify';
-import { createLogger } from '../../common/index.js';
 import { loadSettings } from '../../config/index.js';
+import { createLogger } from '../../logging/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { PerformanceMonitor } from './performance-monitor.js';
 import { RequestTimings } from './request-timings.js';

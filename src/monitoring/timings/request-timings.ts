@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LOGGER, type Logger, type RequestContext } from '../../common/index.js';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../../config/index.js';
+import { LOGGER, type Logger, type RequestContext } from '../../logging/index.js';
 import { DurationMetric } from '../metrics/duration-metric.js';
 import { METRIC_PREFIX, Metrics } from '../metrics/metrics.js';
 import type { Durations } from './durations.js';

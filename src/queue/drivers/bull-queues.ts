@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Queue } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
-import { LOGGER, type Logger } from '../../common/index.js';
 import { REDIS_SETTINGS, type RedisSettings } from '../../config/index.js';
+import { LOGGER, type Logger } from '../../logging/index.js';
 
 /** What Redis holds of a job: everything else is in its record. */
 export interface BullData {

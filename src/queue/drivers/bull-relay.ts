@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LOGGER, type Logger } from '../../common/index.js';
+import { LOGGER, type Logger } from '../../logging/index.js';
 import { JobRepository } from '../job.repository.js';
 import type { JobRecord } from '../job.schema.js';
 import { BULL_ATTEMPTS, BullQueues } from './bull-queues.js';

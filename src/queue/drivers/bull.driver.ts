@@ -7,9 +7,9 @@ import {
   UnrecoverableError as BullUnrecoverableError,
   Worker,
 } from 'bullmq';
-import { LOGGER, type Logger } from '../../common/index.js';
-import { JobRepository } from '../job.repository.js';
+import { LOGGER, type Logger } from '../../logging/index.js';
 import { JobRunner, LEASE_MS } from '../job-runner.js';
+import { JobRepository } from '../job.repository.js';
 import type { JobRecord } from '../job.schema.js';
 import type { RegisteredQueue } from '../queue-registry.js';
 import { BULL_ATTEMPTS, type BullData, BullQueues } from './bull-queues.js';

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { LOGGER, type Logger } from '../../common/index.js';
-import { JobRepository } from '../job.repository.js';
+import { LOGGER, type Logger } from '../../logging/index.js';
 import { JobRunner } from '../job-runner.js';
+import { JobRepository } from '../job.repository.js';
 import type { JobRecord } from '../job.schema.js';
-import { RateLimitRepository } from '../rate-limit.repository.js';
 import type { RegisteredQueue } from '../queue-registry.js';
-import { QueueWorker } from './queue-worker.js';
+import { RateLimitRepository } from '../rate-limit.repository.js';
 import type { QueueDriver } from './queue-driver.js';
+import { QueueWorker } from './queue-worker.js';
 
 /**
  * Jobs without Redis: workers claim them in the database, one at a time, by leases that end by themselves. For one machine or a few:

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '../../common/index.js';
-import type { JobRepository } from '../job.repository.js';
+import type { Logger } from '../../logging/index.js';
 import { type ClaimedJob, type JobRunner, LEASE_MS } from '../job-runner.js';
-import type { RateLimitRepository } from '../rate-limit.repository.js';
+import type { JobRepository } from '../job.repository.js';
 import type { RegisteredQueue } from '../queue-registry.js';
+import type { RateLimitRepository } from '../rate-limit.repository.js';
 
 export interface WorkerServices {
   jobs: JobRepository;

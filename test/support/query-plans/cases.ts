@@ -1,5 +1,5 @@
 import { Types } from 'mongoose';
-import type { DateIdCursor } from '../../../src/common/index.js';
+import type { DateIdCursor } from '../../../src/http/index.js';
 
 export const tenantId = 'acme';
 export const at = new Date('2026-01-02T03:04:05Z');

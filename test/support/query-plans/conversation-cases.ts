@@ -1,7 +1,7 @@
 import type { Types } from 'mongoose';
 import type { ConversationRepository } from '../../../src/conversation/conversation.repository.js';
 import type { MessageFilter, MessageRepository } from '../../../src/conversation/message.repository.js';
-import type { ResponderSettingsRepository } from '../../../src/conversation/responder-settings.repository.js';
+import type { ResponderSettingsRepository } from '../../../src/responder/responder-settings.repository.js';
 import { at, type Cases, choices, id, ids, lists, type MethodCases, once, pages, tenantId } from './cases.js';
 
 const hex = id.toHexString();

@@ -1,0 +1,9 @@
+export { banner } from './banner.js';
+export {
+  exitOnUnhandledErrors,
+  explainFailure,
+  prepareProcess,
+  type ProcessContext,
+  shutDownOnSignals,
+} from './process-lifecycle.js';
+export { untilEnding } from './ending-signals.js';

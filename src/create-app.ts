@@ -1,0 +1,53 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AdminConsole } from './admin/index.js';
+import { AppModule, type AppOptions } from './app.module.js';
+import { SERVICE_SETTINGS, type ServiceSettings, type Settings } from './config/index.js';
+import { databaseProblem } from './database/index.js';
+import {
+  createValidationPipe,
+  ProblemFilter,
+  createHttpAdapter,
+  setUpOpenApi,
+  addRequestHooks,
+  apiHeaders,
+  pageHeaders,
+} from './http/index.js';
+import { NestLogger, setRequestContextMode } from './logging/index.js';
+import { RequestTimings } from './monitoring/index.js';
+
+/** What the application needs to serve HTTP: hooks, validation, problem documents, admin pages, OpenAPI. */
+export async function configureApp(
+  app: NestFastifyApplication,
+  { logger, errors }: AppOptions,
+): Promise<void> {
+  const admin = app.get(AdminConsole);
+  const { NODE_ENV, REQUEST_CONTEXT } = app.get<ServiceSettings>(SERVICE_SETTINGS);
+  const isProduction = NODE_ENV === 'production';
+  setRequestContextMode(REQUEST_CONTEXT);
+  addRequestHooks(app.getHttpAdapter().getInstance(), {
+    logger,
+    apiHeaders: apiHeaders({ isProduction }),
+    pageHeaders: pageHeaders({ isProduction }),
+    timings: app.get(RequestTimings),
+    adminGate: admin.gate,
+  });
+  app.useGlobalPipes(createValidationPipe());
+  app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem], errors));
+  await admin.mount(app);
+  setUpOpenApi(app);
+}
+
+/**
+ * The whole API, set up but not yet listening; `main.ts` and the tests use the same.
+ * @throws StartupError when the store or database cannot be used
+ */
+export async function createApp(settings: Settings, options: AppOptions): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.forRoot(settings, options),
+    createHttpAdapter(settings.service, options.logger, options.errors),
+    { logger: new NestLogger(options.logger), abortOnError: false, bodyParser: false },
+  );
+  await configureApp(app, options);
+  return app;
+}

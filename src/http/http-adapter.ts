@@ -1,0 +1,136 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ServiceSettings } from '../config/index.js';
+import type { ErrorReporter, Logger } from '../logging/index.js';
+import { ProblemFilter } from './problem.filter.js';
+import { ProblemError } from './problem.js';
+import { createRequestIds } from './request-ids.js';
+import { apiHeaders } from './security-headers.js';
+
+interface ConnectionFailure extends Error {
+  code?: string;
+}
+
+const connectionProblems: Readonly<Record<string, { status: number; code: string; detail: string }>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    code: 'headers_too_large',
+    detail: 'The request headers are too large.',
+  },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    status: 413,
+    code: 'payload_too_large',
+    detail: 'The chunk extensions of the request body are too large.',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    code: 'request_timeout',
+    detail: 'The request did not arrive within HTTP_REQUEST_TIMEOUT_MS.',
+  },
+};
+
+const malformedRequest = {
+  status: 400,
+  code: 'malformed_request',
+  detail: 'This is not a well-formed HTTP request.',
+};
+
+/** Answers what Node could not read as a request: there is no request id, and the connection ends. */
+function answerClientError(
+  error: ConnectionFailure,
+  socket: Socket & { _httpMessage?: ServerResponse },
+): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  // An answer that has begun on this connection must not get a second one into its middle.
+  if (!socket.writable || socket._httpMessage?.headersSent) {
+    socket.destroy(error);
+    return;
+  }
+  const problem = connectionProblems[error.code ?? ''] ?? malformedRequest;
+  const { status, code, detail } = problem;
+  const title = STATUS_CODES[status] ?? 'Error';
+  const body = JSON.stringify({ type: 'about:blank', title, status, code, detail });
+  const head = [
+    `HTTP/1.1 ${status} ${title}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+/** Responds to what Fastify refuses before a route and its hooks: a badly encoded URL, an over-long path parameter. */
+const createFrameworkErrorHandler = (settings: ServiceSettings, logger: Logger, errors?: ErrorReporter) => {
+  const filter = new ProblemFilter(logger, [], errors);
+  const headers = apiHeaders({ isProduction: settings.NODE_ENV === 'production' });
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    void reply.headers(headers).header('x-request-id', request.id);
+    filter.send(error, request, reply);
+    logger.info({ requestId: request.id, method: request.method, status: reply.statusCode }, 'request');
+  };
+};
+
+/** Why `text` was refused: a syntax error in the parser's words, or a key that could change an object's prototype. */
+function invalidJson(text: string): ProblemError {
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const detail = `The request body is not valid JSON: ${reason}`;
+    return new ProblemError({ status: 400, code: 'invalid_json', title: 'The body is not JSON', detail });
+  }
+  return new ProblemError({
+    status: 400,
+    code: 'forbidden_key',
+    title: 'The body has a forbidden key',
+    detail:
+      'The keys "__proto__" and "constructor" with a "prototype" in it are not accepted in JSON bodies.',
+  });
+}
+
+/** Reads JSON. An empty body is none: many clients send the content type with every request. */
+function createJsonParser(fastify: FastifyInstance): FastifyBodyParser<Buffer> {
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  return (request, body, done) => {
+    if (body.length === 0) {
+      done(null, undefined);
+      return;
+    }
+    const text = body.toString('utf8').replace(/^\uFEFF/, '');
+    void parse(request, text, (error, value) => {
+      if (error) done(invalidJson(text));
+      else done(null, value);
+    });
+  };
+}
+
+export function createHttpAdapter(
+  settings: ServiceSettings,
+  logger: Logger,
+  errors?: ErrorReporter,
+): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    bodyLimit: settings.HTTP_BODY_LIMIT_BYTES,
+    requestTimeout: settings.HTTP_REQUEST_TIMEOUT_MS,
+    trustProxy: settings.TRUST_PROXY,
+    genReqId: createRequestIds(),
+    forceCloseConnections: 'idle',
+    // What comes in on an open connection while others finish is still served; its answer ends the connection.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 512 },
+    frameworkErrors: createFrameworkErrorHandler(settings, logger, errors),
+    clientErrorHandler: answerClientError,
+  });
+  const fastify = adapter.getInstance<FastifyInstance>();
+  // JSON alone is read; anything else is a 415.
+  fastify.removeContentTypeParser('text/plain');
+  adapter.useBodyParser(
+    ['application/json', 'application/merge-patch+json'],
+    false,
+    { bodyLimit: settings.HTTP_BODY_LIMIT_BYTES },
+    createJsonParser(fastify),
+  );
+  return adapter;
+}

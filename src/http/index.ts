@@ -1,0 +1,30 @@
+export {
+  ProblemError,
+  notFound,
+  type ProblemDetails,
+  validationFailed,
+  type FieldProblem,
+} from './problem.js';
+export { ProblemFilter } from './problem.filter.js';
+export { AdminOnly, Public, ACCESS, type Access, TenantOrAdmin } from './access.js';
+export {
+  createValidationPipe,
+  objectIdString,
+  pageLimit,
+  isoDate,
+  jsonObject,
+  externalName,
+} from './validation.js';
+export { createHttpAdapter } from './http-adapter.js';
+export { setUpOpenApi } from './openapi.js';
+export { addRequestHooks } from './request-hooks.js';
+export { apiHeaders, pageHeaders } from './security-headers.js';
+export {
+  type Page,
+  type DateIdCursor,
+  type IdCursor,
+  decodeCursor,
+  decodeIdCursor,
+  toPage,
+  encodeCursor,
+} from './pagination.js';

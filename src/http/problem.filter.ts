@@ -1,0 +1,205 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { STATUS_CODES } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import {
+  type ErrorReporter,
+  silentReporter,
+  type Logger,
+  withoutQuotations,
+  contextOf,
+} from '../logging/index.js';
+import { type ProblemDetails, ProblemError } from './problem.js';
+
+/** Statuses that carry a fixed `code` when the framework raised them without one of ours. */
+const frameworkCodes: Record<number, string> = {
+  400: 'bad_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'route_not_found',
+  405: 'method_not_allowed',
+  408: 'request_timeout',
+  413: 'payload_too_large',
+  414: 'uri_too_long',
+  415: 'unsupported_media_type',
+  429: 'too_many_requests',
+  431: 'headers_too_large',
+  503: 'unavailable',
+};
+
+const frameworkDetails: Record<number, string> = {
+  404: 'No such route; see /docs for the routes there are.',
+  413: 'The request body is larger than HTTP_BODY_LIMIT_BYTES allows.',
+  415: 'Send the body as JSON, with "Content-Type: application/json".',
+};
+
+const hasStatusCode = (error: unknown): error is Error & { statusCode: number } =>
+  error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number';
+
+interface HealthFailure {
+  status: 'error';
+  error: Record<string, { status: string; message?: string }>;
+  /** All checks, those that are up as well. */
+  details?: Record<string, unknown>;
+}
+
+const isHealthFailure = (body: unknown): body is HealthFailure =>
+  typeof body === 'object' &&
+  body !== null &&
+  'status' in body &&
+  body.status === 'error' &&
+  'error' in body &&
+  typeof body.error === 'object' &&
+  body.error !== null;
+
+/** What a failed health check of Terminus says: every indicator that is down, with its reason where one is told, and all in `checks`. */
+function fromHealthCheck(error: unknown): ProblemDetails | undefined {
+  if (!(error instanceof HttpException) || error.getStatus() !== 503) return undefined;
+  const body = error.getResponse();
+  if (!isHealthFailure(body)) return undefined;
+  const reasons = Object.entries(body.error).map(
+    ([name, { status, message }]) => `${name}: ${message ?? status}`,
+  );
+  return {
+    status: 503,
+    code: 'not_ready',
+    title: 'Not ready',
+    detail: reasons.join('; '),
+    extra: { checks: body.details },
+  };
+}
+
+/** What became of an error: the answer, and whether the failure was foreseen and lies outside of this process. */
+interface Verdict {
+  problem: ProblemDetails;
+  /** A stack would say nothing about it, and many requests meet it at the same time. */
+  isForeseen: boolean;
+}
+
+const isOutside = (status: number): boolean => status >= 502 && status <= 504;
+
+const routeOf = ({ routeOptions }: Partial<FastifyRequest>): string => routeOptions?.url ?? 'unknown';
+
+function fromStatus(status: number, message: string): ProblemDetails {
+  return {
+    status,
+    code: frameworkCodes[status] ?? `http_${status}`,
+    title: STATUS_CODES[status] ?? 'Error',
+    detail: frameworkDetails[status] ?? message,
+  };
+}
+
+/** What an error means to the client; undefined when it is none of the client's business (500). */
+export type ProblemTranslator = (error: unknown) => ProblemDetails | undefined;
+
+/**
+ * Turns every error into an RFC 9457 problem document. Those of 500 and above are reported, and answered with the `errorId` of the report,
+ * which is logged as well; the answer never has the stack. A foreseen failure of others (a responder or the database: 502 to 504) is logged
+ * as a warning without a stack, and reported once a minute for each code. A failed health check has no `errorId` and is not reported.
+ */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(
+    private readonly logger: Logger,
+    private readonly translators: readonly ProblemTranslator[] = [],
+    private readonly errors: ErrorReporter = silentReporter,
+  ) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.send(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  /** Also for errors that Fastify meets before there is a route: a bad URL, an over-long path parameter. */
+  send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const verdict = this.judge(error);
+    const { problem } = verdict;
+    const body: Record<string, unknown> = {
+      type: 'about:blank',
+      title: problem.title,
+      status: problem.status,
+      code: problem.code,
+      ...(problem.detail !== undefined && { detail: problem.detail }),
+      instance: request.url.split('?', 1)[0],
+      requestId: request.id,
+      ...problem.extra,
+    };
+    if (problem.status >= 500) {
+      const errorId = problem.code === 'not_ready' ? undefined : this.report(error, verdict, request);
+      if (errorId !== undefined) body['errorId'] = errorId;
+      this.log(error, verdict, request, errorId);
+    }
+    if (reply.sent) return;
+    if (problem.retryAfterSeconds !== undefined)
+      void reply.header('retry-after', String(problem.retryAfterSeconds));
+    if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="colloquy"');
+    void reply
+      .status(problem.status)
+      .header('content-type', 'application/problem+json; charset=utf-8')
+      .send(JSON.stringify(body));
+  }
+
+  private report(error: unknown, { problem, isForeseen }: Verdict, request: FastifyRequest): string {
+    const { status, code } = problem;
+    const { id: requestId, method } = request;
+    const tenantId = contextOf(request)?.tenantId;
+    return this.errors.report(error, {
+      level: isForeseen ? 'warning' : 'error',
+      tags: { route: routeOf(request), method, status, code, requestId, tenantId },
+      ...(isForeseen && { throttle: code }),
+    });
+  }
+
+  private log(
+    error: unknown,
+    { problem, isForeseen }: Verdict,
+    request: FastifyRequest,
+    errorId: string | undefined,
+  ): void {
+    const { status, code, detail } = problem;
+    const tenantId = contextOf(request)?.tenantId;
+    const known = { requestId: request.id, ...(tenantId !== undefined && { tenantId }) };
+    if (!isForeseen) {
+      this.logger.error({ ...known, err: error, errorId, code }, 'request failed');
+      return;
+    }
+    const source = error instanceof ProblemError ? error.cause : error;
+    const cause =
+      source instanceof Error && problem.code !== 'not_ready' ? withoutQuotations(source.message) : undefined;
+    this.logger.warn(
+      { ...known, status, code, detail, ...(errorId && { errorId }), ...(cause && { cause }) },
+      'request failed',
+    );
+  }
+
+  private judge(error: unknown): Verdict {
+    const known = this.knownProblem(error);
+    if (known) return { problem: known, isForeseen: known.code === 'not_ready' || isOutside(known.status) };
+    return { problem: this.unknownProblem(error), isForeseen: false };
+  }
+
+  /** What a room says of its error; undefined when none has foreseen it. */
+  private knownProblem(error: unknown): ProblemDetails | undefined {
+    if (error instanceof ProblemError) return error.problem;
+    const failedCheck = fromHealthCheck(error);
+    if (failedCheck) return failedCheck;
+    if (error instanceof HttpException && error.getStatus() < 500)
+      return fromStatus(error.getStatus(), error.message);
+    for (const translate of this.translators) {
+      const problem = translate(error);
+      if (problem) return problem;
+    }
+    return undefined;
+  }
+
+  private unknownProblem(error: unknown): ProblemDetails {
+    if (error instanceof HttpException) return fromStatus(error.getStatus(), error.message);
+    if (hasStatusCode(error) && error.statusCode >= 400 && error.statusCode < 500)
+      return fromStatus(error.statusCode, error.message);
+    return {
+      status: 500,
+      code: 'internal_error',
+      title: 'Internal error',
+      detail: 'Something failed on our side. Quote the errorId when you report it.',
+    };
+  }
+}

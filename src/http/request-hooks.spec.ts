@@ -1,0 +1,133 @@
+import { once } from 'node:events';
+import { Agent, get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import fastify, { type FastifyInstance } from 'fastify';
+import { contextOf, createLogger } from '../logging/index.js';
+import { addRequestHooks } from './request-hooks.js';
+
+function serverWith() {
+  const lines: Record<string, unknown>[] = [];
+  const logger = createLogger({
+    level: 'debug',
+    pretty: false,
+    destination: { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+  });
+  const server: FastifyInstance = fastify({
+    genReqId: () => 'r-1',
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+  });
+  const gated: string[] = [];
+  const ended = jest.fn();
+  addRequestHooks(server, {
+    logger,
+    apiHeaders: { 'x-kind': 'api' },
+    pageHeaders: { 'x-kind': 'page' },
+    timings: { ended },
+    adminGate: {
+      check: (request, _reply, next) => {
+        gated.push(request.url);
+        next();
+      },
+    },
+  });
+  return { server, lines, gated, ended };
+}
+
+describe('the hooks of a request', () => {
+  it.each([
+    ['/admin', 'page', true],
+    ['/admin/queues?x=1', 'page', true],
+    ['/admin?next=/', 'page', true],
+    ['/%61dmin/queues', 'page', true],
+    ['/docs/', 'page', false],
+    ['/administrators', 'api', false],
+    ['/v1/admin', 'api', false],
+    ['/v1/things/admin', 'api', false],
+  ])('%s has the headers of a %s; gate: %s', async (url, kind, isGated) => {
+    const { server, gated } = serverWith();
+    server.get('/admin/queues', () => 'board');
+    server.get('/v1/things/:id', () => 'thing');
+    const { headers } = await server.inject({ method: 'GET', url });
+    expect(headers).toMatchObject({ 'x-kind': kind, 'x-request-id': 'r-1' });
+    expect(gated).toEqual(isGated ? [url] : []);
+    await server.close();
+  });
+
+  it('log and time a request once, by what is known of it on the request', async () => {
+    const { server, lines, ended } = serverWith();
+    server.get('/v1/things/:id', (request) => {
+      const context = contextOf(request);
+      if (context) context.tenantId = 'acme';
+      return { ok: true };
+    });
+    await server.inject({ method: 'GET', url: '/v1/things/7?q=secret' });
+    const context = { requestId: 'r-1', tenantId: 'acme', route: '/v1/things/:id' };
+    expect(lines).toEqual([
+      expect.objectContaining({ level: 'debug', msg: 'request', method: 'GET', status: 200, ...context }),
+    ]);
+    expect(ended.mock.calls).toEqual([[expect.anything(), expect.anything(), context]]);
+    await server.close();
+  });
+});
+
+describe('a connection that is busy when the server closes', () => {
+  const agent = new Agent({ keepAlive: true });
+  afterAll(() => {
+    agent.destroy();
+  });
+
+  async function ask(server: FastifyInstance, path: string): Promise<IncomingMessage> {
+    const { port } = server.server.address() as AddressInfo;
+    const request = get({ port, path, agent });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    return response;
+  }
+
+  const readAll = async (response: IncomingMessage): Promise<string> =>
+    Buffer.concat((await response.toArray()) as Buffer[]).toString();
+
+  it('ends with the response, which says so', async () => {
+    const { server } = serverWith();
+    let arrive: (release: () => void) => void = () => undefined;
+    const arrived = new Promise<() => void>((resolve) => (arrive = resolve));
+    server.get('/held', async () => {
+      await new Promise<void>((resolve) => {
+        arrive(resolve);
+      });
+      return 'done';
+    });
+    const closing = new Promise<void>((resolve) => {
+      server.addHook('preClose', (done) => {
+        resolve();
+        done();
+      });
+    });
+    await server.listen({ port: 0, host: '127.0.0.1' });
+    const response = ask(server, '/held');
+    const release = await arrived;
+    const closed = server.close();
+    await closing;
+    release();
+    expect((await response).headers.connection).toBe('close');
+    expect(await readAll(await response)).toBe('done');
+    await closed;
+  });
+
+  it('ends with a response whose headers had been sent', async () => {
+    const { server } = serverWith();
+    let end = (): void => undefined;
+    server.get('/stream', (_request, reply) => {
+      reply.hijack();
+      reply.raw.write('begun ');
+      end = () => reply.raw.end('done');
+    });
+    await server.listen({ port: 0, host: '127.0.0.1' });
+    const response = await ask(server, '/stream');
+    expect(response.headers.connection).toBe('keep-alive');
+    const closed = server.close();
+    end();
+    expect(await readAll(response)).toBe('begun done');
+    await closed;
+  });
+});

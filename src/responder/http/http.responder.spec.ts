@@ -1,0 +1,276 @@
+import { createHmac } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { loadSettings, type ProcessingSettings } from '../../config/index.js';
+import { allFeatures } from '../../tenant/index.js';
+import type { ResponderRequest } from '../responder.js';
+import {
+  HttpResponder,
+  type HttpResponderConfig,
+  MAX_RESPONSE_BYTES,
+  retryAfterMs,
+} from './http.responder.js';
+
+interface Received {
+  request: IncomingMessage;
+  body: string;
+}
+
+const secret = 'a-secret-of-some-length';
+
+const settingsWith = (env: Record<string, string> = {}): ProcessingSettings =>
+  loadSettings({ HTTP_RESPONDER_ALLOW_PRIVATE: 'true', ...env }).processing;
+
+const requestFor = (config: HttpResponderConfig): ResponderRequest<HttpResponderConfig> => ({
+  tenant: { tenantId: 'acme', name: 'Acme', plan: 'free', features: allFeatures },
+  conversation: { id: 'c1', channel: 'web', participantId: 'ana' },
+  message: { id: 'm1', content: 'hello', attachments: [], externalId: 'x1' },
+  session: { activeGoals: [], context: { locale: 'en' } },
+  config,
+  history: (limit) => Promise.resolve([{ role: 'user' as const, content: `one of ${limit}` }]),
+});
+
+describe('HttpResponder', () => {
+  let server: Server;
+  let url: string;
+  let received: Received[];
+  let answer: (response: ServerResponse, attempt: number) => void;
+  const responders: HttpResponder[] = [];
+
+  const responder = (env?: Record<string, string>): HttpResponder => {
+    const created = new HttpResponder(settingsWith(env));
+    responders.push(created);
+    return created;
+  };
+  const ask = (
+    env?: Record<string, string>,
+    config: Partial<HttpResponderConfig> = {},
+    signal = new AbortController().signal,
+  ) => responder(env).respond(requestFor({ url, secret, historyLimit: 3, ...config }), signal);
+  const json = (response: ServerResponse, body: unknown, status = 200): void => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  };
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      let body = '';
+      request.setEncoding('utf8');
+      request.on('data', (chunk: string) => (body += chunk));
+      request.on('end', () => {
+        received.push({ request, body });
+        answer(response, received.length);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/bot?v=1`;
+  });
+  beforeEach(() => {
+    received = [];
+    answer = (response) => {
+      json(response, { reply: { content: 'hi' } });
+    };
+  });
+  afterEach(() => {
+    for (const created of responders.splice(0)) created.onModuleDestroy();
+  });
+  afterAll(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('sends the message, signed, and takes the reply', async () => {
+    answer = (response) => {
+      json(response, {
+        reply: { content: 'hi', metadata: { a: 1 } },
+        activeGoals: [{ id: 'g', type: 'greet', status: 'completed', slots: { name: 'Ana' } }],
+        context: { seen: true },
+      });
+    };
+    expect(await ask()).toEqual({
+      reply: { content: 'hi', metadata: { a: 1 } },
+      activeGoals: [{ id: 'g', type: 'greet', status: 'completed', slots: { name: 'Ana' } }],
+      context: { seen: true },
+    });
+    const [{ request, body } = { request: undefined, body: '' }] = received;
+    expect(request?.url).toBe('/bot?v=1');
+    expect(JSON.parse(body)).toEqual({
+      event: 'message',
+      tenantId: 'acme',
+      conversation: { id: 'c1', channel: 'web', participantId: 'ana' },
+      message: { id: 'm1', content: 'hello', attachments: [], externalId: 'x1' },
+      session: { activeGoals: [], context: { locale: 'en' } },
+      history: [{ role: 'user', content: 'one of 3' }],
+    });
+    const timestamp = String(request?.headers['x-colloquy-timestamp']);
+    const expected = createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
+    expect(request?.headers['x-colloquy-signature']).toBe(`sha256=${expected}`);
+    expect(request?.headers['idempotency-key']).toBe('m1');
+    expect(body).not.toContain(secret);
+  });
+
+  it('leaves the history out when none is wanted', async () => {
+    await ask({}, { historyLimit: 0 });
+    expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({ history: [] });
+  });
+
+  it.each([
+    ['null', { reply: null }, 200],
+    ['204', '', 204],
+  ])('takes %s for nothing to say', async (_name, body, status) => {
+    answer = (response) => {
+      if (status === 204) response.writeHead(204).end();
+      else json(response, body);
+    };
+    expect((await ask()).reply).toBeNull();
+  });
+
+  it('tries again after a 5xx, with the same body and idempotency key', async () => {
+    answer = (response, attempt) => {
+      if (attempt < 3) json(response, {}, 503);
+      else json(response, { reply: { content: 'at last' } });
+    };
+    expect((await ask()).reply?.content).toBe('at last');
+    expect(received).toHaveLength(3);
+    expect(new Set(received.map(({ body }) => body)).size).toBe(1);
+    expect(new Set(received.map(({ request }) => request.headers['idempotency-key'])).size).toBe(1);
+  });
+
+  it('tries again after a connection that broke', async () => {
+    answer = (response, attempt) => {
+      if (attempt === 1) response.destroy();
+      else json(response, { reply: { content: 'back' } });
+    };
+    expect((await ask()).reply?.content).toBe('back');
+  });
+
+  it('gives up after HTTP_RESPONDER_ATTEMPTS', async () => {
+    answer = (response) => {
+      json(response, {}, 500);
+    };
+    await expect(ask({ HTTP_RESPONDER_ATTEMPTS: '2' })).rejects.toThrow(
+      'The endpoint answered 500 after 2 attempts.',
+    );
+    expect(received).toHaveLength(2);
+  });
+
+  it('does not wait for a long Retry-After', async () => {
+    answer = (response) => {
+      response.writeHead(503, { 'retry-after': '3600' }).end();
+    };
+    await expect(ask()).rejects.toThrow('The endpoint answered 503.');
+    expect(received).toHaveLength(1);
+  });
+
+  it.each([
+    [404, {}, 'The endpoint answered 404 Not Found.'],
+    [429, {}, 'The endpoint answered 429 Too Many Requests.'],
+    [302, { location: 'http://127.0.0.1:1/' }, 'The endpoint answered 302: redirects are not followed.'],
+  ])('does not repeat or follow a %i', async (status, headers, message) => {
+    answer = (response) => {
+      response.writeHead(status, headers).end('{"reply":null}');
+    };
+    await expect(ask()).rejects.toThrow(message);
+    expect(received).toHaveLength(1);
+  });
+
+  it.each([
+    ['no JSON', 'hello', "The endpoint's answer is not JSON."],
+    ['no reply', '{}', "The endpoint's answer is not valid: reply: "],
+    ['a reply without content', '{"reply":{}}', "The endpoint's answer is not valid: reply.content: "],
+    [
+      'an empty reply',
+      '{"reply":{"content":""}}',
+      'reply.content: must not be empty when there are no attachments',
+    ],
+    [
+      'an unknown goal status',
+      '{"reply":null,"activeGoals":[{"type":"a","status":"lost"}]}',
+      'activeGoals.0.status: ',
+    ],
+    [
+      'an operator in the context',
+      '{"reply":null,"context":{"$set":1}}',
+      'context: keys must not begin with "$"',
+    ],
+  ])('names what is wrong with %s', async (_name, body, message) => {
+    answer = (response) => {
+      response.end(body);
+    };
+    await expect(ask()).rejects.toThrow(message);
+  });
+
+  it('reads no more than the limit of an answer', async () => {
+    answer = (response) => {
+      response.end(`{"reply":null,"pad":"${'x'.repeat(MAX_RESPONSE_BYTES)}"}`);
+    };
+    await expect(ask()).rejects.toThrow(`The endpoint's answer is larger than ${MAX_RESPONSE_BYTES} bytes.`);
+    expect(received).toHaveLength(1);
+  });
+
+  it('says that the endpoint cannot be reached', async () => {
+    await expect(ask({ HTTP_RESPONDER_ATTEMPTS: '1' }, { url: 'http://127.0.0.1:1/' })).rejects.toThrow(
+      'The endpoint could not be reached (ECONNREFUSED).',
+    );
+  });
+
+  it('stops when it is aborted, also while it waits to try again', async () => {
+    const abort = new AbortController();
+    answer = (response) => {
+      response.writeHead(503, { 'retry-after': '5' }).end();
+      response.on('close', () => {
+        abort.abort(new Error('too late'));
+      });
+    };
+    await expect(ask({}, {}, abort.signal)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(received).toHaveLength(1);
+  });
+
+  describe('with HTTP_RESPONDER_ALLOW_PRIVATE=false', () => {
+    const closed = { HTTP_RESPONDER_ALLOW_PRIVATE: 'false', HTTP_RESPONDER_ATTEMPTS: '1' };
+    const accepts = (target: string): boolean =>
+      responder(closed).configSchema.safeParse({ url: target, secret }).success;
+
+    it('does not take a private address as the URL', () => {
+      expect(accepts(url)).toBe(false);
+      expect(accepts('http://[::1]/')).toBe(false);
+      expect(accepts('https://bot.example.com/')).toBe(true);
+    });
+
+    it('does not connect to a private address that was stored before', async () => {
+      await expect(ask(closed)).rejects.toThrow('private address, which is not allowed');
+      expect(received).toHaveLength(0);
+    });
+
+    it('does not connect where a name resolves to a private address', async () => {
+      const { port } = new URL(url);
+      const request = requestFor({ url: `http://localhost:${port}/`, secret, historyLimit: 0 });
+      await expect(responder(closed).respond(request, new AbortController().signal)).rejects.toThrow(
+        'private address, which is not allowed',
+      );
+      expect(received).toHaveLength(0);
+    });
+  });
+
+  it.each([
+    ['ftp://example.com/', 'must be an http or https URL'],
+    ['example.com', 'must be an http or https URL'],
+    ['https://me:pw@example.com/', 'must not hold a user or password'],
+  ])('does not take %s as the URL', (target, message) => {
+    const { error } = responder().configSchema.safeParse({ url: target, secret });
+    expect(error?.issues[0]?.message).toBe(message);
+  });
+});
+
+describe('retryAfterMs', () => {
+  const now = Date.parse('2026-01-01T00:00:00Z');
+
+  it.each([
+    ['2', 2000],
+    ['Thu, 01 Jan 2026 00:00:03 GMT', 3000],
+    ['Wed, 31 Dec 2025 23:59:00 GMT', 0],
+    ['soon', undefined],
+    [undefined, undefined],
+  ])('reads %j as %j', (header, expected) => {
+    expect(retryAfterMs(header, now)).toBe(expected);
+  });
+});

@@ -1,0 +1,203 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { STATUS_CODES } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import {
+  backoffDelay,
+  HttpPoster,
+  type PostResponse,
+  ResponseTooLargeError,
+  signatureOf,
+} from '../../common/index.js';
+import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../config/index.js';
+import { checkResult } from '../responder-result.js';
+import {
+  type Responder,
+  ResponderError,
+  type ResponderRequest,
+  type ResponderResult,
+  type SummaryRequest,
+} from '../responder.js';
+import { namesPrivateHost, PrivateAddressError, publicLookup } from './address-guard.js';
+
+export const MAX_RESPONSE_BYTES = 256 * 1024;
+
+/** A longer Retry-After is not waited for. */
+const MAX_RETRY_AFTER_MS = 5000;
+
+const retryBackoff = { baseMs: 200, maxMs: 2000, jitter: 0.5 };
+
+export interface HttpResponderConfig {
+  url: string;
+  secret: string;
+  historyLimit: number;
+}
+
+const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
+  z.strictObject({
+    url: z
+      .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+      .max(2048)
+      .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
+        message: 'must not hold a user or password',
+      })
+      .refine((text) => allowPrivate || !URL.canParse(text) || !namesPrivateHost(new URL(text)), {
+        message:
+          'must not be on a loopback, link-local or private address (an operator may allow it: HTTP_RESPONDER_ALLOW_PRIVATE)',
+      }),
+    secret: z
+      .string()
+      .min(16, 'must have at least 16 characters')
+      .max(256)
+      .meta({ description: 'Signs each request; never shown again' }),
+    historyLimit: z.int().min(0).max(50).default(10).meta({ description: 'Earlier messages sent along' }),
+  });
+
+/** Milliseconds that `Retry-After` asks for; undefined when it is absent or cannot be read. */
+export function retryAfterMs(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+}
+
+/** One thing to ask of an endpoint. */
+interface Question {
+  config: HttpResponderConfig;
+  /** The same on every try. */
+  key: string;
+  body: string;
+}
+
+const summaryAnswer = z.object({ summary: z.string() });
+
+type Attempt = { response: PostResponse } | { error: unknown };
+
+/** Asks the tenant's own endpoint. See docs/extending.md for what is sent and what is expected. */
+@Injectable()
+export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDestroy {
+  readonly type: string = 'http';
+  readonly secretFields: readonly string[] = ['secret'];
+  readonly configSchema: z.ZodType<HttpResponderConfig>;
+  private readonly poster: HttpPoster;
+  private readonly attempts: number;
+  private readonly allowPrivate: boolean;
+
+  /** Replaceable in tests. */
+  protected readonly now = (): number => Date.now();
+
+  constructor(@Inject(PROCESSING_SETTINGS) settings: ProcessingSettings) {
+    this.attempts = settings.HTTP_RESPONDER_ATTEMPTS;
+    this.allowPrivate = settings.HTTP_RESPONDER_ALLOW_PRIVATE;
+    this.configSchema = configSchema(this.allowPrivate);
+    this.poster = new HttpPoster(MAX_RESPONSE_BYTES, this.allowPrivate ? undefined : publicLookup());
+  }
+
+  onModuleDestroy(): void {
+    this.poster.close();
+  }
+
+  async respond(
+    request: ResponderRequest<HttpResponderConfig>,
+    signal: AbortSignal,
+  ): Promise<ResponderResult> {
+    const body = await bodyOf(request);
+    const response = await this.post({ config: request.config, key: request.message.id, body }, signal);
+    return response.status === 204 ? { reply: null } : checkResult(jsonOf(response), "The endpoint's answer");
+  }
+
+  async summarize(
+    { tenant, conversation, transcriptId, transcript, goals, config }: SummaryRequest<HttpResponderConfig>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const event = { event: 'summarize', tenantId: tenant.tenantId, conversation, transcript, goals };
+    const response = await this.post({ config, key: transcriptId, body: JSON.stringify(event) }, signal);
+    const answer = summaryAnswer.safeParse(jsonOf(response));
+    if (!answer.success) throw new ResponderError("The endpoint's answer holds no summary.");
+    return answer.data.summary;
+  }
+
+  /** The first answer that is none of a broken server. */
+  private async post(question: Question, signal: AbortSignal): Promise<PostResponse> {
+    const url = new URL(question.config.url);
+    if (!this.allowPrivate && namesPrivateHost(url)) throw privateAddress();
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.attempt(url, question, signal);
+      if ('response' in outcome && outcome.response.status < 500) return outcome.response;
+      const waitMs = this.waitBeforeRetry(outcome, attempt);
+      if (waitMs === undefined) throw failureOf(outcome, attempt);
+      await delay(waitMs, undefined, { signal });
+    }
+  }
+
+  private async attempt(url: URL, { config, key, body }: Question, signal: AbortSignal): Promise<Attempt> {
+    const timestamp = String(Math.floor(this.now() / 1000));
+    const headers = {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      'user-agent': 'Colloquy',
+      'idempotency-key': key,
+      'x-colloquy-timestamp': timestamp,
+      'x-colloquy-signature': signatureOf(config.secret, timestamp, body),
+    };
+    try {
+      return { response: await this.poster.post({ url, headers, body, signal }) };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (error instanceof PrivateAddressError) throw privateAddress(error);
+      if (error instanceof ResponseTooLargeError)
+        throw new ResponderError(`The endpoint's answer is larger than ${error.maxBytes} bytes.`, {
+          cause: error,
+        });
+      return { error };
+    }
+  }
+
+  /** Undefined: do not try again. */
+  private waitBeforeRetry(outcome: Attempt, attempt: number): number | undefined {
+    if (attempt >= this.attempts) return undefined;
+    const asked = 'response' in outcome ? retryAfterMs(outcome.response.retryAfter, this.now()) : undefined;
+    if (asked === undefined) return backoffDelay(attempt, retryBackoff);
+    return asked <= MAX_RETRY_AFTER_MS ? asked : undefined;
+  }
+}
+
+async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<string> {
+  const { tenant, conversation, message, session, config } = request;
+  return JSON.stringify({
+    event: 'message',
+    tenantId: tenant.tenantId,
+    conversation,
+    message,
+    session,
+    history: config.historyLimit > 0 ? await request.history(config.historyLimit) : [],
+  });
+}
+
+/** @throws ResponderError for what is no JSON of a success */
+function jsonOf({ status, body }: PostResponse): unknown {
+  if (status >= 300 && status < 400)
+    throw new ResponderError(`The endpoint answered ${status}: redirects are not followed.`);
+  if (status < 200 || status >= 300)
+    throw new ResponderError(`The endpoint answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.');
+  try {
+    return JSON.parse(body) as unknown;
+  } catch (error) {
+    throw new ResponderError("The endpoint's answer is not JSON.", { cause: error });
+  }
+}
+
+const privateAddress = (cause?: unknown): ResponderError =>
+  new ResponderError('The endpoint is on a loopback, link-local or private address, which is not allowed.', {
+    cause,
+  });
+
+function failureOf(outcome: Attempt, attempts: number): ResponderError {
+  const times = attempts === 1 ? '' : ` after ${attempts} attempts`;
+  if ('response' in outcome)
+    return new ResponderError(`The endpoint answered ${outcome.response.status}${times}.`);
+  const { error } = outcome;
+  const hasCode = typeof error === 'object' && error !== null && 'code' in error;
+  const code = hasCode ? ` (${String(error.code)})` : '';
+  return new ResponderError(`The endpoint could not be reached${times}${code}.`, { cause: error });
+}

@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { jsonObject } from '../http/index.js';
+import { type GoalStatus, MAX_GOALS, MAX_STATE_BYTES } from '../session/index.js';
+import { attachments, content, emptyMessage, isNotEmpty, metadata } from './message-content.dto.js';
+import { ResponderError, type ResponderResult } from './responder.js';
+
+const statuses = ['active', 'completed', 'cancelled'] as const satisfies readonly GoalStatus[];
+
+const goal = z.object({
+  id: z
+    .string()
+    .min(1)
+    .max(64)
+    .default(() => randomUUID()),
+  type: z.string().min(1).max(200),
+  status: z.enum(statuses).default('active'),
+  slots: jsonObject(MAX_STATE_BYTES).default({}),
+});
+
+/** What a responder may answer; an HTTP responder sends it as JSON. */
+export const responderResult = z.object({
+  reply: z
+    .object({ content, attachments: attachments.optional(), metadata: metadata.optional() })
+    .refine(isNotEmpty, emptyMessage)
+    .nullable(),
+  activeGoals: z
+    .array(goal)
+    .max(MAX_GOALS)
+    .refine(
+      (goals) => new Set(goals.map(({ id }) => id)).size === goals.length,
+      'must not hold two goals of the same id',
+    )
+    .optional(),
+  context: jsonObject(MAX_STATE_BYTES).optional(),
+});
+
+/** @throws ResponderError that names every problem, after `whose`, which begins the sentence */
+export function checkResult(result: unknown, whose: string): ResponderResult {
+  const checked = responderResult.safeParse(result);
+  if (checked.success) return checked.data;
+  const problems = checked.error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`);
+  throw new ResponderError(`${whose} is not valid: ${problems.slice(0, 5).join('; ')}.`);
+}

@@ -1,0 +1,90 @@
+import { loadSettings } from '../config/index.js';
+import { allFeatures } from '../tenant/index.js';
+import { ResponderRunner, ResponderTimeoutError } from './responder-runner.js';
+import type { ResponderSettingsService } from './responder-settings.service.js';
+import { type Responder, ResponderError, type ResponderResult } from './responder.js';
+
+const request = {
+  tenant: { tenantId: 'acme', name: 'Acme', plan: 'free' as const, features: allFeatures },
+  conversation: { id: null, channel: 'web', participantId: 'ana' },
+  message: { id: 'm1', content: 'hello', attachments: [], externalId: null },
+  session: { activeGoals: [], context: {} },
+  history: () => Promise.resolve([]),
+};
+
+const run = async (respond: Responder['respond']): Promise<ResponderResult> => {
+  const responder = { type: 'test', respond };
+  const settings = { activeFor: () => Promise.resolve({ responder, config: { volume: 11 } }) };
+  const runner = new ResponderRunner(
+    settings as unknown as ResponderSettingsService,
+    loadSettings({ MESSAGE_PROCESSOR_TIMEOUT: '5000' }).processing,
+  );
+  return (await runner.of('acme')).run(request);
+};
+
+describe('ResponderRunner', () => {
+  afterEach(() => jest.useRealTimers());
+
+  it('gives the responder its settings', async () => {
+    const result = await run(({ config, message }) =>
+      Promise.resolve({ reply: { content: `${message.content} ${JSON.stringify(config)}` } }),
+    );
+    expect(result.reply?.content).toBe('hello {"volume":11}');
+  });
+
+  it('aborts the responder after the timeout and discards what it answers later', async () => {
+    jest.useFakeTimers();
+    let aborted = false;
+    let answerLate: (result: ResponderResult) => void = () => undefined;
+    const outcome = run((_request, signal) => {
+      signal.addEventListener('abort', () => (aborted = true));
+      return new Promise((resolve) => (answerLate = resolve));
+    }).catch((error: unknown) => error);
+    await jest.advanceTimersByTimeAsync(4999);
+    expect(aborted).toBe(false);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(aborted).toBe(true);
+    answerLate({ reply: { content: 'late' } });
+    expect(await outcome).toEqual(new ResponderTimeoutError(5000));
+  });
+
+  it('leaves no unhandled rejection when the responder fails because of the abort', async () => {
+    jest.useFakeTimers();
+    const outcome = run(
+      (_request, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(new Error('aborted'));
+          });
+        }),
+    ).catch((error: unknown) => error);
+    await jest.advanceTimersByTimeAsync(5000);
+    expect(await outcome).toBeInstanceOf(ResponderTimeoutError);
+  });
+
+  it('shows what a ResponderError says, and nothing of other errors', async () => {
+    await expect(run(() => Promise.reject(new ResponderError('Out of stock.')))).rejects.toThrow(
+      'Out of stock.',
+    );
+    const hidden = await run(() => Promise.reject(new Error('password is hunter2'))).catch(
+      (error: unknown) => error,
+    );
+    expect(hidden).toBeInstanceOf(ResponderError);
+    expect((hidden as Error).message).toBe('The responder failed.');
+    expect((hidden as Error).cause).toEqual(new Error('password is hunter2'));
+  });
+
+  it('also catches a responder that throws before it returns a promise', async () => {
+    await expect(
+      run(() => {
+        throw new Error('at once');
+      }),
+    ).rejects.toThrow('The responder failed.');
+  });
+
+  it('refuses a result beyond the limits of a message', async () => {
+    await expect(run(() => Promise.resolve({ reply: { content: 'x'.repeat(65_537) } }))).rejects.toThrow(
+      'What the responder answered is not valid: reply.content: must be at most 65536 bytes of UTF-8',
+    );
+  });
+});

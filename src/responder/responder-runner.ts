@@ -1,0 +1,78 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
+import { checkResult } from './responder-result.js';
+import { ResponderSettingsService } from './responder-settings.service.js';
+import { type Responder, ResponderError, type ResponderRequest, type ResponderResult } from './responder.js';
+
+/** MESSAGE_PROCESSOR_TIMEOUT went by without a reply. */
+export class ResponderTimeoutError extends Error {
+  constructor(readonly timeoutMs: number) {
+    super(`the responder gave no reply within ${timeoutMs} ms`);
+    this.name = 'ResponderTimeoutError';
+  }
+}
+
+/** For responders that are immediate: there is nothing to abort. */
+const neverAborted = new AbortController().signal;
+
+/** The responder of a tenant, ready to be asked. */
+export interface TenantResponder {
+  /** See `Responder.isImmediate`. */
+  readonly isImmediate: boolean;
+  /**
+   * Waits no longer than MESSAGE_PROCESSOR_TIMEOUT, and checks the result.
+   * @throws ResponderTimeoutError; a result that comes later is discarded
+   * @throws ResponderError for every other failure of the responder
+   */
+  run(request: Omit<ResponderRequest, 'config'>): Promise<ResponderResult>;
+}
+
+/** Asks the responders of tenants. */
+@Injectable()
+export class ResponderRunner {
+  private readonly timeoutMs: number;
+
+  constructor(
+    private readonly settings: ResponderSettingsService,
+    @Inject(PROCESSING_SETTINGS) { MESSAGE_PROCESSOR_TIMEOUT }: ProcessingSettings,
+  ) {
+    this.timeoutMs = MESSAGE_PROCESSOR_TIMEOUT;
+  }
+
+  /** @throws ResponderError when the tenant's responder cannot be used */
+  async of(tenantId: string): Promise<TenantResponder> {
+    const { responder, config } = await this.settings.activeFor(tenantId);
+    const { isImmediate = false } = responder;
+    return { isImmediate, run: (request) => this.run(responder, { ...request, config }) };
+  }
+
+  private async run(responder: Responder, request: ResponderRequest): Promise<ResponderResult> {
+    try {
+      const result = responder.isImmediate
+        ? await responder.respond(request, neverAborted)
+        : await this.inTime(responder, request);
+      return checkResult(result, 'What the responder answered');
+    } catch (error) {
+      if (error instanceof ResponderTimeoutError || error instanceof ResponderError) throw error;
+      throw new ResponderError('The responder failed.', { cause: error });
+    }
+  }
+
+  private async inTime(responder: Responder, request: ResponderRequest): Promise<ResponderResult> {
+    const abort = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        const error = new ResponderTimeoutError(this.timeoutMs);
+        reject(error);
+        abort.abort(error);
+      }, this.timeoutMs);
+    });
+    try {
+      // The race also handles a rejection that comes after the timeout.
+      return await Promise.race([responder.respond(request, abort.signal), timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { ProblemError } from '../http/index.js';
+import { GoalResponder } from './goal/goal.responder.js';
+import { starterConfig } from './goal/starter-config.js';
+import { ResponderRegistry } from './responder-registry.js';
+import type { ResponderSettingsRepository } from './responder-settings.repository.js';
+import type { ResponderSettingsRecord } from './responder-settings.schema.js';
+import { ResponderSettingsService } from './responder-settings.service.js';
+import type { Responder } from './responder.js';
+
+const remote: Responder<{ url: string; secret: string }> = {
+  type: 'remote',
+  configSchema: z.strictObject({ url: z.string(), secret: z.string().min(16) }),
+  secretFields: ['secret'],
+  respond: () => Promise.resolve({ reply: null }),
+};
+
+type Stored = Pick<ResponderSettingsRecord, 'type' | 'config' | 'updatedAt'>;
+
+function setUp(responders: readonly Responder[] = [new GoalResponder(), remote]) {
+  const rows = new Map<string, Stored>();
+  let reads = 0;
+  const repository = {
+    find: (tenantId: string) => {
+      reads++;
+      return Promise.resolve(rows.get(tenantId) ?? null);
+    },
+    put: (tenantId: string, row: Stored) => Promise.resolve(void rows.set(tenantId, row)),
+    delete: (tenantId: string) => Promise.resolve(void rows.delete(tenantId)),
+  };
+  const service = new ResponderSettingsService(
+    repository as unknown as ResponderSettingsRepository,
+    new ResponderRegistry(responders),
+  );
+  return { service, rows, reads: () => reads };
+}
+
+const secret = 'a-secret-of-some-length';
+
+describe('ResponderSettingsService', () => {
+  it('starts a tenant with the goal responder and its starter templates', async () => {
+    const { service } = setUp();
+    expect(await service.read('acme')).toEqual({
+      type: 'goals',
+      config: starterConfig,
+      secretHints: {},
+      isDefault: true,
+      updatedAt: null,
+    });
+    expect((await service.activeFor('acme')).responder.type).toBe('goals');
+  });
+
+  it('reads the settings of a tenant once for many messages', async () => {
+    const { service, reads } = setUp();
+    await Promise.all([service.activeFor('acme'), service.activeFor('acme')]);
+    await service.activeFor('acme');
+    expect(reads()).toBe(1);
+  });
+
+  it('reads again after a read that failed', async () => {
+    const { service, rows } = setUp();
+    rows.set('acme', { type: 'removed', config: {}, updatedAt: new Date() });
+    await expect(service.activeFor('acme')).rejects.toThrow('not installed');
+    rows.delete('acme');
+    expect((await service.activeFor('acme')).responder.type).toBe('goals');
+  });
+
+  it('does not keep what a read found that a change overtook', async () => {
+    const { service } = setUp();
+    const before = service.activeFor('acme');
+    await service.put('acme', 'remote', { url: 'u', secret });
+    expect((await before).responder.type).toBe('goals');
+    expect((await service.activeFor('acme')).responder.type).toBe('remote');
+  });
+
+  it('takes a change at once', async () => {
+    const { service } = setUp();
+    await service.activeFor('acme');
+    await service.put('acme', 'remote', { url: 'u', secret });
+    expect((await service.activeFor('acme')).responder.type).toBe('remote');
+    await service.reset('acme');
+    expect((await service.activeFor('acme')).responder.type).toBe('goals');
+  });
+
+  it('keeps the settings of tenants apart', async () => {
+    const { service } = setUp();
+    await service.put('acme', 'remote', { url: 'u', secret });
+    expect((await service.read('other')).isDefault).toBe(true);
+  });
+
+  it('never shows a secret, only its end', async () => {
+    const { service } = setUp();
+    const shown = await service.put('acme', 'remote', { url: 'u', secret });
+    expect(shown).toMatchObject({ config: { url: 'u' }, secretHints: { secret: '…ngth' } });
+    expect(JSON.stringify(await service.read('acme'))).not.toContain(secret);
+  });
+
+  it('keeps a stored secret that a change leaves out, while the type stays', async () => {
+    const { service, rows } = setUp();
+    await service.put('acme', 'remote', { url: 'u', secret });
+    await service.put('acme', 'remote', { url: 'v' });
+    expect(rows.get('acme')?.config).toEqual({ url: 'v', secret });
+    await service.put('acme', 'goals', starterConfig);
+    await expect(service.put('acme', 'remote', { url: 'v' })).rejects.toBeInstanceOf(ProblemError);
+  });
+
+  it('names the fields that the responder does not accept', async () => {
+    const { service } = setUp();
+    await expect(service.put('acme', 'remote', { url: 'u', secret: 'short' })).rejects.toMatchObject({
+      problem: { status: 400, extra: { errors: [{ path: 'config.secret' }] } },
+    });
+    await expect(service.put('acme', 'unknown', {})).rejects.toMatchObject({
+      problem: {
+        status: 400,
+        extra: { errors: [{ path: 'type', message: 'must be one of goals, remote' }] },
+      },
+    });
+  });
+
+  it('fails with a reason when the stored responder is gone or its settings are not valid any more', async () => {
+    const { service, rows } = setUp();
+    rows.set('acme', { type: 'removed', config: {}, updatedAt: new Date() });
+    rows.set('other', { type: 'remote', config: { url: 1 }, updatedAt: new Date() });
+    await expect(service.activeFor('acme')).rejects.toThrow(
+      'The responder "removed" of this tenant is not installed.',
+    );
+    await expect(service.activeFor('other')).rejects.toThrow('no longer accepts its settings');
+  });
+
+  it('does not start with two responders of one type', () => {
+    expect(() => new ResponderRegistry([remote, remote])).toThrow('two responders of type "remote"');
+  });
+});

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { jsonObject } from '../http/index.js';
+import type { ResponderSettings } from './responder-settings.service.js';
+
+/** Largest stored configuration, bytes of JSON. */
+const MAX_CONFIG_BYTES = 256 * 1024;
+
+export const putResponderBody = z
+  .strictObject({
+    type: z.string().min(1).max(64).meta({ description: 'A responder that is installed', example: 'http' }),
+    config: jsonObject(MAX_CONFIG_BYTES).meta({
+      description: 'Settings as the type wants them. Secrets that are left out keep their stored value.',
+    }),
+  })
+  .meta({
+    example: {
+      type: 'http',
+      config: { url: 'https://bot.example.com/colloquy', secret: 'a-long-random-secret', historyLimit: 10 },
+    },
+  });
+export type PutResponderBody = z.output<typeof putResponderBody>;
+
+export const responderViewSchema = z
+  .object({
+    type: z.string(),
+    config: z.record(z.string(), z.unknown()).meta({ description: 'Without secrets' }),
+    secretHints: z.record(z.string(), z.string()).meta({ description: 'The end of each stored secret' }),
+    isDefault: z
+      .boolean()
+      .meta({ description: 'true: nothing was chosen, and this is what a tenant starts with' }),
+    updatedAt: z.string().nullable().meta({ format: 'date-time' }),
+  })
+  .meta({
+    example: {
+      type: 'http',
+      config: { url: 'https://bot.example.com/colloquy', historyLimit: 10 },
+      secretHints: { secret: '…cret' },
+      isDefault: false,
+      updatedAt: '2026-11-21T12:00:00.000Z',
+    },
+  });
+export type ResponderView = z.output<typeof responderViewSchema>;
+
+export const responderView = ({ updatedAt, ...settings }: ResponderSettings): ResponderView => ({
+  ...settings,
+  updatedAt: updatedAt?.toISOString() ?? null,
+});

@@ -1,0 +1,70 @@
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type ModuleMetadata,
+  type OnModuleInit,
+  type Type,
+} from '@nestjs/common';
+import { MongooseModule } from '@nestjs/mongoose';
+import { GoalResponder } from './goal/goal.responder.js';
+import { HttpResponder } from './http/http.responder.js';
+import { ResponderController } from './responder.controller.js';
+import { ResponderRegistry } from './responder-registry.js';
+import { ResponderRunner } from './responder-runner.js';
+import { ResponderSettingsRepository } from './responder-settings.repository.js';
+import { RESPONDER_SETTINGS_MODEL, responderSettingsSchema } from './responder-settings.schema.js';
+import { ResponderSettingsService } from './responder-settings.service.js';
+import type { Responder } from './responder.js';
+
+const FEATURE = Symbol('responders of a feature');
+
+@Module({})
+class ResponderFeatureModule implements OnModuleInit {
+  constructor(
+    private readonly registry: ResponderRegistry,
+    @Inject(FEATURE) private readonly responders: readonly Responder[],
+  ) {}
+
+  onModuleInit(): void {
+    for (const responder of this.responders) this.registry.add(responder);
+  }
+}
+
+/** What tenants can choose to reply for them, and the settings of their choice. */
+@Module({
+  imports: [MongooseModule.forFeature([{ name: RESPONDER_SETTINGS_MODEL, schema: responderSettingsSchema }])],
+  controllers: [ResponderController],
+  providers: [
+    GoalResponder,
+    HttpResponder,
+    {
+      provide: ResponderRegistry,
+      useFactory: (...builtIn: Responder[]) => new ResponderRegistry(builtIn),
+      inject: [GoalResponder, HttpResponder],
+    },
+    ResponderSettingsRepository,
+    ResponderSettingsService,
+    ResponderRunner,
+  ],
+  exports: [ResponderRegistry, ResponderSettingsService, ResponderRunner],
+})
+export class ResponderModule {
+  /**
+   * Further responders, which tenants can choose by their `type`. They are providers: what they inject is global or exported by `imports`.
+   * See docs/extending.md.
+   */
+  static forFeature(
+    responders: readonly Type<Responder>[],
+    imports: NonNullable<ModuleMetadata['imports']> = [],
+  ): DynamicModule {
+    return {
+      module: ResponderFeatureModule,
+      imports: [ResponderModule, ...imports],
+      providers: [
+        ...responders,
+        { provide: FEATURE, useFactory: (...all: Responder[]) => all, inject: [...responders] },
+      ],
+    };
+  }
+}

@@ -1,0 +1,95 @@
+import type { OnModuleInit } from '@nestjs/common';
+import type { mongo } from 'mongoose';
+import type { Logger } from '../../logging/index.js';
+import { compareHits, type VectorHit } from './top-hits.js';
+import type { VectorQuery } from './vector-filter.js';
+import type { VectorSearch } from './vector-search.js';
+
+/** What is asked of a collection of the driver. */
+export interface AggregatedCollection {
+  aggregate(pipeline: mongo.Document[]): { toArray(): Promise<mongo.Document[]> };
+}
+
+/** Neighbours that the server considers for each that is wanted; more find better and cost more. */
+const CANDIDATES_PER_HIT = 20;
+const MIN_CANDIDATES = 200;
+
+/** What servers allow. */
+const MAX_CANDIDATES = 10_000;
+
+/** The stages that find the hits: approximate neighbours among the rows that pass the filter. */
+export function searchPipeline(
+  index: string,
+  tenantId: string,
+  model: string,
+  query: Float32Array,
+  { limit, channel, participantId, since, until }: VectorQuery,
+): mongo.Document[] {
+  const createdAt = {
+    ...(since !== undefined && { $gte: new Date(since) }),
+    ...(until !== undefined && { $lt: new Date(until) }),
+  };
+  const filter = {
+    tenantId,
+    model,
+    ...(channel !== undefined && { channel }),
+    ...(participantId !== undefined && { participantId }),
+    ...(Object.keys(createdAt).length > 0 && { createdAt }),
+  };
+  const numCandidates = Math.min(MAX_CANDIDATES, Math.max(MIN_CANDIDATES, limit * CANDIDATES_PER_HIT));
+  return [
+    {
+      $vectorSearch: { index, path: 'vector', queryVector: [...query], filter, numCandidates, limit },
+    },
+    { $project: { _id: 1, score: { $meta: 'vectorSearchScore' } } },
+  ];
+}
+
+/** The server scores from 0 to 1. */
+const cosineOf = (score: number): number => 2 * score - 1;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Search by the server's vector index: approximate, and behind the rows by what the index needs to take them up. */
+export class ServerVectorSearch implements VectorSearch, OnModuleInit {
+  constructor(
+    private readonly collection: AggregatedCollection,
+    private readonly index: string,
+    private readonly logger: Pick<Logger, 'warn'>,
+  ) {}
+
+  /** @throws Error when the server has no vector search */
+  async onModuleInit(): Promise<void> {
+    let found: mongo.Document[];
+    try {
+      found = await this.collection.aggregate([{ $listSearchIndexes: { name: this.index } }]).toArray();
+    } catch (error) {
+      throw new Error(
+        `VECTOR_SEARCH=atlas: this MongoDB server has no vector search (${messageOf(error)}). Set VECTOR_SEARCH=memory, or use a server that has it.`,
+        { cause: error },
+      );
+    }
+    if (found[0]?.['queryable'] !== true)
+      this.logger.warn(
+        { index: this.index, status: found[0]?.['status'] ?? 'missing' },
+        'the vector index cannot be searched yet; see docs/transcripts.md for its definition',
+      );
+  }
+
+  async search(
+    tenantId: string,
+    model: string,
+    query: Float32Array,
+    options: VectorQuery,
+    signal?: AbortSignal,
+  ): Promise<VectorHit[]> {
+    signal?.throwIfAborted();
+    // A text without content has no direction, and the server refuses it.
+    if (query.every((value) => value === 0)) return [];
+    const pipeline = searchPipeline(this.index, tenantId, model, query, options);
+    const rows = await this.collection.aggregate(pipeline).toArray();
+    return rows
+      .map(({ _id, score }) => ({ id: String(_id), score: cosineOf(Number(score)) }))
+      .sort(compareHits);
+  }
+}
