@@ -7,11 +7,8 @@ export { HealthService } from './health/health.service.js';
 export { type HealthServerSources, startHealthServer } from './health/health-server.js';
 export { MonitoringModule } from './monitoring.module.js';
 export { METRIC_PREFIX, Metrics, type ReadMetric } from './metrics/metrics.js';
-export {
-  type OperationStats,
-  PerformanceMonitor,
-  type PerformanceMonitorOptions,
-} from './timings/performance-monitor.js';
+export { PerformanceMonitor, type PerformanceMonitorOptions } from './timings/performance-monitor.js';
+export type { OperationStats } from './timings/timings-table.js';
 export { LongLived, RequestTimings, UNKNOWN_ROUTE } from './timings/request-timings.js';
 export type { TimingSummary } from './timings/durations.js';
 export { Timed } from './timings/timed.decorator.js';

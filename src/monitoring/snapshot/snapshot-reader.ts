@@ -14,7 +14,8 @@ import { COMMAND_PREFIX, PING_OPERATION } from '../database/database-timings.js'
 import { HealthService } from '../health/health.service.js';
 import { ProcessMetrics } from '../process/process-metrics.js';
 import type { TimingSummary } from '../timings/durations.js';
-import { type OperationStats, PerformanceMonitor } from '../timings/performance-monitor.js';
+import { PerformanceMonitor } from '../timings/performance-monitor.js';
+import type { OperationStats } from '../timings/timings-table.js';
 import { SlowOperations } from '../timings/slow-operations.js';
 import { type Traffic, TrafficMeter } from '../timings/traffic-meter.js';
 import type {

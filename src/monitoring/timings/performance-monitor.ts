@@ -1,15 +1,11 @@
-import { Durations, recentSummary, type TimingSummary, WINDOW_MS } from './durations.js';
-import { timingsTable } from './timings-table.js';
+import { Durations, recentSummary, WINDOW_MS } from './durations.js';
+import { type OperationStats, timingsTable } from './timings-table.js';
 
 export interface PerformanceMonitorOptions {
   /** Most operations that `record` tells apart; more of them are counted together as `other`. */
   maxOperations?: number;
   /** A clock that never goes back, milliseconds. */
   now?: () => number;
-}
-
-export interface OperationStats extends TimingSummary {
-  operation: string;
 }
 
 /** The name of all operations beyond the limit. */

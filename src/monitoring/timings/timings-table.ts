@@ -1,4 +1,8 @@
-import type { OperationStats } from './performance-monitor.js';
+import type { TimingSummary } from './durations.js';
+
+export interface OperationStats extends TimingSummary {
+  operation: string;
+}
 
 const milliseconds = (value: number | null): string =>
   value === null ? '-' : value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0);

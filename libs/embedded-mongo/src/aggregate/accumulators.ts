@@ -14,22 +14,10 @@ import { compareValues } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import { add, divide } from '../values/numbers.js';
 import { compileSort } from '../query/sort.js';
+import type { Accumulator, AccumulatorFactory } from './accumulator.js';
 import { bindExpression, constant, type PipelineContext } from './context.js';
 import { scriptedAccumulator } from './javascript.js';
-import type { MemoryBudget } from './memory.js';
 import { valueKey } from './value-key.js';
-
-/** Gathers one field of one group. */
-export interface Accumulator {
-  add(doc: Doc): void;
-  /** To be awaited, with the group's id, before `result` is asked. */
-  settle?: (id: Value) => Promise<void>;
-  /** `undefined` leaves the field out. */
-  result(): Value;
-}
-
-/** Makes an accumulator per group. */
-export type AccumulatorFactory = (budget: MemoryBudget) => Accumulator;
 
 type Evaluate = (doc: Doc) => Value;
 

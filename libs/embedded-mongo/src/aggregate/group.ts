@@ -1,7 +1,8 @@
 import { isDoc, isNumeric, newDoc, toNumber, typeName, type Doc, type Value } from '../values/bson.js';
 import { compareValues } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
-import { compileAccumulator, type Accumulator, type AccumulatorFactory } from './accumulators.js';
+import type { Accumulator, AccumulatorFactory } from './accumulator.js';
+import { compileAccumulator } from './accumulators.js';
 import { granularityOf, type Granularity } from './granularity.js';
 import { bindExpression, constant, type PipelineContext, type StageBuilder } from './context.js';
 import { approximateBytes, MemoryBudget } from './memory.js';

@@ -2,7 +2,7 @@ import { codeText } from '../expression/function.js';
 import { hasJavaScript, javaScriptDisabled, JavaScriptSession } from '../expression/javascript.js';
 import { isDoc, newDoc, typeName, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
-import type { AccumulatorFactory } from './accumulators.js';
+import type { AccumulatorFactory } from './accumulator.js';
 import { bindExpression, type PipelineContext } from './context.js';
 
 export function javaScriptSession({ op }: PipelineContext): JavaScriptSession {

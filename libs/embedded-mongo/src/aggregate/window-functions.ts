@@ -1,6 +1,7 @@
 import { double, int, isDoc, isNumeric, toNumber, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
-import { compileAccumulator, type AccumulatorFactory } from './accumulators.js';
+import type { AccumulatorFactory } from './accumulator.js';
+import { compileAccumulator } from './accumulators.js';
 import { bindExpression, constant, type PipelineContext } from './context.js';
 import { MemoryBudget } from './memory.js';
 import { parseBounds, position, unitMillis, type Bounds } from './window-bounds.js';

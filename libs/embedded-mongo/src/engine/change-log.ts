@@ -2,7 +2,7 @@ import { idDocument } from '../values/bson.js';
 import type { Doc } from '../values/bson.js';
 import type { TouchedPaths } from '../update/touched.js';
 import type { ClusterClock, ClusterTime } from './cluster-clock.js';
-import type { Namespace } from './types.js';
+import type { Namespace } from './namespace.js';
 
 export type ChangeKind =
   | 'insert'

@@ -1,5 +1,5 @@
 import type { FilterNode } from '../query/ast.js';
-import { parseFilter } from '../query/ast.js';
+import { parseFilter } from '../query/parse.js';
 import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 

@@ -2,12 +2,9 @@ import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Doc, Value } from '../values/bson.js';
 import type { ErrorCodeName } from '../values/errors.js';
 import type { ChangeLog, ChangeLogLimits } from './change-log.js';
+import type { Namespace } from './namespace.js';
 
-/** A namespace: database and collection name. */
-export interface Namespace {
-  db: string;
-  coll: string;
-}
+export type { Namespace } from './namespace.js';
 
 /** Index options as clients give and see them; `key` keeps the order of its fields. */
 export interface IndexSpec {

@@ -46,5 +46,3 @@ export type FilterNode =
   | { kind: 'text'; query: TextQuery }
   | { kind: 'sampleRate'; rate: number }
   | { kind: 'where'; code: string };
-
-export { parseFilter } from './parse.js';

@@ -2,7 +2,7 @@ import type { ProfileLevel, ProfilerStore, ProfileSettings } from '../commands/h
 import type { Engine } from '../engine/types.js';
 import { compileFilter, type Filter } from '../query/matcher.js';
 import { encode, formatDoc, int, isDoc, type Doc } from '../values/bson.js';
-import type { ServerLog } from './state.js';
+import type { ServerLog } from './server-log.js';
 
 /** Size of one database's `system.profile`, bytes. */
 const profileBytes = 1024 * 1024;

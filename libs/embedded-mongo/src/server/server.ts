@@ -4,7 +4,8 @@ import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Engine } from '../engine/types.js';
 import { Connection } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
-import { ServerState, type ServerLog } from './state.js';
+import type { ServerLog } from './server-log.js';
+import { ServerState } from './state.js';
 
 /** Where a server listens: a unix socket, or an address and a port (0 for a free one). */
 export type Endpoint = { socketPath: string } | { host: string; port: number };

@@ -17,9 +17,8 @@ import { Parameters } from './parameters.js';
 import { Profiler } from './profiler.js';
 import { SessionRegistry, type Session } from './sessions.js';
 import { SnapshotReads } from './snapshot-reads.js';
+import type { ServerLog } from './server-log.js';
 import { Usage } from './usage.js';
-
-export type ServerLog = (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
 
 /** The commands that run at this moment. */
 export class OperationRegistry implements OperationStore {

@@ -3,7 +3,7 @@ import { openEngine } from '../engine/engine.js';
 import { mayListen } from './endpoint-probe.js';
 import { openJavaScript } from './javascript/runner.js';
 import { MongoServer, type Endpoint } from './server.js';
-import type { ServerLog } from './state.js';
+import type { ServerLog } from './server-log.js';
 
 /** What a worker can be told; functions are passed beside it. */
 export interface StoreServerSettings {

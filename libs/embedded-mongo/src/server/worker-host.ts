@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { FromWorker, ToWorker } from './worker.js';
-import type { ServerLog } from './state.js';
+import type { ServerLog } from './server-log.js';
 import type { StoreServer, StoreServerSettings } from './store-server.js';
 
 const workerUrl = new URL('./worker.js', import.meta.url);

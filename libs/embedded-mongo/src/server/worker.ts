@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { startStoreServer, type StoreServer, type StoreServerSettings } from './store-server.js';
-import type { ServerLog } from './state.js';
+import type { ServerLog } from './server-log.js';
 
 /** What the worker tells the thread that started it. */
 export type FromWorker =

@@ -3,7 +3,7 @@ import type { Doc, Value } from '../values/bson.js';
 import type { Collation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import { compileFilterNode } from '../query/matcher.js';
-import { parseFilter } from '../query/ast.js';
+import { parseFilter } from '../query/parse.js';
 import type { FilterNode } from '../query/ast.js';
 
 export type ElementTest = (element: Value) => boolean;

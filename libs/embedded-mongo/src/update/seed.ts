@@ -1,7 +1,7 @@
 import { isDoc, newDoc, pathKeys } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
-import { parseFilter } from '../query/ast.js';
+import { parseFilter } from '../query/parse.js';
 import type { FilterNode } from '../query/ast.js';
 import { getField, MISSING } from '../values/path.js';
 

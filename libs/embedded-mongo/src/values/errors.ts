@@ -1,4 +1,4 @@
-import type { Doc } from './bson.js';
+import type { Doc } from './types.js';
 import { withoutMarks } from './names.js';
 
 /** MongoDB's numeric codes and names for the errors that this server raises. */

@@ -1,0 +1,5 @@
+/** A namespace: database and collection name. */
+export interface Namespace {
+  db: string;
+  coll: string;
+}

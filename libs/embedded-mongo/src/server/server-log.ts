@@ -1,0 +1,1 @@
+export type ServerLog = (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
