@@ -2,7 +2,7 @@
 
 /** The modules of src from top to bottom. A module imports from layers below its own, and not from its own layer. */
 const layers = [
-  ['bootstrap'],
+  ['bootstrap', 'cli'],
   ['admin'],
   ['conversation'],
   ['responder', 'transcript'],
@@ -103,6 +103,27 @@ module.exports = {
       severity: 'error',
       from: { path: ['^src/', '^libs/'], pathNot: specs },
       to: { path: ['^scripts/', '^bench/', '^test/'] },
+    },
+    {
+      name: 'scripts-are-entries',
+      comment: 'What scripts share with benchmarks or tests is in src/cli.',
+      severity: 'error',
+      from: { path: '^scripts/' },
+      to: { path: ['^bench/', '^test/'] },
+    },
+    {
+      name: 'bench-and-tests-need-no-script',
+      comment: 'What scripts share with benchmarks or tests is in src/cli.',
+      severity: 'error',
+      from: { path: ['^bench/', '^test/'] },
+      to: { path: '^scripts/' },
+    },
+    {
+      name: 'tests-need-no-benchmark',
+      comment: 'What tests share with benchmarks is in test/support.',
+      severity: 'error',
+      from: { path: '^test/' },
+      to: { path: '^bench/' },
     },
     {
       name: 'not-to-spec',

@@ -121,7 +121,7 @@ export default defineConfig(
     rules: { 'no-restricted-properties': 'off', 'no-restricted-imports': 'off' },
   },
   {
-    files: ['src/main.ts', 'src/worker.ts', 'scripts/**/*.ts', 'bench/**/*.ts'],
+    files: ['src/main.ts', 'src/worker.ts', 'scripts/**/*.ts', 'bench/**/*.ts', 'test/proofs/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
   {
@@ -160,7 +160,7 @@ export default defineConfig(
   // The shared test set-up names servers to the suites by environment variables; what starts the service as a process of
   // its own passes its environment on.
   {
-    files: ['test/**/*.ts', 'libs/*/test/properties.ts', 'scripts/verify/**/*.ts'],
+    files: ['test/**/*.ts', 'libs/*/test/properties.ts', 'test/proofs/**/*.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
   prettier,

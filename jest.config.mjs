@@ -62,7 +62,11 @@ export default {
   testTimeout: 30_000,
   reporters: ['default', '<rootDir>/scripts/lib/count-reporter.mjs'],
   projects: [
-    project('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/scripts/**/*.spec.ts']),
+    project('unit', [
+      '<rootDir>/src/**/*.spec.ts',
+      '<rootDir>/scripts/**/*.spec.ts',
+      '<rootDir>/test/{proofs,support}/**/*.spec.ts',
+    ]),
     project('embedded-mongo', ['<rootDir>/libs/embedded-mongo/**/*.spec.ts']),
     project('integration', ['<rootDir>/test/integration/**/*.spec.ts'], {
       globalSetup: '<rootDir>/test/support/global-setup.mjs',

@@ -1,4 +1,4 @@
-// npm run bench:cache: what a hit in memory, a hit in Redis and a miss with its load cost, beside lru-cache, cache-manager and ioredis
+// npm run bench -- cache: what a hit in memory, a hit in Redis and a miss with its load cost, beside lru-cache, cache-manager and ioredis
 // used bare for the same, in turns in one run. The figures hold for this machine at this moment: compare within one run.
 import { cpus } from 'node:os';
 import { Command } from 'commander';
@@ -6,8 +6,8 @@ import { createCache } from 'cache-manager';
 import { Redis } from 'ioredis';
 import { Keyv } from 'keyv';
 import { LRUCache } from 'lru-cache';
-import { wholeNumber } from '../scripts/verify/options.js';
-import { RedisProcess } from '../scripts/verify/redis-process.js';
+import { wholeNumber } from '../test/support/options.js';
+import { RedisProcess } from '../test/support/redis-process.js';
 import { CacheFamily, CacheService } from '../src/cache/index.js';
 import { loadSettings } from '../src/config/index.js';
 import { createLogger } from '../src/logging/index.js';
@@ -164,7 +164,7 @@ async function run(seconds: number, clients: number): Promise<void> {
   }
 }
 
-await new Command('bench-cache')
+await new Command('npm run bench -- cache')
   .description('What the cache costs, beside its parts used bare.')
   .option('--seconds <count>', 'for each measurement', wholeNumber, 2)
   .option('--callers <count>', 'at the same time, beside one alone', wholeNumber, 50)

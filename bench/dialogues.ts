@@ -1,17 +1,16 @@
-// npm run bench:dialogues -- FILE: sends the user turns of recorded dialogues through POST /v1/messages and counts, from the
+// npm run bench -- dialogues FILE: sends the user turns of recorded dialogues through POST /v1/messages and counts, from the
 // driver's command events, what each message reads and writes. The application runs in this process and is spoken to over HTTP;
 // the embedded store runs in a process of its own.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { parseDialogues } from '../scripts/replay/dialogues.js';
-import { Progress } from '../scripts/replay/progress.js';
-import { wholeNumber } from '../scripts/verify/options.js';
-import { brokenPromises, runDialogues, userTurns } from './dialogues/run.js';
-import type { MessageGroup } from './dialogues/message-counts.js';
+import { parseDialogues, Progress } from '../src/cli/index.js';
+import { wholeNumber } from '../test/support/options.js';
+import { brokenPromises, runDialogues, userTurns } from '../test/support/dialogues/run.js';
+import type { MessageGroup } from '../test/support/dialogues/message-counts.js';
 import { figure, renderTable } from './store/table.js';
 
-const storeChild = join(import.meta.dirname, '..', 'scripts', 'verify', 'store', 'store-child.js');
+const storeChild = join(import.meta.dirname, '..', 'test', 'proofs', 'store', 'store-child.js');
 
 const heads = [
   'for one message',
@@ -79,7 +78,7 @@ async function bench(file: string, options: Options): Promise<boolean> {
   return broken.length === 0;
 }
 
-await new Command('bench:dialogues')
+await new Command('npm run bench -- dialogues')
   .description('Counts what each message of recorded dialogues reads from the database and writes to it.')
   .argument('<file>', 'dialogues, one JSON object a line')
   .option('--limit <count>', 'only the first dialogues of the file', wholeNumber)

@@ -1,9 +1,9 @@
-// npm run bench:monitoring: requests a second with all monitoring on (timings, metrics that are scraped, probes that are asked, error
+// npm run bench -- monitoring: requests a second with all monitoring on (timings, metrics that are scraped, probes that are asked, error
 // reports to a listener of this process) beside all of it off. Both services run, each in a process of its own on an empty directory;
 // the load goes to one and then to the other, in short rounds, so that what else the machine does hits both. The processor time
 // of a request hardly depends on what else runs: compare it where the machine is not quiet.
 import { Command } from 'commander';
-import { wholeNumber } from '../scripts/verify/options.js';
+import { wholeNumber } from '../test/support/options.js';
 import { overheadOf, quantile, type RoundPair, runRounds } from './monitoring/rounds.js';
 import { machineLine } from './storage/machine.js';
 import { figure, renderTable } from './store/table.js';
@@ -76,7 +76,7 @@ async function bench({ clients, rounds, seconds, profile }: Options): Promise<bo
   return passes;
 }
 
-await new Command('bench:monitoring')
+await new Command('npm run bench -- monitoring')
   .description('Requests a second with all monitoring on, beside all of it off.')
   .option('--clients <n>', 'connections that send', wholeNumber, 100)
   .option('--rounds <n>', 'of each of the two', wholeNumber, 30)

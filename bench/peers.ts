@@ -1,4 +1,4 @@
-// npm run bench:peers: this service beside a bare Fastify server that returns the same bytes and stores nothing, and, with --against,
+// npm run bench -- peers: this service beside a bare Fastify server that returns the same bytes and stores nothing, and, with --against,
 // beside another build of the service. Each runs in a process of its own; the load goes to one after the other in short rounds, so that
 // what else the machine does hits all of them. bench/README.md says how to read the tables.
 import { execFile } from 'node:child_process';
@@ -8,7 +8,7 @@ import { loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
-import { wholeNumber } from '../scripts/verify/options.js';
+import { wholeNumber } from '../test/support/options.js';
 import { untilEnding } from '../src/bootstrap/index.js';
 import { loadGenerator } from './peers/load.js';
 import { MOST_FAILED, renderFailures, renderGoals, renderRows, renderTranscripts } from './peers/report.js';
@@ -192,7 +192,7 @@ function buildIn(folder: string): string {
   return dist;
 }
 
-await new Command('bench:peers')
+await new Command('npm run bench -- peers')
   .description(
     'This service beside a bare Fastify server of the same answers, and beside another build of it.',
   )

@@ -1,13 +1,13 @@
-// npm run bench:routes: the times of each main route under a mixed load of 100 clients, and then how many requests fail under 500
+// npm run bench -- routes: the times of each main route under a mixed load of 100 clients, and then how many requests fail under 500
 // clients for a minute. The service runs in a process of its own on an empty directory; this process makes the load.
 import { loadavg } from 'node:os';
 import { Command } from 'commander';
-import { wholeNumber } from '../scripts/verify/options.js';
+import { wholeNumber } from '../test/support/options.js';
 import { failureCounts, failuresOf, type LoadResult, runHttpLoad, type Sample } from './http/load.js';
 import { prepareRoutes, type Route } from './http/routes.js';
 import { BenchService } from './http/service.js';
 import { machineLine } from './storage/machine.js';
-import { percentilesOf } from './storage/percentiles.js';
+import { percentilesOf } from '../test/support/percentiles.js';
 import { figure, renderTable } from './store/table.js';
 
 interface Options {
@@ -84,7 +84,7 @@ async function bench({ clients, routeSeconds, many, seconds, monitoring }: Optio
   }
 }
 
-await new Command('bench:routes')
+await new Command('npm run bench -- routes')
   .description('Times of each main route, and requests that fail under many clients.')
   .option('--clients <n>', 'clients of the first part, which times the routes', wholeNumber, 100)
   .option('--route-seconds <n>', 'how long that takes', wholeNumber, 30)

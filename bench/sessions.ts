@@ -1,8 +1,8 @@
-// npm run bench:sessions: the sessions in the memory of one process (L1) under 1,000,000 distinct ones: is the memory bounded, what
+// npm run bench -- sessions: the sessions in the memory of one process (L1) under 1,000,000 distinct ones: is the memory bounded, what
 // does an access cost, how long does a cleanup hold up everything else? No database takes part.
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { Command } from 'commander';
-import { wholeNumber } from '../scripts/verify/options.js';
+import { wholeNumber } from '../test/support/options.js';
 import { loadSettings } from '../src/config/index.js';
 import { createLogger } from '../src/logging/index.js';
 import { ConversationStateManager } from '../src/session/index.js';
@@ -85,7 +85,7 @@ async function bench({ sessions }: { sessions: number }): Promise<boolean> {
   return isFlat;
 }
 
-await new Command('bench:sessions')
+await new Command('npm run bench -- sessions')
   .description('Memory, access times and cleanup pauses of the sessions in the memory of one process.')
   .option('--sessions <count>', 'distinct ones', wholeNumber, 1_000_000)
   .action(async (options: { sessions: number }) => {

@@ -1,8 +1,8 @@
-// npm run benchmark:storage: five tests of how transcripts are accepted, embedded, stored and found, beside the naive way (embed and
+// npm run bench -- storage: five tests of how transcripts are accepted, embedded, stored and found, beside the naive way (embed and
 // insert inside the request) in the same process on the same store. This process makes the load and does nothing else; the service
 // with its store runs in one of its own. The figures hold for this machine at this moment: compare within one run.
 import { Command, InvalidArgumentError } from 'commander';
-import { wholeNumber } from '../scripts/verify/options.js';
+import { wholeNumber } from '../test/support/options.js';
 import { machineLine } from './storage/machine.js';
 import { renderFigures, verdictOf } from './storage/report.js';
 import { runTests } from './storage/tests.js';
@@ -64,7 +64,7 @@ async function bench({ data, tests, tenants, rate, short = false, ...given }: Op
   write(`${of('pass')} pass, ${of('falls short')} fall short`);
 }
 
-await new Command('benchmark:storage')
+await new Command('npm run bench -- storage')
   .description(
     'Accepting, embedding, storing and finding transcripts, beside embedding and inserting in the request.',
   )

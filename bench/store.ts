@@ -1,4 +1,4 @@
-// npm run bench:store: the same driver calls in turns against the embedded store, against a server without a database that
+// npm run bench -- store: the same driver calls in turns against the embedded store, against a server without a database that
 // answers at once (the driver's own ceiling) and, when MONGODB_URI is set, against that server; with percentiles. The figures
 // hold for this machine at this moment: compare within one run.
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -133,7 +133,7 @@ const positive = (value: string): number => {
   return number;
 };
 
-await new Command('bench:store')
+await new Command('npm run bench -- store')
   .description(
     'Times driver calls against the embedded store and, side by side, against MONGODB_URI when it is set.',
   )

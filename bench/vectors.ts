@@ -1,10 +1,10 @@
-// npm run bench:vectors: building and searching the matrix of one tenant, beside arrays of numbers that are scored and sorted. Vectors
+// npm run bench -- vectors: building and searching the matrix of one tenant, beside arrays of numbers that are scored and sorted. Vectors
 // are random, of 256 dimensions. The figures hold for this machine at this moment: compare within one run.
 import { cpus } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Command } from 'commander';
-import { wholeNumber } from '../scripts/verify/options.js';
+import { wholeNumber } from '../test/support/options.js';
 import {
   VectorIndex,
   type VectorChanges,
@@ -169,7 +169,7 @@ async function compare(count: number, measureMs: number): Promise<string[][]> {
   return lines;
 }
 
-const options = new Command('bench:vectors')
+const options = new Command('npm run bench -- vectors')
   .description('Measures the exact vector search in memory.')
   .option('--milliseconds <number>', 'how long each case is measured', wholeNumber, 3_000)
   .option('--largest <number>', 'vectors of the larger case', wholeNumber, 100_000)

@@ -6,8 +6,7 @@ import { untilEnding } from '../src/bootstrap/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
 import type { MonitoringSnapshot, ServiceStatus } from '../src/monitoring/index.js';
 import { renderDashboard } from './dashboard/render.js';
-import { ApiClient, RequestFailure } from './replay/api-client.js';
-import { developmentKey, NoKeyError } from './replay/tenant-key.js';
+import { ApiClient, developmentKey, NoKeyError, RequestFailure } from '../src/cli/index.js';
 
 interface Options {
   url?: string;

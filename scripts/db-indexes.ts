@@ -9,7 +9,7 @@ import { explainFailure } from '../src/bootstrap/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
 import { createLogger, NestLogger } from '../src/logging/index.js';
-import { renderIndexReport } from './db-indexes/table.js';
+import { renderIndexReport } from '../src/cli/index.js';
 
 async function ensureIndexes(): Promise<void> {
   const settings = settingsFromEnvironment();

@@ -3,12 +3,19 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
-import { ApiClient, RequestFailure } from './replay/api-client.js';
-import { type Dialogue, DialogueFileError, parseDialogues } from './replay/dialogues.js';
-import { Progress } from './replay/progress.js';
-import { Replay } from './replay/replay.js';
-import { renderReport, succeeded } from './replay/report.js';
-import { NoKeyError, tenantKey } from './replay/tenant-key.js';
+import {
+  ApiClient,
+  type Dialogue,
+  DialogueFileError,
+  NoKeyError,
+  parseDialogues,
+  Progress,
+  renderReport,
+  Replay,
+  RequestFailure,
+  succeeded,
+  tenantKey,
+} from '../src/cli/index.js';
 
 interface Options {
   url?: string;

@@ -4,13 +4,22 @@ import { z } from 'zod';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { untilEnding } from '../src/bootstrap/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
-import { ApiClient, RequestFailure } from './replay/api-client.js';
-import { Progress } from './replay/progress.js';
-import { Checkpoint, type ImportState, newState, readState } from './transcripts/checkpoint.js';
-import { type Format, formats } from './transcripts/formats.js';
-import { Importer } from './transcripts/importer.js';
-import { readLines, scanFile } from './transcripts/lines.js';
-import { ImportStoppedError, TranscriptSender } from './transcripts/sender.js';
+import {
+  ApiClient,
+  Checkpoint,
+  type Format,
+  formats,
+  Importer,
+  type ImportState,
+  ImportStoppedError,
+  newState,
+  Progress,
+  readLines,
+  readState,
+  RequestFailure,
+  scanFile,
+  TranscriptSender,
+} from '../src/cli/index.js';
 
 interface Options {
   url?: string;

@@ -14,7 +14,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { AppModule } from '../src/app.module.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
-import { Progress } from './replay/progress.js';
+import { Progress } from '../src/cli/index.js';
 
 interface Options {
   batchSize: number;

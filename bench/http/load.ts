@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Answer, BenchConnection } from '../storage/load.js';
+import { type Answer, BenchConnection } from '../../test/support/http-load.js';
 import type { Route } from './routes.js';
 
 /** One request and what came of it. */

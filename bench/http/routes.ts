@@ -1,6 +1,5 @@
-import type { ApiClient } from '../../scripts/replay/api-client.js';
-import { asCreated } from '../../scripts/replay/api-shapes.js';
-import { httpRequest } from '../storage/load.js';
+import { type ApiClient, asCreated } from '../../src/cli/index.js';
+import { httpRequest } from '../../test/support/http-load.js';
 
 /** A kind of request that clients send. */
 export interface Route {

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ApiClient } from '../../scripts/replay/api-client.js';
-import { asTenantKey } from '../../scripts/replay/api-shapes.js';
-import { ServiceProcess } from '../../scripts/verify/service-process.js';
+import { ApiClient, asTenantKey } from '../../src/cli/index.js';
+import { ServiceProcess } from '../../test/support/service-process.js';
 import { cpuSeconds } from './cpu.js';
 
 const thisBuild = join(import.meta.dirname, '..', '..');

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { httpRequest } from '../storage/load.js';
+import { httpRequest } from '../../test/support/http-load.js';
 
 export interface PeerRequest {
   method: string;

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ServiceProcess } from '../../scripts/verify/service-process.js';
+import { ServiceProcess } from '../../test/support/service-process.js';
 import { cpuSeconds } from '../http/cpu.js';
 import { prepareConversations } from '../http/routes.js';
 import { BenchService } from '../http/service.js';

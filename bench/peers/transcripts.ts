@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { quantile } from '../monitoring/rounds.js';
 import type { BenchService } from '../http/service.js';
-import { httpRequest, runLoad } from '../storage/load.js';
-import { type Percentiles, percentilesOf } from '../storage/percentiles.js';
+import { httpRequest, runLoad } from '../../test/support/http-load.js';
+import { type Percentiles, percentilesOf } from '../../test/support/percentiles.js';
 import { loadTexts } from '../storage/texts.js';
 import { counterOf, type TargetName } from './targets.js';
 

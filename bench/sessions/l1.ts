@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Samples } from '../../scripts/replay/samples.js';
+import { Samples } from '../../src/cli/index.js';
 import type { ConversationStateManager } from '../../src/session/index.js';
 
 type State = Parameters<ConversationStateManager['put']>[0];

@@ -1,11 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ApiClient } from '../../scripts/replay/api-client.js';
-import { asTenantKey } from '../../scripts/replay/api-shapes.js';
-import { ServiceProcess } from '../../scripts/verify/service-process.js';
-import { httpRequest, type LoadResult, runLoad } from './load.js';
-import { type Percentiles, percentilesOf } from './percentiles.js';
+import { ApiClient, asTenantKey } from '../../src/cli/index.js';
+import { ServiceProcess } from '../../test/support/service-process.js';
+import { httpRequest, type LoadResult, runLoad } from '../../test/support/http-load.js';
+import { type Percentiles, percentilesOf } from '../../test/support/percentiles.js';
 import type { Figures } from './server-figures.js';
 import type { Texts } from './texts.js';
 

@@ -1,7 +1,7 @@
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Percentiles, percentilesOf } from './percentiles.js';
+import { type Percentiles, percentilesOf } from '../../test/support/percentiles.js';
 
 const SYNCS = 300;
 

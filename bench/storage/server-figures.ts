@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { BatchTimes } from '../../src/transcript/index.js';
-import { type Percentiles, percentilesOf } from './percentiles.js';
+import { type Percentiles, percentilesOf } from '../../test/support/percentiles.js';
 
 /** What the process measured since the last reset; times in milliseconds, memory in MiB. */
 export interface Figures {

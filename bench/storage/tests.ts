@@ -1,6 +1,6 @@
 import { BenchServer, ENQUEUE, NAIVE, type Run, startOllamaStub } from './bench-server.js';
-import { httpRequest } from './load.js';
-import type { Percentiles } from './percentiles.js';
+import { httpRequest } from '../../test/support/http-load.js';
+import type { Percentiles } from '../../test/support/percentiles.js';
 import { atLeast, below, type FigureRow, type Target } from './report.js';
 import type { Texts } from './texts.js';
 

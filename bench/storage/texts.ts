@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { type Dialogue, parseDialogues } from '../../scripts/replay/dialogues.js';
+import { type Dialogue, parseDialogues } from '../../src/cli/index.js';
 
 /** Texts to store; each one that is given out is distinct, so that no cache of embeddings answers for it. */
 export interface Texts {

@@ -5,7 +5,7 @@ import type {
   QueueFigures,
   ServiceStatus,
 } from '../../src/monitoring/index.js';
-import { renderBytes, renderTable } from '../db-indexes/table.js';
+import { renderBytes, renderTable } from '../../src/cli/index.js';
 
 type Color = 'red' | 'yellow' | 'green' | 'dim' | 'bold';
 

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { renderTable } from '../db-indexes/table.js';
+import { renderTable } from '../../src/cli/index.js';
 import { type QueryShape, shapeOf } from './query-shape.js';
 import { isServed, keyText, type IndexKey, suggestedKey } from './suggest-index.js';
 

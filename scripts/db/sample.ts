@@ -1,4 +1,4 @@
-import { renderBytes, renderTable } from '../db-indexes/table.js';
+import { renderBytes, renderTable } from '../../src/cli/index.js';
 import type { Reading, Storage } from './reading.js';
 
 /** What happened between two readings, and how things stand at the second. Rates are per second. */

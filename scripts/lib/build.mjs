@@ -15,7 +15,7 @@ import { installKey, readJson } from './install.mjs';
 import { buildStamp, dist, distNext, nodeModules, root, workDir } from './paths.mjs';
 import { elapsed, Failure, say } from './report.mjs';
 
-const sourceFolders = ['src', 'libs', 'scripts', 'bench'];
+const sourceFolders = ['src', 'libs', 'scripts', 'bench', 'test/proofs', 'test/support'];
 const rootFiles = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package.json'];
 
 /** tsconfig.build.json leaves specs out, so a changed spec needs no build. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { SESSION_MS } from '../../src/admin/session/admin-sessions.js';
 import { MAX_FAILURES } from '../../src/admin/session/login-limiter.js';
 import { defineQueue, type Job, type JobState } from '../../src/queue/index.js';
-import { ApiClient } from '../../scripts/replay/api-client.js';
+import { ApiClient } from '../../src/cli/index.js';
 import { type AdminApp, createAdminApp } from '../support/admin-app.js';
 import { processorOf } from '../support/queue-app.js';
 import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';

@@ -1,8 +1,7 @@
 import { mongo } from 'mongoose';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ApiClient } from '../../scripts/replay/api-client.js';
-import { asCreated, asTenantKey } from '../../scripts/replay/api-shapes.js';
+import { ApiClient, asCreated, asTenantKey } from '../../src/cli/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { type FakeSentry, startFakeSentry } from '../support/fake-sentry.js';
 import {

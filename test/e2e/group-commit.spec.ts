@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
-import { afterCommit, manyClients } from '../../scripts/verify/commit/after-commit.js';
-import { CommitLab } from '../../scripts/verify/commit/commit-lab.js';
-import { runMixedRequests } from '../../scripts/verify/commit/mixed-requests.js';
-import { isFaultless, runSharedAppends } from '../../scripts/verify/commit/shared-appends.js';
-import { isClean, runCrashRounds } from '../../scripts/verify/crash-rounds.js';
+import { afterCommit, manyClients } from '../proofs/commit/after-commit.js';
+import { CommitLab } from '../proofs/commit/commit-lab.js';
+import { runMixedRequests } from '../proofs/commit/mixed-requests.js';
+import { isFaultless, runSharedAppends } from '../proofs/commit/shared-appends.js';
+import { isClean, runCrashRounds } from '../proofs/crash/rounds.js';
 import { builtEntry, createServiceFolder } from '../support/process.js';
 
 const ROUNDS = 2;

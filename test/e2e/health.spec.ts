@@ -1,4 +1,4 @@
-import { ApiClient, type ApiResponse } from '../../scripts/replay/api-client.js';
+import { ApiClient, type ApiResponse } from '../../src/cli/index.js';
 import { DatabaseService, IndexManager } from '../../src/database/index.js';
 import { HealthRegistry, HealthService } from '../../src/monitoring/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { brokenPromises, type DialoguesResult, runDialogues } from '../../bench/dialogues/run.js';
+import { brokenPromises, type DialoguesResult, runDialogues } from '../support/dialogues/run.js';
 
 /** `npm test` builds what runs here. */
 const dist = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist');
@@ -21,7 +21,7 @@ describe('what a message costs the database', () => {
       clients: 1,
       redis: false,
       externalIds: false,
-      storeChild: resolve(dist, 'scripts', 'verify', 'store', 'store-child.js'),
+      storeChild: resolve(dist, 'test', 'proofs', 'store', 'store-child.js'),
     });
   }, 60_000);
 

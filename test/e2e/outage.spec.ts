@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { isSuccess, type OutageFigures } from '../../scripts/verify/outage/check.js';
-import { runOutages } from '../../scripts/verify/outage/run.js';
+import { isSuccess, type OutageFigures } from '../proofs/outage/check.js';
+import { runOutages } from '../proofs/outage/run.js';
 import { builtEntry } from '../support/process.js';
 import { describeWithRedis } from '../support/redis.js';
 
@@ -17,7 +17,7 @@ const options = {
   },
 };
 
-/** How long it takes is measured by `npm run verify:outage`; here it must come at all. */
+/** How long it takes is measured by `npm run verify -- outage`; here it must come at all. */
 function expectSurvived({ noticedMs, recoveredMs, live, during, after }: OutageFigures): void {
   expect(noticedMs).toBeDefined();
   expect(recoveredMs).toBeDefined();

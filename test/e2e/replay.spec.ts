@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { ApiClient } from '../../scripts/replay/api-client.js';
-import { parseDialogues } from '../../scripts/replay/dialogues.js';
-import { Replay } from '../../scripts/replay/replay.js';
+import { ApiClient, parseDialogues, Replay } from '../../src/cli/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 describe('replay of the example dialogues', () => {

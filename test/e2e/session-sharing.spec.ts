@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { isExact, runSessionSharing } from '../../scripts/verify/sessions/session-sharing.js';
+import { isExact, runSessionSharing } from '../proofs/sessions/session-sharing.js';
 import { describeWithRedis } from '../support/redis.js';
 
 /** `npm test` builds what runs here. */
@@ -14,7 +14,7 @@ describeWithRedis('one session in two processes', () => {
       seed,
       main: resolve(dist, 'src', 'main.js'),
       indexes: resolve(dist, 'scripts', 'db-indexes.js'),
-      storeChild: resolve(dist, 'scripts', 'verify', 'store', 'store-child.js'),
+      storeChild: resolve(dist, 'test', 'proofs', 'store', 'store-child.js'),
     });
     const failures = rounds
       .filter((round) => !isExact(round))

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
-import { runShutdowns } from '../../scripts/verify/shutdown/run.js';
+import { runShutdowns } from '../proofs/shutdown/run.js';
 import { builtEntry } from '../support/process.js';
 
 const ROUNDS = 2;
 
-// `npm run verify:shutdown` does the same with more clients, more often.
+// `npm run verify -- shutdown` does the same with more clients, more often.
 describe('SIGTERM under load', () => {
   it('leaves no request unanswered that was taken, loses nothing, doubles nothing, and ends with code 0', async () => {
     const { rounds, broken } = await runShutdowns({

@@ -1,7 +1,13 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ApiClient, type ApiResponse, RequestFailure } from '../../scripts/replay/api-client.js';
-import { asCreated, asMessagePage, asTenantKey } from '../../scripts/replay/api-shapes.js';
+import {
+  ApiClient,
+  type ApiResponse,
+  asCreated,
+  asMessagePage,
+  asTenantKey,
+  RequestFailure,
+} from '../../src/cli/index.js';
 import { createServiceFolder, type ServiceFolder, type ServiceProcess } from '../support/process.js';
 
 /** A tenant's responder that answers when the test says so. */

@@ -2,8 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { ApiClient } from '../../scripts/replay/api-client.js';
-import { asTenantKey } from '../../scripts/replay/api-shapes.js';
+import { ApiClient, asTenantKey } from '../../src/cli/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { createServiceFolder, type ServiceFolder, ServiceStartError } from '../support/process.js';
 

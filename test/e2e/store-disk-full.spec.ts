@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MongoClient, MongoServerError } from 'mongodb';
-import { StoreProcess } from '../../scripts/verify/store/store-process.js';
+import { StoreProcess } from '../proofs/store/store-process.js';
 
 const SIZE_MB = 24;
 const BALLAST_BYTES = 8 * 1024 * 1024;
@@ -12,8 +12,8 @@ const TEXT = 'x'.repeat(50_000);
 /** `npm test` builds what runs here. */
 const main = resolve(
   process.env['COLLOQUY_TEST_DIST'] ?? 'dist',
-  'scripts',
-  'verify',
+  'test',
+  'proofs',
   'store',
   'store-child.js',
 );

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
-import { runHistory } from '../../scripts/verify/store/history-run.js';
-import { isCleanRound, runStoreCrashRounds } from '../../scripts/verify/store/store-crash-rounds.js';
+import { runHistory } from '../proofs/store/history-run.js';
+import { isCleanRound, runStoreCrashRounds } from '../proofs/store/store-crash-rounds.js';
 
 /** `npm test` builds what runs here. */
 const main = resolve(
   process.env['COLLOQUY_TEST_DIST'] ?? 'dist',
-  'scripts',
-  'verify',
+  'test',
+  'proofs',
   'store',
   'store-child.js',
 );

@@ -4,7 +4,7 @@ import {
   runTranscriptKills,
   type TranscriptKills,
   type TranscriptResult,
-} from '../../scripts/verify/transcripts/run.js';
+} from '../proofs/transcripts/run.js';
 import { builtEntry } from '../support/process.js';
 import { describeWithRedis } from '../support/redis.js';
 
@@ -31,7 +31,7 @@ function expectProven(result: TranscriptResult): void {
   expect(isProven(result)).toBe(true);
 }
 
-// `npm run verify:transcripts` does the same with thirty kills.
+// `npm run verify -- transcripts` does the same with thirty kills.
 describe('transcripts that were acknowledged before a kill', () => {
   it('are stored once when it was the service', async () => {
     expectProven(await run({ victim: 'service', redis: false, worker: false }));

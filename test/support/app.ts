@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ApiClient, type ApiResponse, type RequestHeaders } from '../../scripts/replay/api-client.js';
+import { ApiClient, type ApiResponse, type RequestHeaders } from '../../src/cli/index.js';
 import { loadSettings } from '../../src/config/index.js';
 import { createApp } from '../../src/create-app.js';
 import { type CommandListener, IndexManager } from '../../src/database/index.js';

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ServiceProcess } from '../../scripts/verify/service-process.js';
+import { ServiceProcess } from './service-process.js';
 
-export { ServiceProcess, ServiceStartError } from '../../scripts/verify/service-process.js';
+export { ServiceProcess, ServiceStartError } from './service-process.js';
 
 /** A folder of its own for one suite's service: its working directory, with DATA_DIR in it. */
 export interface ServiceFolder {

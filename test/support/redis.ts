@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { RedisProcess, type RedisProcessOptions } from '../../scripts/verify/redis-process.js';
+import { RedisProcess, type RedisProcessOptions } from './redis-process.js';
 
-export { RedisProcess } from '../../scripts/verify/redis-process.js';
+export { RedisProcess } from './redis-process.js';
 
 /** `describe` for suites that need a Redis; `npm test` says why where there is none, and CI always has one. */
 export const describeWithRedis: jest.Describe =

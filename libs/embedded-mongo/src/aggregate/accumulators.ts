@@ -14,7 +14,7 @@ import { compareValues } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import { add, divide } from '../values/numbers.js';
 import { compileSort } from '../query/sort.js';
-import type { Accumulator, AccumulatorFactory } from './accumulator.js';
+import type { AccumulatorFactory } from './accumulator.js';
 import { bindExpression, constant, type PipelineContext } from './context.js';
 import { scriptedAccumulator } from './javascript.js';
 import { valueKey } from './value-key.js';

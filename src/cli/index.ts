@@ -1,0 +1,15 @@
+export { ApiClient, type ApiResponse, RequestFailure, type RequestHeaders } from './api-client.js';
+export { type StoredMessage, asAppended, asCreated, asMessagePage, asTenantKey } from './api-shapes.js';
+export { concurrently } from './concurrently.js';
+export { type Dialogue, DialogueFileError, parseDialogues } from './dialogues.js';
+export { Progress } from './progress.js';
+export { Replay } from './replay/replay.js';
+export { renderReport, succeeded } from './replay/report.js';
+export { NoKeyError, developmentKey, tenantKey } from './replay/tenant-key.js';
+export { Samples } from './samples.js';
+export { renderBytes, renderIndexReport, renderTable } from './table.js';
+export { Checkpoint, type ImportState, newState, readState } from './transcripts/checkpoint.js';
+export { type Format, dialogueText, formats } from './transcripts/formats.js';
+export { Importer } from './transcripts/importer.js';
+export { readLines, scanFile } from './transcripts/lines.js';
+export { ImportStoppedError, TranscriptSender } from './transcripts/sender.js';

@@ -1,0 +1,42 @@
+import type { ApiResponse } from '../../../src/cli/index.js';
+import { readConversation } from '../crash/check.js';
+import type { CommitLab } from './commit-lab.js';
+
+const REQUESTS = 64;
+
+const codeOf = ({ status, body }: ApiResponse): string =>
+  `${status} ${(body as { code?: string }).code ?? ''}`.trimEnd();
+
+/**
+ * 64 requests at the same time, one of them to a closed conversation and one with an externalId of another conversation.
+ * Returns what is wrong: nothing when these two alone are refused, and the others stored.
+ */
+export async function runMixedRequests(lab: CommitLab): Promise<string[]> {
+  const { api } = lab;
+  const ids = await lab.conversations(REQUESTS + 1, 'mixed');
+  const append = (id: string, externalId: string): Promise<ApiResponse> =>
+    api.request('POST', `/v1/conversations/${id}/messages`, {
+      messages: [{ role: 'user', content: 'one of 64', externalId }],
+    });
+  const [taken = '', closed = '', doubled = ''] = ids;
+  await append(taken, 'taken');
+  await api.call('POST', `/v1/conversations/${closed}/close`, (body) => body);
+  const targets = ids.slice(1);
+  const answers = await Promise.all(
+    targets.map((id, index) => append(id, id === doubled ? 'taken' : `mixed-${index}`)),
+  );
+  const problems: string[] = [];
+  for (const [index, id] of targets.entries()) {
+    const isRefused = id === closed || id === doubled;
+    const expected =
+      id === closed ? '409 conversation_closed' : id === doubled ? '409 external_id_in_use' : '201';
+    const answer = answers[index];
+    const shown = answer ? codeOf(answer) : 'nothing';
+    if (shown !== expected)
+      problems.push(`request ${index + 1} was answered ${shown} instead of ${expected}`);
+    const { messages } = await readConversation(api, id);
+    if (messages.length !== Number(!isRefused))
+      problems.push(`request ${index + 1} left ${messages.length} messages`);
+  }
+  return problems;
+}

@@ -1,0 +1,284 @@
+import {
+  type ApiClient,
+  asAppended,
+  asMessagePage,
+  RequestFailure,
+  type StoredMessage,
+} from '../../../src/cli/index.js';
+import {
+  appendBody,
+  type AckedMessage,
+  type AppendRecord,
+  contentOf,
+  handleBody,
+  type HandleRecord,
+  type Ledger,
+  type SessionRecord,
+} from './load.js';
+import {
+  asConversation,
+  asConversationPage,
+  asHandled,
+  asValueSession,
+  type CountedConversation,
+  type ValueSession,
+} from './shapes.js';
+
+export interface CrashProblem {
+  /**
+   * lost: not stored as it was acknowledged; doubled: an externalId or a seq stored twice; torn: a part of what belongs
+   * together is stored (a batch, a message without its reply, counters, gaps of seq, session state).
+   */
+  kind: 'lost' | 'doubled' | 'torn';
+  text: string;
+}
+
+export interface CrashFindings {
+  /** Messages that the service acknowledged: appended, handled and replied. */
+  acked: number;
+  /** Of these, stored exactly as acknowledged. */
+  found: number;
+  /** Messages that are stored although their sender got no answer. */
+  unanswered: number;
+  problems: CrashProblem[];
+}
+
+export interface StoredConversation {
+  conversation: CountedConversation;
+  messages: StoredMessage[];
+}
+
+const PAGE_SIZE = 200;
+const REPEATING_CLIENTS = 64;
+
+async function readMessages(api: ApiClient, conversationId: string): Promise<StoredMessage[]> {
+  const messages: StoredMessage[] = [];
+  for (let afterSeq = 0; ;) {
+    const path = `/v1/conversations/${conversationId}/messages?afterSeq=${afterSeq}&limit=${PAGE_SIZE}`;
+    const page = await api.call('GET', path, asMessagePage);
+    messages.push(...page.data);
+    const last = page.data.at(-1);
+    if (page.nextCursor === null || last === undefined) return messages;
+    afterSeq = last.seq;
+  }
+}
+
+export async function readConversation(api: ApiClient, id: string): Promise<StoredConversation> {
+  const conversation = await api.call('GET', `/v1/conversations/${id}`, asConversation);
+  return { conversation, messages: await readMessages(api, id) };
+}
+
+async function readOfParticipant(api: ApiClient, participantId: string): Promise<StoredConversation[]> {
+  const path = `/v1/conversations?participantId=${participantId}&limit=${PAGE_SIZE}`;
+  const { data } = await api.call('GET', path, asConversationPage);
+  return Promise.all(data.map(({ id }) => readConversation(api, id)));
+}
+
+/** The session, or undefined when nothing of it was stored. */
+async function readSession(api: ApiClient, participantId: string): Promise<ValueSession | undefined> {
+  try {
+    return await api.call('GET', `/v1/sessions/${participantId}`, asValueSession);
+  } catch (error) {
+    if (error instanceof RequestFailure && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Compares what is stored with what was promised. */
+export class CrashCheck {
+  readonly findings: CrashFindings = { acked: 0, found: 0, unanswered: 0, problems: [] };
+
+  constructor(
+    private readonly api: ApiClient,
+    private readonly ledger: Ledger,
+  ) {}
+
+  async run(): Promise<CrashFindings> {
+    await this.checkAppends();
+    await this.checkHandled();
+    for (const record of this.ledger.sessions)
+      this.checkSession(record, await readSession(this.api, record.participantId));
+    return this.findings;
+  }
+
+  private async checkAppends(): Promise<void> {
+    const ids = new Set(this.ledger.appends.map(({ conversationId }) => conversationId));
+    for (const id of ids) {
+      const stored = await readConversation(this.api, id);
+      this.checkOrder(stored);
+      const times = countByExternalId(stored.messages);
+      for (const append of this.ledger.appends) {
+        if (append.conversationId !== id) continue;
+        const present = append.externalIds.filter((externalId) => times.has(externalId)).length;
+        if (present > 0 && present < append.externalIds.length)
+          this.tell('torn', `of the append ${append.externalIds.join(', ')} only ${present} are stored`);
+        for (const [index, externalId] of append.externalIds.entries())
+          this.checkOne(externalId, times.get(externalId) ?? 0, stored.messages, append.acked?.[index]);
+      }
+    }
+  }
+
+  private async checkHandled(): Promise<void> {
+    const participants = new Set(this.ledger.handles.map(({ participantId }) => participantId));
+    for (const participantId of participants) {
+      const conversations = await readOfParticipant(this.api, participantId);
+      const messages = conversations.flatMap((stored) => stored.messages);
+      for (const stored of conversations) this.checkOrder(stored);
+      const questions = this.checkReplies(messages);
+      const version = (await readSession(this.api, participantId))?.version ?? 0;
+      if (version !== questions)
+        this.tell('torn', `${participantId} has session version ${version} after ${questions} messages`);
+      const times = countByExternalId(messages);
+      for (const { externalId, acked, ...handle } of this.ledger.handles) {
+        if (handle.participantId !== participantId) continue;
+        this.checkOne(externalId, times.get(externalId) ?? 0, messages, acked?.message);
+        if (acked) this.checkAcked(`the reply to ${externalId}`, messages, acked.reply);
+      }
+    }
+  }
+
+  /** Each message of the user has one reply, and there are no others. Returns how many messages of the user there are. */
+  private checkReplies(messages: readonly StoredMessage[]): number {
+    const left = messages.flatMap(({ replyTo }) => replyTo ?? []);
+    const questions = messages.filter(({ role }) => role === 'user');
+    for (const { id, externalId } of questions) {
+      const replies = left.filter((replyTo) => replyTo === id).length;
+      if (replies === 1) continue;
+      this.tell(replies > 1 ? 'doubled' : 'torn', `${externalId ?? id} has ${replies} replies`);
+    }
+    const others = messages.length - 2 * questions.length;
+    if (others > 0) this.tell('torn', `${others} messages are neither of the user nor the reply to one`);
+    return questions.length;
+  }
+
+  /** `seq` is 1, 2, 3 … and the conversation's counter is the count of its messages. */
+  private checkOrder({ conversation, messages }: StoredConversation): void {
+    const { id, messageCount } = conversation;
+    if (messageCount !== messages.length)
+      this.tell('torn', `conversation ${id} counts ${messageCount} messages and holds ${messages.length}`);
+    for (const [index, { seq }] of messages.entries())
+      if (seq !== index + 1) {
+        const repeated = messages[index - 1]?.seq === seq;
+        this.tell(repeated ? 'doubled' : 'torn', `conversation ${id} has seq ${seq} in place ${index + 1}`);
+        return;
+      }
+  }
+
+  private checkOne(
+    externalId: string,
+    times: number,
+    messages: readonly StoredMessage[],
+    acked: AckedMessage | undefined,
+  ): void {
+    if (times > 1) this.tell('doubled', `${externalId} is stored ${times} times`);
+    if (acked) this.checkAcked(externalId, messages, acked, externalId);
+    else this.findings.unanswered += times;
+  }
+
+  /** `externalId` is that of the message, none for a reply. */
+  private checkAcked(
+    what: string,
+    messages: readonly StoredMessage[],
+    { id, seq }: AckedMessage,
+    externalId?: string,
+  ): void {
+    this.findings.acked++;
+    const same = messages.find((message) => message.id === id);
+    const asSent =
+      externalId === undefined || (same?.externalId === externalId && same.content === contentOf(externalId));
+    if (same?.seq === seq && asSent) this.findings.found++;
+    else
+      this.tell('lost', `${what} was acknowledged as ${id} with seq ${seq}, stored: ${JSON.stringify(same)}`);
+  }
+
+  /** The three places that are written together hold one value, the last that was acknowledged or the one under way. */
+  private checkSession({ participantId, lastSent, lastAcked }: SessionRecord, session?: ValueSession): void {
+    const values = session
+      ? [session.context['value'], ...session.activeGoals.map(({ slots }) => slots['value'])]
+      : [0, 0, 0];
+    const [value] = values;
+    if (values.length !== 3 || new Set(values).size !== 1 || typeof value !== 'number')
+      this.tell('torn', `session ${participantId} holds the values ${JSON.stringify(values)}`);
+    else if (value < lastAcked || value > lastSent)
+      this.tell(
+        'lost',
+        `session ${participantId} holds ${value}; acknowledged ${lastAcked}, sent ${lastSent}`,
+      );
+  }
+
+  private tell(kind: CrashProblem['kind'], text: string): void {
+    this.findings.problems.push({ kind, text });
+  }
+}
+
+function countByExternalId(messages: readonly StoredMessage[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { externalId } of messages)
+    if (externalId != null) counts.set(externalId, (counts.get(externalId) ?? 0) + 1);
+  return counts;
+}
+
+const isSame = (first: AckedMessage | undefined, second: AckedMessage | undefined): boolean =>
+  first?.id === second?.id && first?.seq === second?.seq;
+
+/** Sends every request again with the same externalIds, as a client may, and records what was not acknowledged before. */
+export class RepeatedRequests {
+  /** Requests that had no answer. */
+  unanswered = 0;
+  /** Requests that were acknowledged as something else than the first time. */
+  readonly problems: CrashProblem[] = [];
+
+  constructor(
+    private readonly api: ApiClient,
+    private readonly ledger: Ledger,
+  ) {}
+
+  async send(): Promise<this> {
+    const left = [
+      ...this.ledger.appends.map((record) => () => this.append(record)),
+      ...this.ledger.handles.map((record) => () => this.handle(record)),
+    ].reverse();
+    const client = async (): Promise<void> => {
+      for (let next = left.pop(); next; next = left.pop()) await next();
+    };
+    await Promise.all(Array.from({ length: REPEATING_CLIENTS }, client));
+    return this;
+  }
+
+  private async append(record: AppendRecord): Promise<void> {
+    const path = `/v1/conversations/${record.conversationId}/messages`;
+    const again = await this.api.call('POST', path, asAppended, appendBody(record));
+    this.compare(record.externalIds, record.acked, again);
+    record.acked ??= again;
+  }
+
+  private async handle(record: HandleRecord): Promise<void> {
+    const again = await this.api.call('POST', '/v1/messages', asHandled, handleBody(record));
+    const { acked } = record;
+    this.compare(
+      [record.externalId, `the reply to ${record.externalId}`],
+      acked && [acked.message, acked.reply],
+      [again.message, again.reply],
+    );
+    record.acked ??= again;
+  }
+
+  private compare(
+    names: readonly string[],
+    before: readonly AckedMessage[] | undefined,
+    again: readonly AckedMessage[],
+  ): void {
+    if (!before) {
+      this.unanswered++;
+      return;
+    }
+    for (const [index, name] of names.entries())
+      if (!isSame(before[index], again[index])) {
+        const shown = JSON.stringify([before[index], again[index]]);
+        this.problems.push({
+          kind: 'doubled',
+          text: `${name} was acknowledged twice, differently: ${shown}`,
+        });
+      }
+  }
+}

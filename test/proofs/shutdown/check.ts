@@ -1,0 +1,58 @@
+import type { ServiceExit } from '../../support/service-process.js';
+import { isAcked, type SentRequest } from './load.js';
+
+/** What one shutdown came to. Times are milliseconds after the signal. */
+export interface ShutdownFigures {
+  exit: ServiceExit;
+  exitMs: number;
+  graceMs: number;
+  /** SHUTDOWN_DRAIN_MS; with 0 the service does not wait for anybody to hear that it is not ready. */
+  drainMs: number;
+  /** First 503 of /health/ready; undefined: never seen. */
+  notReadyMs: number | undefined;
+  /** First connection that the service ended or refused. */
+  closedMs: number;
+  sent: readonly SentRequest[];
+  /** How many requests were answered after the signal. */
+  answeredLate: number;
+}
+
+/** How often the text of each key is stored, after the restart. */
+export type StoredCounts = ReadonlyMap<string, number>;
+
+/** One sentence for each promise that was not kept by the shutdown itself. */
+export function brokenByShutdown(figures: ShutdownFigures): string[] {
+  const { exit, exitMs, graceMs, drainMs, notReadyMs, closedMs, sent } = figures;
+  const broken: string[] = [];
+  if (exit.code !== 0) broken.push(`the service ended with ${exit.signal ?? `code ${String(exit.code)}`}`);
+  if (exitMs > graceMs) broken.push(`it took ${Math.round(exitMs)} ms, more than the ${graceMs} ms of grace`);
+  if (drainMs > 0 && notReadyMs === undefined) broken.push('/health/ready never said 503');
+  if (drainMs > 0 && notReadyMs !== undefined && notReadyMs > closedMs)
+    broken.push('a connection was closed before /health/ready said 503');
+  const cut = sent.filter(({ answer }) => answer === 'cut').length;
+  if (cut > 0) broken.push(`${cut} answers were cut off in the middle`);
+  const refused = sent.filter((request) => typeof request.answer === 'number' && !isAcked(request));
+  if (refused.length > 0)
+    broken.push(
+      `${refused.length} requests were answered otherwise than with success: ` +
+        [...new Set(refused.map(({ kind, answer }) => `${kind} ${String(answer)}`))].join(', '),
+    );
+  if (!sent.some(isAcked)) broken.push('no request succeeded: it has shown nothing');
+  return broken;
+}
+
+/** One sentence for each request whose outcome is not what its answer said. */
+export function brokenPromises(sent: readonly SentRequest[], stored: StoredCounts): string[] {
+  const broken: string[] = [];
+  for (const request of sent) {
+    if (request.kind === 'read') continue;
+    const { key, kind, answer } = request;
+    const times = stored.get(key) ?? 0;
+    if (isAcked(request) && times === 0)
+      broken.push(`lost: ${kind} ${key} was acknowledged and is not stored`);
+    if (times > 1) broken.push(`doubled: ${kind} ${key} is stored ${times} times`);
+    if (answer === undefined && times > 0)
+      broken.push(`unanswered: ${kind} ${key} was done, and its client got no answer`);
+  }
+  return broken;
+}

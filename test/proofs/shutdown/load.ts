@@ -1,0 +1,154 @@
+import { BenchConnection, httpRequest } from '../../support/http-load.js';
+
+/** One request that wrote something, or only read. */
+export interface SentRequest {
+  /** In the text that was sent; nobody else has it. */
+  key: string;
+  kind: 'append' | 'handle' | 'transcript' | 'read';
+  participantId: string;
+  /**
+   * Undefined: the connection ended before the answer had begun, which is no fault when nothing came of the request: it crossed
+   * the end of an idle connection. `cut`: the answer had begun.
+   */
+  answer?: number | 'cut';
+}
+
+const WAIT_MS = 60_000;
+const SUCCESS: Readonly<Record<SentRequest['kind'], number>> = {
+  append: 201,
+  handle: 201,
+  transcript: 202,
+  read: 200,
+};
+
+export const isAcked = ({ kind, answer }: SentRequest): boolean => answer === SUCCESS[kind];
+
+/** Clients that send one request after the other, each on a connection that it keeps, until no new one is taken. */
+export class ShutdownLoad {
+  readonly sent: SentRequest[] = [];
+  /** When the first connection was ended or refused by the service, by performance.now(). */
+  firstClosedAt = Infinity;
+  private onAnswer: (() => void) | undefined;
+
+  constructor(
+    private readonly options: {
+      url: string;
+      key: string;
+      clients: number;
+      /** Begins every name of this load. */
+      prefix: string;
+      /** The conversation that a client appends to. */
+      conversationOf: (client: number) => string;
+    },
+  ) {}
+
+  participantOf(client: number): string {
+    return `${this.options.prefix}-p${client}`;
+  }
+
+  /** Resolves when every client has been refused. */
+  async run(): Promise<void> {
+    await Promise.all(Array.from({ length: this.options.clients }, (_, index) => this.client(index)));
+  }
+
+  /** Resolves with the next answer: the load is under way. */
+  underWay(): Promise<void> {
+    return new Promise((resolve) => (this.onAnswer = resolve));
+  }
+
+  private async client(index: number): Promise<void> {
+    let connection: BenchConnection | undefined;
+    for (let count = index; ; count++) {
+      const open: BenchConnection | undefined = connection ?? (await this.open());
+      if (!open) return;
+      const { entry, request } = this.next(index, count);
+      this.sent.push(entry);
+      const goesOn = await this.exchange(open, entry, request);
+      connection = goesOn ? open : undefined;
+      if (goesOn) continue;
+      this.closed();
+      open.close();
+    }
+  }
+
+  /** Undefined when the service takes no connection any more. */
+  private async open(): Promise<BenchConnection | undefined> {
+    try {
+      return await BenchConnection.open(this.options.url);
+    } catch {
+      this.closed();
+      return undefined;
+    }
+  }
+
+  /** Answers whether the connection can be used again. */
+  private async exchange(connection: BenchConnection, entry: SentRequest, request: Buffer): Promise<boolean> {
+    try {
+      entry.answer = (await withDeadline(connection.send(request))).status;
+      this.onAnswer?.();
+      return !connection.isEnding;
+    } catch {
+      if (connection.isMidAnswer) entry.answer = 'cut';
+      return false;
+    }
+  }
+
+  private closed(): void {
+    this.firstClosedAt = Math.min(this.firstClosedAt, performance.now());
+  }
+
+  private next(index: number, count: number): { entry: SentRequest; request: Buffer } {
+    const { prefix, key: bearer, conversationOf } = this.options;
+    const participantId = this.participantOf(index);
+    const key = `${prefix}-${index}-${count}`;
+    const send = (method: string, path: string, body?: unknown): Buffer =>
+      httpRequest(method, path, bearer, body);
+    const messages = `/v1/conversations/${conversationOf(index)}/messages`;
+    switch (count % 4) {
+      case 0:
+        return {
+          entry: { key, kind: 'append', participantId },
+          request: send('POST', messages, { messages: [{ role: 'user', content: key, externalId: key }] }),
+        };
+      case 1:
+        return {
+          entry: { key, kind: 'handle', participantId },
+          request: send('POST', '/v1/messages', {
+            participantId,
+            channel: 'web',
+            content: key,
+            externalId: key,
+          }),
+        };
+      case 2:
+        return {
+          entry: { key, kind: 'transcript', participantId },
+          request: send('POST', '/v1/transcripts', {
+            participantId,
+            channel: 'web',
+            transcript: key,
+            externalId: key,
+          }),
+        };
+      default:
+        return {
+          entry: { key, kind: 'read', participantId },
+          request: send('GET', `${messages}?limit=20`),
+        };
+    }
+  }
+}
+
+async function withDeadline<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no answer within ${WAIT_MS} ms`));
+    }, WAIT_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,44 @@
+// npm run verify -- store-history --transactions 600 --kills 5: random transactions at the same time against the embedded store
+// in a process of its own, which is killed with SIGKILL under them; then the check of their history for snapshot isolation.
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { wholeNumber } from '../support/options.js';
+import { type HistoryRun, runHistory } from './store/history-run.js';
+
+const main = join(import.meta.dirname, 'store', 'store-child.js');
+
+async function verify(options: Omit<HistoryRun, 'main'>): Promise<boolean> {
+  process.stdout.write(`seed ${options.seed}\n`);
+  const begun = performance.now();
+  const { problems, damage, errors, openedInMs, stderr, ...counts } = await runHistory({ ...options, main });
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  process.stdout.write(
+    `${options.transactions} transactions of ${options.clients} clients, ${options.kills} kills, ${seconds} s\n` +
+      `committed ${counts.committed}, aborted ${counts.aborted}, ` +
+      `unknown ${counts.unknown} (of these stored ${counts.unknownStored})\n` +
+      `write skews, which snapshot isolation allows: ${counts.writeSkews}\n` +
+      `opened in ${openedInMs.map((ms) => `${Math.round(ms)} ms`).join(', ')}\n` +
+      `errors: ${[...errors].map(([name, count]) => `${count} x ${name}`).join(', ')}\n`,
+  );
+  if (stderr) process.stdout.write(`the store said:\n${stderr}\n`);
+  for (const { kind, text } of problems) process.stdout.write(`${kind}: ${text}\n`);
+  for (const text of damage) process.stdout.write(`damaged: ${text}\n`);
+  const clean = problems.length + damage.length === 0;
+  process.stdout.write(
+    clean
+      ? 'Nothing acknowledged is lost, nothing aborted is there, every snapshot was consistent.\n'
+      : `${problems.length + damage.length} problems.\n`,
+  );
+  return clean;
+}
+
+await new Command('npm run verify -- store-history')
+  .description('Random transactions and kills against the embedded store; checks their history.')
+  .option('--transactions <count>', 'how many', wholeNumber, 600)
+  .option('--kills <count>', 'how often the store is killed', wholeNumber, 5)
+  .option('--clients <count>', 'how many at the same time', wholeNumber, 16)
+  .option('--seed <number>', 'of the random choices (default: a random one)', wholeNumber)
+  .action(async ({ seed = Math.floor(Math.random() * 2 ** 32), ...options }: Omit<HistoryRun, 'main'>) => {
+    process.exitCode = (await verify({ ...options, seed })) ? 0 : 1;
+  })
+  .parseAsync();
