@@ -160,7 +160,7 @@ export default defineConfig(
   // The shared test set-up names servers to the suites by environment variables; what starts the service as a process of
   // its own passes its environment on.
   {
-    files: ['test/**/*.ts', 'libs/*/test/properties.ts', 'test/proofs/**/*.ts'],
+    files: ['test/**/*.ts', 'libs/*/test/properties.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
   prettier,
