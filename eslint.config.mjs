@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 
 const specs = ['**/*.spec.ts', 'test/**/*.ts', 'libs/*/test/**/*.ts'];
 
-const settingsMessage = 'Settings are read in src/config only; inject the room’s accessor instead.';
+const settingsMessage = 'Settings are read in src/config only; inject the settings of the group instead.';
 
 /** `process.env` in each way that it can be reached. */
 const noEnvironment = {

@@ -1,4 +1,4 @@
-// npm run db:indexes: creates every collection and index that the rooms declare and prints them with counts and sizes. It uses
+// npm run db:indexes: creates every collection and index that the modules declare and prints them with counts and sizes. It uses
 // the store of a running service with the same DATA_DIR, and is safe to run again.
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';

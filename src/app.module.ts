@@ -24,7 +24,7 @@ export interface AppOptions {
   role?: ProcessRole | undefined;
 }
 
-/** All rooms; the API and the worker run the same. */
+/** The module tree; the API and the worker run the same. */
 @Module({})
 export class AppModule {
   static forRoot(

@@ -35,9 +35,9 @@ async function serve(context: ProcessContext): Promise<void> {
   shutDownOnSignals(
     async () => {
       health.beginShutdown();
-      // Load balancers are given the time to hear of it: what they still send meanwhile is served.
+      // Load balancers need time to notice; what they still send meanwhile is served.
       await delay(Math.min(SHUTDOWN_DRAIN_MS, SHUTDOWN_GRACE_MS / 2));
-      // Nest's first hooks take resources from the rooms while the server still runs: let it finish what is in flight before.
+      // Nest's first hooks take resources from the modules while the server still runs, so requests in flight are finished first.
       await app.getHttpAdapter().close();
       await app.close();
     },

@@ -23,7 +23,7 @@ import { QueueWorkers } from './queue/index.js';
 import { AdminKey, bearerOf } from './tenant/index.js';
 import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 
-/** Background work alone: the same rooms as the API, no HTTP but the health probes. */
+/** Background work alone: the same modules as the API, and no HTTP except for the health probes. */
 async function work({ settings, logger, errors, adminApiKey }: ProcessContext): Promise<void> {
   const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS, REQUEST_CONTEXT } = settings.service;
   setRequestContextMode(REQUEST_CONTEXT);

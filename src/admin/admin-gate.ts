@@ -15,7 +15,7 @@ const wantsPage = ({ method, headers }: FastifyRequest): boolean =>
 
 /**
  * Stands before everything beneath /admin, whoever answers there: only who signed in, or sends the admin key, gets past. What passes
- * counts as an operator's for the guard of the rooms' own routes.
+ * counts as an operator's for the guard of other modules' routes.
  */
 @Injectable()
 export class AdminGate {

@@ -65,7 +65,7 @@ export class CacheService implements OnApplicationShutdown {
     await this.tiers.disconnect();
   }
 
-  /** Lets another room say which tenants share entries through Redis; families that are shared `always` are not asked about. */
+  /** Lets another module decide which tenants share entries through Redis; it is not asked about families that are shared `always`. */
   useSharedTierFor(policy: SharedTierPolicy): void {
     this.shared.useFor(policy);
   }

@@ -1,5 +1,5 @@
 /**
- * Of the time that a shutdown has (SHUTDOWN_GRACE_MS), what each room that finishes work may take. Nest ends one module after another,
+ * Of the time that a shutdown has (SHUTDOWN_GRACE_MS), what each module that finishes work may take. Nest ends one module after another,
  * each waiting for the one before, so together they must leave some: for requests in flight, which end first, and for the database.
  */
 export const SHUTDOWN_SHARES = {

@@ -177,7 +177,7 @@ export class ProblemFilter implements ExceptionFilter {
     return { problem: this.unknownProblem(error), isForeseen: false };
   }
 
-  /** What a room says of its error; undefined when none has foreseen it. */
+  /** The problem that a module makes of its error; undefined when the error is not its own. */
   private knownProblem(error: unknown): ProblemDetails | undefined {
     if (error instanceof ProblemError) return error.problem;
     const failedCheck = fromHealthCheck(error);

@@ -2,7 +2,7 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { ERROR_REPORTER, type ErrorReporter, silentReporter } from './error-reporter.js';
 import { LOGGER, type Logger } from './logger.js';
 
-/** Gives the process's logger and error reporter to every room. */
+/** Provides the process's logger and error reporter to every module. */
 @Global()
 @Module({})
 export class LoggingModule {

@@ -24,7 +24,7 @@ import { HealthController } from './health/health.controller.js';
 import { HealthService } from './health/health.service.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { Metrics } from './metrics/metrics.js';
-import { RoomMetrics } from './metrics/room-metrics.js';
+import { BaseMetrics } from './metrics/base-metrics.js';
 import { ProcessMetrics } from './process/process-metrics.js';
 import { MetricsService } from './snapshot/metrics.service.js';
 import { MonitoringController } from './snapshot/monitoring.controller.js';
@@ -35,7 +35,7 @@ import { RequestTimings } from './timings/request-timings.js';
 import { SlowOperations } from './timings/slow-operations.js';
 import { TrafficMeter } from './timings/traffic-meter.js';
 
-/** Probes, timings, and what this process tells of itself; every room may add to it. */
+/** Probes, timings, metrics and alerts of this process; every module may add its own. */
 @Global()
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
@@ -55,7 +55,7 @@ import { TrafficMeter } from './timings/traffic-meter.js';
     RequestTimings,
     DatabaseTimings,
     ProcessMetrics,
-    RoomMetrics,
+    BaseMetrics,
     SnapshotSources,
     SnapshotReader,
     MetricsService,

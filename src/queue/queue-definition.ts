@@ -50,7 +50,7 @@ export interface QueueDefinition<Payload> extends QueueDeclaration {
 export const LOWEST_PRIORITY = 10;
 
 /**
- * Declares a queue; its room registers it with `QueueModule.forFeature` and provides one `@ProcessorOf` it.
+ * Declares a queue; its module registers it with `QueueModule.forFeature` and provides one `@ProcessorOf` it.
  * @throws TypeError when the name or a number cannot be used
  */
 export function defineQueue<Payload>(options: QueueOptions<Payload>): QueueDefinition<Payload> {

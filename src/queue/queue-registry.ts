@@ -10,7 +10,7 @@ export interface RegisteredQueue {
   readonly processor: JobProcessor<unknown>;
 }
 
-/** All queues that the rooms declare. Holds the processors once the application has started. */
+/** All queues that modules declare. Holds the processors once the application has started. */
 @Injectable()
 export class QueueRegistry implements OnApplicationBootstrap {
   private readonly definitions = new Map<string, QueueDeclaration>();

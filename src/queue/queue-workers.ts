@@ -4,7 +4,7 @@ import { LOGGER, type Logger } from '../logging/index.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 import { QueueRegistry } from './queue-registry.js';
 
-/** Begins the work on queues when a way in says so, and ends it at shutdown before the rooms lose what jobs need. */
+/** Starts the work on queues when an entry says so, and ends it at shutdown before modules lose what jobs need. */
 @Injectable()
 export class QueueWorkers implements BeforeApplicationShutdown {
   private started = false;

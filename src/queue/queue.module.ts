@@ -24,7 +24,7 @@ import { RATE_LIMIT_MODEL, rateLimitSchema } from './rate-limit.schema.js';
 
 const FEATURE = Symbol('queues of a feature');
 
-/** Declares the queues of one room; each room imports one of its own. */
+/** Declares the queues of one module; each module imports one of its own. */
 @Module({})
 class QueueFeatureModule implements OnModuleInit {
   constructor(
@@ -37,7 +37,7 @@ class QueueFeatureModule implements OnModuleInit {
   }
 }
 
-/** Jobs: `forFeature` declares a room's queues, `QueueService` stores jobs, `@ProcessorOf` does their work. */
+/** Jobs: `forFeature` declares a module's queues, `QueueService` stores jobs, `@ProcessorOf` does their work. */
 @Global()
 @Module({
   imports: [

@@ -5,21 +5,21 @@ const escape = (part: string): string =>
   encodeURIComponent(part).replace(special, (char) => `%${char.charCodeAt(0).toString(16)}`);
 
 /**
- * Builds the keys of one room. All keys of a tenant share the hash tag `{tenantId}`, so that a cluster keeps them in one place and a
+ * Builds the keys of one module. All keys of a tenant share the hash tag `{tenantId}`, so that a cluster keeps them in one place and a
  * script may touch several. Parts are escaped: no two lists of parts give the same key.
  */
 export class RedisKeys {
   constructor(
     private readonly prefix: string,
-    private readonly room: string,
+    private readonly module: string,
   ) {}
 
   of(tenantId: string, ...parts: readonly string[]): string {
-    return [`${this.prefix}:{${escape(tenantId)}}`, this.room, ...parts.map(escape)].join(':');
+    return [`${this.prefix}:{${escape(tenantId)}}`, this.module, ...parts.map(escape)].join(':');
   }
 
   /** Channel of messages among the processes. */
   get channel(): string {
-    return `${this.prefix}:bus:${this.room}`;
+    return `${this.prefix}:bus:${this.module}`;
   }
 }

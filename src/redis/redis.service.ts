@@ -44,7 +44,7 @@ const REFUSAL_LOG_INTERVAL_MS = 10_000;
 const shownUrl = (url: string): string => url.replace(/\/\/[^@/]*@/, '//');
 
 /**
- * The one connection to Redis that the rooms share for what may be done without: every call is bounded in time, refused at once
+ * The one connection to Redis that all modules share for what can be done without it: every call is bounded in time, refused at once
  * while Redis counts as down, and work goes on without it. Recovery is by itself. Queues, which cannot do without, keep their own.
  */
 @Injectable()
@@ -100,8 +100,8 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     return this.enabled && this.breaker.isClosed;
   }
 
-  keys(room: string): RedisKeys {
-    return new RedisKeys(this.settings.REDIS_KEY_PREFIX, room);
+  keys(module: string): RedisKeys {
+    return new RedisKeys(this.settings.REDIS_KEY_PREFIX, module);
   }
 
   /** Connects, but never waits longer than for one connection: without Redis the application starts all the same. */

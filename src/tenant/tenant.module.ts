@@ -27,7 +27,7 @@ export class TenantModule implements OnModuleInit {
   static forRoot({ adminApiKey }: TenantModuleOptions): DynamicModule {
     return {
       module: TenantModule,
-      // Made once, with the admin key; the rooms above have the directory injected without a second one.
+      // Made once, with the admin key; the modules above inject the directory without a second instance.
       global: true,
       imports: [
         MongooseModule.forFeature([
@@ -62,7 +62,7 @@ export class TenantModule implements OnModuleInit {
     private readonly directory: TenantDirectory,
   ) {}
 
-  /** The cache is a room below and knows no tenants: it is told here who may use Redis. */
+  /** The cache is a lower module and knows no tenants: this tells it who may use Redis. */
   onModuleInit(): void {
     this.cache.useSharedTierFor(async (tenantId) => (await this.directory.features(tenantId)).sharedState);
   }

@@ -27,7 +27,7 @@ async function open(options: Parameters<typeof visit>[1]): Promise<Visit> {
   return operator;
 }
 
-/** Snapshots of a service in trouble, as the rooms would tell them; `change` changes the next ones. */
+/** Snapshots of a service in trouble, as the modules would report them; `change` changes the next ones. */
 function tellOfTrouble(): { change: (changes: Partial<MonitoringSnapshot>) => void } {
   let current: Partial<MonitoringSnapshot> = {};
   jest

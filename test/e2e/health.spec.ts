@@ -67,7 +67,7 @@ describe('health', () => {
     expect(await test.request('GET', '/health/live')).toMatchObject({ status: 200 });
   });
 
-  it('ready is 200 and degraded when a room says that less is amiss', async () => {
+  it('ready is 200 and degraded when a module reports a lesser fault', async () => {
     test.app.get(HealthRegistry).register({
       name: 'backlog',
       kind: 'degrading',

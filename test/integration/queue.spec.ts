@@ -178,7 +178,7 @@ function promisesOfQueues(): void {
     expect((await app.get(Metrics).text()).body).toContain('# TYPE colloquy_queue_jobs gauge');
   });
 
-  it("gives a room BullMQ's own queue by the token of @nestjs/bullmq, where there is one", async () => {
+  it("gives a module BullMQ's own queue by the token of @nestjs/bullmq, where there is one", async () => {
     const { app } = await open();
     const queue = app.get<Queue | undefined>(getQueueToken('numbers'), { strict: false });
     expect(queue?.name).toBe('REDIS_URL' in settings ? 'numbers' : undefined);

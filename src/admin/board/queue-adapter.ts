@@ -23,7 +23,7 @@ const notOffered = (): Promise<never> => Promise.reject(new Error('The board doe
 
 /**
  * One queue as Bull Board sees it: its rows in the database, which are the record with both drivers. What the board does to a job is done
- * by the queue room, so that record and Redis agree afterwards.
+ * by the queue module, so that record and Redis agree afterwards.
  */
 export class QueueAdapter extends BaseAdapter {
   private oldestWaitingMs: number | null = null;

@@ -23,7 +23,7 @@ const READ_SHARE = 70;
 
 const erased: Transcribed = { transcriptId: null, messages: 0, omitted: 0, summary: null };
 
-/** Makes the transcript of a closed conversation and hands it to the transcript room. May be repeated: it is stored once. */
+/** Makes the transcript of a closed conversation and hands it to the transcript module. It may be repeated: the transcript is stored once. */
 @Injectable()
 export class ConversationTranscriber {
   constructor(

@@ -6,7 +6,7 @@ import type { HealthCheck, HealthReport } from './health-check.js';
 /** How long the outcome of a check serves the probes that follow, milliseconds. */
 export const HEALTH_CACHE_MS = 1000;
 
-/** The checks of all rooms. Rooms beside and above monitoring register their own when they are made. */
+/** The checks of all modules. Those above monitoring register their own when they are created. */
 @Injectable()
 export class HealthRegistry {
   private readonly checks: Record<'ready' | 'startup', CachedCheck[]> = { ready: [], startup: [] };

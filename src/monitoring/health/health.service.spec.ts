@@ -65,7 +65,7 @@ describe('HealthService', () => {
     expect(run).toHaveBeenCalledTimes(2);
   });
 
-  it('live asks no check of any room', async () => {
+  it('live asks no check of any module', async () => {
     const { registry, health } = setUp();
     const run = jest.fn(() => ({ status: 'down' as const }));
     registry.register({ name: 'database', kind: 'required', run });

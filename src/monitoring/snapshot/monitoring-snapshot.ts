@@ -168,7 +168,7 @@ export interface MonitoringSnapshot {
   database: DatabaseSection;
   process: ProcessSection;
   cache: CacheSection;
-  /** Null in a process without the room. */
+  /** Null in a process without the module. */
   sessions: SessionsSection | null;
   queues: QueueFigures[] | null;
   transcripts: TranscriptsSection | null;

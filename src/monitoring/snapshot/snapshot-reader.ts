@@ -79,7 +79,7 @@ function memoryLimitBytes(): number {
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
-/** Reads what the monitors of this process and the rooms around know at the moment. */
+/** Reads what the monitors of this process and the other modules know at the moment. */
 @Injectable()
 export class SnapshotReader {
   private readonly cacheWindow = new RatioWindow(CACHE_WINDOW_MS);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { QueueFigures, SessionsSection, TranscriptsSection } from './monitoring-snapshot.js';
 
-/** The sections that rooms beside and above monitoring tell. */
+/** The sections that modules above monitoring contribute. */
 export interface SourcedSections {
   sessions: SessionsSection;
   queues: QueueFigures[];
@@ -11,7 +11,7 @@ export interface SourcedSections {
 type Read<Name extends keyof SourcedSections> = () =>
   SourcedSections[Name] | Promise<SourcedSections[Name] | null>;
 
-/** What rooms give to snapshots. They register when they are made; monitoring knows nothing of them. */
+/** What modules contribute to snapshots. They register when they are created; monitoring does not know them. */
 @Injectable()
 export class SnapshotSources {
   private readonly sources: { [Name in keyof SourcedSections]?: Read<Name> } = {};

@@ -12,9 +12,9 @@ import { ProbeModule } from './probe-queues.js';
 export async function openProbeApp(env: Readonly<Record<string, string>>): Promise<INestApplicationContext> {
   const settings = loadSettings(env);
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const rooms = AppModule.forRoot(settings, { logger, adminApiKey: randomBytes(24).toString('base64url') });
+  const modules = AppModule.forRoot(settings, { logger, adminApiKey: randomBytes(24).toString('base64url') });
 
-  @Module({ imports: [rooms, ProbeModule] })
+  @Module({ imports: [modules, ProbeModule] })
   class ProbeApp {}
 
   const app = await NestFactory.createApplicationContext(ProbeApp, {

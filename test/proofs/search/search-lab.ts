@@ -32,7 +32,7 @@ export class SearchLab {
   private constructor(
     private readonly dir: string,
     private readonly service: ServiceProcess,
-    /** All rooms in this process, without HTTP. */
+    /** The whole application in this process, without HTTP. */
     readonly inside: INestApplicationContext,
   ) {}
 

@@ -12,9 +12,9 @@ const GROUP_COMMIT = `${DATABASE}group_commit_`;
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const REDIS = `${METRIC_PREFIX}redis_`;
 
-/** Tells Prometheus of the rooms below, which know nothing of it: cache, Redis, transactions, the pool. */
+/** Metrics of the lower modules, which do not know Prometheus: cache, Redis, transactions, the pool. */
 @Injectable()
-export class RoomMetrics {
+export class BaseMetrics {
   constructor(
     private readonly metrics: Metrics,
     private readonly cache: CacheService,
