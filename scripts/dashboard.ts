@@ -1,5 +1,5 @@
 // npm run dashboard: prints how a running service fares, from GET /v1/monitoring: status, alerts, requests by route, database, queues,
-// sessions, cache, transcripts, process. With --watch it draws anew every few seconds.
+// sessions, cache, transcripts, process. With --watch it redraws every few seconds.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { untilEnding } from '../src/bootstrap/index.js';
@@ -100,7 +100,7 @@ await new Command('dashboard')
   )
   .option('--url <url>', 'where the service listens (default: http://127.0.0.1:PORT)')
   .option('--admin-key <key>', 'the admin key (default: ADMIN_API_KEY, or that in DATA_DIR)')
-  .option('--watch [seconds]', `draw anew every so many seconds (default: ${DEFAULT_WATCH_SECONDS})`, seconds)
+  .option('--watch [seconds]', `redraw every so many seconds (default: ${DEFAULT_WATCH_SECONDS})`, seconds)
   .option('--json', 'print the snapshot as a line of JSON')
   .action(async (options: Options) => {
     try {

@@ -50,15 +50,15 @@ function atLeastOne(text: string): number {
   return value;
 }
 
-/** How far the import is by its state file, if that tells of this file and this place. @throws UsageError if it tells of others */
+/** How far the import is by its state file, if that is about this file and this place. @throws UsageError if it is about others */
 function checkedState(stored: ImportState, fresh: ImportState, statePath: string): ImportState {
   const hint = `Pass --state with another file, or --restart to send all lines (again).`;
   if (stored.url !== fresh.url || stored.tenantId !== fresh.tenantId)
     throw new UsageError(
-      `${statePath} tells of an import to tenant "${stored.tenantId}" at ${stored.url}. ${hint}`,
+      `${statePath} is about an import to tenant "${stored.tenantId}" at ${stored.url}. ${hint}`,
     );
   if (stored.reading !== fresh.reading)
-    throw new UsageError(`${statePath} tells of an import with other options (${stored.reading}). ${hint}`);
+    throw new UsageError(`${statePath} is about an import with other options (${stored.reading}). ${hint}`);
   return stored;
 }
 
@@ -80,7 +80,7 @@ async function importFile(file: string, options: Options, signal: AbortSignal): 
   const scan = await scanFile(file, state.lines);
   if (scan.prefix?.fingerprint !== state.fingerprint)
     throw new UsageError(
-      `The first ${number(state.lines)} lines of ${file} are not those that ${files.state} tells of. Pass --state with another file, or --restart.`,
+      `The first ${number(state.lines)} lines of ${file} are not those that ${files.state} is about. Pass --state with another file, or --restart.`,
     );
   if (state.lines > 0) say(`${number(state.lines)} of ${number(scan.lines)} lines were done before.`);
 

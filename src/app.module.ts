@@ -18,7 +18,7 @@ export interface AppOptions {
   adminApiKey: string;
   /** Where errors are reported; default: nowhere. */
   errors?: ErrorReporter | undefined;
-  /** For measurements: hears of each command that is sent to the database. */
+  /** For measurements: called for each command that is sent to the database. */
   onCommand?: CommandListener | undefined;
   /** What this process is to the others; `api` by default. */
   role?: ProcessRole | undefined;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const count = z.int().nonnegative();
 
-/** What `GET /v1/sessions/stats` tells of the opens of sessions, by the tier that answered. */
+/** What `GET /v1/sessions/stats` says about where sessions were found, by the tier that answered. */
 const stats = z.union([
   z
     .object({

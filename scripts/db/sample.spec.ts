@@ -56,11 +56,11 @@ describe('rates', () => {
     });
   });
 
-  it('are unknown when the server was started anew', () => {
+  it('are unknown when the server was restarted', () => {
     const later = reading(4000, { uptime: 1 });
     expect(ratesBetween(reading(2000), later)).toBeUndefined();
     expect(alertsOf({ now: later, storage })).toEqual([
-      { level: 'warning', text: 'the server was started anew: no rates' },
+      { level: 'warning', text: 'the server was restarted: no rates' },
     ]);
   });
 

@@ -5,7 +5,7 @@ import type { Reading, Storage } from './reading.js';
 export interface Sample {
   now: Reading;
   storage: Storage;
-  /** Between the readings; absent when the server was started anew in between. */
+  /** Between the readings; absent when the server was restarted in between. */
   rates?: Rates;
 }
 
@@ -32,7 +32,7 @@ function cacheHits(before: Reading, now: Reading): number | undefined {
   return requested > 0 ? Math.max(0, 1 - (now.cache.read - before.cache.read) / requested) : undefined;
 }
 
-/** Rates from the differences of counters; undefined when the server was started anew, as it counts from 0 then. */
+/** Rates from the differences of counters; undefined when the server was restarted, as it counts from 0 then. */
 export function ratesBetween(before: Reading, now: Reading): Rates | undefined {
   const seconds = (now.at - before.at) / 1000;
   if (seconds <= 0 || now.uptime < before.uptime) return undefined;
@@ -93,7 +93,7 @@ export function alertsOf({ now, storage, rates }: Sample): Alert[] {
     const share = rates.aborts / (rates.aborts + rates.commits);
     alerts.push(...grade(share, 0.1, 0.5, `${percent(share)} of the transactions are aborted`));
   }
-  if (!rates) alerts.push({ level: 'warning', text: 'the server was started anew: no rates' });
+  if (!rates) alerts.push({ level: 'warning', text: 'the server was restarted: no rates' });
   return alerts;
 }
 

@@ -29,7 +29,7 @@ export interface CacheStats {
   };
   l2: TierStats &
     RedisStats & {
-      /** Tenants with invalidations that Redis has yet to hear of. */
+      /** Tenants with invalidations that Redis has not been notified of yet. */
       pendingInvalidations: number;
       /** Times that Redis was not asked: it was away, an invalidation was on its way, or the tenant is kept out. */
       skipped: number;

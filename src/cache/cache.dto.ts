@@ -36,7 +36,7 @@ export const cacheStatsSchema = z.object({
           'Times that Redis was not asked: it was away, an invalidation was on its way, or the tenant is kept out',
       }),
       pendingInvalidations: count.meta({
-        description: 'Tenants with invalidations that Redis has yet to hear of',
+        description: 'Tenants with invalidations that Redis has not been notified of yet',
       }),
     })
     .meta({ description: 'Redis, as this process sees it; calls and errors are of all its users' }),

@@ -66,7 +66,7 @@ describe('CacheService without Redis', () => {
     await invalidated;
   });
 
-  it('passes an error of the load on to all who wait, and loads anew for the next', async () => {
+  it('passes an error of the load on to all who wait, and loads again for the next', async () => {
     const cache = createCache();
     const load = jest.fn(() => Promise.reject(new Error('no database')));
     const results = await Promise.allSettled([cache.wrap(key, 1000, load), cache.wrap(key, 1000, load)]);

@@ -29,7 +29,7 @@ const jittered = (ttlMs: number): number => Math.max(1, Math.round(ttlMs * (1 - 
 /**
  * What is read often, in two tiers: the memory of this process (L1), and Redis (L2) where there is one. One load at a time for each key,
  * in this process and, with Redis, among all. A value that was invalidated is not answered again: in this process at once, in others
- * when they hear of it, at the latest after CACHE_LOCAL_TTL_MS. Values are shared and frozen; what BSON can hold keeps its type.
+ * when they learn of it, at the latest after CACHE_LOCAL_TTL_MS. Values are shared and frozen; what BSON can hold keeps its type.
  */
 @Injectable()
 export class CacheService implements OnApplicationShutdown {
@@ -84,7 +84,7 @@ export class CacheService implements OnApplicationShutdown {
     await this.flights.guard(key.text, (flight) => this.store(flight, key, value, lifetimeOf(lifetime)));
   }
 
-  /** After this no caller here is answered with what was there; others hear of it. */
+  /** After this no caller here is answered with what was there; others learn of it. */
   async del(key: CacheKey<unknown>): Promise<void> {
     this.invalidations++;
     this.flights.cancel(key.text);

@@ -65,7 +65,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.isClosed).toBe(true);
   });
 
-  it('stays open when it is opened anew while a probe is under way', async () => {
+  it('stays open when it is opened again while a probe is under way', async () => {
     let end!: () => void;
     probe.mockReturnValueOnce(new Promise((resolve) => (end = resolve)));
     breaker.open('lost');

@@ -89,7 +89,7 @@ export class CircuitBreaker {
       this.schedule();
       return;
     }
-    // What opened it anew during the probe stays in force.
+    // What opened it again during the probe stays in force.
     if (this.current !== 'half-open') return;
     this.failed = 0;
     this.change('closed', 'the probe succeeded');

@@ -35,7 +35,7 @@ export const sentryDsn = z
   )
   .optional();
 
-/** Two limits of one thing: from `warning` on it is amiss, from `critical` on badly so. */
+/** Two limits of one thing: from `warning` on it is wrong, from `critical` on badly so. */
 export interface AlertLevels {
   warning: number;
   critical: number;

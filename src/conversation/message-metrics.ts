@@ -29,7 +29,7 @@ export class MessageMetrics {
     });
     this.retries = new Counter({
       name: `${METRIC_PREFIX}message_retries_total`,
-      help: 'Inbound messages that were handled anew, since another request had been quicker',
+      help: 'Inbound messages that were handled again, since another request had been quicker',
       registers: [metrics.registry],
     });
   }

@@ -54,7 +54,7 @@ export class DatabaseService {
     return this.store;
   }
 
-  /** From now on these hear of commands and of the pool; of commands only while MONITORING is on. */
+  /** From now on these observe commands and the pool; commands only while MONITORING is on. */
   observe(listeners: { onEnd: CommandEndListener; pool: PoolListener }): void {
     this.opened.commands?.onEnd(listeners.onEnd);
     this.opened.pool.listen(listeners.pool);

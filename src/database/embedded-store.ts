@@ -34,7 +34,7 @@ export async function openStore(
     const store = await EmbeddedMongo.open({
       dir,
       ...(settings.EMBEDDED_MONGO_PORT !== undefined && { port: settings.EMBEDDED_MONGO_PORT }),
-      // Without its database the process is of no use, and nothing acknowledged is lost: what restarts it opens the store anew.
+      // Without its database the process is of no use, and nothing acknowledged is lost: what restarts it reopens the store.
       onError: (error) => {
         // A thread that fails says so twice: by its error, and by its end.
         if (hasEnded) return;

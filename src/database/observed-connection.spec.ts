@@ -37,7 +37,7 @@ function observed(answer: () => Promise<unknown>): {
 afterEach(() => jest.restoreAllMocks());
 
 describe('observedConnection', () => {
-  it('tells of a command as it is sent, and again with its time when it is answered', async () => {
+  it('reports a command as it is sent, and again with its time when it is answered', async () => {
     const { connection, started, ended } = observed(() => Promise.resolve({ ok: 1 }));
     await expect(connection.command(namespace, { find: 'orders' })).resolves.toEqual({ ok: 1 });
     expect(started).toMatchObject([
@@ -59,7 +59,7 @@ describe('observedConnection', () => {
     ]);
   });
 
-  it('tells of one that fails, and leaves the error alone', async () => {
+  it('reports one that fails, and leaves the error alone', async () => {
     const { connection, ended } = observed(() => Promise.reject(new Error('no such thing')));
     await expect(connection.command(namespace, { insert: 'orders' })).rejects.toThrow('no such thing');
     expect(ended).toMatchObject([[{ commandName: 'insert' }, expect.any(Number), false]]);

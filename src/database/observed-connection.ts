@@ -16,7 +16,7 @@ function copyOf(command: mongo.Document): mongo.Document {
 }
 
 /**
- * The class of connections for a client whose commands `monitor` is to hear of. The driver's own events (`monitorCommands`) tell
+ * The class of connections for a client whose commands `monitor` observes. The driver's own events (`monitorCommands`) tell
  * the same, but to make them the driver decodes the documents of each reply a second time: some 3 % of all the work of the main thread
  * under load. This relies on what the driver does not publish: `connectionType` among the client's options, and two methods of its
  * connections. The driver's version is pinned, and specs fail when another one no longer goes this way.

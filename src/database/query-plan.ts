@@ -60,7 +60,7 @@ export function explainOf(command: Doc): mongo.Document | undefined {
   return { explain: inner, verbosity: 'queryPlanner' };
 }
 
-/** Parts of an explanation that repeat the query, or tell of plans that were not taken. */
+/** Parts of an explanation that repeat the query, or report plans that were not taken. */
 const notOfThePlan: ReadonlySet<string> = new Set([
   'rejectedPlans',
   'parsedQuery',

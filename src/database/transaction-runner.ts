@@ -130,7 +130,7 @@ export class TransactionRunner {
 
   /**
    * Ends the session, and aborts what is still open in it. That is so when the server is away: the abort would wait for it all over again,
-   * and whoever waits for the transaction with it. So nobody waits; a server that never hears of the abort does it by its own time limit.
+   * and whoever waits for the transaction with it. So nobody waits; a server that never learns of the abort does it by its own time limit.
    */
   private async end(session: mongo.ClientSession): Promise<void> {
     const isOpen = session.inTransaction();

@@ -9,7 +9,7 @@ import {
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { TransactionRunner } from './transaction-runner.js';
 
-/** Runs a whole route handler in one transaction; the handler runs anew on transient errors. */
+/** Runs a whole route handler in one transaction; the handler runs again on transient errors. */
 @Injectable()
 export class TransactionalInterceptor implements NestInterceptor {
   constructor(private readonly transactions: TransactionRunner) {}

@@ -99,7 +99,7 @@ export class ResponderSettingsService {
     const parsed = responder.configSchema.safeParse(config);
     if (!parsed.success)
       throw new ResponderError(
-        `The responder "${type}" no longer accepts its settings; PUT /v1/responder anew.`,
+        `The responder "${type}" no longer accepts its settings; PUT /v1/responder again.`,
       );
     return { responder, config: parsed.data };
   }

@@ -65,7 +65,7 @@ describe('ConversationStateManager', () => {
     expect(present).toEqual(['b', 'd', 'e']);
   });
 
-  it('lets a session go after its idle time, which each use begins anew', () => {
+  it('lets a session go after its idle time, which each use restarts', () => {
     memory.put(state('used'));
     memory.put(state('idle'));
     clock.time += HOUR - 1;

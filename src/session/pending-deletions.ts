@@ -7,7 +7,7 @@ export interface PendingDeletion extends DeletedSession {
 
 const keyOf = (tenantId: string, participantId: string): string => `${tenantId}\0${participantId}`;
 
-/** Deletions that Redis has not heard of yet: a bounded list, oldest out first. A participant has one, the latest. */
+/** Deletions that Redis has not been notified of yet: a bounded list, oldest out first. A participant has one, the latest. */
 export class PendingDeletions {
   private readonly entries = new Map<string, PendingDeletion>();
 

@@ -172,7 +172,7 @@ const sharedStats = z
     dropped: count.meta({ description: 'Entries found to be behind the database' }),
     errors: count,
     skipped: count.meta({ description: 'Steps left out: Redis was down or not to be used' }),
-    pendingDeletions: count.meta({ description: 'Deletions that Redis has not heard of yet' }),
+    pendingDeletions: count.meta({ description: 'Deletions that Redis has not been notified of yet' }),
   })
   .meta({ description: 'Redis, as this process used it' });
 

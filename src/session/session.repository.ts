@@ -42,7 +42,7 @@ export class SessionRepository {
       collection: COLLECTION,
       tenantId,
       id: _id,
-      // The id as well: a session that was deleted and made again may have reached the same version.
+      // The id as well: a session that was deleted and created again may have reached the same version.
       guard: { participantId, version: previous.version },
       set: {
         version,

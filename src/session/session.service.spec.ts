@@ -243,7 +243,7 @@ describe('SessionService', () => {
     );
   });
 
-  it('tells a session that was made anew from the old one of the same version', async () => {
+  it('tells a session that was created again from the old one of the same version', async () => {
     await one.editor.patch('acme', 'ann', { context: { old: 1 } });
     await other.sessions.delete('acme', 'ann');
     await other.editor.patch('acme', 'ann', { context: { new: 1 } });

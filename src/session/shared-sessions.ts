@@ -43,7 +43,7 @@ export interface SharedSessionStats {
   errors: number;
   /** Steps that were left out: Redis counted as down, the tenant may not use it, or a deletion is still to be made up for. */
   skipped: number;
-  /** Deletions that Redis has not heard of yet. */
+  /** Deletions that Redis has not been notified of yet. */
   pendingDeletions: number;
 }
 
@@ -69,7 +69,7 @@ export class SharedSessions implements OnModuleInit, OnModuleDestroy {
   private readonly pending = new PendingDeletions(MAX_PENDING, (deletion) => {
     this.logger.warn(
       { tenantId: deletion.tenantId, max: MAX_PENDING },
-      'a deleted session is forgotten before Redis heard of it; its entry there ends by its time to live',
+      'a deleted session is forgotten before Redis learned of it; its entry there ends by its time to live',
     );
   });
   private replayTimer: NodeJS.Timeout | undefined;
@@ -109,7 +109,7 @@ export class SharedSessions implements OnModuleInit, OnModuleDestroy {
     );
   }
 
-  /** Undefined: none is there, or Redis is not to be asked. Each read begins SESSION_TTL_HOURS anew. */
+  /** Undefined: none is there, or Redis is not to be asked. Each read restarts SESSION_TTL_HOURS. */
   async read(tenantId: string, participantId: string): Promise<StoredState | undefined> {
     if (!(await this.mayUse(tenantId))) return undefined;
     if (this.pending.has(tenantId, participantId)) {
@@ -126,7 +126,7 @@ export class SharedSessions implements OnModuleInit, OnModuleDestroy {
     return state;
   }
 
-  /** Keeps a committed state unless what is there is ahead of it; with `announce` other processes hear of it. */
+  /** Keeps a committed state unless what is there is ahead of it; with `announce` other processes learn of it. */
   async put(state: StoredState, announce: boolean): Promise<PutOutcome> {
     const { tenantId, participantId, id, version, expiresAt } = state;
     if (!(await this.mayUse(tenantId))) {

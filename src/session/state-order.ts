@@ -7,7 +7,7 @@ export interface StateIdentity {
 
 /**
  * True when `state` is behind `other`: an older version of the same session, or a session that was made before it. Versions begin
- * at 1 again when a session is deleted and made anew, so they say nothing across ids.
+ * at 1 again when a session is deleted and created again, so they say nothing across ids.
  */
 export function isBehind(state: StateIdentity, other: StateIdentity): boolean {
   if (state.id === other.id) return state.version < other.version;

@@ -13,7 +13,7 @@ export function rememberText(state: StoredState, text: string): void {
   texts.set(state, text);
 }
 
-/** The JSON text of goals and context: that which the state was made from, once, else made anew. */
+/** The JSON text of goals and context: that which the state was made from, once, else made again. */
 export function takeText(state: StoredState): string {
   const text = texts.get(state);
   texts.delete(state);

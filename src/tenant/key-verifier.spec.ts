@@ -69,7 +69,7 @@ describe('KeyVerifier', () => {
     expect(await verifier.verify(forged)).toEqual({ outcome: 'unknown' });
   });
 
-  it('refuses unknown keys each time anew, and asks the database for none that cannot be a key', async () => {
+  it('refuses unknown keys every time, and asks the database for none that cannot be a key', async () => {
     const unknown = createApiKey().text;
     expect(await verifier.verify(unknown)).toEqual({ outcome: 'unknown' });
     expect(await verifier.verify(unknown)).toEqual({ outcome: 'unknown' });

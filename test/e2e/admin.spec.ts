@@ -469,7 +469,7 @@ describeWithRedis('the board of queues with BullMQ', () => {
   afterEach(() => admin.close());
   promisesOfTheBoard(true);
 
-  it('tells of Redis', async () => {
+  it('reports Redis', async () => {
     const cookie = await signIn();
     const answer = await send('/admin/queues/api/redis/stats', { headers: { cookie } });
     expect(answer.status).toBe(200);

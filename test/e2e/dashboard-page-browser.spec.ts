@@ -163,7 +163,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     expect(operator.takeComplaints()).toEqual([]);
   });
 
-  it('is drawn anew when the browser turns dark or another width', async () => {
+  it('is redrawn when the browser turns dark or another width', async () => {
     tellOfTrouble();
     const { page } = await open(desktop);
     await page.getByText('Critical', { exact: true }).first().waitFor();

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
 
-/** What one tenant owns, made anew for each case. `marker` is in every text of it and nowhere else. */
+/** What one tenant owns, made again for each case. `marker` is in every text of it and nowhere else. */
 interface Property {
   owner: TestTenant;
   stranger: TestTenant;

@@ -36,7 +36,7 @@ const handedOut: Readonly<Record<string, string>> = {
   'TranscriptRepository.collection': '$vectorSearch, which finds by the search index that it names or fails',
 };
 
-/** Commands that search no collection of ours, or tell of the database itself. */
+/** Commands that search no collection of ours, or concern the database itself. */
 const housekeeping =
   /^(hello|ping|endSessions|killCursors|getMore|insert|commitTransaction|abortTransaction|create|createIndexes|listCollections|listIndexes|explain|dropDatabase)$/;
 
@@ -167,7 +167,7 @@ describe('the queries of the repositories', () => {
   });
 
   it('are those of docs/queries.md (npm run db:plans writes it)', () => {
-    // Another server may choose another one of several indexes; the page tells of the embedded store.
+    // Another server may choose another one of several indexes; the page describes the embedded store.
     const text = renderQueries(explained);
     if (process.env['COLLOQUY_WRITE_QUERIES'] === '1') writeFileSync(file, text);
     const isEmbedded = process.env['TEST_MONGODB_URI'] === undefined;

@@ -24,7 +24,7 @@ const processOf = ({ app }: TestApp): Process => ({
 
 const isMismatch = (error: unknown): boolean => error instanceof ProblemError && error.problem.status === 412;
 
-/** Reads the session and adds 1 to `context.n` with If-Match; on 412 waits a little, as clients should, and begins anew. */
+/** Reads the session and adds 1 to `context.n` with If-Match; on 412 waits a little, as clients should, and starts over. */
 const increment = (
   { sessions, editor }: Process,
   tenantId: string,

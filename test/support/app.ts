@@ -92,7 +92,7 @@ const send = async <Body>(
 
 /**
  * The whole API as `main.ts` builds it, listening on a free port of 127.0.0.1, on a database of its own. `overrides` are
- * settings by their names in the environment; `onCommand` hears of each command to the database.
+ * settings by their names in the environment; `onCommand` is called for each command to the database.
  */
 export async function createTestApp(
   overrides: Readonly<Record<string, string>> = {},

@@ -41,7 +41,7 @@ function toJson(record: JobRecord, detail: Detail): QueueJobJson {
   };
 }
 
-/** A job as Bull Board sees it. What it does to the job is done to the record, and the driver hears of it. */
+/** A job as Bull Board sees it. What it does to the job is done to the record, and the driver is notified. */
 export function boardJob(record: JobRecord, queues: QueueService, detail: Detail): QueueJob {
   const { queue, state } = record;
   const id = record._id.toHexString();

@@ -50,7 +50,7 @@ describe('RateWindow', () => {
     expect(rate.perMinute(80, 110)).toBe(0);
   });
 
-  it('begins anew when the sum does', () => {
+  it('starts over when the sum does', () => {
     const rate = new RateWindow();
     rate.perMinute(0, 500);
     expect(rate.perMinute(10, 3)).toBeNull();

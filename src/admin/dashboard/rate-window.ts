@@ -4,7 +4,7 @@ export class RateWindow {
 
   /**
    * @param at seconds
-   * @returns how much was added in a minute; null until there are two readings, and after the sum began anew
+   * @returns how much was added in a minute; null until there are two readings, and after the sum started over
    */
   perMinute(at: number, total: number): number | null {
     const previous = this.readings.at(-1);

@@ -25,7 +25,7 @@ describe('AdminSessions', () => {
     expect(sessions('another-key-of-the-admin').isValid(proof)).toBe(false);
   });
 
-  it('makes each proof anew', () => {
+  it('makes a new proof each time', () => {
     expect(sessions().issue()).not.toBe(sessions().issue());
   });
 

@@ -61,7 +61,7 @@ describe('goalDifferences', () => {
       'has slots {"size":"small"} instead of {"size":"big"}',
     ],
     ['unknown', [], [ride], 'goal Taxi_1/Ride was never set'],
-  ])('tells of a %s goal', (_kind, expected, found, message) => {
+  ])('reports a %s goal', (_kind, expected, found, message) => {
     expect(goalDifferences(expected, found)).toEqual([expect.stringContaining(message)]);
   });
 });

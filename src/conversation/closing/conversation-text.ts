@@ -46,7 +46,7 @@ interface Found {
 /** Of at most 64 KiB each. */
 const PAGE = 100;
 
-/** Room for the line that tells of the cut. */
+/** Room for the line that reports the cut. */
 const CUT_BYTES = 100;
 
 const words = new Intl.Segmenter('en', { granularity: 'word' });

@@ -11,7 +11,7 @@ export interface Measurement {
   /** What it is, as the begin of a message: `The p95 of requests`. */
   title: string;
   unit: AlertUnit;
-  /** Whether it is amiss above its limits or below them. */
+  /** Whether it is wrong above its limits or below them. */
   worse: 'higher' | 'lower';
   levels: AlertLevels;
   /** Null: there is nothing to judge, which is well. Undefined: it could not be read. */

@@ -142,7 +142,7 @@ describe('AlertTracker', () => {
     expect(lags(...times(4, null))).toEqual(['cleared warning']);
   });
 
-  it('begins the time to hold anew after a value that could not be read', () => {
+  it('restarts the time to hold after a value that could not be read', () => {
     expect(start().lags(300, 300, 300, undefined, 300, 300, 300)).toEqual([]);
   });
 

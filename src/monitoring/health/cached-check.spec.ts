@@ -14,7 +14,7 @@ describe('CachedCheck', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it('answers again from memory for a second, then runs anew', async () => {
+  it('answers again from memory for a second, then runs again', async () => {
     const run = jest.fn((): HealthFinding => ({ status: 'up' }));
     const cached = new CachedCheck({ name: 'quick', kind: 'required', run }, options);
     await cached.result();

@@ -43,7 +43,7 @@ const orNull = <T>(read: () => T): T | null => {
   }
 };
 
-/** What the operating system and V8 tell of this process, under the names that exporters of Node use where there are any. */
+/** What the operating system and V8 report about this process, under the names that exporters of Node use where there are any. */
 @Injectable()
 export class ProcessMetrics implements OnModuleInit, OnModuleDestroy {
   private readonly eventLoop = new EventLoopMonitor();

@@ -68,7 +68,7 @@ describe('MetricsService', () => {
     expect(now.reads).toBe(2);
   });
 
-  it('tells of each change once, with the status that it made', async () => {
+  it('reports each change once, with the status that it made', async () => {
     const { metrics, now, told } = start();
     now.value = 300;
     for (let second = 0; second < 10; second++) {

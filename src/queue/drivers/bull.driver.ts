@@ -125,7 +125,7 @@ export class BullDriver implements QueueDriver {
       now,
       new Date(now.getTime() + LEASE_MS),
     );
-    // Finished already, and BullMQ did not hear of it; or taken away by hand.
+    // Finished already, and BullMQ did not learn of it; or taken away by hand.
     if (!record) return 'nothing left to do';
     const report = await this.runner.run(queue, { record, claim }, this.shutdown.signal);
     const message = report.error instanceof Error ? report.error.message : String(report.error);

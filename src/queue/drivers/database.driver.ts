@@ -11,7 +11,7 @@ import { QueueWorker } from './queue-worker.js';
 
 /**
  * Jobs without Redis: workers claim them in the database, one at a time, by leases that end by themselves. For one machine or a few:
- * a worker hears of jobs that its own process stores at once, and looks for those of others every few seconds.
+ * a worker learns of jobs that its own process stores at once, and looks for those of others every few seconds.
  */
 @Injectable()
 export class DatabaseDriver implements QueueDriver {

@@ -96,7 +96,7 @@ describe('CachedEmbedder', () => {
     expect(await second).toEqual([Float32Array.of(2), Float32Array.of(3)]);
   });
 
-  it('asks anew for a text whose shared call failed, and keeps no failure', async () => {
+  it('asks again for a text whose shared call failed, and keeps no failure', async () => {
     const first = cached.embed(['a', 'bad']);
     const second = cached.embed(['a']);
     await settle();

@@ -23,7 +23,7 @@ class Flight {
   constructor(load: (signal: AbortSignal) => Promise<Map<string, Float32Array>>) {
     // Not at once: the load needs to know its flight.
     this.vectors = Promise.resolve().then(() => load(this.controller.signal));
-    // Whoever waits hears of the failure; nobody may be left to.
+    // Whoever waits learns of the failure; nobody may be left to.
     this.vectors.catch(() => undefined);
   }
 

@@ -231,7 +231,7 @@ describe('ThreadedEmbedder', () => {
     expect(firsts(await second)).toEqual([2]);
   });
 
-  it('does not send what was aborted before, nor tell of an abort after the answer', async () => {
+  it('does not send what was aborted before, nor report an abort after the answer', async () => {
     await expect(embedder.embed([long('a')], AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
     expect(threads).toEqual([]);
     const controller = new AbortController();

@@ -25,7 +25,7 @@ export class ResidentMatrix {
     this.cursor = change.seq;
   }
 
-  /** Takes over everything that was committed before the call. False when the matrix has to be built anew. */
+  /** Takes over everything that was committed before the call. False when the matrix has to be rebuilt. */
   catchUp(): Promise<boolean> {
     if (!this.running) {
       this.running = this.run().finally(() => {

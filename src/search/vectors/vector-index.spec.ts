@@ -186,7 +186,7 @@ describe('VectorIndex', () => {
   });
 
   describe('room', () => {
-    it('is made by evicting the least recently searched tenant, which is built anew when it is searched', async () => {
+    it('is made by evicting the least recently searched tenant, which is rebuilt when it is searched', async () => {
       const source = new MemoryVectorSource();
       for (const tenant of ['a', 'b', 'c']) source.commit(tenant, rows(0, 100));
       const maxBytes = Math.ceil(bytesOf(100) * 2.5);
@@ -286,7 +286,7 @@ describe('VectorIndex', () => {
   });
 
   describe('faults', () => {
-    it('of a build reach all who wait for it, and the next search builds anew', async () => {
+    it('of a build reach all who wait for it, and the next search rebuilds', async () => {
       const source = new MemoryVectorSource();
       source.commit('acme', rows(0, 3));
       source.beforeBatch = () => Promise.reject(new Error('connection lost'));

@@ -74,7 +74,7 @@ export interface VectorSource {
 
   /**
    * What changed after `after`, or undefined when that cannot be told any more (tombstones are forgotten, the tenant was erased, the counter is
-   * behind `after` since a backup was restored): the caller builds anew.
+   * behind `after` since a backup was restored): the caller rebuilds.
    *
    * Counter, rows and tombstones are read from one snapshot of what a majority of the servers has: rows and tombstones with
    * `after < changeSeq <= cursor`, where `cursor` is the counter or, for a page, `after + 100`.

@@ -32,7 +32,7 @@ export class CountingEndpoint {
       });
   });
 
-  /** Answers given; more than messages, since a message that met a conflict is asked about anew. */
+  /** Answers given; more than messages, since a message that met a conflict is asked about again. */
   calls = 0;
 
   static async start(): Promise<CountingEndpoint> {

@@ -51,7 +51,7 @@ describe('brokenPromises', () => {
     ['doubled', request(), 2],
     ['doubled', request({ answer: 503 }), 2],
     ['unanswered', unanswered, 1],
-  ])('tells of what is %s', (text, sent, times) => {
+  ])('reports what is %s', (text, sent, times) => {
     expect(brokenPromises([sent], new Map([['k', times]])).join()).toContain(text);
   });
 

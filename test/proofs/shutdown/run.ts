@@ -71,7 +71,7 @@ class ShutdownRun {
       NODE_ENV: 'production',
       PORT: '0',
       LOG_LEVEL: 'warn',
-      // Under this load much is slow; what is printed at the end is to tell of other things.
+      // Under this load much is slow; what is printed at the end is about other things.
       SLOW_REQUEST_MS: '600000',
       SLOW_QUERY_MS: '600000',
       DATA_DIR: join(cwd, 'data'),

@@ -24,7 +24,7 @@ export interface StoreLedger {
   orderWriters: OrderWriterRecord[];
   inserters: WriterRecord[];
   counters: WriterRecord[];
-  /** Errors that tell of neither the kill nor what follows from it, by name. */
+  /** Errors that report neither the kill nor what follows from it, by name. */
   refused: Map<string, number>;
 }
 

@@ -74,7 +74,7 @@ describe('check', () => {
     expect(problems).toEqual([expect.stringMatching(`^${kind}: `)]);
   });
 
-  it('tells of a job that did not complete', async () => {
+  it('reports a job that did not complete', async () => {
     const { problems } = await check(new FakeApi(sound, 'failed'), ledger());
     expect(problems).toEqual(['job: that of c-5 is failed']);
   });

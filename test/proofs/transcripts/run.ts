@@ -118,7 +118,7 @@ class Killer {
   }
 }
 
-/** All processes begin anew, the API first: it has the store that the worker uses. */
+/** All processes start over, the API first: it has the store that the worker uses. */
 async function restart(cluster: Cluster): Promise<void> {
   await cluster.kill(cluster.roles);
   await cluster.startMissing();
