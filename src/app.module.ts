@@ -5,7 +5,8 @@ import { CacheModule } from './cache/index.js';
 import { ConfigModule, type Settings } from './config/index.js';
 import { ConversationModule } from './conversation/index.js';
 import { type CommandListener, DatabaseModule, type ProcessRole } from './database/index.js';
-import { LoggingModule, type ErrorReporter, type Logger } from './logging/index.js';
+import { RootController } from './http/index.js';
+import { type ErrorReporter, type Logger, LoggingModule } from './logging/index.js';
 import { MonitoringModule } from './monitoring/index.js';
 import { QueueModule } from './queue/index.js';
 import { RedisModule } from './redis/index.js';
@@ -33,6 +34,7 @@ export class AppModule {
   ): DynamicModule {
     return {
       module: AppModule,
+      controllers: [RootController],
       imports: [
         LoggingModule.forRoot(logger, errors),
         ConfigModule.forRoot(settings),

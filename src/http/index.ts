@@ -28,3 +28,4 @@ export {
   toPage,
   encodeCursor,
 } from './pagination.js';
+export { RootController } from './root.controller.js';

@@ -43,6 +43,12 @@ describe('edges of HTTP', () => {
       headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': `application/${type}` },
     });
 
+  it('sends a person who opens the address of the service to the description of the API', async () => {
+    const { statusCode, headers } = await app.inject({ method: 'GET', url: '/' });
+    expect({ statusCode, location: headers.location }).toEqual({ statusCode: 302, location: '/docs' });
+    expect((await app.inject({ method: 'GET', url: '/docs' })).statusCode).toBe(200);
+  });
+
   describe('headers', () => {
     const ofApi = {
       'cache-control': 'no-store',
