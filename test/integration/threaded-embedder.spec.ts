@@ -20,7 +20,7 @@ describe('the thread of the built-in embedder', () => {
   const open = (resourceLimits = {}): ThreadedEmbedder =>
     new ThreadedEmbedder({
       startThread: () => {
-        const thread = new Worker(builtEntry('transcript/embedding/embedder-thread.js'), { resourceLimits });
+        const thread = new Worker(builtEntry('search/embedding/embedder-thread.js'), { resourceLimits });
         threads.push(thread);
         return thread;
       },
