@@ -59,6 +59,7 @@ const keyIdOf = ({ owner }: Property): string => owner.apiKey.split('_')[1] ?? '
 
 /** One case for every route of the application; a route without one fails the first test below. */
 const cases: Record<string, Case> = {
+  'GET /': open('/'),
   'GET /health/live': open('/health/live'),
   'GET /health/ready': open('/health/ready'),
   'GET /health/startup': open('/health/startup'),
