@@ -214,7 +214,11 @@ export class GroupCommit implements OnModuleInit {
     if (outcome instanceof Error) {
       this.counters.conflicts++;
       if (this.handleFailure(units, outcome))
-        failure = { jitter: Math.random(), isContested: (key) => this.transaction.isContested(key) };
+        failure = {
+          at: performance.now(),
+          jitter: Math.random(),
+          isContested: (key) => this.transaction.isContested(key),
+        };
     } else {
       for (const [queued, error] of outcome.refused) this.refuse(queued, error);
       for (const [queued, result] of outcome.committed) queued.resolve(result);

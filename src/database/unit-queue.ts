@@ -17,8 +17,10 @@ export interface Load {
   readonly units: readonly QueuedUnit[];
 }
 
-/** A transaction that failed. Its loads share the random part of their delay, so that they meet in the next one again. */
+/** A transaction that failed. Its loads share when it failed and the random part of their delay, so that they meet in the next one again. */
 export interface Failure {
+  /** Of `performance.now()`, milliseconds. */
+  readonly at: number;
   /** 0 to 1. */
   readonly jitter: number;
   /** Whether other processes change the document of the key as well. */
@@ -55,8 +57,8 @@ export class UnitQueue {
   private readonly ready: Lane[] = [];
   /** Lanes of documents with units that wait or are in a transaction. */
   private readonly lanes = new Map<string, Lane>();
-  /** Lanes that wait for the end of a delay. */
-  private readonly delayed = new Set<Lane>();
+  /** Lanes that wait for the end of a delay, by its time: those of one time share a timer. */
+  private readonly delayed = new Map<number, Lane[]>();
 
   /** @param onReady called when a lane may enter a transaction */
   constructor(private readonly onReady: () => void) {}
@@ -115,7 +117,7 @@ export class UnitQueue {
   /** All units of the load are committed or refused; the next ones of its lane wait for `restMs`. */
   release({ lane }: Load, restMs = 0): void {
     lane.failures = 0;
-    this.leaveAfter(lane, restMs);
+    this.leaveAfter(lane, restMs, performance.now());
   }
 
   /** The units of the load that are left have to be committed again: at once, or when they failed themselves, after a delay. */
@@ -128,13 +130,18 @@ export class UnitQueue {
     }
     lane.failures++;
     lane.isContested = failure.isContested(lane.key);
-    this.leaveAfter(lane, backoffDelay(lane.failures, { ...failureBackoff, random: () => failure.jitter }));
+    const delayMs = backoffDelay(lane.failures, { ...failureBackoff, random: () => failure.jitter });
+    this.leaveAfter(lane, delayMs, failure.at);
   }
 
   /** Removes the units that wait and that `isLate` names; returns them. */
   remove(isLate: (queued: QueuedUnit) => boolean): QueuedUnit[] {
     const removed: QueuedUnit[] = [];
-    for (const lane of new Set([...this.ready, ...this.lanes.values(), ...this.delayed])) {
+    for (const lane of new Set([
+      ...this.ready,
+      ...this.lanes.values(),
+      ...[...this.delayed.values()].flat(),
+    ])) {
       const late = lane.units.filter(isLate);
       if (late.length === 0) continue;
       removed.push(...late);
@@ -156,16 +163,23 @@ export class UnitQueue {
     this.onReady();
   }
 
-  private leaveAfter(lane: Lane, delayMs: number): void {
+  private leaveAfter(lane: Lane, delayMs: number, from: number): void {
     if (delayMs === 0) {
       this.leave(lane);
       return;
     }
-    this.delayed.add(lane);
+    const dueAt = Math.ceil(from + delayMs);
+    const others = this.delayed.get(dueAt);
+    if (others) {
+      others.push(lane);
+      return;
+    }
+    const lanes = [lane];
+    this.delayed.set(dueAt, lanes);
     setTimeout(() => {
-      this.delayed.delete(lane);
-      this.leave(lane);
-    }, delayMs);
+      this.delayed.delete(dueAt);
+      for (const one of lanes) this.leave(one);
+    }, dueAt - performance.now());
   }
 
   private leave(lane: Lane): void {
