@@ -174,10 +174,13 @@ export class GroupCommit implements OnModuleInit {
     if (this.outstanding.size === 0) this.onDrained?.();
   }
 
-  /** Goes on at the pace of time when the clock is set back: units that wait all the time with one stamp would keep `settledUntil` where it is. */
+  /**
+   * While the clock is behind, as after it was set back, stamps go on at half the pace of time: a stamp that stayed the same would keep
+   * `settledUntil` where it is as long as units arrive, and at the full pace the clock would never catch up.
+   */
   private nextStamp(): Date {
     const now = performance.now();
-    const passedMs = Math.floor(now - this.lastStampAt);
+    const passedMs = Math.floor((now - this.lastStampAt) / 2);
     const stamp = Math.max(Date.now(), this.lastStampMs + passedMs, this.settledMs + 1);
     if (stamp > this.lastStampMs) {
       this.lastStampMs = stamp;
