@@ -20,12 +20,6 @@ export interface EmbeddedMongoOptions {
   onError?: (error: Error) => void;
   /** Serve on this thread rather than in a worker. Default: only when there is no compiled worker, as under jest. */
   inProcess?: boolean;
-  /**
-   * Whether clients may send JavaScript: `$where`, `$function`, `$accumulator`, mapReduce. Default false, unlike MongoDB. It
-   * runs in threads of its own without `require` and `process`, but `node:vm` is no wall: whoever may send queries may then
-   * run code in this process.
-   */
-  javascript?: boolean;
   /** Epoch milliseconds; for tests, in process only. */
   now?: () => number;
 }
@@ -81,9 +75,9 @@ export class EmbeddedMongo {
 }
 
 async function start(options: EmbeddedMongoOptions): Promise<StoreServer> {
-  const { dir, port, host, socketPath, javascript, now } = options;
+  const { dir, port, host, socketPath, now } = options;
   const log = options.log ?? ((): void => undefined);
-  const settings = { dir, port, host, socketPath, javascript };
+  const settings = { dir, port, host, socketPath };
   if (options.inProcess ?? !hasWorkerFile()) {
     // With a worker this thread has no use for the engine.
     const { startStoreServer } = await import('./server/store-server.js');

@@ -184,25 +184,6 @@ describe('projections, updates and stages', () => {
     ]);
     expect((await run('POWERSOF2', 100))[0]).toEqual({ _id: { min: 0, max: 0.5 }, count: 1 });
   });
-
-  it('$derivative and $integral are exact over dates', async () => {
-    const at = new Date('2020-05-18T14:10:30Z');
-    await insert({ _id: 1, at, m: 1 }, { _id: 2, at: new Date(at.getTime() + 30_000), m: 4 });
-    const over = (operator: string): Promise<Document[]> =>
-      coll
-        .aggregate([
-          {
-            $setWindowFields: {
-              sortBy: { at: 1 },
-              output: { v: { [operator]: { input: '$m', unit: 'hour' }, window: { documents: [-1, 0] } } },
-            },
-          },
-          { $match: { _id: 2 } },
-        ])
-        .toArray();
-    expect((await over('$derivative'))[0]?.['v']).toBe(360);
-    expect((await over('$integral'))[0]?.['v']).toBe(75 / 3600);
-  });
 });
 
 describe('conversions', () => {

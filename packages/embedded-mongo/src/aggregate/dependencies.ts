@@ -12,7 +12,6 @@ const opaque: ReadonlySet<string> = new Set([
   '$getField',
   '$setField',
   '$unsetField',
-  '$meta',
 ]);
 
 /** Reading more fields than this one by one costs more than decoding the document. */

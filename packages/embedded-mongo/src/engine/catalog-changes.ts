@@ -104,11 +104,10 @@ export const createCollection = async (
 };
 
 const refuseKindInTransaction = (ns: Namespace, options: Doc): void => {
-  const kind = options.viewOn !== undefined ? 'view' : options.timeseries && 'time-series collection';
-  if (!kind) return;
+  if (options.viewOn === undefined) return;
   throw new ServerError(
     'OperationNotSupportedInTransaction',
-    `Cannot create a ${kind} in a multi-document transaction: ${nameOf(ns)}`,
+    `Cannot create a view in a multi-document transaction: ${nameOf(ns)}`,
   );
 };
 

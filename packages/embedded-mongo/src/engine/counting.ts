@@ -1,7 +1,7 @@
 import type { Collection } from './catalog.js';
 import { countersKey, readU64 } from './key-layout.js';
 import { PreparedQuery } from './prepared-query.js';
-import { checkInterrupt, RecordSource, sessionFor, Slice } from './record-source.js';
+import { breathe, checkInterrupt, RecordSource, Slice } from './record-source.js';
 import { scanOf } from './scan.js';
 import type { CursorSource } from './cursor.js';
 import type { EngineTransaction } from './transaction.js';
@@ -29,7 +29,7 @@ export const countMatches = async (
   const fromKeys = !query.check && (plan.kind === 'index' || plan.kind === 'point');
   const keys =
     fromKeys && !(plan.kind === 'index' && plan.index.multikey) ? scanOf(plan, collection.id) : undefined;
-  const source = new RecordSource(collection, query, false, sessionFor(query, ctx), ctx);
+  const source = new RecordSource(collection, query, false, ctx);
   for (;;) {
     checkInterrupt(ctx, reader.now);
     const slice = new Slice();
@@ -38,7 +38,7 @@ export const countMatches = async (
       ? keys.run(reader.view(), () => visit() && !slice.spend())
       : source.run(reader.view(), slice, visit) === 'done';
     if (finished || count >= enough) return limited(count);
-    await source.rest();
+    await breathe();
   }
 };
 

@@ -71,7 +71,6 @@ const checkApplies = ({ traits }: Collection, change: CollectionChange): void =>
   };
   if (traits.view) refuse(notOfViews, 'option not supported on a view');
   else refuse(ofViews, 'option only supported on a view');
-  if (traits.type === 'timeseries') refuse(validation, 'option not supported on a time-series collection');
   if (!traits.capped && (change.cappedSize !== undefined || change.cappedMax !== undefined)) {
     throw new ServerError('InvalidOptions', 'Collection must be capped.');
   }

@@ -3,8 +3,7 @@ import type { Collection } from './catalog.js';
 import { documentKey } from './key-layout.js';
 import { PreparedQuery } from './prepared-query.js';
 import type { QuerySpec } from './prepared-query.js';
-import { RecordSource, sessionFor, Slice } from './record-source.js';
-import type { JavaScriptSession } from '../expression/javascript.js';
+import { RecordSource, Slice } from './record-source.js';
 import { StoredDocument } from './stored-document.js';
 import type { OpContext } from './types.js';
 import { Blocked } from './write-queue.js';
@@ -34,8 +33,6 @@ export interface ModifyAction {
  */
 export class ModifyRun {
   private readonly query: PreparedQuery;
-  /** Set when the filter has JavaScript in it, which is answered between two steps. */
-  private readonly session: JavaScriptSession | undefined;
   private source: RecordSource;
   private gathered: Match[] = [];
   private gatheredNow = false;
@@ -55,21 +52,17 @@ export class ModifyRun {
     private readonly ctx: OpContext,
   ) {
     this.query = new PreparedQuery(collection, spec, writer.txn?.snapshotSeq);
-    this.session = sessionFor(this.query, ctx);
     this.source = this.newSource();
   }
 
   step(writer: Writer): Step {
     this.steps++;
     this.gatheredNow = false;
-    if (this.gathered.length === 0 && !this.scanDone) {
-      this.gather(writer);
-      if (this.session?.waits) return new Blocked(this.session.settle());
-    }
+    if (this.gathered.length === 0 && !this.scanDone) this.gather(writer);
     const blocked = this.changeGathered(writer);
     if (blocked) {
       // A single match is looked for from the beginning: another one may come first by then.
-      if (!this.action.multi && !this.session) this.restart();
+      if (!this.action.multi) this.restart();
       return blocked;
     }
     if (!this.scanDone && (this.action.multi || !this.found)) return 'more';
@@ -77,14 +70,13 @@ export class ModifyRun {
   }
 
   private newSource(): RecordSource {
-    return new RecordSource(this.collection, this.query, this.action.multi, this.session, this.ctx);
+    return new RecordSource(this.collection, this.query, this.action.multi, this.ctx);
   }
 
   private gather(writer: Writer): void {
     const { blockingSort } = this.query;
     const room = this.action.multi ? GATHER : 1;
-    // A match that was decided in an earlier step may have been changed since.
-    this.gatheredNow = !this.session;
+    this.gatheredNow = true;
     const state = this.source.run(writer.view, new Slice(), (recordId, document) => {
       if (blockingSort && !this.action.multi) {
         const key = blockingSort.sortKey(document.doc);
@@ -128,20 +120,11 @@ export class ModifyRun {
   }
 
   /** The record as it is now, if it still matches. */
-  private lookAgain(writer: Writer, { recordId, document: before }: Match): Match | undefined {
+  private lookAgain(writer: Writer, { recordId }: Match): Match | undefined {
     const bytes = writer.view.get(documentKey(this.collection.id, recordId));
     if (!bytes) return undefined;
     const document = new StoredDocument(bytes);
-    return this.stillMatches(document, before) ? { recordId, document } : undefined;
-  }
-
-  private stillMatches(document: StoredDocument, before: StoredDocument): boolean {
-    const { filter } = this.query;
-    if (!this.session) return filter.matches(document.doc);
-    if (Buffer.compare(document.bytes, before.bytes) === 0) return true;
-    const verdict = this.session.evaluate(() => filter.matches(document.doc));
-    if (!verdict) throw new Blocked(this.session.settle());
-    return verdict.value;
+    return this.query.filter.matches(document.doc) ? { recordId, document } : undefined;
   }
 
   /**

@@ -15,10 +15,7 @@ import { isSorted } from './plan.js';
 import type { Plan } from './plan.js';
 import { conjunctsOf, excludesMissing, expressionPredicates, implies, predicatesOf } from './predicates.js';
 import type { Predicate } from './predicates.js';
-import { textOf } from '../query/placement.js';
-import type { TextNode } from '../query/placement.js';
-import { textMatcher } from '../query/text/search.js';
-import { planOfTerms, planOfWildcard } from './special-plans.js';
+import { planOfWildcard } from './wildcard-plan.js';
 
 export interface PlanRequest {
   ast: FilterNode;
@@ -52,8 +49,6 @@ export const planQuery = (collection: Collection, request: PlanRequest): Plan =>
   if (request.natural !== undefined) return scanAll;
   const hinted = request.hint === undefined ? undefined : hintedIndex(collection, request.hint);
   if (request.min || request.max) return boundedByKeys(hinted, request);
-  const text = textOf(request.ast);
-  if (text) return textPlan(collection, text, conjuncts, request);
   if (hinted) return hintedPlan(hinted, conjuncts, request) ?? scanAll;
   const usable = collection.indexes.filter((index) => isUsable(index, request));
   const best = bestCandidate(usable, conjuncts, request);
@@ -119,32 +114,6 @@ const wildcardCandidate = (
     sameCollation: sameCollation(index.collation, request.collation),
     withTexts: request.withTexts ?? false,
   });
-
-/** The terms' documents, from the collection's text index. */
-const textPlan = (
-  collection: Collection,
-  node: TextNode,
-  conjuncts: readonly FilterNode[],
-  request: PlanRequest,
-): Plan => {
-  const index = collection.indexes.find((other) => other.text && isVisible(other, request));
-  if (!index?.text) throw new ServerError('IndexNotFound', 'text index required for $text query');
-  const terms = textMatcher(index.text, node.query).indexTerms;
-  if (conjuncts.includes(node)) return planOfTerms(index, terms, conjuncts, request.withTexts ?? false);
-  const either = conjuncts.find((other) => other.kind === 'or' && textOf(other) === node);
-  const usable = collection.indexes.filter((other) => isUsable(other, request));
-  const inputs = (either?.kind === 'or' ? either.children : []).map((branch) => {
-    const parts = [...conjunctsOf(branch), ...conjuncts.filter((other) => other !== either)];
-    if (conjunctsOf(branch).includes(node)) return planOfTerms(index, terms, parts, false);
-    const best = bestCandidate(usable, parts, { ...request, sort: undefined });
-    return best && best.equalities + best.ranges > 0 ? withoutExactness(best.plan) : undefined;
-  });
-  if (inputs.length > 0 && inputs.every((input) => input !== undefined)) return { kind: 'or', inputs };
-  throw new ServerError(
-    'NoQueryExecutionPlans',
-    'error processing query: planner returned error :: caused by :: Failed to produce a solution for TEXT under OR - other non-TEXT clauses under OR have to be indexed as well.',
-  );
-};
 
 const allPredicates = (conjuncts: readonly FilterNode[], request: PlanRequest): Predicate[] => [
   ...predicatesOf(conjuncts),

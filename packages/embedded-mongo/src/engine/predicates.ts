@@ -122,8 +122,6 @@ export const excludesMissing = (node: FilterNode): boolean => {
     case 'mod':
     case 'elemMatchObject':
     case 'elemMatchValue':
-    case 'geo':
-    case 'near':
       return true;
     default:
       return false;

@@ -1,4 +1,3 @@
-import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Doc, Value } from '../values/bson.js';
 import type { ErrorCodeName } from '../values/errors.js';
 import type { ChangeLog, ChangeLogLimits } from './change-log.js';
@@ -19,16 +18,6 @@ export interface IndexSpec {
   partialFilterExpression?: Doc;
   expireAfterSeconds?: number;
   collation?: Doc;
-  /** Of a text index, whose `key` has `_fts` and `_ftsx` in the place of its texts. */
-  weights?: Doc;
-  default_language?: string;
-  language_override?: string;
-  textIndexVersion?: number;
-  '2dsphereIndexVersion'?: number;
-  /** Of a 2d index: precision, and the range of both coordinates. */
-  bits?: number;
-  min?: number;
-  max?: number;
   wildcardProjection?: Doc;
   /** The `_id` index of a clustered collection. */
   clustered?: boolean;
@@ -53,7 +42,7 @@ export interface CollectionInfo {
   id: number;
   uuid: Uint8Array;
   /** A view holds no documents and has no indexes. */
-  type: 'collection' | 'view' | 'timeseries';
+  type: 'collection' | 'view';
   /** `create` options as given: validator, validationLevel, validationAction, capped …; returned by listCollections. */
   options: Doc;
   indexes: IndexSpec[];
@@ -74,8 +63,6 @@ export interface OpContext {
   deadline?: number;
   signal?: { readonly killed: boolean; readonly reason?: ErrorCodeName };
   bypassDocumentValidation?: boolean;
-  /** Runs clients' JavaScript; undefined: it is refused. */
-  javascript?: JavaScriptRunner;
   /** What the operation's queries have examined so far; set by the first of them. */
   examined?: Examined;
   /** True while the operation waits for a transaction to end. */
@@ -182,8 +169,6 @@ export interface FindSpec {
   max?: Doc;
   returnKey?: boolean;
   showRecordId?: boolean;
-  /** Adds to each document what the query knows of it beyond its fields, as a last field `$metadata`. */
-  withMeta?: boolean;
   /**
    * The cursor stays open at the end of a capped collection and gives what is inserted later. Throws BadValue on any other
    * collection; done at once on an empty one.

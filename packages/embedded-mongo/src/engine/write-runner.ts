@@ -111,12 +111,6 @@ export const collectionForInsert = (core: EngineCore, writer: Writer, ns: Namesp
   const existing = core.catalog.get(ns);
   if (existing && !isAbandoned(existing)) {
     requireWritable(existing, writer);
-    if (writer.txn && existing.traits.timeField !== undefined) {
-      throw new ServerError(
-        'OperationNotSupportedInTransaction',
-        `Cannot insert into a time-series collection in a multi-document transaction: ${existing.name}`,
-      );
-    }
     if (writer.txn) core.transactions.requireCurrent(writer.txn, existing);
     if (existing.pendingIn !== writer.txn) existing.pendingIn = undefined;
     return existing;

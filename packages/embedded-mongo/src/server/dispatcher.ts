@@ -24,7 +24,6 @@ import { reportOf } from './operation-report.js';
 import { profileCollection } from './profiler.js';
 import { checkShape, readOptions, type RequestOptions } from './request-options.js';
 import type { Session } from './sessions.js';
-import { checkStableApi } from './stable-api.js';
 import type { ServerState } from './state.js';
 import { enterTransaction } from './transactions.js';
 
@@ -90,7 +89,6 @@ export class Dispatcher {
       const body = readCommand(request);
       ({ name } = body);
       const command = findCommand(name);
-      if (!command) throw new ServerError('CommandNotFound', `no such command: '${name}'`);
       options = readOptions(command, body.body);
       call = { ...body, command, options, connection };
       // The options decide which labels the failure bears.
@@ -103,7 +101,6 @@ export class Dispatcher {
         if (action) await carryOut(action);
       }
       this.checkTimes(call);
-      checkStableApi(command, body.body);
       checkShape(command, name, body.db, body.body);
       reply = await this.run(call);
       countDocuments(metrics.documents, command.name, reply);
@@ -222,7 +219,6 @@ export class Dispatcher {
     this.state.operations.start(operation);
     op.durable = options.durable;
     op.signal = signal;
-    if (this.state.javascript) op.javascript = this.state.javascript;
     if (options.maxTimeMs !== undefined) op.deadline = startedAt + options.maxTimeMs;
     if (body['bypassDocumentValidation'] === true) op.bypassDocumentValidation = true;
     const ctx: CommandContext = {

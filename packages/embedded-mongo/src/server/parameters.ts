@@ -38,7 +38,6 @@ export class Parameters implements ParameterStore {
       ['authenticationMechanisms', fixed([])],
       ['authSchemaVersion', fixed(5)],
       ['enableTestCommands', remembered(true)],
-      ['requireApiVersion', remembered(false)],
       ['localLogicalSessionTimeoutMinutes', fixed(30)],
       ['maxBSONDepth', fixed(180)],
       ['ttlMonitorEnabled', fixed(true)],

@@ -3,7 +3,7 @@ import { toBigInt } from '../commands/arguments.js';
 import { genericFields, type Command } from '../commands/command.js';
 import { sessionKey } from '../commands/session-commands.js';
 import { isDoc, toNumber, typeName, isNumeric, type Doc } from '../values/bson.js';
-import { ServerError } from '../values/errors.js';
+import { ServerError, unsupported } from '../values/errors.js';
 
 /** What the generic fields of a command ask for. */
 export interface RequestOptions {
@@ -41,6 +41,8 @@ export function checkShape(command: Command, name: string, db: string, body: Doc
 }
 
 export function readOptions(command: Command, body: Doc): RequestOptions {
+  // Drivers that are set to a version of the stable API name it in every command, which is no matter unless they insist on it.
+  if (body['apiStrict'] === true) throw unsupported('apiStrict');
   const lsid = body['lsid'] === undefined ? undefined : sessionKey(body['lsid']);
   const txnNumber = body['txnNumber'] === undefined ? undefined : toBigInt(body['txnNumber']);
   const { autocommit } = body;

@@ -8,7 +8,6 @@ import type {
   OperationStore,
   ServerMetrics,
 } from '../commands/host.js';
-import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Engine } from '../engine/types.js';
 import { CursorRegistry } from './cursors.js';
 import { ClusterGossip } from './cluster-gossip.js';
@@ -93,7 +92,6 @@ export class ServerState implements Host {
     readonly engine: Engine,
     readonly now: () => number,
     readonly log: ServerLog,
-    readonly javascript?: JavaScriptRunner,
   ) {
     this.startedAt = now();
     this.gossip = new ClusterGossip(engine.changes.clock, now);

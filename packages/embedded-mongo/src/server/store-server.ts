@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { openEngine } from '../engine/engine.js';
 import { mayListen } from './endpoint-probe.js';
-import { openJavaScript } from './javascript/runner.js';
 import { MongoServer, type Endpoint } from './server.js';
 import type { ServerLog } from './server-log.js';
 
@@ -11,8 +10,6 @@ export interface StoreServerSettings {
   port?: number | undefined;
   host?: string | undefined;
   socketPath?: string | undefined;
-  /** Whether clients may send JavaScript; false unless given. */
-  javascript?: boolean | undefined;
 }
 
 export interface StoreServer {
@@ -44,10 +41,9 @@ export async function startStoreServer(
   now: () => number = Date.now,
 ): Promise<StoreServer> {
   const engine = await openEngine({ dir: settings.dir, now, log, probe: mayListen });
-  const javascript = settings.javascript ? openJavaScript(now) : undefined;
   let server: MongoServer;
   try {
-    server = await MongoServer.listen({ engine, endpoint: endpointFor(settings), now, log, javascript });
+    server = await MongoServer.listen({ engine, endpoint: endpointFor(settings), now, log });
   } catch (error) {
     await engine.close();
     throw error;
@@ -58,7 +54,6 @@ export async function startStoreServer(
     backup: (dir) => engine.backup(dir),
     async close() {
       await server.close();
-      await javascript?.close();
       await engine.close();
     },
   };

@@ -97,6 +97,10 @@ export class ServerError extends Error {
   }
 }
 
+/** The error for a feature of MongoDB that this store does not have; the README lists them. */
+export const unsupported = (feature: string): ServerError =>
+  new ServerError('CommandNotSupported', `${feature} is not supported by the embedded store`);
+
 /** The error of a write that lost against another transaction; drivers run the whole transaction again. */
 export const writeConflict = (): ServerError =>
   new ServerError('WriteConflict', 'Write conflict during plan execution and yielding is disabled.', {
