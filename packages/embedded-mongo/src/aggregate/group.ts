@@ -130,7 +130,7 @@ export const bucket: StageBuilder = (spec, context) => {
   return blocking(async (input) => {
     const grouping = new Grouping(fields, new MemoryBudget('$bucket'), context);
     for await (const batch of input) for (const doc of batch) grouping.add(bucketOf(doc), doc);
-    return (grouping.docs()).sort((a, b) => compareValues(a['_id'], b['_id']));
+    return grouping.docs().sort((a, b) => compareValues(a['_id'], b['_id']));
   });
 };
 

@@ -75,6 +75,7 @@ class StorageEngine implements Engine {
   private readonly now: () => number;
   private readonly openedAt: number;
   private readonly sweeper: Sweeper;
+  private sweepEvery: { ms: number; timer: NodeJS.Timeout | undefined } = { ms: 0, timer: undefined };
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -117,7 +118,7 @@ class StorageEngine implements Engine {
     this.sweeper = new Sweeper(core, store.view, (error) => {
       this.log('error', 'the periodic sweep failed', error);
     });
-    this.every(options.ttlSweepMs ?? DEFAULT_SWEEP_MS, () => void this.sweep());
+    this.ttlSweepMs = options.ttlSweepMs ?? DEFAULT_SWEEP_MS;
     this.every(Math.min(EXPIRY_CHECK_MS, Math.max(10, lifetime / 4)), () => transactions.expireOld());
   }
 
@@ -274,6 +275,19 @@ class StorageEngine implements Engine {
     this.core.transactions.lifetimeMs = ms;
   }
 
+  get ttlSweepMs(): number {
+    return this.sweepEvery.ms;
+  }
+
+  set ttlSweepMs(ms: number) {
+    clearInterval(this.sweepEvery.timer);
+    this.sweepEvery = { ms, timer: setInterval(() => void this.sweep(), ms).unref() };
+  }
+
+  flushed(): Promise<void> {
+    return this.core.queue.run(() => undefined);
+  }
+
   get expired(): { documents: number; passes: number } {
     return this.sweeper.ttl;
   }
@@ -354,7 +368,7 @@ class StorageEngine implements Engine {
   }
 
   private async shutDown(): Promise<void> {
-    for (const timer of this.timers) clearInterval(timer);
+    for (const timer of [...this.timers, this.sweepEvery.timer]) clearInterval(timer);
     this.core.transactions.abortAll();
     // What they have created goes with them.
     await breathe();

@@ -350,6 +350,10 @@ export interface Engine {
   indexUse(ns: Namespace): { name: string; ops: number; since: number }[];
   /** How long transactions that begin from now on may last, milliseconds. */
   transactionLifetimeMs: number;
+  /** How often expired documents are removed; a new period begins when it is set. */
+  ttlSweepMs: number;
+  /** Resolves once the writes that have been received are on disk, and visible to new snapshots. */
+  flushed(): Promise<void>;
   /** What the TTL sweeps have done since the store was opened. */
   readonly expired: { documents: number; passes: number };
   /** Compares documents, index entries and counters of one moment; undefined when there is no such collection. */

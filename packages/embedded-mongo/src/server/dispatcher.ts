@@ -66,6 +66,9 @@ const noOptions: RequestOptions = {
   snapshot: undefined,
 };
 
+/** How many snapshots the first statement of a transaction may try. */
+const maxSnapshots = 10;
+
 /** Runs requests: finds the command, checks what is common to all, sets the session up, and frames the answer. */
 export class Dispatcher {
   constructor(private readonly state: ServerState) {}
@@ -178,9 +181,29 @@ export class Dispatcher {
     const release = await session.checkOut();
     try {
       const op = enterTransaction(this.state, session, command, call.name, options);
+      if (options.startTransaction && op.txn) return await this.executeFirst(call, session, op);
       return await this.execute(call, session, op);
     } finally {
       release();
+    }
+  }
+
+  /**
+   * The first statement of a transaction. When its snapshot lacks a collection or an index that was being committed, it is run
+   * again on a newer one, which is safe as nothing was read or written in the transaction before.
+   */
+  private async executeFirst(call: Call, session: Session, first: OpContext): Promise<Reply> {
+    const { engine } = this.state;
+    for (let op = first, attempt = 1; ; attempt++) {
+      try {
+        return await this.execute(call, session, op);
+      } catch (error) {
+        const stale = error instanceof ServerError && error.codeName === 'SnapshotUnavailable';
+        if (!stale || attempt === maxSnapshots) throw error;
+        await engine.flushed();
+        this.state.begin(session, session.txnNumber);
+        op = session.txn ? { txn: session.txn } : {};
+      }
     }
   }
 

@@ -41,7 +41,6 @@ export class Parameters implements ParameterStore {
       ['localLogicalSessionTimeoutMinutes', fixed(30)],
       ['maxBSONDepth', fixed(180)],
       ['ttlMonitorEnabled', fixed(true)],
-      ['ttlMonitorSleepSecs', fixed(60)],
       ['logLevel', remembered(0)],
       ['quiet', remembered(false)],
       ['logComponentVerbosity', fixed({ verbosity: 0 })],
@@ -50,6 +49,15 @@ export class Parameters implements ParameterStore {
       ['internalQueryExecYieldPeriodMS', remembered(10)],
       ['externalClientBaseBackoffMS', remembered(0)],
       ['notablescan', { get: () => false, set: refuseNoTableScan }],
+      [
+        'ttlMonitorSleepSecs',
+        {
+          get: () => engine.ttlSweepMs / 1000,
+          set(value) {
+            engine.ttlSweepMs = amount(value, 1) * 1000;
+          },
+        },
+      ],
       [
         'transactionLifetimeLimitSeconds',
         {

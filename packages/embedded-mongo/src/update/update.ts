@@ -76,9 +76,9 @@ const operands = (update: Doc, operator: string): [string, Value][] => {
 
 const addOperator = (root: UpdateNode, update: Doc, operator: string, collation?: Collation): string[] => {
   if (operator === '$rename') {
-    return operands(update, operator).map(([from, to]) => {
+    return operands(update, operator).flatMap(([from, to]) => {
       addRename(root, from, to);
-      return from;
+      return [from, String(to)];
     });
   }
   const field = Object.hasOwn(fieldOperators, operator) ? fieldOperators[operator] : undefined;
@@ -104,7 +104,9 @@ const compileOperators = (update: Doc, options: UpdateOptions): Updater => {
   sortChildren(root);
   const filters = compileArrayFilters(options.arrayFilters ?? [], options.collation);
   checkIdentifiers(paths, filters, update);
+  const dollar = paths.find((path) => path.startsWith('$') && !referenceFields.has(path.split('.')[0]!));
   const apply: Updater['apply'] = (doc, ctx) => {
+    if (dollar !== undefined && !ctx.isInsert) throw dollarPrefixed(dollar);
     const changed = applyTree(root, doc, {
       original: doc,
       isInsert: ctx.isInsert ?? false,
@@ -136,16 +138,23 @@ const fillTimestamps = (doc: Doc, timestamp: () => Timestamp): Doc => {
   return filled;
 };
 
+/** Names that MongoDB allows at the top of a document for references (DBRef). */
+const referenceFields: ReadonlySet<string> = new Set(['$ref', '$id', '$db']);
+
+/** Only an insert, also one of an upsert, may give a field at the top of a document a name that begins with a dollar. */
+const dollarPrefixed = (path: string): ServerError => {
+  const [name = ''] = path.split('.');
+  return new ServerError(
+    'DollarPrefixedFieldName',
+    `The dollar ($) prefixed field '${name}' in '${path}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
+  );
+};
+
 const compileReplacement = (update: Doc, options: UpdateOptions): Updater => {
   const dollar = Object.keys(update).find((name) => name.startsWith('$'));
-  if (dollar !== undefined) {
-    throw new ServerError(
-      'DollarPrefixedFieldName',
-      `The dollar ($) prefixed field '${dollar}' in '${dollar}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
-    );
-  }
   noArrayFilters(options, 'with a replacement document');
-  const apply: Updater['apply'] = (doc) => {
+  const apply: Updater['apply'] = (doc, ctx) => {
+    if (dollar !== undefined && !ctx.isInsert) throw dollarPrefixed(dollar);
     const result = newDoc();
     const id = getField(doc, '_id');
     if (id !== MISSING) result['_id'] = id;
