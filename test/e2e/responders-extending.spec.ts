@@ -46,8 +46,9 @@ describe('docs/extending.md', () => {
       MONGODB_URI: database.uri,
       MONGODB_MIN_POOL_SIZE: '0',
       HTTP_RESPONDER_ALLOW_PRIVATE: 'true',
+      ADMIN_API_KEY: adminApiKey,
     });
-    const options = { logger: createLogger({ level: 'silent', pretty: false }), adminApiKey };
+    const options = { logger: createLogger({ level: 'silent', pretty: false }) };
     const module = await Test.createTestingModule({
       imports: [AppModule.forRoot(settings, options), ResponderModule.forFeature([EchoResponder])],
     }).compile();
