@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../test/support/options.js';
-import { untilEnding } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
 import { loadGenerator } from './peers/load.js';
 import { MOST_FAILED, renderFailures, renderGoals, renderRows, renderTranscripts } from './peers/report.js';
 import { type Row, runRounds } from './peers/rounds.js';
@@ -210,7 +210,7 @@ await new Command('npm run bench -- peers')
   .option('--profile <dir>', 'write processor profiles of the services there (it slows them)')
   .option('--json <file>', 'write all figures of all rounds there')
   .action(async (options: Options) => {
-    const signal = untilEnding();
+    const signal = abortOnShutdownSignal();
     try {
       process.exitCode = (await bench(options, signal)) ? 0 : 1;
     } catch (error) {

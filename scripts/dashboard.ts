@@ -2,7 +2,7 @@
 // sessions, cache, transcripts, process. With --watch it redraws every few seconds.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { untilEnding } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
 import type { MonitoringSnapshot, ServiceStatus } from '../src/monitoring/index.js';
 import { renderDashboard } from './dashboard/render.js';
@@ -66,7 +66,7 @@ const textOf = (snapshot: MonitoringSnapshot, json: boolean): string =>
 
 /** Until a signal to end. A service that is away is told of, and asked again. */
 async function watch(api: ApiClient, everySeconds: number, json: boolean): Promise<void> {
-  const signal = untilEnding();
+  const signal = abortOnShutdownSignal();
   const redraws = process.stdout.isTTY && !json;
   while (!signal.aborted) {
     const text = await read(api).then(

@@ -2,7 +2,7 @@
 // index that would help. It works beside a running service, with its DATA_DIR or MONGODB_URI.
 import 'reflect-metadata';
 import { Command, InvalidArgumentError } from 'commander';
-import { untilEnding, explainFailure } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import { ProfileSummary, renderProfile } from './db/profile-summary.js';
 import { profile } from './db/profiler.js';
 import { openStoreClient, type StoreClient } from './db/store-client.js';
@@ -36,7 +36,7 @@ async function indexesOf({ db }: StoreClient): Promise<Map<string, Record<string
 }
 
 async function analyze({ seconds, slowMs, top }: Options): Promise<void> {
-  const signal = untilEnding();
+  const signal = abortOnShutdownSignal();
   const store = await openStoreClient(APP_NAME);
   try {
     process.stderr.write(

@@ -3,7 +3,7 @@
 import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { untilEnding, explainFailure } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import { readServer, readStorage } from './db/reading.js';
 import { alertsOf, ratesBetween, renderSample, type Sample } from './db/sample.js';
 import { openStoreClient, type StoreClient } from './db/store-client.js';
@@ -48,7 +48,7 @@ async function* samples(
 }
 
 async function monitor({ interval, once = false, json = false }: Options): Promise<void> {
-  const signal = untilEnding();
+  const signal = abortOnShutdownSignal();
   const store = await openStoreClient('colloquy db:monitor');
   const redraws = process.stdout.isTTY && !once && !json;
   try {

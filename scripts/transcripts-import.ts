@@ -2,7 +2,7 @@
 // moment and started again: it goes on where it was, and what is sent twice is stored once.
 import { z } from 'zod';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { untilEnding } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
 import {
   ApiClient,
@@ -159,7 +159,7 @@ await new Command('transcripts-import')
   .option('--patience <seconds>', 'stop when the service takes nothing for this time', atLeastOne, 300)
   .action(async (file: string, options: Options) => {
     try {
-      process.exitCode = (await importFile(file, options, untilEnding())) ? 0 : 1;
+      process.exitCode = (await importFile(file, options, abortOnShutdownSignal())) ? 0 : 1;
     } catch (error) {
       process.stderr.write(`${explain(error, file)}\n`);
       process.exitCode = 1;

@@ -5,7 +5,7 @@ import { EmbeddingError } from '../src/search/index.js';
 
 // the service runs or stands, with its DATA_DIR or MONGODB_URI; it can be ended at any moment, and goes on where it was.
 import 'reflect-metadata';
-import { untilEnding, explainFailure } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import type { INestApplicationContext } from '@nestjs/common';
 import { createLogger, NestLogger } from '../src/logging/index.js';
 import { NestFactory } from '@nestjs/core';
@@ -33,13 +33,10 @@ function batchSize(text: string): number {
 async function open(): Promise<INestApplicationContext> {
   const settings = settingsFromEnvironment();
   const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
-  return NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, role: 'tool' }),
-    {
-      logger: new NestLogger(logger),
-      abortOnError: false,
-    },
-  );
+  return NestFactory.createApplicationContext(AppModule.forRoot(settings, { logger, role: 'tool' }), {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
 }
 
 async function count(reembedder: TranscriptReembedder): Promise<number> {
@@ -97,7 +94,7 @@ await new Command('transcripts-reembed')
   .option('--dry-run', 'only say how many there are')
   .action(async (options: Options) => {
     try {
-      process.exitCode = (await reembed(options, untilEnding())) ? 0 : 1;
+      process.exitCode = (await reembed(options, abortOnShutdownSignal())) ? 0 : 1;
     } catch (error) {
       const message =
         error instanceof EmbeddingError

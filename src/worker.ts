@@ -23,7 +23,7 @@ import { QueueWorkers } from './queue/index.js';
 import { AdminKey, bearerOf } from './tenant/index.js';
 import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 
-/** Background work alone: the same modules as the API, and no HTTP except for the health probes. */
+/** Runs only the background work: the same modules as the API, without HTTP except for the health probes. */
 async function work({ settings, logger, errors }: ProcessContext): Promise<void> {
   const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS, REQUEST_CONTEXT } = settings.service;
   setRequestContextMode(REQUEST_CONTEXT);
@@ -43,7 +43,7 @@ async function work({ settings, logger, errors }: ProcessContext): Promise<void>
     isOperator: (request) => key.matches(bearerOf(request) ?? ''),
     onError: (error, path) => {
       const errorId = errors.report(error, { tags: { route: path } });
-      logger.error({ err: error, errorId, path }, 'a probe could not be answered');
+      logger.error({ err: error, errorId, path }, 'a probe request failed');
       return errorId;
     },
   };

@@ -85,7 +85,7 @@ describe('npm start', () => {
       DATABASE_CONNECT_ATTEMPTS: '1',
     });
     expect(lines).toEqual([
-      expect.stringContaining(`mongodb://127.0.0.1:${port}/shop was not reached in 1 attempts`),
+      expect.stringContaining(`mongodb://127.0.0.1:${port}/shop could not be reached in 1 attempts`),
     ]);
     expect(lines[0]).not.toContain('hidden-word');
   });
@@ -141,7 +141,7 @@ describe('npm start', () => {
 
   it('prints where it listens, where its data is, the admin key and lines to try', async () => {
     const { url, adminKey, stdout } = await folder.start();
-    expect(stdout).toContain(`Colloquy listens on ${url}`);
+    expect(stdout).toContain(`Colloquy is listening on ${url}`);
     expect(stdout).toContain(join(folder.dataDir, 'store'));
     expect(stdout).toContain('MONGODB_URI');
     expect(stdout).toContain(adminKey);
