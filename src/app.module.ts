@@ -27,10 +27,7 @@ export interface AppOptions {
 /** The module tree, which is the same for the API and the worker. */
 @Module({})
 export class AppModule {
-  static forRoot(
-    settings: Settings,
-    { logger, errors, onCommand, role }: AppOptions,
-  ): DynamicModule {
+  static forRoot(settings: Settings, { logger, errors, onCommand, role }: AppOptions): DynamicModule {
     return {
       module: AppModule,
       controllers: [RootController],

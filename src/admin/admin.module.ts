@@ -14,7 +14,7 @@ import { DashboardController } from './dashboard/dashboard.controller.js';
 import { AdminSessions } from './session/admin-sessions.js';
 import { LoginLimiter } from './session/login-limiter.js';
 
-/** The pages of operators: sign-in, and what stands behind it. */
+/** The pages for operators: sign-in, dashboard and queues. */
 @Module({
   imports: [TenantModule, QueueModule],
   controllers: [AdminController, DashboardController],
