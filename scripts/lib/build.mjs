@@ -18,17 +18,20 @@ import { elapsed, Failure, say } from './report.mjs';
 const sourceFolders = ['src', 'libs', 'scripts', 'bench', 'test/proofs', 'test/support'];
 const rootFiles = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package.json'];
 
-/** tsconfig.build.json leaves specs out, so a changed spec needs no build. */
+/** tsconfig.build.json excludes specs, so a changed spec does not require a build. */
 function isInput(/** @type {string} */ name) {
   return /\.(ts|mts|cts|json)$/.test(name) && !name.endsWith('.spec.ts');
 }
 
-/** Scripts and styles of pages: what browsers get is what is written. */
+/** Scripts and styles of pages, which are served to browsers unchanged. */
 function isAsset(/** @type {string} */ name) {
   return /\.(js|css)$/.test(name);
 }
 
-/** @param {string} folder @param {(name: string) => boolean} isWanted @returns {string[]} absolute paths beneath it */
+/**
+ * @param {string} folder @param {(name: string) => boolean} isWanted @returns {string[]} absolute paths of
+ * the files in it
+ */
 function filesIn(folder, isWanted) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -40,7 +43,7 @@ function filesIn(folder, isWanted) {
 
 const assets = () => filesIn(join(root, 'src'), isAsset);
 
-/** A digest of all that the build reads: sources, compiler settings, installed packages. */
+/** A digest of everything that the build reads: sources, compiler settings, installed packages. */
 export function buildKey() {
   const files = [
     ...sourceFolders.flatMap((folder) => filesIn(join(root, folder), isInput)),
@@ -59,7 +62,7 @@ export function isBuilt(key = buildKey()) {
   return readJson(buildStamp)?.inputs === key;
 }
 
-/** Puts the assets where the compiler put what reads them. */
+/** Copies the assets next to the compiled files that read them. */
 function copyAssets() {
   for (const path of assets()) {
     const target = join(distNext, relative(root, path));
@@ -68,7 +71,9 @@ function copyAssets() {
   }
 }
 
-/** Puts the finished build in the place of the old one: dist is whole at any time, and untouched by a failed build. */
+/**
+ * Replaces the old build with the new one. dist is always complete, and a failed build does not change it.
+ */
 function swapIn() {
   const old = join(workDir, 'old');
   rmSync(old, { recursive: true, force: true });
@@ -77,7 +82,10 @@ function swapIn() {
   rmSync(old, { recursive: true, force: true });
 }
 
-/** Compiles into a directory aside and swaps it in as dist. Throws a Failure that shows the compiler's words. */
+/**
+ * Compiles into a separate directory and then replaces dist with it. Throws a Failure that contains the
+ * compiler's output.
+ */
 export async function build(/** @type {{ addPid: (pid: number) => void }} */ lock) {
   say('Building …');
   const start = performance.now();

@@ -63,10 +63,10 @@ describe('npm start', () => {
       MONGODB_URI: 'localhost:27017',
     });
     expect(lines).toEqual([
-      'Settings are not valid:',
+      'The settings are not valid:',
       expect.stringContaining('PORT: "http" must be a whole number'),
       expect.stringContaining('LOG_LEVEL: "loud" must be trace, debug'),
-      expect.stringContaining('MONGODB_URI: must begin with mongodb://'),
+      expect.stringContaining('MONGODB_URI: must start with mongodb://'),
       expect.stringContaining('MAX_ACTIVE_SESSIONS: "0" must be at least 1'),
     ]);
   });
