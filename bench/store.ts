@@ -1,6 +1,6 @@
-// npm run bench -- store: the same driver calls in turns against the embedded store, against a server without a database that
-// answers at once (the driver's own ceiling) and, when MONGODB_URI is set, against that server; with percentiles. The figures
-// hold for this machine at this moment: compare within one run.
+// npm run bench -- store: runs the same driver calls against the embedded store, against a server without a
+// database that replies immediately (the limit of the driver) and, when MONGODB_URI is set, against that
+// server, one after the other. Figures depend on the machine and its load: compare only within one run.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ interface Target {
 interface Row {
   scenario: Scenario;
   clients: number;
-  /** In the order of the targets. */
+  /** Results in the order of the targets. */
   results: Measurement[];
 }
 
@@ -61,11 +61,11 @@ const heads = [
   'p99 ms',
   'max ms',
   'cpu us',
-  'mark',
+  'goal',
   'ratio',
 ];
 
-/** A line for each target; `ratio` is the embedded store's rate over that target's. */
+/** Returns one line per target. `ratio` is the rate of the embedded store divided by that of the target. */
 const cellsOf = (row: Row, targets: readonly Target[]): string[][] =>
   row.results.map((result, i) => {
     const mark = row.scenario.marks?.[row.clients];
@@ -80,7 +80,7 @@ const cellsOf = (row: Row, targets: readonly Target[]): string[][] =>
       figure(result.p99),
       figure(result.max),
       figure(result.cpuPerUnit),
-      i === 0 && mark !== undefined ? `${figure(mark)} ${result.perSecond >= mark ? 'met' : 'short'}` : '',
+      i === 0 && mark !== undefined ? `${figure(mark)} ${result.perSecond >= mark ? 'met' : 'missed'}` : '',
       i > 0 && embedded ? figure(embedded.perSecond / result.perSecond) : '',
     ];
   });
@@ -135,9 +135,9 @@ const positive = (value: string): number => {
 
 await new Command('npm run bench -- store')
   .description(
-    'Times driver calls against the embedded store and, side by side, against MONGODB_URI when it is set.',
+    'Measures driver calls against the embedded store and, for comparison, against MONGODB_URI when it is set.',
   )
-  .option('--seconds <n>', 'measured seconds of each run', positive, 4)
-  .option('--only <text>', 'only the scenarios whose name contains this text')
+  .option('--seconds <n>', 'duration of each measurement', positive, 4)
+  .option('--only <text>', 'only run scenarios whose name contains this text')
   .action(bench)
   .parseAsync();
