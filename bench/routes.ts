@@ -74,7 +74,9 @@ async function bench({ clients, routeSeconds, many, seconds, monitoring }: Optio
     const samples = await run(service, routes, many, seconds);
     const failed = failuresOf(samples).length;
     const passes = samples.length > 0 && failed / samples.length < MOST_FAILED;
-    write("failed: a status other than the route's success status, no response within 30 s, or no connection");
+    write(
+      "failed: a status other than the route's success status, no response within 30 s, or no connection",
+    );
     write(
       `${failed} of ${samples.length.toLocaleString('en-US')} failed with ${many} clients: ${share(failed, samples.length)}; ` +
         `target < 0.1 %: ${passes ? 'pass' : 'fail'}`,
@@ -87,7 +89,12 @@ async function bench({ clients, routeSeconds, many, seconds, monitoring }: Optio
 
 await new Command('npm run bench -- routes')
   .description('Measures response times of each main route, and failed requests under many clients.')
-  .option('--clients <n>', 'number of clients in the first part, which measures response times', wholeNumber, 100)
+  .option(
+    '--clients <n>',
+    'number of clients in the first part, which measures response times',
+    wholeNumber,
+    100,
+  )
   .option('--route-seconds <n>', 'duration of the first part', wholeNumber, 30)
   .option('--many <n>', 'number of clients in the second part, which counts failures', wholeNumber, 500)
   .option('--seconds <n>', 'duration of the second part', wholeNumber, 60)
