@@ -86,7 +86,7 @@ module.exports = {
       name: 'module-through-its-index-from-outside',
       comment: 'The entries, scripts and benchmarks import a module through its index.ts only.',
       severity: 'error',
-      from: { path: ['^src/[^/]+\\.ts$', '^scripts/', '^bench/'] },
+      from: { path: ['^src/[^/]+\\.ts$', '^scripts/', '^bench/', '^examples/'] },
       to: { path: '^src/[^/]+/', pathNot: '^src/[^/]+/index\\.ts$' },
     },
     {
@@ -102,7 +102,7 @@ module.exports = {
       comment: 'The service needs no script, benchmark or test.',
       severity: 'error',
       from: { path: ['^src/', '^libs/'], pathNot: specs },
-      to: { path: ['^scripts/', '^bench/', '^test/'] },
+      to: { path: ['^scripts/', '^bench/', '^test/', '^examples/'] },
     },
     {
       name: 'scripts-are-entries',
