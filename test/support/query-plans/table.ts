@@ -11,8 +11,8 @@ const head = `# Queries and their indexes
 
 Every query that the application sends to the database, with the index that the embedded store uses for
 it. This includes the queries of the repositories, and the updates in group commit transactions, listed by
-the class that declared the unit of work. Inserts are left out because they search nothing. \`npm run
-db:plans\` writes this page: it runs the whole application, calls each method with each combination of its
+the class that declared the unit of work. Inserts are left out because they search nothing. The command
+\`npm run db:plans\` writes this page: it runs the whole application, calls each method with each combination of its
 filters, records the commands that are sent to the database, and explains each of them.
 \`test/integration/query-plans.spec.ts\` fails if this page is out of date, if a method has no test case, if
 a command was sent by none of these classes, or if a query
