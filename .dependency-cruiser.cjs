@@ -19,7 +19,7 @@ const layers = [
 ];
 
 /**
- * The folders of libs/embedded-mongo/src, from top to bottom (see its ARCHITECTURE.md). `src/index.ts` is
+ * The folders of packages/embedded-mongo/src, from top to bottom (see its ARCHITECTURE.md). `src/index.ts` is
  * above all of them.
  */
 const storeLayers = [
@@ -33,8 +33,8 @@ const storeLayers = [
   ['values'],
 ];
 
-const store = 'libs/embedded-mongo';
-const specs = '(\\.spec\\.ts$|^libs/[^/]+/test/|^test/)';
+const store = 'packages/embedded-mongo';
+const specs = '(\\.spec\\.ts$|^packages/[^/]+/test/|^test/)';
 
 const oneOf = (names) => `(${names.join('|')})`;
 
@@ -93,7 +93,7 @@ module.exports = {
       name: 'module-through-its-index-from-outside',
       comment: 'Entry files, scripts and benchmarks import a module only through its index.ts.',
       severity: 'error',
-      from: { path: ['^src/[^/]+\\.ts$', '^scripts/', '^bench/'] },
+      from: { path: ['^src/[^/]+\\.ts$', '^scripts/', '^bench/', '^examples/'] },
       to: { path: '^src/[^/]+/', pathNot: '^src/[^/]+/index\\.ts$' },
     },
     {
@@ -108,8 +108,8 @@ module.exports = {
       name: 'src-stands-alone',
       comment: 'The service must not depend on scripts, benchmarks or tests.',
       severity: 'error',
-      from: { path: ['^src/', '^libs/'], pathNot: specs },
-      to: { path: ['^scripts/', '^bench/', '^test/'] },
+      from: { path: ['^src/', '^packages/[^/]+/src/'], pathNot: specs },
+      to: { path: ['^scripts/', '^bench/', '^test/', '^examples/'] },
     },
     {
       name: 'scripts-are-entries',
@@ -148,10 +148,10 @@ module.exports = {
     },
     {
       name: 'store-through-its-index',
-      comment: 'Import the embedded store only through its src/index.ts.',
+      comment: 'Import the embedded store only through the exports of its package.json.',
       severity: 'error',
       from: { pathNot: `^${store}/` },
-      to: { path: `^${store}/`, pathNot: `^${store}/src/index\\.ts$` },
+      to: { path: `^${store}/`, pathNot: `^${store}/(src|bench)/index\\.ts$` },
     },
     {
       name: 'store-folder-has-a-layer',
@@ -165,7 +165,7 @@ module.exports = {
       name: 'not-to-dev-dep',
       comment: 'Packages that are used in production must be listed under dependencies.',
       severity: 'error',
-      from: { path: ['^src/', '^libs/', '^scripts/'], pathNot: specs },
+      from: { path: ['^src/', '^packages/[^/]+/src/', '^scripts/'], pathNot: specs },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
@@ -185,10 +185,10 @@ module.exports = {
     enhancedResolveOptions: {
       extensions: ['.ts', '.mts', '.js', '.mjs', '.cjs', '.json'],
       exportsFields: ['exports'],
-      conditionNames: ['import', 'node', 'default', 'types'],
+      conditionNames: ['@colloquy/source', 'import', 'node', 'default', 'types'],
       mainFields: ['module', 'main', 'types'],
     },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: ['^dist/', '^coverage/'] },
+    exclude: { path: ['^dist/', '^coverage/', '^packages/[^/]+/dist/'] },
   },
 };

@@ -15,7 +15,7 @@ import {
   memoryUnderLoad,
   sweepTimes,
 } from './sessions/l1.js';
-import { figure, renderTable } from './store/table.js';
+import { figure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 /** The heap counts as flat up to this ratio between the last mark and the first. */
 const LARGEST_GROWTH = 1.1;

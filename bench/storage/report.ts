@@ -1,4 +1,4 @@
-import { figure, renderTable } from '../store/table.js';
+import { figure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 /** The target for a figure. */
 export interface Target {
