@@ -77,9 +77,9 @@ describe('createLogger', () => {
     nest.error(
       new Error(`Cast to string failed for value "what Ann wrote" (type Object)`),
       undefined,
-      'Room',
+      'SomeModule',
     );
-    nest.warn({ content: 'what Ann wrote', count: 1 }, 'Room');
+    nest.warn({ content: 'what Ann wrote', count: 1 }, 'SomeModule');
     expect(lines.join('')).not.toContain('Ann');
     expect(lines.join('')).toContain('\\"count\\":1');
   });

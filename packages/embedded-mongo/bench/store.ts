@@ -1,7 +1,7 @@
 // npm run bench -w packages/embedded-mongo: runs the same driver calls against the embedded store, against a
-// server without a database that replies immediately (the limit of the driver) and, with --mongodb-uri, against
-// that server, one after the other, and prints percentiles. Figures depend on the machine and its load: compare
-// only within one run.
+// server without a database that replies immediately (the limit of the driver) and, with --mongodb-uri,
+// against that server, one after the other, and prints percentiles. Figures depend on the machine and its
+// load: compare only within one run.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { once } from 'node:events';

@@ -44,7 +44,13 @@ export function create(name, { text, ...attributes } = {}, children = []) {
 /**
  * A column of a table. The first column is the header of its row.
  * @template Row
- * @typedef {{ title: string, read: (row: Row) => string, isNumber?: boolean, isShort?: boolean, isMinor?: boolean, mark?: (row: Row) => string | undefined }} Column
+ * @typedef {object} Column
+ * @property {string} title
+ * @property {(row: Row) => string} read
+ * @property {boolean} [isNumber]
+ * @property {boolean} [isShort]
+ * @property {boolean} [isMinor] hidden on phones
+ * @property {(row: Row) => string | undefined} [mark]
  */
 
 /**
