@@ -20,6 +20,6 @@ export async function prepareChromium({ mayInstall }) {
   const reason = mayInstall ? await installSystemPackage('chromium') : 'chromium is not on the PATH';
   const installed = onPath('chromium');
   if (installed !== undefined) return { COLLOQUY_TEST_CHROMIUM: installed };
-  say(`Browser suites skipped: ${reason} (on Debian: apt-get install chromium)`);
+  say(`Skipped the browser suites: ${reason} (on Debian: apt-get install chromium)`);
   return { COLLOQUY_TEST_CHROMIUM: 'off' };
 }
