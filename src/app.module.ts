@@ -16,22 +16,18 @@ import { TranscriptModule } from './transcript/index.js';
 
 export interface AppOptions {
   logger: Logger;
-  adminApiKey: string;
-  /** Where errors are reported; default: nowhere. */
+  /** Receives error reports; by default they are discarded. */
   errors?: ErrorReporter | undefined;
-  /** For measurements: called for each command that is sent to the database. */
+  /** For measurements: called with each command that is sent to the database. */
   onCommand?: CommandListener | undefined;
-  /** What this process is to the others; `api` by default. */
+  /** The role of this process in the deployment; defaults to `api`. */
   role?: ProcessRole | undefined;
 }
 
-/** The module tree; the API and the worker run the same. */
+/** The module tree, which is the same for the API and the worker. */
 @Module({})
 export class AppModule {
-  static forRoot(
-    settings: Settings,
-    { logger, adminApiKey, errors, onCommand, role }: AppOptions,
-  ): DynamicModule {
+  static forRoot(settings: Settings, { logger, errors, onCommand, role }: AppOptions): DynamicModule {
     return {
       module: AppModule,
       controllers: [RootController],
@@ -43,7 +39,7 @@ export class AppModule {
         RedisModule,
         CacheModule,
         MonitoringModule,
-        TenantModule.forRoot({ adminApiKey }),
+        TenantModule,
         QueueModule,
         SessionModule,
         ConversationModule,

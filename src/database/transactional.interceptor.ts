@@ -9,7 +9,7 @@ import {
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { TransactionRunner } from './transaction-runner.js';
 
-/** Runs a whole route handler in one transaction; the handler runs again on transient errors. */
+/** Runs a whole route handler in one transaction. The handler is retried on transient errors. */
 @Injectable()
 export class TransactionalInterceptor implements NestInterceptor {
   constructor(private readonly transactions: TransactionRunner) {}
@@ -19,6 +19,9 @@ export class TransactionalInterceptor implements NestInterceptor {
   }
 }
 
-/** On a controller or a route: all that the handler writes through models is stored together, or not at all. */
+/**
+ * For a controller or a route: everything the handler writes through models is stored together, or not at
+ * all.
+ */
 export const Transactional = (): ClassDecorator & MethodDecorator =>
   applyDecorators(UseInterceptors(TransactionalInterceptor));

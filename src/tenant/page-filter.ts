@@ -7,8 +7,9 @@ interface PageFilter {
 }
 
 /**
- * Rows that come after the cursor in the order (createdAt, _id), both descending. The bound on createdAt that is implied by `$or` is
- * given as well, so that the index on the order is entered at the cursor.
+ * Builds the filter for rows after the cursor in the order (createdAt, _id), both descending. The condition
+ * on createdAt that `$or` implies is also stated explicitly, so that the scan of the index starts at the
+ * cursor.
  */
 export function afterCursor(cursor: DateIdCursor | undefined): PageFilter {
   if (!cursor) return {};

@@ -18,7 +18,7 @@ import { type TenantChanges, tenantOf, TenantRepository, type TenantRow } from '
 import type { TenantRecord } from './tenant.schema.js';
 import type { ApiKey } from './tenant.types.js';
 
-const place = ({ createdAt, _id }: TenantRecord | ApiKeyRow): { date: Date; id: string } => ({
+const cursorOf = ({ createdAt, _id }: TenantRecord | ApiKeyRow): { date: Date; id: string } => ({
   date: createdAt,
   id: _id.toHexString(),
 });
@@ -37,7 +37,7 @@ const storedKey = (
   lastUsedAt: null,
 });
 
-/** Tenants and their keys, as the operator manages them. */
+/** Lets operators manage tenants and their keys. */
 @Injectable()
 export class TenantService {
   constructor(
@@ -50,7 +50,7 @@ export class TenantService {
   ) {}
 
   /**
-   * The tenant with a first key; both are stored, or neither is.
+   * Creates a tenant and its first key. Either both are stored, or neither.
    * @throws ProblemError 409 `tenant_exists`
    */
   async create({ id, name, plan }: CreateTenantBody): Promise<{ tenant: TenantView; apiKey: string }> {
@@ -72,7 +72,7 @@ export class TenantService {
 
   async list(limit: number, cursor?: string): Promise<Page<TenantView>> {
     const rows = await this.tenants.list(limit + 1, cursor === undefined ? undefined : decodeCursor(cursor));
-    return toPage(rows, limit, place, (row) => tenantView(tenantOf(row)));
+    return toPage(rows, limit, cursorOf, (row) => tenantView(tenantOf(row)));
   }
 
   /** @throws ProblemError 404 `tenant_not_found` */
@@ -83,14 +83,14 @@ export class TenantService {
   }
 
   /**
-   * Every process sees the change within a second.
+   * Changes a tenant. Every process sees the change within a second.
    * @throws ProblemError 404 `tenant_not_found`
    */
   async update(tenantId: string, changes: TenantChanges): Promise<TenantView> {
     const tenant = await this.tenants.update(tenantId, changes, new Date());
     if (!tenant) throw notFound('tenant', tenantId);
     await this.transactions.afterCommit(() => this.directory.forget(tenantId));
-    this.logger.info({ tenant: tenantId, changed: Object.keys(changes) }, 'tenant changed');
+    this.logger.info({ tenant: tenantId, changed: Object.keys(changes) }, 'tenant updated');
     return tenantView(tenant);
   }
 
@@ -108,11 +108,12 @@ export class TenantService {
   async listKeys(tenantId: string, limit: number, cursor?: string): Promise<Page<ApiKeyView>> {
     await this.get(tenantId);
     const after = cursor === undefined ? undefined : decodeCursor(cursor);
-    return toPage(await this.keys.list(tenantId, limit + 1, after), limit, place, apiKeyView);
+    return toPage(await this.keys.list(tenantId, limit + 1, after), limit, cursorOf, apiKeyView);
   }
 
   /**
-   * Takes effect at once in this process and within a second in all others. Revoking twice is no error.
+   * Revokes a key, immediately in this process and within a second in all others. Revoking a key again is not
+   * an error.
    * @throws ProblemError 404 `api_key_not_found`
    */
   async revokeKey(tenantId: string, keyId: string): Promise<void> {
