@@ -28,7 +28,7 @@ beforeEach(() => {
   coll = db.collection('c');
 });
 
-/** Asks again until the answer is there. */
+/** Repeats the request until it has a result. */
 async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const answer = await ask();

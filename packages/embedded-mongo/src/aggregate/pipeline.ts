@@ -196,8 +196,8 @@ export type Plan =
   | { kind: 'batches'; ns: Namespace; pushed: Pushdown | undefined; stages: string[]; run: () => Batches };
 
 /**
- * Checks the whole pipeline and decides what the engine does of it; a pipeline over a view becomes one over the collection
- * beneath. `collectionless`: the command was over a database.
+ * Checks the whole pipeline and decides what the engine does of it; a pipeline over a view becomes one over
+ * the collection beneath. `collectionless`: the command was over a database.
  */
 export function planPipeline(
   context: PipelineContext,
@@ -241,7 +241,10 @@ export function planPipeline(
   return { kind: 'batches', ns, pushed, stages: pushed.rest.map(stageName), run };
 }
 
-/** `$lookup` and the like compare by the collation of the pipeline that they are in, a command by that of its view. */
+/**
+ * `$lookup` and the like compare by the collation of the pipeline that they are in, a command by that of its
+ * view.
+ */
 function planView(context: PipelineContext, view: ResolvedView, pipeline: readonly Doc[]): Plan {
   const first = pipeline[0] ? stageName(pipeline[0]) : undefined;
   if (first === '$collStats' || first === '$indexStats') {

@@ -17,7 +17,7 @@ export function cappedSize(args: Args, field: string): number | undefined {
   return given;
 }
 
-/** Reads a number of documents; zero and less stand for no limit. */
+/** Reads a number of documents; zero and less mean no limit. */
 export function cappedMax(args: Args, field: string): number | undefined {
   const given = numberOf(args, field);
   if (given === undefined) return undefined;

@@ -67,8 +67,8 @@ export const addCollection = (core: EngineCore, batch: Batch, ns: Namespace, opt
 };
 
 /**
- * Creates a collection or a view. One that exists with the same options is taken as created, except by a transaction,
- * whose own creations are committed at once.
+ * Creates a collection or a view. One that exists with the same options is taken as created, except by a
+ * transaction, whose own creations are committed at once.
  */
 export const createCollection = async (
   core: EngineCore,

@@ -30,7 +30,10 @@ export class Collection {
   bytes = 0;
   nextRecordId = 1;
   dropped = false;
-  /** Sequence of the commit that last changed the collection's definition; an older snapshot must not write to it. */
+  /**
+   * Sequence of the commit that last changed the collection's definition; an older snapshot must not write to
+   * it.
+   */
   definedAt = 0;
   indexes: Index[] = [];
   /** The transaction that created it, until that has committed or another writer has come to use it. */

@@ -16,7 +16,10 @@ export interface CollectionTraits {
   readonly images?: true;
 }
 
-/** Of all collections without special options, so that one comparison tells a write that there is nothing to heed. */
+/**
+ * Shared by all collections without special options, so that a write needs one comparison to see that no rule
+ * applies.
+ */
 export const plainTraits: CollectionTraits = Object.freeze({ type: 'collection' });
 
 const special = ['viewOn', 'capped', 'clusteredIndex', 'changeStreamPreAndPostImages'];

@@ -7,7 +7,9 @@ import type { CursorSource } from './cursor.js';
 import type { EngineTransaction } from './transaction.js';
 import type { FindSpec, OpContext } from './types.js';
 
-/** Number of matches, after skip and limit. Exact at one moment only when no filter or a transaction is given. */
+/**
+ * Number of matches, after skip and limit. Exact at one moment only when no filter or a transaction is given.
+ */
 export const countMatches = async (
   collection: Collection,
   spec: FindSpec,
@@ -42,7 +44,9 @@ export const countMatches = async (
   }
 };
 
-/** All documents: the counter of the last commit, or that of the transaction's snapshot with its own changes. */
+/**
+ * All documents: the counter of the last commit, or that of the transaction's snapshot with its own changes.
+ */
 const countAll = (collection: Collection, txn: EngineTransaction | undefined): number => {
   if (!txn) return collection.documents;
   const own = txn.counters.get(collection)?.documents ?? 0;

@@ -17,7 +17,7 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 /** The order of insertion, in which a tailable cursor reads. */
 const inserted: Doc = { $natural: 1 };
 
-/** What a cursor reads from: checked and chosen anew for every slice. */
+/** What a cursor reads from: checked and chosen again for every slice. */
 export interface CursorSource {
   /** Throws when the reader's transaction is over. */
   view: () => View;
@@ -175,7 +175,7 @@ export class FindCursor implements EngineCursor {
   }
 }
 
-/** A tailable cursor that tells when there may be more. */
+/** A tailable cursor that notifies when there may be more. */
 export class AwaitCursor extends FindCursor {
   onMore(wake: () => void): () => void {
     const { listeners } = this.collection;

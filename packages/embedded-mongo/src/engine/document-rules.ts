@@ -39,8 +39,8 @@ export const checkId = (id: Value): void => {
 };
 
 /**
- * Applies the collection's validator. With `validationLevel: 'moderate'` a document that was already invalid may stay so;
- * with `validationAction: 'warn'` nothing is refused.
+ * Applies the collection's validator. With `validationLevel: 'moderate'` a document that was already invalid
+ * may stay so; with `validationAction: 'warn'` nothing is refused.
  */
 export const validate = (
   collection: Collection,

@@ -61,7 +61,10 @@ const DEFAULT_LIFETIME_MS = 60_000;
 const DEFAULT_SWEEP_MS = 60_000;
 const EXPIRY_CHECK_MS = 1_000;
 
-/** Opens the store in `options.dir`, made when it is not there. Throws StoreInUse when a living process has it open. */
+/**
+ * Opens the store in `options.dir`, made when it is not there. Throws StoreInUse when a living process has it
+ * open.
+ */
 export const openEngine = async (options: EngineOptions): Promise<Engine> => {
   const { store, ownership } = await Ownership.acquire(options.dir, (dir) => Store.open(dir), options.probe);
   return new StorageEngine(store, ownership, options);
@@ -370,7 +373,7 @@ class StorageEngine implements Engine {
   private async shutDown(): Promise<void> {
     for (const timer of [...this.timers, this.sweepEvery.timer]) clearInterval(timer);
     this.core.transactions.abortAll();
-    // What they have created goes with them.
+    // Collections that they have created are removed with them.
     await breathe();
     const stopped = this.garbage.stop();
     const swept = this.sweeper.stop();

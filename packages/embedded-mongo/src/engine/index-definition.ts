@@ -35,7 +35,10 @@ export class Index {
   /** Maintained by writers, but not yet complete and not in the catalog row. */
   building = false;
   dropped = false;
-  /** Sequence of the commit that completed it: older snapshots must not read through it. undefined: not yet usable. */
+  /**
+   * Sequence of the commit that completed it: older snapshots must not read through it. undefined: not yet
+   * usable.
+   */
   readyAt: number | undefined = 0;
 
   constructor(
@@ -80,8 +83,8 @@ export class Index {
   }
 
   /**
-   * To be called when a row with the present flags is made; what it returns, when that row is on disk. Flags set in
-   * between remain unsaved.
+   * To be called when a row with the present flags is made; what it returns, when that row is on disk. Flags
+   * set in between remain unsaved.
    */
   savingFlags(): () => void {
     const { multikey, cut } = this;

@@ -15,7 +15,9 @@ const ignoredOptions = new Set(['ns', 'dropDups', 'storageEngine', 'v', 'prepare
 
 const cannotCreate = (message: string): ServerError => new ServerError('CannotCreateIndex', message);
 
-/** The index that a createIndexes entry asks for, its defaults filled in. Throws when it cannot be built here. */
+/**
+ * The index of a createIndexes entry, with defaults filled in. Throws when it is invalid or not supported.
+ */
 export const parseIndexSpec = (given: Doc, collection: { options: Doc }): IndexSpec => {
   const { key } = given;
   if (!isDoc(key))
@@ -125,7 +127,10 @@ export const nameOfKey = (key: Doc): string =>
 
 const isIdKey = (key: Doc): boolean => sameKeyPattern(key, { _id: 1 });
 
-/** True when the index exists already; throws when its name is taken by a different one, or it exists under another name. */
+/**
+ * True when the index exists already; throws when its name is taken by a different one, or it exists under
+ * another name.
+ */
 export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean => {
   const existing = collection.indexes.map((index) => index.spec);
   const named = existing.find(({ name }) => name === spec.name);
@@ -152,7 +157,7 @@ export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean 
   );
 };
 
-/** What tells two indexes of a collection apart beside their names. */
+/** Whether two indexes of a collection are the same apart from their names and options. */
 const sameSignature = (a: IndexSpec, b: IndexSpec): boolean =>
   sameKeyPattern(a.key, b.key) &&
   sameDoc(a.collation, b.collation) &&

@@ -10,7 +10,10 @@ import { Blocked } from './write-queue.js';
 import type { Step } from './write-runner.js';
 import type { Writer } from './writer.js';
 
-/** Matches of a multi-document statement that are gathered before they are changed: the scan never meets its own changes. */
+/**
+ * Matches of a multi-document statement that are gathered before they are changed: the scan never meets its
+ * own changes.
+ */
 const GATHER = 200;
 const MAX_RESTARTS = 10;
 
@@ -28,8 +31,9 @@ export interface ModifyAction {
 }
 
 /**
- * One update or delete statement, in steps: find matches, change them. Between two steps others write; what was gathered
- * before is therefore looked at again. One document's change is atomic; a statement over many is not.
+ * One update or delete statement, in steps: find matches, change them. Between two steps others write; what
+ * was gathered before is therefore looked at again. One document's change is atomic; a statement over many is
+ * not.
  */
 export class ModifyRun {
   private readonly query: PreparedQuery;
@@ -128,8 +132,8 @@ export class ModifyRun {
   }
 
   /**
-   * The scan is over and nothing was changed. When it took several steps, others may have taken what it had found, or
-   * inserted what an upsert would: then it begins anew.
+   * The scan is over and nothing was changed. When it took several steps, others may have taken what it had
+   * found, or inserted what an upsert would: then it starts again.
    */
   private finishEmpty(writer: Writer): Step {
     if (this.lost && !this.action.multi && this.restarts++ < MAX_RESTARTS) return this.restart();

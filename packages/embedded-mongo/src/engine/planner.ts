@@ -20,7 +20,7 @@ import { planOfWildcard } from './wildcard-plan.js';
 export interface PlanRequest {
   ast: FilterNode;
   sort?: readonly SortField[];
-  /** Order of storage asked for with `$natural`, as sort or hint. */
+  /** The order of storage, by `$natural` in the sort or the hint. */
   natural?: 1 | -1;
   hint?: string | Doc;
   min?: Doc;
@@ -35,8 +35,8 @@ export interface PlanRequest {
 }
 
 /**
- * Chooses how to find the records: unique equality, then a list of unique keys, then most equalities (of as many, those that ask for
- * the fewest flags), then ranges, then order, then all records.
+ * Chooses how to find the records: unique equality, then a list of unique keys, then most equalities (of as
+ * many, those that ask for the fewest flags), then ranges, then order, then all records.
  */
 export const planQuery = (collection: Collection, request: PlanRequest): Plan => {
   const conjuncts = conjunctsOf(request.ast);
@@ -157,7 +157,9 @@ const rank = (a: Candidate, b: Candidate): number =>
   Number(a.sorted) - Number(b.sorted) ||
   b.index.fields.length - a.index.fields.length;
 
-/** A sparse index holds every match only when a condition on one of its fields refuses documents without it. */
+/**
+ * A sparse index holds every match only when a condition on one of its fields refuses documents without it.
+ */
 const coversAll = (index: Index, conjuncts: readonly FilterNode[]): boolean =>
   conjuncts.some(
     (node) => node.kind === 'field' && index.fields.includes(node.path) && excludesMissing(node),
@@ -258,7 +260,7 @@ const boundedByKeys = (index: Index | undefined, request: PlanRequest): Plan => 
   };
 };
 
-/** A sort or hint of `{ $natural: 1 }` asks for the order of storage. */
+/** A sort or hint of `{ $natural: 1 }` selects the order of storage. */
 export const naturalOrder = (spec: string | Doc | undefined): 1 | -1 | undefined => {
   if (!spec || typeof spec === 'string') return spec === '$natural' ? 1 : undefined;
   if (!('$natural' in spec)) return undefined;

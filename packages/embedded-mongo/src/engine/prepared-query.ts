@@ -29,7 +29,7 @@ export interface QuerySpec {
   max?: Doc;
 }
 
-/** A query with its plan. `filter` is compiled when first asked for: a lookup by `_id` may never need it. */
+/** A query with its plan. `filter` is compiled at its first use: a lookup by `_id` may never need it. */
 export class PreparedQuery {
   readonly plan: Plan;
   /** Set when the plan does not give the order. */
@@ -99,7 +99,7 @@ export const checkQuery = ({ filter, sort, projection, ...rest }: QuerySpec & { 
   if (projection) compileProjection(projection, ast, { let: rest.let });
 };
 
-/** The value of a filter that asks for one `_id` and nothing else. */
+/** The value of a filter that consists of one `_id`. */
 const soleId = ({ filter, hint, min, max }: QuerySpec): Doc[string] => {
   if (hint !== undefined || min || max) return undefined;
   let fields = 0;

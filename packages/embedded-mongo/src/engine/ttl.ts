@@ -4,7 +4,10 @@ import type { Index } from './index-definition.js';
 import { deleteDocuments } from './statements.js';
 import type { EngineCore } from './write-runner.js';
 
-/** Removes documents whose TTL index or collection says that they have expired. Deletes in chunks, as any delete of many does. */
+/**
+ * Removes documents whose TTL index or collection says that they have expired. Deletes in chunks, as any
+ * delete of many does.
+ */
 export const sweepExpired = async (core: EngineCore): Promise<number> => {
   let removed = 0;
   for (const collection of [...core.catalog.all()]) {

@@ -24,7 +24,7 @@ const oneGroup = (index: Index, intervals: KeyInterval[], bounds: ReturnType<typ
 
 const isLeaf = (value: Value): boolean => !Array.isArray(value) && !isDoc(value);
 
-/** Only values that stand in the index by themselves can be found in it: none that are missing, embedded or arrays. */
+/** Only scalar values are in the index as they are: missing values, embedded documents and arrays are not. */
 const servesNode = (node: Predicate['nodes'][number]): boolean => {
   if (!excludesMissing(node)) return false;
   if (node.op === 'in') return node.values.every(isLeaf);

@@ -28,7 +28,10 @@ export type FieldNode =
   /** Some element itself satisfies `child`, whose paths are ''. */
   | { kind: 'field'; path: string; op: 'elemMatchValue'; child: FilterNode };
 
-/** A parsed filter. `$ne`, `$nin` and `$exists: false` are a `not` around their positive form; `$all` is an `and`. */
+/**
+ * A parsed filter. `$ne`, `$nin` and `$exists: false` are a `not` around their positive form; `$all` is an
+ * `and`.
+ */
 export type FilterNode =
   | { kind: 'and' | 'or' | 'nor'; children: FilterNode[] }
   | { kind: 'not'; child: FilterNode }

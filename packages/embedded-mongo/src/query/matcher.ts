@@ -24,11 +24,11 @@ export interface FilterOptions {
 export interface Filter {
   readonly ast: FilterNode;
   matches(doc: Doc): boolean;
-  /** Also tells which array element matched, for the positional `$`. */
+  /** Also returns which array element matched, for the positional `$`. */
   matchPositional(doc: Doc): { matched: boolean; arrayIndex?: number };
 }
 
-/** Where a match was found; -1 for none. Null when nobody asks. */
+/** Where a match was found; -1 for none. Null when it is not needed. */
 type Position = { index: number } | null;
 type Test = (doc: Doc, position: Position) => boolean;
 type ValueTest = (value: Candidate, position: Position) => boolean;
@@ -273,7 +273,10 @@ export const compileFilterNode = (ast: FilterNode, options: FilterOptions = {}):
   };
 };
 
-/** Parses and compiles a filter. Errors are MongoDB's, thrown here and not while matching (but for those of `$expr`). */
+/**
+ * Parses and compiles a filter. Errors are MongoDB's, thrown here and not while matching (but for those of
+ * `$expr`).
+ */
 export const compileFilter = (filter: Doc, options: FilterOptions = {}): Filter =>
   compileFilterNode(parseFilter(filter), options);
 

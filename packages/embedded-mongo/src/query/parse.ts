@@ -100,7 +100,7 @@ const parseSize = (path: string, operand: Value): FilterNode => {
   return { kind: 'field', path, op: 'size', size };
 };
 
-/** Operators that stand at the top of a filter; an `$elemMatch` that begins with one of them matches documents. */
+/** Operators at the top of a filter; an `$elemMatch` that begins with one of them matches documents. */
 export const logical: ReadonlySet<string> = new Set([
   '$and',
   '$or',
@@ -275,8 +275,8 @@ const unknownTopLevel = (name: string): string =>
   `unknown top level operator: ${name}. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.`;
 
 /**
- * Parses a filter. Throws BadValue (2), FailedToParse (9) or TypeMismatch (14) for a malformed one, as MongoDB does, and
- * CommandNotSupported (115) for an operator that this store does not have.
+ * Parses a filter. Throws BadValue (2), FailedToParse (9) or TypeMismatch (14) for a malformed one, as
+ * MongoDB does, and CommandNotSupported (115) for an operator that this store does not have.
  */
 export const parseFilter = (filter: Doc): FilterNode => {
   if (!isDoc(filter))

@@ -75,8 +75,9 @@ const expandedKeys = (doc: Doc, paths: readonly string[]): Value[][] => {
 };
 
 /**
- * Compiles a sort. An array sorts by its lowest element upwards and by its highest downwards, a missing field as null, an
- * empty array below null. With arrays in compound sorts, the first of the document's index keys counts, as in MongoDB.
+ * Compiles a sort. An array sorts by its lowest element upwards and by its highest downwards, a missing field
+ * as null, an empty array below null. With arrays in compound sorts, the first of the document's index keys
+ * counts, as in MongoDB.
  */
 export const compileSort = (spec: Doc, collation?: Collation): Sort => {
   const fields = parseSort(spec);

@@ -27,20 +27,23 @@ import type { Session } from './sessions.js';
 import type { ServerState } from './state.js';
 import { enterTransaction } from './transactions.js';
 
-/** An answer; `moreToCome`: the request is to be run again and its answer sent after this one, in response to `id`. */
+/**
+ * A reply; `moreToCome`: the request is to be run again and its reply sent after this one, in response to
+ * `id`.
+ */
 export interface Answer {
   message: Buffer;
   id: number;
   moreToCome: boolean;
 }
 
-/** What the connection does with a request: send an answer, or hang up as a fail point demands. */
+/** What the connection does after a request: send a reply, or close as a fail point demands. */
 export type Outcome = Answer | 'close';
 
-/** Which of the answers to one request is wanted. */
+/** Which of the replies to one request is wanted. */
 export interface Turn {
   responseTo: number;
-  /** The request is answered again and again, whatever it is answered with, until it fails. */
+  /** The request is repeated, whatever its replies are, until it fails. */
   streams: boolean;
 }
 
@@ -69,7 +72,9 @@ const noOptions: RequestOptions = {
 /** How many snapshots the first statement of a transaction may try. */
 const maxSnapshots = 10;
 
-/** Runs requests: finds the command, checks what is common to all, sets the session up, and frames the answer. */
+/**
+ * Runs requests: finds the command, checks what is common to all, sets the session up, and frames the reply.
+ */
 export class Dispatcher {
   constructor(private readonly state: ServerState) {}
 
@@ -153,7 +158,7 @@ export class Dispatcher {
     }
   }
 
-  /** Counts the operation and tells the profiler of one that it may want to know of. */
+  /** Counts the operation and reports it to the profiler when it is slow or profiling is on. */
   private report(
     call: Call | undefined,
     reply: Reply,
@@ -189,8 +194,9 @@ export class Dispatcher {
   }
 
   /**
-   * The first statement of a transaction. When its snapshot lacks a collection or an index that was being committed, it is run
-   * again on a newer one, which is safe as nothing was read or written in the transaction before.
+   * The first statement of a transaction. When its snapshot lacks a collection or an index that was being
+   * committed, it is run again on a newer one, which is safe as nothing was read or written in the
+   * transaction before.
    */
   private async executeFirst(call: Call, session: Session, first: OpContext): Promise<Reply> {
     const { engine } = this.state;

@@ -28,7 +28,10 @@ function remembered(first: number | boolean | string): Parameter {
   };
 }
 
-/** `setParameter` and `getParameter`: what driver suites and tools ask for, and what this server can change. */
+/**
+ * `setParameter` and `getParameter`: the parameters that driver suites and tools use, and those that this
+ * server can change.
+ */
 export class Parameters implements ParameterStore {
   private readonly known: ReadonlyMap<string, Parameter>;
 

@@ -50,8 +50,8 @@ export class MongoServer {
   }
 
   /**
-   * Takes no more connections or commands, lets the running ones finish for ten seconds, and hangs up. The engine stays
-   * open.
+   * Takes no more connections or commands, lets the running ones finish for ten seconds, and hangs up. The
+   * engine stays open.
    */
   async close(): Promise<void> {
     if (this.state.closing) return;

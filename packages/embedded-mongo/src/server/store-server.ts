@@ -4,7 +4,7 @@ import { mayListen } from './endpoint-probe.js';
 import { MongoServer, type Endpoint } from './server.js';
 import type { ServerLog } from './server-log.js';
 
-/** What a worker can be told; functions are passed beside it. */
+/** The settings that can be sent to a worker; functions are passed separately. */
 export interface StoreServerSettings {
   dir: string;
   port?: number | undefined;
@@ -23,7 +23,9 @@ export interface StoreServer {
 /** Longest path that a unix socket can have on every platform, bytes. */
 const maxSocketPath = 100;
 
-/** A unix socket in the data directory, unless a port is asked for or the platform or the path does not allow it. */
+/**
+ * A unix socket in the data directory, unless a port is given or the platform or the path does not allow it.
+ */
 export function endpointFor({ dir, port, host, socketPath }: StoreServerSettings): Endpoint {
   if (port === undefined && host === undefined && process.platform !== 'win32') {
     const path = socketPath ?? join(dir, 'mongodb.sock');

@@ -33,7 +33,7 @@ export interface UpdateContext {
 
 export interface Updater {
   readonly kind: 'operators' | 'replacement' | 'pipeline';
-  /** True when `apply` must be told the position of the matching array element. */
+  /** True when `apply` needs the position of the matching array element. */
   readonly needsPosition: boolean;
   /** The changed document; the given one is left as it is, parts that did not change may be shared. */
   apply(doc: Doc, ctx: UpdateContext): { doc: Doc; changed: boolean };
@@ -128,7 +128,7 @@ const noArrayFilters = (options: UpdateOptions, kind: string): void => {
   }
 };
 
-/** An empty timestamp at the top of a replacement stands for the current one, as on insert. */
+/** An empty timestamp at the top of a replacement is replaced by the current one, as on insert. */
 const fillTimestamps = (doc: Doc, timestamp: () => Timestamp): Doc => {
   const filled = newDoc();
   for (const [name, value] of Object.entries(doc)) {
@@ -141,7 +141,10 @@ const fillTimestamps = (doc: Doc, timestamp: () => Timestamp): Doc => {
 /** Names that MongoDB allows at the top of a document for references (DBRef). */
 const referenceFields: ReadonlySet<string> = new Set(['$ref', '$id', '$db']);
 
-/** Only an insert, also one of an upsert, may give a field at the top of a document a name that begins with a dollar. */
+/**
+ * Only an insert, also one of an upsert, may give a field at the top of a document a name that begins with a
+ * dollar.
+ */
 const dollarPrefixed = (path: string): ServerError => {
   const [name = ''] = path.split('.');
   return new ServerError(
@@ -184,8 +187,9 @@ const compilePipelineUpdate = (stages: Doc[], options: UpdateOptions): Updater =
 };
 
 /**
- * Compiles an update: a document of operators, a replacement, or a pipeline. Malformed ones are refused here, with MongoDB's
- * codes and words; what depends on the document (PathNotViable, TypeMismatch, ImmutableField …) by `apply`.
+ * Compiles an update: a document of operators, a replacement, or a pipeline. Malformed ones are refused here,
+ * with MongoDB's codes and words; what depends on the document (PathNotViable, TypeMismatch, ImmutableField
+ * …) by `apply`.
  */
 export const compileUpdate = (update: Doc | Doc[], options: UpdateOptions): Updater => {
   if (Array.isArray(update)) return compilePipelineUpdate(update, options);

@@ -75,12 +75,18 @@ export type ErrorCodeName = keyof typeof ErrorCodes;
 
 const nameOfCode = new Map<number, string>(Object.entries(ErrorCodes).map(([name, code]) => [code, name]));
 
-/** An error that reaches the client as `{ ok: 0, code, codeName, errmsg, errorLabels? }`, or inside `writeErrors`. */
+/**
+ * An error that reaches the client as `{ ok: 0, code, codeName, errmsg, errorLabels? }`, or inside
+ * `writeErrors`.
+ */
 export class ServerError extends Error {
   readonly code: number;
   readonly codeName: string;
   readonly errorLabels: string[];
-  /** More fields of the answer: `keyPattern` and `keyValue` of a duplicate key, `errInfo` of a failed validation. */
+  /**
+   * More fields of the reply: `keyPattern` and `keyValue` of a duplicate key, `errInfo` of a failed
+   * validation.
+   */
   readonly details: Doc | undefined;
 
   constructor(
@@ -107,7 +113,7 @@ export const writeConflict = (): ServerError =>
     errorLabels: ['TransientTransactionError'],
   });
 
-/** Failures of no document: a lost conflict, and a view where a collection must be. Their messages stand alone. */
+/** Errors that concern no single document: their messages get no prefix. */
 const withoutContext: ReadonlySet<number> = new Set([
   ErrorCodes.WriteConflict,
   ErrorCodes.CommandNotSupportedOnView,

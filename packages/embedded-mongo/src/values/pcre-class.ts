@@ -26,7 +26,10 @@ export const rangesText = (ranges: Ranges): string =>
 /** The last character that has another case. */
 const LAST_CASED = 0x1e943;
 
-/** All characters that have another case, with all their variants: by Unicode's simple case folding, as PCRE has it. */
+/**
+ * All characters that have another case, with all their variants: by Unicode's simple case folding, as PCRE
+ * has it.
+ */
 const caseVariants = ((): (() => ReadonlyMap<number, readonly number[]>) => {
   let table: Map<number, number[]> | undefined;
   return () => (table ??= foldTable());
@@ -96,7 +99,10 @@ const vertical: Ranges = [
   [0x2028, 0x2029],
 ];
 
-/** The classes of MongoDB's PCRE: ASCII alone, as long as a pattern does not begin with `(*UCP)`, which is refused. */
+/**
+ * The classes of MongoDB's PCRE: ASCII alone, as long as a pattern does not begin with `(*UCP)`, which is
+ * refused.
+ */
 const types: Readonly<Record<string, Ranges>> = { d: digit, w: word, s: space, h: horizontal, v: vertical };
 
 const posix: Readonly<Record<string, Ranges>> = {

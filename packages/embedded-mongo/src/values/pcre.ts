@@ -10,13 +10,19 @@ import {
 
 /** A PCRE pattern in JavaScript's terms. */
 export interface Translation {
-  /** Source of a RegExp with the flag `u`. Options such as `i` are written out in it, as they may change within a pattern. */
+  /**
+   * Source of a RegExp with the flag `u`. Options such as `i` are written out in it, as they may change
+   * within a pattern.
+   */
   source: string;
-  /** The RegExp's group for each group of the pattern, beginning with group 1; it may have more groups than the pattern. */
+  /**
+   * The RegExp's group for each group of the pattern, beginning with group 1; it may have more groups than
+   * the pattern.
+   */
   groups: number[];
   /**
-   * False when only the answer whether a text matches is the same: PCRE and JavaScript differ in what repeated groups that match
-   * nothing, or have optional groups inside, capture.
+   * False when only the result of a test is the same: PCRE and JavaScript differ in what repeated groups that
+   * match nothing, or have optional groups inside, capture.
    */
   sameCaptures: boolean;
 }
@@ -29,8 +35,8 @@ interface Options {
 }
 
 /**
- * A part of the output. Groups are numbered when it is complete, in the order of their parentheses; those that JavaScript needs
- * in addition have negative keys.
+ * A part of the output. Groups are numbered when it is complete, in the order of their parentheses; those
+ * that JavaScript needs in addition have negative keys.
  */
 type Part = string | { open: number } | { reference: number };
 
@@ -445,7 +451,10 @@ class Translator {
     return group;
   }
 
-  /** PCRE fails where the group is not set, JavaScript matches nothing: so only groups that are always set can be used. */
+  /**
+   * PCRE fails where the group is not set, JavaScript matches nothing: so only groups that are always set can
+   * be used.
+   */
   private reference(group: number, { i }: Options): Node {
     if (this.inLookbehind) throw unsupportedRegex('a back reference in a lookbehind');
     if (!this.set.has(group)) throw unsupportedRegex('a back reference to a group that may not have matched');
@@ -473,7 +482,10 @@ const boundsOf = ([text, least, comma, most]: RegExpExecArray): [number, number]
   return text.startsWith('?') ? [0, 1] : [text.startsWith('+') ? 1 : 0, Infinity];
 };
 
-/** Translates a pattern with MongoDB's options. Throws 51091 for an invalid one, 115 for what has no equivalent. */
+/**
+ * Translates a pattern with MongoDB's options. Throws 51091 for an invalid one, 115 for what has no
+ * equivalent.
+ */
 export const translatePattern = (pattern: string, flags: string): Translation =>
   new Translator(pattern.replace(/^\(\*UTF8?\)/, ''), {
     i: flags.includes('i'),

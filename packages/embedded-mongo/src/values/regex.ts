@@ -22,8 +22,9 @@ const compile = (pattern: string, options: string): CompiledRegex => {
 };
 
 /**
- * The JavaScript expression for a PCRE pattern with the options `i m s x` (`u` and `l` are accepted and mean nothing). Throws 51091
- * for an invalid pattern, and CommandNotSupported (115) for one that has no equivalent.
+ * The JavaScript expression for a PCRE pattern with the options `i m s x` (`u` and `l` are accepted and mean
+ * nothing). Throws 51091 for an invalid pattern, and CommandNotSupported (115) for one that has no
+ * equivalent.
  */
 export const compileRegex = (regex: BSONRegExp): CompiledRegex => {
   const key = `${regex.options}/${regex.pattern}`;
@@ -42,8 +43,8 @@ export const toRegExp = (regex: BSONRegExp): RegExp => compileRegex(regex).regEx
 const special = /[.*+?^${}()|[\]\\]/;
 
 /**
- * The text that every match begins with, for an expression anchored by `^` or `\A` and without options that change its
- * meaning; `prefixOnly` when it demands nothing more.
+ * The text that every match begins with, for an expression anchored by `^` or `\A` and without options that
+ * change its meaning; `prefixOnly` when it demands nothing more.
  */
 export const prefixOf = (regex: BSONRegExp): { prefix: string; prefixOnly: boolean } => {
   const none = { prefix: '', prefixOnly: false };
