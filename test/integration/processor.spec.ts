@@ -459,7 +459,7 @@ describe('MessageProcessor', () => {
         code: 'responder_timeout',
         extra: { messageStored: true },
       });
-      expect(problem.detail).toMatch(/^No reply came within 50 ms\./);
+      expect(problem.detail).toMatch(/^No reply was received within 50 ms\./);
       expect(aborted).toBe(true);
       late.open();
       const { reply } = await process('hi', { externalId: 'x' });
