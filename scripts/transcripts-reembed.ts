@@ -33,13 +33,10 @@ function batchSize(text: string): number {
 async function open(): Promise<INestApplicationContext> {
   const settings = settingsFromEnvironment();
   const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
-  return NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, role: 'tool' }),
-    {
-      logger: new NestLogger(logger),
-      abortOnError: false,
-    },
-  );
+  return NestFactory.createApplicationContext(AppModule.forRoot(settings, { logger, role: 'tool' }), {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
 }
 
 async function count(reembedder: TranscriptReembedder): Promise<number> {
@@ -73,16 +70,16 @@ async function reembed({ batchSize: size, dryRun }: Options, signal: AbortSignal
         onProgress: (transcripts) => {
           progress.advance(transcripts);
         },
-        onRefused: (tenantId, id, error) => {
+        onRejected: (tenantId, id, error) => {
           process.stderr.write(`${tenantId}/${id}: ${error.message}\n`);
         },
       })
       .finally(() => {
         progress.finish();
       });
-    const { reembedded, passedOver, refused, isWhole } = result;
+    const { reembedded, skipped, refused, isWhole } = result;
     say(
-      `${number(reembedded)} re-embedded, ${number(passedOver)} changed meanwhile, ${number(refused)} refused`,
+      `${number(reembedded)} re-embedded, ${number(skipped)} changed meanwhile, ${number(refused)} refused`,
     );
     if (!isWhole) say('Ended before all was done. The same command goes on.');
     return isWhole && refused === 0;
