@@ -46,7 +46,7 @@ describe('appendMessagesBody', () => {
     [{ metadata: { $where: '1' } }, 'messages.0.metadata: keys must not begin with "$"'],
     [
       { attachments: Array.from({ length: 21 }, () => attachment) },
-      'messages.0.attachments: must be at most 20 attachments',
+      'messages.0.attachments: must contain at most 20 attachments',
     ],
     [{ attachments: [{ type: 'image' }] }, 'messages.0.attachments.0.url: '],
     [

@@ -142,7 +142,7 @@ describe('messages', () => {
       [
         'attachments',
         [{ role: 'user', content: 'x', attachments: Array.from({ length: 21 }, () => attachment) }],
-        'must be at most 20 attachments',
+        'must contain at most 20 attachments',
       ],
       [
         'metadata',
