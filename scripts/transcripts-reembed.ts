@@ -77,12 +77,12 @@ async function reembed({ batchSize: size, dryRun }: Options, signal: AbortSignal
       .finally(() => {
         progress.finish();
       });
-    const { reembedded, skipped, refused, isWhole } = result;
+    const { reembedded, skipped, rejected, isWhole } = result;
     say(
-      `${number(reembedded)} re-embedded, ${number(skipped)} changed meanwhile, ${number(refused)} refused`,
+      `${number(reembedded)} re-embedded, ${number(skipped)} changed meanwhile, ${number(rejected)} rejected`,
     );
     if (!isWhole) say('Ended before all was done. The same command goes on.');
-    return isWhole && refused === 0;
+    return isWhole && rejected === 0;
   } finally {
     await app.close();
   }

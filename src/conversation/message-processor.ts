@@ -65,7 +65,7 @@ interface Turn extends ExchangeContext {
 const MAX_HISTORY = 200;
 
 /** Problem codes of session limits that a responder's goals or context may exceed. */
-const refusedStates = new Set(['session_too_large', 'too_many_goals']);
+const stateLimitCodes = new Set(['session_too_large', 'too_many_goals']);
 
 /**
  * Derives the message id from the externalId, so that two processes that receive the same message
@@ -274,7 +274,7 @@ const userMessageOf = ({
 const isResponderFailure = (error: unknown): boolean =>
   error instanceof ResponderError ||
   error instanceof ResponderTimeoutError ||
-  (error instanceof ProblemError && refusedStates.has(error.problem.code));
+  (error instanceof ProblemError && stateLimitCodes.has(error.problem.code));
 
 /**
  * Converts an error into the problem returned to the client, which says whether the user message has been
@@ -289,7 +289,7 @@ function problemOf(error: unknown, message: MessageRecord | undefined): unknown 
   };
   if (error instanceof ResponderTimeoutError) return responderTimeout(error.timeoutMs, stored);
   if (error instanceof ResponderError) return responderFailed(error.message, stored, error);
-  if (error instanceof ProblemError && refusedStates.has(error.problem.code))
+  if (error instanceof ProblemError && stateLimitCodes.has(error.problem.code))
     return responderFailed(`The responder's result cannot be stored. ${error.message}`, stored, error);
   const problem = error instanceof ProblemError ? error.problem : databaseProblem(error);
   return problem ? withStoredMessage(problem, stored, error) : error;

@@ -59,7 +59,7 @@ describe('appendMessagesBody', () => {
     ],
     [{ attachments: [{ ...attachment, size: -1 }] }, 'messages.0.attachments.0.size: '],
     [{ surprise: 1 }, 'messages.0: Unrecognized key: "surprise"'],
-  ])('refuses %j', (message, expected) => {
+  ])('rejects %j', (message, expected) => {
     expect(append(message).join('\n')).toContain(expected);
   });
 
@@ -79,7 +79,7 @@ describe('appendMessagesBody', () => {
     expect(many(101)).toEqual(['messages: must contain at most 100 messages']);
   });
 
-  it('refuses the same externalId twice', () => {
+  it('rejects the same externalId twice', () => {
     const message = { role: 'user', content: 'x', externalId: 'a' };
     expect(
       problems(appendMessagesBody, { messages: [message, { ...message, externalId: 'b' }, message] }),
@@ -101,7 +101,7 @@ describe('inboundMessageBody', () => {
     [{ content: undefined }, 'content'],
     [{ content: '' }, 'content'],
     [{ role: 'user' }, ''],
-  ])('refuses %j', (change, path) => {
+  ])('rejects %j', (change, path) => {
     expect(problems(inboundMessageBody, { ...inbound, ...change })[0]?.split(':')[0]).toBe(path);
   });
 });
@@ -126,7 +126,7 @@ describe('queries', () => {
     { afterSeq: '-1' },
     { afterSeq: '1.5' },
     { skip: '1' },
-  ])('refuse %j', (query) => {
+  ])('reject %j', (query) => {
     expect(problems(conversationMessagesQuery, query)).toHaveLength(1);
   });
 });
@@ -138,7 +138,7 @@ describe('updateConversationBody', () => {
   });
 
   it.each([{ title: 5 }, { title: 'a\u0000b' }, { isActive: 'no' }, { isActive: null }, { channel: 'web' }])(
-    'refuses %j',
+    'rejects %j',
     (patch) => {
       expect(problems(updateConversationBody, patch)).toHaveLength(1);
     },

@@ -159,12 +159,10 @@ const memoryStats = z
 
 const sharedStats = z
   .object({
-    state: z
-      .enum(['off', 'closed', 'open', 'half-open'])
-      .meta({
-        description:
-          'off: Redis is not configured; closed: Redis is in use; otherwise it is considered unavailable',
-      }),
+    state: z.enum(['off', 'closed', 'open', 'half-open']).meta({
+      description:
+        'off: Redis is not configured; closed: Redis is in use; otherwise it is considered unavailable',
+    }),
     hits: count,
     misses: count,
     hitRate: share,

@@ -2,7 +2,7 @@ import { freshState } from './session-changes.js';
 import type { StoredState } from './session.repository.js';
 import { forgetText, rememberText, takeText } from './state-text.js';
 
-const anew = '{"activeGoals":[],"context":{}}';
+const serializedAgain = '{"activeGoals":[],"context":{}}';
 
 describe('the text of a state', () => {
   let state: StoredState;
@@ -14,12 +14,12 @@ describe('the text of a state', () => {
   it('is returned once as remembered, and then serialized again', () => {
     rememberText(state, 'remembered');
     expect(takeText(state)).toBe('remembered');
-    expect(takeText(state)).toBe(anew);
+    expect(takeText(state)).toBe(serializedAgain);
   });
 
   it('is serialized again once forgotten', () => {
     rememberText(state, 'remembered');
     forgetText(state);
-    expect(takeText(state)).toBe(anew);
+    expect(takeText(state)).toBe(serializedAgain);
   });
 });

@@ -25,12 +25,10 @@ export type ReplayedTranscripts = z.output<typeof replayedTranscriptsSchema>;
 export const tenantTranscriptStatsSchema = z.object({
   queued: z.int().meta({ description: 'Transcripts waiting for a batch' }),
   processing: z.int().meta({ description: 'Transcripts in a running batch' }),
-  queueLimit: z
-    .int()
-    .meta({
-      description:
-        'Limit of queued and processing transcripts together; beyond it, transcripts are rejected with 429',
-    }),
+  queueLimit: z.int().meta({
+    description:
+      'Limit of queued and processing transcripts together; beyond it, transcripts are rejected with 429',
+  }),
   completed: z.int().meta({ description: 'Transcripts stored and searchable' }),
   failed: z.int().meta({ description: 'Number of times a transcript finally failed, including replays' }),
   dead: z.int().meta({ description: 'Dead letters: transcripts with status failed' }),
@@ -60,12 +58,10 @@ export const operatorTranscriptStatsSchema = z.object({
     .number()
     .nullable()
     .meta({ description: 'Age of the oldest queued or processing transcript, milliseconds' }),
-  accepted: z
-    .int()
-    .meta({
-      description:
-        'Accepted by this process since it started, for all tenants; the figures below have the same scope',
-    }),
+  accepted: z.int().meta({
+    description:
+      'Accepted by this process since it started, for all tenants; the figures below have the same scope',
+  }),
   completed: z.int(),
   failed: z.int(),
   dead: z.int(),

@@ -19,7 +19,7 @@ export interface ReembedOptions {
 
 export interface ReembedResult {
   reembedded: number;
-  refused: number;
+  rejected: number;
   /** Deleted, or re-embedded by another process, while this process embedded them. */
   skipped: number;
   /** False if the signal stopped the run early. */
@@ -51,7 +51,7 @@ export class TranscriptReembedder {
 
   /** @throws EmbeddingError if the embedding service is unavailable; what was already written is kept */
   async run(options: ReembedOptions): Promise<ReembedResult> {
-    const result: ReembedResult = { reembedded: 0, refused: 0, skipped: 0, isWhole: true };
+    const result: ReembedResult = { reembedded: 0, rejected: 0, skipped: 0, isWhole: true };
     for await (const { tenantId, model } of this.otherModels()) {
       let after: string | undefined;
       for (;;) {
@@ -64,7 +64,7 @@ export class TranscriptReembedder {
         const written = await this.store.reembed(tenantId, model, this.embedder.model, vectors);
         result.reembedded += written;
         result.skipped += vectors.length - written;
-        result.refused += rows.length - vectors.length;
+        result.rejected += rows.length - vectors.length;
         options.onProgress?.(rows.length);
       }
     }

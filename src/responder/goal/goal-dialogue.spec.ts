@@ -293,7 +293,7 @@ describe('goalResponderConfig', () => {
     ],
     [[template], { timeZone: 'Mars/Base' }, 'timeZone: must be an IANA time zone'],
     [[template], { surprise: 1 }, ': Unrecognized key'],
-  ])('refuses %#', (templates, rest, expected) => {
+  ])('rejects %#', (templates, rest, expected) => {
     expect(problems(templates, rest).join('\n')).toContain(expected);
   });
 });

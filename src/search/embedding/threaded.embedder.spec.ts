@@ -6,12 +6,12 @@ import { type EmbedderThread, SHORT_LENGTH, ThreadedEmbedder } from './threaded.
 
 /** A thread that responds, ends or fails to start when a test requests it. */
 class FakeThread extends EventEmitter implements EmbedderThread {
-  readonly told: ToThread[] = [];
+  readonly received: ToThread[] = [];
   keepsAlive = true;
   isTerminated = false;
 
   postMessage(message: ToThread): void {
-    this.told.push(message);
+    this.received.push(message);
   }
 
   ref(): void {
@@ -49,7 +49,7 @@ class FakeThread extends EventEmitter implements EmbedderThread {
   }
 
   get calls(): number[] {
-    return this.told.flatMap((message) => ('id' in message ? [message.id] : []));
+    return this.received.flatMap((message) => ('id' in message ? [message.id] : []));
   }
 }
 
@@ -109,7 +109,7 @@ describe('ThreadedEmbedder', () => {
     const first = embedder.embed(['x'.repeat(SHORT_LENGTH), 'y']);
     const second = embedder.embed([long('b')]);
     expect(threads).toHaveLength(1);
-    expect(thread().told).toEqual([
+    expect(thread().received).toEqual([
       { id: 1, texts: ['x'.repeat(SHORT_LENGTH), 'y'] },
       { id: 2, texts: [long('b')] },
     ]);
@@ -153,12 +153,14 @@ describe('ThreadedEmbedder', () => {
   });
 
   it('rejects the call during which the thread ended, and sends those behind it to the next thread in order', async () => {
-    const [answered, atWork, ...behind] = ['a', 'b', 'c', 'd'].map((word) => embedder.embed([long(word)]));
+    const [answered, inProgress, ...behind] = ['a', 'b', 'c', 'd'].map((word) =>
+      embedder.embed([long(word)]),
+    );
     thread().ready();
     thread().embedded(1, 1);
     thread().crash('out of memory');
     await expect(answered).resolves.toHaveLength(1);
-    expect(await failure(atWork ?? Promise.resolve())).toEqual(ENDED);
+    expect(await failure(inProgress ?? Promise.resolve())).toEqual(ENDED);
     expect(threads).toHaveLength(2);
     expect(thread().calls).toEqual([3, 4]);
     thread().ready();
@@ -225,7 +227,7 @@ describe('ThreadedEmbedder', () => {
     const second = embedder.embed([long('b')]);
     controller.abort(new Error('gone'));
     await expect(first).rejects.toThrow('gone');
-    expect(thread().told.at(-1)).toEqual({ abort: 1 });
+    expect(thread().received.at(-1)).toEqual({ abort: 1 });
     thread().embedded(1, 1);
     thread().embedded(2, 2);
     expect(firsts(await second)).toEqual([2]);
@@ -239,7 +241,7 @@ describe('ThreadedEmbedder', () => {
     thread().embedded(1, 1);
     await call;
     controller.abort();
-    expect(thread().told).toHaveLength(1);
+    expect(thread().received).toHaveLength(1);
   });
 
   it('attributes the end of the thread to the aborted call in progress, and resends no aborted calls', async () => {

@@ -93,7 +93,7 @@ describe('ServerVectorSearch', () => {
   it('fails to start on a server without vector search, with a reason', async () => {
     const search = new ServerVectorSearch(collectionOf(new Error('Unrecognized stage')), 'i', logger);
     await expect(search.onModuleInit()).rejects.toThrow(
-      /^VECTOR_SEARCH=atlas: .*no vector search \(Unrecognized stage\)\. Set VECTOR_SEARCH=memory/,
+      /^VECTOR_SEARCH=atlas: .*not support vector search \(Unrecognized stage\)\. Set VECTOR_SEARCH=memory/,
     );
   });
 
