@@ -404,7 +404,7 @@ describe('MessageProcessor', () => {
       first.responder.script = () => Promise.reject(new Error('the password is hunter2'));
       const problem = await problemOf(process('hi'));
       expect(problem.detail).toMatch(
-        /^The responder failed\. .*without an externalId a repeated request is a new message/,
+        /^The responder failed\. .*without an externalId, a repeated request creates a new message/,
       );
       expect(JSON.stringify(problem)).not.toContain('hunter2');
     });
