@@ -93,9 +93,10 @@ export class ConversationController {
   @ApiOperation({
     summary: 'Close a conversation and create its transcript with a summary',
     description:
-      'The job is stored in the same transaction that closes the conversation. Closing it again without new messages returns the same ' +
-      'job and transcript; the summary and metadata of the first request are kept. No transcript is created for a conversation without ' +
-      "messages, or if the tenant's transcripts are disabled.",
+      'The job is stored in the same transaction that closes the conversation. Closing it again without ' +
+      'new messages returns the same job and transcript; the summary and metadata of the first request ' +
+      "are kept. No transcript is created for a conversation without messages, or if the tenant's " +
+      'transcripts are disabled.',
   })
   @ApiAcceptedResponse({ standardSchema: closedConversationSchema })
   @ApiNotFoundResponse({ description: '`conversation_not_found`' })

@@ -49,9 +49,9 @@ export const conversationsQuery = z.strictObject({
     .default('created')
     .meta({
       description:
-        'created: newest first; paging returns each conversation exactly once, regardless of concurrent writes. ' +
-        'updated: most recently updated first; a conversation that is updated moves to the front, so paging may ' +
-        'miss it. A cursor is valid only for the order that returned it',
+        'created: newest first; paging returns each conversation exactly once, regardless of concurrent ' +
+        'writes. updated: most recently updated first; a conversation that is updated moves to the front, ' +
+        'so paging may miss it. A cursor is valid only for the order that returned it',
     }),
   limit: pageLimit,
   cursor: z.string().max(200).optional(),

@@ -69,13 +69,15 @@ export const conversationSchema = new Schema<ConversationRecord>(
 );
 
 // Only the last of these indexes has a key that changes with every message, so an append updates one index
-// entry instead of four. In order of creation: GET /v1/conversations, with and without `active`.
+// entry instead of four.
+// In order of creation: GET /v1/conversations, with and without `active`.
 conversationSchema.index({ tenantId: 1, isActive: 1, _id: -1 });
-// Of one participant: GET /v1/conversations?participantId, and the conversation that an inbound message continues.
+// Of one participant: GET /v1/conversations?participantId, and the conversation that an inbound message
+// continues.
 conversationSchema.index({ tenantId: 1, participantId: 1, isActive: 1, _id: -1 });
 // On one channel: GET /v1/conversations?channel.
 conversationSchema.index({ tenantId: 1, channel: 1, _id: -1 });
-// Most recently written first: GET /v1/conversations?order=updated.
+// Most recently updated first: GET /v1/conversations?order=updated.
 conversationSchema.index(indexByUpdate);
 // Conversations being erased: hidden from the message lists, and finished by the sweep after a crash.
 // Contains only those rows.

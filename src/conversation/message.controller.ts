@@ -73,8 +73,9 @@ export class MessageController {
   @ApiOperation({
     summary: 'List the messages of a conversation in order of seq',
     description:
-      'Pages forward from `afterSeq` (or from the beginning) up to `beforeSeq`. With `beforeSeq` alone it returns the last messages ' +
-      'before it, and `nextCursor` pages backward. Each page is in ascending order.',
+      'Pages forward from `afterSeq` (or from the beginning) up to `beforeSeq`. With `beforeSeq` alone it ' +
+      'returns the last messages before it, and `nextCursor` pages backward. Each page is in ascending ' +
+      'order.',
   })
   @ApiOkResponse({ standardSchema: messagePageSchema })
   @ApiNotFoundResponse({ description: '`conversation_not_found`' })
@@ -102,8 +103,9 @@ export class MessageController {
   @ApiOperation({
     summary: 'Process an inbound message: store it, call the responder, store the reply and the session',
     description:
-      'Continues the conversation of the session, otherwise the newest active one of the participant on the channel, otherwise creates ' +
-      'a new one. With `externalId` the request can safely be repeated: the message is stored and answered once.',
+      'Continues the conversation of the session, otherwise the newest active one of the participant on ' +
+      'the channel, otherwise creates a new one. With `externalId` the request can safely be repeated: ' +
+      'the message is stored and answered once.',
   })
   @ApiCreatedResponse({ standardSchema: processedMessageSchema })
   @ApiOkResponse({

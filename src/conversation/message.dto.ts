@@ -78,8 +78,9 @@ export const messagesQuery = z.strictObject({
   role: role.optional(),
   since: isoDate.optional().meta({
     description:
-      'Inclusive. A message is returned only once no message with an earlier timestamp can still be committed: a client that polls with ' +
-      'the newest timestamp it has received misses none. With several API processes this takes one second',
+      'Inclusive. A message is returned only once no message with an earlier timestamp can still be ' +
+      'committed: a client that polls with the newest timestamp it has received misses none. With several ' +
+      'API processes this takes one second',
     example: '2026-11-01T00:00:00Z',
   }),
   until: isoDate.optional().meta({ description: 'Exclusive', example: '2026-12-01T00:00:00Z' }),

@@ -44,7 +44,8 @@ export const messageSchema = new Schema<MessageRecord>(
   { collection: MESSAGE_COLLECTION, versionKey: false, autoIndex: false, minimize: false },
 );
 
-// A conversation in order: GET /v1/conversations/:id/messages, a responder's history, erasure. Unique: no seq twice.
+// A conversation in order: GET /v1/conversations/:id/messages, a responder's history, erasure. Unique: prevents
+// duplicate seq values.
 messageSchema.index({ tenantId: 1, conversationId: 1, seq: 1 }, { unique: true });
 // The roles that are rare in a conversation: GET /v1/messages?role=system and role=tool. `$in` in a partial
 // filter requires MongoDB 6.0.
