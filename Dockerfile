@@ -1,4 +1,5 @@
-# The API and the worker in one image. The worker: docker run … node --enable-source-maps --import ./dist/src/instrument.js dist/src/worker.js
+# One image for the API and the worker. To run the worker:
+# docker run … node --enable-source-maps --import ./dist/src/instrument.js dist/src/worker.js
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -24,5 +25,5 @@ VOLUME /data
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# node is process 1 here: it must get SIGTERM itself, so there is no npm or shell in between.
+# node must be process 1 to receive SIGTERM, so it is not started through npm or a shell.
 CMD ["node", "--enable-source-maps", "--import", "./dist/src/instrument.js", "dist/src/main.js"]
