@@ -41,7 +41,7 @@ export interface VectorChanges {
  * The persistent storage of vectors. All reads go to the primary, with a read concern that shows acknowledged
  * commits. Reads on a lagging secondary would give one process older results than another.
  *
- * **How a process is notified of changes by others.** Each tenant has a counter row `{tenantId, seq,
+ * **How a process detects the changes of others.** Each tenant has a counter row `{tenantId, seq,
  * forgottenSeq}`. A transaction that inserts, re-embeds or deletes transcripts increments `seq` by 1, once
  * and as its first write. It stamps its rows with the new number (`changeSeq`) and writes a tombstone
  * `{tenantId, transcriptId, changeSeq}` for each deletion. The counter row stays write-locked until the
