@@ -69,19 +69,19 @@ async function reembed({ batchSize: size, dryRun }: Options, signal: AbortSignal
         onProgress: (transcripts) => {
           progress.advance(transcripts);
         },
-        onRefused: (tenantId, id, error) => {
+        onRejected: (tenantId, id, error) => {
           process.stderr.write(`${tenantId}/${id}: ${error.message}\n`);
         },
       })
       .finally(() => {
         progress.finish();
       });
-    const { reembedded, passedOver, refused, isWhole } = result;
+    const { reembedded, skipped, rejected, isWhole } = result;
     say(
-      `${number(reembedded)} re-embedded, ${number(passedOver)} skipped because they changed, ${number(refused)} rejected`,
+      `${number(reembedded)} re-embedded, ${number(skipped)} skipped because they changed, ${number(rejected)} rejected`,
     );
     if (!isWhole) say('Stopped before everything was done. The same command continues.');
-    return isWhole && refused === 0;
+    return isWhole && rejected === 0;
   } finally {
     await app.close();
   }

@@ -29,7 +29,7 @@ import { MessageRepository } from './message.repository.js';
 import { MESSAGE_MODEL, messageSchema } from './message.schema.js';
 import { MessageService } from './message.service.js';
 
-/** Needs `ScheduleModule.forRoot()` in the application: the sweep of interrupted erasures is registered there. */
+/** Requires `ScheduleModule.forRoot()` in the application, which runs the sweep of interrupted erasures. */
 @Module({
   imports: [
     TenantModule,

@@ -1,6 +1,6 @@
 import { invalidMessageCursor } from './conversation.errors.js';
 
-/** Where a page of one conversation ended: the next one goes on after or before this `seq`. */
+/** The end of a page of one conversation: the next page continues after or before this `seq`. */
 export interface SeqCursor {
   direction: 'after' | 'before';
   seq: number;
@@ -10,8 +10,8 @@ export const encodeSeqCursor = ({ direction, seq }: SeqCursor): string =>
   Buffer.from(`${direction}.${seq}`).toString('base64url');
 
 /**
- * The place that a cursor names.
- * @throws ProblemError 400 `invalid_cursor` for text that no page gave, or one from a list that went the other way
+ * Returns the `seq` encoded in a cursor.
+ * @throws ProblemError 400 `invalid_cursor` if the text is not a cursor, or is one of the other direction
  */
 export function decodeSeqCursor(text: string, direction: SeqCursor['direction']): number {
   const [, found, seq] =

@@ -24,7 +24,7 @@ import { RATE_LIMIT_MODEL, rateLimitSchema } from './rate-limit.schema.js';
 
 const FEATURE = Symbol('queues of a feature');
 
-/** Declares the queues of one module; each module imports one of its own. */
+/** Declares the queues of one module. Each importing module has its own instance. */
 @Module({})
 class QueueFeatureModule implements OnModuleInit {
   constructor(
@@ -37,7 +37,10 @@ class QueueFeatureModule implements OnModuleInit {
   }
 }
 
-/** Jobs: `forFeature` declares a module's queues, `QueueService` stores jobs, a class with `@ProcessorOf` runs them. */
+/**
+ * Background jobs: `forFeature` declares a module's queues, `QueueService` stores jobs, and a class decorated
+ * with `@ProcessorOf` runs them.
+ */
 @Module({
   imports: [
     DiscoveryModule,
@@ -69,8 +72,8 @@ class QueueFeatureModule implements OnModuleInit {
 })
 export class QueueModule {
   /**
-   * Declares the queues of the importing module, which can then inject `QueueService`. It can also inject BullMQ's own queue with
-   * `@InjectQueue(name)` of @nestjs/bullmq; that is undefined without Redis.
+   * Declares the queues of the importing module, which can then inject `QueueService`. It can also inject the
+   * BullMQ queue with `@InjectQueue(name)` of @nestjs/bullmq, which is undefined without Redis.
    */
   static forFeature(definitions: readonly QueueDeclaration[]): DynamicModule {
     const queues = definitions.map(({ name }) => ({

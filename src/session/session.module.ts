@@ -13,7 +13,9 @@ import { SessionService } from './session.service.js';
 import { SHARED_SESSION_POLICY, type SharedSessionPolicy } from './shared-session.policy.js';
 import { SharedSessions } from './shared-sessions.js';
 
-/** Needs `ScheduleModule.forRoot()` in the application, where the cleanup of the memory is registered, and `RedisModule`. */
+/**
+ * Requires `ScheduleModule.forRoot()` in the application, which runs the memory cleanup, and `RedisModule`.
+ */
 @Module({
   imports: [TenantModule, MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
   controllers: [SessionStatsController, SessionController],
