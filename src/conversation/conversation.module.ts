@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { CacheModule } from '../cache/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
 import { QueueModule } from '../queue/index.js';
 import { ResponderModule } from '../responder/index.js';
@@ -31,6 +32,7 @@ import { MessageService } from './message.service.js';
 /** Needs `ScheduleModule.forRoot()` in the application: the sweep of interrupted erasures is registered there. */
 @Module({
   imports: [
+    CacheModule,
     SessionModule,
     ResponderModule,
     TranscriptModule,

@@ -2,7 +2,7 @@ import { type DynamicModule, Global, Inject, Module, type OnModuleInit } from '@
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getQueueToken } from '@nestjs/bullmq';
 import { MongooseModule } from '@nestjs/mongoose';
-import { RedisService } from '../redis/index.js';
+import { RedisModule, RedisService } from '../redis/index.js';
 import { BullDriver } from './drivers/bull.driver.js';
 import { BullQueues } from './drivers/bull-queues.js';
 import { BullRelay } from './drivers/bull-relay.js';
@@ -42,6 +42,7 @@ class QueueFeatureModule implements OnModuleInit {
 @Module({
   imports: [
     DiscoveryModule,
+    RedisModule,
     MongooseModule.forFeature([
       { name: JOB_MODEL, schema: jobSchema },
       { name: RATE_LIMIT_MODEL, schema: rateLimitSchema },

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DuplicateKeyError, GroupCommit, type UnitOfWork } from '../database/index.js';
 import { ConversationStateManager, type SessionMemoryStats } from './conversation-state-manager.js';
 import { SessionConflictError } from './session.errors.js';
@@ -42,7 +42,7 @@ export interface SessionStoreStats {
  * forward.
  */
 @Injectable()
-export class SessionStore implements OnModuleInit {
+export class SessionStore {
   private readonly database = { reads: 0, inserts: 0, updates: 0, conflicts: 0, deletes: 0 };
   private readonly opens = { total: 0, l1: 0, l2: 0, database: 0, none: 0 };
 
@@ -51,18 +51,16 @@ export class SessionStore implements OnModuleInit {
     private readonly shared: SharedSessions,
     private readonly repository: SessionRepository,
     private readonly commits: GroupCommit,
-  ) {}
-
-  onModuleInit(): void {
-    this.shared.listen(
+  ) {
+    shared.listen(
       ({ tenantId, participantId, id, version }) => {
-        const known = this.memory.peek(tenantId, participantId);
-        // Of another session it cannot be told here which one is later; a copy too few costs one look at Redis.
-        if (known && (known.id !== id || known.version < version)) this.memory.drop(tenantId, participantId);
+        const known = memory.peek(tenantId, participantId);
+        // Versions of different sessions cannot be compared. A copy dropped needlessly costs one read from Redis.
+        if (known && (known.id !== id || known.version < version)) memory.drop(tenantId, participantId);
       },
-      // Any copy may be one that was spoken of meanwhile. Writes would find out, but each only after its responder ran in vain.
+      // Any copy may be outdated. A write would detect it, but only after its responder had run.
       () => {
-        this.memory.clear();
+        memory.clear();
       },
     );
   }

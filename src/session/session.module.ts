@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { RedisModule } from '../redis/index.js';
 import { TenantDirectory } from '../tenant/index.js';
 import { ConversationStateManager, SESSION_CLOCK } from './conversation-state-manager.js';
 import { SessionEditor } from './session-editor.js';
@@ -13,9 +14,12 @@ import { SessionService } from './session.service.js';
 import { SHARED_SESSION_POLICY, type SharedSessionPolicy } from './shared-session.policy.js';
 import { SharedSessions } from './shared-sessions.js';
 
-/** Needs `ScheduleModule.forRoot()` in the application, where the cleanup of the memory is registered, and `RedisModule`. */
+/** Needs `ScheduleModule.forRoot()` in the application: the cleanup of the memory is registered there. */
 @Module({
-  imports: [MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
+  imports: [
+    RedisModule,
+    MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }]),
+  ],
   controllers: [SessionStatsController, SessionController],
   providers: [
     { provide: SESSION_CLOCK, useValue: performance },

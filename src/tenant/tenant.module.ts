@@ -1,7 +1,7 @@
 import { type DynamicModule, Module, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { MongooseModule } from '@nestjs/mongoose';
-import { CacheService } from '../cache/index.js';
+import { CacheModule, CacheService } from '../cache/index.js';
 import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
 import { AdminKey } from './admin-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
@@ -30,6 +30,7 @@ export class TenantModule implements OnModuleInit {
       // Made once, with the admin key; the modules above inject the directory without a second instance.
       global: true,
       imports: [
+        CacheModule,
         MongooseModule.forFeature([
           { name: TENANT_MODEL, schema: tenantSchema },
           { name: API_KEY_MODEL, schema: apiKeySchema },
