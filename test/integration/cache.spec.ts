@@ -327,9 +327,10 @@ describeWithRedis('CacheService when Redis is away', () => {
 
   it('repeats an invalidation that timed out while Redis counts as up', async () => {
     const [a, b] = [
-      await open({ REDIS_COMMAND_TIMEOUT_MS: '30' }),
+      await open({ REDIS_COMMAND_TIMEOUT_MS: '30', REDIS_BREAKER_FAILURES: '1000' }),
       await open({ REDIS_COMMAND_TIMEOUT_MS: '2000' }),
     ];
+    await Promise.all([back(a), back(b)]);
     await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
     await server.signal('SIGSTOP');
     await a.cache.del(key);
