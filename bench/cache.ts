@@ -1,5 +1,6 @@
-// npm run bench -- cache: what a hit in memory, a hit in Redis and a miss with its load cost, beside lru-cache, cache-manager and ioredis
-// used bare for the same, in turns in one run. The figures hold for this machine at this moment: compare within one run.
+// npm run bench -- cache: what a hit in memory, a hit in Redis and a miss with its load cost, beside
+// lru-cache, cache-manager and ioredis used bare for the same, in turns in one run. The figures hold for this
+// machine at this moment: compare within one run.
 import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { createCache } from 'cache-manager';
@@ -33,7 +34,10 @@ const value = {
 const load = (): Promise<typeof value> => Promise.resolve({ ...value });
 const family = new CacheFamily<typeof value>('bench');
 
-/** A bare pair of caches that do what a reader would write by hand: look into Redis, parse JSON, load and store on a miss. */
+/**
+ * A bare pair of caches that do what a reader would write by hand: look into Redis, parse JSON, load and
+ * store on a miss.
+ */
 const byHand = (client: Redis) => ({
   async wrap(key: string): Promise<unknown> {
     const text = await client.get(key);

@@ -3,20 +3,28 @@ export interface CacheKey<Value> {
   readonly family: CacheFamily<Value>;
   readonly tenantId: string;
   readonly id: string;
-  /** Tenant, family and id, separated by NUL, which none of them may contain: no two keys have the same text. */
+  /**
+   * Tenant, family and id, separated by NUL, which none of them may contain: no two keys have the same text.
+   */
   readonly text: string;
 }
 
 /** How long an entry is valid. */
 export interface Lifetime {
-  /** Milliseconds. Up to a tenth is subtracted at random, so that entries made together do not expire together. */
+  /**
+   * Milliseconds. Up to a tenth is subtracted at random, so that entries made together do not expire
+   * together.
+   */
   readonly ttlMs: number;
   /** Longest time in the memory of one process, milliseconds, when shorter than CACHE_LOCAL_TTL_MS. */
   readonly localTtlMs?: number;
 }
 
 export interface FamilyOptions {
-  /** Shared through Redis whatever the policy says about the tenant: for entries that the policy itself depends on. */
+  /**
+   * Shared through Redis whatever the policy says about the tenant: for entries that the policy itself
+   * depends on.
+   */
   always?: boolean;
 }
 

@@ -24,11 +24,9 @@ export const cacheStatsSchema = z.object({
   l2: z
     .object({
       ...tier,
-      state: z
-        .enum(['off', 'closed', 'open', 'half-open'])
-        .meta({
-          description: 'Of the circuit breaker: closed while Redis is used; off: no Redis is configured',
-        }),
+      state: z.enum(['off', 'closed', 'open', 'half-open']).meta({
+        description: 'Of the circuit breaker: closed while Redis is used; off: no Redis is configured',
+      }),
       calls: count,
       errors: count,
       refused: count,

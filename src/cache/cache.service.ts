@@ -31,12 +31,13 @@ function keyvOf(store: KeyvStoreAdapter): Keyv {
 }
 
 /**
- * Values that are read often, in two tiers: the memory of this process (L1), and Redis (L2) if there is one. One load at a time for each
- * key, in this process and, with Redis, among all processes. An invalidated value is not returned again: in this process at once, in
- * others when they are notified, at the latest after CACHE_LOCAL_TTL_MS. Values are shared and frozen; what BSON can hold keeps its type.
+ * Values that are read often, in two tiers: the memory of this process (L1), and Redis (L2) if there is one.
+ * One load at a time for each key, in this process and, with Redis, among all processes. An invalidated value
+ * is not returned again: in this process at once, in others when they are notified, at the latest after
+ * CACHE_LOCAL_TTL_MS. Values are shared and frozen; what BSON can hold keeps its type.
  *
- * Inside a transaction of `TransactionRunner` the cache is bypassed: reads see the transaction's own writes and keep nothing of them,
- * and invalidations take place after the commit, or not at all after an abort.
+ * Inside a transaction of `TransactionRunner` the cache is bypassed: reads see the transaction's own writes
+ * and keep nothing of them, and invalidations take place after the commit, or not at all after an abort.
  */
 @Injectable()
 export class CacheService implements OnApplicationShutdown {
@@ -77,15 +78,18 @@ export class CacheService implements OnApplicationShutdown {
     await this.tiers.disconnect();
   }
 
-  /** Lets another module decide which tenants share entries through Redis; families that are shared `always` are not asked for. */
+  /**
+   * Lets another module decide which tenants share entries through Redis; families that are shared `always`
+   * are not asked for.
+   */
   useSharedTierFor(policy: SharedTierPolicy): void {
     this.shared.useFor(policy);
   }
 
   /**
-   * The cached value, else that of `load`, which is called once for all concurrent callers. Undefined from `load` means that there is
-   * no value, and is not kept; neither is an error, which all waiting callers receive. A value in the memory of this process is returned
-   * at once, without a promise.
+   * The cached value, else that of `load`, which is called once for all concurrent callers. Undefined from
+   * `load` means that there is no value, and is not kept; neither is an error, which all waiting callers
+   * receive. A value in the memory of this process is returned at once, without a promise.
    */
   wrap<Value>(
     key: CacheKey<Value>,
@@ -93,7 +97,8 @@ export class CacheService implements OnApplicationShutdown {
     load: Load<Value>,
   ): Value | undefined | Promise<Value | undefined> {
     if (this.transactions.active) return load();
-    // The first store is asked directly: this runs for every request, and a lookup through cache-manager takes several promises.
+    // The first store is asked directly: this runs for every request, and a lookup through cache-manager
+    // takes several promises.
     const local = this.local.find(key.text);
     if (!local) return this.findElsewhere(key, lifetime, load);
     this.countLocalHit(key);

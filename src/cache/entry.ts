@@ -21,7 +21,10 @@ export interface Entry extends Found {
   readonly flight: Flight;
 }
 
-/** Heap that a value of documents, dates and texts takes for each byte of its BSON, and what each entry adds; measured. */
+/**
+ * Heap that a value of documents, dates and texts takes for each byte of its BSON, and what each entry adds;
+ * measured.
+ */
 const HEAP_PER_BYTE = 3;
 const ENTRY_OVERHEAD = 600;
 

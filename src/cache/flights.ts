@@ -6,7 +6,9 @@ export interface Outcome {
 
 /** A lookup under way. */
 export interface Flight {
-  /** Of the tenant, known once the load begins: the load may not have seen what was invalidated after that. */
+  /**
+   * Of the tenant, known once the load begins: the load may not have seen what was invalidated after that.
+   */
   generation: string | undefined;
   /** Of this process's turn to load, in Redis. */
   token: string | undefined;

@@ -7,9 +7,10 @@ interface Known {
 }
 
 /**
- * The generation of each tenant as this process knows it. An entry keeps the generation of its load and is valid while the tenant still
- * has it, so a new generation invalidates all older entries in one step. Numbers come from Redis and only grow; those that begin with
- * `l` were made here. Bounded: a tenant that was evicted returns with a generation that no entry has.
+ * The generation of each tenant as this process knows it. An entry keeps the generation of its load and is
+ * valid while the tenant still has it, so a new generation invalidates all older entries in one step. Numbers
+ * come from Redis and only grow; those that begin with `l` were made here. Bounded: a tenant that was evicted
+ * returns with a generation that no entry has.
  */
 export class Generations {
   private readonly tenants: LRUCache<string, Known>;
@@ -35,8 +36,8 @@ export class Generations {
   }
 
   /**
-   * Adopts a generation from Redis. False when this process knows a later one: Redis lost an invalidation, and what it holds for this
-   * tenant must not be used.
+   * Adopts a generation from Redis. False when this process knows a later one: Redis lost an invalidation,
+   * and what it holds for this tenant must not be used.
    */
   advance(tenantId: string, generation: string): boolean {
     const floor = Number(generation);

@@ -5,8 +5,8 @@ import type { Entry } from './entry.js';
 import type { Generations } from './generations.js';
 
 /**
- * Keyv's store for the memory of one process, bounded by number of entries and by bytes; the least recently used are evicted first.
- * Returns valid entries only.
+ * Keyv's store for the memory of one process, bounded by number of entries and by bytes; the least recently
+ * used are evicted first. Returns valid entries only.
  */
 export class LocalStore extends EventEmitter implements KeyvStoreAdapter {
   readonly opts = {};

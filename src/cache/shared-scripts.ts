@@ -1,7 +1,8 @@
 import { RedisScript } from '../redis/index.js';
 
-// An entry is a hash: g generation, v value as BSON, t when it was stored by the server's clock in ms. A generation is a number in
-// microseconds of the server's clock, so that it grows even when the server lost the previous one.
+// An entry is a hash: g generation, v value as BSON, t when it was stored by the server's clock in ms. A
+// generation is a number in microseconds of the server's clock, so that it grows even when the server lost
+// the previous one.
 
 const clock = `
 local function now_us()
@@ -20,8 +21,9 @@ return reply
 `);
 
 /**
- * KEYS entry, lock, generation. ARGV token, lock ms, generation ms, trusted since ms. Returns [`hit`, generation] when a valid entry is
- * there, [`load`, generation] to the caller whose turn it is to load, and [`wait`, generation] while another loads in this generation.
+ * KEYS entry, lock, generation. ARGV token, lock ms, generation ms, trusted since ms. Returns [`hit`,
+ * generation] when a valid entry is there, [`load`, generation] to the caller whose turn it is to load, and
+ * [`wait`, generation] while another loads in this generation.
  */
 export const beginLoad = new RedisScript(`${clock}
 local gen = redis.call('GET', KEYS[3])
@@ -40,8 +42,8 @@ return {'load', gen}
 `);
 
 /**
- * KEYS entry, lock, generation. ARGV token, generation, ttl ms, value. Stores what was loaded, and returns 1, unless the load was
- * cancelled (its lock is gone) or the tenant was invalidated meanwhile.
+ * KEYS entry, lock, generation. ARGV token, generation, ttl ms, value. Stores what was loaded, and returns 1,
+ * unless the load was cancelled (its lock is gone) or the tenant was invalidated meanwhile.
  */
 export const finishLoad = new RedisScript(`${clock}
 if redis.call('GET', KEYS[2]) ~= ARGV[1] .. '|' .. ARGV[2] then return 0 end
@@ -60,7 +62,10 @@ if held and string.sub(held, 1, #ARGV[1] + 1) == ARGV[1] .. '|' then redis.call(
 return 1
 `);
 
-/** KEYS entry, lock. ARGV channel, message. Deletes the entry, and prevents a load under way from storing what it read before. */
+/**
+ * KEYS entry, lock. ARGV channel, message. Deletes the entry, and prevents a load under way from storing what
+ * it read before.
+ */
 export const deleteEntry = new RedisScript(`
 redis.call('UNLINK', KEYS[1])
 redis.call('DEL', KEYS[2])
@@ -69,8 +74,8 @@ return 1
 `);
 
 /**
- * KEYS generation. ARGV floor, generation ms, channel, message before and after the number. Returns the new generation, which is above
- * the floor.
+ * KEYS generation. ARGV floor, generation ms, channel, message before and after the number. Returns the new
+ * generation, which is above the floor.
  */
 export const renewGeneration = new RedisScript(`${clock}
 local g = math.max(tonumber(redis.call('GET', KEYS[1]) or 0) + 1, tonumber(ARGV[1]) + 1, now_us())

@@ -42,8 +42,8 @@ const text = (reply: unknown): string => (reply instanceof Buffer ? reply.toStri
 const tenantOf = (key: string): string => key.slice(0, key.indexOf('\0'));
 
 /**
- * Keyv's store for Redis, which all processes share, with what they need to agree on: generations, and whose turn it is to load.
- * Returns valid entries only. Without Redis every lookup is a miss.
+ * Keyv's store for Redis, which all processes share, with what they need to agree on: generations, and whose
+ * turn it is to load. Returns valid entries only. Without Redis every lookup is a miss.
  */
 export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   readonly opts = {};
@@ -76,7 +76,9 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
     this.policy = policy;
   }
 
-  /** `onKey` is called when another process deleted an entry, `onGap` when such messages may have been lost. */
+  /**
+   * `onKey` is called when another process deleted an entry, `onGap` when such messages may have been lost.
+   */
   listen(onKey: (key: string) => void, onGap: () => void): void {
     const adopt = (message: BusMessage): void => {
       if ('key' in message) onKey(message.key);
@@ -115,8 +117,8 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   }
 
   /**
-   * Waits for this process's turn to load, which is noted in `flight`, or until another process has loaded: true then. After
-   * CACHE_LOAD_WAIT_MS every process may load, and what it loads is not shared.
+   * Waits for this process's turn to load, which is noted in `flight`, or until another process has loaded:
+   * true then. After CACHE_LOAD_WAIT_MS every process may load, and what it loads is not shared.
    */
   async awaitTurn(key: string, flight: Flight): Promise<boolean> {
     const isLoaded = await this.unlessAway(async () => {
@@ -210,8 +212,8 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   }
 
   /**
-   * Adopts the generation that Redis has. False when Redis is behind: an invalidation of this process is pending, or Redis lost one that
-   * was known before it was asked (`floor`), which is repeated then.
+   * Adopts the generation that Redis has. False when Redis is behind: an invalidation of this process is
+   * pending, or Redis lost one that was known before it was asked (`floor`), which is repeated then.
    */
   private adopt(tenantId: string, generation: string, floor: number): boolean {
     if (generation === '' || this.bus.isPending(tenantId)) return false;

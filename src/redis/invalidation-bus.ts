@@ -16,7 +16,10 @@ export interface InvalidationBusOptions<Change extends Invalidation> {
 }
 
 export interface BusListener {
-  /** Is called with the parsed JSON of what another process published; anyone may publish, so it must be validated. */
+  /**
+   * Is called with the parsed JSON of what another process published; anyone may publish, so it must be
+   * validated.
+   */
   onMessage: (message: unknown) => void;
   /** Is called when messages may have been lost: copies in the memory of this process may be outdated. */
   onGap: () => void;
@@ -28,13 +31,16 @@ const REPLAY_BATCH = 100;
 const replayBackoff = { baseMs: 100, maxMs: 2000, jitter: 0.2 };
 
 /**
- * Keeps the copies that processes have of one module's data in step through Redis: in Redis itself and in the memory of each process.
+ * Keeps the copies that processes have of one module's data in step through Redis: in Redis itself and in the
+ * memory of each process.
  *
- * - What a process publishes is delivered to the others, or `onGap` is called there once the connection is back.
- * - An invalidation that does not reach Redis is kept and repeated: before Redis is trusted again after an outage, else after a short
- *   delay. Until then `isPending` is true, and the caller must not use what Redis holds for that entry.
- * - Another process may still have invalidations to repeat, or may have died with them. So what was stored in Redis before
- *   `trustedSince` must not be used where an outdated copy does harm.
+ * - What a process publishes is delivered to the others, or `onGap` is called there once the connection is
+ *   back.
+ * - An invalidation that does not reach Redis is kept and repeated: before Redis is trusted again after an
+ *   outage, else after a short delay. Until then `isPending` is true, and the caller must not use what Redis
+ *   holds for that entry.
+ * - Another process may still have invalidations to repeat, or may have died with them. So what was stored in
+ *   Redis before `trustedSince` must not be used where an outdated copy does harm.
  * - The number of kept invalidations is bounded by MAX_PENDING.
  */
 export class InvalidationBus<Change extends Invalidation> {
@@ -72,7 +78,10 @@ export class InvalidationBus<Change extends Invalidation> {
     return this.pending.size;
   }
 
-  /** Time by the clock of Redis, in milliseconds, when it was found back after an outage; 0 before the first outage. */
+  /**
+   * Time by the clock of Redis, in milliseconds, when it was found back after an outage; 0 before the first
+   * outage.
+   */
   get trustedSince(): number {
     return this.distrustBefore;
   }
@@ -105,7 +114,10 @@ export class InvalidationBus<Change extends Invalidation> {
     await this.redis.call((client) => client.publish(this.keys.channel, this.message(content)));
   }
 
-  /** Applies the change, or keeps it for later when Redis is not available: false then. Without Redis there is nothing to do. */
+  /**
+   * Applies the change, or keeps it for later when Redis is not available: false then. Without Redis there is
+   * nothing to do.
+   */
   async invalidate(change: Change): Promise<boolean> {
     if (!this.redis.enabled) return true;
     // Kept before the call: this process must not read the entry from Redis while the call is under way.
@@ -149,8 +161,8 @@ export class InvalidationBus<Change extends Invalidation> {
   }
 
   /**
-   * Redis may fail a single call while it counts as up, or refuse one while its recovery is under way and `restoreTrust` has already
-   * run. No recovery follows then, so this repeats what is pending.
+   * Redis may fail a single call while it counts as up, or refuse one while its recovery is under way and
+   * `restoreTrust` has already run. No recovery follows then, so this repeats what is pending.
    */
   private replayLater(): void {
     if (this.stopped || this.pending.size === 0) return;

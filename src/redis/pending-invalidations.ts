@@ -7,7 +7,9 @@ export interface Invalidation {
 
 export interface PendingOptions<Change extends Invalidation> {
   max: number;
-  /** Makes the invalidation of a whole tenant, which replaces those of its entries when there are too many. */
+  /**
+   * Makes the invalidation of a whole tenant, which replaces those of its entries when there are too many.
+   */
   whole?: ((tenantId: string) => Change) | undefined;
   /** Is called with a change that is dropped because there are too many and nothing can replace it. */
   onDropped: (change: Change) => void;
@@ -16,8 +18,8 @@ export interface PendingOptions<Change extends Invalidation> {
 const WHOLE = '';
 
 /**
- * Invalidations that have not reached Redis yet, bounded by `max`. Each entry has at most one, the latest; an invalidation of a whole
- * tenant replaces those of its entries.
+ * Invalidations that have not reached Redis yet, bounded by `max`. Each entry has at most one, the latest; an
+ * invalidation of a whole tenant replaces those of its entries.
  */
 export class PendingInvalidations<Change extends Invalidation> {
   /** By tenant and entry, oldest first. */

@@ -16,10 +16,7 @@ import { SharedSessions } from './shared-sessions.js';
 
 /** Needs `ScheduleModule.forRoot()` in the application: the cleanup of the memory is registered there. */
 @Module({
-  imports: [
-    RedisModule,
-    MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }]),
-  ],
+  imports: [RedisModule, MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
   controllers: [SessionStatsController, SessionController],
   providers: [
     { provide: SESSION_CLOCK, useValue: performance },

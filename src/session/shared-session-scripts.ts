@@ -1,7 +1,8 @@
 import { RedisScript } from '../redis/index.js';
 
-// One hash for each participant: i id, c createdAt (ms), v version, x expiresAt (ms), u updatedAt (ms), n conversation id or empty,
-// d goals and context as JSON. A deleted session leaves i, c and v alone: the tombstone. v stands above every version there.
+// One hash for each participant: i id, c createdAt (ms), v version, x expiresAt (ms), u updatedAt (ms), n
+// conversation id or empty, d goals and context as JSON. A deleted session leaves only i, c and v, the
+// tombstone, in which v is above every version.
 
 /** Version of a tombstone: no put of the same session is ahead of it. */
 export const TOMBSTONE_VERSION = Number.MAX_SAFE_INTEGER;
@@ -16,9 +17,9 @@ end`;
 export const PUT_OLDER = 0;
 
 /**
- * Moves forward only: an older version of the session, or a session that was made before the one that is there, is refused.
- * Arguments: id, createdAt, version, expiresAt, updatedAt, conversation id, content, time to live (ms), channel (empty: tell nobody),
- * message. Answers PUT_OLDER when it was refused.
+ * Moves forward only: an older version of the session, or a session that was made before the one that is
+ * there, is refused. Arguments: id, createdAt, version, expiresAt, updatedAt, conversation id, content, time
+ * to live (ms), channel (empty: no message), message. Returns PUT_OLDER when it was refused.
  */
 export const putScript = new RedisScript(`${behind}
 local id, created, version = ARGV[1], ARGV[2], ARGV[3]
@@ -31,7 +32,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[8])
 if ARGV[9] ~= '' then redis.call('PUBLISH', ARGV[9], ARGV[10]) end
 return 1`);
 
-/** Reads and keeps alive. Arguments: now (ms), longest time to live (ms). Answers i, c, v, x, u, n, d, or nothing. */
+/**
+ * Reads, and extends the time to live. Arguments: now (ms), longest time to live (ms). Returns i, c, v, x, u,
+ * n, d, or nil.
+ */
 export const readScript = new RedisScript(`
 local entry = redis.call('HMGET', KEYS[1], 'i', 'c', 'v', 'x', 'u', 'n', 'd')
 if not entry[7] then return false end
@@ -57,8 +61,8 @@ if redis.call('HEXISTS', KEYS[1], 'd') == 1 then return redis.call('DEL', KEYS[1
 return 0`);
 
 /**
- * Puts a tombstone in the place of a deleted session, or of one before it; a session that was made after it stays. Arguments: id,
- * createdAt, time to live (ms), channel, message.
+ * Puts a tombstone in the place of a deleted session, or of one before it; a session that was made after it
+ * stays. Arguments: id, createdAt, time to live (ms), channel, message.
  */
 export const deleteScript = new RedisScript(`${behind}
 local id, created = ARGV[1], ARGV[2]

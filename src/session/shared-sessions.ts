@@ -65,9 +65,9 @@ const HOUR_MS = 3_600_000;
 const TOMBSTONE_MS = 5 * 60_000;
 
 /**
- * Sessions that all processes share in Redis, tier 2 of three. The database is the record: an entry may be outdated or missing at any
- * time, which costs a read of the database or a conflict, never an update. No method fails or waits longer than a command to Redis
- * may take; without Redis they do nothing.
+ * Sessions that all processes share in Redis, tier 2 of three. The database is the record: an entry may be
+ * outdated or missing at any time, which costs a read of the database or a conflict, never an update. No
+ * method fails or waits longer than a command to Redis may take; without Redis they do nothing.
  */
 @Injectable()
 export class SharedSessions implements OnModuleDestroy {
@@ -96,7 +96,10 @@ export class SharedSessions implements OnModuleDestroy {
     this.bus.stop();
   }
 
-  /** `onChange` is called when another process stored or deleted a session, `onGap` when such messages may have been lost. */
+  /**
+   * `onChange` is called when another process stored or deleted a session, `onGap` when such messages may
+   * have been lost.
+   */
   listen(onChange: (change: SessionChange) => void, onGap: () => void): void {
     this.bus.listen({
       onMessage: (message) => {
@@ -126,7 +129,10 @@ export class SharedSessions implements OnModuleDestroy {
     return state;
   }
 
-  /** Keeps a committed state unless what is there is ahead of it; with `announce` other processes are notified. */
+  /**
+   * Keeps a committed state unless what is there is ahead of it; with `announce` other processes are
+   * notified.
+   */
   async put(state: StoredState, announce: boolean): Promise<PutOutcome> {
     const { tenantId, participantId, id, version, expiresAt } = state;
     if (!(await this.mayUse(tenantId))) {
@@ -163,8 +169,9 @@ export class SharedSessions implements OnModuleDestroy {
   }
 
   /**
-   * Removes a deleted session here and from the memory of other processes, and rejects late puts of it for five minutes. When Redis
-   * is not available, that is repeated before this process reads the participant's entry again.
+   * Removes a deleted session here and from the memory of other processes, and rejects late puts of it for
+   * five minutes. When Redis is not available, that is repeated before this process reads the participant's
+   * entry again.
    */
   async delete(tenantId: string, participantId: string, session: DeletedSession): Promise<void> {
     const isOn = this.isOn();
@@ -206,7 +213,9 @@ export class SharedSessions implements OnModuleDestroy {
     return this.attempt(() => this.redis.call((client) => script.run(client, [key], args)));
   }
 
-  /** Notifies other processes of a state that is not kept in Redis: their copies are outdated all the same. */
+  /**
+   * Notifies other processes of a state that is not kept in Redis: their copies are outdated all the same.
+   */
   private async announce(change: SessionChange): Promise<void> {
     if (this.redis.available) await this.attempt(() => this.bus.publish(change));
   }
