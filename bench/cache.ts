@@ -11,8 +11,7 @@ import { openCache } from '../test/support/cache.js';
 import { wholeNumber } from '../test/support/options.js';
 import { RedisProcess } from '../test/support/redis-process.js';
 import { CacheFamily } from '../src/cache/index.js';
-import { measure } from './store/measure.js';
-import { figure, renderTable } from './store/table.js';
+import { figure, measure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 interface Contestant {
   scenario: string;

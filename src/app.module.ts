@@ -14,7 +14,6 @@ import { TranscriptModule } from './transcript/index.js';
 
 export interface AppOptions {
   logger: Logger;
-  adminApiKey: string;
   /** Where errors are reported; default: nowhere. */
   errors?: ErrorReporter | undefined;
   /** For measurements: called for each command that is sent to the database. */
@@ -26,10 +25,7 @@ export interface AppOptions {
 /** The module tree; the API and the worker run the same. */
 @Module({})
 export class AppModule {
-  static forRoot(
-    settings: Settings,
-    { logger, adminApiKey, errors, onCommand, role }: AppOptions,
-  ): DynamicModule {
+  static forRoot(settings: Settings, { logger, errors, onCommand, role }: AppOptions): DynamicModule {
     return {
       module: AppModule,
       controllers: [RootController],
@@ -39,7 +35,7 @@ export class AppModule {
         ScheduleModule.forRoot(),
         DatabaseModule.forRoot({ onCommand, role }),
         MonitoringModule,
-        TenantModule.forRoot({ adminApiKey }),
+        TenantModule,
         QueueModule,
         SessionModule,
         ConversationModule,
