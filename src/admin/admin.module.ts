@@ -3,6 +3,7 @@ import { MONITORING_SETTINGS, type MonitoringSettings } from '../config/index.js
 import { LOGGER, type Logger } from '../logging/index.js';
 import { MetricsService } from '../monitoring/index.js';
 import { QueueModule } from '../queue/index.js';
+import { RedisModule } from '../redis/index.js';
 import { AdminKey, TenantModule } from '../tenant/index.js';
 import { AdminConsole } from './admin-console.js';
 import { AdminGate } from './admin-gate.js';
@@ -16,7 +17,7 @@ import { LoginLimiter } from './session/login-limiter.js';
 
 /** The pages for operators: sign-in, dashboard and queues. */
 @Module({
-  imports: [TenantModule, QueueModule],
+  imports: [TenantModule, QueueModule, RedisModule],
   controllers: [AdminController, DashboardController],
   providers: [
     {

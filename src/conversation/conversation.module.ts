@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { CacheModule } from '../cache/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
 import { QueueModule } from '../queue/index.js';
 import { ResponderModule } from '../responder/index.js';
@@ -32,6 +33,7 @@ import { MessageService } from './message.service.js';
 /** Requires `ScheduleModule.forRoot()` in the application, which runs the sweep of interrupted erasures. */
 @Module({
   imports: [
+    CacheModule,
     TenantModule,
     SessionModule,
     ResponderModule,

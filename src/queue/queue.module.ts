@@ -2,7 +2,7 @@ import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/c
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getQueueToken } from '@nestjs/bullmq';
 import { MongooseModule } from '@nestjs/mongoose';
-import { RedisService } from '../redis/index.js';
+import { RedisModule, RedisService } from '../redis/index.js';
 import { BullDriver } from './drivers/bull.driver.js';
 import { BullQueues } from './drivers/bull-queues.js';
 import { BullRelay } from './drivers/bull-relay.js';
@@ -44,6 +44,7 @@ class QueueFeatureModule implements OnModuleInit {
 @Module({
   imports: [
     DiscoveryModule,
+    RedisModule,
     MongooseModule.forFeature([
       { name: JOB_MODEL, schema: jobSchema },
       { name: RATE_LIMIT_MODEL, schema: rateLimitSchema },

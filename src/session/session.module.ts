@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { RedisModule } from '../redis/index.js';
 import { TenantDirectory, TenantModule } from '../tenant/index.js';
 import { ConversationStateManager, SESSION_CLOCK } from './conversation-state-manager.js';
 import { SessionEditor } from './session-editor.js';
@@ -13,11 +14,13 @@ import { SessionService } from './session.service.js';
 import { SHARED_SESSION_POLICY, type SharedSessionPolicy } from './shared-session.policy.js';
 import { SharedSessions } from './shared-sessions.js';
 
-/**
- * Requires `ScheduleModule.forRoot()` in the application, which runs the memory cleanup, and `RedisModule`.
- */
+/** Requires `ScheduleModule.forRoot()` in the application, which runs the memory cleanup. */
 @Module({
-  imports: [TenantModule, MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
+  imports: [
+    TenantModule,
+    RedisModule,
+    MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }]),
+  ],
   controllers: [SessionStatsController, SessionController],
   providers: [
     { provide: SESSION_CLOCK, useValue: performance },
