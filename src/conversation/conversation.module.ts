@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import { QueueModule } from '../queue/index.js';
 import { ResponderModule } from '../responder/index.js';
 import { SessionModule } from '../session/index.js';
@@ -31,6 +32,7 @@ import { MessageService } from './message.service.js';
 /** Needs `ScheduleModule.forRoot()` in the application: the sweep of interrupted erasures is registered there. */
 @Module({
   imports: [
+    MonitoringModule,
     SessionModule,
     ResponderModule,
     TranscriptModule,

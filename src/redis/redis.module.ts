@@ -1,7 +1,13 @@
 import { Global, Module } from '@nestjs/common';
+import { MonitoringModule } from '../monitoring/index.js';
+import { RedisMonitoring } from './redis-monitoring.js';
 import { RedisService } from './redis.service.js';
 
 /** The shared connection to Redis, for every module. */
 @Global()
-@Module({ providers: [RedisService], exports: [RedisService] })
+@Module({
+  imports: [MonitoringModule],
+  providers: [RedisService, RedisMonitoring],
+  exports: [RedisService],
+})
 export class RedisModule {}

@@ -1,9 +1,10 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { MonitoringModule } from '../monitoring/index.js';
 import { TenantDirectory } from '../tenant/index.js';
 import { ConversationStateManager, SESSION_CLOCK } from './conversation-state-manager.js';
 import { SessionEditor } from './session-editor.js';
-import { SessionMetrics } from './session-metrics.js';
+import { SessionMonitoring } from './session-monitoring.js';
 import { SessionStatsController } from './session-stats.controller.js';
 import { SessionStore } from './session-store.js';
 import { SessionController } from './session.controller.js';
@@ -15,7 +16,7 @@ import { SharedSessions } from './shared-sessions.js';
 
 /** Needs `ScheduleModule.forRoot()` in the application, where the cleanup of the memory is registered, and `RedisModule`. */
 @Module({
-  imports: [MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
+  imports: [MonitoringModule, MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
   controllers: [SessionStatsController, SessionController],
   providers: [
     { provide: SESSION_CLOCK, useValue: performance },
@@ -32,7 +33,7 @@ import { SharedSessions } from './shared-sessions.js';
     SessionStore,
     SessionService,
     SessionEditor,
-    SessionMetrics,
+    SessionMonitoring,
   ],
   exports: [SessionService, SessionStore, ConversationStateManager],
 })

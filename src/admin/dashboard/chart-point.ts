@@ -1,4 +1,4 @@
-import type { MonitoringSnapshot } from '../../monitoring/index.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 
 /** What the charts show, in their order. */
 export const CHARTED = [
@@ -31,7 +31,7 @@ const short = (value: number | null): number | null =>
   value === null || !Number.isFinite(value) ? null : Number(value.toPrecision(4));
 
 export function chartPoint(
-  snapshot: MonitoringSnapshot,
+  snapshot: ServiceSnapshot,
   transcriptsStoredPerMinute: number | null,
 ): ChartPoint {
   const { requests, process, database, queues, cache, transcripts } = snapshot;

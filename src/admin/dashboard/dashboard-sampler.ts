@@ -1,20 +1,20 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Logger } from '../../logging/index.js';
-import type { MonitoringSnapshot } from '../../monitoring/index.js';
 import { ChartHistory, HISTORY_STEP_SECONDS } from './chart-history.js';
 import { chartPoint, type ChartPoint } from './chart-point.js';
 import { RateWindow } from './rate-window.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 
 /** What a viewer is told at a time. */
 export interface DashboardSample {
-  snapshot: MonitoringSnapshot;
+  snapshot: ServiceSnapshot;
   point: ChartPoint;
   /** ISO 8601: since when the status is what it is, as far as this process has seen. */
   statusSince: string;
 }
 
 export interface SamplerOptions {
-  collect: () => Promise<MonitoringSnapshot>;
+  collect: () => Promise<ServiceSnapshot>;
   logger: Logger;
   /** Whether numbers are kept while nobody looks. */
   keepsHistory: boolean;
@@ -78,7 +78,7 @@ export class DashboardSampler {
     }
   }
 
-  private sampleOf(snapshot: MonitoringSnapshot): DashboardSample {
+  private sampleOf(snapshot: ServiceSnapshot): DashboardSample {
     const before = this.latest?.sample;
     const isAsBefore = before?.snapshot.status === snapshot.status;
     const { transcripts } = snapshot;

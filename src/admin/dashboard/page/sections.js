@@ -1,4 +1,4 @@
-// What stands below and above the charts: banner, alerts, tiles, tables, facts.
+// What is shown above and below the charts: banner, alerts, tiles, tables, facts.
 import { byId, create, fillFacts, fillTable, setText } from './dom.js';
 import { bytes, count, duration, milliseconds, number, percent, perMinute, rate, time } from './format.js';
 
@@ -16,7 +16,7 @@ export function showBanner({ snapshot, statusSince }) {
   const { service, status, at } = snapshot;
   byId('banner').dataset['status'] = status;
   setText(byId('status'), statusWords[status]);
-  // Minutes are enough: a reader is told of each change.
+  // Minutes are enough: screen readers announce each change.
   const minutes = Math.floor((Date.parse(at) - Date.parse(statusSince)) / 60_000);
   const lasting = minutes >= 1 ? `, for ${duration(minutes * 60_000)}` : '';
   setText(byId('since'), `since ${time(statusSince)}${lasting}`);
@@ -42,7 +42,7 @@ const alertItem = ({ severity, message, startedAt, endedAt }) => {
 /** @param {Snapshot['alerts']} alerts */
 export function showAlerts({ active, recent }) {
   const list = byId('active-alerts');
-  // Built anew only when something is different, since readers are told of what is built.
+  // Rebuilt only when something changed, because screen readers announce what is rebuilt.
   const key = JSON.stringify(active.map(({ id, severity, message }) => [id, severity, message]));
   if (list.dataset['key'] !== key) {
     list.dataset['key'] = key;
@@ -101,8 +101,9 @@ export function showTables({ requests, slow, queues }) {
     'slow',
     [
       { title: 'What', read: ({ what }) => what },
-      { title: 'At', isShort: true, read: ({ at }) => time(at) },
-      { title: 'Took', isNumber: true, read: ({ durationMs }) => milliseconds(durationMs) },
+      { title: 'Times', isNumber: true, read: (row) => count(row.count) },
+      { title: 'Longest', isNumber: true, read: ({ maxMs }) => milliseconds(maxMs) },
+      { title: 'Latest', isShort: true, read: ({ at }) => time(at) },
       {
         title: 'Plan',
         read: ({ plan }) => plan ?? '',
@@ -112,7 +113,7 @@ export function showTables({ requests, slow, queues }) {
       { title: 'Tenant', read: ({ tenantId }) => tenantId ?? '' },
     ],
     slow,
-    'Nothing was slow since the start.',
+    'Nothing was slow in the last 15 minutes.',
   );
   fillTable(
     'queues',
