@@ -110,8 +110,10 @@ describe('renderDashboard', () => {
     expect(plain).toMatch(/\nredis +down; working without it\n/);
   });
 
-  it('tells slow operations with their plan and route', () => {
-    expect(plain).toMatch(/ 1,500 ms +acme +find jobs \{ queue: \? \} \[COLLSCAN\] for \/v1\/jobs\n$/);
+  it('shows slow operations with how often, plan and route', () => {
+    expect(plain).toMatch(
+      / 3 +1,500 ms +2,100 ms +acme +find jobs \{ queue: \? \} \[COLLSCAN\] for \/v1\/jobs\n$/,
+    );
   });
 
   it('is the same text in colours on a terminal', () => {

@@ -182,15 +182,15 @@ function roomsSection(snapshot: ServiceSnapshot, paint: Paint): string {
 function slowSection({ slow }: ServiceSnapshot, paint: Paint): string {
   if (slow.length === 0) return '';
   const rows = slow.map(({ at, count: times, durationMs, maxMs, what, plan, route, tenantId }) => [
-      at,
-      count(times),
-      `${count(durationMs)} ms`,
-      `${count(maxMs)} ms`,
-      tenantId ?? '-',
-      [what, plan && `[${plan}]`, route !== undefined && !what.endsWith(route) && `for ${route}`]
-        .filter((part) => typeof part === 'string')
-        .join(' '),
-    ]);
+    at,
+    count(times),
+    `${count(durationMs)} ms`,
+    `${count(maxMs)} ms`,
+    tenantId ?? '-',
+    [what, plan && `[${plan}]`, route !== undefined && !what.endsWith(route) && `for ${route}`]
+      .filter((part) => typeof part === 'string')
+      .join(' '),
+  ]);
   return section(
     'Slow operations',
     paint,

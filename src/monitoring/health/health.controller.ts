@@ -16,7 +16,9 @@ export class HealthController {
 
   @Get('live')
   @Header('cache-control', NO_STORE)
-  @ApiOperation({ summary: 'Liveness: the process responds and its event loop runs; no dependency is checked' })
+  @ApiOperation({
+    summary: 'Liveness: the process responds and its event loop runs; no dependency is checked',
+  })
   @HealthCheck()
   live(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
     return this.ask('live', request);

@@ -42,7 +42,12 @@ describe('the disk in the snapshot', () => {
 
   it('has limits for what is free, which cannot be compared while it cannot be read', () => {
     expect(disk?.alerts?.({ freeBytes: 123 })).toMatchObject([
-      { name: 'disk_free', value: 123, worse: 'lower', levels: { warning: 536_870_912, critical: 67_108_864 } },
+      {
+        name: 'disk_free',
+        value: 123,
+        worse: 'lower',
+        levels: { warning: 536_870_912, critical: 67_108_864 },
+      },
     ]);
     expect(disk?.alerts?.(null)).toMatchObject([{ name: 'disk_free', value: undefined }]);
   });

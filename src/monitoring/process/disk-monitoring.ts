@@ -47,7 +47,10 @@ export class DiskMonitoring {
             title: 'The free space on the disk of DATA_DIR',
             unit: 'bytes',
             worse: 'lower',
-            levels: { warning: settings.HEALTH_DISK_MIN_BYTES, critical: settings.HEALTH_DISK_CRITICAL_BYTES },
+            levels: {
+              warning: settings.HEALTH_DISK_MIN_BYTES,
+              critical: settings.HEALTH_DISK_CRITICAL_BYTES,
+            },
             value: disk?.freeBytes,
           },
         ],

@@ -40,11 +40,7 @@ function start() {
     publish: ({ kind }, { status }) => void told.push(`${kind} ${status}`),
   };
   const tracker = new AlertTracker({ holdMs: HOLD_MS });
-  const metrics = new MetricsService(
-    reader as SnapshotReader,
-    tracker,
-    publisher as AlertPublisher,
-  );
+  const metrics = new MetricsService(reader as SnapshotReader, tracker, publisher as AlertPublisher);
   return { metrics, now, told };
 }
 
