@@ -6,7 +6,6 @@ import { EmbeddingError } from '../src/search/index.js';
 // the service runs or stands, with its DATA_DIR or MONGODB_URI; it can be ended at any moment, and goes on where it was.
 import 'reflect-metadata';
 import { untilEnding, explainFailure } from '../src/bootstrap/index.js';
-import { randomBytes } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
 import { createLogger, NestLogger } from '../src/logging/index.js';
 import { NestFactory } from '@nestjs/core';
@@ -34,10 +33,8 @@ function batchSize(text: string): number {
 async function open(): Promise<INestApplicationContext> {
   const settings = settingsFromEnvironment();
   const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
-  // Nothing listens here, so no one can use the admin key of this process.
-  const adminApiKey = randomBytes(24).toString('base64url');
   return NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, adminApiKey, role: 'tool' }),
+    AppModule.forRoot(settings, { logger, role: 'tool' }),
     {
       logger: new NestLogger(logger),
       abortOnError: false,

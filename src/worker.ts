@@ -14,9 +14,9 @@ import { QueueWorkers } from './queue/index.js';
 import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 
 /** Background work alone: the same application as the API, of which only probes, metrics and the snapshot are served. */
-async function work({ settings, logger, errors, adminApiKey }: ProcessContext): Promise<void> {
+async function work({ settings, logger, errors }: ProcessContext): Promise<void> {
   const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS } = settings.service;
-  const app = await createApp(settings, { logger, errors, adminApiKey, role: 'worker' });
+  const app = await createApp(settings, { logger, errors, role: 'worker' });
   try {
     await app.listen(WORKER_PORT, HOST);
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);

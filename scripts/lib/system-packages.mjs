@@ -4,7 +4,7 @@ import { runChild } from './child.mjs';
 import { root } from './paths.mjs';
 import { say } from './report.mjs';
 
-const specFolders = ['src', 'libs', 'scripts', 'test'];
+const specFolders = ['src', 'packages', 'scripts', 'test'];
 
 /** @param {string} folder @param {RegExp} pattern @returns {boolean} whether a spec beneath it has text that the pattern finds */
 function mentions(folder, pattern) {

@@ -2,7 +2,8 @@ import { Module } from '@nestjs/common';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { MetricsService, MonitoringModule } from '../monitoring/index.js';
-import { AdminKey } from '../tenant/index.js';
+import { QueueModule } from '../queue/index.js';
+import { AdminKey, TenantModule } from '../tenant/index.js';
 import { AdminConsole } from './admin-console.js';
 import { AdminGate } from './admin-gate.js';
 import { AdminController } from './admin.controller.js';
@@ -16,7 +17,7 @@ import { LoginLimiter } from './session/login-limiter.js';
 
 /** The pages of operators: sign-in, and what stands behind it. */
 @Module({
-  imports: [MonitoringModule],
+  imports: [MonitoringModule, TenantModule, QueueModule],
   controllers: [AdminController, DashboardController],
   providers: [
     {

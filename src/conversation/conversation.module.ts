@@ -5,6 +5,7 @@ import { MonitoringModule } from '../monitoring/index.js';
 import { QueueModule } from '../queue/index.js';
 import { ResponderModule } from '../responder/index.js';
 import { SessionModule } from '../session/index.js';
+import { TenantModule } from '../tenant/index.js';
 import { TranscriptModule } from '../transcript/index.js';
 import { ConversationCloser } from './closing/conversation-closer.js';
 import { ConversationTextReader } from './closing/conversation-text.js';
@@ -33,6 +34,7 @@ import { MessageService } from './message.service.js';
 @Module({
   imports: [
     MonitoringModule,
+    TenantModule,
     SessionModule,
     ResponderModule,
     TranscriptModule,
