@@ -1,12 +1,14 @@
 import { Module } from '@nestjs/common';
+import { MonitoringModule } from '../monitoring/index.js';
 import { RedisModule } from '../redis/index.js';
+import { CacheMonitoring } from './cache-monitoring.js';
 import { CacheController } from './cache.controller.js';
 import { CacheService } from './cache.service.js';
 
 @Module({
-  imports: [RedisModule],
+  imports: [MonitoringModule, RedisModule],
   controllers: [CacheController],
-  providers: [CacheService],
+  providers: [CacheService, CacheMonitoring],
   exports: [CacheService],
 })
 export class CacheModule {}

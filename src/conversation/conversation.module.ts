@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
 import { CacheModule } from '../cache/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import { QueueModule } from '../queue/index.js';
 import { ResponderModule } from '../responder/index.js';
 import { SessionModule } from '../session/index.js';
@@ -34,6 +35,7 @@ import { MessageService } from './message.service.js';
 @Module({
   imports: [
     CacheModule,
+    MonitoringModule,
     TenantModule,
     SessionModule,
     ResponderModule,

@@ -18,6 +18,7 @@ import {
   SHUTDOWN_SHARES,
 } from '../config/index.js';
 import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../logging/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import { BatchedReads } from './batched-reads.js';
 import { type CommandListener, CommandMonitor } from './command-monitor.js';
 import { type OpenConnection, openConnection } from './connection.js';
@@ -25,6 +26,9 @@ import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
 import { openStore, type StoreHandle } from './embedded-store.js';
 import { GroupCommit } from './group-commit.js';
 import { IndexManager } from './index-manager.js';
+import { CommandTimings } from './monitoring/command-timings.js';
+import { DatabaseHealth } from './monitoring/database-health.js';
+import { DatabaseMonitoring } from './monitoring/database-monitoring.js';
 import { PROCESS_ROLE, ProcessRegistry } from './process-registry.js';
 import { ProcessRepository } from './process.repository.js';
 import { PROCESS_MODEL, type ProcessRole, processSchema } from './process.schema.js';
@@ -73,6 +77,7 @@ export class DatabaseModule {
   static forRoot({ onCommand, role = 'api' }: DatabaseOptions = {}): DynamicModule {
     return {
       module: DatabaseModule,
+      imports: [MonitoringModule],
       providers: [
         {
           provide: STORE,
@@ -123,6 +128,9 @@ export class DatabaseModule {
         TransactionRunner,
         TransactionalInterceptor,
         BatchedReads,
+        CommandTimings,
+        DatabaseHealth,
+        DatabaseMonitoring,
       ],
       exports: [
         getConnectionToken(),

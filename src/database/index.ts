@@ -7,6 +7,7 @@ export { openStore, type StoreHandle } from './embedded-store.js';
 export { databaseProblem, DuplicateKeyError, duplicateKeyFields, transactionContention } from './errors.js';
 export { type CommittedFlight, GroupCommit, type GroupCommitStats } from './group-commit.js';
 export * from './index-manager.js';
+export type { CommandFigures, DatabaseSection } from './monitoring/database-monitoring.js';
 export type { PoolListener, PoolStats, PoolUse } from './pool-monitor.js';
 export { ProcessRegistry } from './process-registry.js';
 export type { ProcessRole } from './process.schema.js';

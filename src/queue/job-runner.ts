@@ -3,7 +3,7 @@ import { backoffDelay } from '../common/index.js';
 import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger, runInContext } from '../logging/index.js';
 import { type ClaimedRecord, type JobEnd, JobRepository } from './job.repository.js';
 import type { JobRecord } from './job.schema.js';
-import { QueueMetrics } from './queue-metrics.js';
+import { QueueMonitoring } from './queue-monitoring.js';
 import type { RegisteredQueue } from './queue-registry.js';
 import { ClaimLostError, JobTimeoutError, UnrecoverableError } from './queue.errors.js';
 
@@ -56,7 +56,7 @@ export class JobRunner {
 
   constructor(
     private readonly jobs: JobRepository,
-    private readonly metrics: QueueMetrics,
+    private readonly monitoring: QueueMonitoring,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(ERROR_REPORTER) private readonly errors: ErrorReporter,
   ) {}
@@ -69,7 +69,7 @@ export class JobRunner {
     const { record } = job;
     return runInContext(contextOfJob(record), async () => {
       const begun = performance.now();
-      this.metrics.begun(record.queue, Date.now() - record.wasDueAt.getTime());
+      this.monitoring.begun(record.queue, Date.now() - record.wasDueAt.getTime());
       const lost = new AbortController();
       const heartbeat = this.keepClaim(job, lost);
       let end: JobEnd;
@@ -85,7 +85,7 @@ export class JobRunner {
       const isMine = await this.jobs.end(record, job.claim, end, new Date());
       const durationMs = performance.now() - begun;
       const report = this.report(end, isMine, durationMs, error);
-      this.metrics.ended(record.queue, report);
+      this.monitoring.ended(record.queue, report);
       this.logResult(queue, record, report);
       if (report.outcome === 'completed' || report.outcome === 'failed')
         await this.prune(queue, report.outcome);

@@ -2,6 +2,7 @@ import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/c
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getQueueToken } from '@nestjs/bullmq';
 import { MongooseModule } from '@nestjs/mongoose';
+import { MonitoringModule } from '../monitoring/index.js';
 import { RedisModule, RedisService } from '../redis/index.js';
 import { BullDriver } from './drivers/bull.driver.js';
 import { BullQueues } from './drivers/bull-queues.js';
@@ -13,8 +14,7 @@ import { JobRepository } from './job.repository.js';
 import { JobRunner } from './job-runner.js';
 import { JOB_MODEL, jobSchema } from './job.schema.js';
 import type { QueueDeclaration } from './queue-definition.js';
-import { QueueHealth } from './queue-health.js';
-import { QueueMetrics } from './queue-metrics.js';
+import { QueueMonitoring } from './queue-monitoring.js';
 import { QueueController } from './queue.controller.js';
 import { QueueRegistry } from './queue-registry.js';
 import { QueueService } from './queue.service.js';
@@ -45,6 +45,7 @@ class QueueFeatureModule implements OnModuleInit {
   imports: [
     DiscoveryModule,
     RedisModule,
+    MonitoringModule,
     MongooseModule.forFeature([
       { name: JOB_MODEL, schema: jobSchema },
       { name: RATE_LIMIT_MODEL, schema: rateLimitSchema },
@@ -55,8 +56,7 @@ class QueueFeatureModule implements OnModuleInit {
     JobRepository,
     RateLimitRepository,
     JobRunner,
-    QueueMetrics,
-    QueueHealth,
+    QueueMonitoring,
     QueueRegistry,
     BullQueues,
     BullRelay,

@@ -1,6 +1,12 @@
 import { Module } from '@nestjs/common';
+import { MonitoringModule } from '../monitoring/index.js';
+import { RedisMonitoring } from './redis-monitoring.js';
 import { RedisService } from './redis.service.js';
 
 /** The connection to Redis that all modules share. */
-@Module({ providers: [RedisService], exports: [RedisService] })
+@Module({
+  imports: [MonitoringModule],
+  providers: [RedisService, RedisMonitoring],
+  exports: [RedisService],
+})
 export class RedisModule {}

@@ -1,8 +1,8 @@
-import { loadSettings } from '../../../config/index.js';
-import type { DatabaseService, IndexManager, MissingIndex } from '../../../database/index.js';
-import type { HealthResult } from '../health-check.js';
-import { HealthRegistry } from '../health-registry.js';
-import { DatabaseHealth } from './database.check.js';
+import { loadSettings } from '../../config/index.js';
+import { type HealthResult, Monitoring } from '../../monitoring/index.js';
+import type { DatabaseService } from '../database.service.js';
+import type { IndexManager, MissingIndex } from '../index-manager.js';
+import { DatabaseHealth } from './database-health.js';
 
 const slug: MissingIndex = { name: 'tenants.slug_1', unique: true };
 const recent: MissingIndex = { name: 'messages.recent', unique: false };
@@ -10,11 +10,11 @@ const recent: MissingIndex = { name: 'messages.recent', unique: false };
 /** The check of indexes over a database from which these are missing. */
 function setUp(missing: MissingIndex[]) {
   const look = jest.fn(() => Promise.resolve([...missing]));
-  const registry = new HealthRegistry(loadSettings({}).monitoring);
+  const monitoring = new Monitoring(loadSettings({}).monitoring);
   const indexes = { missing: look } satisfies Partial<IndexManager> as Partial<IndexManager> as IndexManager;
-  new DatabaseHealth(registry, {} as DatabaseService, indexes).onModuleInit();
+  monitoring.contribute({ health: new DatabaseHealth({} as DatabaseService, indexes).checks() });
   const ask = async (probe: 'ready' | 'startup' = 'ready'): Promise<HealthResult | undefined> =>
-    (await registry.run(probe))['indexes'];
+    (await monitoring.check(probe))['indexes'];
   return { ask, look };
 }
 

@@ -5,13 +5,13 @@ interface Sample {
 }
 
 export interface WindowRatio {
-  /** Hits of all within the window, 0 to 1; null without any. */
+  /** Share of hits within the window, 0 to 1; null without any lookup. */
   ratio: number | null;
   total: number;
   perSecond: number;
 }
 
-/** What share two counters that only grow had over the last while, from readings now and then. */
+/** The ratio of two growing counters over a sliding window, from occasional readings. */
 export class RatioWindow {
   private samples: Sample[] = [];
 
@@ -19,7 +19,7 @@ export class RatioWindow {
 
   add(sample: Sample): WindowRatio {
     this.samples.push(sample);
-    // The first one kept is the latest that is older than the window, so that the window is covered.
+    // One sample from before the window is kept, so that the whole window is covered.
     while ((this.samples[1]?.at ?? Infinity) <= sample.at - this.windowMs) this.samples.shift();
     const from = this.samples[0] ?? sample;
     const total = sample.total - from.total;

@@ -1,5 +1,5 @@
-import type { QueryPlan } from '../../database/index.js';
 import { createLogger } from '../../logging/index.js';
+import type { QueryPlan } from '../query-plan.js';
 import { type SlowCommand, SlowCommands } from './slow-commands.js';
 
 const plan: QueryPlan = { stages: ['FETCH', 'IXSCAN'], indexes: ['a_1'], collectionScan: false };

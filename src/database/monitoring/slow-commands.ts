@@ -1,8 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import { type QueryPlan, shapeOf } from '../../database/index.js';
 import type { Logger, RequestContext } from '../../logging/index.js';
-import type { SlowOperation } from '../snapshot/monitoring-snapshot.js';
-import { RateLimit } from '../timings/rate-limit.js';
+import { RateLimit, type SlowRun } from '../../monitoring/index.js';
+import { type QueryPlan, shapeOf } from '../query-plan.js';
 
 /** A command that took too long, as the driver sent it. */
 export interface SlowCommand {
@@ -15,9 +14,9 @@ export interface SlowCommand {
 
 export interface SlowCommandsOptions {
   logger: Logger;
-  /** Hears of each slow command that is logged. */
-  onSlow?: (operation: Omit<SlowOperation, 'at'>) => void;
-  /** Asks the server how it would run a command; undefined for one without a query. */
+  /** Called with each slow command that is logged. */
+  onSlow?: (run: SlowRun) => void;
+  /** Asks the server how it would run a command; resolves to undefined for one without a query. */
   explain: (
     databaseName: string,
     command: Readonly<Record<string, unknown>>,
@@ -25,7 +24,7 @@ export interface SlowCommandsOptions {
   now?: () => number;
 }
 
-/** When everything is slow, neither log nor explains must make it slower. */
+/** When everything is slow, neither the log nor `explain` must make it slower. */
 const LINES_PER_SECOND = 20;
 const EXPLAINS_PER_MINUTE = 20;
 const MINUTE = 60_000;
@@ -36,8 +35,8 @@ const planText = ({ stages, indexes }: QueryPlan): string =>
   stages.join(' ') + (indexes.length > 0 ? `(${indexes.join(', ')})` : '');
 
 /**
- * Logs slow commands by their shape, with the plan of their query, never with values. The server is asked for the plan of one
- * shape once a minute; a line between says the plan that it last had.
+ * Logs slow commands by their shape, with the plan of their query and without values. The server is asked for the plan of a shape once a
+ * minute; lines in between repeat the last one.
  */
 export class SlowCommands {
   private readonly plans = new LRUCache<string, { askedAt: number; plan: QueryPlan | undefined }>({

@@ -1,33 +1,34 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { DatabaseService, IndexManager } from '../../../database/index.js';
-import type { HealthFinding } from '../health-check.js';
-import { HealthRegistry } from '../health-registry.js';
+import { Injectable } from '@nestjs/common';
+import type { HealthCheck, HealthFinding } from '../../monitoring/index.js';
+import { DatabaseService } from '../database.service.js';
+import { IndexManager } from '../index-manager.js';
 
-/** Above what CachedCheck waits, which ends the wait first. */
+/** Longer than the timeout of a check, which ends the wait first. */
 const PING_TIMEOUT_MS = 60_000;
 
-/** How long a finding of missing indexes is used: it takes two commands for each collection. */
+/** How long a finding about missing indexes is reused: it takes two commands for each collection. */
 const INDEXES_MS = 5000;
 
 /** The database responds, and has the indexes that the schemas declare. */
 @Injectable()
-export class DatabaseHealth implements OnModuleInit {
+export class DatabaseHealth {
   private indexesFound: { at: number; finding: Promise<HealthFinding> } | undefined;
   private hasAllIndexes = false;
 
   constructor(
-    private readonly registry: HealthRegistry,
     private readonly database: DatabaseService,
     private readonly indexes: IndexManager,
   ) {}
 
-  onModuleInit(): void {
-    const run = (): Promise<HealthFinding> => this.ping();
-    this.registry.register({ name: 'database', kind: 'required', run });
-    this.registry.register({ name: 'database', kind: 'required', probe: 'startup', run });
-    const look = (): Promise<HealthFinding> => this.indexesNow();
-    this.registry.register({ name: 'indexes', kind: 'required', run: look });
-    this.registry.register({ name: 'indexes', kind: 'required', probe: 'startup', run: look });
+  checks(): HealthCheck[] {
+    const database: HealthCheck = {
+      name: 'database',
+      kind: 'required',
+      run: () => this.ping(),
+      alertTitle: 'The database',
+    };
+    const indexes: HealthCheck = { name: 'indexes', kind: 'required', run: () => this.indexesNow() };
+    return [database, indexes].flatMap((check) => [check, { ...check, probe: 'startup' }]);
   }
 
   private async ping(): Promise<HealthFinding> {
@@ -40,20 +41,20 @@ export class DatabaseHealth implements OnModuleInit {
     };
   }
 
-  /** Looks at most every few seconds while some are missing, and never again once all were there. */
+  /** Checks at most every few seconds while some are missing, and never again once all were there. */
   private indexesNow(): Promise<HealthFinding> {
     if (this.hasAllIndexes) return Promise.resolve({ status: 'up' });
     const now = performance.now();
     if (!this.indexesFound || now - this.indexesFound.at >= INDEXES_MS) {
-      const finding = this.lookAtIndexes();
+      const finding = this.checkIndexes();
       this.indexesFound = { at: now, finding };
       finding.catch(() => (this.indexesFound = undefined));
     }
     return this.indexesFound.finding;
   }
 
-  /** A unique index that is missing lets duplicates in, so nothing is served before it exists; another one only costs time. */
-  private async lookAtIndexes(): Promise<HealthFinding> {
+  /** Without a unique index there would be duplicates, so nothing is served before it exists; any other index only costs time. */
+  private async checkIndexes(): Promise<HealthFinding> {
     const missing = await this.indexes.missing();
     this.hasAllIndexes = missing.length === 0;
     if (this.hasAllIndexes) return { status: 'up' };

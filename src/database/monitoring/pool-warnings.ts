@@ -1,19 +1,19 @@
-import type { PoolUse } from '../../database/index.js';
 import type { Logger } from '../../logging/index.js';
-import { RateLimit } from '../timings/rate-limit.js';
+import { RateLimit } from '../../monitoring/index.js';
+import type { PoolUse } from '../pool-monitor.js';
 
-/** More operations than this waiting for a connection are told of. */
+/** Warns when more operations than this wait for a connection, */
 export const WAITING_LIMIT = 10;
-/** So is a pool of which this share is in use. */
+/** or this share of the pool is in use. */
 export const IN_USE_SHARE = 0.8;
 
 const EACH_MS = 60_000;
 
-/** Warns, at most once a minute each, of a connection pool that is or will soon be too small. */
+/** Warns, at most once a minute for each reason, that the connection pool is or will soon be too small. */
 export class PoolWarnings {
   private readonly ofWaiting: RateLimit;
   private readonly ofUse: RateLimit;
-  private isLooking = false;
+  private isChecking = false;
 
   constructor(
     private readonly logger: Logger,
@@ -23,12 +23,12 @@ export class PoolWarnings {
     this.ofUse = new RateLimit(1, EACH_MS, now);
   }
 
-  /** Whatever comes at once waits until the driver comes round to it: what waits after that does so for a connection. */
+  /** Each operation waits until the driver's next turn; those that still wait then do so for a connection. */
   waits(pool: PoolUse): void {
-    if (pool.waiting <= WAITING_LIMIT || this.isLooking) return;
-    this.isLooking = true;
+    if (pool.waiting <= WAITING_LIMIT || this.isChecking) return;
+    this.isChecking = true;
     setImmediate(() => {
-      this.isLooking = false;
+      this.isChecking = false;
       if (pool.waiting > WAITING_LIMIT && this.ofWaiting.take() !== undefined)
         this.warn(pool, 'operations wait for a connection of the database pool');
     });
