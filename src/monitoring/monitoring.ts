@@ -28,7 +28,7 @@ export class Monitoring {
     if (!snapshot) return;
     if (this.sections.some(({ name }) => name === snapshot.name))
       throw new Error(`two modules contribute the section "${snapshot.name}" of the snapshot`);
-    this.sections.push(snapshot as SnapshotSection);
+    this.sections.push(snapshot);
   }
 
   /** All metrics in Prometheus' text format. */
