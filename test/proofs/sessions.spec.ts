@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { isExact, runSessionSharing } from '../proofs/sessions/session-sharing.js';
+import { isExact, runSessionSharing } from './sessions/session-sharing.js';
 import { describeWithRedis } from '../support/redis.js';
 
 /** `npm test` builds what runs here. */

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { runShutdowns } from '../proofs/shutdown/run.js';
+import { runShutdowns } from './shutdown/run.js';
 import { builtEntry } from '../support/process.js';
 
 const ROUNDS = 2;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { runHistory } from '../proofs/store/history-run.js';
-import { isCleanRound, runStoreCrashRounds } from '../proofs/store/store-crash-rounds.js';
+import { runHistory } from './store/history-run.js';
+import { isCleanRound, runStoreCrashRounds } from './store/store-crash-rounds.js';
 
 /** `npm test` builds what runs here. */
 const main = resolve(

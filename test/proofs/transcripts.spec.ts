@@ -4,7 +4,7 @@ import {
   runTranscriptKills,
   type TranscriptKills,
   type TranscriptResult,
-} from '../proofs/transcripts/run.js';
+} from './transcripts/run.js';
 import { builtEntry } from '../support/process.js';
 import { describeWithRedis } from '../support/redis.js';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { isSuccess, type OutageFigures } from '../proofs/outage/check.js';
-import { runOutages } from '../proofs/outage/run.js';
+import { isSuccess, type OutageFigures } from './outage/check.js';
+import { runOutages } from './outage/run.js';
 import { builtEntry } from '../support/process.js';
 import { describeWithRedis } from '../support/redis.js';
 

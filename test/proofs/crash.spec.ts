@@ -1,4 +1,4 @@
-import { isClean, runCrashRounds } from '../proofs/crash/rounds.js';
+import { isClean, runCrashRounds } from './crash/rounds.js';
 import { builtEntry, createServiceFolder, type ServiceFolder } from '../support/process.js';
 
 const ROUNDS = 3;

@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
-import { afterCommit, manyClients } from '../proofs/commit/after-commit.js';
-import { CommitLab } from '../proofs/commit/commit-lab.js';
-import { runMixedRequests } from '../proofs/commit/mixed-requests.js';
-import { isFaultless, runSharedAppends } from '../proofs/commit/shared-appends.js';
-import { isClean, runCrashRounds } from '../proofs/crash/rounds.js';
+import { afterCommit, manyClients } from './commit/after-commit.js';
+import { CommitLab } from './commit/commit-lab.js';
+import { runMixedRequests } from './commit/mixed-requests.js';
+import { isFaultless, runSharedAppends } from './commit/shared-appends.js';
+import { isClean, runCrashRounds } from './crash/rounds.js';
 import { builtEntry, createServiceFolder } from '../support/process.js';
 
 const ROUNDS = 2;
