@@ -77,7 +77,7 @@ export default {
   // Many suites wait for processes of their own, and jest takes one worker where there are two processors.
   maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
   workerIdleMemoryLimit: '1500MB',
-  // Ends a test that hangs. No test is meant to come near it, also on a machine that is busy with other work.
+  // Only ends what hangs: no test comes near it, also on a machine that is busy with other work.
   testTimeout: 120_000,
   reporters: ['default', '<rootDir>/scripts/lib/count-reporter.mjs'],
   projects: [
@@ -91,6 +91,9 @@ export default {
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withStore),
     project('embedded-mongo', ['<rootDir>/libs/embedded-mongo/**/*.spec.ts']),
     project('browser', ['<rootDir>/test/browser/**/*.spec.ts'], withStore),
-    project('proofs', ['<rootDir>/test/proofs/*.spec.ts'], withStore),
+    project('proofs', ['<rootDir>/test/proofs/*.spec.ts'], {
+      ...withStore,
+      setupFilesAfterEnv: ['<rootDir>/test/support/long-tests.ts'],
+    }),
   ],
 };

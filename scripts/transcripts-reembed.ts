@@ -1,20 +1,19 @@
-import { TranscriptReembedder } from '../src/transcript/index.js';
-
-// npm run transcripts:reembed: gives transcripts whose vector is one of another model a vector of the embedder that is set now. It works while
-import { EmbeddingError } from '../src/search/index.js';
-
-// the service runs or stands, with its DATA_DIR or MONGODB_URI; it can be ended at any moment, and goes on where it was.
+// npm run transcripts:reembed: gives transcripts whose vector comes from another model a vector of the embedder that is
+// set now. It works with or without a running service, with its DATA_DIR or MONGODB_URI. It can be interrupted at any
+// moment, and continues where it was.
 import 'reflect-metadata';
-import { untilEnding, explainFailure } from '../src/bootstrap/index.js';
 import { randomBytes } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
-import { createLogger, NestLogger } from '../src/logging/index.js';
 import { NestFactory } from '@nestjs/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { AppModule } from '../src/app.module.js';
+import { explainFailure, untilEnding } from '../src/bootstrap/index.js';
+import { Progress } from '../src/cli/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
-import { Progress } from '../src/cli/index.js';
+import { createLogger, NestLogger } from '../src/logging/index.js';
+import { EmbeddingError } from '../src/search/index.js';
+import { TranscriptReembedder } from '../src/transcript/index.js';
 
 interface Options {
   batchSize: number;

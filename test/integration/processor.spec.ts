@@ -26,8 +26,6 @@ function gate(): { open: () => void; opened: Promise<void> } {
   return { open, opened };
 }
 
-jest.setTimeout(120_000);
-
 describe('MessageProcessor', () => {
   let database: TestDatabase;
   let first: ScriptedApp;

@@ -33,7 +33,7 @@ describe('group commit', () => {
     } finally {
       await folder.remove();
     }
-  }, 180_000);
+  });
 
   it('of two processes appends to the same conversations without gaps, and refuses single requests alone', async () => {
     const lab = await CommitLab.start(builtEntry('main.js'));
@@ -47,5 +47,5 @@ describe('group commit', () => {
     } finally {
       await lab.remove();
     }
-  }, 180_000);
+  });
 });

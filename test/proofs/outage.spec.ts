@@ -47,5 +47,5 @@ describeWithRedis('a Redis that is away', () => {
     expect(redis?.degradedMs).toBeDefined();
     expect(redis?.recoveredMs).toBeDefined();
     expect(new Set(redis?.statuses)).toEqual(new Set([200]));
-  }, 120_000);
+  });
 });

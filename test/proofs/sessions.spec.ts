@@ -27,5 +27,5 @@ describeWithRedis('one session in two processes', () => {
       ['PATCH /v1/sessions', true, 100],
       ['POST /v1/messages', true, 100],
     ]);
-  }, 240_000);
+  });
 });

@@ -14,7 +14,13 @@ module.exports = {
       ...transformer,
       /** @param {string} source @param {string} path */
       getCacheKey: (source, path) =>
-        createHash('sha256').update(shared).update('\0').update(path).update('\0').update(source).digest('hex'),
+        createHash('sha256')
+          .update(shared)
+          .update('\0')
+          .update(path)
+          .update('\0')
+          .update(source)
+          .digest('hex'),
     };
   },
 };
