@@ -17,7 +17,7 @@ const layers = [
   ['common', 'config'],
 ];
 
-/** The folders of libs/embedded-mongo/src from top to bottom (its ARCHITECTURE.md); `src/index.ts` is above them all. */
+/** The folders of packages/embedded-mongo/src from top to bottom (its ARCHITECTURE.md); `src/index.ts` is above them all. */
 const storeLayers = [
   ['server'],
   ['commands'],
@@ -29,8 +29,8 @@ const storeLayers = [
   ['values'],
 ];
 
-const store = 'libs/embedded-mongo';
-const specs = '(\\.spec\\.ts$|^libs/[^/]+/test/|^test/)';
+const store = 'packages/embedded-mongo';
+const specs = '(\\.spec\\.ts$|^packages/[^/]+/test/|^test/)';
 
 const oneOf = (names) => `(${names.join('|')})`;
 
@@ -86,7 +86,7 @@ module.exports = {
       name: 'module-through-its-index-from-outside',
       comment: 'The entries, scripts and benchmarks import a module through its index.ts only.',
       severity: 'error',
-      from: { path: ['^src/[^/]+\\.ts$', '^scripts/', '^bench/'] },
+      from: { path: ['^src/[^/]+\\.ts$', '^scripts/', '^bench/', '^examples/'] },
       to: { path: '^src/[^/]+/', pathNot: '^src/[^/]+/index\\.ts$' },
     },
     {
@@ -101,8 +101,8 @@ module.exports = {
       name: 'src-stands-alone',
       comment: 'The service needs no script, benchmark or test.',
       severity: 'error',
-      from: { path: ['^src/', '^libs/'], pathNot: specs },
-      to: { path: ['^scripts/', '^bench/', '^test/'] },
+      from: { path: ['^src/', '^packages/[^/]+/src/'], pathNot: specs },
+      to: { path: ['^scripts/', '^bench/', '^test/', '^examples/'] },
     },
     {
       name: 'scripts-are-entries',
@@ -141,10 +141,10 @@ module.exports = {
     },
     {
       name: 'store-through-its-index',
-      comment: 'The embedded store is imported through its src/index.ts only.',
+      comment: 'The embedded store is imported through what its package.json exports.',
       severity: 'error',
       from: { pathNot: `^${store}/` },
-      to: { path: `^${store}/`, pathNot: `^${store}/src/index\\.ts$` },
+      to: { path: `^${store}/`, pathNot: `^${store}/(src|bench)/index\\.ts$` },
     },
     {
       name: 'store-folder-has-a-layer',
@@ -158,7 +158,7 @@ module.exports = {
       name: 'not-to-dev-dep',
       comment: 'What runs in production is listed under dependencies.',
       severity: 'error',
-      from: { path: ['^src/', '^libs/', '^scripts/'], pathNot: specs },
+      from: { path: ['^src/', '^packages/[^/]+/src/', '^scripts/'], pathNot: specs },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
@@ -177,10 +177,10 @@ module.exports = {
     enhancedResolveOptions: {
       extensions: ['.ts', '.mts', '.js', '.mjs', '.cjs', '.json'],
       exportsFields: ['exports'],
-      conditionNames: ['import', 'node', 'default', 'types'],
+      conditionNames: ['@colloquy/source', 'import', 'node', 'default', 'types'],
       mainFields: ['module', 'main', 'types'],
     },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: ['^dist/', '^coverage/'] },
+    exclude: { path: ['^dist/', '^coverage/', '^packages/[^/]+/dist/'] },
   },
 };

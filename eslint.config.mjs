@@ -4,7 +4,7 @@ import jest from 'eslint-plugin-jest';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-const specs = ['**/*.spec.ts', 'test/**/*.ts', 'libs/*/test/**/*.ts'];
+const specs = ['**/*.spec.ts', 'test/**/*.ts', 'packages/*/test/**/*.ts'];
 
 const settingsMessage = 'Settings are read in src/config only; inject the settings of the group instead.';
 
@@ -55,7 +55,7 @@ const browserGlobals = Object.fromEntries(
 );
 
 export default defineConfig(
-  { ignores: ['dist/', '.dist-next/', '.prepare/', 'coverage/', 'node_modules/', '.data/'] },
+  { ignores: ['**/dist/', '**/.dist-next/', '.prepare/', 'coverage/', 'node_modules/', '.data/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {
@@ -121,11 +121,18 @@ export default defineConfig(
     rules: { 'no-restricted-properties': 'off', 'no-restricted-imports': 'off' },
   },
   {
-    files: ['src/main.ts', 'src/worker.ts', 'scripts/**/*.ts', 'bench/**/*.ts', 'test/proofs/**/*.ts'],
+    files: [
+      'src/main.ts',
+      'src/worker.ts',
+      'scripts/**/*.ts',
+      'bench/**/*.ts',
+      'packages/*/bench/**/*.ts',
+      'test/proofs/**/*.ts',
+    ],
     rules: { 'no-console': 'off' },
   },
   {
-    files: ['libs/embedded-mongo/src/**/*.ts'],
+    files: ['packages/embedded-mongo/src/**/*.ts'],
     rules: {
       // Inner loops index arrays whose bounds they have just checked.
       '@typescript-eslint/no-non-null-assertion': 'off',
@@ -160,7 +167,7 @@ export default defineConfig(
   // The shared test set-up names servers to the suites by environment variables; what starts the service as a process of
   // its own passes its environment on.
   {
-    files: ['test/**/*.ts', 'libs/*/test/properties.ts'],
+    files: ['test/**/*.ts', 'packages/*/test/properties.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
   prettier,

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 // Nest 12 is ESM and jest on Node 20 cannot require() it: the tests, and the ESM packages that they load, are
@@ -47,11 +46,13 @@ const project = (displayName, testMatch, more = {}) => ({
   rootDir: import.meta.dirname,
   // One id, roots and all: the projects share one map of the files and one cache of compiled files.
   id: 'colloquy',
-  roots: ['src', 'libs', 'packages', 'scripts', 'test', 'examples']
-    .filter((folder) => existsSync(new URL(folder, import.meta.url)))
-    .map((folder) => `<rootDir>/${folder}`),
+  roots: ['src', 'packages/embedded-mongo/src', 'scripts', 'test', 'examples'].map(
+    (folder) => `<rootDir>/${folder}`,
+  ),
   testMatch,
   testEnvironment: 'node',
+  // The embedded store is loaded from its sources, as for the type check.
+  testEnvironmentOptions: { customExportConditions: ['@colloquy/source', 'node', 'node-addons'] },
   transform: { '^.+\\.(t|j|mj)s$': swc },
   transformIgnorePatterns: [`node_modules/(?!(${esmPackages.join('|')})/)`],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
@@ -89,7 +90,7 @@ export default {
     ]),
     project('integration', ['<rootDir>/test/integration/**/*.spec.ts'], withStore),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withStore),
-    project('embedded-mongo', ['<rootDir>/libs/embedded-mongo/**/*.spec.ts']),
+    '<rootDir>/packages/embedded-mongo',
     project('browser', ['<rootDir>/test/browser/**/*.spec.ts'], withStore),
     project('proofs', ['<rootDir>/test/proofs/*.spec.ts'], {
       ...withStore,

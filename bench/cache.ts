@@ -12,8 +12,7 @@ import { CacheFamily, CacheService } from '../src/cache/index.js';
 import { loadSettings } from '../src/config/index.js';
 import { createLogger } from '../src/logging/index.js';
 import { RedisService } from '../src/redis/index.js';
-import { measure } from './store/measure.js';
-import { figure, renderTable } from './store/table.js';
+import { figure, measure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 interface Contestant {
   scenario: string;

@@ -8,7 +8,7 @@ import { parseDialogues, Progress } from '../src/cli/index.js';
 import { wholeNumber } from '../test/support/options.js';
 import { brokenPromises, runDialogues, userTurns } from '../test/support/dialogues/run.js';
 import type { MessageGroup } from '../test/support/dialogues/message-counts.js';
-import { figure, renderTable } from './store/table.js';
+import { figure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 const storeChild = join(import.meta.dirname, '..', 'test', 'proofs', 'store', 'store-child.js');
 

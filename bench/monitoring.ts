@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { wholeNumber } from '../test/support/options.js';
 import { overheadOf, quantile, type RoundPair, runRounds } from './monitoring/rounds.js';
 import { machineLine } from './storage/machine.js';
-import { figure, renderTable } from './store/table.js';
+import { figure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 interface Options {
   clients: number;

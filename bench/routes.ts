@@ -8,7 +8,7 @@ import { prepareRoutes, type Route } from './http/routes.js';
 import { BenchService } from './http/service.js';
 import { machineLine } from './storage/machine.js';
 import { percentilesOf } from '../test/support/percentiles.js';
-import { figure, renderTable } from './store/table.js';
+import { figure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 interface Options {
   clients: number;

@@ -14,7 +14,7 @@ import {
   memoryUnderLoad,
   sweepTimes,
 } from './sessions/l1.js';
-import { figure, renderTable } from './store/table.js';
+import { figure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 /** Heap at the last mark over that at the first up to which it counts as flat. */
 const LARGEST_GROWTH = 1.1;

@@ -12,8 +12,7 @@ import {
   type VectorRow,
   type VectorSource,
 } from '../src/search/index.js';
-import { measure } from './store/measure.js';
-import { figure, renderTable } from './store/table.js';
+import { figure, measure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 const DIMENSION = 256;
 const BATCH = 1_000;

@@ -7,7 +7,7 @@ import { concurrently, Progress } from '../src/cli/index.js';
 import { wholeNumber } from '../test/support/options.js';
 import { seededRandom } from '../test/support/random.js';
 import { SessionService } from '../src/session/index.js';
-import { renderTable } from './store/table.js';
+import { renderTable } from '@colloquy/embedded-mongo/bench';
 import { openBenchApp, startServers } from '../test/support/bench-app.js';
 import { hitsOfLru, newcomers, zipfSequence } from './sessions/zipf-load.js';
 import { readTierOpens, type TierOpens } from './sessions/tier-stats.js';

@@ -2,7 +2,6 @@
 // set now. It works with or without a running service, with its DATA_DIR or MONGODB_URI. It can be interrupted at any
 // moment, and continues where it was.
 import 'reflect-metadata';
-import { randomBytes } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Command, InvalidArgumentError } from 'commander';
@@ -33,15 +32,10 @@ function batchSize(text: string): number {
 async function open(): Promise<INestApplicationContext> {
   const settings = settingsFromEnvironment();
   const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
-  // Nothing listens here, so no one can use the admin key of this process.
-  const adminApiKey = randomBytes(24).toString('base64url');
-  return NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, adminApiKey, role: 'tool' }),
-    {
-      logger: new NestLogger(logger),
-      abortOnError: false,
-    },
-  );
+  return NestFactory.createApplicationContext(AppModule.forRoot(settings, { logger, role: 'tool' }), {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
 }
 
 async function count(reembedder: TranscriptReembedder): Promise<number> {

@@ -16,7 +16,6 @@ import { TranscriptModule } from './transcript/index.js';
 
 export interface AppOptions {
   logger: Logger;
-  adminApiKey: string;
   /** Where errors are reported; default: nowhere. */
   errors?: ErrorReporter | undefined;
   /** For measurements: called for each command that is sent to the database. */
@@ -30,7 +29,7 @@ export interface AppOptions {
 export class AppModule {
   static forRoot(
     settings: Settings,
-    { logger, adminApiKey, errors, onCommand, role }: AppOptions,
+    { logger, errors, onCommand, role }: AppOptions,
   ): DynamicModule {
     return {
       module: AppModule,
@@ -43,7 +42,7 @@ export class AppModule {
         RedisModule,
         CacheModule,
         MonitoringModule,
-        TenantModule.forRoot({ adminApiKey }),
+        TenantModule,
         QueueModule,
         SessionModule,
         ConversationModule,

@@ -16,9 +16,9 @@ import { QueueWorkers } from './queue/index.js';
 import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 
 async function serve(context: ProcessContext): Promise<void> {
-  const { settings, logger, errors, adminApiKey } = context;
+  const { settings, logger, errors } = context;
   const { HOST, PORT, SHUTDOWN_GRACE_MS, SHUTDOWN_DRAIN_MS, NODE_ENV } = settings.service;
-  const app = await createApp(settings, { logger, errors, adminApiKey });
+  const app = await createApp(settings, { logger, errors });
   try {
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
     await app.get(OldJournalImport).start();
@@ -48,7 +48,7 @@ async function serve(context: ProcessContext): Promise<void> {
   logger.info({ url, store: app.get(DatabaseService).storeHandle.kind }, 'listening');
   if (NODE_ENV !== 'production')
     process.stdout.write(banner(url, context, app.get(DatabaseService).storeHandle));
-  process.send?.({ type: 'listening', url, adminApiKey });
+  process.send?.({ type: 'listening', url, adminApiKey: settings.service.ADMIN_API_KEY });
 }
 
 let context: ProcessContext | undefined;

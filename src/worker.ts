@@ -24,11 +24,11 @@ import { AdminKey, bearerOf } from './tenant/index.js';
 import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 
 /** Background work alone: the same modules as the API, and no HTTP except for the health probes. */
-async function work({ settings, logger, errors, adminApiKey }: ProcessContext): Promise<void> {
+async function work({ settings, logger, errors }: ProcessContext): Promise<void> {
   const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS, REQUEST_CONTEXT } = settings.service;
   setRequestContextMode(REQUEST_CONTEXT);
   const app = await NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, errors, adminApiKey, role: 'worker' }),
+    AppModule.forRoot(settings, { logger, errors, role: 'worker' }),
     {
       logger: new NestLogger(logger),
       abortOnError: false,

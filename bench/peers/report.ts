@@ -1,4 +1,4 @@
-import { figure } from '../store/table.js';
+import { figure } from '@colloquy/embedded-mongo/bench';
 import { peerRoutes } from './routes.js';
 import type { Row } from './rounds.js';
 import type { TargetName } from './targets.js';

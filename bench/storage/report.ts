@@ -1,4 +1,4 @@
-import { figure, renderTable } from '../store/table.js';
+import { figure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 /** What a figure is to reach. */
 export interface Target {

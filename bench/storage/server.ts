@@ -20,10 +20,13 @@ import { FigureRecorder } from './server-figures.js';
 @Module({ imports: [TranscriptModule], controllers: [NaiveController] })
 class NaiveModule {}
 
-const settings = loadSettings(JSON.parse(process.argv[2] ?? '{}') as Record<string, string>);
 const adminApiKey = `admin_${randomBytes(18).toString('base64url')}`;
+const settings = loadSettings({
+  ...(JSON.parse(process.argv[2] ?? '{}') as Record<string, string>),
+  ADMIN_API_KEY: adminApiKey,
+});
 const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-const options = { logger, adminApiKey };
+const options = { logger };
 
 @Module({ imports: [AppModule.forRoot(settings, options), NaiveModule] })
 class BenchModule {}

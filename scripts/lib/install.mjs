@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { runChild } from './child.mjs';
-import { installStamp, nodeModules, root } from './paths.mjs';
+import { installStamp, nodeModules, root, storePackage } from './paths.mjs';
 import { elapsed, Failure, say } from './report.mjs';
 
 /** @param {string} path @returns {any} the parsed file, or undefined where there is none or it is broken */
@@ -18,13 +18,24 @@ function platform() {
   return `${process.platform}-${process.arch} node-${process.versions.node.split('.')[0]}`;
 }
 
+const dependencyFields = ['dependencies', 'devDependencies', 'optionalDependencies'];
+
+/** The manifests of the project and of its workspaces, with their keys in the lock file. @returns {[string, any][]} */
+function manifests() {
+  return [root, storePackage].map((folder) => [
+    relative(root, folder),
+    readJson(join(folder, 'package.json')) ?? {},
+  ]);
+}
+
 /** What an installation depends on: the wanted packages and the platform for which native ones were chosen. */
 export function installKey() {
-  const manifest = readJson(join(root, 'package.json')) ?? {};
-  const { dependencies, devDependencies, optionalDependencies, overrides } = manifest;
+  const wanted = manifests().map(([, manifest]) =>
+    [...dependencyFields, 'overrides'].map((field) => manifest[field]),
+  );
   const packages = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
-    .update(JSON.stringify([dependencies, devDependencies, optionalDependencies, overrides]))
+    .update(JSON.stringify(wanted))
     .digest('hex');
   return { packages, platform: platform() };
 }
@@ -41,13 +52,14 @@ function allows(/** @type {string[] | undefined} */ list, /** @type {string} */ 
   return list.includes(name) || list.every((entry) => entry.startsWith('!'));
 }
 
-/** Whether the lock file was made for this package.json; where it was not, `npm ci` says what differs. */
-function lockFits(/** @type {any} */ lockedRoot) {
-  const manifest = readJson(join(root, 'package.json')) ?? {};
-  return ['dependencies', 'devDependencies', 'optionalDependencies'].every((field) => {
-    const entries = (/** @type {any} */ of) => JSON.stringify(Object.entries(of?.[field] ?? {}).sort());
-    return entries(manifest) === entries(lockedRoot);
-  });
+/** Whether the lock file was made for these package.json files; where it was not, `npm ci` reports what differs. */
+function lockFits(/** @type {any} */ locked) {
+  return manifests().every(([path, manifest]) =>
+    dependencyFields.every((field) => {
+      const entries = (/** @type {any} */ of) => JSON.stringify(Object.entries(of?.[field] ?? {}).sort());
+      return entries(manifest) === entries(locked[path]);
+    }),
+  );
 }
 
 /**
@@ -67,12 +79,13 @@ function isExpendable(/** @type {any} */ entry) {
 function matchesLockFile() {
   const wanted = readJson(join(root, 'package-lock.json'))?.packages;
   const found = readJson(join(nodeModules, '.package-lock.json'))?.packages;
-  if (!wanted || !found || !lockFits(wanted[''])) return false;
+  if (!wanted || !found || !lockFits(wanted)) return false;
   const extraneous = Object.keys(found).some((path) => !(path in wanted));
   if (extraneous) return false;
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '') return true;
     const present = found[path];
+    if (entry.link) return existsSync(join(root, path));
     if (present) return present.version === entry.version && present.integrity === entry.integrity;
     return isExpendable(entry);
   });

@@ -19,6 +19,6 @@ export async function prepare({ forceBuild = false } = {}) {
   writeFileSync(join(workDir, '.gitignore'), '*\n');
   await withLock(join(workDir, 'lock'), async (lock) => {
     if (!isInstalled()) await install(lock);
-    if (forceBuild || !isBuilt()) await build(lock);
+    if (forceBuild || !isBuilt()) await build(lock, { force: forceBuild });
   });
 }

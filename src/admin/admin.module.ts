@@ -2,7 +2,8 @@ import { Module } from '@nestjs/common';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { MetricsService } from '../monitoring/index.js';
-import { AdminKey } from '../tenant/index.js';
+import { QueueModule } from '../queue/index.js';
+import { AdminKey, TenantModule } from '../tenant/index.js';
 import { AdminConsole } from './admin-console.js';
 import { AdminGate } from './admin-gate.js';
 import { AdminController } from './admin.controller.js';
@@ -15,6 +16,7 @@ import { LoginLimiter } from './session/login-limiter.js';
 
 /** The pages of operators: sign-in, and what stands behind it. */
 @Module({
+  imports: [TenantModule, QueueModule],
   controllers: [AdminController, DashboardController],
   providers: [
     {

@@ -25,13 +25,14 @@ function tryLines(url: string, adminKey: string): string[] {
 /** What a developer sees after `npm start`. */
 export function banner(
   url: string,
-  { settings, adminApiKey, adminKeyFile }: ProcessContext,
+  { settings, adminKeyFile }: ProcessContext,
   store: Readonly<StoreHandle>,
 ): string {
   const where =
     store.kind === 'mongodb'
       ? 'MongoDB, from MONGODB_URI'
       : `embedded store in ${store.dir ?? settings.service.DATA_DIR}${store.attached ? ' (run by another process)' : ''}; set MONGODB_URI for a MongoDB replica set`;
+  const adminApiKey = settings.service.ADMIN_API_KEY ?? '';
   const keyInCurl = adminKeyFile === undefined ? '$ADMIN_API_KEY' : adminApiKey;
   return [
     '',

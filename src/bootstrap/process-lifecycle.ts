@@ -14,27 +14,27 @@ export interface ProcessContext {
   settings: Settings;
   logger: Logger;
   errors: ErrorReporter;
-  adminApiKey: string;
-  /** Where the admin key comes from: set by the operator, or made for development and kept in this file. */
+  /** The file that holds the admin key made for development; undefined when the operator set ADMIN_API_KEY. */
   adminKeyFile?: string;
 }
 
-const adminKeyOf = ({ service }: Settings): { key: string; file?: string } =>
-  service.ADMIN_API_KEY === undefined
-    ? developmentAdminKey(service.DATA_DIR)
-    : { key: service.ADMIN_API_KEY };
-
-/** @throws SettingsError, StartupError */
+/**
+ * Settings, logger and error reporter of a process that serves HTTP. Outside production a missing ADMIN_API_KEY is filled in
+ * with one that is kept in DATA_DIR.
+ * @throws SettingsError, StartupError
+ */
 export function prepareProcess(errors: ErrorReporter): ProcessContext {
-  const settings = settingsFromEnvironment();
-  const { service } = settings;
-  const { key, file } = adminKeyOf(settings);
+  const given = settingsFromEnvironment();
+  const made =
+    given.service.ADMIN_API_KEY === undefined ? developmentAdminKey(given.service.DATA_DIR) : undefined;
+  const service = made ? { ...given.service, ADMIN_API_KEY: made.key } : given.service;
+  const settings = { ...given, service };
   const logger = createLogger({
     level: service.LOG_LEVEL,
     pretty: service.LOG_PRETTY ?? (service.NODE_ENV !== 'production' && process.stdout.isTTY),
-    secrets: [key, ...secretsOf(settings)],
+    secrets: secretsOf(settings),
   });
-  return { settings, logger, errors, adminApiKey: key, ...(file !== undefined && { adminKeyFile: file }) };
+  return { settings, logger, errors, ...(made && { adminKeyFile: made.file }) };
 }
 
 const isNodeError = (error: unknown): error is NodeJS.ErrnoException =>

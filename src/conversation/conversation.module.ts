@@ -4,6 +4,7 @@ import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js
 import { QueueModule } from '../queue/index.js';
 import { ResponderModule } from '../responder/index.js';
 import { SessionModule } from '../session/index.js';
+import { TenantModule } from '../tenant/index.js';
 import { TranscriptModule } from '../transcript/index.js';
 import { ConversationCloser } from './closing/conversation-closer.js';
 import { ConversationTextReader } from './closing/conversation-text.js';
@@ -31,6 +32,7 @@ import { MessageService } from './message.service.js';
 /** Needs `ScheduleModule.forRoot()` in the application: the sweep of interrupted erasures is registered there. */
 @Module({
   imports: [
+    TenantModule,
     SessionModule,
     ResponderModule,
     TranscriptModule,

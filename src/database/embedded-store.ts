@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EmbeddedMongo } from '../../libs/embedded-mongo/src/index.js';
+import { EmbeddedMongo } from '@colloquy/embedded-mongo';
 import { type DatabaseSettings, prepareDataDir, StartupError } from '../config/index.js';
 import { type ErrorReporter, type Logger, REPORT_FLUSH_MS } from '../logging/index.js';
 

@@ -8,6 +8,7 @@ import {
   SHUTDOWN_SHARES,
 } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
+import { TenantModule } from '../tenant/index.js';
 import { AlertPublisher } from './alerts/alert-publisher.js';
 import { AlertRules } from './alerts/alert-rules.js';
 import { AlertTracker } from './alerts/alert-tracker.js';
@@ -38,7 +39,7 @@ import { TrafficMeter } from './timings/traffic-meter.js';
 /** Probes, timings, metrics and alerts of this process; every module may add its own. */
 @Global()
 @Module({
-  imports: [TerminusModule.forRoot({ logger: false })],
+  imports: [TerminusModule.forRoot({ logger: false }), TenantModule],
   controllers: [HealthController, MetricsController, MonitoringController],
   providers: [
     HealthRegistry,

@@ -1,4 +1,4 @@
-import { type DynamicModule, Global, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getQueueToken } from '@nestjs/bullmq';
 import { MongooseModule } from '@nestjs/mongoose';
@@ -37,8 +37,7 @@ class QueueFeatureModule implements OnModuleInit {
   }
 }
 
-/** Jobs: `forFeature` declares a module's queues, `QueueService` stores jobs, `@ProcessorOf` does their work. */
-@Global()
+/** Jobs: `forFeature` declares a module's queues, `QueueService` stores jobs, a class with `@ProcessorOf` runs them. */
 @Module({
   imports: [
     DiscoveryModule,
@@ -69,7 +68,10 @@ class QueueFeatureModule implements OnModuleInit {
   exports: [QueueService, QueueRegistry, QueueWorkers, BullQueues],
 })
 export class QueueModule {
-  /** The importing module may inject BullMQ's queue with `@InjectQueue(name)` of @nestjs/bullmq too; it is undefined without Redis. */
+  /**
+   * Declares the queues of the importing module, which can then inject `QueueService`. It can also inject BullMQ's own queue with
+   * `@InjectQueue(name)` of @nestjs/bullmq; that is undefined without Redis.
+   */
   static forFeature(definitions: readonly QueueDeclaration[]): DynamicModule {
     const queues = definitions.map(({ name }) => ({
       provide: getQueueToken(name),
@@ -78,8 +80,9 @@ export class QueueModule {
     }));
     return {
       module: QueueFeatureModule,
+      imports: [QueueModule],
       providers: [{ provide: FEATURE, useValue: definitions }, ...queues],
-      exports: queues,
+      exports: [QueueModule, ...queues],
     };
   }
 }

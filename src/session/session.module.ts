@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
-import { TenantDirectory } from '../tenant/index.js';
+import { TenantDirectory, TenantModule } from '../tenant/index.js';
 import { ConversationStateManager, SESSION_CLOCK } from './conversation-state-manager.js';
 import { SessionEditor } from './session-editor.js';
 import { SessionMetrics } from './session-metrics.js';
@@ -15,7 +15,7 @@ import { SharedSessions } from './shared-sessions.js';
 
 /** Needs `ScheduleModule.forRoot()` in the application, where the cleanup of the memory is registered, and `RedisModule`. */
 @Module({
-  imports: [MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
+  imports: [TenantModule, MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
   controllers: [SessionStatsController, SessionController],
   providers: [
     { provide: SESSION_CLOCK, useValue: performance },

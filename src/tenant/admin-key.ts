@@ -1,15 +1,16 @@
-import { hkdfSync } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { hashApiKey, sameHash } from './api-key.js';
-import { ADMIN_API_KEY_VALUE } from './tenant.tokens.js';
 
-/** The key of the operators. Its text stays in here. */
-@Injectable()
+/** The key of the operators. Its text is private to this class. */
 export class AdminKey {
   private readonly hash: string;
 
-  constructor(@Inject(ADMIN_API_KEY_VALUE) private readonly text: string) {
-    this.hash = hashApiKey(text);
+  private readonly text: string;
+
+  /** @param text undefined in a process that serves nobody, such as a script: then no key matches */
+  constructor(text: string | undefined) {
+    this.text = text ?? randomBytes(32).toString('base64url');
+    this.hash = hashApiKey(this.text);
   }
 
   matches(text: string): boolean {

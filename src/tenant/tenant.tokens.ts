@@ -1,6 +1,3 @@
-/** Injection token of the admin key's text. */
-export const ADMIN_API_KEY_VALUE = Symbol('ADMIN_API_KEY_VALUE');
-
 /** Injection token of the clock of rate limits: milliseconds that never run backwards. */
 export const TENANT_CLOCK = Symbol('TENANT_CLOCK');
 

@@ -139,10 +139,11 @@ export async function createTestApp(
     ...testSettings,
     MONGODB_URI: database.uri,
     DATA_DIR: dataDir,
+    ADMIN_API_KEY: adminKey,
     ...overrides,
   });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const appOptions = { logger, adminApiKey: adminKey, errors, onCommand };
+  const appOptions = { logger, errors, onCommand };
 
   @Module({
     imports: [QueueModule.forFeature(options.queues ?? []), ...(options.imports ?? [])],

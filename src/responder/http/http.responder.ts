@@ -73,7 +73,7 @@ const summaryAnswer = z.object({ summary: z.string() });
 
 type Attempt = { response: PostResponse } | { error: unknown };
 
-/** Asks the tenant's own endpoint. See docs/extending.md for what is sent and what is expected. */
+/** Asks the tenant's own endpoint. See docs/responders.md for the request and response. */
 @Injectable()
 export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDestroy {
   readonly type: string = 'http';
