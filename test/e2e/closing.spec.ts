@@ -41,7 +41,7 @@ const start = async (): Promise<void> => {
   app = shared ??= await create();
   tenant = await app.createTenant();
 };
-/** An application of its own, whose workers run when the test starts them. */
+/** An application of its own, which runs no job of another test, and none until the test starts its workers. */
 const startAlone = async (overrides: Readonly<Record<string, string>> = {}): Promise<void> => {
   app = await create(overrides);
   others.push(app);
@@ -212,7 +212,7 @@ function promisesOfClosing(): void {
   });
 
   it('tries again while too many transcripts wait, and keeps why', async () => {
-    await start();
+    await startAlone();
     jest.spyOn(app.app.get(TranscriptService), 'enqueue').mockRejectedValueOnce(tooManyTranscripts(1000));
     const closed = await close(await talk(...dinner));
     await work();
@@ -226,7 +226,7 @@ function promisesOfClosing(): void {
   });
 
   it('stores one transcript when the job dies after its work was done, and runs again', async () => {
-    await start();
+    await startAlone();
     const service = app.app.get(TranscriptService);
     const enqueue = service.enqueue.bind(service);
     jest.spyOn(service, 'enqueue').mockImplementationOnce(async (...args) => {

@@ -229,7 +229,8 @@ describe('MessageProcessor', () => {
         .getClient()
         .on('commandStarted', ({ commandName, command }) => {
           // Beside these there are the heartbeats of the process, and plans of commands that were slow.
-          if (commandName === 'commitTransaction' || stored.has(command[commandName])) commands.push(commandName);
+          if (commandName === 'commitTransaction' || stored.has(command[commandName]))
+            commands.push(commandName);
         });
       await process('2', {}, watched);
       expect(commands).toEqual(['update', 'update', 'insert', 'commitTransaction']);
