@@ -2,17 +2,17 @@
 // configured embedder. It works whether or not the service is running, with its DATA_DIR or MONGODB_URI. It
 // can be stopped at any time and continues where it stopped.
 import 'reflect-metadata';
-import { TranscriptReembedder } from '../src/transcript/index.js';
-import { EmbeddingError } from '../src/search/index.js';
-import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import type { INestApplicationContext } from '@nestjs/common';
-import { createLogger, NestLogger } from '../src/logging/index.js';
 import { NestFactory } from '@nestjs/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { AppModule } from '../src/app.module.js';
+import { explainFailure, untilEnding } from '../src/bootstrap/index.js';
+import { Progress } from '../src/cli/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
-import { Progress } from '../src/cli/index.js';
+import { createLogger, NestLogger } from '../src/logging/index.js';
+import { EmbeddingError } from '../src/search/index.js';
+import { TranscriptReembedder } from '../src/transcript/index.js';
 
 interface Options {
   batchSize: number;

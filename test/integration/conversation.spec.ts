@@ -35,8 +35,6 @@ const inputs = (...contents: (string | Partial<MessageInput>)[]): MessageInput[]
 const contents = (messages: readonly MessageRecord[]): string[] => messages.map(({ content }) => content);
 const oneTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
-jest.setTimeout(120_000);
-
 describe('conversations and messages in the database', () => {
   let first: TestApp;
   let second: TestApp;

@@ -39,9 +39,6 @@ const increment = (
     { retries: Infinity, baseMs: 20, maxMs: 2000, jitter: 1, shouldRetry: isMismatch },
   );
 
-// Thousands of commits, each waited for.
-jest.setTimeout(120_000);
-
 describe('sessions in the database', () => {
   let first: TestApp;
   let second: TestApp;
@@ -49,7 +46,7 @@ describe('sessions in the database', () => {
   let other: Process;
 
   beforeAll(async () => {
-    first = await createTestApp();
+    first = await createTestApp({ MAX_ACTIVE_SESSIONS: '100' });
     second = await createTestApp({ MONGODB_URI: first.database.uri });
     [one, other] = [processOf(first), processOf(second)];
   });
@@ -102,10 +99,10 @@ describe('sessions in the database', () => {
     expect((await one.sessions.open('acme', 'evicted')).activeGoals).toEqual([goal]);
   });
 
-  it('keeps 1,000 of 2,000 sessions in memory and finds the goals of all', async () => {
+  it('keeps MAX_ACTIVE_SESSIONS of twice as many sessions in memory and finds the goals of all', async () => {
     one.memory.clear();
     const before = one.memory.getStats();
-    const names = Array.from({ length: 2000 }, (_, i) => `many-${i}`);
+    const names = Array.from({ length: 200 }, (_, i) => `many-${i}`);
     for (let i = 0; i < names.length; i += 50)
       await Promise.all(
         names
@@ -113,9 +110,9 @@ describe('sessions in the database', () => {
           .map((name) => one.editor.addGoal('acme', name, { type: 'book', slots: { for: name } })),
       );
     const stats = one.memory.getStats();
-    expect(stats).toMatchObject({ size: 1000, maxSize: 1000, utilizationPercent: 100 });
-    expect(stats.evictions - before.evictions).toBe(1000);
-    for (const name of ['many-0', 'many-999', 'many-1999'])
+    expect(stats).toMatchObject({ size: 100, maxSize: 100, utilizationPercent: 100 });
+    expect(stats.evictions - before.evictions).toBe(100);
+    for (const name of ['many-0', 'many-99', 'many-199'])
       expect((await one.sessions.open('acme', name)).activeGoals).toMatchObject([{ slots: { for: name } }]);
   });
 
@@ -153,16 +150,14 @@ describe('sessions in the database', () => {
     expect((row?.['activeGoals'] as { id: string }[]).map(({ id }) => id).sort()).toEqual(stored.sort());
   });
 
-  it('counts 50 clients that add 1 to a number 20 times each, over two processes, to 1,000', async () => {
+  it('counts 10 clients that add 1 to a number 10 times each, over two processes, to 100', async () => {
     await one.editor.patch('acme', 'counter', { context: { n: 0 } });
     await Promise.all(
-      Array.from({ length: 50 }, async (_, client) => {
-        for (let i = 0; i < 20; i++) await increment(client % 2 ? one : other, 'acme', 'counter');
+      Array.from({ length: 10 }, async (_, client) => {
+        for (let i = 0; i < 10; i++) await increment(client % 2 ? one : other, 'acme', 'counter');
       }),
     );
-    expect(await rowsOf('counter')).toEqual([
-      expect.objectContaining({ version: 1001, context: { n: 1000 } }),
-    ]);
+    expect(await rowsOf('counter')).toEqual([expect.objectContaining({ version: 101, context: { n: 100 } })]);
   });
 
   describe('together with other writes', () => {

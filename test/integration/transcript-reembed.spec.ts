@@ -1,13 +1,13 @@
 import { Types } from 'mongoose';
-import { type Embedder, EmbeddingError, encodeVector } from '../../src/search/index.js';
+import { EMBEDDER, type Embedder, EmbeddingError, encodeVector } from '../../src/search/index.js';
 import {
   type NewTranscript,
   TranscriptReembedder,
   TranscriptService,
   TranscriptStore,
 } from '../../src/transcript/index.js';
+import { createTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { createEmbedderApp, type EmbedderApp } from '../support/embedder-app.js';
 
 /** One dimension for each word that it knows, at a place that its model decides on. */
 class WordEmbedder implements Embedder {
@@ -40,20 +40,23 @@ describe('TranscriptReembedder', () => {
   let database: TestDatabase;
   let before: WordEmbedder;
   let after: WordEmbedder;
-  let oldApp: EmbedderApp;
-  let newApp: EmbedderApp;
-  let secondApp: EmbedderApp;
+  let oldApp: TestApp;
+  let newApp: TestApp;
+  let secondApp: TestApp;
   let serial = 0;
   let tenantId: string;
+
+  const start = (embedder: Embedder): Promise<TestApp> =>
+    createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '20' }, { database, replace: [[EMBEDDER, embedder]] });
 
   beforeAll(async () => {
     database = createTestDatabase();
     before = new WordEmbedder('model-a', 0);
     after = new WordEmbedder('model-b', 7);
-    oldApp = await createEmbedderApp(database, before);
-    newApp = await createEmbedderApp(database, after);
-    secondApp = await createEmbedderApp(database, new WordEmbedder('model-b', 7));
-  }, 60_000);
+    oldApp = await start(before);
+    newApp = await start(after);
+    secondApp = await start(new WordEmbedder('model-b', 7));
+  });
   beforeEach(async () => {
     // All that earlier tests left is of no concern.
     await database.collection('transcripts').deleteMany({});
@@ -87,9 +90,9 @@ describe('TranscriptReembedder', () => {
     await oldApp.app.get(TranscriptStore).insert(of, rows);
     return rows.map(({ _id }) => _id.toHexString());
   }
-  const search = async ({ app }: EmbedderApp, of: string, query: string): Promise<string[]> =>
+  const search = async ({ app }: TestApp, of: string, query: string): Promise<string[]> =>
     (await app.get(TranscriptService).search(of, { query, limit: 100 })).map(({ id }) => id);
-  const searchBest = async (app: EmbedderApp, of: string, query: string) => (await search(app, of, query))[0];
+  const searchBest = async (app: TestApp, of: string, query: string) => (await search(app, of, query))[0];
   const reembedder = () => newApp.app.get(TranscriptReembedder);
   const counts = async () => {
     const all: [string, string, number][] = [];

@@ -4,7 +4,7 @@ import {
   runTranscriptKills,
   type TranscriptKills,
   type TranscriptResult,
-} from '../proofs/transcripts/run.js';
+} from './transcripts/run.js';
 import { builtEntry } from '../support/process.js';
 import { describeWithRedis } from '../support/redis.js';
 
@@ -35,19 +35,19 @@ function expectProven(result: TranscriptResult): void {
 describe('transcripts that were acknowledged before a kill', () => {
   it('are stored once when it was the service', async () => {
     expectProven(await run({ victim: 'service', redis: false, worker: false }));
-  }, 300_000);
+  });
 
   it('are stored once when it was the API, the worker beside it, or both', async () => {
     expectProven(await run({ victim: 'service', redis: false, worker: true }, 2));
-  }, 300_000);
+  });
 });
 
 describeWithRedis('with Redis, transcripts that were acknowledged before a kill', () => {
   it('are stored once when it was the service', async () => {
     expectProven(await run({ victim: 'service', redis: true, worker: false }));
-  }, 300_000);
+  });
 
   it('are stored once when it was Redis', async () => {
     expectProven(await run({ victim: 'redis', redis: true, worker: false }, 2));
-  }, 300_000);
+  });
 });

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { isExact, runSessionSharing } from '../proofs/sessions/session-sharing.js';
+import { isExact, runSessionSharing } from './sessions/session-sharing.js';
 import { describeWithRedis } from '../support/redis.js';
 
 /** `npm test` builds what runs here. */
@@ -27,5 +27,5 @@ describeWithRedis('one session in two processes', () => {
       ['PATCH /v1/sessions', true, 100],
       ['POST /v1/messages', true, 100],
     ]);
-  }, 240_000);
+  });
 });

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { runHistory } from '../proofs/store/history-run.js';
-import { isCleanRound, runStoreCrashRounds } from '../proofs/store/store-crash-rounds.js';
+import { runHistory } from './store/history-run.js';
+import { isCleanRound, runStoreCrashRounds } from './store/store-crash-rounds.js';
 
 /** `npm test` builds what runs here. */
 const main = resolve(
@@ -23,11 +23,11 @@ it('the embedded store keeps snapshots, atomicity and what it acknowledged under
   });
   expect({ seed, problems, damage, stderr }).toEqual({ seed, problems: [], damage: [], stderr: '' });
   expect(committed).toBeGreaterThan(0);
-}, 120_000);
+});
 
 it('the embedded store loses and tears nothing when it is killed three times under load', async () => {
   const rounds = await runStoreCrashRounds({ rounds: 3, seed, main });
   const failures = rounds.filter((round) => !isCleanRound(round)).map((round) => ({ seed, ...round }));
   expect(failures).toEqual([]);
   expect(rounds.reduce((sum, { committed }) => sum + committed, 0)).toBeGreaterThan(0);
-}, 120_000);
+});

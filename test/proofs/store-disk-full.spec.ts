@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MongoClient, MongoServerError } from 'mongodb';
-import { StoreProcess } from '../proofs/store/store-process.js';
+import { StoreProcess } from './store/store-process.js';
 
 const SIZE_MB = 24;
 const BALLAST_BYTES = 8 * 1024 * 1024;

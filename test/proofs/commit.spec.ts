@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
-import { afterCommit, manyClients } from '../proofs/commit/after-commit.js';
-import { CommitLab } from '../proofs/commit/commit-lab.js';
-import { runMixedRequests } from '../proofs/commit/mixed-requests.js';
-import { isFaultless, runSharedAppends } from '../proofs/commit/shared-appends.js';
-import { isClean, runCrashRounds } from '../proofs/crash/rounds.js';
+import { afterCommit, manyClients } from './commit/after-commit.js';
+import { CommitLab } from './commit/commit-lab.js';
+import { runMixedRequests } from './commit/mixed-requests.js';
+import { isFaultless, runSharedAppends } from './commit/shared-appends.js';
+import { isClean, runCrashRounds } from './crash/rounds.js';
 import { builtEntry, createServiceFolder } from '../support/process.js';
 
 const ROUNDS = 2;
@@ -33,7 +33,7 @@ describe('group commit', () => {
     } finally {
       await folder.remove();
     }
-  }, 180_000);
+  });
 
   it('of two processes appends to the same conversations without gaps, and refuses single requests alone', async () => {
     const lab = await CommitLab.start(builtEntry('main.js'));
@@ -47,5 +47,5 @@ describe('group commit', () => {
     } finally {
       await lab.remove();
     }
-  }, 180_000);
+  });
 });
