@@ -14,7 +14,8 @@ const layers = [
   ['database', 'redis'],
   ['http'],
   ['logging'],
-  ['common', 'config'],
+  ['config', 'http-client'],
+  ['common'],
 ];
 
 /** The folders of libs/embedded-mongo/src from top to bottom (its ARCHITECTURE.md); `src/index.ts` is above them all. */

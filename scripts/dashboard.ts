@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { untilEnding } from '../src/bootstrap/index.js';
+import { stackOf } from '../src/common/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
 import type { MonitoringSnapshot, ServiceStatus } from '../src/monitoring/index.js';
 import { renderDashboard } from './dashboard/render.js';
@@ -54,7 +55,7 @@ const explain = (error: unknown): string => {
     return `The service does not answer (${error.message}). Start it with npm start, or name it with --url.`;
   if (error instanceof RequestFailure || error instanceof NoKeyError || error instanceof SettingsError)
     return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return stackOf(error);
 };
 
 const textOf = (snapshot: MonitoringSnapshot, json: boolean): string =>

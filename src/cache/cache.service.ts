@@ -1,12 +1,13 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { type Cache, createCache } from 'cache-manager';
 import { Keyv } from 'keyv';
+import { deepFreeze } from '../common/index.js';
 import { CACHE_SETTINGS, type CacheSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { RedisService, RedisUnavailableError } from '../redis/index.js';
 import type { CacheKey, Lifetime } from './cache-key.js';
 import { type CacheStats, FamilyCounter, tierStats } from './cache-stats.js';
-import { deepFreeze, type Entry, estimatedBytes } from './entry.js';
+import { type Entry, estimatedBytes } from './entry.js';
 import { type Flight, Flights, type Outcome } from './flights.js';
 import { Generations, type Scope } from './generations.js';
 import { LocalStore } from './local-store.js';

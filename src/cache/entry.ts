@@ -1,4 +1,5 @@
 import { calculateObjectSize, deserialize, serialize } from 'bson';
+import { deepFreeze } from '../common/index.js';
 
 /** What a cache remembers of one key. */
 export interface Entry {
@@ -29,15 +30,3 @@ export const encodeValue = (value: unknown): Buffer =>
 
 export const decodeValue = (bytes: Buffer): unknown =>
   deepFreeze(deserialize(bytes, { promoteBuffers: true })['v']);
-
-const isPlain = (value: object): boolean => {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null || Array.isArray(value);
-};
-
-/** Freezes plain objects and arrays through and through: what is cached is shared by all who ask for it. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || !isPlain(value)) return value;
-  for (const inner of Object.values(value)) deepFreeze(inner);
-  return Object.freeze(value);
-}

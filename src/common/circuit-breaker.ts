@@ -1,3 +1,5 @@
+import { messageOf } from './errors.js';
+
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export interface CircuitBreakerOptions {
@@ -85,7 +87,7 @@ export class CircuitBreaker {
       await this.options.probe();
     } catch (error) {
       if (this.stopped) return;
-      this.change('open', error instanceof Error ? error.message : String(error));
+      this.change('open', messageOf(error));
       this.schedule();
       return;
     }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { messageOf } from '../common/index.js';
 
 /** A start that cannot go on, with a message for the operator; the program prints it alone and exits with code 1. */
 export class StartupError extends Error {
@@ -9,8 +10,6 @@ export class StartupError extends Error {
     this.name = 'StartupError';
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
  * Makes the data directory if need be and checks that it can be written; answers its absolute path.

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import { BatchedReads, type PointReads } from '../database/index.js';
+import { afterCursor, BatchedReads, type PointReads } from '../database/index.js';
 import type { DateIdCursor, IdCursor } from '../http/index.js';
 import { CONVERSATION_MODEL, type ConversationRecord, indexByUpdate } from './conversation.schema.js';
 
@@ -18,12 +18,6 @@ export interface Erasure {
 
 const newestFirst = { _id: -1 } as const;
 const lastWrittenFirst = { updatedAt: -1, _id: -1 } as const;
-
-/** Rows after `cursor`, the last written first. An index can use the bound on the date; the rest settles equal dates. */
-const writtenBefore = ({ date, id }: DateIdCursor): QueryFilter<ConversationRecord> => ({
-  updatedAt: { $lte: date },
-  $or: [{ updatedAt: { $lt: date } }, { updatedAt: date, _id: { $lt: new Types.ObjectId(id) } }],
-});
 
 /** Both values, where an index has the field before its order: the server then merges the two runs of the index. */
 const openOrClosed = { $in: [true, false] };
@@ -101,7 +95,7 @@ export class ConversationRepository {
         ...(channel !== undefined && { channel }),
         isActive: isActive ?? openOrClosed,
         ...alive,
-        ...(cursor && writtenBefore(cursor)),
+        ...afterCursor('updatedAt', cursor),
       })
       .sort(lastWrittenFirst)
       .limit(limit);

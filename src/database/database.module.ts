@@ -29,7 +29,6 @@ import { PROCESS_ROLE, ProcessRegistry } from './process-registry.js';
 import { ProcessRepository } from './process.repository.js';
 import { PROCESS_MODEL, type ProcessRole, processSchema } from './process.schema.js';
 import { TransactionRunner } from './transaction-runner.js';
-import { TransactionalInterceptor } from './transactional.interceptor.js';
 
 /**
  * Closes the connection and then the store. `onApplicationShutdown` is Nest's last phase: the HTTP server is closed and every
@@ -117,7 +116,6 @@ export class DatabaseModule {
         GroupCommit,
         IndexManager,
         TransactionRunner,
-        TransactionalInterceptor,
         BatchedReads,
       ],
       exports: [
@@ -127,7 +125,6 @@ export class DatabaseModule {
         IndexManager,
         ProcessRegistry,
         TransactionRunner,
-        TransactionalInterceptor,
         BatchedReads,
       ],
     };

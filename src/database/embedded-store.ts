@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { messageOf } from '../common/index.js';
 import { EmbeddedMongo } from '../../libs/embedded-mongo/src/index.js';
 import { type DatabaseSettings, prepareDataDir, StartupError } from '../config/index.js';
 import { type ErrorReporter, type Logger, REPORT_FLUSH_MS } from '../logging/index.js';
@@ -13,8 +14,6 @@ export interface StoreHandle {
   attached?: boolean;
   close(): Promise<void>;
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
  * The MongoDB that the settings name, or the embedded store in DATA_DIR: the running one of another process when there is one,

@@ -12,10 +12,6 @@ export const isTransientTransactionError = (error: unknown): boolean =>
 export const isUnknownCommitResult = (error: unknown): boolean =>
   hasLabel(error, 'UnknownTransactionCommitResult');
 
-/** What was thrown, as an error. */
-export const asError = (thrown: unknown): Error =>
-  thrown instanceof Error ? thrown : new Error(String(thrown));
-
 /** A unique index refused an insert of a unit of work. */
 export class DuplicateKeyError extends Error {
   constructor(

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { backoffDelay } from '../common/index.js';
+import { backoffDelay, messageOf, untilAborted } from '../common/index.js';
 import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger, runInContext } from '../logging/index.js';
 import { type ClaimedRecord, type JobEnd, JobRepository } from './job.repository.js';
 import type { JobRecord } from './job.schema.js';
@@ -38,9 +38,6 @@ const contextOfJob = ({ _id, tenantId }: JobRecord): { requestId: string; tenant
   requestId: `job-${_id.toHexString()}`,
   tenantId,
 });
-
-const messageOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE);
 
 /** JSON of a result, so that memory and record hold the same. */
 const plain = (result: unknown): unknown =>
@@ -134,13 +131,6 @@ export class JobRunner {
       timeout.abort(new JobTimeoutError(definition.timeoutMs));
     }, definition.timeoutMs);
     const signal = AbortSignal.any([timeout.signal, lost.signal, shutdown]);
-    const ended = new Promise<never>((_resolve, reject) => {
-      const stop = (): void => {
-        reject(signal.reason as Error);
-      };
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
-    });
     try {
       const work = processor.process({
         id: record._id.toHexString(),
@@ -151,9 +141,7 @@ export class JobRunner {
         signal,
         progress: this.progressOf(record, claim),
       });
-      // A processor that ends after it was given up says so to nobody.
-      work.catch(() => undefined);
-      return await Promise.race([work, ended]);
+      return await untilAborted(work, signal);
     } finally {
       clearTimeout(timer);
     }
@@ -179,7 +167,7 @@ export class JobRunner {
     const now = new Date();
     // Given up for our own sake: the try does not count.
     if (shutdown.aborted && error === shutdown.reason) return { state: 'waiting' };
-    const failure = { at: now, attempt: record.attempts, message: messageOf(error) };
+    const failure = { at: now, attempt: record.attempts, message: messageOf(error).slice(0, MAX_MESSAGE) };
     if (error instanceof UnrecoverableError || record.attempts >= definition.attempts)
       return { state: 'failed', failure };
     const dueAt = new Date(now.getTime() + backoffDelay(record.attempts, definition.backoff));

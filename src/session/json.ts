@@ -6,13 +6,6 @@ export const isJsonObject = (value: unknown): value is JsonObject =>
 /** `__proto__` as a key of data would become the prototype of whatever it is copied into; no data is kept under it. */
 export const isUnsafeKey = (key: string): boolean => key === '__proto__';
 
-/** Freezes plain JSON data through and through, in place. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const inner of Object.values(value)) deepFreeze(inner);
-  return Object.freeze(value);
-}
-
 export const dropUnsafe = (key: string, value: unknown): unknown => (isUnsafeKey(key) ? undefined : value);
 
 /** The data of a JSON text; undefined when it is none. */

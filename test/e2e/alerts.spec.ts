@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { signatureOf } from '../../src/common/index.js';
+import { signatureOf } from '../../src/http-client/index.js';
 import { ERROR_REPORTER, type ErrorReporter } from '../../src/logging/index.js';
 import { type Alert, MetricsService, type MonitoringSnapshot } from '../../src/monitoring/index.js';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';

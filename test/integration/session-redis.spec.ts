@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { retry } from '../../src/common/index.js';
+import { retryPolicy } from '../../src/common/index.js';
 import { ProblemError } from '../../src/http/index.js';
 import { RedisKeys, RedisService } from '../../src/redis/index.js';
 import {
@@ -37,14 +37,21 @@ const processOf = (app: TestApp): Process => ({
 
 /** Settles when `holds` does; it is asked every few milliseconds. */
 const until = (holds: () => boolean | Promise<boolean>): Promise<void> =>
-  retry(
-    async () => {
-      if (!(await holds())) throw new Error('not yet');
-    },
-    { retries: 1000, baseMs: 10, maxMs: 10, jitter: 0, shouldRetry: () => true },
-  );
+  retryPolicy({
+    attempts: 1000,
+    backoff: { baseMs: 10, maxMs: 10, jitter: 0 },
+    isRetryable: () => true,
+  })(async () => {
+    if (!(await holds())) throw new Error('not yet');
+  });
 
 const isMismatch = (error: unknown): boolean => error instanceof ProblemError && error.problem.status === 412;
+
+const retryMismatch = retryPolicy({
+  attempts: Infinity,
+  backoff: { baseMs: 20, maxMs: 2000, jitter: 1 },
+  isRetryable: isMismatch,
+});
 
 const count = (state: SessionState): { context: { n: number } } => ({
   context: { n: Number(state.context['n'] ?? 0) + 1 },
@@ -310,14 +317,11 @@ describeWithRedis('sessions shared through Redis', () => {
   });
 
   const addWithIfMatch = async ({ sessions, editor }: Process, participantId: string): Promise<void> => {
-    await retry(
-      async () => {
-        const { version, context } = await sessions.read(tenantId, participantId);
-        const patch = { context: { n: Number(context['n']) + 1 } };
-        await editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
-      },
-      { retries: Infinity, baseMs: 20, maxMs: 2000, jitter: 1, shouldRetry: isMismatch },
-    );
+    await retryMismatch(async () => {
+      const { version, context } = await sessions.read(tenantId, participantId);
+      const patch = { context: { n: Number(context['n']) + 1 } };
+      await editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
+    });
   };
 
   it('counts 200 increments at the same time, over two processes, exactly', async () => {

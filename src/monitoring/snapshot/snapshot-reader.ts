@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { statfs } from 'node:fs/promises';
 import { hostname, totalmem } from 'node:os';
 import { CacheService } from '../../cache/index.js';
+import { withTimeout } from '../../common/index.js';
 import {
   MONITORING_SETTINGS,
   type MonitoringSettings,
@@ -60,16 +61,10 @@ const byCount = (a: { count: number }, b: { count: number }): number => b.count 
 
 /** Null when it fails or takes too long: the other sections are told all the same. */
 async function orNull<T>(read: () => T | Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, SECTION_TIMEOUT_MS, null);
-  });
   try {
-    return await Promise.race([read(), tooLate]);
+    return await withTimeout(read(), SECTION_TIMEOUT_MS, () => null);
   } catch {
     return null;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { messageOf } from '../../common/index.js';
 import { BuiltInEmbedder } from './built-in.embedder.js';
 
 /** What the thread is told: texts to embed, or the id of a call that nobody waits for any more. */
@@ -25,7 +26,7 @@ async function answer(id: number, texts: readonly string[], signal: AbortSignal)
     vectors.forEach((vector, place) => all.set(vector, place * embedder.dimensions));
     return { type: 'embedded', id, vectors: all.buffer };
   } catch (error) {
-    return { type: 'failed', id, message: error instanceof Error ? error.message : String(error) };
+    return { type: 'failed', id, message: messageOf(error) };
   }
 }
 
