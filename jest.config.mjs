@@ -48,6 +48,8 @@ const project = (displayName, testMatch, more = {}) => ({
   rootDir: import.meta.dirname,
   testMatch,
   testEnvironment: 'node',
+  // The embedded store comes from its sources, as for the type check.
+  testEnvironmentOptions: { customExportConditions: ['@colloquy/source', 'node', 'node-addons'] },
   transform: { '^.+\\.(t|j|mj)s$': swc },
   transformIgnorePatterns: [`node_modules/(?!(${esmPackages.join('|')})/)`],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
@@ -69,7 +71,7 @@ export default {
       '<rootDir>/scripts/**/*.spec.ts',
       '<rootDir>/test/{proofs,support}/**/*.spec.ts',
     ]),
-    project('embedded-mongo', ['<rootDir>/libs/embedded-mongo/**/*.spec.ts']),
+    '<rootDir>/packages/embedded-mongo',
     project('integration', ['<rootDir>/test/integration/**/*.spec.ts'], {
       globalSetup: '<rootDir>/test/support/global-setup.mjs',
       globalTeardown: '<rootDir>/test/support/global-teardown.mjs',

@@ -1,7 +1,7 @@
-// npm run db:indexes: creates every collection and index that the modules declare and prints them with counts and sizes. It uses
-// the store of a running service with the same DATA_DIR, and is safe to run again.
+// npm run db:indexes: creates every collection and index that the modules declare, and prints them with
+// counts and sizes. It uses the store of a running service with the same DATA_DIR, and is safe to run
+// repeatedly.
 import 'reflect-metadata';
-import { randomBytes } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';
 import { Command } from 'commander';
 import { AppModule } from '../src/app.module.js';
@@ -14,10 +14,8 @@ import { renderIndexReport } from '../src/cli/index.js';
 async function ensureIndexes(): Promise<void> {
   const settings = settingsFromEnvironment();
   const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
-  // Nothing listens here, so no one can use the admin key of this process.
-  const adminApiKey = randomBytes(24).toString('base64url');
   const app = await NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, adminApiKey, role: 'tool' }),
+    AppModule.forRoot(settings, { logger, role: 'tool' }),
     { logger: new NestLogger(logger), abortOnError: false },
   );
   try {

@@ -1,5 +1,6 @@
-// node scripts/run.mjs COMMAND [ARGUMENTS]: installs and builds when needed, then runs scripts/COMMAND.ts as built. Two commands take a
-// name before the arguments: `verify NAME` runs test/proofs/NAME.ts, `bench NAME` runs bench/NAME.ts; without a name they list what there is.
+// node scripts/run.mjs COMMAND [ARGUMENTS]: installs and builds when needed, then runs the compiled
+// scripts/COMMAND.ts. Two commands take a name before the arguments: `verify NAME` runs test/proofs/NAME.ts,
+// `bench NAME` runs bench/NAME.ts. Without a name they list what is available.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dist, root } from './lib/paths.mjs';
@@ -11,7 +12,7 @@ import { runBuilt } from './lib/run-built.mjs';
 /** @type {Readonly<Record<string, string>>} */
 const folders = { verify: 'test/proofs', bench: 'bench' };
 
-/** The first sentence of the comment that a source begins with. @param {string} path */
+/** The first sentence of the comment at the start of a source file. @param {string} path */
 function summaryOf(path) {
   const [comment = ''] = /^(?:\/\/.*\n)+/.exec(readFileSync(path, 'utf8')) ?? [];
   const text = comment.replaceAll(/^\/\/ ?/gm, '').replaceAll(/\s+/g, ' ');
@@ -43,7 +44,7 @@ await runScript(async () => {
   if (!/^[\w-]+$/.test(name) || !existsSync(join(root, `${source}.ts`)))
     throw new Failure(
       folder === undefined
-        ? `There is no script of the name "${name}" (${source}.ts).`
+        ? `There is no script "${name}" (${source}.ts).`
         : `There is no "${name}".\n\n${listOf(command, folder)}`,
     );
   await prepare();

@@ -1,4 +1,5 @@
-// npm test [-- JEST ARGUMENTS]: installs and builds when needed, runs jest, and ends with the line `N passed, N failed`.
+// npm test [-- JEST ARGUMENTS]: installs and builds when needed, runs jest, and prints `N passed, N failed`
+// as the last line.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +40,9 @@ async function runJest(args) {
   }
 }
 
-/** A run that selects tests by name skips the others on purpose. @param {string[]} args */
+/**
+ * Whether the run selects tests by name, and therefore skips the others on purpose. @param {string[]} args
+ */
 function selectsByName(args) {
   return args.some((arg) => /^(-t|--testNamePattern)/.test(arg));
 }
@@ -49,12 +52,13 @@ await runScript(async () => {
   const args = process.argv.slice(2);
   await prepare();
   const { code, counts } = await runJest(args);
-  // A successful jest that counted nothing was asked for something else, such as --listTests.
+  // If jest succeeded without counting tests, it did something else, such as --listTests.
   if (code === 0 && !counts) return;
   const { passed, failed, skipped } = counts ?? { passed: 0, failed: 1, skipped: 0 };
   const skippedInCi = inCi && skipped > 0 && !selectsByName(args);
-  if (skippedInCi) console.log('A skipped or unwritten (todo) test is a failure in CI.');
-  // Where jest fails for another reason than a test (a coverage threshold, say), the line must not look like success.
+  if (skippedInCi) console.log('Skipped and unwritten (todo) tests are failures in CI.');
+  // When jest fails for another reason than a test, such as a coverage threshold, the line must not look like
+  // success.
   const shownFailed = code !== 0 && failed === 0 ? 1 : failed;
   console.log(`${passed} passed, ${shownFailed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   process.exitCode = code !== 0 ? code : Number(skippedInCi);

@@ -16,7 +16,10 @@ import {
 import { NestLogger, setRequestContextMode } from './logging/index.js';
 import { RequestTimings } from './monitoring/index.js';
 
-/** What the application needs to serve HTTP: hooks, validation, problem documents, admin pages, OpenAPI. */
+/**
+ * Sets up what the application needs to serve HTTP: hooks, validation, problem documents, admin pages,
+ * OpenAPI.
+ */
 export async function configureApp(
   app: NestFastifyApplication,
   { logger, errors }: AppOptions,
@@ -39,7 +42,7 @@ export async function configureApp(
 }
 
 /**
- * The whole API, set up but not yet listening; `main.ts` and the tests use the same.
+ * Creates the whole API, set up but not yet listening. Used by both `main.ts` and the tests.
  * @throws StartupError when the store or database cannot be used
  */
 export async function createApp(settings: Settings, options: AppOptions): Promise<NestFastifyApplication> {

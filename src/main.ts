@@ -16,9 +16,9 @@ import { QueueWorkers } from './queue/index.js';
 import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 
 async function serve(context: ProcessContext): Promise<void> {
-  const { settings, logger, errors, adminApiKey } = context;
+  const { settings, logger, errors } = context;
   const { HOST, PORT, SHUTDOWN_GRACE_MS, SHUTDOWN_DRAIN_MS, NODE_ENV } = settings.service;
-  const app = await createApp(settings, { logger, errors, adminApiKey });
+  const app = await createApp(settings, { logger, errors });
   try {
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
     await app.get(OldJournalImport).start();
@@ -35,9 +35,11 @@ async function serve(context: ProcessContext): Promise<void> {
   shutDownOnSignals(
     async () => {
       health.beginShutdown();
-      // Load balancers need time to notice; what they still send meanwhile is served.
+      // Load balancers need time to notice the shutdown. Requests that still arrive in the meantime are
+      // served.
       await delay(Math.min(SHUTDOWN_DRAIN_MS, SHUTDOWN_GRACE_MS / 2));
-      // Nest's first hooks take resources from the modules while the server still runs, so requests in flight are finished first.
+      // Nest's first hooks release resources while the server is still running, so requests in progress are
+      // finished before them.
       await app.getHttpAdapter().close();
       await app.close();
     },
@@ -48,7 +50,7 @@ async function serve(context: ProcessContext): Promise<void> {
   logger.info({ url, store: app.get(DatabaseService).storeHandle.kind }, 'listening');
   if (NODE_ENV !== 'production')
     process.stdout.write(banner(url, context, app.get(DatabaseService).storeHandle));
-  process.send?.({ type: 'listening', url, adminApiKey });
+  process.send?.({ type: 'listening', url, adminApiKey: settings.service.ADMIN_API_KEY });
 }
 
 let context: ProcessContext | undefined;

@@ -23,12 +23,12 @@ import { QueueWorkers } from './queue/index.js';
 import { AdminKey, bearerOf } from './tenant/index.js';
 import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 
-/** Background work alone: the same modules as the API, and no HTTP except for the health probes. */
-async function work({ settings, logger, errors, adminApiKey }: ProcessContext): Promise<void> {
+/** Runs only the background work: the same modules as the API, without HTTP except for the health probes. */
+async function work({ settings, logger, errors }: ProcessContext): Promise<void> {
   const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS, REQUEST_CONTEXT } = settings.service;
   setRequestContextMode(REQUEST_CONTEXT);
   const app = await NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, errors, adminApiKey, role: 'worker' }),
+    AppModule.forRoot(settings, { logger, errors, role: 'worker' }),
     {
       logger: new NestLogger(logger),
       abortOnError: false,
@@ -43,7 +43,7 @@ async function work({ settings, logger, errors, adminApiKey }: ProcessContext): 
     isOperator: (request) => key.matches(bearerOf(request) ?? ''),
     onError: (error, path) => {
       const errorId = errors.report(error, { tags: { route: path } });
-      logger.error({ err: error, errorId, path }, 'a probe could not be answered');
+      logger.error({ err: error, errorId, path }, 'a probe request failed');
       return errorId;
     },
   };

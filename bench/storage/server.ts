@@ -1,5 +1,6 @@
-// The whole API with its embedded store, as `npm start` runs it, and the naive way beside it; measures in its own process. The argument
-// holds the settings as JSON. Routes below /control are the benchmark's own.
+// The whole API with its embedded store, as run by `npm start`, and the naive approach next to it. Measures
+// in its own process. The argument contains the settings as JSON. Routes under /control belong to the
+// benchmark.
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -20,10 +21,13 @@ import { FigureRecorder } from './server-figures.js';
 @Module({ imports: [TranscriptModule], controllers: [NaiveController] })
 class NaiveModule {}
 
-const settings = loadSettings(JSON.parse(process.argv[2] ?? '{}') as Record<string, string>);
 const adminApiKey = `admin_${randomBytes(18).toString('base64url')}`;
+const settings = loadSettings({
+  ...(JSON.parse(process.argv[2] ?? '{}') as Record<string, string>),
+  ADMIN_API_KEY: adminApiKey,
+});
 const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-const options = { logger, adminApiKey };
+const options = { logger };
 
 @Module({ imports: [AppModule.forRoot(settings, options), NaiveModule] })
 class BenchModule {}

@@ -11,7 +11,7 @@ type Color = 'red' | 'yellow' | 'green' | 'dim' | 'bold';
 
 const codes: Readonly<Record<Color, number>> = { red: 31, yellow: 33, green: 32, dim: 2, bold: 1 };
 
-/** Wraps a text for a terminal; without colours it is the text. */
+/** Colors a text for a terminal; returns it unchanged when colors are off. */
 type Paint = (color: Color, text: string) => string;
 
 const paintFor =
@@ -41,7 +41,7 @@ const ms = (value: number | null): string => {
 
 const rate = (value: number): string => (value < 10 ? value.toFixed(1) : count(value));
 
-/** The largest unit that gives a whole number: `42 s`, `5 min`, `3 h`. */
+/** Formats a duration as a whole number of a suitable unit: `42 s`, `5 min`, `3 h`. */
 function duration(seconds: number): string {
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
@@ -71,8 +71,8 @@ const operationTable = (title: string, rows: readonly (readonly [string, Operati
 
 function head({ at, service, status, health }: MonitoringSnapshot, paint: Paint): string {
   const { name, version, instance, node, uptimeSeconds, monitoring } = service;
-  const off = monitoring === 'off' ? ' · MONITORING=off: nothing is timed, no alert is raised' : '';
-  const amiss = Object.entries(health.checks)
+  const off = monitoring === 'off' ? ' · MONITORING=off: nothing is timed and no alerts are raised' : '';
+  const problems = Object.entries(health.checks)
     .filter(([, check]) => check.status !== 'up')
     .map(
       ([check, { status: state, reason }]) => `${check} ${state}${reason === undefined ? '' : `: ${reason}`}`,
@@ -80,7 +80,7 @@ function head({ at, service, status, health }: MonitoringSnapshot, paint: Paint)
   return [
     `${paint(statusColors[status], status.toUpperCase())} · ${name} ${version} on ${instance} · up ${duration(uptimeSeconds)} · Node ${node}${off}\n`,
     `${at} · ${health.ready ? 'ready' : paint('red', 'not ready')}\n`,
-    ...amiss.map((line) => `${paint('yellow', line)}\n`),
+    ...problems.map((line) => `${paint('yellow', line)}\n`),
     '\n',
   ].join('');
 }
@@ -114,7 +114,7 @@ function databaseSection({ database }: MonitoringSnapshot, paint: Paint): string
   const rows = commands.slice(0, SHOWN_COMMANDS).map((one) => [one.command, one] as const);
   const lines = pairs([
     ['state', `${kind}, ${connected ? 'connected' : paint('red', 'not connected')}, ping ${ms(pingMs)} ms`],
-    ['pool', `${pool.inUse} of ${pool.open} in use, ${pool.waiting} waiting, ${pool.max} at most`],
+    ['pool', `${pool.inUse} of ${pool.open} in use, ${pool.waiting} waiting, ${pool.max} maximum`],
     ['commands', `${rate(total.ratePerSecond)}/s, p95 ${ms(total.p95Ms)} ms over the last minute`],
   ]);
   return section('Database', paint, lines + (rows.length > 0 ? operationTable('command (5 min)', rows) : ''));
@@ -127,13 +127,13 @@ const queueRow = ({ name, waiting, active, delayed, failed, oldestWaitingMs }: Q
 ];
 
 function queuesSection({ queues }: MonitoringSnapshot, paint: Paint): string {
-  if (!queues) return section('Queues', paint, 'They cannot be read at the moment.\n');
+  if (!queues) return section('Queues', paint, 'They could not be read.\n');
   if (queues.length === 0) return section('Queues', paint, 'None.\n');
   const titles = ['queue', 'waiting', 'active', 'delayed', 'failed', 'oldest'];
   return section('Queues', paint, renderTable([titles, ...queues.map(queueRow)], new Set([1, 2, 3, 4, 5])));
 }
 
-const unreadable = 'unknown at the moment';
+const unreadable = 'could not be read';
 
 function sessionsText({ sessions }: MonitoringSnapshot): string {
   if (!sessions) return unreadable;
@@ -148,7 +148,7 @@ function transcriptsText({ transcripts }: MonitoringSnapshot): string {
   if (!transcripts) return unreadable;
   const { queued, processing, completed, dead, retries, oldestMs, indexVectors, indexBytes } = transcripts;
   return (
-    `${count(queued)} queued, ${count(processing)} at work, ${count(completed)} stored, ${count(dead)} dead, ${count(retries)} retries; ` +
+    `${count(queued)} queued, ${count(processing)} in progress, ${count(completed)} stored, ${count(dead)} permanently failed, ${count(retries)} retries; ` +
     `oldest ${oldestMs > 0 ? duration(oldestMs / 1000) : '-'}; ${count(indexVectors)} vectors in memory (${renderBytes(indexBytes)})`
   );
 }
@@ -158,18 +158,18 @@ function processText({ process }: MonitoringSnapshot): string {
   const files = openFiles === null ? '' : `; ${openFiles} of ${maxOpenFiles ?? '?'} files open`;
   return (
     `memory ${renderBytes(process.rssBytes)} of ${renderBytes(process.memoryLimitBytes)}, heap ${renderBytes(process.heapUsedBytes)} of ${renderBytes(process.heapLimitBytes)}; ` +
-    `processor ${process.cpuCores.toFixed(2)} cores; event loop ${percent(process.eventLoopUtilisation)} at work, lag p99 ${ms(process.eventLoopLagP99Ms)} ms, ` +
+    `CPU ${process.cpuCores.toFixed(2)} cores; event loop ${percent(process.eventLoopUtilisation)} utilized, lag p99 ${ms(process.eventLoopLagP99Ms)} ms, ` +
     `GC p99 ${ms(process.gcPauseP99Ms)} ms${files}`
   );
 }
 
-function roomsSection(snapshot: MonitoringSnapshot, paint: Paint): string {
+function processSection(snapshot: MonitoringSnapshot, paint: Paint): string {
   const { cache, disk, redis } = snapshot;
   const rows: [string, string][] = [
     ['sessions', sessionsText(snapshot)],
     [
       'cache',
-      `${percent(cache.hitRatio)} found of ${rate(cache.lookupsPerSecond)} lookups/s, ${count(cache.entries)} entries (${renderBytes(cache.memoryBytes)} of ${renderBytes(cache.maxMemoryBytes)})`,
+      `${percent(cache.hitRatio)} hits, ${rate(cache.lookupsPerSecond)} lookups/s, ${count(cache.entries)} entries (${renderBytes(cache.memoryBytes)} of ${renderBytes(cache.maxMemoryBytes)})`,
     ],
     ['transcripts', transcriptsText(snapshot)],
     ['process', processText(snapshot)],
@@ -179,7 +179,7 @@ function roomsSection(snapshot: MonitoringSnapshot, paint: Paint): string {
         ? `${renderBytes(disk.freeBytes)} free of ${renderBytes(disk.totalBytes)} (${percent(disk.freeRatio)})`
         : unreadable,
     ],
-    ['redis', redis.enabled ? (redis.up ? 'up' : 'down; working without it') : 'not configured'],
+    ['redis', redis.enabled ? (redis.up ? 'up' : 'down; continuing without it') : 'not configured'],
   ];
   return section('This process', paint, pairs(rows));
 }
@@ -203,7 +203,7 @@ function slowSection({ slow }: MonitoringSnapshot, paint: Paint): string {
   );
 }
 
-/** A snapshot as text for a terminal. */
+/** Renders a snapshot as text for a terminal. */
 export function renderDashboard(snapshot: MonitoringSnapshot, { hasColors }: { hasColors: boolean }): string {
   const paint = paintFor(hasColors);
   return [
@@ -212,7 +212,7 @@ export function renderDashboard(snapshot: MonitoringSnapshot, { hasColors }: { h
     requestsSection(snapshot, paint),
     databaseSection(snapshot, paint),
     queuesSection(snapshot, paint),
-    roomsSection(snapshot, paint),
+    processSection(snapshot, paint),
     slowSection(snapshot, paint),
   ]
     .join('\n')

@@ -7,45 +7,85 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { runChild } from './child.mjs';
 import { installKey, readJson } from './install.mjs';
-import { buildStamp, dist, distNext, nodeModules, root, workDir } from './paths.mjs';
+import { nodeModules, root, storePackage, workDir } from './paths.mjs';
 import { elapsed, Failure, say } from './report.mjs';
 
-const sourceFolders = ['src', 'libs', 'scripts', 'bench', 'test/proofs', 'test/support'];
-const rootFiles = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package.json'];
+const tsc = join(nodeModules, 'typescript', 'bin', 'tsc');
+const nest = join(nodeModules, '@nestjs', 'cli', 'bin', 'nest.js');
 
-/** tsconfig.build.json leaves specs out, so a changed spec needs no build. */
+/**
+ * A part of the project that is compiled.
+ *
+ * @typedef {object} Target
+ * @property {string} folder
+ * @property {string[]} inputs files and folders, relative to the project's root
+ * @property {(config: string) => string[]} compiler arguments of node; `config` is an absolute path
+ */
+
+/** @type {Target} */
+const storeTarget = {
+  folder: storePackage,
+  inputs: ['tsconfig.json', ...['package.json', 'tsconfig.build.json', 'src', 'bench'].map(inStore)],
+  compiler: (config) => [tsc, '-p', config, ...(process.stderr.isTTY ? ['--pretty'] : [])],
+};
+
+/** @type {Target} */
+const serviceTarget = {
+  folder: root,
+  inputs: [
+    ...storeTarget.inputs,
+    ...['tsconfig.build.json', 'nest-cli.json', 'package.json'],
+    ...['src', 'scripts', 'bench', 'test/proofs', 'test/support'],
+  ],
+  compiler: (config) => [nest, 'build', '--path', relative(root, config)],
+};
+
+/** In the order in which they are built. */
+const targets = [storeTarget, serviceTarget];
+
+function inStore(/** @type {string} */ path) {
+  return join(relative(root, storePackage), path);
+}
+
+/** tsconfig.build.json excludes specs, so a changed spec does not require a build. */
 function isInput(/** @type {string} */ name) {
   return /\.(ts|mts|cts|json)$/.test(name) && !name.endsWith('.spec.ts');
 }
 
-/** Scripts and styles of pages: what browsers get is what is written. */
+/** Scripts and styles of pages, which are served to browsers unchanged. */
 function isAsset(/** @type {string} */ name) {
   return /\.(js|css)$/.test(name);
 }
 
-/** @param {string} folder @param {(name: string) => boolean} isWanted @returns {string[]} absolute paths beneath it */
-function filesIn(folder, isWanted) {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return filesIn(path, isWanted);
-    return isWanted(entry.name) ? [path] : [];
-  });
+/**
+ * @param {string} path a file or a folder
+ * @param {(name: string) => boolean} isWanted
+ * @returns {string[]} absolute paths of the wanted files
+ */
+function filesIn(path, isWanted) {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (!stats) return [];
+  if (!stats.isDirectory()) return isWanted(path) ? [path] : [];
+  return readdirSync(path).flatMap((name) => filesIn(join(path, name), isWanted));
 }
 
 const assets = () => filesIn(join(root, 'src'), isAsset);
 
-/** A digest of all that the build reads: sources, compiler settings, installed packages. */
-export function buildKey() {
+/**
+ * A digest of everything that a target's build reads: sources, compiler settings, installed packages.
+ *
+ * @param {Target} target
+ */
+function keyOf({ inputs, folder }) {
   const files = [
-    ...sourceFolders.flatMap((folder) => filesIn(join(root, folder), isInput)),
-    ...assets(),
-    ...rootFiles.map((name) => join(root, name)).filter((path) => existsSync(path)),
+    ...inputs.flatMap((input) => filesIn(join(root, input), isInput)),
+    ...(folder === root ? assets() : []),
   ].sort();
   const hash = createHash('sha1').update(installKey().packages);
   for (const path of files) {
@@ -55,12 +95,20 @@ export function buildKey() {
   return hash.digest('hex');
 }
 
-export function isBuilt(key = buildKey()) {
-  return readJson(buildStamp)?.inputs === key;
+const stampOf = (/** @type {string} */ folder) => join(folder, '.colloquy-build.json');
+
+/** @param {Target} target */
+function isTargetBuilt(target) {
+  return readJson(stampOf(join(target.folder, 'dist')))?.inputs === keyOf(target);
 }
 
-/** Puts the assets where the compiler put what reads them. */
-function copyAssets() {
+/** Whether the builds of the service and the embedded store match the current sources. */
+export function isBuilt() {
+  return targets.every(isTargetBuilt);
+}
+
+/** Copies the assets next to the compiled files that read them. @param {string} distNext */
+function copyAssets(distNext) {
   for (const path of assets()) {
     const target = join(distNext, relative(root, path));
     mkdirSync(dirname(target), { recursive: true });
@@ -68,43 +116,62 @@ function copyAssets() {
   }
 }
 
-/** Puts the finished build in the place of the old one: dist is whole at any time, and untouched by a failed build. */
-function swapIn() {
+/**
+ * Replaces the old build with the new one. dist is always complete, and a failed build does not change it.
+ */
+function swapIn(/** @type {string} */ distNext, /** @type {string} */ to) {
   const old = join(workDir, 'old');
   rmSync(old, { recursive: true, force: true });
-  if (existsSync(dist)) renameSync(dist, old);
-  renameSync(distNext, dist);
+  if (existsSync(to)) renameSync(to, old);
+  renameSync(distNext, to);
   rmSync(old, { recursive: true, force: true });
 }
 
-/** Compiles into a directory aside and swaps it in as dist. Throws a Failure that shows the compiler's words. */
-export async function build(/** @type {{ addPid: (pid: number) => void }} */ lock) {
-  say('Building …');
-  const start = performance.now();
-  const inputs = buildKey();
+/** @param {Target} target @param {{ addPid: (pid: number) => void }} lock */
+async function buildTarget(target, lock) {
+  const inputs = keyOf(target);
+  // Next to dist, so that its source maps still point to the sources after it is renamed to dist.
+  const distNext = join(target.folder, '.dist-next');
   const config = join(workDir, 'tsconfig.json');
   rmSync(distNext, { recursive: true, force: true });
   mkdirSync(workDir, { recursive: true });
   writeFileSync(
     config,
-    JSON.stringify({ extends: '../tsconfig.build.json', compilerOptions: { outDir: distNext } }),
+    JSON.stringify({
+      extends: join(target.folder, 'tsconfig.build.json'),
+      compilerOptions: { outDir: distNext },
+    }),
   );
-  const nest = join(nodeModules, '@nestjs', 'cli', 'bin', 'nest.js');
   try {
-    const { code, output, interrupted } = await runChild(
-      process.execPath,
-      [nest, 'build', '--path', relative(root, config)],
-      { cwd: root, capture: true, onStart: lock.addPid },
-    );
+    const { code, output, interrupted } = await runChild(process.execPath, target.compiler(config), {
+      cwd: root,
+      capture: true,
+      onStart: lock.addPid,
+    });
     if (interrupted) throw new Failure('Interrupted while building.', code || 1);
     if (code !== 0) throw new Failure(`${output}\nThe build failed.`);
     if (!existsSync(distNext)) throw new Failure(`${output}\nThe build wrote nothing.`);
-    copyAssets();
-    writeFileSync(join(distNext, '.colloquy-build.json'), JSON.stringify({ inputs }));
-    swapIn();
+    if (target === serviceTarget) copyAssets(distNext);
+    writeFileSync(stampOf(distNext), JSON.stringify({ inputs }));
+    swapIn(distNext, join(target.folder, 'dist'));
   } finally {
     rmSync(distNext, { recursive: true, force: true });
     rmSync(config, { force: true });
+  }
+}
+
+/**
+ * Builds the embedded store and then the service, each into a separate directory that then replaces its dist.
+ *
+ * @param {{ addPid: (pid: number) => void }} lock
+ * @param {{ force: boolean }} options `force` also builds what is up to date
+ * @throws {Failure} with the compiler's output
+ */
+export async function build(lock, { force }) {
+  say('Building …');
+  const start = performance.now();
+  for (const target of targets) {
+    if (force || !isTargetBuilt(target)) await buildTarget(target, lock);
   }
   say(`Built in ${elapsed(start)}.`);
 }

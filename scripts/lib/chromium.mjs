@@ -4,8 +4,9 @@ import { installSystemPackage, onPath, specsMention } from './system-packages.mj
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 /**
- * Finds the browser that specs drive through test/support/browser.ts. It is too large to be installed unasked; where none is
- * there, those suites are skipped by COLLOQUY_TEST_CHROMIUM=off, and the reason is printed.
+ * Finds the browser that specs drive through test/support/browser.ts. It is too large to be installed without
+ * being asked for. When there is none, those suites are skipped by COLLOQUY_TEST_CHROMIUM=off, and the reason
+ * is printed.
  *
  * @param {{ mayInstall: boolean }} options
  * @returns {Promise<NodeJS.ProcessEnv>} what to add to the environment of the tests
@@ -19,6 +20,6 @@ export async function prepareChromium({ mayInstall }) {
   const reason = mayInstall ? await installSystemPackage('chromium') : 'chromium is not on the PATH';
   const installed = onPath('chromium');
   if (installed !== undefined) return { COLLOQUY_TEST_CHROMIUM: installed };
-  say(`Browser suites skipped: ${reason} (on Debian: apt-get install chromium)`);
+  say(`Skipped the browser suites: ${reason} (on Debian: apt-get install chromium)`);
   return { COLLOQUY_TEST_CHROMIUM: 'off' };
 }

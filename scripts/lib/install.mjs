@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { runChild } from './child.mjs';
-import { installStamp, nodeModules, root } from './paths.mjs';
+import { installStamp, nodeModules, root, storePackage } from './paths.mjs';
 import { elapsed, Failure, say } from './report.mjs';
 
-/** @param {string} path @returns {any} the parsed file, or undefined where there is none or it is broken */
+/** @param {string} path @returns {any} the parsed file, or undefined when it is missing or invalid */
 export function readJson(path) {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
@@ -18,13 +18,31 @@ function platform() {
   return `${process.platform}-${process.arch} node-${process.versions.node.split('.')[0]}`;
 }
 
-/** What an installation depends on: the wanted packages and the platform for which native ones were chosen. */
+const dependencyFields = ['dependencies', 'devDependencies', 'optionalDependencies'];
+
+/**
+ * The manifests of the project and of its workspaces, with their keys in the lock file.
+ *
+ * @returns {[string, any][]}
+ */
+function manifests() {
+  return [root, storePackage].map((folder) => [
+    relative(root, folder),
+    readJson(join(folder, 'package.json')) ?? {},
+  ]);
+}
+
+/**
+ * What an installation depends on: the required packages, and the platform for which native packages were
+ * chosen.
+ */
 export function installKey() {
-  const manifest = readJson(join(root, 'package.json')) ?? {};
-  const { dependencies, devDependencies, optionalDependencies, overrides } = manifest;
+  const wanted = manifests().map(([, manifest]) =>
+    [...dependencyFields, 'overrides'].map((field) => manifest[field]),
+  );
   const packages = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
-    .update(JSON.stringify([dependencies, devDependencies, optionalDependencies, overrides]))
+    .update(JSON.stringify(wanted))
     .digest('hex');
   return { packages, platform: platform() };
 }
@@ -34,25 +52,30 @@ export function isInstalled(key = installKey()) {
   return stamp?.packages === key.packages && stamp?.platform === key.platform;
 }
 
-/** npm's own field for `os` and `cpu`: a list of names, or of excluded names behind an exclamation mark. */
+/**
+ * Evaluates npm's `os` and `cpu` fields: lists of names, or of excluded names prefixed with an exclamation
+ * mark.
+ */
 function allows(/** @type {string[] | undefined} */ list, /** @type {string} */ name) {
   if (!list) return true;
   if (list.includes(`!${name}`)) return false;
   return list.includes(name) || list.every((entry) => entry.startsWith('!'));
 }
 
-/** Whether the lock file was made for this package.json; where it was not, `npm ci` says what differs. */
-function lockFits(/** @type {any} */ lockedRoot) {
-  const manifest = readJson(join(root, 'package.json')) ?? {};
-  return ['dependencies', 'devDependencies', 'optionalDependencies'].every((field) => {
-    const entries = (/** @type {any} */ of) => JSON.stringify(Object.entries(of?.[field] ?? {}).sort());
-    return entries(manifest) === entries(lockedRoot);
-  });
+/** Whether the lock file matches the package.json files. If not, `npm ci` reports what differs. */
+function lockFits(/** @type {any} */ locked) {
+  return manifests().every(([path, manifest]) =>
+    dependencyFields.every((field) => {
+      const entries = (/** @type {any} */ of) => JSON.stringify(Object.entries(of?.[field] ?? {}).sort());
+      return entries(manifest) === entries(locked[path]);
+    }),
+  );
 }
 
 /**
- * Whether npm may have left a package out. An optional one that names its platform must be there on that platform; one
- * that names none hangs from another optional one, and C libraries (`libc`) are not told apart here.
+ * Whether npm may have omitted a package. An optional package that names its platform must be present on that
+ * platform. One that names none belongs to another optional package, and C libraries (`libc`) are not
+ * distinguished here.
  */
 function isExpendable(/** @type {any} */ entry) {
   if (!entry.optional && !entry.devOptional && !entry.peer) return false;
@@ -61,24 +84,28 @@ function isExpendable(/** @type {any} */ entry) {
 }
 
 /**
- * Whether node_modules holds what the lock file names for this platform, by the record that npm keeps inside. So a tree
- * that somebody installed with npm itself is not installed a second time.
+ * Whether node_modules contains what the lock file requires for this platform, according to npm's own record
+ * in it. A tree that was installed with npm directly is therefore not installed again.
  */
 function matchesLockFile() {
   const wanted = readJson(join(root, 'package-lock.json'))?.packages;
   const found = readJson(join(nodeModules, '.package-lock.json'))?.packages;
-  if (!wanted || !found || !lockFits(wanted[''])) return false;
+  if (!wanted || !found || !lockFits(wanted)) return false;
   const extraneous = Object.keys(found).some((path) => !(path in wanted));
   if (extraneous) return false;
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '') return true;
     const present = found[path];
+    if (entry.link) return existsSync(join(root, path));
     if (present) return present.version === entry.version && present.integrity === entry.integrity;
     return isExpendable(entry);
   });
 }
 
-/** Whoever switches Node versions or machines gets a new installation; whoever ran npm by hand does not. */
+/**
+ * An existing tree can be reused if it was installed by npm directly, but not after a change of Node version
+ * or platform.
+ */
 function canAdopt() {
   const stamp = readJson(installStamp);
   return (!stamp || stamp.platform === platform()) && matchesLockFile();
@@ -89,15 +116,18 @@ function npmCommand() {
   return cli?.endsWith('npm-cli.js') && existsSync(cli) ? [process.execPath, cli] : ['npm'];
 }
 
-/** `npm ci` would empty the folder that a link leads to, which others use as well: worktrees, say. */
+/** `npm ci` would empty the target of a link, which others, such as worktrees, may use as well. */
 function refuseLink() {
   if (!lstatSync(nodeModules, { throwIfNoEntry: false })?.isSymbolicLink()) return;
   throw new Failure(
-    'node_modules is a link to packages of another lock file. Remove the link, or install the packages of package-lock.json where it leads.',
+    'node_modules is a link to packages that do not match this lock file. Remove the link, or install the packages of package-lock.json in its target.',
   );
 }
 
-/** Installs the packages of the lock file with `npm ci`, unless they are there. Throws a Failure that shows npm's words. */
+/**
+ * Installs the packages of the lock file with `npm ci`, unless they are present. Throws a Failure that
+ * contains npm's output.
+ */
 export async function install(/** @type {{ addPid: (pid: number) => void }} */ lock) {
   const key = installKey();
   if (!canAdopt()) {

@@ -4,9 +4,12 @@ import { runChild } from './child.mjs';
 import { root } from './paths.mjs';
 import { say } from './report.mjs';
 
-const specFolders = ['src', 'libs', 'scripts', 'test'];
+const specFolders = ['src', 'packages', 'scripts', 'test'];
 
-/** @param {string} folder @param {RegExp} pattern @returns {boolean} whether a spec beneath it has text that the pattern finds */
+/**
+ * @param {string} folder @param {RegExp} pattern @returns {boolean} whether a spec in it contains text that
+ * matches
+ */
 function mentions(folder, pattern) {
   if (!existsSync(folder)) return false;
   return readdirSync(folder, { withFileTypes: true }).some((entry) => {
@@ -16,12 +19,12 @@ function mentions(folder, pattern) {
   });
 }
 
-/** @param {RegExp} pattern @returns {boolean} whether any spec needs what the pattern finds */
+/** @param {RegExp} pattern @returns {boolean} whether any spec contains text that matches */
 export function specsMention(pattern) {
   return specFolders.some((folder) => mentions(join(root, folder), pattern));
 }
 
-/** @param {string} program @returns {string | undefined} where the program is */
+/** @param {string} program @returns {string | undefined} the path of the program */
 export function onPath(program) {
   return (process.env.PATH ?? '')
     .split(delimiter)
@@ -30,10 +33,10 @@ export function onPath(program) {
 }
 
 /**
- * Installs a package of the system that has a program of its name.
+ * Installs a system package that contains a program with the same name.
  *
  * @param {string} name
- * @returns {Promise<string | undefined>} why it cannot be had; undefined once it is there
+ * @returns {Promise<string | undefined>} why the installation failed; undefined when it succeeded
  */
 export async function installSystemPackage(name) {
   if (!onPath('apt-get')) return `${name} is not on the PATH`;

@@ -2,7 +2,9 @@ import { Module } from '@nestjs/common';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { MetricsService } from '../monitoring/index.js';
-import { AdminKey } from '../tenant/index.js';
+import { QueueModule } from '../queue/index.js';
+import { RedisModule } from '../redis/index.js';
+import { AdminKey, TenantModule } from '../tenant/index.js';
 import { AdminConsole } from './admin-console.js';
 import { AdminGate } from './admin-gate.js';
 import { AdminController } from './admin.controller.js';
@@ -13,8 +15,9 @@ import { DashboardController } from './dashboard/dashboard.controller.js';
 import { AdminSessions } from './session/admin-sessions.js';
 import { LoginLimiter } from './session/login-limiter.js';
 
-/** The pages of operators: sign-in, and what stands behind it. */
+/** The pages for operators: sign-in, dashboard and queues. */
 @Module({
+  imports: [TenantModule, QueueModule, RedisModule],
   controllers: [AdminController, DashboardController],
   providers: [
     {

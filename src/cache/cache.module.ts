@@ -1,8 +1,12 @@
-import { Global, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { RedisModule } from '../redis/index.js';
 import { CacheController } from './cache.controller.js';
 import { CacheService } from './cache.service.js';
 
-/** Needs `RedisModule` in the application. */
-@Global()
-@Module({ controllers: [CacheController], providers: [CacheService], exports: [CacheService] })
+@Module({
+  imports: [RedisModule],
+  controllers: [CacheController],
+  providers: [CacheService],
+  exports: [CacheService],
+})
 export class CacheModule {}

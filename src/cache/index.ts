@@ -2,4 +2,4 @@ export { CacheFamily, type CacheKey, type FamilyOptions, type Lifetime } from '.
 export { CacheModule } from './cache.module.js';
 export { CacheService } from './cache.service.js';
 export type { CacheStats, FamilyStats, TierStats } from './cache-stats.js';
-export type { SharedTierPolicy } from './shared-tier.js';
+export type { SharedTierPolicy } from './shared-store.js';

@@ -13,8 +13,9 @@ export interface CircuitBreakerOptions {
 }
 
 /**
- * Keeps work away from a service that fails. Closed: work passes. Open: work is to be refused at once, and the service is probed by
- * timer. Half open: one probe is under way; callers are still refused, so that no caller pays for finding out.
+ * Keeps work away from a service that fails. Closed: work passes. Open: work is to be refused at once, and
+ * the service is probed by timer. Half open: one probe is under way; callers are still refused, so that no
+ * caller pays for finding out.
  */
 export class CircuitBreaker {
   private current: BreakerState;

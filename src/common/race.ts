@@ -1,6 +1,6 @@
 /**
- * The outcome of `work`, or that of `late` when the work has not settled within `ms`. Work that was given up goes on: it needs a signal
- * of its own to end, and what it does later, also a rejection, is ignored.
+ * The outcome of `work`, or that of `late` when the work has not settled within `ms`. Work that was given up
+ * goes on: it needs a signal of its own to end, and what it does later, also a rejection, is ignored.
  * @param ms milliseconds
  * @param late returns what stands in for the work, or throws
  */
@@ -21,7 +21,8 @@ export async function withTimeout<T, Late>(
 }
 
 /**
- * The outcome of `work`, unless `signal` is aborted before: also where the work itself takes no notice of the signal.
+ * The outcome of `work`, unless `signal` is aborted before: also where the work itself takes no notice of the
+ * signal.
  * @throws the signal's reason
  */
 export async function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {

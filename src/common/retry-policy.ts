@@ -15,7 +15,8 @@ export interface RetryPolicyOptions {
 /**
  * Runs `work` until it succeeds, its attempts are used up, or an error comes that is not retryable.
  * @param work is given the number of its attempt, 1 for the first
- * @throws the error of the last attempt; the signal's reason when it is aborted, also while it waits for the next attempt
+ * @throws the error of the last attempt; the signal's reason when it is aborted, also while it waits for the
+ * next attempt
  */
 export type RetryPolicy = <T>(work: (attempt: number) => Promise<T>, signal?: AbortSignal) => Promise<T>;
 

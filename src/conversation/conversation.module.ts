@@ -1,9 +1,11 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { CacheModule } from '../cache/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
 import { QueueModule } from '../queue/index.js';
 import { ResponderModule } from '../responder/index.js';
 import { SessionModule } from '../session/index.js';
+import { TenantModule } from '../tenant/index.js';
 import { TranscriptModule } from '../transcript/index.js';
 import { ConversationCloser } from './closing/conversation-closer.js';
 import { ConversationTextReader } from './closing/conversation-text.js';
@@ -28,9 +30,11 @@ import { MessageRepository } from './message.repository.js';
 import { MESSAGE_MODEL, messageSchema } from './message.schema.js';
 import { MessageService } from './message.service.js';
 
-/** Needs `ScheduleModule.forRoot()` in the application: the sweep of interrupted erasures is registered there. */
+/** Requires `ScheduleModule.forRoot()` in the application, which runs the sweep of interrupted erasures. */
 @Module({
   imports: [
+    CacheModule,
+    TenantModule,
     SessionModule,
     ResponderModule,
     TranscriptModule,

@@ -35,8 +35,9 @@ export class ConversationService {
   }
 
   /**
-   * By creation, the newest first, or by the last write (`order` updated), where rows move between two pages.
-   * @throws ProblemError 400 `invalid_cursor`, also for one of the other order
+   * Lists conversations by creation, newest first, or by last update (`order` updated), where rows may move
+   * between two pages.
+   * @throws ProblemError 400 `invalid_cursor`, also for a cursor of the other order
    */
   async list(tenantId: string, query: ConversationsQuery): Promise<Page<ConversationRecord>> {
     const { limit, cursor, active, order, ...others } = query;
@@ -52,8 +53,8 @@ export class ConversationService {
   }
 
   /**
-   * Merges a patch into a conversation.
-   * @throws ProblemError 404 `conversation_not_found`, 400 when the merged metadata is beyond its limits
+   * Applies a merge patch to a conversation.
+   * @throws ProblemError 404 `conversation_not_found`, 400 if the merged metadata exceeds its limits
    */
   update(tenantId: string, id: string, patch: UpdateConversationBody): Promise<ConversationRecord> {
     const { metadata, title, isActive } = patch;
@@ -62,7 +63,7 @@ export class ConversationService {
     return this.writer.update(tenantId, id, (conversation, { stamp }) => ({
       ...(title !== undefined && { title: title ?? undefined }),
       ...(isActive !== undefined && { isActive }),
-      // Closed again, it is closed since the first time.
+      // Closing a closed conversation again keeps the time of the first closing.
       ...(isActive === false && { closedAt: conversation.closedAt ?? stamp }),
       ...(isActive === true && { closedAt: undefined }),
       ...(metadata !== undefined && { metadata: mergedMetadata(conversation, metadata) }),

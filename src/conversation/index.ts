@@ -3,10 +3,12 @@
  *
  * - `ConversationService`, to create, read, list, change and erase conversations;
  * - `MessageService`, to append messages to a conversation, and to list those of one or of all;
- * - `MessageProcessor`, to handle an inbound message: store it, ask the responder, store the reply and the session.
+ * - `MessageProcessor`, to handle an inbound message: store it, ask the responder, store the reply and the
+ * session.
  *
- * All take the tenant first and see nothing of another one. They write by group commit, which is atomic for itself and takes no part in a
- * transaction of the caller's; they throw ProblemErrors, which become the API's problem documents.
+ * All take the tenant first and see nothing of another one. They write by group commit, which is atomic for
+ * itself and takes no part in a transaction of the caller's; they throw ProblemErrors, which become the API's
+ * problem documents.
  */
 export { ConversationModule } from './conversation.module.js';
 export { ConversationService } from './conversation.service.js';

@@ -31,8 +31,9 @@ import { PROCESS_MODEL, type ProcessRole, processSchema } from './process.schema
 import { TransactionRunner } from './transaction-runner.js';
 
 /**
- * Closes the connection and then the store. `onApplicationShutdown` is Nest's last phase: the HTTP server is closed and every
- * module has flushed in an earlier one (`onModuleDestroy`, `beforeApplicationShutdown`).
+ * Closes the connection, then the store. `onApplicationShutdown` is Nest's last phase: by then the HTTP
+ * server is closed, and every module has flushed in an earlier phase (`onModuleDestroy`,
+ * `beforeApplicationShutdown`).
  */
 @Injectable()
 class DatabaseCloser implements OnApplicationShutdown {
@@ -55,13 +56,16 @@ class DatabaseCloser implements OnApplicationShutdown {
 }
 
 export interface DatabaseOptions {
-  /** For measurements: is called with each command that is sent to the database. */
+  /** For measurements: called with each command that is sent to the database. */
   onCommand?: CommandListener | undefined;
-  /** What this process is to the others; `api` by default. */
+  /** The role of this process in the deployment; defaults to `api`. */
   role?: ProcessRole | undefined;
 }
 
-/** The shared connection under @nestjs/mongoose's own token, so that every module's `MongooseModule.forFeature` uses it. */
+/**
+ * Provides the shared connection under @nestjs/mongoose's own token, so that `MongooseModule.forFeature` in
+ * every module uses it.
+ */
 @Global()
 @Module({})
 export class DatabaseModule {

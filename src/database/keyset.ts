@@ -7,8 +7,9 @@ type KeysetFilter<Field extends string> = { [Name in Field]?: { $lte: Date } } &
 };
 
 /**
- * Rows that come after `cursor` in the order (`field`, `_id`), both descending; every row without a cursor. `$or` alone would be enough:
- * the bound on the field is given as well so that an index on the order is entered at the cursor.
+ * Rows that come after `cursor` in the order (`field`, `_id`), both descending; every row without a cursor.
+ * `$or` alone would be enough: the bound on the field is given as well so that an index on the order is
+ * entered at the cursor.
  */
 export function afterCursor<Field extends string>(
   field: Field,

@@ -6,12 +6,13 @@ const RUNNER = Symbol('transaction runner of @Transactional()');
 type Method<Args extends unknown[], Value> = (...args: Args) => Promise<Value>;
 
 /**
- * Runs a method of a provider or a controller in one transaction: all that it writes through models is stored together, or nothing of it.
- * Called within a transaction it joins that one.
+ * Runs a method of a provider or a controller in one transaction: all that it writes through models is stored
+ * together, or nothing of it. Called within a transaction it joins that one.
  *
- * The transaction begins with the method itself: on a route, after guards and validation, so that a request that they refuse opens none.
- * After a transient error the method runs again, with the same arguments, within the limits of `TransactionRunner`. So it does not change
- * its arguments, and leaves effects outside the database, and log lines, to `TransactionRunner.afterCommit`.
+ * The transaction begins with the method itself: on a route, after guards and validation, so that a request
+ * that they refuse opens none. After a transient error the method runs again, with the same arguments, within
+ * the limits of `TransactionRunner`. So it does not change its arguments, and leaves effects outside the
+ * database, and log lines, to `TransactionRunner.afterCommit`.
  * @throws Error when the object was not made by Nest, which injects the runner
  */
 export const Transactional =
@@ -32,7 +33,7 @@ export const Transactional =
         );
       return runner.run(() => work.apply(this, args));
     };
-    // Decorators that were applied before this one keep what they noted on the method: a route, its documentation.
+    // Metadata of decorators applied before this one stays on the method: its route, its documentation.
     for (const key of Reflect.getMetadataKeys(work) as unknown[])
       Reflect.defineMetadata(key, Reflect.getMetadata(key, work), transactional);
     descriptor.value = transactional;

@@ -20,7 +20,10 @@ export interface HttpResponse {
 export interface HttpClientOptions {
   /** No limit when undefined. */
   maxResponseBytes?: number;
-  /** Resolves names in place of the system: what it does not return is not connected to. Literal addresses do not pass through it. */
+  /**
+   * Resolves names in place of the system: what it does not return is not connected to. Literal addresses do
+   * not pass through it.
+   */
   lookup?: LookupFunction;
 }
 
@@ -42,8 +45,9 @@ function credentialsOf({ username, password }: URL): { authorization?: string } 
 const CONNECTIONS = 64;
 
 /**
- * Sends requests over HTTP or HTTPS on connections that are kept open, for all that this service sends to others. Redirects are not
- * followed: they would take keys and signatures elsewhere, and past the check of an address.
+ * Sends requests over HTTP or HTTPS on connections that are kept open, for all that this service sends to
+ * others. Redirects are not followed: they would take keys and signatures elsewhere, and past the check of an
+ * address.
  */
 export class HttpClient {
   private readonly agent: Agent;

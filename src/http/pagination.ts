@@ -16,8 +16,8 @@ export interface DateIdCursor {
 export type IdCursor = Pick<DateIdCursor, 'id'>;
 
 /**
- * How the positions of one kind of list are written as cursors. A cursor is opaque to clients, and survives inserts between pages because
- * it holds a position in the order, not a count of rows.
+ * How the positions of one kind of list are written as cursors. A cursor is opaque to clients, and survives
+ * inserts between pages because it holds a position in the order, not a count of rows.
  */
 export interface CursorFormat<Position> {
   encode(position: Position): string;
@@ -82,7 +82,10 @@ const seqFormat = (direction: string): CursorFormat<number> =>
     (seq) => Number(seq),
   );
 
-/** For lists in the order of `seq`, forward after one or backward before one: a cursor of one direction is refused by the other. */
+/**
+ * For lists in the order of `seq`, forward after one or backward before one: a cursor of one direction is
+ * refused by the other.
+ */
 export const seqCursor = { after: seqFormat('after'), before: seqFormat('before') };
 
 /** Cuts a list that was read with one row more than `limit`, and makes the cursor of the next page. */

@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { CacheModule } from '../cache/index.js';
 import {
   MONITORING_SETTINGS,
   type MonitoringSettings,
@@ -8,6 +9,8 @@ import {
   SHUTDOWN_SHARES,
 } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
+import { RedisModule } from '../redis/index.js';
+import { TenantModule } from '../tenant/index.js';
 import { AlertPublisher } from './alerts/alert-publisher.js';
 import { AlertRules } from './alerts/alert-rules.js';
 import { AlertTracker } from './alerts/alert-tracker.js';
@@ -38,7 +41,7 @@ import { TrafficMeter } from './timings/traffic-meter.js';
 /** Probes, timings, metrics and alerts of this process; every module may add its own. */
 @Global()
 @Module({
-  imports: [TerminusModule.forRoot({ logger: false })],
+  imports: [TerminusModule.forRoot({ logger: false }), TenantModule, CacheModule, RedisModule],
   controllers: [HealthController, MetricsController, MonitoringController],
   providers: [
     HealthRegistry,

@@ -1,8 +1,8 @@
-import { type DynamicModule, Global, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getQueueToken } from '@nestjs/bullmq';
 import { MongooseModule } from '@nestjs/mongoose';
-import { RedisService } from '../redis/index.js';
+import { RedisModule, RedisService } from '../redis/index.js';
 import { BullDriver } from './drivers/bull.driver.js';
 import { BullQueues } from './drivers/bull-queues.js';
 import { BullRelay } from './drivers/bull-relay.js';
@@ -24,7 +24,7 @@ import { RATE_LIMIT_MODEL, rateLimitSchema } from './rate-limit.schema.js';
 
 const FEATURE = Symbol('queues of a feature');
 
-/** Declares the queues of one module; each module imports one of its own. */
+/** Declares the queues of one module. Each importing module has its own instance. */
 @Module({})
 class QueueFeatureModule implements OnModuleInit {
   constructor(
@@ -37,11 +37,14 @@ class QueueFeatureModule implements OnModuleInit {
   }
 }
 
-/** Jobs: `forFeature` declares a module's queues, `QueueService` stores jobs, `@ProcessorOf` does their work. */
-@Global()
+/**
+ * Background jobs: `forFeature` declares a module's queues, `QueueService` stores jobs, and a class decorated
+ * with `@ProcessorOf` runs them.
+ */
 @Module({
   imports: [
     DiscoveryModule,
+    RedisModule,
     MongooseModule.forFeature([
       { name: JOB_MODEL, schema: jobSchema },
       { name: RATE_LIMIT_MODEL, schema: rateLimitSchema },
@@ -69,7 +72,10 @@ class QueueFeatureModule implements OnModuleInit {
   exports: [QueueService, QueueRegistry, QueueWorkers, BullQueues],
 })
 export class QueueModule {
-  /** The importing module may inject BullMQ's queue with `@InjectQueue(name)` of @nestjs/bullmq too; it is undefined without Redis. */
+  /**
+   * Declares the queues of the importing module, which can then inject `QueueService`. It can also inject the
+   * BullMQ queue with `@InjectQueue(name)` of @nestjs/bullmq, which is undefined without Redis.
+   */
   static forFeature(definitions: readonly QueueDeclaration[]): DynamicModule {
     const queues = definitions.map(({ name }) => ({
       provide: getQueueToken(name),
@@ -78,8 +84,9 @@ export class QueueModule {
     }));
     return {
       module: QueueFeatureModule,
+      imports: [QueueModule],
       providers: [{ provide: FEATURE, useValue: definitions }, ...queues],
-      exports: queues,
+      exports: [QueueModule, ...queues],
     };
   }
 }

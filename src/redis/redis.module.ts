@@ -1,7 +1,6 @@
-import { Global, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { RedisService } from './redis.service.js';
 
-/** The shared connection to Redis, for every module. */
-@Global()
+/** The connection to Redis that all modules share. */
 @Module({ providers: [RedisService], exports: [RedisService] })
 export class RedisModule {}

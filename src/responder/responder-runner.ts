@@ -5,30 +5,30 @@ import { checkResult } from './responder-result.js';
 import { ResponderSettingsService } from './responder-settings.service.js';
 import { type Responder, ResponderError, type ResponderRequest, type ResponderResult } from './responder.js';
 
-/** MESSAGE_PROCESSOR_TIMEOUT went by without a reply. */
+/** No reply was received within MESSAGE_PROCESSOR_TIMEOUT. */
 export class ResponderTimeoutError extends Error {
   constructor(readonly timeoutMs: number) {
-    super(`the responder gave no reply within ${timeoutMs} ms`);
+    super(`the responder returned no reply within ${timeoutMs} ms`);
     this.name = 'ResponderTimeoutError';
   }
 }
 
-/** For responders that are immediate: there is nothing to abort. */
+/** For immediate responders, which cannot be aborted. */
 const neverAborted = new AbortController().signal;
 
-/** The responder of a tenant, ready to be asked. */
+/** The responder of a tenant with its settings. */
 export interface TenantResponder {
   /** See `Responder.isImmediate`. */
   readonly isImmediate: boolean;
   /**
-   * Waits no longer than MESSAGE_PROCESSOR_TIMEOUT, and checks the result.
-   * @throws ResponderTimeoutError; a result that comes later is discarded
+   * Runs the responder for at most MESSAGE_PROCESSOR_TIMEOUT and validates the result.
+   * @throws ResponderTimeoutError after the timeout; a later result is discarded
    * @throws ResponderError for every other failure of the responder
    */
   run(request: Omit<ResponderRequest, 'config'>): Promise<ResponderResult>;
 }
 
-/** Asks the responders of tenants. */
+/** Runs the responders of tenants. */
 @Injectable()
 export class ResponderRunner {
   private readonly timeoutMs: number;
@@ -40,7 +40,7 @@ export class ResponderRunner {
     this.timeoutMs = MESSAGE_PROCESSOR_TIMEOUT;
   }
 
-  /** @throws ResponderError when the tenant's responder cannot be used */
+  /** @throws ResponderError if the tenant's responder cannot be used */
   async of(tenantId: string): Promise<TenantResponder> {
     const { responder, config } = await this.settings.activeFor(tenantId);
     const { isImmediate = false } = responder;
@@ -52,7 +52,7 @@ export class ResponderRunner {
       const result = responder.isImmediate
         ? await responder.respond(request, neverAborted)
         : await this.inTime(responder, request);
-      return checkResult(result, 'What the responder answered');
+      return checkResult(result, 'The result of the responder');
     } catch (error) {
       if (error instanceof ResponderTimeoutError || error instanceof ResponderError) throw error;
       throw new ResponderError('The responder failed.', { cause: error });
@@ -66,7 +66,7 @@ export class ResponderRunner {
         throw new ResponderTimeoutError(this.timeoutMs);
       });
     } catch (error) {
-      // Only now: aborted before, the responder's own error could come first.
+      // The signal is aborted only now, so that the responder's own error cannot win the race.
       if (error instanceof ResponderTimeoutError) abort.abort(error);
       throw error;
     }

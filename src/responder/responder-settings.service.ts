@@ -7,7 +7,7 @@ import { ResponderRegistry } from './responder-registry.js';
 import { ResponderSettingsRepository } from './responder-settings.repository.js';
 import { type Responder, ResponderError } from './responder.js';
 
-/** How long other processes may go on with settings that were changed here. */
+/** How long other processes may use outdated settings after a change, milliseconds. */
 const CACHE_MS = 1000;
 const CACHED_TENANTS = 10_000;
 
@@ -16,14 +16,14 @@ export interface ActiveResponder {
   config: unknown;
 }
 
-/** What a tenant sees of its responder. */
+/** The responder settings as shown to the tenant. */
 export interface ResponderSettings {
   type: string;
-  /** Without the secret fields. */
+  /** The configuration without secret fields. */
   config: Record<string, unknown>;
-  /** The end of each secret that is stored. */
+  /** The last characters of each stored secret. */
   secretHints: Record<string, string>;
-  /** The tenant has chosen nothing, and this is what it starts with. */
+  /** True if the tenant has not chosen a responder and uses the default. */
   isDefault: boolean;
   updatedAt: Date | null;
 }
@@ -32,18 +32,21 @@ type Choice = { type: string; config: Record<string, unknown>; updatedAt: Date |
 
 const starter: Choice = { type: 'goals', config: starterConfig, updatedAt: null };
 
-/** Long enough to tell two secrets apart, too short to help in guessing: at most 4 of at least 16 characters. */
+/**
+ * Returns the last four characters of secrets with at least 16 characters: enough to distinguish secrets, too
+ * few to help guess them.
+ */
 const hintOf = (secret: unknown): string =>
   typeof secret === 'string' && secret.length >= 16 ? `…${secret.slice(-4)}` : '…';
 
 @Injectable()
 export class ResponderSettingsService {
-  /** Messages that arrive while the settings are read wait for the same read. */
+  /** Messages that arrive during a read share its result. */
   private readonly active = new LRUCache<string, ActiveResponder>({
     max: CACHED_TENANTS,
     ttl: CACHE_MS,
     fetchMethod: (tenantId) => this.load(tenantId),
-    // A choice that is made meanwhile ends a read; who waits for it still gets what it finds, which is not kept.
+    // A change aborts a read in progress. Callers waiting for it still get its result, but it is not cached.
     ignoreFetchAbort: true,
   });
 
@@ -54,8 +57,8 @@ export class ResponderSettingsService {
   ) {}
 
   /**
-   * The responder of a tenant with its settings; at most CACHE_MS old.
-   * @throws ResponderError when it is not installed any more, or no longer accepts what is stored
+   * Returns the tenant's responder with its settings, at most CACHE_MS old.
+   * @throws ResponderError if the responder is not installed, or rejects the stored settings
    */
   activeFor(tenantId: string): Promise<ActiveResponder> | ActiveResponder {
     return this.active.get(tenantId) ?? this.active.forceFetch(tenantId);
@@ -66,8 +69,9 @@ export class ResponderSettingsService {
   }
 
   /**
-   * Stores the choice of a tenant. Secret fields that are left out keep their stored value while the type stays the same.
-   * @throws ProblemError 400 for an unknown type or settings that it does not accept
+   * Stores a tenant's choice of responder. Omitted secret fields keep their stored value if the type is
+   * unchanged.
+   * @throws ProblemError 400 for an unknown type or invalid settings
    */
   async put(tenantId: string, type: string, config: Record<string, unknown>): Promise<ResponderSettings> {
     const responder = this.registry.find(type);
@@ -85,7 +89,7 @@ export class ResponderSettingsService {
     return this.view(choice);
   }
 
-  /** Back to what a tenant starts with. */
+  /** Resets a tenant to the default responder. */
   async reset(tenantId: string): Promise<void> {
     await this.repository.delete(tenantId);
     await this.forget(tenantId);
@@ -98,7 +102,7 @@ export class ResponderSettingsService {
     const parsed = responder.configSchema.safeParse(config);
     if (!parsed.success)
       throw new ResponderError(
-        `The responder "${type}" no longer accepts its settings; PUT /v1/responder again.`,
+        `The responder "${type}" no longer accepts its stored settings; update them with PUT /v1/responder.`,
       );
     return { responder, config: parsed.data };
   }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
-import { TenantDirectory } from '../tenant/index.js';
+import { RedisModule } from '../redis/index.js';
+import { TenantDirectory, TenantModule } from '../tenant/index.js';
 import { ConversationStateManager, SESSION_CLOCK } from './conversation-state-manager.js';
 import { SessionEditor } from './session-editor.js';
 import { SessionMetrics } from './session-metrics.js';
@@ -13,9 +14,13 @@ import { SessionService } from './session.service.js';
 import { SHARED_SESSION_POLICY, type SharedSessionPolicy } from './shared-session.policy.js';
 import { SharedSessions } from './shared-sessions.js';
 
-/** Needs `ScheduleModule.forRoot()` in the application, where the cleanup of the memory is registered, and `RedisModule`. */
+/** Requires `ScheduleModule.forRoot()` in the application, which runs the memory cleanup. */
 @Module({
-  imports: [MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
+  imports: [
+    TenantModule,
+    RedisModule,
+    MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }]),
+  ],
   controllers: [SessionStatsController, SessionController],
   providers: [
     { provide: SESSION_CLOCK, useValue: performance },

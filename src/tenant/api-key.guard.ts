@@ -21,13 +21,15 @@ type Handler = ReturnType<ExecutionContext['getHandler']>;
 type Controller = ReturnType<ExecutionContext['getClass']>;
 
 /**
- * Lets a request through to a route of its kind (public, admin, tenant) and notes on the request whose it is. The request of a key that
- * was verified within the last second is decided at once, without a promise.
- * @throws ProblemError 401 without a valid key, 403 with a key of the other kind or of an inactive tenant, 429 over the rate
+ * Checks that the key of a request fits the route (public, admin or tenant), and stores the caller's identity
+ * on the request. When the key was verified within the last second, the decision is made synchronously,
+ * without a promise.
+ * @throws ProblemError 401 without a valid key, 403 with a key of the wrong kind or of an inactive tenant,
+ * 429 when the tenant exceeds its rate limit
  */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
-  /** What the decorators say of each handler of each controller, which does not change. */
+  /** Caches the decorators' result for each handler of each controller, which never changes. */
   private readonly accesses = new Map<Controller, Map<Handler, Access>>();
 
   constructor(
@@ -41,7 +43,7 @@ export class ApiKeyGuard implements CanActivate {
     const access = this.accessOf(context);
     if (access === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    // Signed in on the admin pages, where no key comes with the request.
+    // Requests of operators signed in to the admin pages carry no key.
     if (access === 'admin' && isOperatorRequest(request)) return true;
     const key = bearerOf(request);
     if (key === undefined) throw apiKeyMissing();

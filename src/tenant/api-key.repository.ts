@@ -16,7 +16,10 @@ export class ApiKeyRepository {
     await this.keys.insertOne({ ...key, tenantId });
   }
 
-  /** The one read that begins with no tenant: it finds out whose key this is. As committed, also inside of a transaction. */
+  /**
+   * The only read without a tenant, because it determines the tenant of a key. Reads committed data, even
+   * inside a transaction.
+   */
   async findForRequest(keyId: string): Promise<(ApiKey & { hash: string }) | null> {
     return this.keys
       .findOne({ keyId }, { _id: 0 }, { session: null })
@@ -24,7 +27,7 @@ export class ApiKeyRepository {
       .exec();
   }
 
-  /** Newest first, without hashes; up to `limit` rows after `cursor`. */
+  /** Lists keys, newest first, without hashes; up to `limit` rows after `cursor`. */
   async list(tenantId: string, limit: number, cursor?: DateIdCursor): Promise<ApiKeyRow[]> {
     return this.keys
       .find({ tenantId, ...afterCursor('createdAt', cursor) }, { hash: 0 })
@@ -34,7 +37,7 @@ export class ApiKeyRepository {
       .exec();
   }
 
-  /** False when the tenant has no such key; the time of a first revocation stays. */
+  /** Returns false when the tenant has no such key. A repeated revocation keeps the time of the first. */
   async revoke(tenantId: string, keyId: string, revokedAt: Date): Promise<boolean> {
     const { matchedCount } = await this.keys
       .updateOne({ tenantId, keyId, revokedAt: null }, { $set: { revokedAt } })

@@ -2,6 +2,5 @@ export { AdminKey } from './admin-key.js';
 export { bearerOf, isOperatorRequest, setOperatorRequest } from './request-identity.js';
 export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';
 export { TenantDirectory } from './tenant-directory.js';
-export { TenantModule, type TenantModuleOptions } from './tenant.module.js';
-export { ADMIN_API_KEY_VALUE } from './tenant.tokens.js';
+export { TenantModule } from './tenant.module.js';
 export { allFeatures, type Plan, type TenantFeatures, type TenantIdentity } from './tenant.types.js';

@@ -3,7 +3,7 @@ import type { TenantIdentity } from './tenant.types.js';
 
 const bearer = /^Bearer +(\S+) *$/i;
 
-/** The key that came as `Authorization: Bearer`. */
+/** Returns the key from the `Authorization: Bearer` header. */
 export const bearerOf = ({
   headers,
 }: {
@@ -25,7 +25,10 @@ export const requestIdentity = (request: FastifyRequest): TenantIdentity | undef
 
 const operators = new WeakSet<FastifyRequest>();
 
-/** To be called by who found out, by other means than the guard, that an operator sent the request: routes of the admin key let it through. */
+/**
+ * Marks a request as sent by an operator who was authenticated by other means than the guard. Routes that
+ * require the admin key accept it.
+ */
 export const setOperatorRequest = (request: FastifyRequest): void => {
   operators.add(request);
 };

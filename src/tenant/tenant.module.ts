@@ -1,7 +1,7 @@
-import { type DynamicModule, Module, type OnModuleInit } from '@nestjs/common';
+import { Module, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { MongooseModule } from '@nestjs/mongoose';
-import { CacheService } from '../cache/index.js';
+import { CacheModule, CacheService } from '../cache/index.js';
 import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
 import { AdminKey } from './admin-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
@@ -14,55 +14,50 @@ import { TenantController } from './tenant.controller.js';
 import { TenantRepository } from './tenant.repository.js';
 import { API_KEY_MODEL, apiKeySchema, TENANT_MODEL, tenantSchema } from './tenant.schema.js';
 import { TenantService } from './tenant.service.js';
-import { ADMIN_API_KEY_VALUE, type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
+import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
 
-export interface TenantModuleOptions {
-  /** The key that manages tenants. */
-  adminApiKey: string;
-}
-
-/** Tenants, their keys, and the guard of every route of the application. */
-@Module({})
+/** Tenants, their keys, and the guard for all routes of the application. */
+@Module({
+  imports: [
+    CacheModule,
+    MongooseModule.forFeature([
+      { name: TENANT_MODEL, schema: tenantSchema },
+      { name: API_KEY_MODEL, schema: apiKeySchema },
+    ]),
+  ],
+  controllers: [TenantController, IdentityController],
+  providers: [
+    { provide: TENANT_CLOCK, useValue: performance },
+    {
+      provide: RateLimiter,
+      useFactory: (settings: ServiceSettings, clock: MonotonicClock) =>
+        new RateLimiter(settings.RATE_LIMIT_PER_MINUTE, clock),
+      inject: [SERVICE_SETTINGS, TENANT_CLOCK],
+    },
+    {
+      provide: AdminKey,
+      useFactory: ({ ADMIN_API_KEY }: ServiceSettings) => new AdminKey(ADMIN_API_KEY),
+      inject: [SERVICE_SETTINGS],
+    },
+    TenantRepository,
+    ApiKeyRepository,
+    TenantDirectory,
+    KeyVerifier,
+    TenantService,
+    { provide: APP_GUARD, useClass: ApiKeyGuard },
+  ],
+  exports: [TenantDirectory, AdminKey],
+})
 export class TenantModule implements OnModuleInit {
-  static forRoot({ adminApiKey }: TenantModuleOptions): DynamicModule {
-    return {
-      module: TenantModule,
-      // Made once, with the admin key; the modules above inject the directory without a second instance.
-      global: true,
-      imports: [
-        MongooseModule.forFeature([
-          { name: TENANT_MODEL, schema: tenantSchema },
-          { name: API_KEY_MODEL, schema: apiKeySchema },
-        ]),
-      ],
-      controllers: [TenantController, IdentityController],
-      providers: [
-        { provide: ADMIN_API_KEY_VALUE, useValue: adminApiKey },
-        { provide: TENANT_CLOCK, useValue: performance },
-        {
-          provide: RateLimiter,
-          useFactory: (settings: ServiceSettings, clock: MonotonicClock) =>
-            new RateLimiter(settings.RATE_LIMIT_PER_MINUTE, clock),
-          inject: [SERVICE_SETTINGS, TENANT_CLOCK],
-        },
-        AdminKey,
-        TenantRepository,
-        ApiKeyRepository,
-        TenantDirectory,
-        KeyVerifier,
-        TenantService,
-        { provide: APP_GUARD, useClass: ApiKeyGuard },
-      ],
-      exports: [TenantDirectory, AdminKey],
-    };
-  }
-
   constructor(
     private readonly cache: CacheService,
     private readonly directory: TenantDirectory,
   ) {}
 
-  /** The cache is a lower module and knows no tenants: this tells it who may use Redis. */
+  /**
+   * The cache is a lower-level module and does not know tenants, so it gets the rule for which of them may
+   * use Redis from here.
+   */
   onModuleInit(): void {
     this.cache.useSharedTierFor(async (tenantId) => (await this.directory.features(tenantId)).sharedState);
   }

@@ -33,7 +33,7 @@ const storedKey = (
   lastUsedAt: null,
 });
 
-/** Tenants and their keys, as the operator manages them. */
+/** Lets operators manage tenants and their keys. */
 @Injectable()
 export class TenantService {
   constructor(
@@ -46,7 +46,7 @@ export class TenantService {
   ) {}
 
   /**
-   * The tenant with a first key; both are stored, or neither is.
+   * Creates a tenant and its first key. Either both are stored, or neither.
    * @throws ProblemError 409 `tenant_exists`
    */
   @Transactional()
@@ -80,14 +80,14 @@ export class TenantService {
   }
 
   /**
-   * Every process sees the change within a second.
+   * Changes a tenant. Every process sees the change within a second.
    * @throws ProblemError 404 `tenant_not_found`
    */
   async update(tenantId: string, changes: TenantChanges): Promise<TenantView> {
     const tenant = await this.tenants.update(tenantId, changes, new Date());
     if (!tenant) throw notFound('tenant', tenantId);
     await this.transactions.afterCommit(() => this.directory.forget(tenantId));
-    this.logger.info({ tenant: tenantId, changed: Object.keys(changes) }, 'tenant changed');
+    this.logger.info({ tenant: tenantId, changed: Object.keys(changes) }, 'tenant updated');
     return tenantView(tenant);
   }
 
@@ -109,7 +109,8 @@ export class TenantService {
   }
 
   /**
-   * Takes effect at once in this process and within a second in all others. Revoking twice is no error.
+   * Revokes a key, immediately in this process and within a second in all others. Revoking a key again is not
+   * an error.
    * @throws ProblemError 404 `api_key_not_found`
    */
   async revokeKey(tenantId: string, keyId: string): Promise<void> {

@@ -58,7 +58,10 @@ class TranscriptLifecycle implements BeforeApplicationShutdown {
   }
 }
 
-/** Whole conversations as text: accepted into the database, embedded and stored in batches, found again by meaning. */
+/**
+ * Texts of whole conversations: accepted into the database, embedded and stored in batches, and searchable by
+ * meaning.
+ */
 @Module({
   imports: [
     MongooseModule.forFeature([

@@ -201,7 +201,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     expect(await notice.isVisible()).toBe(false);
     await page.route('**/admin/dashboard/events', (route) => route.abort());
     admin.app.getHttpServer().closeAllConnections();
-    await notice.getByText('Connection lost, trying again.').waitFor();
+    await notice.getByText('Connection lost; retrying.').waitFor();
     await page.unroute('**/admin/dashboard/events');
     await notice.waitFor({ state: 'hidden' });
   });

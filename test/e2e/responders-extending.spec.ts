@@ -12,16 +12,18 @@ import { IndexManager } from '../../src/database/index.js';
 import { createHttpAdapter } from '../../src/http/http-adapter.js';
 import { createLogger } from '../../src/logging/index.js';
 import { createTestDatabase } from '../support/database.js';
-import { EchoResponder } from '../support/echo.responder.js';
-import { exampleEndpoint } from '../support/example-endpoint.js';
+import { EchoResponder } from '../../examples/echo.responder.js';
+import { exampleEndpoint } from '../../examples/http-endpoint.js';
 
-const page = readFileSync(join(process.cwd(), 'docs/extending.md'), 'utf8');
-const shownCode = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code);
-const source = (file: string): string => readFileSync(join(process.cwd(), 'test/support', file), 'utf8');
+const read = (file: string): string => readFileSync(join(process.cwd(), file), 'utf8');
+
+/** The blocks of TypeScript on a page of docs. */
+const codeOf = (page: string): string[] =>
+  [...read(page).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code);
 
 const secret = 'a-long-random-secret';
 
-describe('docs/extending.md', () => {
+describe('responders of docs/extending.md and docs/responders.md', () => {
   const database = createTestDatabase();
   const adminApiKey = 'admin-key-of-this-suite';
   let app: NestFastifyApplication;
@@ -46,8 +48,9 @@ describe('docs/extending.md', () => {
       MONGODB_URI: database.uri,
       MONGODB_MIN_POOL_SIZE: '0',
       HTTP_RESPONDER_ALLOW_PRIVATE: 'true',
+      ADMIN_API_KEY: adminApiKey,
     });
-    const options = { logger: createLogger({ level: 'silent', pretty: false }), adminApiKey };
+    const options = { logger: createLogger({ level: 'silent', pretty: false }) };
     const module = await Test.createTestingModule({
       imports: [AppModule.forRoot(settings, options), ResponderModule.forFeature([EchoResponder])],
     }).compile();
@@ -71,16 +74,14 @@ describe('docs/extending.md', () => {
   });
 
   it('shows the code of the example files', () => {
-    const inRoom = source('echo.responder.ts').replace(
-      '../../src/responder/index.js',
-      '../responder/index.js',
+    const inSrc = read('examples/echo.responder.ts').replace('../src/', '../');
+    expect(codeOf('docs/extending.md')).toEqual(
+      expect.arrayContaining([inSrc, 'ResponderModule.forFeature([EchoResponder]),\n']),
     );
-    expect(shownCode).toContain(inRoom);
-    expect(shownCode).toContain(source('example-endpoint.ts'));
-    expect(shownCode).toContain('ResponderModule.forFeature([EchoResponder]),\n');
+    expect(codeOf('docs/responders.md')).toContain(read('examples/http-endpoint.ts'));
   });
 
-  it("its own responder answers the tenant's messages and keeps state in the session", async () => {
+  it('a responder class replies to messages and keeps state in the session', async () => {
     const chosen = await send('PUT', '/v1/responder', { type: 'echo', config: { prefix: 'Echo:' } });
     expect(chosen).toMatchObject({ status: 200, body: { type: 'echo' } });
     expect(await say('one')).toMatchObject({ reply: { content: 'Echo: one', metadata: { echoes: 1 } } });
@@ -93,7 +94,7 @@ describe('docs/extending.md', () => {
     expect(failed['detail']).toContain('Only text can be echoed.');
   });
 
-  it('its endpoint answers what Colloquy signs, and refuses another secret', async () => {
+  it('an endpoint accepts what Colloquy signs, and refuses another secret', async () => {
     const url = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/`;
     await send('PUT', '/v1/responder', { type: 'http', config: { url, secret } });
     expect(await say('hi')).toMatchObject({ reply: { content: 'Hello! You wrote: hi' } });

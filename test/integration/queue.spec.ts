@@ -195,7 +195,7 @@ function promisesOfQueues(): void {
     await workers.start();
     await Promise.all([ended(unrecoverable.id), ended(misfit.id)]);
     expect(await row(unrecoverable.id)).toMatchObject({ state: 'failed', attempts: 1 });
-    expect((await row(misfit.id)).failures[0]?.message).toMatch(/payload does not fit/);
+    expect((await row(misfit.id)).failures[0]?.message).toMatch(/payload does not match/);
     expect(work).toHaveBeenCalledTimes(1);
     expect(report.mock.calls.map(([error]) => error)).toEqual([
       expect.any(UnrecoverableError),

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
-import { EmbeddedMongo } from '../../libs/embedded-mongo/src/index.js';
+import { EmbeddedMongo } from '@colloquy/embedded-mongo';
 import { ApiClient } from '../../src/cli/index.js';
 import type { CacheReport } from './cache/cache-process.js';
 import { wholeNumber } from '../support/options.js';

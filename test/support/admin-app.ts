@@ -50,10 +50,11 @@ export async function createAdminApp({
     MONGODB_MIN_POOL_SIZE: '0',
     MONGODB_SERVER_SELECTION_TIMEOUT_MS: '3000',
     DATABASE_CONNECT_ATTEMPTS: '1',
+    ADMIN_API_KEY: adminKey,
     ...overrides,
   });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const options = { logger, adminApiKey: adminKey };
+  const options = { logger };
   const module = await Test.createTestingModule({
     imports: [AppModule.forRoot(settings, options), TestQueues],
   }).compile();

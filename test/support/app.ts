@@ -105,10 +105,11 @@ export async function createTestApp(
     ...testSettings,
     MONGODB_URI: database.uri,
     DATA_DIR: dataDir,
+    ADMIN_API_KEY: adminKey,
     ...overrides,
   });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const app = await createApp(settings, { logger, adminApiKey: adminKey, onCommand });
+  const app = await createApp(settings, { logger, onCommand });
   const routes = collectRoutes(app);
   await app.get(IndexManager).ensure();
   await app.listen(0, '127.0.0.1');

@@ -48,10 +48,10 @@ export async function openBenchApp(
   env: Readonly<Record<string, string>>,
   onCommand?: CommandListener,
 ): Promise<BenchApp> {
-  const settings = loadSettings(env);
   const adminKey = `admin_${randomBytes(18).toString('base64url')}`;
+  const settings = loadSettings({ ...env, ADMIN_API_KEY: adminKey });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const app = await createApp(settings, { logger, adminApiKey: adminKey, onCommand });
+  const app = await createApp(settings, { logger, onCommand });
   await app.get(IndexManager).ensure();
   return { app, adminKey };
 }

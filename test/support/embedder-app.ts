@@ -34,7 +34,7 @@ export async function createEmbedderApp(
     ...overrides,
   });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const options = { logger, adminApiKey: 'admin-key-of-the-embedder-app' };
+  const options = { logger };
   const module = await Test.createTestingModule({ imports: [AppModule.forRoot(settings, options)] })
     .overrideProvider(EMBEDDER)
     .useValue(embedder)

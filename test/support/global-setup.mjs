@@ -2,15 +2,15 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 
-const library = fileURLToPath(new URL('../../dist/libs/embedded-mongo/src/index.js', import.meta.url));
+const built = fileURLToPath(new URL('../../packages/embedded-mongo/dist', import.meta.url));
 
 async function openStore() {
-  if (!existsSync(library)) {
+  if (!existsSync(built)) {
     throw new Error('The embedded store is not built: run npm test, or npm run build first.');
   }
-  const { EmbeddedMongo } = await import(pathToFileURL(library).href);
+  const { EmbeddedMongo } = await import('@colloquy/embedded-mongo');
   const dir = await mkdtemp(join(tmpdir(), 'colloquy-store-'));
   try {
     return { dir, store: await EmbeddedMongo.open({ dir }) };

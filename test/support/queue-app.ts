@@ -66,7 +66,7 @@ export async function createQueueApp(
     ...overrides,
   });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const options = { logger, adminApiKey: 'admin-key-of-the-queue-app', errors };
+  const options = { logger, errors };
   const module = await Test.createTestingModule({
     imports: [AppModule.forRoot(settings, options), TestQueues],
   }).compile();

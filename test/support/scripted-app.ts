@@ -59,10 +59,11 @@ export async function createScriptedApp(
     MONGODB_MIN_POOL_SIZE: '0',
     MONGODB_SERVER_SELECTION_TIMEOUT_MS: '3000',
     DATABASE_CONNECT_ATTEMPTS: '1',
+    ADMIN_API_KEY: scriptedAdminKey,
     ...overrides,
   });
   const logger = createLogger({ level: 'silent', pretty: false });
-  const options = { logger, adminApiKey: scriptedAdminKey };
+  const options = { logger };
   const module = await Test.createTestingModule({
     imports: [AppModule.forRoot(settings, options), ResponderModule.forFeature([ScriptedResponder])],
   }).compile();

@@ -175,7 +175,7 @@ describe('HttpResponder', () => {
     [
       'an empty reply',
       '{"reply":{"content":""}}',
-      'reply.content: must not be empty when there are no attachments',
+      'reply.content: must not be empty if there are no attachments',
     ],
     [
       'an unknown goal status',

@@ -86,7 +86,7 @@ class FailedAttempt extends Error {
   }
 }
 
-/** Asks the tenant's own endpoint. See docs/extending.md for what is sent and what is expected. */
+/** Asks the tenant's own endpoint. See docs/responders.md for the request and response. */
 @Injectable()
 export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDestroy {
   readonly type: string = 'http';

@@ -17,7 +17,10 @@ export interface RemoteCallsOptions {
   timeoutMs: number;
   /** Tries of one call. */
   attempts: number;
-  /** Calls at a time; a call that waits to be tried again keeps its place, so that a service in trouble is not asked by more. */
+  /**
+   * Calls at a time; a call that waits to be tried again keeps its place, so that a service in trouble is not
+   * asked by more.
+   */
   concurrency: number;
   backoff?: BackoffOptions;
   /** Failed tries one after the other that open the circuit breaker. */
@@ -55,8 +58,9 @@ const isTransient = (status: number): boolean =>
   status >= 500 || status === 429 || status === 408 || status === 425;
 
 /**
- * Posts JSON to an embedding service: so many at a time, each try with a timeout, tries again what may pass, and refuses at once while
- * the circuit breaker is open. Neither bodies nor headers are logged or put into messages.
+ * Posts JSON to an embedding service: so many at a time, each try with a timeout, tries again what may pass,
+ * and refuses at once while the circuit breaker is open. Neither bodies nor headers are logged or put into
+ * messages.
  */
 export class RemoteCalls {
   private readonly http = new HttpClient();
@@ -84,7 +88,10 @@ export class RemoteCalls {
     return this.breaker.state;
   }
 
-  /** Ends the probes of the breaker. Calls go on: requests may still be served. Connections that are idle keep no process alive. */
+  /**
+   * Ends the probes of the breaker. Calls go on: requests may still be served. Connections that are idle keep
+   * no process alive.
+   */
   stop(): Promise<void> {
     return this.breaker.stop();
   }

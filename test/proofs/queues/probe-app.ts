@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { randomBytes } from 'node:crypto';
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from '../../../src/app.module.js';
@@ -12,7 +11,7 @@ import { ProbeModule } from './probe-queues.js';
 export async function openProbeApp(env: Readonly<Record<string, string>>): Promise<INestApplicationContext> {
   const settings = loadSettings(env);
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const modules = AppModule.forRoot(settings, { logger, adminApiKey: randomBytes(24).toString('base64url') });
+  const modules = AppModule.forRoot(settings, { logger });
 
   @Module({ imports: [modules, ProbeModule] })
   class ProbeApp {}

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,9 +48,8 @@ export class SearchLab {
     try {
       const service = await ServiceProcess.start({ main, cwd: dir, env });
       const logger = createLogger({ level: 'warn', pretty: false });
-      const adminApiKey = randomBytes(24).toString('base64url');
       const inside = await NestFactory.createApplicationContext(
-        AppModule.forRoot(loadSettings(env), { logger, adminApiKey }),
+        AppModule.forRoot(loadSettings(env), { logger }),
         { logger: new NestLogger(logger), abortOnError: false },
       );
       return new SearchLab(dir, service, inside);

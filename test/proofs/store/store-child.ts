@@ -1,5 +1,5 @@
 // Serves the store in the directory of the first argument at the port of the second, in a process that can be killed.
-import { EmbeddedMongo } from '../../../libs/embedded-mongo/src/index.js';
+import { EmbeddedMongo } from '@colloquy/embedded-mongo';
 
 const [dir = '', port = '0'] = process.argv.slice(2);
 const begun = performance.now();

@@ -9,17 +9,20 @@ export interface ExplainedQuery {
 
 const head = `# Queries and their indexes
 
-Every search that the application makes of the database, with the index that the embedded store uses for it: those of the repositories, and
-those of the transactions in which \`GroupCommit\` writes units of work, by the class that made the unit. Inserts search nothing and are left
-out. \`npm run db:plans\` writes this page: it runs the whole application, calls each method with each combination of its filters, records
-the commands that are sent to the database, and has each of them explained. \`test/integration/query-plans.spec.ts\` fails when this page
-is out of date, when a method has no case, when a command was sent by none of these classes, and when one
+Every query that the application sends to the database, with the index that the embedded store uses for
+it. This includes the queries of the repositories, and the updates in group commit transactions, listed by
+the class that declared the unit of work. Inserts are left out because they search nothing. The command
+\`npm run db:plans\` writes this page: it runs the whole application, calls each method with each combination of its
+filters, records the commands that are sent to the database, and explains each of them.
+\`test/integration/query-plans.spec.ts\` fails if this page is out of date, if a method has no test case, if
+a command was sent by none of these classes, or if a query
 
 - reads a whole collection, or a whole index without a limit;
-- sorts in memory, where the index does not give the order.
+- sorts in memory, because the index does not provide the order.
 
-**range**, **in**, **not in**, **not**, **exists** are conditions; a field without a word is compared for equality. **Index**: the part of its
-key in bold is within bounds, the rest is read in order. A search by \`_id\` reads one document.
+**range**, **in**, **not in**, **not** and **exists** are conditions; a field without a condition is
+compared for equality. In the column "index", the bold part of the key is limited to a range of values,
+and the rest provides the order. A query by \`_id\` reads one document.
 `;
 
 const bold = ({ indexes }: Plan): string =>

@@ -1,4 +1,4 @@
-// Names for what the server sends; the types are those of the server.
+// Names for the data that the server sends, with the server's types.
 
 /** @typedef {import('../../../monitoring/snapshot/monitoring-snapshot.js').MonitoringSnapshot} Snapshot */
 /** @typedef {import('../../../monitoring/alerts/alert.js').Alert} Alert */

@@ -1,6 +1,6 @@
-import { onEndingSignal, untilEnding } from './ending-signals.js';
+import { onShutdownSignal, abortOnShutdownSignal } from './shutdown-signals.js';
 
-describe('a signal to end', () => {
+describe('shutdown signals', () => {
   const names: NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
   const listeners = new Map<string | symbol, (signal: NodeJS.Signals) => void>();
   let now: number;
@@ -20,16 +20,16 @@ describe('a signal to end', () => {
   });
   afterEach(() => jest.restoreAllMocks());
 
-  it.each(names)('%s is told once, and by its name', (name) => {
-    const told: string[] = [];
-    onEndingSignal((signal) => void told.push(signal));
+  it.each(names)('%s calls the listener once, with its name', (name) => {
+    const received: string[] = [];
+    onShutdownSignal((signal) => void received.push(signal));
     send(name);
     for (const other of names) send(other);
-    expect(told).toEqual([name]);
+    expect(received).toEqual([name]);
   });
 
-  it('that comes twice within a second, as Ctrl-C under npm does, lets the process finish', () => {
-    const signal = untilEnding();
+  it('that arrive twice within a second, as with Ctrl-C under npm, let the process finish', () => {
+    const signal = abortOnShutdownSignal();
     expect(signal.aborted).toBe(false);
     send('SIGINT');
     now += 900;
@@ -38,8 +38,8 @@ describe('a signal to end', () => {
     expect(exit).not.toHaveBeenCalled();
   });
 
-  it('that comes again later ends the process at once', () => {
-    untilEnding();
+  it('that arrive again later end the process immediately', () => {
+    abortOnShutdownSignal();
     send('SIGINT');
     now += 1001;
     send('SIGTERM');

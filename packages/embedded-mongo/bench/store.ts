@@ -1,6 +1,7 @@
-// npm run bench -- store: the same driver calls in turns against the embedded store, against a server without a database that
-// answers at once (the driver's own ceiling) and, when MONGODB_URI is set, against that server; with percentiles. The figures
-// hold for this machine at this moment: compare within one run.
+// npm run bench -w packages/embedded-mongo: runs the same driver calls against the embedded store, against a
+// server without a database that replies immediately (the limit of the driver) and, with --mongodb-uri,
+// against that server, one after the other, and prints percentiles. Figures depend on the machine and its
+// load: compare only within one run.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { once } from 'node:events';
@@ -8,11 +9,10 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Command, InvalidArgumentError } from 'commander';
 import { MongoClient } from 'mongodb';
-import { EmbeddedMongo } from '../libs/embedded-mongo/src/index.js';
-import { settingsFromEnvironment } from '../src/config/index.js';
-import { measure, type Measurement } from './store/measure.js';
-import { BenchDatabase, type Scenario, scenarios } from './store/scenarios.js';
-import { figure, renderTable } from './store/table.js';
+import { EmbeddedMongo } from '../src/index.js';
+import { measure, type Measurement } from './measure.js';
+import { BenchDatabase, type Scenario, scenarios } from './scenarios.js';
+import { figure, renderTable } from './table.js';
 
 interface Target {
   name: string;
@@ -23,7 +23,7 @@ interface Target {
 interface Row {
   scenario: Scenario;
   clients: number;
-  /** In the order of the targets. */
+  /** Results in the order of the targets. */
   results: Measurement[];
 }
 
@@ -44,10 +44,10 @@ const connect = async (name: string, uri: string, closeStore: () => Promise<void
 async function openTargets(dir: string, uri: string | undefined): Promise<Target[]> {
   const store = await EmbeddedMongo.open({ dir });
   const targets = [await connect('embedded', store.uri, () => store.close())];
-  const nullServer = new Worker(new URL('./store/null-server.js', import.meta.url));
+  const nullServer = new Worker(new URL('./null-server.js', import.meta.url));
   const [nullUri] = (await once(nullServer, 'message')) as [string];
   targets.push(await connect('no database', nullUri, async () => void (await nullServer.terminate())));
-  if (uri !== undefined) targets.push(await connect('MONGODB_URI', uri, () => Promise.resolve()));
+  if (uri !== undefined) targets.push(await connect('MongoDB', uri, () => Promise.resolve()));
   return targets;
 }
 
@@ -61,11 +61,11 @@ const heads = [
   'p99 ms',
   'max ms',
   'cpu us',
-  'mark',
+  'goal',
   'ratio',
 ];
 
-/** A line for each target; `ratio` is the embedded store's rate over that target's. */
+/** Returns one line per target. `ratio` is the rate of the embedded store divided by that of the target. */
 const cellsOf = (row: Row, targets: readonly Target[]): string[][] =>
   row.results.map((result, i) => {
     const mark = row.scenario.marks?.[row.clients];
@@ -80,14 +80,14 @@ const cellsOf = (row: Row, targets: readonly Target[]): string[][] =>
       figure(result.p99),
       figure(result.max),
       figure(result.cpuPerUnit),
-      i === 0 && mark !== undefined ? `${figure(mark)} ${result.perSecond >= mark ? 'met' : 'short'}` : '',
+      i === 0 && mark !== undefined ? `${figure(mark)} ${result.perSecond >= mark ? 'met' : 'missed'}` : '',
       i > 0 && embedded ? figure(embedded.perSecond / result.perSecond) : '',
     ];
   });
 
-async function bench(options: { seconds: number; only?: string }): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'colloquy-bench-'));
-  const targets = await openTargets(dir, settingsFromEnvironment().database.MONGODB_URI);
+async function bench(options: { seconds: number; only?: string; mongodbUri?: string }): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'embedded-mongo-bench-'));
+  const targets = await openTargets(dir, options.mongodbUri);
   const rows: Row[] = [];
   try {
     for (const scenario of scenarios) {
@@ -133,11 +133,10 @@ const positive = (value: string): number => {
   return number;
 };
 
-await new Command('npm run bench -- store')
-  .description(
-    'Times driver calls against the embedded store and, side by side, against MONGODB_URI when it is set.',
-  )
-  .option('--seconds <n>', 'measured seconds of each run', positive, 4)
-  .option('--only <text>', 'only the scenarios whose name contains this text')
+await new Command('npm run bench -w packages/embedded-mongo --')
+  .description('Measures driver calls to the embedded store and, for comparison, to a MongoDB server.')
+  .option('--seconds <n>', 'duration of each measurement', positive, 4)
+  .option('--only <text>', 'only run scenarios whose name contains this text')
+  .option('--mongodb-uri <uri>', 'a MongoDB server for comparison')
   .action(bench)
   .parseAsync();

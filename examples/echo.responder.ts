@@ -5,7 +5,7 @@ import {
   ResponderError,
   type ResponderRequest,
   type ResponderResult,
-} from '../../src/responder/index.js';
+} from '../src/responder/index.js';
 
 const echoConfig = z.strictObject({ prefix: z.string().min(1).max(100).default('You said:') });
 type EchoConfig = z.output<typeof echoConfig>;
