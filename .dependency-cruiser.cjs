@@ -15,7 +15,8 @@ const layers = [
   ['monitoring'],
   ['http'],
   ['logging'],
-  ['common', 'config'],
+  ['config', 'http-client'],
+  ['common'],
 ];
 
 /**

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import type { ServiceSnapshot } from '../src/admin/index.js';
 import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
+import { stackOf } from '../src/common/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
 import type { ServiceStatus } from '../src/monitoring/index.js';
 import { renderDashboard } from './dashboard/render.js';
@@ -60,7 +61,7 @@ const explain = (error: unknown): string => {
     return `The service is not responding (${error.message}). Start it with npm start, or pass its address with --url.`;
   if (error instanceof RequestFailure || error instanceof NoKeyError || error instanceof SettingsError)
     return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return stackOf(error);
 };
 
 const textOf = (snapshot: ServiceSnapshot, json: boolean): string =>

@@ -6,7 +6,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { AppModule } from '../src/app.module.js';
-import { explainFailure, untilEnding } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import { Progress } from '../src/cli/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';

@@ -1,13 +1,14 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { type Cache, createCache } from 'cache-manager';
 import { Keyv, type KeyvStoreAdapter } from 'keyv';
+import { deepFreeze } from '../common/index.js';
 import { CACHE_SETTINGS, type CacheSettings } from '../config/index.js';
 import { TransactionRunner } from '../database/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { RedisService } from '../redis/index.js';
 import type { CacheKey, Lifetime } from './cache-key.js';
 import { type CacheStats, FamilyCounter, tierStats } from './cache-stats.js';
-import { deepFreeze, type Entry, estimatedBytes, type Found } from './entry.js';
+import { type Entry, estimatedBytes, type Found } from './entry.js';
 import { type Flight, Flights, type Outcome } from './flights.js';
 import { Generations } from './generations.js';
 import { LocalStore } from './local-store.js';

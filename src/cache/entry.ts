@@ -1,4 +1,5 @@
 import { calculateObjectSize, deserialize, serialize } from 'bson';
+import { deepFreeze } from '../common/index.js';
 import type { Flight } from './flights.js';
 
 /** A value that was found, with what decides how long it is valid. */
@@ -39,15 +40,3 @@ export const encodeValue = (value: unknown): Buffer =>
 
 export const decodeValue = (bytes: Buffer): unknown =>
   deepFreeze(deserialize(bytes, { promoteBuffers: true })['v']);
-
-const isPlain = (value: object): boolean => {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null || Array.isArray(value);
-};
-
-/** Freezes plain objects and arrays recursively: a cached value is shared by all callers. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || !isPlain(value)) return value;
-  for (const inner of Object.values(value)) deepFreeze(inner);
-  return Object.freeze(value);
-}

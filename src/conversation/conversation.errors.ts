@@ -71,12 +71,3 @@ export const withStoredMessage = (
     },
     { cause },
   );
-
-export const invalidMessageCursor = (): ProblemError =>
-  new ProblemError({
-    status: 400,
-    code: 'invalid_cursor',
-    title: 'The cursor is not valid',
-    detail:
-      'Pass "cursor" exactly as returned in "nextCursor", with the same filters, or omit it for the first page.',
-  });

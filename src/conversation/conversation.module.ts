@@ -74,6 +74,6 @@ import { MessageService } from './message.service.js';
     MessageMetrics,
     MessageProcessor,
   ],
-  exports: [MessageProcessor],
+  exports: [ConversationService, MessageService, MessageProcessor],
 })
 export class ConversationModule {}

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import { BatchedReads, type PointReads } from '../database/index.js';
+import { afterCursor, BatchedReads, type PointReads } from '../database/index.js';
 import type { DateIdCursor, IdCursor } from '../http/index.js';
 import { CONVERSATION_MODEL, type ConversationRecord, indexByUpdate } from './conversation.schema.js';
 
@@ -18,15 +18,6 @@ export interface Erasure {
 
 const newestFirst = { _id: -1 } as const;
 const lastWrittenFirst = { updatedAt: -1, _id: -1 } as const;
-
-/**
- * Rows after `cursor`, last updated first. The bound on the date lets an index be used; `$or` orders equal
- * dates by id.
- */
-const writtenBefore = ({ date, id }: DateIdCursor): QueryFilter<ConversationRecord> => ({
-  updatedAt: { $lte: date },
-  $or: [{ updatedAt: { $lt: date } }, { updatedAt: date, _id: { $lt: new Types.ObjectId(id) } }],
-});
 
 /**
  * Matches both values. It is used where `isActive` precedes the sort key in an index, so that the server
@@ -110,7 +101,7 @@ export class ConversationRepository {
         ...(channel !== undefined && { channel }),
         isActive: isActive ?? openOrClosed,
         ...notErased,
-        ...(cursor && writtenBefore(cursor)),
+        ...afterCursor('updatedAt', cursor),
       })
       .sort(lastWrittenFirst)
       .limit(limit);

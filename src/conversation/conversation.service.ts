@@ -1,12 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import {
-  decodeCursor,
-  decodeIdCursor,
-  notFound,
-  type Page,
-  toPage,
-  validationFailed,
-} from '../http/index.js';
+import { positionBy } from '../database/index.js';
+import { dateIdCursor, idCursor, notFound, type Page, toPage, validationFailed } from '../http/index.js';
 import { metadata as metadataSchema } from '../responder/index.js';
 import { mergePatch } from '../session/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
@@ -50,13 +44,12 @@ export class ConversationService {
     const filter = { ...others, isActive: active };
     const view = (conversation: ConversationRecord): ConversationRecord => conversation;
     if (order === 'updated') {
-      const from = cursor === undefined ? undefined : decodeCursor(cursor);
+      const from = dateIdCursor.decode(cursor);
       const rows = await this.conversations.listByUpdate(tenantId, filter, limit + 1, from);
-      return toPage(rows, limit, ({ updatedAt, _id }) => ({ date: updatedAt, id: _id.toHexString() }), view);
+      return toPage(rows, limit, dateIdCursor, positionBy('updatedAt'), view);
     }
-    const from = cursor === undefined ? undefined : decodeIdCursor(cursor);
-    const rows = await this.conversations.list(tenantId, filter, limit + 1, from);
-    return toPage(rows, limit, ({ _id }) => ({ id: _id.toHexString() }), view);
+    const rows = await this.conversations.list(tenantId, filter, limit + 1, idCursor.decode(cursor));
+    return toPage(rows, limit, idCursor, ({ _id }) => ({ id: _id.toHexString() }), view);
   }
 
   /**

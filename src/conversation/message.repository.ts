@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import { BatchedReads, type PointReads, type FindRange } from '../database/index.js';
+import { afterCursor, BatchedReads, type PointReads, type FindRange } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
 import type { MessageRole } from '../responder/index.js';
 import { MESSAGE_MODEL, type MessageRecord } from './message.schema.js';
@@ -28,20 +28,9 @@ const inRange = ({ after, before }: SeqRange): { seq?: { $gt?: number; $lt?: num
     : { seq: { ...(after !== undefined && { $gt: after }), ...(before !== undefined && { $lt: before }) } };
 
 function inTime({ since, until }: MessageFilter, cursor?: DateIdCursor): QueryFilter<MessageRecord> {
-  const timestamp = {
-    ...(since && { $gte: since }),
-    ...(until && { $lt: until }),
-    ...(cursor && { $lte: cursor.date }),
-  };
-  return {
-    ...(Object.keys(timestamp).length > 0 && { timestamp }),
-    ...(cursor && {
-      $or: [
-        { timestamp: { $lt: cursor.date } },
-        { timestamp: cursor.date, _id: { $lt: new Types.ObjectId(cursor.id) } },
-      ],
-    }),
-  };
+  const after = afterCursor('timestamp', cursor);
+  const timestamp = { ...(since && { $gte: since }), ...(until && { $lt: until }), ...after.timestamp };
+  return { ...after, ...(Object.keys(timestamp).length > 0 && { timestamp }) };
 }
 
 @Injectable()

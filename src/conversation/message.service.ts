@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { withRetries } from '../common/index.js';
-import { DuplicateKeyError, GroupCommit, ProcessRegistry, transactionContention } from '../database/index.js';
-import { type DateIdCursor, decodeCursor, notFound, type Page, toPage } from '../http/index.js';
+import {
+  DuplicateKeyError,
+  GroupCommit,
+  positionBy,
+  ProcessRegistry,
+  transactionContention,
+} from '../database/index.js';
+import { dateIdCursor, notFound, type Page, seqCursor, toPage } from '../http/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationWriter } from './conversation-writer.js';
@@ -11,7 +17,6 @@ import type { ConversationRecord } from './conversation.schema.js';
 import type { ConversationMessagesQuery, MessageInput, MessagesQuery } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
-import { decodeSeqCursor, encodeSeqCursor, type SeqCursor } from './seq-cursor.js';
 
 export interface AppendResult {
   /** One for each message of the request, in the same order, stored by this request or earlier. */
@@ -26,10 +31,7 @@ export interface AppendResult {
  */
 const SETTLE_MS = 1000;
 
-const positionOf = ({ timestamp, _id }: MessageRecord): DateIdCursor => ({
-  date: timestamp,
-  id: _id.toHexString(),
-});
+const positionOf = positionBy('timestamp');
 
 @Injectable()
 export class MessageService {
@@ -81,7 +83,7 @@ export class MessageService {
   ): Promise<Page<MessageRecord>> {
     const { limit, cursor, afterSeq, beforeSeq } = query;
     const isBackward = afterSeq === undefined && beforeSeq !== undefined;
-    const from = cursor === undefined ? undefined : decodeSeqCursor(cursor, isBackward ? 'before' : 'after');
+    const from = seqCursor[isBackward ? 'before' : 'after'].decode(cursor);
     const conversation = await this.heads.find(tenantId, conversationId);
     if (!conversation) throw notFound('conversation', conversationId);
     return isBackward
@@ -96,11 +98,11 @@ export class MessageService {
    */
   async list(tenantId: string, query: MessagesQuery): Promise<Page<MessageRecord>> {
     const { limit, cursor, ...filter } = query;
-    const from = cursor === undefined ? undefined : decodeCursor(cursor);
+    const from = dateIdCursor.decode(cursor);
     if (filter.since) filter.until = earlier(filter.until, await this.settledBefore());
     const hidden = await this.conversations.erasing(tenantId);
     const rows = await this.messages.list(tenantId, filter, hidden, limit + 1, from);
-    return toPage(rows, limit, positionOf, (message) => message);
+    return toPage(rows, limit, dateIdCursor, positionOf, (message) => message);
   }
 
   /**
@@ -147,8 +149,13 @@ export class MessageService {
     limit: number,
   ): Promise<Page<MessageRecord>> {
     const rows = await this.messages.first(tenantId, conversationId, range, limit + 1);
-    const data = rows.slice(0, limit);
-    return { data, nextCursor: cursorOf(rows.length > limit, 'after', data.at(-1)) };
+    return toPage(
+      rows,
+      limit,
+      seqCursor.after,
+      ({ seq }) => seq,
+      (message) => message,
+    );
   }
 
   private async pageBefore(
@@ -158,12 +165,10 @@ export class MessageService {
   ): Promise<Page<MessageRecord>> {
     const rows = await this.messages.last(tenantId, _id.toHexString(), { before }, limit + 1, lastSeq);
     const data = rows.slice(-limit);
-    return { data, nextCursor: cursorOf(rows.length > limit, 'before', data[0]) };
+    const first = rows.length > limit ? data[0] : undefined;
+    return { data, nextCursor: first ? seqCursor.before.encode(first.seq) : null };
   }
 }
-
-const cursorOf = (more: boolean, direction: SeqCursor['direction'], edge?: MessageRecord): string | null =>
-  more && edge ? encodeSeqCursor({ direction, seq: edge.seq }) : null;
 
 const earlier = (a: Date | undefined, b: Date): Date => (a && a < b ? a : b);
 

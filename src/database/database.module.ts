@@ -33,7 +33,6 @@ import { PROCESS_ROLE, ProcessRegistry } from './process-registry.js';
 import { ProcessRepository } from './process.repository.js';
 import { PROCESS_MODEL, type ProcessRole, processSchema } from './process.schema.js';
 import { TransactionRunner } from './transaction-runner.js';
-import { TransactionalInterceptor } from './transactional.interceptor.js';
 
 /**
  * Closes the connection, then the store. `onApplicationShutdown` is Nest's last phase: by then the HTTP
@@ -126,7 +125,6 @@ export class DatabaseModule {
         GroupCommit,
         IndexManager,
         TransactionRunner,
-        TransactionalInterceptor,
         BatchedReads,
         CommandTimings,
         DatabaseHealth,
@@ -139,7 +137,6 @@ export class DatabaseModule {
         IndexManager,
         ProcessRegistry,
         TransactionRunner,
-        TransactionalInterceptor,
         BatchedReads,
       ],
     };

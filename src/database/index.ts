@@ -8,10 +8,11 @@ export { databaseProblem, DuplicateKeyError, duplicateKeyFields, transactionCont
 export { type CommittedFlight, GroupCommit, type GroupCommitStats } from './group-commit.js';
 export * from './index-manager.js';
 export type { CommandFigures, DatabaseSection } from './monitoring/database-monitoring.js';
+export { afterCursor, positionBy } from './keyset.js';
 export type { PoolListener, PoolStats, PoolUse } from './pool-monitor.js';
 export { ProcessRegistry } from './process-registry.js';
 export type { ProcessRole } from './process.schema.js';
 export { TransactionRunner, type TransactionStats } from './transaction-runner.js';
-export { Transactional } from './transactional.interceptor.js';
+export { Transactional } from './transactional.decorator.js';
 export { type QueryPlan, planOf, shapeOf } from './query-plan.js';
 export type { DocumentRef, FieldChanges, GuardedChange, UnitOfWork, UnitWriter } from './unit-of-work.js';

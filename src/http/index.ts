@@ -31,9 +31,9 @@ export {
   type Page,
   type DateIdCursor,
   type IdCursor,
-  decodeCursor,
-  decodeIdCursor,
+  dateIdCursor,
+  idCursor,
+  seqCursor,
   toPage,
-  encodeCursor,
 } from './pagination.js';
 export { RootController } from './root.controller.js';

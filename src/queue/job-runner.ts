@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { backoffDelay } from '../common/index.js';
+import { backoffDelay, messageOf, untilAborted } from '../common/index.js';
 import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger, runInContext } from '../logging/index.js';
 import { type ClaimedRecord, type JobEnd, JobRepository } from './job.repository.js';
 import type { JobRecord } from './job.schema.js';
@@ -41,9 +41,6 @@ const contextOfJob = ({ _id, tenantId }: JobRecord): { requestId: string; tenant
   requestId: `job-${_id.toHexString()}`,
   tenantId,
 });
-
-const messageOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE);
 
 /** Converts a result to plain JSON, so that it is the same in memory and in the database. */
 const plain = (result: unknown): unknown =>
@@ -142,13 +139,6 @@ export class JobRunner {
       timeout.abort(new JobTimeoutError(definition.timeoutMs));
     }, definition.timeoutMs);
     const signal = AbortSignal.any([timeout.signal, lost.signal, shutdown]);
-    const ended = new Promise<never>((_resolve, reject) => {
-      const stop = (): void => {
-        reject(signal.reason as Error);
-      };
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
-    });
     try {
       const work = processor.process({
         id: record._id.toHexString(),
@@ -159,9 +149,7 @@ export class JobRunner {
         signal,
         progress: this.progressOf(record, claim),
       });
-      // A processor may still reject after its job was aborted. That error is ignored.
-      work.catch(() => undefined);
-      return await Promise.race([work, ended]);
+      return await untilAborted(work, signal);
     } finally {
       clearTimeout(timer);
     }
@@ -187,7 +175,7 @@ export class JobRunner {
     const now = new Date();
     // Aborted by our own shutdown: the attempt does not count.
     if (shutdown.aborted && error === shutdown.reason) return { state: 'waiting' };
-    const failure = { at: now, attempt: record.attempts, message: messageOf(error) };
+    const failure = { at: now, attempt: record.attempts, message: messageOf(error).slice(0, MAX_MESSAGE) };
     if (error instanceof UnrecoverableError || record.attempts >= definition.attempts)
       return { state: 'failed', failure };
     const dueAt = new Date(now.getTime() + backoffDelay(record.attempts, definition.backoff));

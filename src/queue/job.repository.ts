@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import { duplicateKeyFields } from '../database/index.js';
+import { afterCursor, duplicateKeyFields } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
 import { JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
 
@@ -231,12 +231,8 @@ export class JobRepository {
 
   /** Newest first. */
   list(queue: string, state: JobState, limit: number, cursor?: DateIdCursor): Promise<JobRecord[]> {
-    const after = cursor && {
-      dueAt: { $lte: cursor.date },
-      $or: [{ dueAt: { $lt: cursor.date } }, { _id: { $lt: new Types.ObjectId(cursor.id) } }],
-    };
     return this.jobs
-      .find({ queue, state, ...after })
+      .find({ queue, state, ...afterCursor('dueAt', cursor) })
       .sort({ dueAt: -1, _id: -1 })
       .limit(limit)
       .lean<JobRecord[]>()

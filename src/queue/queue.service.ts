@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
-import { TransactionRunner, type UnitWriter } from '../database/index.js';
-import { decodeCursor, notFound, type Page, toPage } from '../http/index.js';
+import { positionBy, TransactionRunner, type UnitWriter } from '../database/index.js';
+import { dateIdCursor, notFound, type Page, toPage } from '../http/index.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
 import { JOB_COLLECTION, type JobRecord, type JobState } from './job.schema.js';
@@ -25,10 +25,7 @@ export interface QueueStatus {
   oldestWaitingMs: number | null;
 }
 
-const positionOf = ({ dueAt, _id }: JobRecord): { date: Date; id: string } => ({
-  date: dueAt,
-  id: _id.toHexString(),
-});
+const positionOf = positionBy('dueAt');
 
 /** Stores and finds jobs. */
 @Injectable()
@@ -124,8 +121,8 @@ export class QueueService {
   /** For operators: jobs of all tenants in one state, newest first. */
   async list(queue: string, state: JobState, limit: number, cursor?: string): Promise<Page<JobRecord>> {
     this.registry.definition(queue);
-    const from = cursor === undefined ? undefined : decodeCursor(cursor);
-    return toPage(await this.jobs.list(queue, state, limit + 1, from), limit, positionOf, (job) => job);
+    const rows = await this.jobs.list(queue, state, limit + 1, dateIdCursor.decode(cursor));
+    return toPage(rows, limit, dateIdCursor, positionOf, (job) => job);
   }
 
   /** For operators: all queues. */

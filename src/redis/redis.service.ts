@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BreakerState, CircuitBreaker } from '../common/index.js';
+import { type BreakerState, CircuitBreaker, messageOf } from '../common/index.js';
 import { REDIS_SETTINGS, type RedisSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { RedisKeys } from './redis-key.js';
@@ -26,8 +26,6 @@ export interface RedisStats {
 }
 
 type BusHandler = (message: string) => void;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const RECONNECT_BASE_MS = 50;
 const RECONNECT_MAX_MS = 1000;

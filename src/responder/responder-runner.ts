@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { withTimeout } from '../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
 import { checkResult } from './responder-result.js';
 import { ResponderSettingsService } from './responder-settings.service.js';
@@ -60,19 +61,14 @@ export class ResponderRunner {
 
   private async inTime(responder: Responder, request: ResponderRequest): Promise<ResponderResult> {
     const abort = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        const error = new ResponderTimeoutError(this.timeoutMs);
-        reject(error);
-        abort.abort(error);
-      }, this.timeoutMs);
-    });
     try {
-      // The race also handles a rejection after the timeout.
-      return await Promise.race([responder.respond(request, abort.signal), timeout]);
-    } finally {
-      clearTimeout(timer);
+      return await withTimeout(responder.respond(request, abort.signal), this.timeoutMs, (): never => {
+        throw new ResponderTimeoutError(this.timeoutMs);
+      });
+    } catch (error) {
+      // The signal is aborted only now, so that the responder's own error cannot win the race.
+      if (error instanceof ResponderTimeoutError) abort.abort(error);
+      throw error;
     }
   }
 }

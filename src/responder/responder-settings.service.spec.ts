@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { TransactionRunner } from '../database/index.js';
 import { ProblemError } from '../http/index.js';
 import { GoalResponder } from './goal/goal.responder.js';
 import { starterConfig } from './goal/starter-config.js';
@@ -31,6 +32,10 @@ function setUp(responders: readonly Responder[] = [new GoalResponder(), remote])
   const service = new ResponderSettingsService(
     repository as unknown as ResponderSettingsRepository,
     new ResponderRegistry(responders),
+    {
+      run: (work: () => Promise<unknown>) => work(),
+      afterCommit: (hook: () => void | Promise<void>) => Promise.resolve(hook()),
+    } as unknown as TransactionRunner,
   );
   return { service, rows, reads: () => reads };
 }

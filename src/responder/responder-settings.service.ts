@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { TransactionRunner } from '../database/index.js';
 import { type FieldProblem, validationFailed } from '../http/index.js';
 import { starterConfig } from './goal/starter-config.js';
 import { ResponderRegistry } from './responder-registry.js';
@@ -52,6 +53,7 @@ export class ResponderSettingsService {
   constructor(
     private readonly repository: ResponderSettingsRepository,
     private readonly registry: ResponderRegistry,
+    private readonly transactions: TransactionRunner,
   ) {}
 
   /**
@@ -75,25 +77,22 @@ export class ResponderSettingsService {
     const responder = this.registry.find(type);
     if (!responder)
       throw validationFailed([{ path: 'type', message: `must be one of ${this.registry.types.join(', ')}` }]);
-    const complete = await this.withStoredSecrets(tenantId, responder, config);
-    const parsed = responder.configSchema.safeParse(complete);
-    if (!parsed.success)
-      throw validationFailed(
-        parsed.error.issues.map(({ path, message }): FieldProblem => ({
-          path: ['config', ...path].map(String).join('.'),
-          message,
-        })),
-      );
-    const choice = { type, config: parsed.data as Record<string, unknown>, updatedAt: new Date() };
-    await this.repository.put(tenantId, choice);
-    this.active.delete(tenantId);
+    const missing = (responder.secretFields ?? []).filter((field) => config[field] === undefined);
+    const choice =
+      missing.length === 0
+        ? await this.store(tenantId, responder, config)
+        : // One that another request stores meanwhile is kept, not written over with what was read before.
+          await this.transactions.run(async () =>
+            this.store(tenantId, responder, await this.withStoredSecrets(tenantId, type, missing, config)),
+          );
+    await this.forget(tenantId);
     return this.view(choice);
   }
 
   /** Resets a tenant to the default responder. */
   async reset(tenantId: string): Promise<void> {
     await this.repository.delete(tenantId);
-    this.active.delete(tenantId);
+    await this.forget(tenantId);
   }
 
   private async load(tenantId: string): Promise<ActiveResponder> {
@@ -112,13 +111,38 @@ export class ResponderSettingsService {
     return (await this.repository.find(tenantId)) ?? starter;
   }
 
+  /** The next message reads the settings, once they are committed. */
+  private forget(tenantId: string): Promise<void> {
+    return this.transactions.afterCommit(() => {
+      this.active.delete(tenantId);
+    });
+  }
+
+  /** @throws ProblemError 400 for settings that the responder does not accept */
+  private async store(
+    tenantId: string,
+    { type, configSchema }: Responder,
+    config: Record<string, unknown>,
+  ): Promise<Choice> {
+    const parsed = configSchema.safeParse(config);
+    if (!parsed.success)
+      throw validationFailed(
+        parsed.error.issues.map(({ path, message }): FieldProblem => ({
+          path: ['config', ...path].map(String).join('.'),
+          message,
+        })),
+      );
+    const choice = { type, config: parsed.data as Record<string, unknown>, updatedAt: new Date() };
+    await this.repository.put(tenantId, choice);
+    return choice;
+  }
+
   private async withStoredSecrets(
     tenantId: string,
-    { type, secretFields = [] }: Responder,
+    type: string,
+    missing: readonly string[],
     config: Record<string, unknown>,
   ): Promise<Record<string, unknown>> {
-    const missing = secretFields.filter((field) => config[field] === undefined);
-    if (missing.length === 0) return config;
     const stored = await this.repository.find(tenantId);
     if (stored?.type !== type) return config;
     const kept = missing.filter((field) => stored.config[field] !== undefined);

@@ -9,13 +9,6 @@ export const isJsonObject = (value: unknown): value is JsonObject =>
  */
 export const isUnsafeKey = (key: string): boolean => key === '__proto__';
 
-/** Recursively freezes plain JSON data in place. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const inner of Object.values(value)) deepFreeze(inner);
-  return Object.freeze(value);
-}
-
 export const dropUnsafe = (key: string, value: unknown): unknown => (isUnsafeKey(key) ? undefined : value);
 
 /** Parses JSON. Returns undefined if the text is invalid. */

@@ -1,5 +1,6 @@
 import { Types } from 'mongoose';
-import { deepFreeze, dropUnsafe } from './json.js';
+import { deepFreeze } from '../common/index.js';
+import { dropUnsafe } from './json.js';
 import { sessionTooLarge, tooManyGoals } from './session.errors.js';
 import type { StoredState } from './session.repository.js';
 import { rememberText, textOf } from './state-text.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, Types } from 'mongoose';
 import { BatchedReads, type PointReads, type UnitWriter } from '../database/index.js';
-import { deepFreeze } from './json.js';
+import { deepFreeze } from '../common/index.js';
 import { SessionConflictError } from './session.errors.js';
 import { SESSION_COLLECTION as COLLECTION, SESSION_MODEL, type SessionRecord } from './session.schema.js';
 import type { SessionState } from './session.types.js';

@@ -1,5 +1,6 @@
 import type { ScriptArgument } from '../redis/index.js';
-import { deepFreeze, parseJson } from './json.js';
+import { deepFreeze } from '../common/index.js';
+import { parseJson } from './json.js';
 import type { StoredState } from './session.repository.js';
 import { type StateContent, takeText } from './state-text.js';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type mongo, Types } from 'mongoose';
-import { KeyedSerializer, retry } from '../common/index.js';
+import { KeyedSerializer, retryPolicy } from '../common/index.js';
 import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
 import { notFound } from '../http/index.js';
 import type { CommittedChange } from '../search/index.js';
@@ -17,13 +17,11 @@ export interface NewVector {
 }
 
 /** Two concurrent first changes of a tenant may both try to insert its counter; the retry finds it. */
-const firstChange = {
-  retries: 3,
-  baseMs: 5,
-  maxMs: 50,
-  jitter: 1,
-  shouldRetry: (error: unknown) => duplicateKeyFields(error) !== undefined,
-};
+const retryFirstChange = retryPolicy({
+  attempts: 4,
+  backoff: { baseMs: 5, maxMs: 50, jitter: 1 },
+  isRetryable: (error) => duplicateKeyFields(error) !== undefined,
+});
 
 const tallyOf = (items: readonly Pick<Outcome, 'status'>[]): Required<Tally> => {
   const dead = items.filter(({ status }) => status === 'failed').length;
@@ -214,7 +212,7 @@ export class TranscriptStore {
 
   /** Expects tenants in ascending order. */
   private change<T>([tenantId, ...others]: readonly string[], work: () => Promise<T>): Promise<T> {
-    if (tenantId === undefined) return retry(() => this.transactions.run(work), firstChange);
+    if (tenantId === undefined) return retryFirstChange(() => this.transactions.run(work));
     return this.turns.run(tenantId, () => this.change(others, work));
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, mongo, type QueryFilter, Types } from 'mongoose';
+import { afterCursor } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
 import type { AggregatedCollection } from '../search/index.js';
 import {
@@ -45,11 +46,6 @@ export interface Waiting {
 export type EmbeddableRow = Pick<TranscriptRecord, '_id' | 'transcript' | 'summary'>;
 /** Amounts that a change adds to its tenant's counters. */
 export type Tally = Partial<Record<'stored' | 'dead' | 'failures' | 'batches' | 'batched', number>>;
-
-const before = ({ date, id }: DateIdCursor): QueryFilter<TranscriptRecord> => ({
-  createdAt: { $lte: date },
-  $or: [{ createdAt: { $lt: date } }, { _id: { $lt: new Types.ObjectId(id) } }],
-});
 
 const withoutVector = { vector: 0 } as const;
 
@@ -318,7 +314,7 @@ export class TranscriptRepository {
     cursor?: DateIdCursor,
   ): Promise<Pick<TranscriptRecord, '_id' | 'createdAt'>[]> {
     return this.transcripts
-      .find({ tenantId, status: 'failed', ...(cursor && before(cursor)) }, { _id: 1, createdAt: 1 })
+      .find({ tenantId, status: 'failed', ...afterCursor('createdAt', cursor) }, { _id: 1, createdAt: 1 })
       .sort({ createdAt: -1, _id: -1 })
       .limit(limit)
       .lean<Pick<TranscriptRecord, '_id' | 'createdAt'>[]>()
@@ -336,7 +332,7 @@ export class TranscriptRepository {
       tenantId,
       ...(participantId !== undefined && { participantId }),
       ...(status !== undefined ? { status } : { storedAt: { $exists: true } }),
-      ...(cursor && before(cursor)),
+      ...afterCursor('createdAt', cursor),
     };
     return this.transcripts
       .find(query, withoutVector)

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { mongo, Types } from 'mongoose';
-import { duplicateKeyFields, GroupCommit } from '../database/index.js';
-import { type DateIdCursor, decodeCursor, encodeCursor, notFound, type Page, toPage } from '../http/index.js';
+import { duplicateKeyFields, GroupCommit, positionBy } from '../database/index.js';
+import { dateIdCursor, notFound, type Page, toPage } from '../http/index.js';
 import {
   EMBEDDER,
   type Embedder,
@@ -34,10 +34,7 @@ import {
 } from './transcript.schema.js';
 import { type BatchTimes, TranscriptWorker } from './transcript.worker.js';
 
-const positionOf = ({ createdAt, _id }: Pick<TranscriptRecord, 'createdAt' | '_id'>): DateIdCursor => ({
-  date: createdAt,
-  id: _id.toHexString(),
-});
+const positionOf = positionBy('createdAt');
 
 /** The status of a transcript that is not finished. */
 const stateOf = ({ claimedUntil }: TranscriptRecord): 'queued' | 'processing' =>
@@ -110,9 +107,8 @@ export class TranscriptService {
   /** Stored transcripts and dead letters, newest first. */
   async list(tenantId: string, query: TranscriptsQuery): Promise<Page<FinishedTranscript>> {
     const { limit, cursor, ...filter } = query;
-    const from = cursor === undefined ? undefined : decodeCursor(cursor);
-    const rows = await this.transcripts.list(tenantId, filter, limit + 1, from);
-    return toPage(rows, limit, positionOf, (record) => record);
+    const rows = await this.transcripts.list(tenantId, filter, limit + 1, dateIdCursor.decode(cursor));
+    return toPage(rows, limit, dateIdCursor, positionOf, (record) => record);
   }
 
   /**
@@ -140,8 +136,7 @@ export class TranscriptService {
    * @throws ProblemError 400 `invalid_cursor`, 429 `transcript_queue_full` if the queue is already full
    */
   async replayPage(tenantId: string, limit: number, cursor?: string): Promise<ReplayedTranscripts> {
-    const from = cursor === undefined ? undefined : decodeCursor(cursor);
-    const rows = await this.transcripts.deadLetters(tenantId, limit + 1, from);
+    const rows = await this.transcripts.deadLetters(tenantId, limit + 1, dateIdCursor.decode(cursor));
     const page = rows.slice(0, limit);
     if (page.length === 0) return { replayed: 0, nextCursor: null };
     let taken: typeof page = [];
@@ -152,7 +147,7 @@ export class TranscriptService {
     );
     const last = taken.at(-1);
     const hasMore = rows.length > taken.length;
-    return { replayed, nextCursor: hasMore && last ? encodeCursor(positionOf(last)) : null };
+    return { replayed, nextCursor: hasMore && last ? dateIdCursor.encode(positionOf(last)) : null };
   }
 
   /**

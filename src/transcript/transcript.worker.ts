@@ -1,9 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Types } from 'mongoose';
-import { backoffDelay } from '../common/index.js';
+import { backoffDelay, messageOf, withTimeout } from '../common/index.js';
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { EMBEDDER, type Embedder, EmbeddingError, encodeVector, VectorIndex } from '../search/index.js';
@@ -133,10 +132,7 @@ export class TranscriptWorker {
     clearTimeout(this.timer);
     // A poll in progress may still start a batch.
     await this.polling;
-    const timer = new AbortController();
-    const isOver = delay(graceMs, undefined, { signal: timer.signal, ref: false }).catch(() => undefined);
-    await Promise.race([Promise.all(this.running.values()), isOver]);
-    timer.abort();
+    await withTimeout(Promise.all(this.running.values()), graceMs, () => undefined);
     for (const batch of this.running.keys()) {
       batch.isHandedBack = true;
       await this.release(batch, { wasTried: false });
@@ -348,7 +344,7 @@ export class TranscriptWorker {
       return this.outcome(item, vector);
     } catch (error) {
       if (isTransient(error) && !(await this.canEmbed())) throw error;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       this.logger.error(
         { err: error, transcriptId: item._id.toHexString() },
         'a transcript could not be embedded',

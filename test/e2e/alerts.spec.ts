@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ServiceSnapshot } from '../../src/admin/index.js';
-import { signatureOf } from '../../src/common/index.js';
+import { signatureOf } from '../../src/http-client/index.js';
 import { ERROR_REPORTER, type ErrorReporter } from '../../src/logging/index.js';
 import { type Alert, MetricsService } from '../../src/monitoring/index.js';
 import { SnapshotReader } from '../../src/monitoring/snapshot/snapshot-reader.js';

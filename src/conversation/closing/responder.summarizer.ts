@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { untilAborted } from '../../common/index.js';
 import { LOGGER, type Logger } from '../../logging/index.js';
 import { ResponderSettingsService } from '../../responder/index.js';
 import { boundedText } from './bounded-text.js';
@@ -56,6 +57,7 @@ export class ResponderSummarizer implements Summarizer {
       goals: goals.map(({ type, status, slots }) => ({ type, status, slots: Object.fromEntries(slots) })),
       config,
     };
+    // Also ends the wait for a responder that ignores the signal.
     const returned = await untilAborted(responder.summarize(request, bounded), bounded);
     const summary = returned
       .replaceAll('\0', '')
@@ -64,22 +66,5 @@ export class ResponderSummarizer implements Summarizer {
     if (summary === '' || summary.length > MAX_SUMMARY_LENGTH)
       throw new RangeError(`a summary has 1 to ${MAX_SUMMARY_LENGTH} characters, not ${summary.length}`);
     return summary;
-  }
-}
-
-/** Rejects as soon as the signal aborts, even if the work ignores the signal. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop = (): void => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => {
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }

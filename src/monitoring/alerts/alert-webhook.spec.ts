@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { signatureOf } from '../../common/index.js';
+import { signatureOf } from '../../http-client/index.js';
 import { createLogger } from '../../logging/index.js';
 import { type AlertEvent, AlertWebhook, type AlertWebhookOptions } from './alert-webhook.js';
 

@@ -1,9 +1,8 @@
+import { messageOf, withTimeout } from '../../common/index.js';
 import type { HealthCheck, HealthFinding, HealthResult } from './health-check.js';
 
 /** So many runs at once, most of them beyond their timeout; no further one is started before one of them ends. */
 const MAX_RUNNING = 4;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export interface CachedCheckOptions {
   timeoutMs: number;
@@ -45,21 +44,14 @@ export class CachedCheck {
     // Each run that hangs may hold a connection, so their number is limited.
     if (this.running >= MAX_RUNNING)
       return { status: 'down', reason: `${this.running} earlier runs have not ended yet` };
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<HealthFinding>((resolve) => {
-      timer = setTimeout(() => {
-        resolve({ status: 'down', reason: `no answer within ${timeoutMs} ms` });
-      }, timeoutMs);
-    });
     this.running++;
     const found = Promise.resolve()
       .then(() => this.check.run())
       .catch((error: unknown): HealthFinding => ({ status: 'down', reason: messageOf(error) }))
       .finally(() => this.running--);
-    try {
-      return await Promise.race([found, tooLate]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return withTimeout(found, timeoutMs, (): HealthFinding => ({
+      status: 'down',
+      reason: `no answer within ${timeoutMs} ms`,
+    }));
   }
 }

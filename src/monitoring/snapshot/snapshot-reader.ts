@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { hostname } from 'node:os';
+import { withTimeout } from '../../common/index.js';
 import { MONITORING_SETTINGS, type MonitoringSettings, programVersion } from '../../config/index.js';
 import type { MeasuredValue, Measurement } from '../alerts/alert.js';
 import type { HealthStatus } from '../health/health-check.js';
@@ -17,16 +18,10 @@ const states: Readonly<Record<HealthStatus, number>> = { up: 0, degraded: 1, dow
 
 /** Null when it fails or takes too long, which must not affect the other sections. */
 async function orNull<T>(read: () => T | Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, SECTION_TIMEOUT_MS, null);
-  });
   try {
-    return await Promise.race([read(), tooLate]);
+    return await withTimeout(read(), SECTION_TIMEOUT_MS, () => null);
   } catch {
     return null;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

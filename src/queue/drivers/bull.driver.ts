@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import {
   DelayedError,
@@ -7,6 +6,7 @@ import {
   UnrecoverableError as BullUnrecoverableError,
   Worker,
 } from 'bullmq';
+import { asError, messageOf, withTimeout } from '../../common/index.js';
 import { LOGGER, type Logger } from '../../logging/index.js';
 import { JobRunner, LEASE_MS } from '../job-runner.js';
 import { JobRepository } from '../job.repository.js';
@@ -64,11 +64,9 @@ export class BullDriver implements QueueDriver {
 
   async stop(graceMs: number): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.pause(true)));
-    const ended = Promise.all(this.running);
-    await Promise.race([ended, delay(graceMs, undefined, { ref: false })]);
+    await withTimeout(Promise.all(this.running), graceMs, () => undefined);
     this.shutdown.abort(new Error('the worker is shutting down'));
-    const handedBack = Promise.allSettled(this.running);
-    await Promise.race([handedBack, delay(CLOSE_MS, undefined, { ref: false })]);
+    await withTimeout(Promise.allSettled(this.running), CLOSE_MS, () => undefined);
     // All running jobs have ended. Closing without force would only wait for the next poll of an empty queue.
     await Promise.allSettled(this.workers.map((worker) => worker.close(true)));
     await this.relay.stop();
@@ -131,11 +129,10 @@ export class BullDriver implements QueueDriver {
     // The job has already finished and BullMQ was not notified, or an operator has removed it.
     if (!record) return 'nothing left to do';
     const report = await this.runner.run(queue, { record, claim }, this.shutdown.signal);
-    const message = report.error instanceof Error ? report.error.message : String(report.error);
-    if (report.outcome === 'failed') throw new BullUnrecoverableError(message);
+    if (report.outcome === 'failed') throw new BullUnrecoverableError(messageOf(report.error));
     if (report.outcome === 'retry') {
       if (report.dueAt) this.dueAt.set(id, report.dueAt);
-      throw report.error instanceof Error ? report.error : new Error(message);
+      throw asError(report.error);
     }
     return report.outcome === 'returned' ? this.handBack(job, token) : report.outcome;
   }

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { withTimeout } from '../../common/index.js';
 import type { Logger } from '../../logging/index.js';
 import { type ClaimedJob, type JobRunner, LEASE_MS } from '../job-runner.js';
 import type { JobRepository } from '../job.repository.js';
@@ -58,11 +58,7 @@ export class QueueWorker {
     // A poll in progress may still claim a job.
     await this.polling;
     clearTimeout(this.timer);
-    const ended = Promise.all(this.running);
-    const timer = new AbortController();
-    const tooLate = delay(graceMs, undefined, { signal: timer.signal, ref: false }).catch(() => undefined);
-    await Promise.race([ended, tooLate]);
-    timer.abort();
+    await withTimeout(Promise.all(this.running), graceMs, () => undefined);
     this.shutdown.abort(new Error('the worker is shutting down'));
     await Promise.all(this.running);
   }

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { messageOf } from '../../common/index.js';
 import { BuiltInEmbedder } from './built-in.embedder.js';
 
 /** A message to the thread: texts to embed, or the id of a call to abort. */
@@ -28,7 +29,7 @@ async function respond(id: number, texts: readonly string[], signal: AbortSignal
     vectors.forEach((vector, place) => all.set(vector, place * embedder.dimensions));
     return { type: 'embedded', id, vectors: all.buffer };
   } catch (error) {
-    return { type: 'failed', id, message: error instanceof Error ? error.message : String(error) };
+    return { type: 'failed', id, message: messageOf(error) };
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { untilAborted } from '../../common/index.js';
 import type { Embedder } from './embedder.js';
 
 export interface EmbeddingCacheStats {
@@ -41,15 +42,9 @@ class Flight {
   async wait(signal?: AbortSignal): Promise<Map<string, Float32Array>> {
     signal?.throwIfAborted();
     this.waiters++;
-    let onAbort: (() => void) | undefined;
-    const gone = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal?.reason as Error);
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
     try {
-      return await Promise.race([this.vectors, gone]);
+      return await (signal ? untilAborted(this.vectors, signal) : this.vectors);
     } finally {
-      if (onAbort) signal?.removeEventListener('abort', onAbort);
       if (--this.waiters === 0) this.controller.abort();
     }
   }

@@ -1,5 +1,6 @@
 import type { OnModuleInit } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import { messageOf } from '../../common/index.js';
 import type { Logger } from '../../logging/index.js';
 import { compareHits, type VectorHit } from './top-hits.js';
 import type { VectorQuery } from './vector-filter.js';
@@ -47,8 +48,6 @@ export function searchPipeline(
 
 /** Converts the server's score, 0 to 1, to a cosine. */
 const cosineOf = (score: number): number => 2 * score - 1;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
  * Searches with the server's vector index. Results are approximate, and new rows appear only after the server
