@@ -9,13 +9,14 @@ const layers = [
   ['responder', 'transcript'],
   ['search'],
   ['queue', 'session'],
-  ['monitoring'],
   ['tenant'],
   ['cache'],
   ['database', 'redis'],
+  ['monitoring'],
   ['http'],
   ['logging'],
-  ['common', 'config'],
+  ['config', 'http-client'],
+  ['common'],
 ];
 
 /**
@@ -77,7 +78,7 @@ module.exports = {
     },
     {
       name: 'module-has-a-layer',
-      comment: 'Add a new module of src to a layer at the top of this file.',
+      comment: 'Add the module to `layers` at the top of .dependency-cruiser.cjs.',
       severity: 'error',
       from: { path: '^src/[^/]+/', pathNot: `^src/${oneOf(layers.flat())}/` },
       to: {},
@@ -155,7 +156,7 @@ module.exports = {
     },
     {
       name: 'store-folder-has-a-layer',
-      comment: 'Add a new folder of the store to a layer at the top of this file.',
+      comment: 'Add the folder to `storeLayers` at the top of .dependency-cruiser.cjs.',
       severity: 'error',
       from: { path: `^${store}/src/[^/]+/`, pathNot: `^${store}/src/${oneOf(storeLayers.flat())}/` },
       to: {},

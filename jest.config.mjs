@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 
-// Nest 12 is ESM and jest on Node 20 cannot require() it: the tests, and the ESM packages they load, are compiled to
-// CommonJS by swc. The build itself stays ESM. See docs/decisions/0002-jest-and-esm.md.
+// Nest 12 is ESM and jest on Node 20 cannot require() it: the tests, and the ESM packages that they load, are
+// compiled to CommonJS by swc. The build itself stays ESM. See docs/decisions/0002-jest-and-esm.md.
 const esmPackages = [
   '@nestjs',
   'keyv',
@@ -24,10 +24,12 @@ const esmPackages = [
   'lru-cache',
   'cookie',
   'content-disposition',
+  'p-limit',
+  'yocto-queue',
 ];
 
 const swc = [
-  '@swc/jest',
+  '<rootDir>/test/support/swc-transform.cjs',
   {
     jsc: {
       parser: { syntax: 'typescript', decorators: true },
@@ -44,39 +46,57 @@ const swc = [
 const project = (displayName, testMatch, more = {}) => ({
   displayName,
   rootDir: import.meta.dirname,
+  // One id, roots and all: the projects share one map of the files and one cache of compiled files.
+  id: 'colloquy',
+  roots: ['src', 'packages/embedded-mongo/src', 'scripts', 'test', 'examples'].map(
+    (folder) => `<rootDir>/${folder}`,
+  ),
   testMatch,
   testEnvironment: 'node',
-  // The embedded store comes from its sources, as for the type check.
+  // The embedded store is loaded from its sources, as for the type check.
   testEnvironmentOptions: { customExportConditions: ['@colloquy/source', 'node', 'node-addons'] },
   transform: { '^.+\\.(t|j|mj)s$': swc },
   transformIgnorePatterns: [`node_modules/(?!(${esmPackages.join('|')})/)`],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/\\.dist-next/', '<rootDir>/\\.prepare/'],
   ...more,
 });
 
-const processors = availableParallelism();
+const withStore = {
+  globalSetup: '<rootDir>/test/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+};
+
+/** The projects that `npm test` runs. */
+export const shortProjects = ['unit', 'integration', 'e2e'];
+
+/** The projects that it leaves to `npm run test:all` and CI, and what they are. */
+export const longProjects = {
+  'embedded-mongo': 'the suites of the embedded store',
+  browser: 'the suites that drive the operator pages in Chromium',
+  proofs: 'kills, outages, shutdown under load, a full disk',
+};
 
 export default {
-  // Many suites wait for processes of their own: two at a time also where there are two processors, for which jest would take one.
-  maxWorkers: Math.min(processors, Math.max(2, Math.floor(processors / 2))),
-  workerIdleMemoryLimit: '800MB',
-  testTimeout: 30_000,
+  // Many suites wait for processes of their own, and jest takes one worker where there are two processors.
+  maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+  workerIdleMemoryLimit: '1500MB',
+  // Only ends what hangs: no test comes near it, also on a machine that is busy with other work.
+  testTimeout: 120_000,
   reporters: ['default', '<rootDir>/scripts/lib/count-reporter.mjs'],
   projects: [
     project('unit', [
       '<rootDir>/src/**/*.spec.ts',
       '<rootDir>/scripts/**/*.spec.ts',
-      '<rootDir>/test/{proofs,support}/**/*.spec.ts',
+      '<rootDir>/test/support/**/*.spec.ts',
+      '<rootDir>/test/proofs/*/**/*.spec.ts',
     ]),
+    project('integration', ['<rootDir>/test/integration/**/*.spec.ts'], withStore),
+    project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withStore),
     '<rootDir>/packages/embedded-mongo',
-    project('integration', ['<rootDir>/test/integration/**/*.spec.ts'], {
-      globalSetup: '<rootDir>/test/support/global-setup.mjs',
-      globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
-    }),
-    project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], {
-      globalSetup: '<rootDir>/test/support/global-setup.mjs',
-      globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+    project('browser', ['<rootDir>/test/browser/**/*.spec.ts'], withStore),
+    project('proofs', ['<rootDir>/test/proofs/*.spec.ts'], {
+      ...withStore,
+      setupFilesAfterEnv: ['<rootDir>/test/support/long-tests.ts'],
     }),
   ],
 };

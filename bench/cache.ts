@@ -7,12 +7,10 @@ import { createCache } from 'cache-manager';
 import { Redis } from 'ioredis';
 import { Keyv } from 'keyv';
 import { LRUCache } from 'lru-cache';
+import { openCache } from '../test/support/cache.js';
 import { wholeNumber } from '../test/support/options.js';
 import { RedisProcess } from '../test/support/redis-process.js';
-import { CacheFamily, CacheService } from '../src/cache/index.js';
-import { loadSettings } from '../src/config/index.js';
-import { createLogger } from '../src/logging/index.js';
-import { RedisService } from '../src/redis/index.js';
+import { CacheFamily } from '../src/cache/index.js';
 import { figure, measure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 interface Contestant {
@@ -34,18 +32,6 @@ const value = {
 };
 const load = (): Promise<typeof value> => Promise.resolve({ ...value });
 const family = new CacheFamily<typeof value>('bench');
-
-async function openCache(overrides: Readonly<Record<string, string>>): Promise<{
-  cache: CacheService;
-  redis: RedisService;
-}> {
-  const settings = loadSettings({ NODE_ENV: 'test', ...overrides });
-  const logger = createLogger({ level: 'error', pretty: false });
-  const redis = new RedisService(settings.redis, logger);
-  const cache = new CacheService(settings.cache, redis, logger);
-  await redis.onModuleInit();
-  return { cache, redis };
-}
 
 /** A hand-written cache: reads from Redis and parses JSON, or loads and stores on a miss. */
 const byHand = (client: Redis) => ({
@@ -128,10 +114,7 @@ async function contestants(server: RedisProcess): Promise<{ list: Contestant[]; 
   return {
     list,
     async close() {
-      for (const { cache, redis } of [alone, shared, sharedOnly]) {
-        await cache.onApplicationShutdown();
-        await redis.onApplicationShutdown();
-      }
+      for (const process of [alone, shared, sharedOnly]) await process.close();
       client.disconnect();
     },
   };

@@ -3,9 +3,11 @@
 // seconds.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import type { ServiceSnapshot } from '../src/admin/index.js';
 import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
+import { stackOf } from '../src/common/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
-import type { MonitoringSnapshot, ServiceStatus } from '../src/monitoring/index.js';
+import type { ServiceStatus } from '../src/monitoring/index.js';
 import { renderDashboard } from './dashboard/render.js';
 import { ApiClient, developmentKey, NoKeyError, RequestFailure } from '../src/cli/index.js';
 
@@ -28,10 +30,10 @@ function seconds(text: string): number {
   return value;
 }
 
-const isSnapshot = (body: unknown): body is MonitoringSnapshot =>
+const isSnapshot = (body: unknown): body is ServiceSnapshot =>
   typeof body === 'object' && body !== null && 'status' in body && 'alerts' in body && 'requests' in body;
 
-function asSnapshot(body: unknown): MonitoringSnapshot {
+function asSnapshot(body: unknown): ServiceSnapshot {
   if (!isSnapshot(body))
     throw new RequestFailure(
       'no_snapshot',
@@ -52,17 +54,17 @@ function clientOf({ url, adminKey }: Options): ApiClient {
   return new ApiClient(url ?? `http://127.0.0.1:${service.PORT}`, key);
 }
 
-const read = (api: ApiClient): Promise<MonitoringSnapshot> => api.call('GET', '/v1/monitoring', asSnapshot);
+const read = (api: ApiClient): Promise<ServiceSnapshot> => api.call('GET', '/v1/monitoring', asSnapshot);
 
 const explain = (error: unknown): string => {
   if (error instanceof RequestFailure && error.status === 0)
     return `The service is not responding (${error.message}). Start it with npm start, or pass its address with --url.`;
   if (error instanceof RequestFailure || error instanceof NoKeyError || error instanceof SettingsError)
     return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return stackOf(error);
 };
 
-const textOf = (snapshot: MonitoringSnapshot, json: boolean): string =>
+const textOf = (snapshot: ServiceSnapshot, json: boolean): string =>
   json
     ? `${JSON.stringify(snapshot)}\n`
     : renderDashboard(snapshot, {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import { stackOf } from '../src/common/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
 import {
   ApiClient,
@@ -80,7 +81,7 @@ function explain(error: unknown, file: string): string {
   if (error instanceof RequestFailure || error instanceof NoKeyError || error instanceof SettingsError)
     return error.message;
   if (error instanceof Error && 'code' in error) return `${file} cannot be read: ${error.message}`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return stackOf(error);
 }
 
 await new Command('replay')

@@ -12,41 +12,44 @@ import { runBuilt } from './lib/run-built.mjs';
 /** @type {Readonly<Record<string, string>>} */
 const folders = { verify: 'test/proofs', bench: 'bench' };
 
-/** The first sentence of the comment at the start of a source file. @param {string} path */
+/** The first sentence of the comment at the start of a source file, without the command. @param {string} path */
 function summaryOf(path) {
-  const [comment = ''] = /^(?:\/\/.*\n)+/.exec(readFileSync(path, 'utf8')) ?? [];
+  const [comment = ''] = /^(?:\/\/.*\n)+/m.exec(readFileSync(path, 'utf8')) ?? [];
   const text = comment.replaceAll(/^\/\/ ?/gm, '').replaceAll(/\s+/g, ' ');
-  return /^[^:]*: (.*?[.:;])(?: |$)/.exec(text)?.[1]?.replace(/[:;]$/, '.') ?? text;
+  const described = text.replace(/^npm run \S+(?: -- [^:]+)?: /, '');
+  return /^(.*?)[.:;](?: |$)/.exec(described)?.[1] ?? described;
 }
 
-/** @param {string} command @param {string} folder */
-function listOf(command, folder) {
+/** @param {string} folder @param {string} usage @returns {string} the commands of a folder, each with its first sentence */
+function listOf(folder, usage) {
   const names = readdirSync(join(root, folder)).flatMap((file) => /^([\w-]+)\.ts$/.exec(file)?.[1] ?? []);
   const width = Math.max(...names.map((name) => name.length));
   const lines = names.map(
     (name) => `  ${name.padEnd(width)}  ${summaryOf(join(root, folder, `${name}.ts`))}`,
   );
-  return [`Usage: npm run ${command} -- NAME [ARGUMENTS], or NAME --help`, '', ...lines].join('\n');
+  return [`Usage: ${usage}`, '', ...lines].join('\n');
 }
 
+/** @param {string} name */
+const isHelp = (name) => ['', '-h', '--help'].includes(name);
+
 const [command = '', ...given] = process.argv.slice(2);
-const folder = folders[command];
-const [name = '', ...args] = folder === undefined ? [command, ...given] : given;
-const source = `${folder ?? 'scripts'}/${name}`;
-const path = join(dist, `${source}.js`);
+const named = folders[command];
+const folder = named ?? 'scripts';
+const [name = '', ...args] = named === undefined ? [command, ...given] : given;
+const usage =
+  named === undefined
+    ? 'node scripts/run.mjs COMMAND [ARGUMENTS], or COMMAND --help; also: verify, bench'
+    : `npm run ${command} -- NAME [ARGUMENTS], or NAME --help`;
 
 stopWithParent();
 await runScript(async () => {
-  if (folder !== undefined && ['', '-h', '--help'].includes(name)) {
-    console.log(listOf(command, folder));
+  if (isHelp(name)) {
+    console.log(listOf(folder, usage));
     process.exit(0);
   }
-  if (!/^[\w-]+$/.test(name) || !existsSync(join(root, `${source}.ts`)))
-    throw new Failure(
-      folder === undefined
-        ? `There is no script "${name}" (${source}.ts).`
-        : `There is no "${name}".\n\n${listOf(command, folder)}`,
-    );
+  if (!/^[\w-]+$/.test(name) || !existsSync(join(root, folder, `${name}.ts`)))
+    throw new Failure(`There is no ${folder}/${name}.ts.\n\n${listOf(folder, usage)}`);
   await prepare();
 });
-await runBuilt(path, args);
+await runBuilt(join(dist, folder, `${name}.js`), args);

@@ -6,11 +6,17 @@ import { runBuilt } from './lib/run-built.mjs';
 import { dist } from './lib/paths.mjs';
 import { stopWithParent } from './lib/parent.mjs';
 import { prepare } from './lib/prepare.mjs';
-import { runScript } from './lib/report.mjs';
+import { runScript, usage } from './lib/report.mjs';
 
 const [first, ...rest] = process.argv.slice(2);
 const asWorker = first === '--worker';
 
+usage(
+  asWorker ? 'npm run worker' : 'npm start',
+  'Installs and builds when needed, then runs the service.',
+  'npm run worker does only the background work: queues and transcripts.',
+  'Settings come from the environment and .env; .env.example describes each.',
+);
 stopWithParent();
 await runScript(() => prepare());
 await runBuilt(

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
+import { stackOf } from '../src/common/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
 import {
   ApiClient,
@@ -145,7 +146,7 @@ function explain(error: unknown, file: string): string {
   if (error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_URL')
     return '--url must be a URL, for example http://127.0.0.1:3000.';
   if (error instanceof Error && 'code' in error) return `${file} cannot be imported: ${error.message}`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return stackOf(error);
 }
 
 await new Command('transcripts-import')

@@ -2,17 +2,17 @@
 // configured embedder. It works whether or not the service is running, with its DATA_DIR or MONGODB_URI. It
 // can be stopped at any time and continues where it stopped.
 import 'reflect-metadata';
-import { TranscriptReembedder } from '../src/transcript/index.js';
-import { EmbeddingError } from '../src/search/index.js';
-import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import type { INestApplicationContext } from '@nestjs/common';
-import { createLogger, NestLogger } from '../src/logging/index.js';
 import { NestFactory } from '@nestjs/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { AppModule } from '../src/app.module.js';
+import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
+import { Progress } from '../src/cli/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
-import { Progress } from '../src/cli/index.js';
+import { createLogger, NestLogger } from '../src/logging/index.js';
+import { EmbeddingError } from '../src/search/index.js';
+import { TranscriptReembedder } from '../src/transcript/index.js';
 
 interface Options {
   batchSize: number;
@@ -69,19 +69,19 @@ async function reembed({ batchSize: size, dryRun }: Options, signal: AbortSignal
         onProgress: (transcripts) => {
           progress.advance(transcripts);
         },
-        onRefused: (tenantId, id, error) => {
+        onRejected: (tenantId, id, error) => {
           process.stderr.write(`${tenantId}/${id}: ${error.message}\n`);
         },
       })
       .finally(() => {
         progress.finish();
       });
-    const { reembedded, passedOver, refused, isWhole } = result;
+    const { reembedded, skipped, rejected, isWhole } = result;
     say(
-      `${number(reembedded)} re-embedded, ${number(passedOver)} skipped because they changed, ${number(refused)} rejected`,
+      `${number(reembedded)} re-embedded, ${number(skipped)} skipped because they changed, ${number(rejected)} rejected`,
     );
     if (!isWhole) say('Stopped before everything was done. The same command continues.');
-    return isWhole && refused === 0;
+    return isWhole && rejected === 0;
   } finally {
     await app.close();
   }

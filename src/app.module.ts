@@ -1,7 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AdminModule } from './admin/index.js';
-import { CacheModule } from './cache/index.js';
 import { ConfigModule, type Settings } from './config/index.js';
 import { ConversationModule } from './conversation/index.js';
 import { type CommandListener, DatabaseModule, type ProcessRole } from './database/index.js';
@@ -9,7 +8,6 @@ import { RootController } from './http/index.js';
 import { type ErrorReporter, type Logger, LoggingModule } from './logging/index.js';
 import { MonitoringModule } from './monitoring/index.js';
 import { QueueModule } from './queue/index.js';
-import { RedisModule } from './redis/index.js';
 import { SessionModule } from './session/index.js';
 import { TenantModule } from './tenant/index.js';
 import { TranscriptModule } from './transcript/index.js';
@@ -36,8 +34,6 @@ export class AppModule {
         ConfigModule.forRoot(settings),
         ScheduleModule.forRoot(),
         DatabaseModule.forRoot({ onCommand, role }),
-        RedisModule,
-        CacheModule,
         MonitoringModule,
         TenantModule,
         QueueModule,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Answer, BenchConnection } from '../../test/support/http-load.js';
+import { messageOf, withTimeout } from '../../src/common/index.js';
+import { BenchConnection } from '../../test/support/http-load.js';
 import type { Route } from './routes.js';
 
 /** One request and its outcome. */
@@ -39,21 +40,9 @@ export function sequenceOf(routes: readonly Route[]): Route[] {
   return positioned.sort((a, b) => a.at - b.at).map(({ route }) => route);
 }
 
-class TimeoutError extends Error {}
-
-async function withTimeout(answer: Promise<Answer>, ms: number): Promise<Answer> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new TimeoutError('no response in time'));
-    }, ms);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const noAnswer = (): never => {
+  throw new Error('no response in time');
+};
 
 class LoadClient {
   private connection: BenchConnection | undefined;
@@ -86,7 +75,7 @@ class LoadClient {
     });
     try {
       this.connection ??= await BenchConnection.open(url);
-      const { status, body } = await withTimeout(this.connection.send(request), timeoutMs);
+      const { status, body } = await withTimeout(this.connection.send(request), timeoutMs, noAnswer);
       if (this.connection.isEnding) {
         this.connection.close();
         this.connection = undefined;
@@ -95,7 +84,7 @@ class LoadClient {
     } catch (error) {
       this.connection?.close();
       this.connection = undefined;
-      return sample(error instanceof Error ? error.message : String(error));
+      return sample(messageOf(error));
     }
   }
 }

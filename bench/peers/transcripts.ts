@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { quantile } from '../monitoring/rounds.js';
 import type { BenchService } from '../http/service.js';
+import { untilAborted } from '../../src/common/index.js';
 import { httpRequest, runLoad } from '../../test/support/http-load.js';
 import { type Percentiles, percentilesOf } from '../../test/support/percentiles.js';
 import { loadTexts } from '../storage/texts.js';
@@ -74,13 +75,6 @@ async function storedPerSecond(service: BenchService, count: number, signal: Abo
   }
 }
 
-const aborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => {
-      reject(signal.reason as Error);
-    });
-  });
-
 async function runRound(
   { service }: TranscriptTarget,
   requests: readonly Buffer[],
@@ -89,7 +83,7 @@ async function runRound(
   await service.process.ask('times', isServerTimes);
   const storing = storedPerSecond(service, Math.max(1, requests.length - LAST_BATCH), signal);
   const loading = runLoad(service.url, { requests, clients, perSecond, status: 202 });
-  const [load, storedRate] = await Promise.race([Promise.all([loading, storing]), aborted(signal)]);
+  const [load, storedRate] = await untilAborted(Promise.all([loading, storing]), signal);
   const { serverTimes } = await service.process.ask('times', isServerTimes);
   return {
     perSecond: requests.length / load.seconds,

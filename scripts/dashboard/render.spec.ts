@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
-import type { Alert, MonitoringSnapshot } from '../../src/monitoring/index.js';
+import type { ServiceSnapshot } from '../../src/admin/index.js';
+import type { Alert } from '../../src/monitoring/index.js';
 import { renderDashboard } from './render.js';
 
 const timings = { count: 0, errorRatio: 0, p50Ms: null, p95Ms: null, p99Ms: null };
@@ -16,8 +17,8 @@ const alert: Alert = {
   endedAt: null,
 };
 
-/** A process that has just started, without a database. */
-const snapshot: MonitoringSnapshot = {
+/** A process that has just begun, without a database. */
+const snapshot: ServiceSnapshot = {
   at: '2026-01-01T00:01:00.000Z',
   service: {
     name: 'colloquy',
@@ -72,7 +73,10 @@ const snapshot: MonitoringSnapshot = {
       at: '2026-01-01T00:00:30.000Z',
       kind: 'database',
       what: 'find jobs { queue: ? }',
+      count: 3,
       durationMs: 1500,
+      maxMs: 2100,
+      totalMs: 4200,
       plan: 'COLLSCAN',
       route: '/v1/jobs',
       tenantId: 'acme',
@@ -106,8 +110,10 @@ describe('renderDashboard', () => {
     expect(plain).toMatch(/\nredis +down; continuing without it\n/);
   });
 
-  it('shows slow operations with their plan and route', () => {
-    expect(plain).toMatch(/ 1,500 ms +acme +find jobs \{ queue: \? \} \[COLLSCAN\] for \/v1\/jobs\n$/);
+  it('shows slow operations with how often, plan and route', () => {
+    expect(plain).toMatch(
+      / 3 +1,500 ms +2,100 ms +acme +find jobs \{ queue: \? \} \[COLLSCAN\] for \/v1\/jobs\n$/,
+    );
   });
 
   it('renders the same text in color on a terminal', () => {

@@ -1,10 +1,6 @@
-import type {
-  Alert,
-  MonitoringSnapshot,
-  OperationFigures,
-  QueueFigures,
-  ServiceStatus,
-} from '../../src/monitoring/index.js';
+import type { ServiceSnapshot } from '../../src/admin/index.js';
+import type { Alert, OperationFigures, ServiceStatus } from '../../src/monitoring/index.js';
+import type { QueueFigures } from '../../src/queue/index.js';
 import { renderBytes, renderTable } from '../../src/cli/index.js';
 
 type Color = 'red' | 'yellow' | 'green' | 'dim' | 'bold';
@@ -27,7 +23,6 @@ const statusColors: Readonly<Record<ServiceStatus, Color>> = {
 
 const SHOWN_ROUTES = 15;
 const SHOWN_COMMANDS = 10;
-const SHOWN_SLOW = 5;
 const SHOWN_RECENT = 5;
 
 const count = (value: number): string => Math.round(value).toLocaleString('en-US');
@@ -69,7 +64,7 @@ const operationTable = (title: string, rows: readonly (readonly [string, Operati
     new Set([1, 2, 3, 4, 5]),
   );
 
-function head({ at, service, status, health }: MonitoringSnapshot, paint: Paint): string {
+function head({ at, service, status, health }: ServiceSnapshot, paint: Paint): string {
   const { name, version, instance, node, uptimeSeconds, monitoring } = service;
   const off = monitoring === 'off' ? ' · MONITORING=off: nothing is timed and no alerts are raised' : '';
   const problems = Object.entries(health.checks)
@@ -92,7 +87,7 @@ const alertLine = ({ severity, message, startedAt, endedAt }: Alert, paint: Pain
     : paint('dim', `${severity}, ${startedAt} to ${endedAt}: ${message}`) + '\n';
 };
 
-function alertsSection({ alerts }: MonitoringSnapshot, paint: Paint): string {
+function alertsSection({ alerts }: ServiceSnapshot, paint: Paint): string {
   const active = alerts.active.map((alert) => alertLine(alert, paint)).join('');
   const recent = alerts.recent.slice(0, SHOWN_RECENT).map((alert) => alertLine(alert, paint));
   return section(
@@ -102,14 +97,14 @@ function alertsSection({ alerts }: MonitoringSnapshot, paint: Paint): string {
   );
 }
 
-function requestsSection({ requests }: MonitoringSnapshot, paint: Paint): string {
+function requestsSection({ requests }: ServiceSnapshot, paint: Paint): string {
   const { ratePerSecond, errorRatio, p50Ms, p95Ms, p99Ms, routes } = requests;
   const all = `${rate(ratePerSecond)}/s, ${percent(errorRatio)} failed, p50 ${ms(p50Ms)} p95 ${ms(p95Ms)} p99 ${ms(p99Ms)} ms over the last minute\n`;
   const rows = routes.slice(0, SHOWN_ROUTES).map((one) => [one.route, one] as const);
   return section('Requests', paint, all + (rows.length > 0 ? operationTable('route (5 min)', rows) : ''));
 }
 
-function databaseSection({ database }: MonitoringSnapshot, paint: Paint): string {
+function databaseSection({ database }: ServiceSnapshot, paint: Paint): string {
   const { kind, connected, pool, total, pingMs, commands } = database;
   const rows = commands.slice(0, SHOWN_COMMANDS).map((one) => [one.command, one] as const);
   const lines = pairs([
@@ -126,7 +121,7 @@ const queueRow = ({ name, waiting, active, delayed, failed, oldestWaitingMs }: Q
   oldestWaitingMs > 0 ? duration(oldestWaitingMs / 1000) : '-',
 ];
 
-function queuesSection({ queues }: MonitoringSnapshot, paint: Paint): string {
+function queuesSection({ queues }: ServiceSnapshot, paint: Paint): string {
   if (!queues) return section('Queues', paint, 'They could not be read.\n');
   if (queues.length === 0) return section('Queues', paint, 'None.\n');
   const titles = ['queue', 'waiting', 'active', 'delayed', 'failed', 'oldest'];
@@ -135,7 +130,7 @@ function queuesSection({ queues }: MonitoringSnapshot, paint: Paint): string {
 
 const unreadable = 'could not be read';
 
-function sessionsText({ sessions }: MonitoringSnapshot): string {
+function sessionsText({ sessions }: ServiceSnapshot): string {
   if (!sessions) return unreadable;
   const { held, max, memoryBytes, opens, conflicts, evictions } = sessions;
   return (
@@ -144,7 +139,7 @@ function sessionsText({ sessions }: MonitoringSnapshot): string {
   );
 }
 
-function transcriptsText({ transcripts }: MonitoringSnapshot): string {
+function transcriptsText({ transcripts }: ServiceSnapshot): string {
   if (!transcripts) return unreadable;
   const { queued, processing, completed, dead, retries, oldestMs, indexVectors, indexBytes } = transcripts;
   return (
@@ -153,7 +148,7 @@ function transcriptsText({ transcripts }: MonitoringSnapshot): string {
   );
 }
 
-function processText({ process }: MonitoringSnapshot): string {
+function processText({ process }: ServiceSnapshot): string {
   const { openFiles, maxOpenFiles } = process;
   const files = openFiles === null ? '' : `; ${openFiles} of ${maxOpenFiles ?? '?'} files open`;
   return (
@@ -163,7 +158,7 @@ function processText({ process }: MonitoringSnapshot): string {
   );
 }
 
-function processSection(snapshot: MonitoringSnapshot, paint: Paint): string {
+function processSection(snapshot: ServiceSnapshot, paint: Paint): string {
   const { cache, disk, redis } = snapshot;
   const rows: [string, string][] = [
     ['sessions', sessionsText(snapshot)],
@@ -184,27 +179,27 @@ function processSection(snapshot: MonitoringSnapshot, paint: Paint): string {
   return section('This process', paint, pairs(rows));
 }
 
-function slowSection({ slow }: MonitoringSnapshot, paint: Paint): string {
+function slowSection({ slow }: ServiceSnapshot, paint: Paint): string {
   if (slow.length === 0) return '';
-  const rows = slow
-    .slice(0, SHOWN_SLOW)
-    .map(({ at, durationMs, what, plan, route, tenantId }) => [
-      at,
-      `${count(durationMs)} ms`,
-      tenantId ?? '-',
-      [what, plan && `[${plan}]`, route !== undefined && !what.endsWith(route) && `for ${route}`]
-        .filter((part) => typeof part === 'string')
-        .join(' '),
-    ]);
+  const rows = slow.map(({ at, count: times, durationMs, maxMs, what, plan, route, tenantId }) => [
+    at,
+    count(times),
+    `${count(durationMs)} ms`,
+    `${count(maxMs)} ms`,
+    tenantId ?? '-',
+    [what, plan && `[${plan}]`, route !== undefined && !what.endsWith(route) && `for ${route}`]
+      .filter((part) => typeof part === 'string')
+      .join(' '),
+  ]);
   return section(
     'Slow operations',
     paint,
-    renderTable([['at', 'took', 'tenant', 'what'], ...rows], new Set([1])),
+    renderTable([['latest', 'times', 'took', 'longest', 'tenant', 'what'], ...rows], new Set([1, 2, 3])),
   );
 }
 
 /** Renders a snapshot as text for a terminal. */
-export function renderDashboard(snapshot: MonitoringSnapshot, { hasColors }: { hasColors: boolean }): string {
+export function renderDashboard(snapshot: ServiceSnapshot, { hasColors }: { hasColors: boolean }): string {
   const paint = paintFor(hasColors);
   return [
     head(snapshot, paint),

@@ -7,6 +7,18 @@ export class Failure extends Error {
   }
 }
 
+/**
+ * Prints how a command is used and ends the process, if the command line asks for it.
+ *
+ * @param {string} synopsis
+ * @param {...string} lines what it does, and its options
+ */
+export function usage(synopsis, ...lines) {
+  if (!process.argv.slice(2).some((arg) => arg === '--help' || arg === '-h')) return;
+  console.log([`Usage: ${synopsis}`, '', ...lines].join('\n'));
+  process.exit(0);
+}
+
 /** Prints progress to stderr, because stdout belongs to the program that is started. @param {string} line */
 export function say(line) {
   process.stderr.write(`${line}\n`);

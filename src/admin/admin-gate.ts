@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ProblemError, ProblemFilter } from '../http/index.js';
+import { type ProblemError, ProblemFilter, setOperatorRequest } from '../http/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
-import { AdminKey, bearerOf, setOperatorRequest } from '../tenant/index.js';
+import { AdminKey, bearerOf } from '../tenant/index.js';
 import { foreignOrigin, loginRequired, tooManyLogins } from './admin.errors.js';
 import { isAdminRequest, isOpenRoute, LOGIN } from './session/admin-paths.js';
 import { AdminSessions } from './session/admin-sessions.js';

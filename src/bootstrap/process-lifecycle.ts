@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { stackOf, withTimeout } from '../common/index.js';
 import {
   developmentAdminKey,
   secretsOf,
@@ -58,7 +58,7 @@ export function explainFailure(
     if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
       return `HOST=${HOST} is not an address of this machine. Set HOST to one that is.`;
   }
-  return `Colloquy could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  return `Colloquy could not start: ${stackOf(error)}`;
 }
 
 type Reporters = Pick<ProcessContext, 'logger' | 'errors'>;
@@ -74,9 +74,8 @@ export function shutDownOnSignals(
   { logger, errors }: Reporters,
 ): void {
   const end = async (): Promise<0 | 1> => {
-    const tooLate = delay(graceMs, 'late' as const, { ref: false });
     try {
-      const outcome = await Promise.race([close(), tooLate]);
+      const outcome = await withTimeout(close(), graceMs, () => 'late' as const);
       if (outcome !== 'late') {
         logger.info('stopped');
         return 0;

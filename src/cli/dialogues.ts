@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { messageOf } from '../common/index.js';
 
 const stateEntry = z.object({
   service: z.string().min(1),
@@ -51,7 +52,7 @@ export function parseDialogueLine(
   try {
     json = JSON.parse(text);
   } catch (error) {
-    return { problems: [`is not valid JSON (${error instanceof Error ? error.message : String(error)})`] };
+    return { problems: [`is not valid JSON (${messageOf(error)})`] };
   }
   const result = dialogue.safeParse(json);
   if (!result.success)

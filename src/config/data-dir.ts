@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { messageOf } from '../common/index.js';
 
 /**
  * A start that cannot continue. The program prints only the message, which is written for operators, and
@@ -12,8 +13,6 @@ export class StartupError extends Error {
     this.name = 'StartupError';
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
  * Creates the data directory if needed, checks that it is writable, and returns its absolute path.

@@ -15,6 +15,16 @@ const problemsOf = (env: Record<string, string>): readonly string[] => {
 };
 
 describe('loadSettings', () => {
+  it.each([
+    ['ALERT_ERROR_RATIO', '0.1'],
+    ['ALERT_ERROR_RATIO', '0.1,0.05'],
+    ['ALERT_ERROR_RATIO', '0.1,2'],
+    ['ALERT_ERROR_RATIO', 'low,high'],
+    ['ALERT_CACHE_HIT_RATIO', '0.1,0.5'],
+  ])('rejects alert limits that make no sense: %s=%s', (name, value) => {
+    expect(problemsOf({ [name]: value }).join()).toContain(name);
+  });
+
   it('returns the documented defaults', () => {
     const { database, session, processing, service } = loadSettings({});
     expect(database).toMatchObject({

@@ -1,5 +1,5 @@
 import { type Connection, Mongoose, mongo } from 'mongoose';
-import { retry } from '../common/index.js';
+import { backoffDelay, messageOf, retryPolicy } from '../common/index.js';
 import { type DatabaseSettings, mongoUriOptions, StartupError } from '../config/index.js';
 import type { Logger } from '../logging/index.js';
 import type { CommandMonitor } from './command-monitor.js';
@@ -69,7 +69,7 @@ function createMongoose(): Mongoose {
   });
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const connectBackoff = { baseMs: 1000, maxMs: 30_000, jitter: 0 };
 
 async function connectClient(
   uri: string,
@@ -95,19 +95,18 @@ async function connectClient(
     }
   };
   try {
-    return await retry(connectOnce, {
-      retries: attempts - 1,
-      baseMs: 1000,
-      maxMs: 30_000,
-      jitter: 0,
-      shouldRetry: () => true,
-      onRetry: (attempt, delayMs, error) => {
-        logger.warn(
-          { attempt, attempts, delayMs, reason: messageOf(error) },
-          'database connection failed; retrying',
-        );
-      },
-    });
+    return await retryPolicy({ attempts, backoff: connectBackoff, isRetryable: () => true })((attempt) =>
+      connectOnce().catch((error: unknown) => {
+        if (attempt < attempts) {
+          const delayMs = backoffDelay(attempt, connectBackoff);
+          logger.warn(
+            { attempt, attempts, delayMs, reason: messageOf(error) },
+            'database connection failed; retrying',
+          );
+        }
+        throw error;
+      }),
+    );
   } catch (error) {
     throw new StartupError(
       `The database at ${withoutCredentials(uri)} could not be reached in ${attempts} attempts (${messageOf(error)}). ` +

@@ -18,6 +18,7 @@ import {
   SHUTDOWN_SHARES,
 } from '../config/index.js';
 import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../logging/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import { BatchedReads } from './batched-reads.js';
 import { type CommandListener, CommandMonitor } from './command-monitor.js';
 import { type OpenConnection, openConnection } from './connection.js';
@@ -25,11 +26,13 @@ import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
 import { openStore, type StoreHandle } from './embedded-store.js';
 import { GroupCommit } from './group-commit.js';
 import { IndexManager } from './index-manager.js';
+import { CommandTimings } from './monitoring/command-timings.js';
+import { DatabaseHealth } from './monitoring/database-health.js';
+import { DatabaseMonitoring } from './monitoring/database-monitoring.js';
 import { PROCESS_ROLE, ProcessRegistry } from './process-registry.js';
 import { ProcessRepository } from './process.repository.js';
 import { PROCESS_MODEL, type ProcessRole, processSchema } from './process.schema.js';
 import { TransactionRunner } from './transaction-runner.js';
-import { TransactionalInterceptor } from './transactional.interceptor.js';
 
 /**
  * Closes the connection, then the store. `onApplicationShutdown` is Nest's last phase: by then the HTTP
@@ -73,6 +76,7 @@ export class DatabaseModule {
   static forRoot({ onCommand, role = 'api' }: DatabaseOptions = {}): DynamicModule {
     return {
       module: DatabaseModule,
+      imports: [MonitoringModule],
       providers: [
         {
           provide: STORE,
@@ -121,8 +125,10 @@ export class DatabaseModule {
         GroupCommit,
         IndexManager,
         TransactionRunner,
-        TransactionalInterceptor,
         BatchedReads,
+        CommandTimings,
+        DatabaseHealth,
+        DatabaseMonitoring,
       ],
       exports: [
         getConnectionToken(),
@@ -131,7 +137,6 @@ export class DatabaseModule {
         IndexManager,
         ProcessRegistry,
         TransactionRunner,
-        TransactionalInterceptor,
         BatchedReads,
       ],
     };

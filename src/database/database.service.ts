@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
 import type { Connection, mongo } from 'mongoose';
+import { withTimeout } from '../common/index.js';
 import { databaseNameOf, type OpenConnection, withoutCredentials } from './connection.js';
 import type { StoreHandle } from './embedded-store.js';
 import type { CommandEndListener } from './command-monitor.js';
@@ -75,18 +76,10 @@ export class DatabaseService {
    */
   async ping(timeoutMs: number): Promise<number> {
     const begun = performance.now();
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`no response from the database within ${timeoutMs} ms`));
-      }, timeoutMs);
+    await withTimeout(this.connection.getClient().db('admin').command({ ping: 1 }), timeoutMs, () => {
+      throw new Error(`no response from the database within ${timeoutMs} ms`);
     });
-    try {
-      await Promise.race([this.connection.getClient().db('admin').command({ ping: 1 }), timeout]);
-      return performance.now() - begun;
-    } finally {
-      clearTimeout(timer);
-    }
+    return performance.now() - begun;
   }
 
   stats(): DatabaseStats {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { EmbeddedMongo } from '@colloquy/embedded-mongo';
+import { messageOf } from '../common/index.js';
 import { type DatabaseSettings, prepareDataDir, StartupError } from '../config/index.js';
 import { type ErrorReporter, type Logger, REPORT_FLUSH_MS } from '../logging/index.js';
 
@@ -13,8 +14,6 @@ export interface StoreHandle {
   attached?: boolean;
   close(): Promise<void>;
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
  * Uses the MongoDB server given in the settings, or the embedded store in DATA_DIR. If another process has

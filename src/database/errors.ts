@@ -12,10 +12,6 @@ export const isTransientTransactionError = (error: unknown): boolean =>
 export const isUnknownCommitResult = (error: unknown): boolean =>
   hasLabel(error, 'UnknownTransactionCommitResult');
 
-/** Converts a thrown value to an Error. */
-export const asError = (thrown: unknown): Error =>
-  thrown instanceof Error ? thrown : new Error(String(thrown));
-
 /** A unique index rejected an insert of a unit of work. */
 export class DuplicateKeyError extends Error {
   constructor(

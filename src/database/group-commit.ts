@@ -1,9 +1,9 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
 import type { Connection } from 'mongoose';
+import { asError } from '../common/index.js';
 import { DATABASE_SETTINGS, type DatabaseSettings } from '../config/index.js';
 import {
-  asError,
   databaseBusy,
   isDocumentError,
   isTransientTransactionError,

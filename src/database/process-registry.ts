@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { mongo } from 'mongoose';
+import { withTimeout } from '../common/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { type OwnProcess, ProcessRepository } from './process.repository.js';
 import type { ProcessRecord, ProcessRole } from './process.schema.js';
@@ -159,7 +160,7 @@ export class ProcessRegistry implements OnModuleInit {
     const removed = this.processes.remove(this.self._id).catch((error: unknown) => {
       this.logger.debug({ err: error }, 'the row of this process could not be deleted; it will expire');
     });
-    await Promise.race([removed, delay(LEAVE_MS, undefined, { ref: false })]);
+    await withTimeout(removed, LEAVE_MS, () => undefined);
   }
 
   /**

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { type Connection, mongo } from 'mongoose';
-import { backoffDelay } from '../common/index.js';
-import { asError, DuplicateKeyError, isDatabaseAway, isUnknownCommitResult } from './errors.js';
+import { asError, backoffDelay } from '../common/index.js';
+import { DuplicateKeyError, isDatabaseAway, isUnknownCommitResult } from './errors.js';
 import type { ProcessRegistry } from './process-registry.js';
 import {
   type InsertStatement,

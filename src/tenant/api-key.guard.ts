@@ -1,13 +1,13 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { ACCESS, type Access } from '../http/index.js';
+import { ACCESS, type Access, isOperatorRequest, setOperatorRequest } from '../http/index.js';
 import { contextOf } from '../logging/index.js';
 import { AdminKey } from './admin-key.js';
 import { hashApiKey } from './api-key.js';
 import { KeyVerifier, type Verdict } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
-import { bearerOf, isOperatorRequest, setRequestIdentity } from './request-identity.js';
+import { bearerOf, setRequestIdentity } from './request-identity.js';
 import {
   adminKeyRequired,
   apiKeyInvalid,
@@ -41,8 +41,12 @@ export class ApiKeyGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const access = this.accessOf(context);
-    if (access === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (access === 'public') {
+      // No key is required, but some public routes return more to operators.
+      if (this.adminKey.matches(bearerOf(request) ?? '')) setOperatorRequest(request);
+      return true;
+    }
     // Requests of operators signed in to the admin pages carry no key.
     if (access === 'admin' && isOperatorRequest(request)) return true;
     const key = bearerOf(request);
@@ -52,6 +56,7 @@ export class ApiKeyGuard implements CanActivate {
     if (verdict) return this.admit(request, verdict, access);
     if (this.adminKey.hasHash(hash)) {
       if (access === 'tenant') throw tenantKeyRequired();
+      setOperatorRequest(request);
       return true;
     }
     return this.verify(request, key, hash, access);

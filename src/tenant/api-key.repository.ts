@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Model } from 'mongoose';
+import { afterCursor } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
-import { afterCursor } from './page-filter.js';
 import { API_KEY_MODEL, type ApiKeyRecord } from './tenant.schema.js';
 import type { ApiKey } from './tenant.types.js';
 
@@ -30,7 +30,7 @@ export class ApiKeyRepository {
   /** Lists keys, newest first, without hashes; up to `limit` rows after `cursor`. */
   async list(tenantId: string, limit: number, cursor?: DateIdCursor): Promise<ApiKeyRow[]> {
     return this.keys
-      .find({ tenantId, ...afterCursor(cursor) }, { hash: 0 })
+      .find({ tenantId, ...afterCursor('createdAt', cursor) }, { hash: 0 })
       .sort({ createdAt: -1, _id: -1 })
       .limit(limit)
       .lean<ApiKeyRow[]>()

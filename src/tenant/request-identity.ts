@@ -22,15 +22,3 @@ export const setRequestIdentity = (request: FastifyRequest, identity: TenantIden
 
 export const requestIdentity = (request: FastifyRequest): TenantIdentity | undefined =>
   (request as Identified)[IDENTITY];
-
-const operators = new WeakSet<FastifyRequest>();
-
-/**
- * Marks a request as sent by an operator who was authenticated by other means than the guard. Routes that
- * require the admin key accept it.
- */
-export const setOperatorRequest = (request: FastifyRequest): void => {
-  operators.add(request);
-};
-
-export const isOperatorRequest = (request: FastifyRequest): boolean => operators.has(request);

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Model } from 'mongoose';
+import { afterCursor } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
-import { afterCursor } from './page-filter.js';
 import { TENANT_MODEL, type TenantRecord } from './tenant.schema.js';
 import { allFeatures, featureNames, type Tenant, type TenantFeatures } from './tenant.types.js';
 
@@ -67,7 +67,7 @@ export class TenantRepository {
   /** Lists tenants, newest first; up to `limit` rows after `cursor`. */
   async list(limit: number, cursor?: DateIdCursor): Promise<TenantRecord[]> {
     return this.tenants
-      .find(afterCursor(cursor))
+      .find(afterCursor('createdAt', cursor))
       .sort({ createdAt: -1, _id: -1 })
       .limit(limit)
       .lean<TenantRecord[]>()

@@ -1,12 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import { SESSION_MS } from '../../src/admin/session/admin-sessions.js';
 import { MAX_FAILURES } from '../../src/admin/session/login-limiter.js';
-import { defineQueue, type Job, type JobState } from '../../src/queue/index.js';
+import { defineQueue, type Job, type JobState, QueueService } from '../../src/queue/index.js';
 import { ApiClient } from '../../src/cli/index.js';
-import { type AdminApp, createAdminApp } from '../support/admin-app.js';
-import { processorOf } from '../support/queue-app.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
+import { processorOf } from '../support/processor-of.js';
 import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
 
 const payload = z.strictObject({ text: z.string() });
@@ -19,15 +19,16 @@ const letters = defineQueue({
 
 const hostile = '<script>alert(1)</script>';
 
-let admin: AdminApp;
+let admin: TestApp;
 let work: jest.Mock<Promise<unknown>, [Job<{ text: string }>]>;
+
+const queues = (): QueueService => admin.app.get(QueueService);
 
 const start = async (settings: Readonly<Record<string, string>> = {}, adminKey?: string): Promise<void> => {
   work = jest.fn((_job) => Promise.resolve({ sent: true }));
-  admin = await createAdminApp({
-    definitions: [letters],
+  admin = await createTestApp(settings, {
+    queues: [letters],
     processors: [processorOf(letters, (job: Job<{ text: string }>) => work(job))],
-    settings,
     ...(adminKey !== undefined && { adminKey }),
   });
 };
@@ -49,10 +50,10 @@ const isIn = async (cookie: string): Promise<boolean> =>
 const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
 
 const reaches = async (id: string, state: JobState): Promise<void> => {
-  while ((await admin.queues.find('letters', id))?.state !== state) await delay(20);
+  await eventually(async () => (await queues().find('letters', id))?.state === state);
 };
 const enqueue = async (text: string, delayMs = 0): Promise<string> =>
-  (await admin.queues.enqueue(letters, 'acme', { text }, { delayMs })).id;
+  (await queues().enqueue(letters, 'acme', { text }, { delayMs })).id;
 async function failedJob(text = `a payload of ${hostile}`): Promise<string> {
   work.mockRejectedValueOnce(new Error(`no such address ${hostile}`));
   const id = await enqueue(text);
@@ -308,13 +309,14 @@ function promisesOfTheBoard(withRedis: boolean): void {
   };
   const api = <Body>(method: string, path: string): Promise<{ status: number; body: Body }> =>
     new ApiClient(admin.url, admin.adminKey).request(method, path) as Promise<{ status: number; body: Body }>;
-  const begin = async (): Promise<void> => {
-    await admin.workers.start();
+
+  beforeEach(async () => {
+    work = jest.fn((_job) => Promise.resolve({ sent: true }));
     cookie = await signIn();
-  };
+  });
+  afterEach(() => admin.database.collection('jobs').deleteMany({}));
 
   it('shows counts and failed jobs without their payloads, and the payload on the page of the job', async () => {
-    await begin();
     const id = await failedJob();
     const list = await board<{ queues: { name: string; counts: object; jobs: BoardJob[] }[] }>(
       'GET',
@@ -337,7 +339,6 @@ function promisesOfTheBoard(withRedis: boolean): void {
   });
 
   it('tries a failed job again: the record and the driver both know, and it completes', async () => {
-    await begin();
     const id = await failedJob();
     expect((await board('PUT', `/letters/${id}/retry`)).status).toBe(204);
     await reaches(id, 'completed');
@@ -350,19 +351,17 @@ function promisesOfTheBoard(withRedis: boolean): void {
   });
 
   it('tries all failed jobs again, and clears the completed ones', async () => {
-    await begin();
     const ids = [await failedJob('one'), await failedJob('two'), await failedJob('three')];
     expect((await board('PUT', '/letters/retry/failed')).body).toMatchObject({ retried: 3 });
     for (const id of ids) await reaches(id, 'completed');
     expect((await board('PUT', '/letters/clean/completed')).status).toBe(200);
-    expect((await admin.queues.status('letters')).counts).toMatchObject({ completed: 0, failed: 0 });
+    expect((await queues().status('letters')).counts).toMatchObject({ completed: 0, failed: 0 });
   });
 
   it('brings a delayed job forward', async () => {
-    await begin();
     const id = await enqueue('later', 3_600_000);
     // With Redis, it is handed over first.
-    while ((await admin.queues.find('letters', id))?.isUnhanded && withRedis) await delay(20);
+    await eventually(async () => !(withRedis && (await queues().find('letters', id))?.isUnhanded));
     expect(work).not.toHaveBeenCalled();
     expect((await board('PUT', `/letters/${id}/promote`)).status).toBe(204);
     await reaches(id, 'completed');
@@ -370,10 +369,9 @@ function promisesOfTheBoard(withRedis: boolean): void {
   });
 
   it('removes a job that is not at work, and says so of one that is', async () => {
-    await begin();
     const failed = await failedJob();
     expect((await board('PUT', `/letters/${failed}/clean`)).status).toBe(204);
-    expect(await admin.queues.find('letters', failed)).toBeNull();
+    expect(await queues().find('letters', failed)).toBeNull();
     let finish = (): void => undefined;
     work.mockReturnValueOnce(
       new Promise((resolve) => {
@@ -391,7 +389,6 @@ function promisesOfTheBoard(withRedis: boolean): void {
   });
 
   it('refuses what would change Redis alone', async () => {
-    await begin();
     const id = await failedJob();
     for (const [method, path] of [
       ['PUT', '/letters/pause'],
@@ -411,11 +408,10 @@ function promisesOfTheBoard(withRedis: boolean): void {
         body: { message: expect.stringContaining('Only the application creates jobs') },
       });
     }
-    expect((await admin.queues.find('letters', id))?.state).toBe('failed');
+    expect((await queues().find('letters', id))?.state).toBe('failed');
   });
 
   it('tells and does the same for programs: /v1/queues', async () => {
-    await begin();
     const first = await failedJob('one');
     const second = await failedJob('two');
     const { body } = await api<{ data: { name: string }[] }>('GET', '/v1/queues');
@@ -454,8 +450,11 @@ function promisesOfTheBoard(withRedis: boolean): void {
 }
 
 describe('the board of queues with jobs in the database', () => {
-  beforeEach(() => start());
-  afterEach(() => admin.close());
+  beforeAll(async () => {
+    await start();
+    await admin.startWorkers();
+  });
+  afterAll(() => admin.close());
   promisesOfTheBoard(false);
 });
 
@@ -463,10 +462,18 @@ describeWithRedis('the board of queues with BullMQ', () => {
   let server: RedisProcess;
   beforeAll(async () => {
     server = await startRedis();
+    await start({
+      REDIS_URL: server.url,
+      REDIS_KEY_PREFIX: redisPrefix(),
+      // A loaded machine is slow to reply, and that is not what is tested here.
+      REDIS_COMMAND_TIMEOUT_MS: '2000',
+    });
+    await admin.startWorkers();
   });
-  afterAll(() => server.remove());
-  beforeEach(() => start({ REDIS_URL: server.url, REDIS_KEY_PREFIX: redisPrefix() }));
-  afterEach(() => admin.close());
+  afterAll(async () => {
+    await admin.close();
+    await server.remove();
+  });
   promisesOfTheBoard(true);
 
   it('reports Redis', async () => {
@@ -476,8 +483,8 @@ describeWithRedis('the board of queues with BullMQ', () => {
     expect(await answer.json()).toMatchObject({ version: expect.stringMatching(/^\d+\./) });
   });
 
+  // The server is killed here, so this one comes last.
   it('shows the record also while Redis is away', async () => {
-    await admin.workers.start();
     const id = await failedJob();
     const cookie = await signIn();
     await server.signal('SIGKILL');

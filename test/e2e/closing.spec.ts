@@ -1,16 +1,15 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { mongo } from 'mongoose';
 import { ConversationTranscriber } from '../../src/conversation/closing/conversation-transcriber.js';
 import type { ClosedConversationView } from '../../src/conversation/closing/closing.dto.js';
 import { conversationTranscripts } from '../../src/conversation/closing/conversation-transcript.queue.js';
-import { QueueWorkers } from '../../src/queue/index.js';
 import type { JobRecord } from '../../src/queue/job.schema.js';
 import { RedisService } from '../../src/redis/index.js';
 import { TranscriptService } from '../../src/transcript/index.js';
 import { tooManyTranscripts } from '../../src/transcript/transcript.errors.js';
 import { createTestApp, type TestApp, type TestResponse, type TestTenant } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
 
 interface Transcript {
@@ -28,19 +27,29 @@ interface JobState {
   result: unknown;
 }
 
-/** Looks again until it holds; jest's own timeout ends it. */
-async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await check())) await delay(20);
-}
-
 let settings: Readonly<Record<string, string>> = {};
 let app: TestApp;
 let tenant: TestTenant;
 let others: TestApp[];
+/** What most tests of a describe share; the workers of its queues may be running. */
+let shared: TestApp | undefined;
 
-const start = async (overrides: Readonly<Record<string, string>> = {}): Promise<void> => {
-  app = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '20', ...settings, ...overrides });
+const create = (overrides: Readonly<Record<string, string>> = {}): Promise<TestApp> =>
+  createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '20', ...settings, ...overrides });
+/** A tenant of its own on the shared application. */
+const start = async (): Promise<void> => {
+  app = shared ??= await create();
   tenant = await app.createTenant();
+};
+/** An application of its own, which runs no job of another test, and none until the test starts its workers. */
+const startAlone = async (overrides: Readonly<Record<string, string>> = {}): Promise<void> => {
+  app = await create(overrides);
+  others.push(app);
+  tenant = await app.createTenant();
+};
+const closeShared = async (): Promise<void> => {
+  await shared?.close();
+  shared = undefined;
 };
 /** Another process on the same database. */
 const startOther = async (overrides: Readonly<Record<string, string>> = {}): Promise<TestApp> => {
@@ -53,7 +62,7 @@ const startOther = async (overrides: Readonly<Record<string, string>> = {}): Pro
   others.push(other);
   return other;
 };
-const work = (of = app): Promise<void> => of.app.get(QueueWorkers).start();
+const work = (of = app): Promise<void> => of.startWorkers();
 
 const say = async (id: string, ...contents: string[]): Promise<TestResponse> =>
   tenant.request('POST', `/v1/conversations/${id}/messages`, {
@@ -87,13 +96,14 @@ const ended = (closed: ClosedConversationView, ...states: string[]): Promise<voi
 const transcriptOf = async ({ transcriptId }: ClosedConversationView): Promise<Transcript> => {
   const path = `/v1/transcripts/${String(transcriptId)}`;
   let found = await tenant.request<Transcript>('GET', path);
-  while (found.status !== 200 || found.body.status !== 'stored') {
-    await delay(20);
+  await eventually(async () => {
     found = await tenant.request<Transcript>('GET', path);
-  }
+    return found.status === 200 && found.body.status === 'stored';
+  });
   return found.body;
 };
 const jobs = (): mongo.Collection<JobRecord> => app.database.collection<JobRecord>('jobs');
+const storedJob = (): Promise<JobRecord | null> => jobs().findOne({ tenantId: tenant.tenantId });
 const count = (name: string): Promise<number> =>
   app.database.collection(name).countDocuments({ tenantId: tenant.tenantId });
 
@@ -106,8 +116,8 @@ beforeEach(() => {
 });
 afterEach(async () => {
   jest.restoreAllMocks();
-  for (const other of others) await other.close();
-  await app.close();
+  // Those that were started later may use the database of the first.
+  for (const other of others.toReversed()) await other.close();
 });
 
 function promisesOfClosing(): void {
@@ -150,7 +160,7 @@ function promisesOfClosing(): void {
     await ended(closed);
     expect((await transcriptOf(closed)).summary).toBe('The first one.');
     expect(await close(id)).toEqual(closed);
-    await jobs().deleteMany({});
+    await jobs().deleteMany({ tenantId: tenant.tenantId });
     expect(await close(id)).toEqual(closed);
     expect(await count('jobs')).toBe(0);
     expect(await count('transcripts')).toBe(1);
@@ -202,21 +212,21 @@ function promisesOfClosing(): void {
   });
 
   it('tries again while too many transcripts wait, and keeps why', async () => {
-    await start();
+    await startAlone();
     jest.spyOn(app.app.get(TranscriptService), 'enqueue').mockRejectedValueOnce(tooManyTranscripts(1000));
     const closed = await close(await talk(...dinner));
     await work();
     await ended(closed);
     expect(await jobOf(closed)).toMatchObject({ attempts: 2 });
-    const [row] = await jobs().find({}).toArray();
+    const row = await storedJob();
     expect(row?.failures.map(({ message }) => message)).toEqual([
-      expect.stringContaining('1000 transcripts of this tenant wait') as string,
+      expect.stringContaining('limit of 1000 queued transcripts') as string,
     ]);
     await transcriptOf(closed);
   });
 
   it('stores one transcript when the job dies after its work was done, and runs again', async () => {
-    await start();
+    await startAlone();
     const service = app.app.get(TranscriptService);
     const enqueue = service.enqueue.bind(service);
     jest.spyOn(service, 'enqueue').mockImplementationOnce(async (...args) => {
@@ -233,13 +243,15 @@ function promisesOfClosing(): void {
 }
 
 describe('closing a conversation, queues on the database', () => {
+  afterAll(closeShared);
+
   promisesOfClosing();
 
   it('stores one transcript when two processes do the same job, and none again after it was deleted', async () => {
-    await start();
+    await startAlone();
     const other = await startOther();
     const closed = await close(await talk(...dinner));
-    const [row] = await jobs().find({}).toArray();
+    const row = await storedJob();
     const job = {
       tenantId: tenant.tenantId,
       payload: row?.payload as Parameters<ConversationTranscriber['transcribe']>[0]['payload'],
@@ -303,14 +315,14 @@ describe('closing a conversation, queues on the database', () => {
   });
 
   it('follows a job that has failed by a new one for the same transcript', async () => {
-    await start();
+    await startAlone();
     const closed = await close(await talk(...dinner));
     await app.request('PATCH', `/v1/tenants/${tenant.tenantId}`, { features: { transcripts: false } });
     await work();
     await ended(closed, 'failed');
     expect(await jobOf(closed)).toMatchObject({
       attempts: 1,
-      error: { message: expect.stringContaining('switched off') as string },
+      error: { message: expect.stringContaining('disabled') as string },
     });
     await app.request('PATCH', `/v1/tenants/${tenant.tenantId}`, { features: { transcripts: true } });
     const again = await close(closed.conversation.id);
@@ -321,7 +333,7 @@ describe('closing a conversation, queues on the database', () => {
   });
 
   it('keeps nothing of a conversation that was erased before its job ran', async () => {
-    await start();
+    await startAlone();
     const closed = await close(await talk(...dinner));
     await tenant.request('DELETE', `/v1/conversations/${closed.conversation.id}`);
     await work();
@@ -372,7 +384,7 @@ describe('closing a conversation, queues on the database', () => {
         });
       });
       await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
-      await start({ SUMMARIZER: 'responder' });
+      await startAlone({ SUMMARIZER: 'responder' });
       await work();
       await tenant.request('PUT', '/v1/responder', {
         type: 'http',
@@ -418,12 +430,6 @@ describeWithRedis('closing a conversation, queues on Redis', () => {
 
   beforeAll(async () => {
     server = await startRedis({ appendfsync: 'everysec' });
-  });
-  afterAll(async () => {
-    settings = {};
-    await server.remove();
-  });
-  beforeEach(() => {
     settings = {
       REDIS_URL: server.url,
       REDIS_KEY_PREFIX: redisPrefix(),
@@ -431,9 +437,15 @@ describeWithRedis('closing a conversation, queues on Redis', () => {
       REDIS_PROBE_INTERVAL_MS: '20',
     };
   });
+  afterAll(async () => {
+    await closeShared();
+    settings = {};
+    await server.remove();
+  });
 
   promisesOfClosing();
 
+  // The server is killed here, so this one comes last.
   it('runs the job of a conversation that was closed while Redis was away, once it is back', async () => {
     await start();
     await work();
@@ -441,8 +453,7 @@ describeWithRedis('closing a conversation, queues on Redis', () => {
     await server.signal('SIGKILL');
     await eventually(() => !app.app.get(RedisService).available);
     const closed = await close(id);
-    const [row] = await jobs().find({}).toArray();
-    expect(row).toMatchObject({ state: 'waiting', isUnhanded: true });
+    expect(await storedJob()).toMatchObject({ state: 'waiting', isUnhanded: true });
     await server.restart();
     await ended(closed);
     await transcriptOf(closed);

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { SESSION_MS } from '../../src/admin/session/admin-sessions.js';
 import { DashboardFeed, MAX_VIEWERS } from '../../src/admin/dashboard/dashboard-feed.js';
 import type { DashboardSample } from '../../src/admin/dashboard/dashboard-sampler.js';
-import { type AdminApp, createAdminApp } from '../support/admin-app.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 
 const EVENTS = '/admin/dashboard/events';
 
-let admin: AdminApp;
+let admin: TestApp;
 const open: EventReader[] = [];
 
 /** Reads server-sent events as they come. */
@@ -66,13 +66,14 @@ async function follow(headers: Record<string, string>): Promise<EventReader> {
   return reader;
 }
 
-beforeEach(async () => {
-  admin = await createAdminApp({ definitions: [], processors: [] });
+beforeAll(async () => {
+  admin = await createTestApp();
 });
 afterEach(async () => {
   for (const reader of open.splice(0)) reader.close();
-  await admin.close();
+  await eventually(() => admin.app.get(DashboardFeed).viewerCount === 0);
 });
+afterAll(() => admin.close());
 
 it('leads a browser that has not signed in to the sign-in, and refuses the stream and the files', async () => {
   const page = await send('/admin/dashboard', { accept: 'text/html' });
@@ -159,7 +160,7 @@ it('has room for so many viewers, and again when one has gone', async () => {
   for (const reader of readers.slice(0, 2)) reader.close();
   // Headers alone take no place.
   const feed = admin.app.get(DashboardFeed);
-  while (feed.viewerCount !== MAX_VIEWERS - 2) await delay(10);
+  await eventually(() => feed.viewerCount === MAX_VIEWERS - 2);
   for (let i = 0; i < 3; i++) {
     const head = await fetch(admin.url + EVENTS, { method: 'HEAD', headers: bearer() });
     expect(head.headers.get('content-type')).toContain('text/event-stream');
@@ -168,6 +169,7 @@ it('has room for so many viewers, and again when one has gone', async () => {
   expect((await follow(bearer())).answer.statusCode).toBe(200);
 });
 
+// The server is closed here, so this one comes last.
 it('ends all streams when the service stops', async () => {
   const readers = [await follow({ cookie: await signIn() }), await follow(bearer())];
   for (const reader of readers) await reader.next('snapshot');

@@ -76,7 +76,7 @@ describe('npm run db:analyze', () => {
     expect(output).toMatch(/find +\d+ .*COLLSCAN/);
     expect(output).toMatch(/find +\d+ .*IXSCAN \{ customer: 1 \}/);
     expect(output).not.toContain('system.profile');
-  }, 60_000);
+  });
 
   it('leaves the profiling as it was, also when it is interrupted', async () => {
     await db.command({ profile: 1, slowms: 250 });
@@ -93,7 +93,7 @@ describe('npm run db:analyze', () => {
     } finally {
       await db.command({ profile: 0, slowms: 100 });
     }
-  }, 60_000);
+  });
 });
 
 describe('npm run db:monitor', () => {
@@ -113,7 +113,7 @@ describe('npm run db:monitor', () => {
     expect(sample.storage.documents).toBeGreaterThanOrEqual(300);
     const orders = sample.storage.collections.find(({ name }) => name === 'orders');
     expect(Object.keys(orders?.indexes ?? {})).toEqual(['_id_', 'customer_1']);
-  }, 60_000);
+  });
 
   it('reads the embedded store of a running service, until it is told to end', async () => {
     const folder = await createServiceFolder();
@@ -135,5 +135,5 @@ describe('npm run db:monitor', () => {
     } finally {
       await folder.remove();
     }
-  }, 60_000);
+  });
 });

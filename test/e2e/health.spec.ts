@@ -1,7 +1,8 @@
 import { ApiClient, type ApiResponse } from '../../src/cli/index.js';
 import { DatabaseService, IndexManager } from '../../src/database/index.js';
-import { HealthRegistry, HealthService } from '../../src/monitoring/index.js';
+import { HealthService, Monitoring } from '../../src/monitoring/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 import { createServiceFolder, type ServiceFolder } from '../support/process.js';
 
 const probes = ['live', 'ready', 'startup'] as const;
@@ -17,13 +18,13 @@ interface ProbeBody {
 const namesAndStates = (checks: Checks): boolean =>
   Object.values(checks).every((check) => Object.keys(check).join() === 'status');
 
-describe('health', () => {
+describe('health of a service that is well', () => {
   let test: TestApp;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     test = await createTestApp();
   });
-  afterEach(() => test.close());
+  afterAll(() => test.close());
 
   it.each(probes)('%s: without a key, names and states alone; with the admin key, figures', async (probe) => {
     const path = `/health/${probe}`;
@@ -48,6 +49,16 @@ describe('health', () => {
         ),
       ).toBe(true);
   });
+});
+
+// The outcome of a check is kept for a second, so these have an application each.
+describe('health of a service in trouble', () => {
+  let test: TestApp;
+
+  beforeEach(async () => {
+    test = await createTestApp();
+  });
+  afterEach(() => test.close());
 
   it('ready is 503 while the database does not answer, live is 200; the reason is for operators', async () => {
     jest
@@ -68,10 +79,10 @@ describe('health', () => {
   });
 
   it('ready is 200 and degraded when a module reports a lesser fault', async () => {
-    test.app.get(HealthRegistry).register({
-      name: 'backlog',
-      kind: 'degrading',
-      run: () => ({ status: 'down', reason: 'too much to do' }),
+    test.app.get(Monitoring).contribute({
+      health: [
+        { name: 'backlog', kind: 'degrading', run: () => ({ status: 'down', reason: 'too much to do' }) },
+      ],
     });
     expect(await test.request('GET', '/health/ready')).toMatchObject({
       status: 200,
@@ -113,7 +124,7 @@ describe('without a unique index', () => {
         });
       await test.app.get(IndexManager).ensure();
       for (const probe of ['ready', 'startup'])
-        await until(async () => (await test.request('GET', `/health/${probe}`)).status === 200);
+        await eventually(async () => (await test.request('GET', `/health/${probe}`)).status === 200);
     } finally {
       await test.close();
     }
@@ -133,7 +144,7 @@ describe('a job that waits for too long', () => {
       await tenant.request('POST', `/v1/conversations/${body.conversation.id}/close`);
       // The workers of this application were not started, so that the job of the closing waits.
       const statuses: number[] = [];
-      await until(async () => {
+      await eventually(async () => {
         const answer = await test.request<ProbeBody>('GET', '/health/ready');
         statuses.push(answer.status);
         return answer.body.checks['queues']?.['status'] === 'degraded';
@@ -158,7 +169,7 @@ describe('a process that is told to stop', () => {
       anonymous.request('GET', '/health/ready', undefined, { connection: 'close' });
     expect(await ready()).toMatchObject({ status: 200 });
     const stopped = service.kill('SIGTERM');
-    await until(async () => (await ready()).status === 503);
+    await eventually(async () => (await ready()).status === 503);
     expect(await anonymous.request('GET', '/health/live')).toMatchObject({ status: 200 });
     expect(await new ApiClient(service.url, service.adminKey).request('GET', '/v1/tenants')).toMatchObject({
       status: 200,
@@ -166,7 +177,7 @@ describe('a process that is told to stop', () => {
     expect(await stopped).toEqual({ code: 0, signal: null });
   });
 
-  it('a worker answers the same probes and metrics, details to operators alone', async () => {
+  it('a worker serves the same probes and metrics, details to operators alone, and nothing else', async () => {
     folder = await createServiceFolder('worker.js');
     const key = 'admin_of_this_worker';
     const worker = await folder.start({ ADMIN_API_KEY: key });
@@ -182,20 +193,20 @@ describe('a process that is told to stop', () => {
     const snapshot = (key?: string): Promise<ApiResponse> =>
       new ApiClient(worker.url, key).request('GET', '/v1/monitoring');
     for (const other of [undefined, 'another_admin_key'])
-      expect(await snapshot(other)).toMatchObject({ status: 401, body: { code: 'admin_key_required' } });
+      expect(await snapshot(other)).toMatchObject({ status: 401 });
     expect(await snapshot(key)).toMatchObject({
       status: 200,
       body: {
         service: { instance: expect.stringMatching(new RegExp(`:${String(worker.pid)}$`)) as unknown },
       },
     });
+    for (const path of ['/', '/v1/tenants', '/docs', '/admin/login', '/health/other'])
+      expect(await new ApiClient(worker.url, key).request('GET', path)).toMatchObject({
+        status: 404,
+        body: { code: 'route_not_found' },
+      });
     const metrics = await new ApiClient(worker.url, undefined).request('GET', '/metrics');
     expect(metrics).toMatchObject({ status: 200, body: expect.stringContaining('colloquy_') });
     expect(await worker.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 });
-
-/** Asks again and again; the outcome of a check is kept for a second. The suite's own time limit is the only one. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 50));
-}

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 
 /** What one tenant owns, made again for each case. `marker` is in every text of it and nowhere else. */
 interface Property {
@@ -57,7 +58,7 @@ const ofSession = ({ participantId }: Property): string => `/v1/sessions/${parti
 const ofTenant = ({ owner }: Property): string => `/v1/tenants/${owner.tenantId}`;
 const keyIdOf = ({ owner }: Property): string => owner.apiKey.split('_')[1] ?? '';
 
-/** One case for every route of the application; a route without one fails the first test below. */
+/** One case for each route of the application; the first test below fails for a route without one, and names it. */
 const cases: Record<string, Case> = {
   'GET /': open('/'),
   'GET /health/live': open('/health/live'),
@@ -215,7 +216,7 @@ describe('a tenant and the ids of another', () => {
     );
     const state = (): Promise<{ status: string }> =>
       must(owner.request('GET', `/v1/transcripts/${transcriptId}`));
-    while ((await state()).status !== 'stored') await new Promise((resolve) => setImmediate(resolve));
+    await eventually(async () => (await state()).status === 'stored');
     return {
       owner,
       stranger,
@@ -229,6 +230,10 @@ describe('a tenant and the ids of another', () => {
       deadLetterId: await storeDeadLetter(owner.tenantId, marker),
     };
   }
+
+  let untouched: Promise<Property> | undefined;
+  /** For requests that change nothing, all of which may look at the same property. */
+  const sharedProperty = (): Promise<Property> => (untouched ??= makeProperty());
 
   /** A job that is done: no client stores one directly. */
   async function storeJob(tenantId: string, marker: string): Promise<string> {
@@ -267,12 +272,23 @@ describe('a tenant and the ids of another', () => {
     return insertedId.toHexString();
   }
 
-  /** All that is stored of the owner, whatever the collection, past the application. */
+  /**
+   * All that is stored of the owner, whatever the collection, read past the application, once the background work of
+   * earlier requests is done.
+   */
   async function storedOfOwner(): Promise<Record<string, unknown[]>> {
     const { tenantId } = owner;
+    const queued = { tenantId, status: 'queued' };
+    await eventually(async () => (await app.database.collection('transcripts').countDocuments(queued)) === 0);
+    // When a key was last used is written by the owner's own requests, after their responses.
+    const projection = { lastUsedAt: 0 };
     const rows: Record<string, unknown[]> = {};
     for (const name of await app.database.collectionNames())
-      rows[name] = await app.database.collection(name).find({ tenantId }).sort({ _id: 1 }).toArray();
+      rows[name] = await app.database
+        .collection(name)
+        .find({ tenantId }, { projection })
+        .sort({ _id: 1 })
+        .toArray();
     for (const name of ['tenants', 'conversations', 'messages', 'sessions'])
       if (!rows[name]?.length)
         throw new Error(`the owner has nothing in ${name}: the comparison would be void`);
@@ -282,10 +298,19 @@ describe('a tenant and the ids of another', () => {
   const textOf = (body: unknown): string => JSON.stringify(body ?? null);
 
   it('has a case for every route that the application registered', () => {
-    const routes = app.routes
-      .filter(({ path }) => !path.startsWith('/docs'))
-      .map(({ method, path }) => `${method} ${path}`);
-    expect(Object.keys(cases).toSorted()).toEqual([...new Set(routes)].toSorted());
+    const routes = new Set(
+      app.routes
+        .filter(({ path }) => !path.startsWith('/docs'))
+        .map(({ method, path }) => `${method} ${path}`),
+    );
+    const missing = [...routes].filter((route) => !Object.hasOwn(cases, route));
+    const gone = Object.keys(cases).filter((route) => !routes.has(route));
+    expect([
+      ...missing.map((route) => `add a case for '${route}' to \`cases\` in test/e2e/isolation.spec.ts`),
+      ...gone.map(
+        (route) => `remove '${route}' from \`cases\` in test/e2e/isolation.spec.ts: there is no such route`,
+      ),
+    ]).toEqual([]);
   });
 
   const named = (...kinds: Case['kind'][]): [string, Case][] =>
@@ -330,7 +355,7 @@ describe('a tenant and the ids of another', () => {
   );
 
   it.each(named('admin'))('%s: for the admin key alone', async (name, { path, body }) => {
-    const property = await makeProperty();
+    const property = await sharedProperty();
     const before = await storedOfOwner();
     for (const tenant of [stranger, owner]) {
       const answer = await tenant.request(methodOf(name), path(property), body?.(property));
@@ -341,7 +366,7 @@ describe('a tenant and the ids of another', () => {
   });
 
   it.each(named('public'))('%s: says nothing of any tenant', async (name, { path }) => {
-    const property = await makeProperty();
+    const property = await sharedProperty();
     const { status, body } = await app.request(methodOf(name), path(property), undefined, {}, null);
     expect(status).toBe(200);
     expect(textOf(body)).not.toContain(owner.tenantId);
@@ -350,7 +375,7 @@ describe('a tenant and the ids of another', () => {
   it.each(named('pages'))(
     "%s: a tenant's key opens nothing, and nothing of a tenant is shown",
     async (name, { path }) => {
-      const property = await makeProperty();
+      const property = await sharedProperty();
       const before = await storedOfOwner();
       const answer = await stranger.request(methodOf(name), path(property));
       expect(textOf(answer.body)).not.toContain(owner.tenantId);
@@ -362,7 +387,7 @@ describe('a tenant and the ids of another', () => {
   it.each(named('refused', 'apart'))(
     '%s: no key, an unknown key and the admin key are turned away',
     async (name, { path, body }) => {
-      const property = await makeProperty();
+      const property = await sharedProperty();
       const before = await storedOfOwner();
       for (const [key, status] of [
         [null, 401],
@@ -377,7 +402,7 @@ describe('a tenant and the ids of another', () => {
   );
 
   it.each(named('either'))('%s: no key and an unknown key are turned away', async (name, { path, body }) => {
-    const property = await makeProperty();
+    const property = await sharedProperty();
     for (const key of [null, 'ck_0000000000000000_unknown'])
       expect((await app.request(methodOf(name), path(property), body?.(property), {}, key)).status).toBe(401);
     const operator = await app.request(methodOf(name), path(property), body?.(property));

@@ -23,7 +23,7 @@ describe('what a message costs the database', () => {
       externalIds: false,
       storeChild: resolve(dist, 'test', 'proofs', 'store', 'store-child.js'),
     });
-  }, 60_000);
+  });
 
   it('is no read of a session once it is warm, and never more than one transaction', () => {
     expect(brokenPromises(result)).toEqual([]);

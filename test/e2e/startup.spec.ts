@@ -98,7 +98,7 @@ describe('npm start', () => {
         VECTOR_SEARCH: 'atlas',
         MONGODB_URI: database.uri,
       });
-      expect(lines[0]).toMatch(/VECTOR_SEARCH=atlas: this MongoDB server has no vector search/);
+      expect(lines[0]).toMatch(/VECTOR_SEARCH=atlas: this MongoDB server does not support vector search/);
       expect((await failedStart({ VECTOR_SEARCH: 'atlas' })).join('\n')).toMatch(
         /VECTOR_SEARCH: atlas needs/,
       );

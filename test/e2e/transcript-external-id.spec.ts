@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 
 interface State {
   id: string;
@@ -24,11 +24,12 @@ describe('a transcript with an externalId', () => {
     return answer.body.id;
   };
   const stored = async (of: TestTenant, id: string): Promise<State> => {
-    for (;;) {
-      const answer = await of.request<State>('GET', `/v1/transcripts/${id}`);
-      if (answer.body.status === 'stored') return answer.body;
-      await delay(20);
-    }
+    let state = { id, status: 'queued' } as State;
+    await eventually(async () => {
+      state = (await of.request<State>('GET', `/v1/transcripts/${id}`)).body;
+      return state.status === 'stored';
+    });
+    return state;
   };
   const rows = ({ tenantId }: TestTenant) =>
     app.database.collection('transcripts').find({ tenantId }).toArray();

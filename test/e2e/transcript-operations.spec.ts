@@ -1,7 +1,8 @@
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
 import { createDataDir } from '../support/data-dir.js';
+import { eventually } from '../support/eventually.js';
 import { type FakeOllama, startFakeOllama } from '../support/fake-ollama.js';
-import { accept, becomes, eventually, search, stateOf } from '../support/transcripts.js';
+import { accept, becomes, search, stateOf } from '../support/transcripts.js';
 
 interface Row {
   tenantId: string;

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 
 const script = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist', 'scripts', 'transcripts-import.js');
 
@@ -22,18 +22,17 @@ class ImportProcess {
       stream?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
   }
 
-  /** Kills it once more than `lines` are done; answers how many were. */
+  /** Kills it once more than `lines` are done; returns how many were. */
   async killBeyond(lines: number): Promise<number> {
-    for (;;) {
+    let done = 0;
+    await eventually(async () => {
       const text = await readFile(this.stateFile, 'utf8').catch(() => '{"lines":0}');
-      const state = JSON.parse(text) as { lines: number };
-      if (state.lines > lines) {
-        this.child.kill('SIGKILL');
-        await this.exited;
-        return state.lines;
-      }
-      await delay(20);
-    }
+      done = (JSON.parse(text) as { lines: number }).lines;
+      return done > lines;
+    });
+    this.child.kill('SIGKILL');
+    await this.exited;
+    return done;
   }
 }
 
@@ -86,7 +85,7 @@ describe('the import of transcripts', () => {
     expect(await last.exited).toBe(1);
     expect(last.output).toContain(`of 300 lines were done before`);
     expect(last.output).toContain('accepted   298');
-    while ((await stored()).length < 298) await delay(50);
+    await eventually(async () => (await stored()).length >= 298);
     const texts = (await stored()).map(({ transcript }) => transcript as string);
     expect(new Set(texts).size).toBe(298);
     expect(texts).toHaveLength(298);
@@ -97,15 +96,15 @@ describe('the import of transcripts', () => {
     await rm(`${file}.import.json`);
     expect(await start().exited).toBe(1);
     await tenant.request('POST', '/v1/transcripts', { ...(JSON.parse(line(999)) as object) });
-    while ((await stored()).length < 299) await delay(50);
+    await eventually(async () => (await stored()).length >= 299);
     expect(await stored()).toHaveLength(299);
-  }, 120_000);
+  });
 
   it('reads dialogues, and refuses another file or tenant under the same state', async () => {
     await writeFile(file, await readFile(resolve('examples/dialogues.ndjson'), 'utf8'));
     const run = start('--format', 'dialogues');
     expect([await run.exited, run.output]).toEqual([0, expect.stringContaining('rejected   0')]);
-    while ((await stored()).length === 0) await delay(20);
+    await eventually(async () => (await stored()).length > 0);
     const [row] = await stored();
     expect(row).toMatchObject({ channel: 'web', metadata: { dialogueId: expect.any(String) as string } });
     expect(row?.['transcript']).not.toMatch(/^user:/);
@@ -123,7 +122,7 @@ describe('the import of transcripts', () => {
       1,
       expect.stringContaining('belongs to an'),
     ]);
-  }, 60_000);
+  });
 
   it('stops at a wrong key', async () => {
     await writeFile(file, line(1));

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createTestApp, type TestApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 
 const script = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist', 'scripts', 'transcripts-reembed.js');
 
@@ -43,7 +43,7 @@ describe('the command that re-embeds', () => {
     for (const transcript of ['a train to Lisbon', 'a table for four', 'the weather'])
       await tenant.request('POST', '/v1/transcripts', { participantId: 'ana', channel: 'web', transcript });
     const rows = app.database.collection('transcripts');
-    while ((await rows.countDocuments({ tenantId, status: 'stored' })) < 3) await delay(20);
+    await eventually(async () => (await rows.countDocuments({ tenantId, status: 'stored' })) >= 3);
     await rows.updateMany({ tenantId }, { $set: { model: 'another' } });
     const find = async () =>
       (await tenant.request<{ data: object[] }>('POST', '/v1/transcripts/search', { query: 'table' })).body
@@ -58,5 +58,5 @@ describe('the command that re-embeds', () => {
     expect(await find()).toHaveLength(3);
     expect((await find())[0]).toMatchObject({ transcript: 'a table for four' });
     expect(await run()).toEqual({ code: 0, output: expect.stringContaining('All vectors are from') });
-  }, 60_000);
+  });
 });

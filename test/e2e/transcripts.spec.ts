@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 
 interface State {
   id: string;
@@ -8,10 +8,6 @@ interface State {
 
 const talk = (about: string): string =>
   `Hello, this is about ${about}.\nI see, ${about} it is. Anything else?\nNo, thank you.`;
-
-async function eventually(check: () => Promise<boolean>): Promise<void> {
-  while (!(await check())) await delay(20);
-}
 
 describe('transcripts', () => {
   let app: TestApp;

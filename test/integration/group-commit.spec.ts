@@ -9,8 +9,6 @@ import {
 import { ProblemError } from '../../src/http/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
-jest.setTimeout(60_000);
-
 const oneTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
 const COUNTERS = 'group_commit_counters';

@@ -15,6 +15,7 @@ import {
 import type { ProcessRecord } from '../../src/database/process.schema.js';
 import { LoggingModule, createLogger } from '../../src/logging/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
 
 let database: TestDatabase;
 let started: TestingModule[];
@@ -187,7 +188,7 @@ describe('ProcessRegistry.otherServersAlive', () => {
     expect(await registry.otherServersAlive()).toBe(true);
     await other.close();
     started.pop();
-    while (await registry.otherServersAlive()) await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(async () => !(await registry.otherServersAlive()));
   });
 
   it('reads once for callers within a second', async () => {

@@ -1,16 +1,25 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { getQueueToken } from '@nestjs/bullmq';
+import type { INestApplicationContext, Type } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { TransactionRunner } from '../../src/database/index.js';
 import { type ReportDetails, silentReporter } from '../../src/logging/index.js';
-import { Metrics } from '../../src/monitoring/index.js';
-import { defineQueue, type Job, UnrecoverableError } from '../../src/queue/index.js';
+import { Monitoring } from '../../src/monitoring/index.js';
+import {
+  defineQueue,
+  type Job,
+  type QueueDeclaration,
+  QueueService,
+  QueueWorkers,
+  UnrecoverableError,
+} from '../../src/queue/index.js';
 import type { JobRecord } from '../../src/queue/job.schema.js';
 import { RedisService } from '../../src/redis/index.js';
+import { createTestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { createQueueApp, processorOf, type QueueApp } from '../support/queue-app.js';
+import { eventually } from '../support/eventually.js';
+import { processorOf } from '../support/processor-of.js';
 import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
 
 const payload = z.strictObject({ n: z.number() });
@@ -18,9 +27,11 @@ type Payload = z.output<typeof payload>;
 
 const tenantId = 'acme';
 
-/** Looks again until it holds; jest's own timeout ends it. */
-async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await check())) await delay(20);
+interface QueueApp {
+  app: INestApplicationContext;
+  queues: QueueService;
+  workers: QueueWorkers;
+  close(): Promise<void>;
 }
 
 let settings: Readonly<Record<string, string>> = {};
@@ -37,14 +48,21 @@ const numbers = defineQueue({
   concurrency: 100,
   keep: { completed: 1000, failed: 1000 },
 });
-const open = async (definition = numbers): Promise<QueueApp> => {
-  const app = await createQueueApp(
-    database,
-    [definition],
-    [processorOf(definition, (job: Job<Payload>) => work(job))],
-    settings,
-    { ...silentReporter, report },
+/** A process with these queues; it does no work until `workers.start()`. */
+const startApp = async (
+  queues: readonly QueueDeclaration[],
+  processors: readonly Type[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<QueueApp> => {
+  const errors = { ...silentReporter, report };
+  const { app, close } = await createTestApp(
+    { WORKERS: 'off', ...settings, ...more },
+    { database, queues, processors, errors },
   );
+  return { app, close, queues: app.get(QueueService), workers: app.get(QueueWorkers) };
+};
+const open = async (definition = numbers): Promise<QueueApp> => {
+  const app = await startApp([definition], [processorOf(definition, (job: Job<Payload>) => work(job))]);
   apps.push(app);
   return app;
 };
@@ -153,7 +171,7 @@ function promisesOfQueues(): void {
   it('tells Prometheus what waits and how tries ended', async () => {
     const { app, queues, workers } = await open();
     const metric = async (name: string, labels: Record<string, string>): Promise<number | undefined> => {
-      const found = (await app.get(Metrics).registry.getSingleMetric(name)?.get())?.values ?? [];
+      const found = (await app.get(Monitoring).registry.getSingleMetric(name)?.get())?.values ?? [];
       return found.find((value: { metricName?: string; labels: object }) => {
         const isSum = value.metricName === undefined || value.metricName.endsWith('_count');
         return isSum && JSON.stringify(value.labels) === JSON.stringify({ queue: 'numbers', ...labels });
@@ -175,7 +193,7 @@ function promisesOfQueues(): void {
     expect(await metric('colloquy_queue_jobs', { state: 'failed' })).toBe(1);
     expect(await metric('colloquy_queue_jobs', { state: 'completed' })).toBe(1);
     expect(await metric('colloquy_queue_oldest_waiting_seconds', {})).toBe(0);
-    expect((await app.get(Metrics).text()).body).toContain('# TYPE colloquy_queue_jobs gauge');
+    expect((await app.get(Monitoring).metricsText()).body).toContain('# TYPE colloquy_queue_jobs gauge');
   });
 
   it("gives a module BullMQ's own queue by the token of @nestjs/bullmq, where there is one", async () => {
@@ -195,7 +213,7 @@ function promisesOfQueues(): void {
     await workers.start();
     await Promise.all([ended(unrecoverable.id), ended(misfit.id)]);
     expect(await row(unrecoverable.id)).toMatchObject({ state: 'failed', attempts: 1 });
-    expect((await row(misfit.id)).failures[0]?.message).toMatch(/payload does not fit/);
+    expect((await row(misfit.id)).failures[0]?.message).toMatch(/payload does not match/);
     expect(work).toHaveBeenCalledTimes(1);
     expect(report.mock.calls.map(([error]) => error)).toEqual([
       expect.any(UnrecoverableError),
@@ -288,12 +306,9 @@ function promisesOfQueues(): void {
   });
 
   it('hands back at shutdown what does not end in time, and the try does not count', async () => {
-    const first = await createQueueApp(
-      database,
-      [numbers],
-      [processorOf(numbers, (job: Job<Payload>) => work(job))],
-      { ...settings, SHUTDOWN_GRACE_MS: '50' },
-    );
+    const first = await startApp([numbers], [processorOf(numbers, (job: Job<Payload>) => work(job))], {
+      SHUTDOWN_GRACE_MS: '50',
+    });
     let begun!: () => void;
     const began = new Promise<void>((resolve) => (begun = resolve));
     work.mockImplementationOnce(() => {
@@ -351,20 +366,20 @@ function promisesOfQueues(): void {
       oldestWaitingMs: null,
     });
   });
+}
+
+describe('queues on the database', () => {
+  promisesOfQueues();
 
   it('does not start with a queue that has no processor or two, or two queues of one name', async () => {
     const other = defineQueue({ name: 'numbers', payload });
     const one = processorOf(numbers, () => Promise.resolve());
     const two = processorOf(numbers, () => Promise.resolve());
-    await expect(createQueueApp(database, [numbers], [])).rejects.toThrow(/"numbers" has no processor/);
-    await expect(createQueueApp(database, [numbers], [one, two])).rejects.toThrow(/two processors/);
-    await expect(createQueueApp(database, [numbers, other], [one])).rejects.toThrow(/Two queues/);
-    await expect(createQueueApp(database, [], [one])).rejects.toThrow(/no module declares/);
+    await expect(startApp([numbers], [])).rejects.toThrow(/"numbers" has no processor/);
+    await expect(startApp([numbers], [one, two])).rejects.toThrow(/two processors/);
+    await expect(startApp([numbers, other], [one])).rejects.toThrow(/Two queues/);
+    await expect(startApp([], [one])).rejects.toThrow(/no module declares/);
   });
-}
-
-describe('queues on the database', () => {
-  promisesOfQueues();
 
   it('runs a job again whose worker was killed, when its claim has ended', async () => {
     const { queues, workers } = await open();

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { retry } from '../../src/common/index.js';
+import { retryPolicy } from '../../src/common/index.js';
 import { ProblemError } from '../../src/http/index.js';
 import { RedisKeys, RedisService } from '../../src/redis/index.js';
 import {
@@ -15,6 +15,7 @@ import { parseIfMatch } from '../../src/session/precondition.js';
 import { SessionEditor } from '../../src/session/session-editor.js';
 import { SharedSessions } from '../../src/session/shared-sessions.js';
 import { createTestApp, type TestApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
 
 interface Process {
@@ -35,22 +36,17 @@ const processOf = (app: TestApp): Process => ({
   stats: () => app.app.get(SessionStore).stats(),
 });
 
-/** Settles when `holds` does; it is asked every few milliseconds. */
-const until = (holds: () => boolean | Promise<boolean>): Promise<void> =>
-  retry(
-    async () => {
-      if (!(await holds())) throw new Error('not yet');
-    },
-    { retries: 1000, baseMs: 10, maxMs: 10, jitter: 0, shouldRetry: () => true },
-  );
-
 const isMismatch = (error: unknown): boolean => error instanceof ProblemError && error.problem.status === 412;
+
+const retryMismatch = retryPolicy({
+  attempts: Infinity,
+  backoff: { baseMs: 20, maxMs: 2000, jitter: 1 },
+  isRetryable: isMismatch,
+});
 
 const count = (state: SessionState): { context: { n: number } } => ({
   context: { n: Number(state.context['n'] ?? 0) + 1 },
 });
-
-jest.setTimeout(120_000);
 
 describeWithRedis('sessions shared through Redis', () => {
   const tenantId = 'acme';
@@ -85,7 +81,7 @@ describeWithRedis('sessions shared through Redis', () => {
     probe.on('error', () => undefined);
     one = processOf(await createTestApp(settings()));
     other = await startSecond();
-    await until(async () => {
+    await eventually(async () => {
       const [, subscribers] = (await probe.pubsub('NUMSUB', keys.channel)) as [string, number];
       return subscribers === 2;
     });
@@ -121,7 +117,7 @@ describeWithRedis('sessions shared through Redis', () => {
       const [writer, next] = i % 2 ? [one, other] : [other, one];
       const { version } = await increment(writer, 'warm');
       // The message is on its way; after it no old copy is there.
-      await until(() => [undefined, version].includes(next.memory.peek(tenantId, 'warm')?.version));
+      await eventually(() => [undefined, version].includes(next.memory.peek(tenantId, 'warm')?.version));
     }
     expect(await rowOf('warm')).toMatchObject({ version: 11, context: { n: 11 } });
     const reads = [one, other].map(({ stats }, i) => stats().database.reads - (before[i] ?? 0));
@@ -133,7 +129,7 @@ describeWithRedis('sessions shared through Redis', () => {
     await other.sessions.open(tenantId, 'news');
     expect(other.memory.peek(tenantId, 'news')?.version).toBe(1);
     await increment(one, 'news');
-    await until(() => other.memory.peek(tenantId, 'news') === undefined);
+    await eventually(() => other.memory.peek(tenantId, 'news') === undefined);
     expect(one.memory.peek(tenantId, 'news')?.version).toBe(2);
     expect((await other.sessions.open(tenantId, 'news')).version).toBe(2);
   });
@@ -142,7 +138,7 @@ describeWithRedis('sessions shared through Redis', () => {
     await increment(one, 'lost');
     const old = await other.sessions.open(tenantId, 'lost');
     await increment(one, 'lost');
-    await until(() => other.memory.peek(tenantId, 'lost') === undefined);
+    await eventually(() => other.memory.peek(tenantId, 'lost') === undefined);
     // As if the message had not come.
     if (old.id !== null) other.memory.put({ ...old, id: old.id });
     const before = other.stats().database.conflicts;
@@ -204,7 +200,7 @@ describeWithRedis('sessions shared through Redis', () => {
     await increment(one, 'gone');
     const state = await other.sessions.open(tenantId, 'gone');
     await one.sessions.delete(tenantId, 'gone');
-    await until(() => other.memory.peek(tenantId, 'gone') === undefined);
+    await eventually(() => other.memory.peek(tenantId, 'gone') === undefined);
     expect(Object.keys(await entry('gone')).sort()).toEqual(['c', 'i', 'v']);
     expect(await probe.pttl(keys.of(tenantId, 'gone'))).toBeLessThanOrEqual(300_000);
     // What another process was about to put when the deletion came between.
@@ -254,7 +250,7 @@ describeWithRedis('sessions shared through Redis', () => {
       await other.sessions.open(tenantId, 'unshared');
       expect(other.memory.peek(tenantId, 'unshared')?.version).toBe(1);
       await increment(one, 'unshared');
-      await until(() => other.memory.peek(tenantId, 'unshared') === undefined);
+      await eventually(() => other.memory.peek(tenantId, 'unshared') === undefined);
       expect(one.memory.peek(tenantId, 'unshared')?.version).toBe(2);
       const { conflicts } = other.stats().database;
       expect(await increment(other, 'unshared')).toMatchObject({ version: 3, context: { n: 3 } });
@@ -310,14 +306,11 @@ describeWithRedis('sessions shared through Redis', () => {
   });
 
   const addWithIfMatch = async ({ sessions, editor }: Process, participantId: string): Promise<void> => {
-    await retry(
-      async () => {
-        const { version, context } = await sessions.read(tenantId, participantId);
-        const patch = { context: { n: Number(context['n']) + 1 } };
-        await editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
-      },
-      { retries: Infinity, baseMs: 20, maxMs: 2000, jitter: 1, shouldRetry: isMismatch },
-    );
+    await retryMismatch(async () => {
+      const { version, context } = await sessions.read(tenantId, participantId);
+      const patch = { context: { n: Number(context['n']) + 1 } };
+      await editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
+    });
   };
 
   it('counts 200 increments at the same time, over two processes, exactly', async () => {
@@ -332,9 +325,9 @@ describeWithRedis('sessions shared through Redis', () => {
     await one.editor.patch(tenantId, 'crash', { context: { n: 0 } });
     let done = 0;
     const half = (async () => {
-      await until(() => done >= 50);
+      await eventually(() => done >= 50);
       await server.signal('SIGKILL');
-      await until(() => !one.redis.available && !other.redis.available && done >= 100);
+      await eventually(() => !one.redis.available && !other.redis.available && done >= 100);
       await server.restart();
     })();
     await Promise.all(
@@ -347,33 +340,33 @@ describeWithRedis('sessions shared through Redis', () => {
     );
     await half;
     expect(await rowOf('crash')).toMatchObject({ version: 201, context: { n: 200 } });
-    await until(() => one.redis.available && other.redis.available);
+    await eventually(() => one.redis.available && other.redis.available);
     await increment(one, 'crash');
     expect(await versionIn('crash')).toBe(202);
   });
 
   it('makes up for a deletion that Redis did not hear of, before Redis is used again', async () => {
-    await until(() => one.redis.available);
+    await eventually(() => one.redis.available);
     await increment(one, 'missed');
     const kept = await entry('missed');
     expect(kept['v']).toBe('1');
     await server.signal('SIGKILL');
-    await until(() => !one.redis.available);
+    await eventually(() => !one.redis.available);
     await one.sessions.delete(tenantId, 'missed');
     expect(one.stats().l2).toMatchObject({ pendingDeletions: 1 });
     expect(one.stats().l2.state).not.toBe('closed');
     await server.restart();
-    await until(() => one.redis.available);
+    await eventually(() => one.redis.available);
     expect(one.stats().l2.pendingDeletions).toBe(0);
-    await until(() => probe.status === 'ready');
+    await eventually(() => probe.status === 'ready');
     expect(await entry('missed')).toMatchObject({ i: kept['i'], v: String(Number.MAX_SAFE_INTEGER) });
   });
 
   it('does not read an entry whose deletion timed out, and makes up for it soon', async () => {
-    await until(() => one.redis.available && other.redis.available);
+    await eventually(() => one.redis.available && other.redis.available);
     const quick = await startSecond({ REDIS_COMMAND_TIMEOUT_MS: '50', REDIS_BREAKER_FAILURES: '1000' });
     try {
-      await until(() => quick.redis.available);
+      await eventually(() => quick.redis.available);
       await increment(quick, 'slow');
       await server.signal('SIGSTOP');
       await quick.sessions.delete(tenantId, 'slow');
@@ -383,7 +376,7 @@ describeWithRedis('sessions shared through Redis', () => {
       expect(await quick.sessions.open(tenantId, 'slow')).toMatchObject({ id: null });
       expect(quick.stats().l2.skipped - before).toBe(1);
       await server.signal('SIGCONT');
-      await until(() => quick.stats().l2.pendingDeletions === 0);
+      await eventually(() => quick.stats().l2.pendingDeletions === 0);
       expect(await entry('slow')).not.toHaveProperty('d');
     } finally {
       await server.signal('SIGCONT');
@@ -400,7 +393,7 @@ describeWithRedis('sessions shared through Redis', () => {
       expect(await increment(late, 'late')).toMatchObject({ version: 2 });
       expect(late.stats().l2.skipped).toBeGreaterThan(0);
       await server.restart();
-      await until(() => late.redis.available && probe.status === 'ready');
+      await eventually(() => late.redis.available && probe.status === 'ready');
       await increment(late, 'late');
       expect(await versionIn('late')).toBe(3);
     } finally {

@@ -9,10 +9,8 @@ import { TenantService } from '../../src/tenant/tenant.service.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { describeWithRedis, redisPrefix, type RedisProcess, startRedis } from '../support/redis.js';
 
-jest.setTimeout(60_000);
-
 /** Longer than any message or entry in memory takes, shorter than an entry in Redis lives. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 90_000;
 
 /** Asks until the answer is the one that is wished for; answers the last one. */
 async function eventually<T>(ask: () => Promise<T>, isWished: (answer: T) => boolean): Promise<T> {
@@ -64,12 +62,18 @@ describeWithRedis('keys, tenants and features among processes that share a Redis
     (await verifierOf(app).verify(apiKey)).outcome;
 
   it('answers the first request of a key in one process from what another has read', async () => {
-    const { apiKey } = await makeTenant();
-    await outcomeOf(first, apiKey);
     const findKey = jest.spyOn(second.app.get(ApiKeyRepository), 'findForRequest');
     const findTenant = jest.spyOn(second.app.get(TenantRepository), 'findForRequest');
-    expect(await verifierOf(second).verify(apiKey)).toEqual(await verifierOf(first).verify(apiKey));
-    expect([findKey.mock.calls, findTenant.mock.calls]).toEqual([[], []]);
+    // Entries live for a second, which a busy machine may exceed: another key is tried then.
+    const readsOfSecond = async (): Promise<number> => {
+      const { apiKey } = await makeTenant();
+      const seen = await verifierOf(first).verify(apiKey);
+      findKey.mockClear();
+      findTenant.mockClear();
+      expect(await verifierOf(second).verify(apiKey)).toEqual(seen);
+      return findKey.mock.calls.length + findTenant.mock.calls.length;
+    };
+    expect(await eventually(readsOfSecond, (reads) => reads === 0)).toBe(0);
   });
 
   const revokedElsewhere = async (other: TestApp): Promise<string> => {

@@ -6,8 +6,6 @@ import { MessageService } from '../../src/conversation/message.service.js';
 import { allFeatures } from '../../src/tenant/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
-jest.setTimeout(120_000);
-
 const tenantId = 'acme';
 const oneTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 

@@ -1,13 +1,13 @@
 import { Types } from 'mongoose';
-import { type Embedder, EmbeddingError, encodeVector } from '../../src/search/index.js';
+import { EMBEDDER, type Embedder, EmbeddingError, encodeVector } from '../../src/search/index.js';
 import {
   type NewTranscript,
   TranscriptReembedder,
   TranscriptService,
   TranscriptStore,
 } from '../../src/transcript/index.js';
+import { createTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { createEmbedderApp, type EmbedderApp } from '../support/embedder-app.js';
 
 /** One dimension for each word that it knows, at a place that its model decides on. */
 class WordEmbedder implements Embedder {
@@ -40,20 +40,23 @@ describe('TranscriptReembedder', () => {
   let database: TestDatabase;
   let before: WordEmbedder;
   let after: WordEmbedder;
-  let oldApp: EmbedderApp;
-  let newApp: EmbedderApp;
-  let secondApp: EmbedderApp;
+  let oldApp: TestApp;
+  let newApp: TestApp;
+  let secondApp: TestApp;
   let serial = 0;
   let tenantId: string;
+
+  const start = (embedder: Embedder): Promise<TestApp> =>
+    createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '20' }, { database, replace: [[EMBEDDER, embedder]] });
 
   beforeAll(async () => {
     database = createTestDatabase();
     before = new WordEmbedder('model-a', 0);
     after = new WordEmbedder('model-b', 7);
-    oldApp = await createEmbedderApp(database, before);
-    newApp = await createEmbedderApp(database, after);
-    secondApp = await createEmbedderApp(database, new WordEmbedder('model-b', 7));
-  }, 60_000);
+    oldApp = await start(before);
+    newApp = await start(after);
+    secondApp = await start(new WordEmbedder('model-b', 7));
+  });
   beforeEach(async () => {
     // All that earlier tests left is of no concern.
     await database.collection('transcripts').deleteMany({});
@@ -87,9 +90,9 @@ describe('TranscriptReembedder', () => {
     await oldApp.app.get(TranscriptStore).insert(of, rows);
     return rows.map(({ _id }) => _id.toHexString());
   }
-  const search = async ({ app }: EmbedderApp, of: string, query: string): Promise<string[]> =>
+  const search = async ({ app }: TestApp, of: string, query: string): Promise<string[]> =>
     (await app.get(TranscriptService).search(of, { query, limit: 100 })).map(({ id }) => id);
-  const searchBest = async (app: EmbedderApp, of: string, query: string) => (await search(app, of, query))[0];
+  const searchBest = async (app: TestApp, of: string, query: string) => (await search(app, of, query))[0];
   const reembedder = () => newApp.app.get(TranscriptReembedder);
   const counts = async () => {
     const all: [string, string, number][] = [];
@@ -118,7 +121,7 @@ describe('TranscriptReembedder', () => {
         controller.abort();
       },
     });
-    expect(first).toEqual({ reembedded: 10, refused: 0, passedOver: 0, isWhole: false });
+    expect(first).toEqual({ reembedded: 10, rejected: 0, skipped: 0, isWhole: false });
     expect(await search(secondApp, tenantId, 'text 3')).toHaveLength(10);
     expect(await search(oldApp, tenantId, 'text 3')).toHaveLength(40);
     expect(await counts()).toEqual([
@@ -127,7 +130,7 @@ describe('TranscriptReembedder', () => {
     ]);
 
     const second = await reembedder().run({ batchSize: 10 });
-    expect(second).toEqual({ reembedded: 45, refused: 0, passedOver: 0, isWhole: true });
+    expect(second).toEqual({ reembedded: 45, rejected: 0, skipped: 0, isWhole: true });
     expect(after.asked).toHaveLength(55);
     expect(await counts()).toEqual([]);
     for (const app of [newApp, secondApp]) {
@@ -152,7 +155,7 @@ describe('TranscriptReembedder', () => {
       return embed(texts);
     });
     const result = await reembedder().run({ batchSize: 10 });
-    expect(result).toEqual({ reembedded: 2, refused: 0, passedOver: 2, isWhole: true });
+    expect(result).toEqual({ reembedded: 2, rejected: 0, skipped: 2, isWhole: true });
     expect(await database.collection('transcripts').countDocuments({ tenantId })).toBe(3);
     // What the other one wrote stays.
     expect(await searchBest(secondApp, tenantId, 'text 60')).toBe(taken);
@@ -162,13 +165,13 @@ describe('TranscriptReembedder', () => {
     const ids = await fill(tenantId, 5);
     await oldApp.app.get(TranscriptStore).insert(tenantId, [row(9, { status: 'failed', error: 'no' })]);
     after.refuses = 'text 2';
-    const refused: string[] = [];
+    const rejected: string[] = [];
     const result = await reembedder().run({
       batchSize: 3,
-      onRefused: (of, id) => refused.push(`${of} ${id}`),
+      onRejected: (of, id) => rejected.push(`${of} ${id}`),
     });
-    expect(result).toEqual({ reembedded: 4, refused: 1, passedOver: 0, isWhole: true });
-    expect(refused).toEqual([`${tenantId} ${ids[2] ?? ''}`]);
+    expect(result).toEqual({ reembedded: 4, rejected: 1, skipped: 0, isWhole: true });
+    expect(rejected).toEqual([`${tenantId} ${ids[2] ?? ''}`]);
     expect((await models(tenantId)).toSorted()).toEqual([
       'model-a',
       'model-b',

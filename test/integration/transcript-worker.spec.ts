@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { Types } from 'mongoose';
-import type { Embedder } from '../../src/search/index.js';
+import { EMBEDDER, type Embedder } from '../../src/search/index.js';
 import { allFeatures, type TenantIdentity } from '../../src/tenant/index.js';
 import { TranscriptService, TranscriptStore, TranscriptWorker } from '../../src/transcript/index.js';
+import { createTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { createEmbedderApp, type EmbedderApp } from '../support/embedder-app.js';
-import { eventually } from '../support/transcripts.js';
+import { eventually } from '../support/eventually.js';
 
 /** Embeds at once, or when it is let go; says what it was given. */
 class HeldEmbedder extends EventTarget implements Embedder {
@@ -42,27 +42,30 @@ const OVER = new Date(1);
 
 describe('TranscriptWorker', () => {
   let database: TestDatabase;
-  let apps: EmbedderApp[];
+  let apps: TestApp[];
   let serial = 0;
   let tenant: TenantIdentity;
 
-  const start = async (embedder: Embedder, overrides = {}): Promise<EmbedderApp> => {
-    const app = await createEmbedderApp(database, embedder, overrides);
+  const start = async (embedder: Embedder, overrides = {}): Promise<TestApp> => {
+    const app = await createTestApp(
+      { TRANSCRIPT_BATCH_TIMEOUT_MS: '20', ...overrides },
+      { database, replace: [[EMBEDDER, embedder]] },
+    );
     apps.push(app);
     return app;
   };
   const rows = () => database.collection('transcripts');
   const accept = async (
-    { app }: EmbedderApp,
+    { app }: TestApp,
     transcript: string,
     { of = tenant, externalId }: { of?: TenantIdentity; externalId?: string } = {},
   ): Promise<string> => {
     const body = { participantId: 'ana', channel: 'web', transcript, metadata: {}, externalId };
     return (await app.get(TranscriptService).enqueue(of, body)).id;
   };
-  const statusOf = async ({ app }: EmbedderApp, id: string): Promise<string> =>
+  const statusOf = async ({ app }: TestApp, id: string): Promise<string> =>
     (await app.get(TranscriptService).get(tenant.tenantId, id)).status;
-  const isStored = (app: EmbedderApp, id: string): Promise<void> =>
+  const isStored = (app: TestApp, id: string): Promise<void> =>
     eventually(async () => (await statusOf(app, id)) === 'stored');
   const counter = () => database.collection('transcript_counters').findOne({ tenantId: tenant.tenantId });
   /** What other tests left is of no concern to the next. */

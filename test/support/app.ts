@@ -1,10 +1,15 @@
 import { randomBytes } from 'node:crypto';
+import { type InjectionToken, Module, type ModuleMetadata, type Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { AppModule } from '../../src/app.module.js';
 import { ApiClient, type ApiResponse, type RequestHeaders } from '../../src/cli/index.js';
 import { loadSettings } from '../../src/config/index.js';
-import { createApp } from '../../src/create-app.js';
+import { configureApp } from '../../src/create-app.js';
 import { type CommandListener, IndexManager } from '../../src/database/index.js';
-import { createLogger } from '../../src/logging/index.js';
+import { createHttpAdapter } from '../../src/http/index.js';
+import { createLogger, type ErrorReporter } from '../../src/logging/index.js';
+import { type QueueDeclaration, QueueModule, QueueWorkers } from '../../src/queue/index.js';
 import { TranscriptWorker } from '../../src/transcript/index.js';
 import { createDataDir } from './data-dir.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
@@ -18,7 +23,7 @@ export interface TestResponse<Body = Record<string, unknown>> {
 export interface TestTenant {
   tenantId: string;
   apiKey: string;
-  /** A request with this tenant's key; `Body` is what the test expects the answer to be. */
+  /** A request with this tenant's key; `Body` is the type that the test expects of the response. */
   request<Body = Record<string, unknown>>(
     method: string,
     path: string,
@@ -50,8 +55,28 @@ export interface TestApp {
     key?: string | null,
   ): Promise<TestResponse<Body>>;
   createTenant(id?: string): Promise<TestTenant>;
-  /** Closes the application and deletes its database. */
+  /** Starts the processors of the queues, as `main.ts` and `worker.ts` do. Calling it again does nothing. */
+  startWorkers(): Promise<void>;
+  /** Closes the application, and deletes its database unless that was passed in. */
   close(): Promise<void>;
+}
+
+export interface TestAppOptions {
+  /** A database that several applications share: the suite creates and drops it. */
+  database?: TestDatabase;
+  /** Modules beside those of the application, for example `ResponderModule.forFeature([...])`. */
+  imports?: ModuleMetadata['imports'];
+  /** Queues beside those of the application, and the processors of each. */
+  queues?: readonly QueueDeclaration[];
+  processors?: readonly Type[];
+  /** Values in place of what the application provides, by token. */
+  replace?: readonly (readonly [token: InjectionToken, value: unknown])[];
+  /** Whether the processors of the queues work from the start; `startWorkers` starts them later. */
+  workers?: boolean;
+  adminKey?: string;
+  errors?: ErrorReporter;
+  /** Called for each command to the database. */
+  onCommand?: CommandListener;
 }
 
 const testSettings: Readonly<Record<string, string>> = {
@@ -59,8 +84,10 @@ const testSettings: Readonly<Record<string, string>> = {
   LOG_LEVEL: 'silent',
   MONGODB_MAX_POOL_SIZE: '20',
   MONGODB_MIN_POOL_SIZE: '0',
-  MONGODB_SERVER_SELECTION_TIMEOUT_MS: '3000',
+  // On a machine that is busy with other work, store and Redis are slow to reply.
+  MONGODB_SERVER_SELECTION_TIMEOUT_MS: '30000',
   DATABASE_CONNECT_ATTEMPTS: '1',
+  REDIS_COMMAND_TIMEOUT_MS: '2000',
   HTTP_RESPONDER_ALLOW_PRIVATE: 'true',
 };
 
@@ -91,15 +118,22 @@ const send = async <Body>(
 };
 
 /**
- * The whole API as `main.ts` builds it, listening on a free port of 127.0.0.1, on a database of its own. `overrides` are
- * settings by their names in the environment; `onCommand` is called for each command to the database.
+ * The whole application with the global pipes, filters, hooks and pages that `main.ts` gives it, listening on a free
+ * port of 127.0.0.1, on a database and a DATA_DIR of its own, with its indexes. A second application on the same
+ * database (`options.database`, or MONGODB_URI of the first) is what a second process would be.
+ *
+ * Transcripts are embedded from the start unless WORKERS is `off`. The processors of the queues work once
+ * `startWorkers` is called, or from the start with `options.workers`.
+ *
+ * @param overrides settings, by their names in the environment
+ * @throws StartupError, or the error of a module, when the application cannot start
  */
 export async function createTestApp(
   overrides: Readonly<Record<string, string>> = {},
-  onCommand?: CommandListener,
+  options: TestAppOptions = {},
 ): Promise<TestApp> {
-  const database = createTestDatabase();
-  const adminKey = `admin_${randomBytes(18).toString('base64url')}`;
+  const { adminKey = `admin_${randomBytes(18).toString('base64url')}`, errors, onCommand } = options;
+  const database = options.database ?? createTestDatabase();
   const { dataDir, removeDataDir } = createDataDir();
   const settings = loadSettings({
     ...testSettings,
@@ -109,11 +143,42 @@ export async function createTestApp(
     ...overrides,
   });
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });
-  const app = await createApp(settings, { logger, onCommand });
-  const routes = collectRoutes(app);
-  await app.get(IndexManager).ensure();
-  await app.listen(0, '127.0.0.1');
-  if (settings.queue.WORKERS === 'on') app.get(TranscriptWorker).start();
+  const appOptions = { logger, errors, onCommand };
+
+  @Module({
+    imports: [QueueModule.forFeature(options.queues ?? []), ...(options.imports ?? [])],
+    providers: [...(options.processors ?? [])],
+  })
+  class TestModule {}
+
+  const builder = Test.createTestingModule({
+    imports: [AppModule.forRoot(settings, appOptions), TestModule],
+  });
+  for (const [token, value] of options.replace ?? []) builder.overrideProvider(token).useValue(value);
+  const module = await builder.compile();
+  const app = module.createNestApplication<NestFastifyApplication>(
+    createHttpAdapter(settings.service, logger, errors),
+    { logger: false, bodyParser: false },
+  );
+  const close = async (): Promise<void> => {
+    await app.close();
+    removeDataDir();
+    if (!options.database) await database.drop();
+  };
+  const startWorkers = (): Promise<void> => app.get(QueueWorkers).start();
+  let routes: TestRoute[];
+  try {
+    await configureApp(app, appOptions);
+    routes = collectRoutes(app);
+    await app.init();
+    await app.get(IndexManager).ensure();
+    await app.listen(0, '127.0.0.1');
+    if (settings.queue.WORKERS === 'on') app.get(TranscriptWorker).start();
+    if (options.workers) await startWorkers();
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const url = await app.getUrl();
   return {
     app,
@@ -124,24 +189,20 @@ export async function createTestApp(
     inject: app.inject.bind(app),
     request: (method, path, body, headers, key = adminKey) => send(url, key, [method, path, body, headers]),
     async createTenant(tenantId = `tenant-${randomBytes(4).toString('hex')}`) {
-      const answer = await send<{ apiKey: string }>(url, adminKey, [
+      const { status, body } = await send<{ apiKey: string }>(url, adminKey, [
         'POST',
         '/v1/tenants',
         { id: tenantId, name: tenantId },
       ]);
-      if (answer.status !== 201)
-        throw new Error(`no tenant: ${answer.status} ${JSON.stringify(answer.body)}`);
-      const { apiKey } = answer.body;
+      if (status !== 201) throw new Error(`no tenant: ${status} ${JSON.stringify(body)}`);
+      const { apiKey } = body;
       return {
         tenantId,
         apiKey,
         request: (method, path, body, headers) => send(url, apiKey, [method, path, body, headers]),
       };
     },
-    async close() {
-      await app.close();
-      removeDataDir();
-      await database.drop();
-    },
+    startWorkers,
+    close,
   };
 }

@@ -31,7 +31,7 @@ export function createTestDatabase(): TestDatabase {
   const uri = withDatabase(server, name);
   let client: mongo.MongoClient | undefined;
   const database = (): mongo.Db => {
-    client ??= new mongo.MongoClient(uri, { serverSelectionTimeoutMS: 3000 });
+    client ??= new mongo.MongoClient(uri, { serverSelectionTimeoutMS: 30_000 });
     return client.db(name);
   };
   return {

@@ -1,14 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TestTenant } from './app.js';
+import { eventually } from './eventually.js';
 
 export interface TranscriptState {
   id: string;
   status: string;
   error?: string | null;
-}
-
-export async function eventually(check: () => Promise<boolean>): Promise<void> {
-  while (!(await check())) await delay(20);
 }
 
 export async function accept(of: TestTenant, transcript: string): Promise<string> {

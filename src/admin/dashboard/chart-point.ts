@@ -1,4 +1,4 @@
-import type { MonitoringSnapshot } from '../../monitoring/index.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 
 /** The values shown in the charts, in order. */
 export const CHARTED = [
@@ -30,10 +30,7 @@ export interface ChartPoint extends Record<Charted, number | null> {
 const short = (value: number | null): number | null =>
   value === null || !Number.isFinite(value) ? null : Number(value.toPrecision(4));
 
-export function chartPoint(
-  snapshot: MonitoringSnapshot,
-  transcriptsStoredPerMinute: number | null,
-): ChartPoint {
+export function chartPoint(snapshot: ServiceSnapshot, transcriptsStoredPerMinute: number | null): ChartPoint {
   const { requests, process, database, queues, cache, transcripts } = snapshot;
   return {
     at: Date.parse(snapshot.at) / 1000,

@@ -1,6 +1,5 @@
 import { quietSnapshot } from '../../../test/support/snapshot.js';
 import { createLogger } from '../../logging/index.js';
-import type { MonitoringSnapshot } from '../../monitoring/index.js';
 import { HISTORY_STEP_SECONDS } from './chart-history.js';
 import {
   DashboardFeed,
@@ -10,6 +9,7 @@ import {
   type ViewerStream,
 } from './dashboard-feed.js';
 import { type DashboardSample, DashboardSampler } from './dashboard-sampler.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 
 class FakeViewer implements ViewerStream {
   pendingBytes = 0;
@@ -32,7 +32,7 @@ class FakeViewer implements ViewerStream {
   }
 }
 
-let collect: jest.Mock<Promise<MonitoringSnapshot>, []>;
+let collect: jest.Mock<Promise<ServiceSnapshot>, []>;
 let sampler: DashboardSampler;
 let feed: DashboardFeed;
 

@@ -56,7 +56,7 @@ ${section('alerts', 'Alerts', '<div id="active-alerts" aria-live="polite"></div>
 </section>
 ${section('charts', 'Last 15 minutes', '<div id="chart-grid" class="charts"></div>')}
 ${section('requests', 'Requests', table('routes', 'Slowest routes of the last five minutes, by p95'))}
-${section('slowest', 'Slow operations', table('slow', 'The latest requests and database commands beyond their limits'))}
+${section('slowest', 'Slow operations', table('slow', 'Requests by route and database commands by shape that exceeded their limits'))}
 ${section('queue', 'Queues', table('queues', 'Jobs of all processes'))}
 <div class="columns">
 ${facts('sessions', 'Sessions')}

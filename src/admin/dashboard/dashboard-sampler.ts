@@ -1,20 +1,20 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Logger } from '../../logging/index.js';
-import type { MonitoringSnapshot } from '../../monitoring/index.js';
 import { ChartHistory, HISTORY_STEP_SECONDS } from './chart-history.js';
 import { chartPoint, type ChartPoint } from './chart-point.js';
 import { RateWindow } from './rate-window.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 
 /** The data that viewers receive in each turn. */
 export interface DashboardSample {
-  snapshot: MonitoringSnapshot;
+  snapshot: ServiceSnapshot;
   point: ChartPoint;
   /** Since when the status has been the same, as observed by this process (ISO 8601). */
   statusSince: string;
 }
 
 export interface SamplerOptions {
-  collect: () => Promise<MonitoringSnapshot>;
+  collect: () => Promise<ServiceSnapshot>;
   logger: Logger;
   /** Whether a history is recorded while there are no viewers. */
   keepsHistory: boolean;
@@ -82,7 +82,7 @@ export class DashboardSampler {
     }
   }
 
-  private sampleOf(snapshot: MonitoringSnapshot): DashboardSample {
+  private sampleOf(snapshot: ServiceSnapshot): DashboardSample {
     const before = this.latest?.sample;
     const isAsBefore = before?.snapshot.status === snapshot.status;
     const { transcripts } = snapshot;

@@ -1,3 +1,4 @@
+import { messageOf } from '../../common/index.js';
 import { type ApiClient, RequestFailure } from '../api-client.js';
 import { asAppended, asCreated, asMessagePage, asSession, type StoredMessage } from '../api-shapes.js';
 import { concurrently } from '../concurrently.js';
@@ -92,9 +93,7 @@ export class Replay {
       const code = error instanceof RequestFailure ? error.code : 'unexpected_answer';
       this.result.errors.set(code, (this.result.errors.get(code) ?? 0) + 1);
       if (this.result.errorExamples.length < 10)
-        this.result.errorExamples.push(
-          `line ${dialogue.line}: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        this.result.errorExamples.push(`line ${dialogue.line}: ${messageOf(error)}`);
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../common/index.js';
 import { type Dialogue, parseDialogueLine } from '../dialogues.js';
 import { type Line, MAX_LINE_BYTES } from './lines.js';
 
@@ -23,8 +24,6 @@ const nameOf = ({ number, sha256 }: Line): string => `import-${sha256.slice(0, 4
 /** Returns the text of a dialogue, one turn per line. */
 export const dialogueText = ({ turns }: Dialogue, labels: boolean): string =>
   turns.map(({ role, content }) => (labels ? `${role}: ${content}` : content)).join('\n');
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function readTranscript(text: string): ReadLine {
   let json: unknown;

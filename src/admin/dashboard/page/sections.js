@@ -101,8 +101,9 @@ export function showTables({ requests, slow, queues }) {
     'slow',
     [
       { title: 'What', read: ({ what }) => what },
-      { title: 'At', isShort: true, read: ({ at }) => time(at) },
-      { title: 'Took', isNumber: true, read: ({ durationMs }) => milliseconds(durationMs) },
+      { title: 'Times', isNumber: true, read: (row) => count(row.count) },
+      { title: 'Longest', isNumber: true, read: ({ maxMs }) => milliseconds(maxMs) },
+      { title: 'Latest', isShort: true, read: ({ at }) => time(at) },
       {
         title: 'Plan',
         read: ({ plan }) => plan ?? '',
@@ -112,7 +113,7 @@ export function showTables({ requests, slow, queues }) {
       { title: 'Tenant', read: ({ tenantId }) => tenantId ?? '' },
     ],
     slow,
-    'Nothing was slow since the start.',
+    'Nothing was slow in the last 15 minutes.',
   );
   fillTable(
     'queues',
