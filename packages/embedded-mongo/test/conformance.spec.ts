@@ -188,19 +188,20 @@ describe('projections, updates and stages', () => {
 
 describe('updates of fields whose names begin with a dollar', () => {
   it('may change fields of embedded documents, and insert fields at the top, but not change these', async () => {
+    const numbered = db.collection<Document & { _id: number }>('c');
     const upsert = (_id: number): Promise<unknown> =>
-      coll.updateOne({ _id, 'a.$b': 1 }, { $set: { $hotel: 320 } }, { upsert: true });
+      numbered.updateOne({ _id, 'a.$b': 1 }, { $set: { $hotel: 320 } }, { upsert: true });
     await upsert(1);
-    expect(await coll.findOne({ 'a.$b': 1 })).toEqual({ _id: 1, a: { $b: 1 }, $hotel: 320 });
-    await coll.updateOne({ _id: 1 }, { $set: { 'a.$b': 2 } });
-    expect(await serverError(coll.updateOne({ _id: 1 }, { $set: { $hotel: 1 } }))).toMatchObject({
+    expect(await numbered.findOne({ 'a.$b': 1 })).toEqual({ _id: 1, a: { $b: 1 }, $hotel: 320 });
+    await numbered.updateOne({ _id: 1 }, { $set: { 'a.$b': 2 } });
+    expect(await serverError(numbered.updateOne({ _id: 1 }, { $set: { $hotel: 1 } }))).toMatchObject({
       code: 52,
     });
-    const { $hotel, ...rest } = (await coll.findOneAndUpdate({}, { $inc: { 'a.$b': 1 } }))!;
+    const { $hotel, ...rest } = (await numbered.findOneAndUpdate({}, { $inc: { 'a.$b': 1 } }))!;
     expect([$hotel, rest]).toEqual([320, { _id: 1, a: { $b: 2 } }]);
     const setField = { field: { $literal: '$hotel' }, input: '$$ROOT', value: 5 };
-    await coll.updateOne({ _id: 1 }, [{ $replaceWith: { $setField: setField } }]);
-    expect(await coll.findOne()).toEqual({ _id: 1, a: { $b: 3 }, $hotel: 5 });
+    await numbered.updateOne({ _id: 1 }, [{ $replaceWith: { $setField: setField } }]);
+    expect(await numbered.findOne()).toEqual({ _id: 1, a: { $b: 3 }, $hotel: 5 });
   });
 });
 
