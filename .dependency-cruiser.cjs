@@ -1,6 +1,7 @@
-// Which module may import which (docs/decisions/, CONTRIBUTING.md). `npm run boundaries` checks it.
+// Rules about which module may import which (docs/decisions/, CONTRIBUTING.md), checked by `npm run
+// boundaries`.
 
-/** The modules of src from top to bottom. A module imports from layers below its own, and not from its own layer. */
+/** The modules of src, from top to bottom. A module only imports from layers below its own. */
 const layers = [
   ['bootstrap', 'cli'],
   ['admin'],
@@ -8,16 +9,20 @@ const layers = [
   ['responder', 'transcript'],
   ['search'],
   ['queue', 'session'],
-  ['monitoring'],
   ['tenant'],
   ['cache'],
   ['database', 'redis'],
+  ['monitoring'],
   ['http'],
   ['logging'],
-  ['common', 'config'],
+  ['config', 'http-client'],
+  ['common'],
 ];
 
-/** The folders of packages/embedded-mongo/src from top to bottom (its ARCHITECTURE.md); `src/index.ts` is above them all. */
+/**
+ * The folders of packages/embedded-mongo/src, from top to bottom (see its ARCHITECTURE.md). `src/index.ts` is
+ * above all of them.
+ */
 const storeLayers = [
   ['server'],
   ['commands'],
@@ -34,7 +39,9 @@ const specs = '(\\.spec\\.ts$|^packages/[^/]+/test/|^test/)';
 
 const oneOf = (names) => `(${names.join('|')})`;
 
-/** One rule for each folder: it may not import from layers above, nor from others of its own layer. */
+/**
+ * Creates one rule per folder: it must not import from layers above, or from other folders of its own layer.
+ */
 function downwardRules(prefix, root, order) {
   return order.flatMap((layer, depth) =>
     layer.map((name) => {
@@ -45,7 +52,7 @@ function downwardRules(prefix, root, order) {
         comment: `${root}/${name} may only import from the layers below it.`,
         severity: 'error',
         from: { path: `^${root}/${name}/` },
-        // Files directly in the root belong to no folder: they are the entries, above all layers.
+        // Files directly in the root are the entry files, above all layers.
         to: { path: [...[...above, ...beside].map((other) => `^${root}/${other}/`), `^${root}/[^/]+\\.ts$`] },
       };
     }),
@@ -56,14 +63,15 @@ module.exports = {
   forbidden: [
     {
       name: 'no-circular',
-      comment: 'Files that need each other, if only for types, are one file, or lack a third one below both.',
+      comment:
+        'Files must not import each other, even only for types. Merge them, or move what they share into a third file.',
       severity: 'error',
       from: {},
       to: { circular: true },
     },
     {
       name: 'not-to-unresolvable',
-      comment: 'An import that cannot be resolved is one that the other rules cannot see.',
+      comment: 'The other rules cannot check an import that cannot be resolved.',
       severity: 'error',
       from: {},
       to: { couldNotResolve: true },
@@ -77,14 +85,14 @@ module.exports = {
     },
     {
       name: 'module-through-its-index',
-      comment: 'Another module is imported through its index.ts only.',
+      comment: 'Import another module only through its index.ts.',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
       to: { path: '^src/[^/]+/', pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$'] },
     },
     {
       name: 'module-through-its-index-from-outside',
-      comment: 'The entries, scripts and benchmarks import a module through its index.ts only.',
+      comment: 'Entry files, scripts and benchmarks import a module only through its index.ts.',
       severity: 'error',
       from: { path: ['^src/[^/]+\\.ts$', '^scripts/', '^bench/', '^examples/'] },
       to: { path: '^src/[^/]+/', pathNot: '^src/[^/]+/index\\.ts$' },
@@ -99,49 +107,49 @@ module.exports = {
     ...downwardRules('module', 'src', layers),
     {
       name: 'src-stands-alone',
-      comment: 'The service needs no script, benchmark or test.',
+      comment: 'The service must not depend on scripts, benchmarks or tests.',
       severity: 'error',
       from: { path: ['^src/', '^packages/[^/]+/src/'], pathNot: specs },
       to: { path: ['^scripts/', '^bench/', '^test/', '^examples/'] },
     },
     {
       name: 'scripts-are-entries',
-      comment: 'What scripts share with benchmarks or tests is in src/cli.',
+      comment: 'Code that scripts share with benchmarks or tests belongs in src/cli.',
       severity: 'error',
       from: { path: '^scripts/' },
       to: { path: ['^bench/', '^test/'] },
     },
     {
       name: 'bench-and-tests-need-no-script',
-      comment: 'What scripts share with benchmarks or tests is in src/cli.',
+      comment: 'Code that scripts share with benchmarks or tests belongs in src/cli.',
       severity: 'error',
       from: { path: ['^bench/', '^test/'] },
       to: { path: '^scripts/' },
     },
     {
       name: 'tests-need-no-benchmark',
-      comment: 'What tests share with benchmarks is in test/support.',
+      comment: 'Code that tests share with benchmarks belongs in test/support.',
       severity: 'error',
       from: { path: '^test/' },
       to: { path: '^bench/' },
     },
     {
       name: 'not-to-spec',
-      comment: 'What two specs share belongs into a support file.',
+      comment: 'Code that two specs share belongs in a support file.',
       severity: 'error',
       from: {},
       to: { path: '\\.spec\\.ts$' },
     },
     {
       name: 'store-knows-nothing-of-colloquy',
-      comment: 'The embedded store is a library of its own.',
+      comment: 'The embedded store is an independent library.',
       severity: 'error',
       from: { path: `^${store}/` },
       to: { path: ['^src/', '^scripts/', '^bench/', '^test/', '^dist/'] },
     },
     {
       name: 'store-through-its-index',
-      comment: 'The embedded store is imported through what its package.json exports.',
+      comment: 'Import the embedded store only through the exports of its package.json.',
       severity: 'error',
       from: { pathNot: `^${store}/` },
       to: { path: `^${store}/`, pathNot: `^${store}/(src|bench)/index\\.ts$` },
@@ -156,24 +164,25 @@ module.exports = {
     ...downwardRules('store', `${store}/src`, storeLayers),
     {
       name: 'not-to-dev-dep',
-      comment: 'What runs in production is listed under dependencies.',
+      comment: 'Packages that are used in production must be listed under dependencies.',
       severity: 'error',
       from: { path: ['^src/', '^packages/[^/]+/src/', '^scripts/'], pathNot: specs },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'listed-in-package-json',
-      comment: 'A package that is imported is listed in package.json, not merely present through another.',
+      comment:
+        'An imported package must be listed in package.json, not merely installed as a dependency of another.',
       severity: 'error',
       from: {},
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
     },
   ],
   options: {
-    // `import type` counts: it couples modules as other imports do.
+    // `import type` counts too, because it couples modules like other imports.
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    // An import of './x.js' is of x.ts: dependency-cruiser tries the TypeScript extension itself when there is no x.js.
+    // './x.js' refers to x.ts: dependency-cruiser tries the TypeScript extension when there is no x.js.
     enhancedResolveOptions: {
       extensions: ['.ts', '.mts', '.js', '.mjs', '.cjs', '.json'],
       exportsFields: ['exports'],

@@ -8,7 +8,7 @@ const specs = ['**/*.spec.ts', 'test/**/*.ts', 'packages/*/test/**/*.ts'];
 
 const settingsMessage = 'Settings are read in src/config only; inject the settings of the group instead.';
 
-/** `process.env` in each way that it can be reached. */
+/** Forbids all ways to access `process.env`. */
 const noEnvironment = {
   'no-restricted-properties': ['error', { object: 'process', property: 'env', message: settingsMessage }],
   'no-restricted-imports': [
@@ -37,7 +37,7 @@ const nodeGlobals = Object.fromEntries(
   ].map((name) => [name, 'readonly']),
 );
 
-/** What the scripts of pages use; the type check (tsconfig.page.json) knows the rest. */
+/** Globals used by the scripts of pages. The type check (tsconfig.page.json) covers the rest. */
 const browserGlobals = Object.fromEntries(
   [
     'AbortController',
@@ -86,7 +86,7 @@ export default defineConfig(
       'no-console': 'error',
       'max-lines': ['error', { max: 450, skipBlankLines: true, skipComments: true }],
 
-      // From the strict set, what finds faults without quarrelling with Nest's decorated classes.
+      // Rules of the strict set that find bugs and are compatible with Nest's decorated classes.
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/no-non-null-assertion': 'error',
       '@typescript-eslint/no-unnecessary-boolean-literal-compare': 'error',
@@ -98,7 +98,8 @@ export default defineConfig(
       ],
       '@typescript-eslint/use-unknown-in-catch-callback-variable': 'error',
 
-      // Leaves files with decorators alone: Nest injects by the classes that those import.
+      // Does not apply to files with decorators, because Nest needs their class imports at run time for
+      // injection.
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/no-import-type-side-effects': 'error',
 
@@ -112,7 +113,7 @@ export default defineConfig(
         'error',
         { allowNumber: true, allowBoolean: true, allowAny: false, allowNullish: false },
       ],
-      // An async method may implement an interface of promises without awaiting any.
+      // An async method may implement an interface that returns promises without awaiting anything.
       '@typescript-eslint/require-await': 'off',
     },
   },
@@ -134,9 +135,9 @@ export default defineConfig(
   {
     files: ['packages/embedded-mongo/src/**/*.ts'],
     rules: {
-      // Inner loops index arrays whose bounds they have just checked.
+      // Inner loops index arrays after checking their bounds.
       '@typescript-eslint/no-non-null-assertion': 'off',
-      // Option values of any BSON type are compared with the names that are allowed, by way of String().
+      // Option values of any BSON type are compared with the allowed names through String().
       '@typescript-eslint/no-base-to-string': 'off',
     },
   },
@@ -149,14 +150,14 @@ export default defineConfig(
         'error',
         { assertFunctionNames: ['expect', 'expect*', 'check*', '**.expect*', 'fc.assert'] },
       ],
-      // A property over generated values may say different things of different values.
+      // A property test may assert different things for different generated values.
       'jest/no-conditional-expect': 'off',
       'jest/no-commented-out-tests': 'error',
       'jest/no-disabled-tests': 'error',
       'jest/no-focused-tests': 'error',
       'jest/no-identical-title': 'error',
       'jest/valid-expect': 'error',
-      // jest's matchers and `it.each` are typed with `any`.
+      // Jest's matchers and `it.each` are typed with `any`.
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/unbound-method': 'off',
@@ -164,8 +165,8 @@ export default defineConfig(
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },
-  // The shared test set-up names servers to the suites by environment variables; what starts the service as a process of
-  // its own passes its environment on.
+  // The shared test setup passes server addresses to the suites in environment variables, and tests that
+  // start the service as a separate process pass their environment on.
   {
     files: ['test/**/*.ts', 'packages/*/test/properties.ts'],
     rules: { 'no-restricted-properties': 'off' },

@@ -24,6 +24,8 @@ const esmPackages = [
   'lru-cache',
   'cookie',
   'content-disposition',
+  'p-limit',
+  'yocto-queue',
 ];
 
 const swc = [

@@ -1,25 +1,24 @@
-// npm run bench -- cache: what a hit in memory, a hit in Redis and a miss with its load cost, beside lru-cache, cache-manager and ioredis
-// used bare for the same, in turns in one run. The figures hold for this machine at this moment: compare within one run.
+// npm run bench -- cache: measures a hit in memory, a hit in Redis and a miss with its load, compared with
+// direct use of lru-cache, cache-manager and ioredis. The candidates are measured one after the other.
+// Figures depend on the machine and its load: compare only within one run.
 import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { createCache } from 'cache-manager';
 import { Redis } from 'ioredis';
 import { Keyv } from 'keyv';
 import { LRUCache } from 'lru-cache';
+import { openCache } from '../test/support/cache.js';
 import { wholeNumber } from '../test/support/options.js';
 import { RedisProcess } from '../test/support/redis-process.js';
-import { CacheFamily, CacheService } from '../src/cache/index.js';
-import { loadSettings } from '../src/config/index.js';
-import { createLogger } from '../src/logging/index.js';
-import { RedisService } from '../src/redis/index.js';
+import { CacheFamily } from '../src/cache/index.js';
 import { figure, measure, renderTable } from '@colloquy/embedded-mongo/bench';
 
 interface Contestant {
   scenario: string;
   name: string;
-  /** Asks for one key; the number makes keys differ where each is to be a miss. */
+  /** Requests one key. The number makes keys distinct where every request should be a miss. */
   ask: (turn: number) => unknown;
-  /** Calls that are measured as one, where one alone is shorter than the clock can tell. */
+  /** Number of calls that are measured together, where one call is too short for the clock. */
   batch: number;
 }
 
@@ -34,19 +33,7 @@ const value = {
 const load = (): Promise<typeof value> => Promise.resolve({ ...value });
 const family = new CacheFamily<typeof value>('bench');
 
-async function openCache(overrides: Readonly<Record<string, string>>): Promise<{
-  cache: CacheService;
-  redis: RedisService;
-}> {
-  const settings = loadSettings({ NODE_ENV: 'test', ...overrides });
-  const logger = createLogger({ level: 'error', pretty: false });
-  const redis = new RedisService(settings.redis, logger);
-  const cache = new CacheService(settings.cache, redis, logger);
-  await redis.onModuleInit();
-  return { cache, redis };
-}
-
-/** A bare pair of caches that do what a reader would write by hand: look into Redis, parse JSON, load and store on a miss. */
+/** A hand-written cache: reads from Redis and parses JSON, or loads and stores on a miss. */
 const byHand = (client: Redis) => ({
   async wrap(key: string): Promise<unknown> {
     const text = await client.get(key);
@@ -61,7 +48,7 @@ async function contestants(server: RedisProcess): Promise<{ list: Contestant[]; 
   const url = { REDIS_URL: server.url, REDIS_COMMAND_TIMEOUT_MS: '2000' };
   const alone = await openCache({});
   const shared = await openCache({ ...url, REDIS_KEY_PREFIX: 'shared' });
-  // Every entry has left the memory by the next call, so that Redis is asked each time.
+  // Entries expire from memory before the next call, so that each call reads from Redis.
   const sharedOnly = await openCache({ ...url, REDIS_KEY_PREFIX: 'l2', CACHE_LOCAL_TTL_MS: '1' });
   const lru = new LRUCache<string, typeof value>({ max: 10_000, ttl: MINUTE });
   const manager = createCache({ stores: [new Keyv({ useKeyPrefix: false })], ttl: MINUTE });
@@ -127,10 +114,7 @@ async function contestants(server: RedisProcess): Promise<{ list: Contestant[]; 
   return {
     list,
     async close() {
-      for (const { cache, redis } of [alone, shared, sharedOnly]) {
-        await cache.onApplicationShutdown();
-        await redis.onApplicationShutdown();
-      }
+      for (const process of [alone, shared, sharedOnly]) await process.close();
       client.disconnect();
     },
   };
@@ -164,8 +148,8 @@ async function run(seconds: number, clients: number): Promise<void> {
 }
 
 await new Command('npm run bench -- cache')
-  .description('What the cache costs, beside its parts used bare.')
-  .option('--seconds <count>', 'for each measurement', wholeNumber, 2)
-  .option('--callers <count>', 'at the same time, beside one alone', wholeNumber, 50)
+  .description('Measures the cost of the cache, compared with direct use of its parts.')
+  .option('--seconds <count>', 'duration of each measurement', wholeNumber, 2)
+  .option('--callers <count>', 'number of concurrent callers, in addition to a single one', wholeNumber, 50)
   .action(({ seconds, callers }: { seconds: number; callers: number }) => run(seconds, callers))
   .parseAsync();

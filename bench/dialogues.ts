@@ -1,6 +1,6 @@
-// npm run bench -- dialogues FILE: sends the user turns of recorded dialogues through POST /v1/messages and counts, from the
-// driver's command events, what each message reads and writes. The application runs in this process and is spoken to over HTTP;
-// the embedded store runs in a process of its own.
+// npm run bench -- dialogues FILE: sends the user turns of recorded dialogues through POST /v1/messages and
+// counts, from the driver's command events, what each message reads and writes. The application runs in this
+// process and is called over HTTP; the embedded store runs in a separate process.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -13,7 +13,7 @@ import { figure, renderTable } from '@colloquy/embedded-mongo/bench';
 const storeChild = join(import.meta.dirname, '..', 'test', 'proofs', 'store', 'store-child.js');
 
 const heads = [
-  'for one message',
+  'per message',
   'messages',
   'reads',
   'writes',
@@ -23,7 +23,7 @@ const heads = [
   'messages',
   'keys, tenants',
   'responders',
-  'most transactions',
+  'max transactions',
 ];
 
 const each = (group: MessageGroup, total: number): string => (total === 0 ? '0' : figure(group.each(total)));
@@ -64,7 +64,7 @@ async function bench(file: string, options: Options): Promise<boolean> {
   const rows = [
     rowOf('unknown participant', result.unknown),
     rowOf('warm', result.warm[0]),
-    rowOf('cold: fresh process', result.cold),
+    rowOf('cold: new process', result.cold),
     rowOf('warm, second process', result.warm[1]),
   ];
   const broken = brokenPromises(result);
@@ -72,18 +72,18 @@ async function bench(file: string, options: Options): Promise<boolean> {
     `${dialogues.length} dialogues, ${messages} messages at ${clients} clients in ${(result.ms / 1000).toFixed(1)} s, ` +
       `${redis ? 'with' : 'without'} Redis, ${externalIds ? 'with' : 'without'} externalIds\n` +
       `the columns from "sessions" to "responders" are reads of these collections\n\n${renderTable(heads, rows)}\n` +
-      `outside of any message: ${result.outside.reads} reads, ${result.outside.writes} writes\n` +
-      `${broken.join('\n') || 'Warm messages read no session, and no message takes more than one transaction.'}\n`,
+      `outside messages: ${result.outside.reads} reads, ${result.outside.writes} writes\n` +
+      `${broken.join('\n') || 'Warm messages read no session, and no message uses more than one transaction.'}\n`,
   );
   return broken.length === 0;
 }
 
 await new Command('npm run bench -- dialogues')
   .description('Counts what each message of recorded dialogues reads from the database and writes to it.')
-  .argument('<file>', 'dialogues, one JSON object a line')
-  .option('--limit <count>', 'only the first dialogues of the file', wholeNumber)
-  .option('--clients <count>', 'dialogues at work at the same time', wholeNumber, 16)
-  .option('--redis', 'with a Redis as second tier')
+  .argument('<file>', 'dialogues, one JSON object per line')
+  .option('--limit <count>', 'only use this many dialogues from the start of the file', wholeNumber)
+  .option('--clients <count>', 'number of dialogues in progress at the same time', wholeNumber, 16)
+  .option('--redis', 'use Redis as the second tier')
   .option('--external-ids', 'send an externalId with each message')
   .action(async (file: string, options: Options) => {
     process.exitCode = (await bench(file, options)) ? 0 : 1;

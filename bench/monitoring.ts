@@ -1,7 +1,8 @@
-// npm run bench -- monitoring: requests a second with all monitoring on (timings, metrics that are scraped, probes that are asked, error
-// reports to a listener of this process) beside all of it off. Both services run, each in a process of its own on an empty directory;
-// the load goes to one and then to the other, in short rounds, so that what else the machine does hits both. The processor time
-// of a request hardly depends on what else runs: compare it where the machine is not quiet.
+// npm run bench -- monitoring: measures requests per second with all monitoring on (timings, scraped metrics,
+// probes, error reports to a listener in this process), compared with all of it off. Each service runs in a
+// separate process on an empty directory. The load switches between the two in short rounds, so that other
+// work on the machine affects both. CPU time per request hardly depends on other work: use it for the
+// comparison when the machine is not quiet.
 import { Command } from 'commander';
 import { wholeNumber } from '../test/support/options.js';
 import { overheadOf, quantile, type RoundPair, runRounds } from './monitoring/rounds.js';
@@ -60,28 +61,28 @@ async function bench({ clients, rounds, seconds, profile }: Options): Promise<bo
   ];
   write(renderTable(heads, [...rows, medians]));
   const failed = pairs.reduce((sum, pair) => sum + pair.on.failed + pair.off.failed, 0);
-  write(`requests that failed: ${failed}`);
+  write(`failed requests: ${failed}`);
   write(
-    `processor time of a request: ${percent(cpuOn / cpuOff - 1)} more with monitoring (all threads of the service)`,
+    `CPU time per request: ${percent(cpuOn / cpuOff - 1)} more with monitoring (all threads of the service)`,
   );
   write(
-    `overhead in half of the rounds: ${percent(all(overheadIn, 0.25))} to ${percent(all(overheadIn, 0.75))}; the narrower, the more the ` +
-      'median is worth',
+    `overhead, middle half of the rounds: ${percent(all(overheadIn, 0.25))} to ${percent(all(overheadIn, 0.75))}; the narrower this range, the more ` +
+      'reliable the median',
   );
   const passes = overhead <= TARGET && failed === 0;
   write(
-    `overhead in requests a second (median of the rounds): ${percent(overhead)}; target <= ${percent(TARGET)}: ` +
-      (passes ? 'pass' : 'falls short'),
+    `overhead in requests per second (median of the rounds): ${percent(overhead)}; target <= ${percent(TARGET)}: ` +
+      (passes ? 'pass' : 'fail'),
   );
   return passes;
 }
 
 await new Command('npm run bench -- monitoring')
-  .description('Requests a second with all monitoring on, beside all of it off.')
-  .option('--clients <n>', 'connections that send', wholeNumber, 100)
-  .option('--rounds <n>', 'of each of the two', wholeNumber, 30)
-  .option('--seconds <n>', 'of each round', wholeNumber, 3)
-  .option('--profile <dir>', 'write processor profiles of both services there (it slows both)')
+  .description('Measures requests per second with all monitoring on, compared with all of it off.')
+  .option('--clients <n>', 'number of client connections', wholeNumber, 100)
+  .option('--rounds <n>', 'number of rounds for each of the two', wholeNumber, 30)
+  .option('--seconds <n>', 'duration of each round', wholeNumber, 3)
+  .option('--profile <dir>', 'write CPU profiles of both services to this directory (slows both down)')
   .action(async (options: Options) => {
     process.exitCode = (await bench(options)) ? 0 : 1;
   })

@@ -1,6 +1,7 @@
-// npm run bench -- peers: this service beside a bare Fastify server that returns the same bytes and stores nothing, and, with --against,
-// beside another build of the service. Each runs in a process of its own; the load goes to one after the other in short rounds, so that
-// what else the machine does hits all of them. bench/README.md says how to read the tables.
+// npm run bench -- peers: compares this service with a bare Fastify server that returns the same bytes and
+// stores nothing, and, with --against, with another build of the service. Each runs in a separate process.
+// The load switches between them in short rounds, so that other work on the machine affects all of them.
+// bench/README.md explains the tables.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -9,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../test/support/options.js';
-import { untilEnding } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
 import { loadGenerator } from './peers/load.js';
 import { MOST_FAILED, renderFailures, renderGoals, renderRows, renderTranscripts } from './peers/report.js';
 import { type Row, runRounds } from './peers/rounds.js';
@@ -41,7 +42,7 @@ interface Options {
   json?: string;
 }
 
-/** What a run came to. */
+/** The results of a run. */
 interface Outcome {
   rows: Row[];
   transcripts: TranscriptRow[];
@@ -53,7 +54,7 @@ const routeNames = [...peerRoutes.map(({ name }) => name), TRANSCRIPTS];
 const write = (text: string): void => void process.stdout.write(`${text}\n`);
 const onProgress = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** What is closed at the end. */
+/** Functions to call at the end. */
 type Closers = (() => Promise<unknown>)[];
 
 async function closeAll(closers: Closers): Promise<void> {
@@ -124,11 +125,11 @@ async function measure(options: Options, signal: AbortSignal): Promise<Outcome> 
   }
 }
 
-/** Prints the tables. Returns whether few enough requests failed. */
+/** Prints the tables. Returns whether the share of failed requests is acceptable. */
 function report({ rows, transcripts }: Outcome): boolean {
   if (rows.length > 0) write(`\n${renderRows(rows)}`);
   const goals = renderGoals(rows);
-  if (goals !== '') write(`At 64 connections, requests a second beside bare Fastify:\n\n${goals}`);
+  if (goals !== '') write(`At 64 connections, requests per second relative to bare Fastify:\n\n${goals}`);
   if (transcripts.length > 0) write(`\nPOST /v1/transcripts:\n\n${renderTranscripts(transcripts)}`);
   const failures = renderFailures(rows);
   if (failures !== '') write(failures);
@@ -162,7 +163,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
 function numbers(text: string): number[] {
   return text.split(',').map((part) => {
     const value = wholeNumber(part);
-    if (value === 0) throw new InvalidArgumentError('None of them may be 0.');
+    if (value === 0) throw new InvalidArgumentError('The numbers must not be 0.');
     return value;
   });
 }
@@ -171,7 +172,9 @@ function names(text: string): string[] {
   const list = text.split(',');
   const unknown = list.find((name) => !routeNames.includes(name));
   if (unknown !== undefined)
-    throw new InvalidArgumentError(`There is no "${unknown}"; the names are ${routeNames.join(', ')}.`);
+    throw new InvalidArgumentError(
+      `There is no route "${unknown}"; the routes are ${routeNames.join(', ')}.`,
+    );
   return list;
 }
 
@@ -181,7 +184,7 @@ function assignment(text: string, before: Readonly<Record<string, string>>): Rec
   return { ...before, [name]: value };
 }
 
-/** A name on the PATH stays one. */
+/** Leaves a name that is looked up on the PATH unchanged. */
 const pathOf = (text: string): string => (text.includes('/') ? resolve(text) : text);
 
 /** The `dist` folder of a checkout. */
@@ -194,23 +197,33 @@ function buildIn(folder: string): string {
 
 await new Command('npm run bench -- peers')
   .description(
-    'This service beside a bare Fastify server of the same answers, and beside another build of it.',
+    'Compares this service with a bare Fastify server that returns the same responses, and with another build of it.',
   )
-  .option('--routes <names>', `which, by comma: ${routeNames.join(', ')}`, names, routeNames.slice(0, -1))
-  .option('--connections <numbers>', 'how many at a time, by comma', numbers, [1, 16, 64, 256])
-  .option('--rounds <n>', 'of each target on each route with each number of connections', wholeNumber, 3)
-  .option('--seconds <n>', 'of each round', wholeNumber, 5)
-  .option('--warm-up <seconds>', 'of each target on each route, unmeasured', wholeNumber, 5)
-  .option('--participants <n>', 'each with a session and a conversation of 20 messages', wholeNumber, 64)
-  .option('--clients <n>', 'connections of the route "transcripts"', wholeNumber, 100)
-  .option('--rate <n>', 'requests a second of the route "transcripts"', wholeNumber, 1000)
-  .option('--against <dir>', 'another checkout of this service, built (dist)', buildIn)
-  .option('--node <path>', 'the node binary of all targets', pathOf, process.execPath)
-  .option('--set <NAME=VALUE>', 'a setting of the services; may be repeated', assignment, {})
-  .option('--profile <dir>', 'write processor profiles of the services there (it slows them)')
-  .option('--json <file>', 'write all figures of all rounds there')
+  .option(
+    '--routes <names>',
+    `comma-separated routes: ${routeNames.join(', ')}`,
+    names,
+    routeNames.slice(0, -1),
+  )
+  .option('--connections <numbers>', 'comma-separated numbers of connections', numbers, [1, 16, 64, 256])
+  .option('--rounds <n>', 'number of rounds for each target, route and number of connections', wholeNumber, 3)
+  .option('--seconds <n>', 'duration of each round', wholeNumber, 5)
+  .option('--warm-up <seconds>', 'unmeasured warm-up of each target on each route', wholeNumber, 5)
+  .option(
+    '--participants <n>',
+    'number of participants, each with a session and a conversation of 20 messages',
+    wholeNumber,
+    64,
+  )
+  .option('--clients <n>', 'number of connections for the route "transcripts"', wholeNumber, 100)
+  .option('--rate <n>', 'requests per second for the route "transcripts"', wholeNumber, 1000)
+  .option('--against <dir>', 'another built checkout of this service (with dist)', buildIn)
+  .option('--node <path>', 'the node binary for all targets', pathOf, process.execPath)
+  .option('--set <NAME=VALUE>', 'a setting for the services; may be repeated', assignment, {})
+  .option('--profile <dir>', 'write CPU profiles of the services to this directory (slows them down)')
+  .option('--json <file>', 'write all figures of all rounds to this file')
   .action(async (options: Options) => {
-    const signal = untilEnding();
+    const signal = abortOnShutdownSignal();
     try {
       process.exitCode = (await bench(options, signal)) ? 0 : 1;
     } catch (error) {

@@ -1,5 +1,6 @@
-// npm run bench -- routes: the times of each main route under a mixed load of 100 clients, and then how many requests fail under 500
-// clients for a minute. The service runs in a process of its own on an empty directory; this process makes the load.
+// npm run bench -- routes: measures the response times of each main route under a mixed load of 100 clients,
+// then how many requests fail under 500 clients for a minute. The service runs in a separate process on an
+// empty directory; this process generates the load.
 import { loadavg } from 'node:os';
 import { Command } from 'commander';
 import { wholeNumber } from '../test/support/options.js';
@@ -73,10 +74,12 @@ async function bench({ clients, routeSeconds, many, seconds, monitoring }: Optio
     const samples = await run(service, routes, many, seconds);
     const failed = failuresOf(samples).length;
     const passes = samples.length > 0 && failed / samples.length < MOST_FAILED;
-    write('failed: another status than the route has for success, no answer within 30 s, or no connection');
+    write(
+      "failed: a status other than the route's success status, no response within 30 s, or no connection",
+    );
     write(
       `${failed} of ${samples.length.toLocaleString('en-US')} failed with ${many} clients: ${share(failed, samples.length)}; ` +
-        `target < 0.1 %: ${passes ? 'pass' : 'falls short'}`,
+        `target < 0.1 %: ${passes ? 'pass' : 'fail'}`,
     );
     return passes;
   } finally {
@@ -85,12 +88,17 @@ async function bench({ clients, routeSeconds, many, seconds, monitoring }: Optio
 }
 
 await new Command('npm run bench -- routes')
-  .description('Times of each main route, and requests that fail under many clients.')
-  .option('--clients <n>', 'clients of the first part, which times the routes', wholeNumber, 100)
-  .option('--route-seconds <n>', 'how long that takes', wholeNumber, 30)
-  .option('--many <n>', 'clients of the second part, which counts what fails', wholeNumber, 500)
-  .option('--seconds <n>', 'how long that takes', wholeNumber, 60)
-  .option('--monitoring <on|off>', 'MONITORING of the service', 'on')
+  .description('Measures response times of each main route, and failed requests under many clients.')
+  .option(
+    '--clients <n>',
+    'number of clients in the first part, which measures response times',
+    wholeNumber,
+    100,
+  )
+  .option('--route-seconds <n>', 'duration of the first part', wholeNumber, 30)
+  .option('--many <n>', 'number of clients in the second part, which counts failures', wholeNumber, 500)
+  .option('--seconds <n>', 'duration of the second part', wholeNumber, 60)
+  .option('--monitoring <on|off>', 'value of MONITORING for the service', 'on')
   .action(async (options: Options) => {
     process.exitCode = (await bench(options)) ? 0 : 1;
   })

@@ -1,5 +1,6 @@
-// npm run bench -- sessions: the sessions in the memory of one process (L1) under 1,000,000 distinct ones: is the memory bounded, what
-// does an access cost, how long does a cleanup hold up everything else? No database takes part.
+// npm run bench -- sessions: measures the in-memory sessions of one process (L1) with 1,000,000 distinct
+// sessions: whether memory stays bounded, the cost of an access, and how long a cleanup blocks the process.
+// No database is involved.
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { Command } from 'commander';
 import { wholeNumber } from '../test/support/options.js';
@@ -16,7 +17,7 @@ import {
 } from './sessions/l1.js';
 import { figure, renderTable } from '@colloquy/embedded-mongo/bench';
 
-/** Heap at the last mark over that at the first up to which it counts as flat. */
+/** The heap counts as flat up to this ratio between the last mark and the first. */
 const LARGEST_GROWTH = 1.1;
 
 const managerFor = (env: Readonly<Record<string, string>>, clock: Clock): ConversationStateManager =>
@@ -86,8 +87,8 @@ async function bench({ sessions }: { sessions: number }): Promise<boolean> {
 }
 
 await new Command('npm run bench -- sessions')
-  .description('Memory, access times and cleanup pauses of the sessions in the memory of one process.')
-  .option('--sessions <count>', 'distinct ones', wholeNumber, 1_000_000)
+  .description('Measures memory, access times and cleanup pauses of the in-memory sessions of one process.')
+  .option('--sessions <count>', 'number of distinct sessions', wholeNumber, 1_000_000)
   .action(async (options: { sessions: number }) => {
     process.exitCode = (await bench(options)) ? 0 : 1;
   })

@@ -1,6 +1,7 @@
-// npm run bench -- storage: five tests of how transcripts are accepted, embedded, stored and found, beside the naive way (embed and
-// insert inside the request) in the same process on the same store. This process makes the load and does nothing else; the service
-// with its store runs in one of its own. The figures hold for this machine at this moment: compare within one run.
+// npm run bench -- storage: five tests of accepting, embedding, storing and finding transcripts, compared
+// with the naive approach (embedding and inserting inside the request) in the same process on the same store.
+// This process only generates the load; the service and its store run in a separate process. Figures depend
+// on the machine and its load: compare only within one run.
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../test/support/options.js';
 import { machineLine } from './storage/machine.js';
@@ -24,7 +25,7 @@ const ALL = new Set([1, 2, 3, 4, 5]);
 function testNumbers(text: string): ReadonlySet<number> {
   const numbers = new Set(text.split(',').map(Number));
   if (![...numbers].every((number) => ALL.has(number)))
-    throw new InvalidArgumentError('They must be numbers from 1 to 5 with commas between them.');
+    throw new InvalidArgumentError('It must be a comma-separated list of numbers from 1 to 5.');
   return numbers;
 }
 
@@ -42,8 +43,8 @@ async function bench({ data, tests, tenants, rate, short = false, ...given }: Op
   write(await machineLine());
   write(texts.description);
   write(
-    `${count.toLocaleString('en-US')} transcripts of ${tenants} tenant${tenants === 1 ? '' : 's'}; settings are the defaults but ` +
-      `TRANSCRIPT_MAX_QUEUE_SIZE=1000000, TRANSCRIPT_BATCH_TIMEOUT_MS=1000 and what a line names\n`,
+    `${count.toLocaleString('en-US')} transcripts of ${tenants} tenant${tenants === 1 ? '' : 's'}; settings are the defaults except ` +
+      `TRANSCRIPT_MAX_QUEUE_SIZE=1000000, TRANSCRIPT_BATCH_TIMEOUT_MS=1000 and those named in a line\n`,
   );
   const rows = await runTests(tests, {
     texts,
@@ -61,28 +62,32 @@ async function bench({ data, tests, tenants, rate, short = false, ...given }: Op
   write(renderFigures(rows));
   const verdicts = rows.map(verdictOf);
   const of = (verdict: string): number => verdicts.filter((one) => one === verdict).length;
-  write(`${of('pass')} pass, ${of('falls short')} fall short`);
+  write(`${of('pass')} passed, ${of('fail')} failed`);
 }
 
 await new Command('npm run bench -- storage')
   .description(
-    'Accepting, embedding, storing and finding transcripts, beside embedding and inserting in the request.',
+    'Measures accepting, embedding, storing and finding transcripts, compared with embedding and inserting in the request.',
   )
   .option(
     '--data <path>',
-    'dialogues, one JSON object a line; synthetic ones when there is no such file',
+    'dialogues, one JSON object per line; synthetic ones are used when the file does not exist',
     '../shared/data/dialogues.ndjson',
   )
-  .option('--tests <numbers>', 'which tests, such as 1,4', testNumbers, ALL)
-  .option('--tenants <n>', 'tenants that the transcripts are of', positive, 1)
+  .option('--tests <numbers>', 'comma-separated tests, for example 1,4', testNumbers, ALL)
+  .option('--tenants <n>', 'number of tenants', positive, 1)
   .option(
     '--count <n>',
-    'transcripts of the test of 100 clients, rounded up to hundreds (default: 10000)',
+    'transcripts in the test with 100 clients, rounded up to hundreds (default: 10000)',
     positive,
   )
-  .option('--rate <n>', 'transcripts a second of the paced load', positive, 1000)
-  .option('--seconds <n>', 'how long the 1,000 of the third test take (default: 60)', positive)
-  .option('--short', 'a fifth of all; 10 seconds for the third test')
-  .option('--profile <dir>', 'write a processor profile of the service for each run there')
+  .option('--rate <n>', 'transcripts per second of the paced load', positive, 1000)
+  .option(
+    '--seconds <n>',
+    'duration of the third test, which sends 1,000 transcripts (default: 60)',
+    positive,
+  )
+  .option('--short', 'run a fifth of everything, and 10 seconds for the third test')
+  .option('--profile <dir>', 'write a CPU profile of the service for each run to this directory')
   .action((options: Options) => bench(options))
   .parseAsync();

@@ -1,5 +1,6 @@
-// npm run bench -- vectors: building and searching the matrix of one tenant, beside arrays of numbers that are scored and sorted. Vectors
-// are random, of 256 dimensions. The figures hold for this machine at this moment: compare within one run.
+// npm run bench -- vectors: builds and searches the matrix of one tenant, compared with arrays of numbers
+// that are scored and sorted. Vectors are random, with 256 dimensions. Figures depend on the machine and its
+// load: compare only within one run.
 import { cpus } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -21,7 +22,7 @@ const TENANT = 'acme';
 const LIMIT = 10;
 const channels = ['whatsapp', 'telegram', 'web', 'sms', 'email'];
 
-/** The same random numbers in each run, from -1 to 1 (mulberry32). */
+/** A generator of random numbers from -1 to 1 that are the same in each run (mulberry32). */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -38,9 +39,9 @@ function randomVector(random: () => number): Float32Array {
   return vector.map((value) => value / length);
 }
 
-/** Makes its rows as they are read, as a database does, so that only the reader keeps them. */
+/** Creates rows while they are read, like a database, so that only the reader keeps them in memory. */
 class RandomSource implements VectorSource {
-  /** Time that it took to make them, milliseconds: no part of a build. */
+  /** Time spent creating rows, in milliseconds, which is not part of a build. */
   madeMs = 0;
 
   constructor(private readonly count: number) {}
@@ -90,7 +91,7 @@ function naiveSearch(rows: readonly Naive[], query: readonly number[], channel?:
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Bytes that the process holds after a full collection. */
+/** Returns the bytes that the process uses after a full garbage collection. */
 function heldBytes(): number {
   collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
@@ -104,7 +105,7 @@ interface Contestant {
   search: (query: Float32Array, channel?: string) => Promise<VectorHit[]> | VectorHit[];
   buildMs: number;
   heldBytes: number;
-  toldBytes?: number;
+  reportedBytes?: number;
 }
 
 async function ours(count: number): Promise<Contestant> {
@@ -120,7 +121,7 @@ async function ours(count: number): Promise<Contestant> {
     search,
     buildMs: buildMs - source.madeMs,
     heldBytes: heldBytes() - before,
-    toldBytes: bytes,
+    reportedBytes: bytes,
   };
 }
 
@@ -160,25 +161,27 @@ async function compare(count: number, measureMs: number): Promise<string[][]> {
         `${count.toLocaleString('en-US')} ${channel === undefined ? 'all' : 'one channel of 5'}: ${name}`,
         ...[p50, p95, max, contestant.buildMs].map(figure),
         mib(contestant.heldBytes),
-        contestant.toldBytes === undefined ? '' : mib(contestant.toldBytes),
+        contestant.reportedBytes === undefined ? '' : mib(contestant.reportedBytes),
       ]);
     }
   }
-  if (answers[0] !== answers[1]) throw new Error('The two disagree about the best rows.');
+  if (answers[0] !== answers[1]) throw new Error('The two return different best rows.');
   return lines;
 }
 
 const options = new Command('npm run bench -- vectors')
   .description('Measures the exact vector search in memory.')
-  .option('--milliseconds <number>', 'how long each case is measured', wholeNumber, 3_000)
-  .option('--largest <number>', 'vectors of the larger case', wholeNumber, 100_000)
+  .option('--milliseconds <number>', 'duration of each measurement', wholeNumber, 3_000)
+  .option('--largest <number>', 'number of vectors in the larger case', wholeNumber, 100_000)
   .parse()
   .opts<{ milliseconds: number; largest: number }>();
 
 const lines: string[][] = [];
 for (const count of [1_000, options.largest]) lines.push(...(await compare(count, options.milliseconds)));
 console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}`);
-console.log(`${DIMENSION} dimensions, the best ${LIMIT}, one search at a time; MiB after a full collection.`);
-console.log('Build is without the making of the random rows.\n');
-const heads = ['search', 'p50 ms', 'p95 ms', 'max ms', 'build ms', 'MiB held', 'MiB told'];
+console.log(
+  `${DIMENSION} dimensions, best ${LIMIT} rows, one search at a time; MiB after a full garbage collection.`,
+);
+console.log('Build times exclude the creation of the random rows.\n');
+const heads = ['search', 'p50 ms', 'p95 ms', 'max ms', 'build ms', 'MiB used', 'MiB reported'];
 console.log(renderTable(heads, lines));

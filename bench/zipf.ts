@@ -1,6 +1,7 @@
-// npm run bench -- zipf: how often each tier of the session state answers under a Zipf load, beside an ideal LRU of the size of L1 on
-// the same sequence. Each message is an open and a save through the SessionService of a whole application in this process, with a
-// Redis and the embedded store in processes of their own.
+// npm run bench -- zipf: measures the hit rate of each tier of the session state under a Zipf load, compared
+// with an ideal LRU of the size of L1 on the same sequence. Each message opens and saves a session through
+// the SessionService of a whole application in this process; Redis and the embedded store run in separate
+// processes.
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { concurrently, Progress } from '../src/cli/index.js';
@@ -15,7 +16,7 @@ import { readTierOpens, type TierOpens } from './sessions/tier-stats.js';
 const storeChild = join(import.meta.dirname, '..', 'test', 'proofs', 'store', 'store-child.js');
 const TENANT = 'zipf';
 
-/** Share of opens that L1 and L2 together must answer. */
+/** Minimum share of opened sessions that L1 and L2 must serve together. */
 const LEAST_SHARE = 0.8;
 
 interface Options {
@@ -62,13 +63,13 @@ async function bench(options: Options): Promise<boolean> {
     ['database', database],
     ['none: the first message', none],
     [`ideal LRU of ${active.toLocaleString('en-US')}`, hitsOfLru(sequence, active)],
-    ['most there could be: all but first messages', messages - newcomers(sequence)],
+    ['upper limit: all but first messages', messages - newcomers(sequence)],
   ];
   process.stdout.write(
     `Zipf (1.0), seed ${seed}: ${messages} messages (open and save) of ${participants} participants, ${clients} clients, ` +
       `MAX_ACTIVE_SESSIONS=${active}\n\n` +
       renderTable(
-        ['answered by', 'messages', 'share'],
+        ['served by', 'messages', 'share'],
         rows.map(([name, hits]) => [
           name,
           hits.toLocaleString('en-US'),
@@ -77,21 +78,23 @@ async function bench(options: Options): Promise<boolean> {
       ),
   );
   if (!hasL2) {
-    process.stdout.write('\nThere is no second tier: the mark of 80 % cannot be judged.\n');
+    process.stdout.write('\nThere is no second tier, so the goal of 80 % cannot be checked.\n');
     return false;
   }
   const met = l1 + l2 >= LEAST_SHARE * messages;
-  process.stdout.write(`\nL1 and L2 together answer ${met ? '80 % or more' : 'LESS than 80 %'}.\n`);
+  process.stdout.write(`\nL1 and L2 together serve ${met ? '80 % or more' : 'LESS than 80 %'}.\n`);
   return met;
 }
 
 await new Command('npm run bench -- zipf')
-  .description('Hit rates of the tiers of session state under a Zipf load, beside an ideal LRU.')
-  .option('--messages <count>', 'in all', wholeNumber, 50_000)
-  .option('--participants <count>', 'to choose from', wholeNumber, 10_000)
-  .option('--active <count>', 'MAX_ACTIVE_SESSIONS', wholeNumber, 1000)
-  .option('--clients <count>', 'messages at work at the same time', wholeNumber, 16)
-  .option('--seed <number>', 'same seed, same sequence', wholeNumber, 1)
+  .description(
+    'Measures hit rates of the tiers of session state under a Zipf load, compared with an ideal LRU.',
+  )
+  .option('--messages <count>', 'total number of messages', wholeNumber, 50_000)
+  .option('--participants <count>', 'number of participants', wholeNumber, 10_000)
+  .option('--active <count>', 'value of MAX_ACTIVE_SESSIONS', wholeNumber, 1000)
+  .option('--clients <count>', 'number of concurrent messages', wholeNumber, 16)
+  .option('--seed <number>', 'seed of the sequence; the same seed gives the same sequence', wholeNumber, 1)
   .action(async (options: Options) => {
     process.exitCode = (await bench(options)) ? 0 : 1;
   })

@@ -1,10 +1,13 @@
-// npm run dashboard: prints how a running service fares, from GET /v1/monitoring: status, alerts, requests by route, database, queues,
-// sessions, cache, transcripts, process. With --watch it redraws every few seconds.
+// npm run dashboard: prints the state of a running service, from GET /v1/monitoring: status, alerts, requests
+// by route, database, queues, sessions, cache, transcripts, process. With --watch it redraws every few
+// seconds.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { untilEnding } from '../src/bootstrap/index.js';
+import type { ServiceSnapshot } from '../src/admin/index.js';
+import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
+import { stackOf } from '../src/common/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
-import type { MonitoringSnapshot, ServiceStatus } from '../src/monitoring/index.js';
+import type { ServiceStatus } from '../src/monitoring/index.js';
 import { renderDashboard } from './dashboard/render.js';
 import { ApiClient, developmentKey, NoKeyError, RequestFailure } from '../src/cli/index.js';
 
@@ -23,16 +26,20 @@ const exitCodes: Readonly<Record<ServiceStatus, number>> = { healthy: 0, degrade
 
 function seconds(text: string): number {
   const value = Number(text);
-  if (!(value >= 1 && value <= 3600)) throw new InvalidArgumentError('It must be 1 to 3600.');
+  if (!(value >= 1 && value <= 3600)) throw new InvalidArgumentError('It must be between 1 and 3600.');
   return value;
 }
 
-const isSnapshot = (body: unknown): body is MonitoringSnapshot =>
+const isSnapshot = (body: unknown): body is ServiceSnapshot =>
   typeof body === 'object' && body !== null && 'status' in body && 'alerts' in body && 'requests' in body;
 
-function asSnapshot(body: unknown): MonitoringSnapshot {
+function asSnapshot(body: unknown): ServiceSnapshot {
   if (!isSnapshot(body))
-    throw new RequestFailure('no_snapshot', 200, 'What answers there is no Colloquy of this version.');
+    throw new RequestFailure(
+      'no_snapshot',
+      200,
+      'The service at this URL is not a Colloquy of this version.',
+    );
   return body;
 }
 
@@ -42,31 +49,31 @@ function clientOf({ url, adminKey }: Options): ApiClient {
   const key = adminKey ?? service.ADMIN_API_KEY ?? developmentKey(service.DATA_DIR);
   if (key === undefined)
     throw new NoKeyError(
-      `There is no admin key: set ADMIN_API_KEY or pass --admin-key (no development admin key in ${service.DATA_DIR}).`,
+      `No admin key is available: set ADMIN_API_KEY or pass --admin-key (there is no development admin key in ${service.DATA_DIR}).`,
     );
   return new ApiClient(url ?? `http://127.0.0.1:${service.PORT}`, key);
 }
 
-const read = (api: ApiClient): Promise<MonitoringSnapshot> => api.call('GET', '/v1/monitoring', asSnapshot);
+const read = (api: ApiClient): Promise<ServiceSnapshot> => api.call('GET', '/v1/monitoring', asSnapshot);
 
 const explain = (error: unknown): string => {
   if (error instanceof RequestFailure && error.status === 0)
-    return `The service does not answer (${error.message}). Start it with npm start, or name it with --url.`;
+    return `The service is not responding (${error.message}). Start it with npm start, or pass its address with --url.`;
   if (error instanceof RequestFailure || error instanceof NoKeyError || error instanceof SettingsError)
     return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return stackOf(error);
 };
 
-const textOf = (snapshot: MonitoringSnapshot, json: boolean): string =>
+const textOf = (snapshot: ServiceSnapshot, json: boolean): string =>
   json
     ? `${JSON.stringify(snapshot)}\n`
     : renderDashboard(snapshot, {
         hasColors: process.stdout.isTTY && process.stdout.hasColors(),
       });
 
-/** Until a signal to end. A service that is away is told of, and asked again. */
+/** Runs until a shutdown signal. When the service is unavailable, reports it and retries. */
 async function watch(api: ApiClient, everySeconds: number, json: boolean): Promise<void> {
-  const signal = untilEnding();
+  const signal = abortOnShutdownSignal();
   const redraws = process.stdout.isTTY && !json;
   while (!signal.aborted) {
     const text = await read(api).then(
@@ -96,12 +103,16 @@ async function dashboard(options: Options): Promise<number> {
 
 await new Command('dashboard')
   .description(
-    'Shows how a running service fares. Ends with 0 when it is healthy, 1 when it is degraded or does not answer, 2 when it is critical.',
+    'Shows the state of a running service. Exits with 0 when it is healthy, 1 when it is degraded or not responding, 2 when it is critical.',
   )
-  .option('--url <url>', 'where the service listens (default: http://127.0.0.1:PORT)')
-  .option('--admin-key <key>', 'the admin key (default: ADMIN_API_KEY, or that in DATA_DIR)')
-  .option('--watch [seconds]', `redraw every so many seconds (default: ${DEFAULT_WATCH_SECONDS})`, seconds)
-  .option('--json', 'print the snapshot as a line of JSON')
+  .option('--url <url>', 'address of the service (default: http://127.0.0.1:PORT)')
+  .option('--admin-key <key>', 'the admin key (default: ADMIN_API_KEY, or the development key in DATA_DIR)')
+  .option(
+    '--watch [seconds]',
+    `redraw at this interval in seconds (default: ${DEFAULT_WATCH_SECONDS})`,
+    seconds,
+  )
+  .option('--json', 'print the snapshot as one line of JSON')
   .action(async (options: Options) => {
     try {
       process.exitCode = await dashboard(options);

@@ -1,8 +1,9 @@
-// npm run db:analyze: profiles the database for a while, then prints the slowest shapes of queries, whether each used an index, and an
-// index that would help. It works beside a running service, with its DATA_DIR or MONGODB_URI.
+// npm run db:analyze: profiles the database for a while, then prints the slowest query shapes, whether each
+// used an index, and indexes that would help. It can run next to a running service, with its DATA_DIR or
+// MONGODB_URI.
 import 'reflect-metadata';
 import { Command, InvalidArgumentError } from 'commander';
-import { untilEnding, explainFailure } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import { ProfileSummary, renderProfile } from './db/profile-summary.js';
 import { profile } from './db/profiler.js';
 import { openStoreClient, type StoreClient } from './db/store-client.js';
@@ -19,7 +20,8 @@ const between =
   (min: number, max: number) =>
   (text: string): number => {
     const value = Number(text);
-    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`It must be ${min} to ${max}.`);
+    if (!(value >= min && value <= max))
+      throw new InvalidArgumentError(`It must be between ${min} and ${max}.`);
     return value;
   };
 
@@ -36,11 +38,11 @@ async function indexesOf({ db }: StoreClient): Promise<Map<string, Record<string
 }
 
 async function analyze({ seconds, slowMs, top }: Options): Promise<void> {
-  const signal = untilEnding();
+  const signal = abortOnShutdownSignal();
   const store = await openStoreClient(APP_NAME);
   try {
     process.stderr.write(
-      `${store.title}: profiling for ${seconds} s (Ctrl-C ends it and shows what there is)\n`,
+      `${store.title}: profiling for ${seconds} s (Ctrl-C stops it and shows the result so far)\n`,
     );
     const summary = new ProfileSummary();
     const overruns = await profile(store.db, { seconds, slowMs, signal, appName: APP_NAME }, (entry) => {
@@ -49,7 +51,7 @@ async function analyze({ seconds, slowMs, top }: Options): Promise<void> {
     process.stdout.write(renderProfile(summary, await indexesOf(store), top));
     if (overruns > 0)
       process.stdout.write(
-        `The profile ran over ${overruns} times: counts are low. A higher --slow-ms keeps fewer operations.\n`,
+        `The profile overflowed ${overruns} times, so counts are too low. A higher --slow-ms records fewer operations.\n`,
       );
   } finally {
     await store.close();
@@ -58,16 +60,16 @@ async function analyze({ seconds, slowMs, top }: Options): Promise<void> {
 
 await new Command('db-analyze')
   .description(
-    'Profiles the database for a while and prints the slowest shapes, with indexes that would help.',
+    'Profiles the database for a while and prints the slowest query shapes, with indexes that would help.',
   )
-  .option('--seconds <seconds>', 'for how long', between(0.1, 86_400), 30)
+  .option('--seconds <seconds>', 'duration of the profile', between(0.1, 86_400), 30)
   .option(
     '--slow-ms <ms>',
-    'only operations of at least this many milliseconds; 0: all',
+    'only record operations that take at least this many milliseconds; 0: all',
     between(0, 60_000),
     0,
   )
-  .option('--top <count>', 'shapes that are shown', between(1, 1000), 15)
+  .option('--top <count>', 'number of shapes to show', between(1, 1000), 15)
   .action(async (options: Options) => {
     try {
       await analyze(options);

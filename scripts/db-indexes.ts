@@ -1,5 +1,6 @@
-// npm run db:indexes: creates every collection and index that the modules declare and prints them with counts and sizes. It uses
-// the store of a running service with the same DATA_DIR, and is safe to run again.
+// npm run db:indexes: creates every collection and index that the modules declare, and prints them with
+// counts and sizes. It uses the store of a running service with the same DATA_DIR, and is safe to run
+// repeatedly.
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { Command } from 'commander';

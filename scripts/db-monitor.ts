@@ -1,9 +1,10 @@
-// npm run db:monitor: shows what the database does, live in the terminal: connections, operations a second, cache, storage and index
-// sizes, alerts. It only reads, from the store of a running service with the same DATA_DIR or from MONGODB_URI.
+// npm run db:monitor: shows live what the database is doing: connections, operations per second, cache,
+// storage and index sizes, alerts. It only reads, from the store of a running service with the same DATA_DIR
+// or from MONGODB_URI.
 import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { untilEnding, explainFailure } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import { readServer, readStorage } from './db/reading.js';
 import { alertsOf, ratesBetween, renderSample, type Sample } from './db/sample.js';
 import { openStoreClient, type StoreClient } from './db/store-client.js';
@@ -14,17 +15,17 @@ interface Options {
   json?: boolean;
 }
 
-/** Sizes change slowly, and to ask for them costs more than the counters do. */
+/** Sizes change slowly and are more expensive to read than the counters. */
 const STORAGE_EVERY_MS = 10_000;
 const CLEAR = '\u001b[H\u001b[J';
 
 function seconds(text: string): number {
   const value = Number(text);
-  if (!(value >= 0.1 && value <= 3600)) throw new InvalidArgumentError('It must be 0.1 to 3600.');
+  if (!(value >= 0.1 && value <= 3600)) throw new InvalidArgumentError('It must be between 0.1 and 3600.');
   return value;
 }
 
-/** A sample each `interval` seconds until `signal`; the first one after the first interval. */
+/** Yields a sample every `interval` seconds until `signal`, the first one after the first interval. */
 async function* samples(
   { client, db, dir }: StoreClient,
   interval: number,
@@ -48,7 +49,7 @@ async function* samples(
 }
 
 async function monitor({ interval, once = false, json = false }: Options): Promise<void> {
-  const signal = untilEnding();
+  const signal = abortOnShutdownSignal();
   const store = await openStoreClient('colloquy db:monitor');
   const redraws = process.stdout.isTTY && !once && !json;
   try {
@@ -66,10 +67,12 @@ async function monitor({ interval, once = false, json = false }: Options): Promi
 }
 
 await new Command('db-monitor')
-  .description('Shows live what the database does: connections, operations a second, cache, sizes, alerts.')
-  .option('--interval <seconds>', 'time between two readings', seconds, 2)
-  .option('--once', 'print one sample of two readings, and end')
-  .option('--json', 'print each sample as a line of JSON')
+  .description(
+    'Shows live what the database is doing: connections, operations per second, cache, sizes, alerts.',
+  )
+  .option('--interval <seconds>', 'seconds between two readings', seconds, 2)
+  .option('--once', 'print one sample of two readings, then exit')
+  .option('--json', 'print each sample as one line of JSON')
   .action(async (options: Options) => {
     try {
       await monitor(options);

@@ -1,7 +1,9 @@
-// npm run replay -- FILE: plays dialogues into a running service through its REST API, reads all back and compares.
+// npm run replay -- FILE: sends dialogues to a running service through its REST API, reads everything back
+// and compares it.
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import { stackOf } from '../src/common/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
 import {
   ApiClient,
@@ -28,7 +30,7 @@ interface Options {
 function atLeastOne(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number from 1.');
+    throw new InvalidArgumentError('It must be a whole number of at least 1.');
   return value;
 }
 
@@ -75,24 +77,24 @@ function explain(error: unknown, file: string): string {
   if (error instanceof DialogueFileError)
     return `${file} cannot be replayed; nothing was sent.\n${error.problems.map((problem) => `  ${problem}`).join('\n')}`;
   if (error instanceof RequestFailure && error.status === 0)
-    return `The service does not answer (${error.message}). Start it with npm start, or name it with --url.`;
+    return `The service is not responding (${error.message}). Start it with npm start, or pass its address with --url.`;
   if (error instanceof RequestFailure || error instanceof NoKeyError || error instanceof SettingsError)
     return error.message;
   if (error instanceof Error && 'code' in error) return `${file} cannot be read: ${error.message}`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return stackOf(error);
 }
 
 await new Command('replay')
-  .description('Plays dialogues into a running service, reads everything back and compares.')
-  .argument('<file>', 'dialogues, one JSON object a line')
-  .option('--url <url>', 'where the service listens (default: http://127.0.0.1:PORT)')
-  .option('--key <key>', "a tenant's API key (default: that of a new tenant)")
+  .description('Sends dialogues to a running service, reads everything back and compares it.')
+  .argument('<file>', 'dialogues, one JSON object per line')
+  .option('--url <url>', 'address of the service (default: http://127.0.0.1:PORT)')
+  .option('--key <key>', "a tenant's API key (default: the key of a new tenant)")
   .option(
     '--admin-key <key>',
-    'admin key to make the tenant with (default: ADMIN_API_KEY, or that in DATA_DIR)',
+    'admin key for creating the tenant (default: ADMIN_API_KEY, or the development key in DATA_DIR)',
   )
-  .option('--concurrency <count>', 'dialogues at work at the same time', atLeastOne, 1)
-  .option('--limit <count>', 'only the first dialogues of the file', atLeastOne)
+  .option('--concurrency <count>', 'number of dialogues in progress at the same time', atLeastOne, 1)
+  .option('--limit <count>', 'only replay this many dialogues from the start of the file', atLeastOne)
   .action(async (file: string, options: Options) => {
     try {
       process.exitCode = (await replay(file, options)) ? 0 : 1;

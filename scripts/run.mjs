@@ -1,6 +1,6 @@
-// node scripts/run.mjs COMMAND [ARGUMENTS]: installs and builds when needed, then runs scripts/COMMAND.ts as built. Two
-// commands take a name before the arguments: `verify NAME` runs test/proofs/NAME.ts, `bench NAME` runs bench/NAME.ts.
-// Without a name, each lists what there is.
+// node scripts/run.mjs COMMAND [ARGUMENTS]: installs and builds when needed, then runs the compiled
+// scripts/COMMAND.ts. Two commands take a name before the arguments: `verify NAME` runs test/proofs/NAME.ts,
+// `bench NAME` runs bench/NAME.ts. Without a name they list what is available.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dist, root } from './lib/paths.mjs';
@@ -12,7 +12,7 @@ import { runBuilt } from './lib/run-built.mjs';
 /** @type {Readonly<Record<string, string>>} */
 const folders = { verify: 'test/proofs', bench: 'bench' };
 
-/** The first sentence of the comment that a source begins with, without the command. @param {string} path */
+/** The first sentence of the comment at the start of a source file, without the command. @param {string} path */
 function summaryOf(path) {
   const [comment = ''] = /^(?:\/\/.*\n)+/m.exec(readFileSync(path, 'utf8')) ?? [];
   const text = comment.replaceAll(/^\/\/ ?/gm, '').replaceAll(/\s+/g, ' ');

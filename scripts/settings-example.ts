@@ -1,4 +1,5 @@
-// Writes .env.example from the settings' schema; with --check it only says whether the file is up to date (exit code 1: no).
+// Writes .env.example from the settings' schema. With --check, only reports whether the file is up to date
+// (exit code 1: no).
 import { readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { renderEnvExample } from '../src/config/index.js';
@@ -15,7 +16,7 @@ async function isUpToDate(): Promise<boolean> {
 
 await new Command('settings-example')
   .description(`Writes ${file}: every setting with its purpose, unit and default.`)
-  .option('--check', 'write nothing; exit code 1 when the file is not up to date')
+  .option('--check', 'write nothing, and exit with code 1 when the file is not up to date')
   .action(async ({ check = false }: { check?: boolean }) => {
     if (await isUpToDate()) process.stdout.write(`${file} is up to date.\n`);
     else if (check) {

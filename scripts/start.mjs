@@ -1,5 +1,6 @@
-// npm start: installs and builds when needed, then becomes the service. The built entry is loaded into this process
-// rather than a child, so that signals, standard streams and the exit code are the service's own.
+// npm start: installs and builds when needed, then becomes the service. The built entry file is loaded into
+// this process rather than a child process, so that signals, standard streams and the exit code are those of
+// the service.
 import { join } from 'node:path';
 import { runBuilt } from './lib/run-built.mjs';
 import { dist } from './lib/paths.mjs';

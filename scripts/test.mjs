@@ -1,5 +1,5 @@
-// npm test [-- ARGUMENTS]: installs and builds when needed, runs jest, prints what was not run, and ends with the
-// line `N passed, N failed`.
+// npm test [-- ARGUMENTS]: installs and builds when needed, runs jest, prints what was not run, and prints
+// `N passed, N failed` as the last line.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,7 +52,9 @@ async function runJest(jestArgs, env) {
   }
 }
 
-/** A run that selects tests by name skips the others on purpose. @param {string[]} args */
+/**
+ * Whether the run selects tests by name, and therefore skips the others on purpose. @param {string[]} args
+ */
 function selectsByName(args) {
   return args.some((arg) => /^(-t|--testNamePattern)/.test(arg));
 }

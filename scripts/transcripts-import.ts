@@ -1,8 +1,10 @@
-// npm run transcripts:import -- FILE: sends transcripts, one a line, to a running service through its REST API. It can be ended at any
-// moment and started again: it goes on where it was, and what is sent twice is stored once.
+// npm run transcripts:import -- FILE: sends transcripts, one per line, to a running service through its REST
+// API. It can be stopped at any time and started again: it continues where it stopped, and a transcript that
+// is sent twice is stored once.
 import { z } from 'zod';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { untilEnding } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
+import { stackOf } from '../src/common/index.js';
 import { settingsFromEnvironment, SettingsError } from '../src/config/index.js';
 import {
   ApiClient,
@@ -34,7 +36,7 @@ interface Options {
   patience: number;
 }
 
-/** What the command was given cannot be worked with; the message says what to do. */
+/** The arguments are not usable. The message says what to do. */
 class UsageError extends Error {}
 
 const SHOWN_REJECTIONS = 20;
@@ -46,26 +48,29 @@ const asTenant = (body: unknown): { id: string } => z.object({ id: z.string() })
 function atLeastOne(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number from 1.');
+    throw new InvalidArgumentError('It must be a whole number of at least 1.');
   return value;
 }
 
-/** How far the import is by its state file, if that is about this file and this place. @throws UsageError if it is about others */
+/**
+ * Returns the stored progress if it belongs to this file and target. @throws UsageError if it belongs to
+ * others
+ */
 function checkedState(stored: ImportState, fresh: ImportState, statePath: string): ImportState {
-  const hint = `Pass --state with another file, or --restart to send all lines (again).`;
+  const hint = `Pass --state with another file, or --restart to send all lines again.`;
   if (stored.url !== fresh.url || stored.tenantId !== fresh.tenantId)
     throw new UsageError(
-      `${statePath} is about an import to tenant "${stored.tenantId}" at ${stored.url}. ${hint}`,
+      `${statePath} belongs to an import to tenant "${stored.tenantId}" at ${stored.url}. ${hint}`,
     );
   if (stored.reading !== fresh.reading)
-    throw new UsageError(`${statePath} is about an import with other options (${stored.reading}). ${hint}`);
+    throw new UsageError(`${statePath} belongs to an import with other options (${stored.reading}). ${hint}`);
   return stored;
 }
 
 async function importFile(file: string, options: Options, signal: AbortSignal): Promise<boolean> {
   const { service } = settingsFromEnvironment();
   if (options.key === undefined)
-    throw new UsageError("There is no key: pass --key with a tenant's key, or set COLLOQUY_API_KEY.");
+    throw new UsageError("No key is available: pass --key with a tenant's key, or set COLLOQUY_API_KEY.");
   const api = new ApiClient(new URL(options.url ?? `http://127.0.0.1:${service.PORT}`).href, options.key);
   const { id: tenantId } = await api.call('GET', '/v1/tenant', asTenant);
   const { format, channel, labels = false } = options;
@@ -80,7 +85,7 @@ async function importFile(file: string, options: Options, signal: AbortSignal): 
   const scan = await scanFile(file, state.lines);
   if (scan.prefix?.fingerprint !== state.fingerprint)
     throw new UsageError(
-      `The first ${number(state.lines)} lines of ${file} are not those that ${files.state} is about. Pass --state with another file, or --restart.`,
+      `The first ${number(state.lines)} lines of ${file} are not the lines that ${files.state} belongs to. Pass --state with another file, or --restart.`,
     );
   if (state.lines > 0) say(`${number(state.lines)} of ${number(scan.lines)} lines were done before.`);
 
@@ -124,13 +129,13 @@ function report(
   );
   say(`accepted   ${number(accepted)}`);
   say(`rejected   ${number(rejected)}${rejected > 0 ? `, see ${files.rejected}` : ''}`);
-  say(`sent again ${number(retries)} times, as the service asked for`);
-  if (lines < total) say(`Not all lines are done. The same command goes on after line ${number(lines)}.`);
+  say(`retries    ${number(retries)}, requested by the service`);
+  if (lines < total) say(`Not all lines are done. The same command continues after line ${number(lines)}.`);
 }
 
 function explain(error: unknown, file: string): string {
   if (error instanceof RequestFailure && error.status === 0)
-    return `The service does not answer (${error.message}). Start it with npm start, or name it with --url.`;
+    return `The service is not responding (${error.message}). Start it with npm start, or pass its address with --url.`;
   if (
     error instanceof RequestFailure ||
     error instanceof ImportStoppedError ||
@@ -139,27 +144,29 @@ function explain(error: unknown, file: string): string {
   )
     return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_URL')
-    return '--url is not a URL, for example http://127.0.0.1:3000.';
+    return '--url must be a URL, for example http://127.0.0.1:3000.';
   if (error instanceof Error && 'code' in error) return `${file} cannot be imported: ${error.message}`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return stackOf(error);
 }
 
 await new Command('transcripts-import')
-  .description('Sends a file of transcripts to a running service. It can be ended and goes on where it was.')
-  .argument('<file>', 'transcripts, one JSON object a line, as POST /v1/transcripts takes them')
-  .option('--url <url>', 'where the service listens (default: http://127.0.0.1:PORT)')
+  .description(
+    'Sends a file of transcripts to a running service. It can be stopped and continues where it stopped.',
+  )
+  .argument('<file>', 'transcripts, one JSON object per line, as accepted by POST /v1/transcripts')
+  .option('--url <url>', 'address of the service (default: http://127.0.0.1:PORT)')
   .addOption(new Option('--key <key>', "the tenant's API key").env('COLLOQUY_API_KEY'))
-  .addOption(new Option('--format <format>', 'of the lines').choices(formats).default('transcripts'))
-  .option('--channel <channel>', 'of dialogues, which name none', 'web')
-  .option('--labels', 'dialogues: each turn begins with its role')
-  .option('--concurrency <count>', 'requests under way at the same time', atLeastOne, 16)
-  .option('--state <file>', 'keeps how far the import is (default: FILE.import.json)')
-  .option('--rejected <file>', 'gets the lines that were not accepted (default: FILE.rejected.ndjson)')
-  .option('--restart', 'begin at the first line, whatever the state says')
-  .option('--patience <seconds>', 'stop when the service takes nothing for this time', atLeastOne, 300)
+  .addOption(new Option('--format <format>', 'format of the lines').choices(formats).default('transcripts'))
+  .option('--channel <channel>', 'channel for dialogues, which do not contain one', 'web')
+  .option('--labels', 'dialogues: start each turn with its role')
+  .option('--concurrency <count>', 'number of concurrent requests', atLeastOne, 16)
+  .option('--state <file>', 'file that stores the progress of the import (default: FILE.import.json)')
+  .option('--rejected <file>', 'file for lines that were not accepted (default: FILE.rejected.ndjson)')
+  .option('--restart', 'start at the first line, ignoring the stored progress')
+  .option('--patience <seconds>', 'stop when the service accepts nothing for this time', atLeastOne, 300)
   .action(async (file: string, options: Options) => {
     try {
-      process.exitCode = (await importFile(file, options, untilEnding())) ? 0 : 1;
+      process.exitCode = (await importFile(file, options, abortOnShutdownSignal())) ? 0 : 1;
     } catch (error) {
       process.stderr.write(`${explain(error, file)}\n`);
       process.exitCode = 1;

@@ -1,12 +1,12 @@
-// npm run transcripts:reembed: gives transcripts whose vector comes from another model a vector of the embedder that is
-// set now. It works with or without a running service, with its DATA_DIR or MONGODB_URI. It can be interrupted at any
-// moment, and continues where it was.
+// npm run transcripts:reembed: gives transcripts whose vector is from another model a new vector from the
+// configured embedder. It works whether or not the service is running, with its DATA_DIR or MONGODB_URI. It
+// can be stopped at any time and continues where it stopped.
 import 'reflect-metadata';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { AppModule } from '../src/app.module.js';
-import { explainFailure, untilEnding } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import { Progress } from '../src/cli/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
@@ -48,7 +48,7 @@ async function count(reembedder: TranscriptReembedder): Promise<number> {
   }
   for (const [model, { transcripts, tenants }] of models)
     say(
-      `${number(transcripts)} transcripts of ${number(tenants)} ${tenants === 1 ? 'tenant' : 'tenants'} have vectors of ${model}`,
+      `${number(transcripts)} transcripts of ${number(tenants)} ${tenants === 1 ? 'tenant' : 'tenants'} have vectors from ${model}`,
     );
   return all;
 }
@@ -59,7 +59,7 @@ async function reembed({ batchSize: size, dryRun }: Options, signal: AbortSignal
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
     const reembedder = app.get(TranscriptReembedder);
     const outdated = await count(reembedder);
-    if (outdated === 0) say(`All vectors are of ${reembedder.model}.`);
+    if (outdated === 0) say(`All vectors are from ${reembedder.model}.`);
     if (outdated === 0 || dryRun) return true;
     const progress = new Progress(`to ${reembedder.model}`, outdated, process.stderr);
     const result = await reembedder
@@ -69,35 +69,40 @@ async function reembed({ batchSize: size, dryRun }: Options, signal: AbortSignal
         onProgress: (transcripts) => {
           progress.advance(transcripts);
         },
-        onRefused: (tenantId, id, error) => {
+        onRejected: (tenantId, id, error) => {
           process.stderr.write(`${tenantId}/${id}: ${error.message}\n`);
         },
       })
       .finally(() => {
         progress.finish();
       });
-    const { reembedded, passedOver, refused, isWhole } = result;
+    const { reembedded, skipped, rejected, isWhole } = result;
     say(
-      `${number(reembedded)} re-embedded, ${number(passedOver)} changed meanwhile, ${number(refused)} refused`,
+      `${number(reembedded)} re-embedded, ${number(skipped)} skipped because they changed, ${number(rejected)} rejected`,
     );
-    if (!isWhole) say('Ended before all was done. The same command goes on.');
-    return isWhole && refused === 0;
+    if (!isWhole) say('Stopped before everything was done. The same command continues.');
+    return isWhole && rejected === 0;
   } finally {
     await app.close();
   }
 }
 
 await new Command('transcripts-reembed')
-  .description('Re-embeds transcripts whose vector is one of another model than the present one.')
-  .option('--batch-size <count>', 'transcripts that are embedded and written together', batchSize, 64)
-  .option('--dry-run', 'only say how many there are')
+  .description('Re-embeds transcripts whose vector is from another model than the configured one.')
+  .option(
+    '--batch-size <count>',
+    'number of transcripts that are embedded and written together',
+    batchSize,
+    64,
+  )
+  .option('--dry-run', 'only report how many transcripts would be re-embedded')
   .action(async (options: Options) => {
     try {
-      process.exitCode = (await reembed(options, untilEnding())) ? 0 : 1;
+      process.exitCode = (await reembed(options, abortOnShutdownSignal())) ? 0 : 1;
     } catch (error) {
       const message =
         error instanceof EmbeddingError
-          ? `${error.message} What was re-embedded stays; the same command goes on.`
+          ? `${error.message} Transcripts that were already re-embedded are kept; the same command continues.`
           : explainFailure(error);
       process.stderr.write(`${message}\n`);
       process.exitCode = 1;

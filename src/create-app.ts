@@ -14,15 +14,19 @@ import {
   pageHeaders,
 } from './http/index.js';
 import { NestLogger, setRequestContextMode } from './logging/index.js';
-import { RequestTimings } from './monitoring/index.js';
+import { MONITORING_ROUTES, RequestTimings } from './monitoring/index.js';
 
-/** What the application needs to serve HTTP: hooks, validation, problem documents, admin pages, OpenAPI. */
+/**
+ * Sets up what the application needs to serve HTTP: hooks, validation, problem documents, admin pages,
+ * OpenAPI.
+ */
 export async function configureApp(
   app: NestFastifyApplication,
-  { logger, errors }: AppOptions,
+  { logger, errors, role }: AppOptions,
 ): Promise<void> {
   const admin = app.get(AdminConsole);
   const { NODE_ENV, REQUEST_CONTEXT } = app.get<ServiceSettings>(SERVICE_SETTINGS);
+  const isWorker = role === 'worker';
   const isProduction = NODE_ENV === 'production';
   setRequestContextMode(REQUEST_CONTEXT);
   addRequestHooks(app.getHttpAdapter().getInstance(), {
@@ -31,15 +35,18 @@ export async function configureApp(
     pageHeaders: pageHeaders({ isProduction }),
     timings: app.get(RequestTimings),
     adminGate: admin.gate,
+    ...(isWorker && { servedRoutes: MONITORING_ROUTES }),
   });
   app.useGlobalPipes(createValidationPipe());
   app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem], errors));
+  if (isWorker) return;
   await admin.mount(app);
   setUpOpenApi(app);
 }
 
 /**
- * The whole API, set up but not yet listening; `main.ts` and the tests use the same.
+ * The application, set up but not yet listening, as `main.ts`, `worker.ts` and the tests run it. With the role `worker` it serves probes,
+ * metrics and the snapshot only.
  * @throws StartupError when the store or database cannot be used
  */
 export async function createApp(settings: Settings, options: AppOptions): Promise<NestFastifyApplication> {

@@ -2,8 +2,9 @@ import { isMainThread } from 'node:worker_threads';
 import type { ErrorReporter } from './logging/index.js';
 
 /**
- * Sets up error reports before anything else of the program runs: `node --import ./dist/src/instrument.js dist/src/main.js`. The entries import this
- * module as well, which gives them the same reporter, or sets it up where `--import` was left out.
+ * Sets up error reports before the rest of the program runs: `node --import ./dist/src/instrument.js
+ * dist/src/main.js`. The entry files also import this module. They then share the reporter, or set it up
+ * themselves if `--import` was omitted.
  */
 async function start(): Promise<ErrorReporter> {
   const { settingsFromEnvironment, SettingsError } = await import('./config/index.js');
@@ -12,17 +13,18 @@ async function start(): Promise<ErrorReporter> {
     return await startErrorReports(settingsFromEnvironment());
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    // The entry reads the settings as well, and says what is wrong with them.
+    // The entry file reads the settings as well, and reports what is wrong with them.
     const { silentReporter } = await import('./logging/index.js');
     return silentReporter;
   }
 }
 
-// Worker threads inherit `--import`; those of the embedded store report through the thread that started them, and need none of this.
+// Worker threads inherit `--import`. Those of the embedded store report errors through the main thread, so
+// they skip this.
 const started = isMainThread ? await start() : undefined;
 
 /** The error reporter of this process. */
 export const processErrors = (): ErrorReporter => {
-  if (started === undefined) throw new Error('Errors are reported by the main thread.');
+  if (started === undefined) throw new Error('Only the main thread reports errors.');
   return started;
 };

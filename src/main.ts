@@ -35,9 +35,11 @@ async function serve(context: ProcessContext): Promise<void> {
   shutDownOnSignals(
     async () => {
       health.beginShutdown();
-      // Load balancers need time to notice; what they still send meanwhile is served.
+      // Load balancers need time to notice the shutdown. Requests that still arrive in the meantime are
+      // served.
       await delay(Math.min(SHUTDOWN_DRAIN_MS, SHUTDOWN_GRACE_MS / 2));
-      // Nest's first hooks take resources from the modules while the server still runs, so requests in flight are finished first.
+      // Nest's first hooks release resources while the server is still running, so requests in progress are
+      // finished before them.
       await app.getHttpAdapter().close();
       await app.close();
     },

@@ -1,7 +1,5 @@
 import 'reflect-metadata';
 import { processErrors } from './instrument.js';
-import { NestFactory } from '@nestjs/core';
-import { AppModule } from './app.module.js';
 import {
   exitOnUnhandledErrors,
   explainFailure,
@@ -9,47 +7,18 @@ import {
   type ProcessContext,
   shutDownOnSignals,
 } from './bootstrap/index.js';
+import { createApp } from './create-app.js';
 import { DatabaseService, IndexManager } from './database/index.js';
-import { NestLogger, setRequestContextMode } from './logging/index.js';
-import {
-  HealthProbes,
-  HealthService,
-  type HealthServerSources,
-  Metrics,
-  MetricsService,
-  startHealthServer,
-} from './monitoring/index.js';
+import { HealthService } from './monitoring/index.js';
 import { QueueWorkers } from './queue/index.js';
-import { AdminKey, bearerOf } from './tenant/index.js';
 import { OldJournalImport, TranscriptWorker } from './transcript/index.js';
 
-/** Background work alone: the same modules as the API, and no HTTP except for the health probes. */
+/** Runs only the background work. Of HTTP it serves the probes, the metrics and the snapshot. */
 async function work({ settings, logger, errors }: ProcessContext): Promise<void> {
-  const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS, REQUEST_CONTEXT } = settings.service;
-  setRequestContextMode(REQUEST_CONTEXT);
-  const app = await NestFactory.createApplicationContext(
-    AppModule.forRoot(settings, { logger, errors, role: 'worker' }),
-    {
-      logger: new NestLogger(logger),
-      abortOnError: false,
-    },
-  );
-  const health = app.get(HealthService);
-  const key = app.get(AdminKey);
-  const sources: HealthServerSources = {
-    probes: app.get(HealthProbes),
-    metrics: app.get(Metrics),
-    snapshot: () => app.get(MetricsService).collect(),
-    isOperator: (request) => key.matches(bearerOf(request) ?? ''),
-    onError: (error, path) => {
-      const errorId = errors.report(error, { tags: { route: path } });
-      logger.error({ err: error, errorId, path }, 'a probe could not be answered');
-      return errorId;
-    },
-  };
-  let probes: Awaited<ReturnType<typeof startHealthServer>>;
+  const { HOST, WORKER_PORT, SHUTDOWN_GRACE_MS } = settings.service;
+  const app = await createApp(settings, { logger, errors, role: 'worker' });
   try {
-    probes = await startHealthServer(sources, HOST, WORKER_PORT);
+    await app.listen(WORKER_PORT, HOST);
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
     await app.get(OldJournalImport).start();
     await app.get(QueueWorkers).start();
@@ -58,17 +27,18 @@ async function work({ settings, logger, errors }: ProcessContext): Promise<void>
     await app.close();
     throw error;
   }
+  const health = app.get(HealthService);
   shutDownOnSignals(
-    async () => {
+    () => {
       health.beginShutdown();
-      await app.close();
-      await probes.close();
+      return app.close();
     },
     SHUTDOWN_GRACE_MS,
     { logger, errors },
   );
-  logger.info({ probes: probes.url }, 'worker started');
-  process.send?.({ type: 'listening', url: probes.url });
+  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  logger.info({ url }, 'worker started');
+  process.send?.({ type: 'listening', url });
 }
 
 let context: ProcessContext | undefined;

@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 
 const TICKS_PER_SECOND = 100;
 
-/** Processor time so far of a process, or of its main thread alone, seconds; NaN where the system does not report it. */
+/**
+ * CPU time used so far by a process or its main thread, in seconds; NaN when the system does not report it.
+ */
 export async function cpuSeconds(pid: number, of: 'process' | 'main thread'): Promise<number> {
   const path = of === 'process' ? `/proc/${pid}/stat` : `/proc/${pid}/task/${pid}/stat`;
   try {

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Answer, BenchConnection } from '../../test/support/http-load.js';
+import { messageOf, withTimeout } from '../../src/common/index.js';
+import { BenchConnection } from '../../test/support/http-load.js';
 import type { Route } from './routes.js';
 
-/** One request and what came of it. */
+/** One request and its outcome. */
 export interface Sample {
   route: string;
   ms: number;
-  /** Undefined when it was answered as it should be: the status that was not expected, or why there was no answer. */
+  /** The unexpected status, or why there was no response; undefined when the request succeeded. */
   failure?: string | undefined;
 }
 
@@ -15,45 +16,33 @@ export interface LoadOptions {
   routes: readonly Route[];
   clients: number;
   seconds: number;
-  /** A request that is not answered by then has failed, ms. */
+  /** A request without a response after this time has failed, in milliseconds. */
   timeoutMs?: number;
 }
 
 export interface LoadResult {
   samples: Sample[];
-  /** From the first request to the last answer. */
+  /** From the first request to the last response. */
   seconds: number;
 }
 
 const TIMEOUT_MS = 30_000;
-/** A client whose connection failed does not try again at once. */
+/** A client whose connection failed waits before it retries. */
 const PAUSE_AFTER_FAILURE_MS = 100;
-/** So that clients do not all send the same request at the same time. */
+/** Offset between clients, so that they do not all send the same request at the same time. */
 const STRIDE = 7;
 
-/** Each route as often as its weight says, spread over the sequence. */
+/** A sequence that contains each route as often as its weight, evenly spread. */
 export function sequenceOf(routes: readonly Route[]): Route[] {
-  const places = routes.flatMap((route) =>
+  const positioned = routes.flatMap((route) =>
     Array.from({ length: route.weight }, (_, index) => ({ route, at: (index + 0.5) / route.weight })),
   );
-  return places.sort((a, b) => a.at - b.at).map(({ route }) => route);
+  return positioned.sort((a, b) => a.at - b.at).map(({ route }) => route);
 }
 
-class TimeoutError extends Error {}
-
-async function withTimeout(answer: Promise<Answer>, ms: number): Promise<Answer> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new TimeoutError('no answer in time'));
-    }, ms);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const noAnswer = (): never => {
+  throw new Error('no response in time');
+};
 
 class LoadClient {
   private connection: BenchConnection | undefined;
@@ -86,7 +75,7 @@ class LoadClient {
     });
     try {
       this.connection ??= await BenchConnection.open(url);
-      const { status, body } = await withTimeout(this.connection.send(request), timeoutMs);
+      const { status, body } = await withTimeout(this.connection.send(request), timeoutMs, noAnswer);
       if (this.connection.isEnding) {
         this.connection.close();
         this.connection = undefined;
@@ -95,14 +84,17 @@ class LoadClient {
     } catch (error) {
       this.connection?.close();
       this.connection = undefined;
-      return sample(error instanceof Error ? error.message : String(error));
+      return sample(messageOf(error));
     }
   }
 }
 
 const codeOf = (body: string): string => /"code":"([^"]*)"/.exec(body)?.[1] ?? body.slice(0, 200);
 
-/** Clients that each send one request after the other on a connection that they keep. Never rejects: what fails is told. */
+/**
+ * Runs clients that each send one request after the other on a persistent connection. Never rejects: failures
+ * are recorded.
+ */
 export async function runHttpLoad(options: LoadOptions): Promise<LoadResult> {
   const sequence = sequenceOf(options.routes);
   const samples: Sample[] = [];
@@ -120,7 +112,7 @@ export async function runHttpLoad(options: LoadOptions): Promise<LoadResult> {
 export const failuresOf = (samples: readonly Sample[]): Sample[] =>
   samples.filter(({ failure }) => failure !== undefined);
 
-/** How often each failure came, the most frequent first. */
+/** How often each failure occurred, most frequent first. */
 export function failureCounts(samples: readonly Sample[]): [failure: string, count: number][] {
   const counts = new Map<string, number>();
   for (const { route, failure } of samples)

@@ -1,15 +1,15 @@
 import { type ApiClient, asCreated } from '../../src/cli/index.js';
 import { httpRequest } from '../../test/support/http-load.js';
 
-/** A kind of request that clients send. */
+/** A type of request that clients send. */
 export interface Route {
   /** Method and template. */
   name: string;
-  /** How often it comes, beside the others. */
+  /** Frequency relative to the other routes. */
   weight: number;
-  /** What it must be answered with. */
+  /** The expected status. */
   status: number;
-  /** The request number `count` of a client. */
+  /** Returns request number `count` of a client. */
   request: (client: number, count: number) => Buffer;
 }
 
@@ -27,7 +27,10 @@ const sessionOf = (count: number): unknown => ({
   context: { turn: count },
 });
 
-/** Each client gets a participant with a conversation of 20 messages, and a session. Returns the ids of the conversations. */
+/**
+ * Creates for each client a participant with a conversation of 20 messages and a session. Returns the ids of
+ * the conversations.
+ */
 export async function prepareConversations(api: ApiClient, clients: number): Promise<string[]> {
   const ids = new Array<string>(clients).fill('');
   let next = 0;
@@ -49,7 +52,7 @@ export async function prepareConversations(api: ApiClient, clients: number): Pro
   return ids;
 }
 
-/** The main routes of the API as a bot uses them, each client for a participant of its own. */
+/** Prepares the main routes of the API as a bot uses them, with a separate participant for each client. */
 export async function prepareRoutes(api: ApiClient, key: string, clients: number): Promise<Route[]> {
   const ids = await prepareConversations(api, clients);
   const idOf = (client: number): string => ids[client] ?? '';

@@ -8,32 +8,32 @@ import { cpuSeconds } from './cpu.js';
 
 const thisBuild = join(import.meta.dirname, '..', '..');
 
-/** What the benchmarks of the API set; everything else is as it comes. */
+/** Settings for the API benchmarks; all others have their defaults. */
 export const BENCH_SETTINGS = {
   NODE_ENV: 'production',
   PORT: '0',
   LOG_LEVEL: 'warn',
-  // A load that does nothing but wait for answers sends more transcripts than are stored meanwhile.
+  // The load sends transcripts faster than they can be stored.
   TRANSCRIPT_MAX_QUEUE_SIZE: '1000000',
 } as const;
 
 export interface BenchServiceOptions {
-  /** Gets processor profiles when the service ends. */
+  /** Directory to which CPU profiles are written when the service stops. */
   profileDir?: string | undefined;
-  /** The `dist` folder of the build to run; this one without it. */
+  /** The `dist` folder of the build to run; defaults to this one. */
   build?: string | undefined;
-  /** The node binary to run it with. */
+  /** The node binary that runs it. */
   execPath?: string | undefined;
-  /** Modules that are loaded before the service. */
+  /** Modules that are preloaded. */
   imports?: readonly string[];
 }
 
-/** The service as `npm start` runs it, in a process of its own on an empty directory, with one tenant. */
+/** The service as run by `npm start`, in a separate process on an empty directory, with one tenant. */
 export class BenchService {
   private constructor(
     readonly process: ServiceProcess,
     private readonly dir: string,
-    /** Of the tenant. */
+    /** A client with the tenant's key. */
     readonly api: ApiClient,
     readonly key: string,
   ) {}
@@ -74,12 +74,14 @@ export class BenchService {
     return this.process.url;
   }
 
-  /** Processor time of the process so far, all its threads together, seconds; NaN where the system does not report it. */
+  /**
+   * CPU time used by all threads of the process so far, in seconds; NaN when the system does not report it.
+   */
   cpuSeconds(): Promise<number> {
     return cpuSeconds(this.process.pid ?? 0, 'process');
   }
 
-  /** Ends the service as an operator would, and removes its directory. Returns what it printed. */
+  /** Shuts the service down with SIGTERM and removes its directory. Returns what it printed. */
   async close(): Promise<string> {
     await this.process.kill('SIGTERM');
     await rm(this.dir, { recursive: true, force: true });

@@ -7,7 +7,7 @@ export interface ReportListener {
   close(): Promise<void>;
 }
 
-/** Takes error reports and forgets them. */
+/** Starts a server that accepts error reports and discards them. */
 export async function startReportListener(): Promise<ReportListener> {
   const server = createServer((request, response) => {
     request

@@ -15,13 +15,13 @@ export interface RoundOptions {
   onRound: (line: string) => void;
 }
 
-/** What one round with one of the two services came to. */
+/** The result of one round with one of the two services. */
 export interface Round {
   perSecond: number;
-  /** Processor time of the service for one request, all its threads together. */
+  /** CPU time of all threads of the service per request, in milliseconds. */
   cpuMs: number;
   failed: number;
-  /** Load average of the machine afterwards. */
+  /** Load average of the machine after the round. */
   load: number;
 }
 
@@ -33,7 +33,9 @@ export interface RoundPair {
 type Side = keyof RoundPair;
 
 const WARM_UP_SECONDS = 5;
-/** Prometheus asks every 15 s where nothing else is said, Kubernetes every 10 s: here both come more often. */
+/**
+ * More often than in production: by default, Prometheus scrapes every 15 s and Kubernetes probes every 10 s.
+ */
 const SCRAPE_EVERY_MS = 5000;
 
 interface Contestant {
@@ -44,13 +46,13 @@ interface Contestant {
 
 export const overheadOf = (on: number, off: number): number => 1 - on / off;
 
-/** The value below which this share of them lies, with what is between two values in proportion. */
+/** The quantile of the values for this share, with linear interpolation between two values. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const place = share * (sorted.length - 1);
-  const below = sorted[Math.floor(place)] ?? NaN;
-  const above = sorted[Math.ceil(place)] ?? NaN;
-  return below + (above - below) * (place - Math.floor(place));
+  const position = share * (sorted.length - 1);
+  const below = sorted[Math.floor(position)] ?? NaN;
+  const above = sorted[Math.ceil(position)] ?? NaN;
+  return below + (above - below) * (position - Math.floor(position));
 }
 
 async function startOne(
@@ -69,7 +71,9 @@ async function startOne(
   }
 }
 
-/** Asks for metrics and probes until told to stop, as an orchestrator and Prometheus do. */
+/**
+ * Requests metrics and probes until the returned function is called, as an orchestrator and Prometheus do.
+ */
 function watchService(url: string): () => Promise<void> {
   const stop = new AbortController();
   const ask = async (): Promise<void> => {
@@ -109,11 +113,11 @@ async function race(on: Contestant, off: Contestant, options: RoundOptions): Pro
     await runRound(one, { ...options, seconds: Math.min(WARM_UP_SECONDS, options.seconds) });
   const pairs: RoundPair[] = [];
   for (let number = 0; number < options.rounds; number++) {
-    // Who is first takes turns as well: the data of both grow alike.
+    // The order alternates as well, so that the data of both grow equally.
     const order = number % 2 === 0 ? [off, on] : [on, off];
     const rounds: Partial<RoundPair> = {};
     for (const one of order) rounds[one.side] = await runRound(one, options);
-    if (!rounds.on || !rounds.off) throw new Error('a round needs both sides');
+    if (!rounds.on || !rounds.off) throw new Error('a round requires both sides');
     const { on: withIt, off: without } = rounds;
     pairs.push({ on: withIt, off: without });
     options.onRound(
@@ -123,7 +127,7 @@ async function race(on: Contestant, off: Contestant, options: RoundOptions): Pro
   return pairs;
 }
 
-/** Rounds of load on a service with all monitoring on and on one with all of it off, in turns. */
+/** Runs rounds of load, alternating between a service with all monitoring on and one with all of it off. */
 export async function runRounds(options: RoundOptions): Promise<RoundPair[]> {
   const listener = await startReportListener();
   const services: Contestant[] = [];

@@ -1,4 +1,4 @@
-/** The load generator, which publishes no types: as much of it as `load.ts` needs. */
+/** Types for the load generator, which publishes none. Only what `load.ts` needs. */
 declare module 'autocannon' {
   interface Request {
     method: string;
@@ -8,13 +8,13 @@ declare module 'autocannon' {
   }
 
   interface Result {
-    /** Seconds. */
+    /** In seconds. */
     duration: number;
-    /** Milliseconds. */
+    /** In milliseconds. */
     latency: { p50: number; p99: number };
     '2xx': number;
     non2xx: number;
-    /** Requests without an answer, those that took too long included. */
+    /** Requests without a response, including those that timed out. */
     errors: number;
   }
 
@@ -25,9 +25,9 @@ declare module 'autocannon' {
   interface Options {
     url: string;
     connections: number;
-    /** Seconds. */
+    /** In seconds. */
     duration: number;
-    /** Seconds. */
+    /** In seconds. */
     timeout: number;
     /** Called for each connection before it sends. */
     setupClient(client: { setRequests(requests: readonly Request[]): void }): void;

@@ -1,5 +1,5 @@
-// Fastify and nothing else: each route returns the bytes that it was given. It reads JSON bodies, and stores nothing. The argument holds
-// the answers as JSON.
+// A bare Fastify server: each route returns the bytes that it was given. It parses JSON bodies and stores
+// nothing. The argument contains the responses as JSON.
 import { fastify } from 'fastify';
 import type { Answer } from './targets.js';
 

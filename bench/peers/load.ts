@@ -14,23 +14,23 @@ export interface PeerRequest {
 export interface Load {
   url: string;
   key: string;
-  /** Sent in this order and from the start again; consecutive ones are for different participants. */
+  /** Sent in this order, starting over at the end. Consecutive requests are for different participants. */
   requests: readonly PeerRequest[];
   connections: number;
   seconds: number;
-  /** Ends the load early: `run` rejects. */
+  /** Stops the load early; `run` then rejects. */
   signal: AbortSignal;
 }
 
-/** What came of a load, as the clients saw it. */
+/** The result of a load, as seen by the clients. */
 export interface LoadFigures {
-  /** Requests that were answered or failed. */
+  /** Requests that received a response or failed. */
   requests: number;
   perSecond: number;
-  /** Milliseconds. */
+  /** In milliseconds, like `p99`. */
   p50: number;
   p99: number;
-  /** Answers of another status than 2xx, requests without an answer, connections that failed. */
+  /** Responses with a status other than 2xx, requests without a response, failed connections. */
   failed: number;
 }
 
@@ -43,11 +43,14 @@ const TIMEOUT_SECONDS = 10;
 
 const execute = promisify(execFile);
 
-/** Text as a string of Lua, any byte of it. */
+/** Encodes arbitrary bytes as a Lua string. */
 const luaString = (bytes: Buffer): string =>
   `"${bytes.toString('latin1').replace(/[^ !#-[\]-~]/g, (char) => `\\${String(char.charCodeAt(0)).padStart(3, '0')}`)}"`;
 
-/** One list for all connections: each sends the request that comes next, so that requests in flight are for different participants. */
+/**
+ * All connections share one list and send its next request, so that concurrent requests are for different
+ * participants.
+ */
 const luaScript = (requests: readonly Buffer[]): string => `
 local requests = {
 ${requests.map((request) => `${luaString(request)},`).join('\n')}
@@ -73,7 +76,7 @@ interface WrkFigures {
   microseconds: number;
   p50: number;
   p99: number;
-  /** Answers of a status from 400; wrk counts them among the answered. */
+  /** Responses with a status of 400 or above; wrk includes them in `answered`. */
   refused: number;
   lost: number;
 }
@@ -84,7 +87,8 @@ async function runWrk({ url, key, requests, connections, seconds, signal }: Load
   try {
     const raw = requests.map(({ method, path, body }) => httpRequest(method, path, key, body));
     await writeFile(script, luaScript(raw));
-    // One thread: wrk divides the connections among its threads, and each would start at the first request.
+    // One thread only: wrk divides the connections among its threads, and each would start at the first
+    // request.
     const options = [
       '-t1',
       `-c${connections}`,
@@ -107,7 +111,7 @@ async function runWrk({ url, key, requests, connections, seconds, signal }: Load
   }
 }
 
-/** autocannon prepares the requests of every connection by itself: so many of them each. */
+/** autocannon prepares the requests of each connection separately; this is their number. */
 const REQUESTS_PER_CONNECTION = 32;
 
 async function runAutocannon(load: Load): Promise<LoadFigures> {
@@ -128,7 +132,8 @@ async function runAutocannon(load: Load): Promise<LoadFigures> {
     connections,
     duration: seconds,
     timeout: TIMEOUT_SECONDS,
-    // Each connection starts one request later than the one before, so that requests in flight are for different participants.
+    // Each connection starts one request later than the previous one, so that concurrent requests are for
+    // different participants.
     setupClient: (client) => {
       const start = clients++ % requests.length;
       client.setRequests([...requests, ...requests].slice(start, start + REQUESTS_PER_CONNECTION));
@@ -156,11 +161,11 @@ async function hasWrk(): Promise<boolean> {
     await execute('wrk', ['--version']);
     return true;
   } catch (error) {
-    // wrk ends with code 1 after it has printed its version.
+    // wrk exits with code 1 after printing its version.
     return error instanceof Error && 'code' in error && error.code === 1;
   }
 }
 
-/** wrk where it is on the PATH, else autocannon, whose own processor time is some times as much. */
+/** Uses wrk if it is on the PATH, otherwise autocannon, which uses several times as much CPU. */
 export const loadGenerator = async (): Promise<LoadGenerator> =>
   (await hasWrk()) ? { name: 'wrk', run: runWrk } : { name: 'autocannon', run: runAutocannon };

@@ -4,12 +4,15 @@ import type { Row } from './rounds.js';
 import type { TargetName } from './targets.js';
 import type { TranscriptRow } from './transcripts.js';
 
-/** More failures than this share of the requests of one row fail the run. */
+/** The run fails if a larger share of the requests of one row fails. */
 export const MOST_FAILED = 0.001;
 
 const GOAL_CONNECTIONS = 64;
 
-/** A table in Markdown as Prettier has it; the first `left` columns are flush left, the others flush right. */
+/**
+ * Renders a Markdown table as formatted by Prettier. The first `left` columns are left-aligned, the others
+ * right-aligned.
+ */
 function markdownTable(heads: readonly string[], rows: readonly (readonly string[])[], left: number): string {
   const widths = heads.map((head, column) =>
     Math.max(3, head.length, ...rows.map((row) => row[column]?.length ?? 0)),
@@ -35,7 +38,7 @@ const labelOf = (name: string): string => {
   return route ? `${name}: ${route.method} ${route.template}` : name;
 };
 
-/** Every figure of every target. */
+/** Renders all figures of all targets. */
 export const renderRows = (rows: readonly Row[]): string =>
   markdownTable(
     [
@@ -67,7 +70,10 @@ export const renderRows = (rows: readonly Row[]): string =>
     2,
   );
 
-/** The ratios to the bare server at 64 connections beside what they are meant to be; empty where nothing was measured there. */
+/**
+ * Renders the ratios to the bare server at 64 connections and their goals. Empty when nothing was measured at
+ * 64 connections.
+ */
 export function renderGoals(rows: readonly Row[]): string {
   const at = (route: string, target: TargetName): Row | undefined =>
     rows.find((row) => row.route === route && row.target === target && row.connections === GOAL_CONNECTIONS);
@@ -102,7 +108,7 @@ export const renderTranscripts = (rows: readonly TranscriptRow[]): string =>
     1,
   );
 
-/** What the run has to say about failures, one line for each row that has any. */
+/** Renders the failures, one line for each row with failures. */
 export const renderFailures = (
   rows: readonly Pick<Row, 'route' | 'target' | 'connections' | 'requests' | 'failed'>[],
 ): string =>

@@ -12,23 +12,29 @@ export interface RoundOptions {
   onProgress: (line: string) => void;
 }
 
-/** One load on one target. */
+/** The result of one load on one target. */
 export interface Round extends LoadFigures {
-  /** Processor time of the target's main thread for one request, microseconds. */
+  /** CPU time of the target's main thread per request, in microseconds. */
   cpuPerRequest: number;
   commandsPerRequest: number;
 }
 
-/** The rounds of one target on one route with so many connections; each figure is the median of them, NaN where there is none. */
+/**
+ * The rounds of one target on one route with one number of connections. Each figure is the median of the
+ * rounds, or NaN when there is none.
+ */
 export interface Row extends Omit<Round, 'requests' | 'failed'> {
   route: string;
   connections: number;
   target: TargetName;
-  /** Requests a second beside those of the bare server in the same round. */
+  /** Requests per second relative to the bare server in the same round. */
   ratio: number;
-  /** The same of requests for each second of main thread: what is left of the ratio when nothing but the main thread is short. */
+  /**
+   * The same for requests per second of main-thread CPU time: the ratio if the main thread were the only
+   * bottleneck.
+   */
   cpuRatio: number;
-  /** Of all rounds. */
+  /** Of all rounds together, like `failed`. */
   requests: number;
   failed: number;
   rounds: Round[];
@@ -83,7 +89,10 @@ function rowOf(
   };
 }
 
-/** The targets take turns within each round, and another one is first each time: what else the machine does hits all of them. */
+/**
+ * Measures the targets one after the other in each round, starting with a different one each time, so that
+ * other work on the machine affects all of them.
+ */
 async function raceAt(
   connections: number,
   generator: LoadGenerator,
@@ -109,7 +118,7 @@ async function raceAt(
   );
 }
 
-/** Every route with every number of connections, one after the other. */
+/** Measures every route with every number of connections, one after the other. */
 export async function runRounds(
   generator: LoadGenerator,
   targets: readonly Target[],

@@ -1,29 +1,29 @@
 import { PAGE, participantOf, PREPARED_MESSAGES, text } from '../http/routes.js';
 import type { PeerRequest } from './load.js';
 
-/** A route that is measured. */
+/** A measured route. */
 export interface PeerRoute {
-  /** For --routes. */
+  /** Name for --routes. */
   name: string;
   method: 'GET' | 'POST' | 'PATCH';
-  /** As Fastify's router writes it. */
+  /** In the syntax of Fastify's router. */
   template: string;
   status: number;
-  /** The ratio to bare Fastify at 64 connections that the service is meant to reach on Node 20. */
+  /** Goal for the ratio to bare Fastify at 64 connections on Node 20. */
   goal: number;
   requestOf(target: Prepared, participant: number, count: number): { path: string; body?: unknown };
 }
 
-/** A service with conversations in it. */
+/** A service that contains conversations. */
 export interface Prepared {
   /** The conversation of each participant. */
   conversationIds: readonly string[];
 }
 
-/** Distinct requests for each participant. */
+/** Number of distinct requests for each participant. */
 const VARIANTS = 16;
 
-/** Those that read come first: they find what was prepared, whatever those that write add afterwards. */
+/** Routes that read come first, so that they read the prepared data before other routes add to it. */
 export const peerRoutes: readonly PeerRoute[] = [
   {
     name: 'conversation',
@@ -88,7 +88,7 @@ export const peerRoutes: readonly PeerRoute[] = [
   },
 ];
 
-/** Requests of a route in turn for each participant of a service. */
+/** Builds requests of a route that cycle through the participants of a service. */
 export function requestsOf(route: PeerRoute, target: Prepared): PeerRequest[] {
   const participants = target.conversationIds.length;
   return Array.from({ length: participants * VARIANTS }, (_, n) => ({

@@ -1,5 +1,6 @@
-// Loaded before a service (--import): measures there how long each POST /v1/transcripts takes, from its head to the end of its answer.
-// Any message of the parent process is replied to with the times since the message before.
+// Preloaded into a service (--import): measures there how long each POST /v1/transcripts takes, from the
+// request's headers to the end of its response. Replies to any message of the parent process with the times
+// since the previous message.
 import { subscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import { isMainThread } from 'node:worker_threads';
@@ -20,9 +21,9 @@ function measure(): void {
     process.send?.({ serverTimes } satisfies ServerTimes);
     serverTimes = [];
   });
-  // Only the service itself decides when its process ends.
+  // The channel must not keep the process of the service running.
   process.channel?.unref();
 }
 
-// The threads of the service load this module as well, and have no requests.
+// Worker threads of the service load this module as well, but serve no requests.
 if (isMainThread) measure();

@@ -10,21 +10,21 @@ import { type PeerRoute, requestsOf } from './routes.js';
 
 export type TargetName = 'bare' | 'this' | 'against';
 
-/** What the bare server answers on a route: what the service answered. */
+/** The response of the bare server on a route, which is the response that the service returned. */
 export interface Answer extends Pick<PeerRoute, 'method' | 'template' | 'status'> {
   type: string;
   body: string;
 }
 
-/** A server that takes load. */
+/** A server under load. */
 export interface Target {
   name: TargetName;
   url: string;
   key: string;
   requestsOf: (route: PeerRoute) => PeerRequest[];
-  /** Processor time of its main thread so far, seconds; NaN where the system does not report it. */
+  /** CPU time used by its main thread so far, in seconds; NaN when the system does not report it. */
   mainThreadSeconds(): Promise<number>;
-  /** Commands that it has sent to its database so far; NaN where it does not count them. */
+  /** Number of commands sent to its database so far; NaN when it does not count them. */
   databaseCommands(): Promise<number>;
 }
 
@@ -35,12 +35,12 @@ export interface ServiceOptions {
   /** The node binary. */
   execPath: string;
   settings: Readonly<Record<string, string>>;
-  /** Gets processor profiles, in a folder for each service. */
+  /** Directory for CPU profiles, with one folder per service. */
   profileDir?: string | undefined;
   imports?: readonly string[];
 }
 
-/** As in production, with everything on; the limit of requests is checked and never reached. */
+/** As in production with everything on. The rate limit is checked but never reached. */
 const PEER_SETTINGS = {
   LOG_LEVEL: 'info',
   MONITORING: 'on',
@@ -56,7 +56,7 @@ export async function startService(options: ServiceOptions): Promise<BenchServic
   return BenchService.start({ ...PEER_SETTINGS, ...settings }, start);
 }
 
-/** The sum over all labels of a counter, as GET /metrics has it; NaN when it is not there. */
+/** Reads the sum of a counter over all labels from GET /metrics; NaN when the counter does not exist. */
 export async function counterOf(url: string, metric: string): Promise<number> {
   const text = await (await fetch(new URL('/metrics', url))).text();
   const values = text
@@ -83,7 +83,7 @@ export async function prepareService(
   };
 }
 
-/** Sends the first request of a route. @throws Error unless it returns the route's status */
+/** Sends the first request of a route. @throws Error unless the response has the route's status */
 export async function answerOf(target: Target, route: PeerRoute): Promise<Answer> {
   const { method, template, status } = route;
   const { path, body } = target.requestsOf(route)[0] ?? { path: '/' };
@@ -97,7 +97,7 @@ export async function answerOf(target: Target, route: PeerRoute): Promise<Answer
   });
   const text = await response.text();
   if (response.status !== status)
-    throw new Error(`${target.name} answered ${method} ${path} with ${response.status}: ${text}`);
+    throw new Error(`${target.name} responded to ${method} ${path} with ${response.status}: ${text}`);
   return { method, template, status, type: response.headers.get('content-type') ?? '', body: text };
 }
 
@@ -110,7 +110,7 @@ export const startBare = (answers: readonly Answer[], execPath: string): Promise
     execPath,
   });
 
-/** Takes the same requests as the service, and returns that one's responses. */
+/** Receives the same requests as the service, and returns the service's responses. */
 export const bareTarget = (bare: ServiceProcess, { key, requestsOf }: Target): Target => ({
   name: 'bare',
   url: bare.url,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { quantile } from '../monitoring/rounds.js';
 import type { BenchService } from '../http/service.js';
+import { untilAborted } from '../../src/common/index.js';
 import { httpRequest, runLoad } from '../../test/support/http-load.js';
 import { type Percentiles, percentilesOf } from '../../test/support/percentiles.js';
 import { loadTexts } from '../storage/texts.js';
@@ -10,7 +11,7 @@ export interface TranscriptOptions {
   rounds: number;
   seconds: number;
   clients: number;
-  /** Of all clients together, evenly spread over time. */
+  /** Requests per second of all clients together, evenly spread. */
   perSecond: number;
   warmUpSeconds: number;
   signal: AbortSignal;
@@ -18,11 +19,14 @@ export interface TranscriptOptions {
 }
 
 export interface TranscriptRound {
-  /** Requests a second that were answered; below the rate that was asked for when the service does not keep up. */
+  /** Responses per second; below the requested rate when the service does not keep up. */
   perSecond: number;
-  /** From the head of a request to the end of its answer, in the process of the service, milliseconds. */
+  /** From the headers of a request to the end of its response, measured in the service, in milliseconds. */
   server: Percentiles;
-  /** From the first request until all but the last batch were stored with their vectors. */
+  /**
+   * Transcripts stored per second, from the first request until all but the last batch are stored with their
+   * vectors.
+   */
   storedPerSecond: number;
 }
 
@@ -37,7 +41,7 @@ export interface TranscriptTarget {
   service: BenchService;
 }
 
-/** The reply of `server-times.ts`, milliseconds. */
+/** The reply of `server-times.ts`, in milliseconds. */
 export interface ServerTimes {
   serverTimes: number[];
 }
@@ -45,7 +49,7 @@ export interface ServerTimes {
 const isServerTimes = (reply: unknown): reply is ServerTimes =>
   typeof reply === 'object' && reply !== null && 'serverTimes' in reply;
 
-/** The last batch may wait for others to fill it. */
+/** Maximum size of the last batch, which may wait to be filled. */
 const LAST_BATCH = 32;
 const LONGEST_WAIT_MS = 60_000;
 const SAMPLE_MS = 100;
@@ -54,7 +58,10 @@ const PARTICIPANTS = 500;
 const stored = ({ url }: BenchService): Promise<number> =>
   counterOf(url, 'colloquy_transcripts_stored_total');
 
-/** How many are stored a second, from now until so many more are; NaN where the service does not count them, or not in time. */
+/**
+ * Measures the rate at which the next `count` transcripts are stored; NaN when the service does not count
+ * them, or not in time.
+ */
 async function storedPerSecond(service: BenchService, count: number, signal: AbortSignal): Promise<number> {
   const before = await stored(service);
   if (Number.isNaN(before)) return NaN;
@@ -68,13 +75,6 @@ async function storedPerSecond(service: BenchService, count: number, signal: Abo
   }
 }
 
-const aborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => {
-      reject(signal.reason as Error);
-    });
-  });
-
 async function runRound(
   { service }: TranscriptTarget,
   requests: readonly Buffer[],
@@ -83,7 +83,7 @@ async function runRound(
   await service.process.ask('times', isServerTimes);
   const storing = storedPerSecond(service, Math.max(1, requests.length - LAST_BATCH), signal);
   const loading = runLoad(service.url, { requests, clients, perSecond, status: 202 });
-  const [load, storedRate] = await Promise.race([Promise.all([loading, storing]), aborted(signal)]);
+  const [load, storedRate] = await untilAborted(Promise.all([loading, storing]), signal);
   const { serverTimes } = await service.process.ask('times', isServerTimes);
   return {
     perSecond: requests.length / load.seconds,
@@ -112,8 +112,8 @@ function rowOf(target: TargetName, rounds: TranscriptRound[]): TranscriptRow {
 }
 
 /**
- * POST /v1/transcripts at a fixed rate, to each service in turn.
- * @throws Error at the first answer of another status than 202
+ * Sends POST /v1/transcripts at a fixed rate to each service in turn.
+ * @throws Error at the first response with a status other than 202
  */
 export async function runTranscripts(
   targets: readonly TranscriptTarget[],
@@ -122,7 +122,7 @@ export async function runTranscripts(
   const { rounds, seconds, warmUpSeconds, perSecond, onProgress } = options;
   const texts = await loadTexts('');
   const results = new Map<TargetName, TranscriptRound[]>(targets.map(({ name }) => [name, []]));
-  // Round 0 warms up.
+  // Round 0 is the warm-up.
   for (let number = warmUpSeconds > 0 ? 0 : 1; number <= rounds; number++)
     for (let turn = 0; turn < targets.length; turn++) {
       const target = targets[(number + turn) % targets.length];

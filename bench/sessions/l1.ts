@@ -11,11 +11,11 @@ export interface Clock {
 }
 
 export interface Memory {
-  /** Distinct sessions that were put in until then. */
+  /** Number of distinct sessions stored so far. */
   sessions: number;
-  /** Sessions that memory holds then. */
+  /** Number of sessions currently in memory. */
   held: number;
-  /** Bytes, after a garbage collection. */
+  /** In bytes, after a garbage collection. */
   heapUsed: number;
   rss: number;
 }
@@ -23,12 +23,12 @@ export interface Memory {
 export interface Access {
   name: string;
   count: number;
-  /** Time of one access as the mean of its batch, microseconds. */
+  /** Time of one access, as the mean of its batch, in microseconds. */
   batches: Samples;
 }
 
 const TENANT = 'bench';
-/** Accesses that are timed together: one alone is near the resolution of the clock. */
+/** Number of accesses timed together, because a single one is near the resolution of the clock. */
 const BATCH = 10;
 const BATCHES = 50_000;
 const SWEEPS = 20;
@@ -36,7 +36,7 @@ const RETENTION_MS = 30 * 86_400_000;
 
 const participantOf = (number: number): string => `participant-${number}`;
 
-/** A session such as a short dialogue leaves behind: one goal with some slots, some context. */
+/** Creates a session as it is after a short dialogue: one goal with some slots, and some context. */
 export function sessionState(number: number, version = 1): State {
   const now = new Date();
   return {
@@ -60,13 +60,13 @@ export function sessionState(number: number, version = 1): State {
   };
 }
 
-/** A function that collects all garbage at once. */
+/** Returns a function that runs a full garbage collection. */
 function garbageCollector(): () => void {
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc') as () => void;
 }
 
-/** Puts in one distinct session after another and measures the memory at each mark; marks ascend. */
+/** Stores distinct sessions and measures the memory at each mark. Marks must be ascending. */
 export function memoryUnderLoad(manager: ConversationStateManager, marks: readonly number[]): Memory[] {
   const collect = garbageCollector();
   let sessions = 0;
@@ -84,16 +84,16 @@ function timeBatches(name: string, access: (batch: number) => () => void): Acces
     const run = access(batch);
     const begun = performance.now();
     run();
-    // The first tenth is for the compiler to warm up.
+    // The first tenth is the warm-up for the compiler.
     if (batch >= 0) batches.add(((performance.now() - begun) * 1000) / BATCH);
   }
   return { name, count: BATCHES * BATCH, batches };
 }
 
-/** Numbers from 0 to `limit` in an order that no cache of the processor foresees; the same on each run. */
+/** Numbers from 0 to `limit` in an order that CPU caches cannot predict, identical in each run. */
 const scattered = (index: number, limit: number): number => (Math.imul(index, 2_654_435_761) >>> 0) % limit;
 
-/** Times gets that hit and that miss, and puts of new versions and of new sessions that evict others. */
+/** Measures gets that hit and miss, puts of new versions, and puts of new sessions that evict others. */
 export function accessTimes(manager: ConversationStateManager): {
   times: Access[];
   batch: number;
@@ -137,7 +137,10 @@ export function accessTimes(manager: ConversationStateManager): {
   };
 }
 
-/** Times the cleanup of `size` sessions that have all expired, milliseconds. `removed` is of one cleanup. */
+/**
+ * Measures the cleanup of `size` expired sessions, in milliseconds. `removed` is the number removed by one
+ * cleanup.
+ */
 export function sweepTimes(
   open: (clock: Clock) => ConversationStateManager,
   size: number,

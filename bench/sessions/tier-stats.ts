@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const count = z.int().nonnegative();
 
-/** What `GET /v1/sessions/stats` says about where sessions were found, by the tier that answered. */
+/** The part of `GET /v1/sessions/stats` that counts opened sessions by tier. */
 const stats = z.union([
   z
     .object({
@@ -11,13 +11,13 @@ const stats = z.union([
       opens: z.object({ l1: count, l2: count, database: count, none: count }),
     })
     .transform(({ l2, opens }) => ({ ...opens, hasL2: l2.state !== 'off' })),
-  // With no tier between memory and database.
+  // Without a tier between memory and database.
   z
     .object({ l1: z.object({ hits: count, misses: count }) })
     .transform(({ l1 }) => ({ l1: l1.hits, l2: 0, database: l1.misses, none: 0, hasL2: false })),
 ]);
 
-/** Opens of sessions by the tier that had it; `none`: there was no such session yet. */
+/** Number of opened sessions by the tier in which they were found; `none`: new sessions. */
 export type TierOpens = z.output<typeof stats>;
 
 export async function readTierOpens(app: NestFastifyApplication, adminKey: string): Promise<TierOpens> {
@@ -26,6 +26,6 @@ export async function readTierOpens(app: NestFastifyApplication, adminKey: strin
     url: '/v1/sessions/stats',
     headers: { authorization: `Bearer ${adminKey}` },
   });
-  if (statusCode !== 200) throw new Error(`no statistics of sessions: ${statusCode} ${body}`);
+  if (statusCode !== 200) throw new Error(`no session statistics: ${statusCode} ${body}`);
   return stats.parse(JSON.parse(body));
 }

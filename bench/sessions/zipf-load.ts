@@ -1,6 +1,9 @@
 import { LRUCache } from 'lru-cache';
 
-/** Participants 0 to `participants` - 1, number n with a likelihood in proportion to 1 / (n + 1). */
+/**
+ * Chooses participants from 0 to `participants` - 1; the probability of number n is proportional to 1 / (n +
+ * 1).
+ */
 export function zipfSequence(length: number, participants: number, random: () => number): number[] {
   const upTo = new Float64Array(participants);
   let sum = 0;
@@ -11,7 +14,7 @@ export function zipfSequence(length: number, participants: number, random: () =>
   return Array.from({ length }, () => firstAbove(upTo, random() * sum));
 }
 
-/** Index of the first of ascending values that is above `value`. */
+/** Returns the index of the first value above `value`, by binary search. */
 function firstAbove(ascending: Float64Array, value: number): number {
   let low = 0;
   let high = ascending.length - 1;
@@ -23,7 +26,7 @@ function firstAbove(ascending: Float64Array, value: number): number {
   return low;
 }
 
-/** How many of these accesses, one after the other, an LRU of `size` entries answers. */
+/** Returns how many of these sequential accesses are hits in an LRU cache of `size` entries. */
 export function hitsOfLru(sequence: readonly number[], size: number): number {
   const entries = new LRUCache<number, true>({ max: size });
   let hits = 0;
@@ -34,5 +37,5 @@ export function hitsOfLru(sequence: readonly number[], size: number): number {
   return hits;
 }
 
-/** How many of these accesses are the first of their participant, which no cache answers. */
+/** Returns how many of these accesses are the first of their participant, which no cache can serve. */
 export const newcomers = (sequence: readonly number[]): number => new Set(sequence).size;

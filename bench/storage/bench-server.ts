@@ -11,30 +11,33 @@ import type { Texts } from './texts.js';
 export const ENQUEUE = '/v1/transcripts';
 export const NAIVE = '/naive/transcripts';
 
-export type Way = typeof ENQUEUE | typeof NAIVE;
+export type StoreRoute = typeof ENQUEUE | typeof NAIVE;
 
 export interface Amount {
   count: number;
   clients: number;
-  /** Requests a second of all clients together; without it each client sends again as soon as it has its answer. */
+  /**
+   * Requests per second of all clients together. Without it, each client sends its next request as soon as it
+   * has a response.
+   */
   perSecond?: number | undefined;
 }
 
-/** What one run of requests came to. */
+/** The result of one run of requests. */
 export interface Run {
   amount: Amount;
-  /** From a request's arrival in the process of the service to its answer. */
+  /** From the arrival of a request in the service to its response. */
   server: Percentiles;
   client: Percentiles;
   answeredPerSecond: number;
-  /** From the first request to the last batch; of the naive way the same as answered. */
+  /** From the first request to the last batch. For the naive approach the same as `answeredPerSecond`. */
   storedPerSecond: number;
   figures: Figures;
 }
 
 const children = import.meta.dirname;
 
-/** Starts the stub of Ollama; `url` is its address. */
+/** Starts the Ollama stub; `url` is its address. */
 export const startOllamaStub = (delayMs: number): Promise<ServiceProcess> =>
   ServiceProcess.start({
     main: join(children, 'ollama-stub.js'),
@@ -43,7 +46,7 @@ export const startOllamaStub = (delayMs: number): Promise<ServiceProcess> =>
     args: [String(delayMs)],
   });
 
-/** The service in a process of its own, on an empty directory of its own. */
+/** The service in a separate process, on its own empty directory. */
 export class BenchServer {
   private keys: string[] = [];
   private profiles = 0;
@@ -59,7 +62,7 @@ export class BenchServer {
     settings: Readonly<Record<string, string>>;
     texts: Texts;
     tenants: number;
-    /** Where to put a processor profile of each run; none without it. */
+    /** Directory for CPU profiles of each run; without it no profiles are written. */
     profileDir?: string | undefined;
   }): Promise<BenchServer> {
     const dir = await mkdtemp(join(tmpdir(), 'colloquy-bench-storage-'));
@@ -85,28 +88,28 @@ export class BenchServer {
     }
   }
 
-  /** Sends distinct transcripts, and waits until all are stored. */
-  async store(way: Way, amount: Amount, tag: string): Promise<Run> {
+  /** Sends distinct transcripts and waits until all are stored. */
+  async store(path: StoreRoute, amount: Amount, tag: string): Promise<Run> {
     const { count } = amount;
     const requests = Array.from({ length: count }, (_, n) =>
-      httpRequest('POST', way, this.key(n), {
+      httpRequest('POST', path, this.key(n), {
         participantId: `participant-${n % 500}`,
         channel: n % 3 === 0 ? 'whatsapp' : 'web',
         transcript: this.texts.transcript(tag, n),
       }),
     );
-    const status = way === ENQUEUE ? 202 : 201;
+    const status = path === ENQUEUE ? 202 : 201;
     const { load, figures } = await this.measured(requests, { ...amount, status }, () =>
-      this.figures(way === ENQUEUE ? `stored/${count}` : 'figures'),
+      this.figures(path === ENQUEUE ? `stored/${count}` : 'figures'),
     );
     const answeredPerSecond = count / load.seconds;
     return {
-      ...this.run(amount, `POST ${way}`, load, figures),
-      storedPerSecond: way === ENQUEUE ? count / figures.storedInSeconds : answeredPerSecond,
+      ...this.run(amount, `POST ${path}`, load, figures),
+      storedPerSecond: path === ENQUEUE ? count / figures.storedInSeconds : answeredPerSecond,
     };
   }
 
-  /** Sends requests of one kind that read. */
+  /** Sends read requests of one kind. */
   async ask(
     route: string,
     amount: Amount,
@@ -119,7 +122,7 @@ export class BenchServer {
     return { ...this.run(amount, route, load, figures), bodies: load.bodies };
   }
 
-  /** Ends the process at once and removes its directory. */
+  /** Kills the process and removes its directory. */
   async close(): Promise<void> {
     await this.process.kill('SIGKILL');
     await rm(this.dir, { recursive: true, force: true });
@@ -167,7 +170,7 @@ export class BenchServer {
 
   private async control(method: string, path: string): Promise<unknown> {
     const response = await fetch(new URL(`/control/${path}`, this.process.url), { method });
-    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+    if (!response.ok) throw new Error(`${path} returned ${response.status}: ${await response.text()}`);
     return response.json();
   }
 }

@@ -5,7 +5,10 @@ import { type Percentiles, percentilesOf } from '../../test/support/percentiles.
 
 const SYNCS = 300;
 
-/** A bare write and fdatasync of 4 KiB at a growing end: no durable answer can be faster than that. */
+/**
+ * Measures a bare write and fdatasync of 4 KiB at the end of a growing file, which is the lower bound for any
+ * durable response.
+ */
 async function bareSyncs(): Promise<Percentiles> {
   const dir = await mkdtemp(join(tmpdir(), 'colloquy-bench-sync-'));
   const handle = await open(join(dir, 'bare'), 'w');
@@ -25,12 +28,12 @@ async function bareSyncs(): Promise<Percentiles> {
   return percentilesOf(times);
 }
 
-/** What the figures depend on, in one line. */
+/** Describes the machine that the figures depend on, in one line. */
 export async function machineLine(): Promise<string> {
   const { p50, p99 } = await bareSyncs();
   const load = loadavg()[0] ?? NaN;
   return (
-    `${cpus().length} processors (${cpus()[0]?.model ?? 'unknown'}), load average ${load.toFixed(1)}, Node ${process.version}, ` +
+    `${cpus().length} CPUs (${cpus()[0]?.model ?? 'unknown'}), load average ${load.toFixed(1)}, Node ${process.version}, ` +
     `a bare write and fdatasync of 4 KiB takes ${p50.toFixed(2)} ms (p99 ${p99.toFixed(2)} ms)`
   );
 }

@@ -6,7 +6,7 @@ import { EMBEDDER, type Embedder } from '../../src/search/index.js';
 import { CurrentTenant, type TenantIdentity } from '../../src/tenant/index.js';
 import { createTranscriptBody, type CreateTranscriptBody } from '../../src/transcript/index.js';
 
-/** Stores a transcript the naive way: the request waits for the embedder and for one insert of its own. */
+/** Stores a transcript with the naive approach: the request waits for the embedder and for its own insert. */
 @Controller('naive/transcripts')
 export class NaiveController {
   constructor(

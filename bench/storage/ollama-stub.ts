@@ -1,5 +1,6 @@
-// Answers POST /api/embed as Ollama does, after the milliseconds of its argument and whatever the number of texts, with vectors of 768 dimensions made of
-// the texts' lengths: what the service does around a model that takes that long.
+// Responds to POST /api/embed like Ollama, after the number of milliseconds in its argument and however many
+// texts there are, with vectors of 768 dimensions derived from the lengths of the texts. This measures what
+// the service does around a model with that latency.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

@@ -1,19 +1,19 @@
 import { figure, renderTable } from '@colloquy/embedded-mongo/bench';
 
-/** What a figure is to reach. */
+/** The target for a figure. */
 export interface Target {
   is: 'below' | 'at least';
   limit: number;
 }
 
 export interface FigureRow {
-  /** Of the five tests: its number. */
+  /** Number of the test, 1 to 5. */
   test: number;
   name: string;
-  /** Empty: a number of things. */
+  /** Empty for counts. */
   unit: 'ms' | '/s' | 'x' | 'MiB' | 's' | '';
   value: number;
-  /** The same of the naive way, where it was measured. */
+  /** The same figure for the naive approach, if it was measured. */
   naive?: number;
   target?: Target;
 }
@@ -21,13 +21,13 @@ export interface FigureRow {
 export const below = (limit: number): Target => ({ is: 'below', limit });
 export const atLeast = (limit: number): Target => ({ is: 'at least', limit });
 
-export function verdictOf({ value, target }: FigureRow): '' | 'pass' | 'falls short' {
+export function verdictOf({ value, target }: FigureRow): '' | 'pass' | 'fail' {
   if (!target) return '';
   const isReached = target.is === 'below' ? value < target.limit : value >= target.limit;
-  return isReached ? 'pass' : 'falls short';
+  return isReached ? 'pass' : 'fail';
 }
 
-/** How many times better than the naive way: faster, or more a second. */
+/** How many times better than the naive approach: faster, or more per second. */
 function ratioOf({ value, naive, unit }: FigureRow): string {
   if (naive === undefined) return '';
   return `${figure(unit === '/s' ? value / naive : naive / value)}x`;
@@ -39,10 +39,10 @@ const withUnit = (value: number | undefined, unit: string): string =>
 const targetText = ({ target, unit }: FigureRow): string =>
   target ? `${target.is === 'below' ? '<' : '>='} ${withUnit(target.limit, unit)}` : '';
 
-/** The figures of one test, or of all. */
+/** Renders the figures of one test or of all tests. */
 export function renderFigures(rows: readonly FigureRow[]): string {
   return renderTable(
-    ['figure', 'test', 'target', 'measured', '', 'naive way', 'better by'],
+    ['figure', 'test', 'target', 'measured', '', 'naive', 'better by'],
     rows.map((row) => [
       row.name,
       String(row.test),

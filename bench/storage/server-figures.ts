@@ -3,11 +3,11 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { BatchTimes } from '../../src/transcript/index.js';
 import { type Percentiles, percentilesOf } from '../../test/support/percentiles.js';
 
-/** What the process measured since the last reset; times in milliseconds, memory in MiB. */
+/** What the process measured since the last reset. Times are in milliseconds, memory in MiB. */
 export interface Figures {
-  /** From a request's arrival to its answer, by method and path (ids left out). */
+  /** From the arrival of a request to its response, by method and path without ids. */
   routes: Record<string, Percentiles>;
-  /** `TranscriptService.enqueue()` alone: the wait for the commit. */
+  /** Only `TranscriptService.enqueue()`, which waits for the commit. */
   enqueue: Percentiles;
   embed: Percentiles;
   insert: Percentiles;
@@ -16,9 +16,9 @@ export interface Figures {
   /** From the first request to the last batch. */
   storedInSeconds: number;
   memory: { heap: number; rss: number };
-  /** How late the event loop came back to a timer of 1 ms. */
+  /** Delay of the event loop for a timer of 1 ms. */
   loop: { p50: number; p99: number; max: number };
-  /** Processor time of the whole process, embedded store included, milliseconds. */
+  /** CPU time of the whole process, including the embedded store, in milliseconds. */
   cpuMs: number;
 }
 
@@ -26,7 +26,7 @@ const MIB = 1024 * 1024;
 const SAMPLE_MS = 50;
 const id = /\/[0-9a-f]{24}$/;
 
-/** Measures in the process of the service. */
+/** Records measurements in the process of the service. */
 export class FigureRecorder {
   private routes = new Map<string, number[]>();
   private enqueues: number[] = [];
@@ -44,7 +44,7 @@ export class FigureRecorder {
     setInterval(() => this.sample(), SAMPLE_MS).unref();
   }
 
-  /** Notes each request of a server, from the moment that its head was read, before anything of the framework runs. */
+  /** Records each request of a server, from the time its headers were read, before the framework runs. */
   watch(server: Server): void {
     server.prependListener('request', (request, response) => {
       const begun = performance.now();
@@ -72,7 +72,7 @@ export class FigureRecorder {
     this.waiters = this.waiters.filter(({ count }) => this.stored < count);
   }
 
-  /** Resolves when so many transcripts were stored since the last reset. */
+  /** Resolves when this many transcripts have been stored since the last reset. */
   untilStored(count: number): Promise<void> {
     if (this.stored >= count) return Promise.resolve();
     return new Promise((resolve) => this.waiters.push({ count, resolve }));

@@ -1,5 +1,6 @@
-// The whole API with its embedded store, as `npm start` runs it, and the naive way beside it; measures in its own process. The argument
-// holds the settings as JSON. Routes below /control are the benchmark's own.
+// The whole API with its embedded store, as run by `npm start`, and the naive approach next to it. Measures
+// in its own process. The argument contains the settings as JSON. Routes under /control belong to the
+// benchmark.
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';

@@ -7,38 +7,46 @@ import type { Texts } from './texts.js';
 export interface StorageOptions {
   texts: Texts;
   tenants: number;
-  /** Transcripts of the test of 100 clients. */
+  /** Number of transcripts in the test with 100 clients. */
   count: number;
-  /** What is sent a second where the load has a rate. */
+  /** Transcripts per second of the paced load. */
   rate: number;
-  /** How long the 1,000 of the third test take. */
+  /** Duration of the third test, which sends 1,000 transcripts. */
   seconds: number;
-  /** Transcripts a batch size is measured with. */
+  /** Number of transcripts for each batch size. */
   perSize: number;
-  /** Transcripts that go through the stub of Ollama, and naive requests to it. */
+  /** Number of transcripts sent through the Ollama stub, and of naive requests to it. */
   viaOllama: number;
   queries: number;
   profileDir?: string | undefined;
   say: (what: string) => void;
-  /** Hears of the figures as soon as they are there: a run takes minutes. */
+  /** Called with figures as soon as they are available, because a run takes minutes. */
   onFigures: (rows: readonly FigureRow[]) => void;
 }
 
 const CLIENTS = 100;
-/** V8 takes some thousands of requests to compile what runs often: a service is up for longer than that. */
+/** V8 needs some thousands of requests to compile hot code; a real service runs longer than that. */
 const WARM_UP = 5000;
 const STUB_DELAY_MS = 150;
 const SIZES = [1, 5, 10, 25, 50, 100] as const;
 
-/** Neither the bound of what waits is measured, nor how long the last few wait for a batch to fill. */
-const ROOM = { TRANSCRIPT_MAX_QUEUE_SIZE: '1000000', TRANSCRIPT_BATCH_TIMEOUT_MS: '1000' };
+/**
+ * Excludes two effects from the measurement: the limit of the backlog, and the wait of the last transcripts
+ * for a full batch.
+ */
+const STORAGE_SETTINGS = { TRANSCRIPT_MAX_QUEUE_SIZE: '1000000', TRANSCRIPT_BATCH_TIMEOUT_MS: '1000' };
 const WIDE_BATCHES = { TRANSCRIPT_BATCH_SIZE: '100', TRANSCRIPT_MAX_BATCH_SIZE: '100' };
 
 const openServer = async (
   { texts, tenants, profileDir }: StorageOptions,
   settings: Readonly<Record<string, string>>,
 ): Promise<BenchServer> => {
-  const server = await BenchServer.start({ settings: { ...ROOM, ...settings }, texts, tenants, profileDir });
+  const server = await BenchServer.start({
+    settings: { ...STORAGE_SETTINGS, ...settings },
+    texts,
+    tenants,
+    profileDir,
+  });
   await server.store(ENQUEUE, { count: WARM_UP, clients: 20 }, 'warm');
   return server;
 };
@@ -73,10 +81,10 @@ function times(
   }));
 }
 
-/** What the others on this machine do changes it least of all figures. */
+/** Of all figures, this one is least affected by other work on the machine. */
 const processor = (test: number, name: string, run: Run, naive: Run): FigureRow => ({
   test,
-  name: `${name}: processor time for one`,
+  name: `${name}: CPU time per transcript`,
   unit: 'ms',
   value: run.figures.cpuMs / run.amount.count,
   naive: naive.figures.cpuMs / naive.amount.count,
@@ -85,14 +93,14 @@ const processor = (test: number, name: string, run: Run, naive: Run): FigureRow 
 const memory = (test: number, name: string, run: Run, naive: Run): FigureRow[] => [
   {
     test,
-    name: `${name}, most heap`,
+    name: `${name}, max heap`,
     unit: 'MiB',
     value: run.figures.memory.heap,
     naive: naive.figures.memory.heap,
   },
   {
     test,
-    name: `${name}, most RSS`,
+    name: `${name}, max RSS`,
     unit: 'MiB',
     value: run.figures.memory.rss,
     naive: naive.figures.memory.rss,
@@ -106,7 +114,7 @@ async function single(server: BenchServer, { say, count }: StorageOptions): Prom
   const naive = await server.store(NAIVE, amount, 'single-naive');
   return [
     ...times(1, 'one client: server time', run.server, naive.server, below(5)),
-    ...times(1, "one client: the client's view", run.client, naive.client),
+    ...times(1, 'one client: client time', run.client, naive.client),
   ];
 }
 
@@ -119,15 +127,15 @@ async function paced(server: BenchServer, { say, count, rate }: StorageOptions):
   const { enqueue, embed, insert, loop, batchSize } = run.figures;
   return [
     ...times(2, `${name}: server time`, run.server, naive.server, below(5)),
-    ...times(2, `${name}: of it enqueue()`, enqueue, undefined),
-    ...times(2, `${name}: the client's view`, run.client, naive.client),
+    ...times(2, `${name}: enqueue() only`, enqueue, undefined),
+    ...times(2, `${name}: client time`, run.client, naive.client),
     ...times(2, `${name}: batch embedded`, embed, undefined),
-    { test: 2, name: `${name}: transcripts of a batch, mean`, unit: '', value: batchSize.mean },
+    { test: 2, name: `${name}: transcripts per batch, mean`, unit: '', value: batchSize.mean },
     { test: 2, name: `${name}: batch inserted, p50`, unit: 'ms', value: insert.p50 },
     { test: 2, name: `${name}: batch inserted, p95`, unit: 'ms', value: insert.p95, target: below(40) },
     {
       test: 2,
-      name: `${name}: event loop late, p99`,
+      name: `${name}: event loop delay, p99`,
       unit: 'ms',
       value: loop.p99,
       naive: naive.figures.loop.p99,
@@ -187,7 +195,7 @@ async function viaOllama(options: StorageOptions): Promise<FigureRow[]> {
   const { say, viaOllama: count, rate } = options;
   say(`test 2: an embedding service that takes ${STUB_DELAY_MS} ms`);
   const stub = await startOllamaStub(STUB_DELAY_MS);
-  // The naive way is not to wait for a place besides: as many calls at a time as there are clients.
+  // One concurrent call per client, so that the naive approach does not have to wait for a free slot.
   const settings = { EMBEDDER: 'ollama', OLLAMA_URL: stub.url, EMBEDDING_CONCURRENCY: String(CLIENTS) };
   try {
     return await withServer(options, settings, async (server) => {
@@ -198,7 +206,7 @@ async function viaOllama(options: StorageOptions): Promise<FigureRow[]> {
         ...times(2, `${name}: server time`, run.server, naive.server, below(5)),
         {
           test: 2,
-          name: `${name}: p99 below the naive way's by`,
+          name: `${name}: p99 lower than naive by`,
           unit: 'x',
           value: naive.server.p99 / run.server.p99,
           target: atLeast(20),
@@ -234,7 +242,7 @@ async function overTime(server: BenchServer, { say, seconds }: StorageOptions): 
   return [
     ...times(3, `${name}: server time`, run.server, naive.server, below(5)),
     processor(3, name, run, naive),
-    { test: 3, name: `${name}: last one stored after`, unit: 's', value: run.figures.storedInSeconds },
+    { test: 3, name: `${name}: last transcript stored after`, unit: 's', value: run.figures.storedInSeconds },
     ...memory(3, name, run, naive),
   ];
 }
@@ -259,7 +267,12 @@ async function batchSizes(options: StorageOptions): Promise<FigureRow[]> {
         value: insert.p95,
         ...(size === 10 && { target: below(40) }),
       },
-      { test: 4, name: `batches of ${size}: inserted, for one`, unit: 'ms', value: insert.mean / size },
+      {
+        test: 4,
+        name: `batches of ${size}: inserted, per transcript`,
+        unit: 'ms',
+        value: insert.mean / size,
+      },
     );
   }
   return rows;
@@ -287,7 +300,7 @@ async function queries(server: BenchServer, options: StorageOptions): Promise<Fi
       key,
     );
   };
-  // The first search of a tenant reads its vectors: that is a figure of its own.
+  // The first search of a tenant reads its vectors, so it is a separate figure.
   const first = await server.ask(
     'POST /v1/transcripts/search',
     { count: server.tenants, clients: 1 },
@@ -301,7 +314,7 @@ async function queries(server: BenchServer, options: StorageOptions): Promise<Fi
       value: first.server.max,
     },
   ];
-  say(`test 5: ${own.figures.stored} more are stored`);
+  say(`test 5: ${own.figures.stored} additional transcripts are stored`);
   for (const clients of [1, 10]) {
     const amount = { count, clients };
     const name = `${clients === 1 ? 'one client' : `${clients} clients`}`;
@@ -318,7 +331,7 @@ async function queries(server: BenchServer, options: StorageOptions): Promise<Fi
   return rows;
 }
 
-/** Runs the tests of these numbers. */
+/** Runs the tests with these numbers. */
 export async function runTests(numbers: ReadonlySet<number>, options: StorageOptions): Promise<FigureRow[]> {
   const rows: FigureRow[] = [];
   const add = (found: readonly FigureRow[]): void => {

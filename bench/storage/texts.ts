@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Dialogue, parseDialogues } from '../../src/cli/index.js';
 
-/** Texts to store; each one that is given out is distinct, so that no cache of embeddings answers for it. */
+/** Texts to store. Each returned text is distinct, so that it cannot be served from the embedding cache. */
 export interface Texts {
-  /** Where they come from and how long they are, for the report. */
+  /** Source and length of the texts, for the report. */
   description: string;
-  /** The transcript number `n` of what `tag` names. */
+  /** Returns transcript number `n` of the series `tag`. */
   transcript(tag: string, n: number): string;
-  /** What somebody would look for. */
+  /** Returns a realistic search query. */
   query(n: number): string;
 }
 
@@ -27,7 +27,7 @@ const words = (
   'please book find cheap near the station in San Jose with a view of it and tell me how much that would cost'
 ).split(' ');
 
-/** Dialogues of 16 turns of some 20 words, as the recorded ones have on average. */
+/** Creates dialogues of 16 turns, of about the same length as the recorded ones. */
 function synthetic(count: number): { text: string; query: string }[] {
   let state = 1;
   const word = (): string => {
@@ -44,7 +44,7 @@ function synthetic(count: number): { text: string; query: string }[] {
   });
 }
 
-/** The dialogues of `path`; synthetic ones where there is no such file. */
+/** Loads the dialogues in `path`, or creates synthetic ones when the file does not exist. */
 export async function loadTexts(path: string): Promise<Texts> {
   const isThere = existsSync(path);
   const all = isThere
@@ -53,7 +53,7 @@ export async function loadTexts(path: string): Promise<Texts> {
   const bytes = all.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0) / all.length;
   const pick = (n: number): { text: string; query: string } => all[n % all.length] ?? { text: '', query: '' };
   return {
-    description: `${all.length} ${isThere ? 'recorded' : 'synthetic'} dialogues of ${Math.round(bytes).toLocaleString('en-US')} bytes on average, each time with a reference of its own`,
+    description: `${all.length} ${isThere ? 'recorded' : 'synthetic'} dialogues of ${Math.round(bytes).toLocaleString('en-US')} bytes on average, each with a unique reference`,
     transcript: (tag, n) => `${pick(n).text}\nuser: My reference is ${tag}-${n}.`,
     query: (n) => `${pick(n).query} ${n}`,
   };

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
-import type { Alert, MonitoringSnapshot } from '../../src/monitoring/index.js';
+import type { ServiceSnapshot } from '../../src/admin/index.js';
+import type { Alert } from '../../src/monitoring/index.js';
 import { renderDashboard } from './render.js';
 
 const timings = { count: 0, errorRatio: 0, p50Ms: null, p95Ms: null, p99Ms: null };
@@ -17,7 +18,7 @@ const alert: Alert = {
 };
 
 /** A process that has just begun, without a database. */
-const snapshot: MonitoringSnapshot = {
+const snapshot: ServiceSnapshot = {
   at: '2026-01-01T00:01:00.000Z',
   service: {
     name: 'colloquy',
@@ -72,7 +73,10 @@ const snapshot: MonitoringSnapshot = {
       at: '2026-01-01T00:00:30.000Z',
       kind: 'database',
       what: 'find jobs { queue: ? }',
+      count: 3,
       durationMs: 1500,
+      maxMs: 2100,
+      totalMs: 4200,
       plan: 'COLLSCAN',
       route: '/v1/jobs',
       tenantId: 'acme',
@@ -84,7 +88,7 @@ const snapshot: MonitoringSnapshot = {
 const plain = renderDashboard(snapshot, { hasColors: false });
 
 describe('renderDashboard', () => {
-  it('says what is amiss first', () => {
+  it('shows problems first', () => {
     expect(plain.split('\n').slice(0, 9)).toEqual([
       'CRITICAL · colloquy 1.2.3 on host:1 · up 2 h · Node v20',
       '2026-01-01T00:01:00.000Z · not ready',
@@ -98,19 +102,21 @@ describe('renderDashboard', () => {
     ]);
   });
 
-  it('tells what is not known as such', () => {
-    expect(plain).toMatch(/\nQueues\nThey cannot be read at the moment\.\n/);
+  it('shows unknown values as such', () => {
+    expect(plain).toMatch(/\nQueues\nThey could not be read\.\n/);
     for (const name of ['sessions', 'transcripts', 'disk'])
-      expect(plain).toMatch(new RegExp(`\n${name} +unknown at the moment\n`));
+      expect(plain).toMatch(new RegExp(`\n${name} +could not be read\n`));
     expect(plain).toContain('mongodb, not connected, ping - ms');
-    expect(plain).toMatch(/\nredis +down; working without it\n/);
+    expect(plain).toMatch(/\nredis +down; continuing without it\n/);
   });
 
-  it('tells slow operations with their plan and route', () => {
-    expect(plain).toMatch(/ 1,500 ms +acme +find jobs \{ queue: \? \} \[COLLSCAN\] for \/v1\/jobs\n$/);
+  it('shows slow operations with how often, plan and route', () => {
+    expect(plain).toMatch(
+      / 3 +1,500 ms +2,100 ms +acme +find jobs \{ queue: \? \} \[COLLSCAN\] for \/v1\/jobs\n$/,
+    );
   });
 
-  it('is the same text in colours on a terminal', () => {
+  it('renders the same text in color on a terminal', () => {
     const colored = renderDashboard(snapshot, { hasColors: true });
     expect(colored).toContain('\u001b[31mCRITICAL\u001b[0m · colloquy');
     expect(colored).toContain('\u001b[33mWARNING\u001b[0m since');
@@ -118,7 +124,7 @@ describe('renderDashboard', () => {
     expect(plain).not.toContain('\u001b');
   });
 
-  it('says when nothing is watched', () => {
+  it('shows when monitoring is off', () => {
     const service = { ...snapshot.service, monitoring: 'off' as const };
     expect(renderDashboard({ ...snapshot, service }, { hasColors: false })).toContain('MONITORING=off');
   });

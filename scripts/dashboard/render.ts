@@ -1,17 +1,13 @@
-import type {
-  Alert,
-  MonitoringSnapshot,
-  OperationFigures,
-  QueueFigures,
-  ServiceStatus,
-} from '../../src/monitoring/index.js';
+import type { ServiceSnapshot } from '../../src/admin/index.js';
+import type { Alert, OperationFigures, ServiceStatus } from '../../src/monitoring/index.js';
+import type { QueueFigures } from '../../src/queue/index.js';
 import { renderBytes, renderTable } from '../../src/cli/index.js';
 
 type Color = 'red' | 'yellow' | 'green' | 'dim' | 'bold';
 
 const codes: Readonly<Record<Color, number>> = { red: 31, yellow: 33, green: 32, dim: 2, bold: 1 };
 
-/** Wraps a text for a terminal; without colours it is the text. */
+/** Colors a text for a terminal; returns it unchanged when colors are off. */
 type Paint = (color: Color, text: string) => string;
 
 const paintFor =
@@ -27,7 +23,6 @@ const statusColors: Readonly<Record<ServiceStatus, Color>> = {
 
 const SHOWN_ROUTES = 15;
 const SHOWN_COMMANDS = 10;
-const SHOWN_SLOW = 5;
 const SHOWN_RECENT = 5;
 
 const count = (value: number): string => Math.round(value).toLocaleString('en-US');
@@ -41,7 +36,7 @@ const ms = (value: number | null): string => {
 
 const rate = (value: number): string => (value < 10 ? value.toFixed(1) : count(value));
 
-/** The largest unit that gives a whole number: `42 s`, `5 min`, `3 h`. */
+/** Formats a duration as a whole number of a suitable unit: `42 s`, `5 min`, `3 h`. */
 function duration(seconds: number): string {
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
@@ -69,10 +64,10 @@ const operationTable = (title: string, rows: readonly (readonly [string, Operati
     new Set([1, 2, 3, 4, 5]),
   );
 
-function head({ at, service, status, health }: MonitoringSnapshot, paint: Paint): string {
+function head({ at, service, status, health }: ServiceSnapshot, paint: Paint): string {
   const { name, version, instance, node, uptimeSeconds, monitoring } = service;
-  const off = monitoring === 'off' ? ' · MONITORING=off: nothing is timed, no alert is raised' : '';
-  const amiss = Object.entries(health.checks)
+  const off = monitoring === 'off' ? ' · MONITORING=off: nothing is timed and no alerts are raised' : '';
+  const problems = Object.entries(health.checks)
     .filter(([, check]) => check.status !== 'up')
     .map(
       ([check, { status: state, reason }]) => `${check} ${state}${reason === undefined ? '' : `: ${reason}`}`,
@@ -80,7 +75,7 @@ function head({ at, service, status, health }: MonitoringSnapshot, paint: Paint)
   return [
     `${paint(statusColors[status], status.toUpperCase())} · ${name} ${version} on ${instance} · up ${duration(uptimeSeconds)} · Node ${node}${off}\n`,
     `${at} · ${health.ready ? 'ready' : paint('red', 'not ready')}\n`,
-    ...amiss.map((line) => `${paint('yellow', line)}\n`),
+    ...problems.map((line) => `${paint('yellow', line)}\n`),
     '\n',
   ].join('');
 }
@@ -92,7 +87,7 @@ const alertLine = ({ severity, message, startedAt, endedAt }: Alert, paint: Pain
     : paint('dim', `${severity}, ${startedAt} to ${endedAt}: ${message}`) + '\n';
 };
 
-function alertsSection({ alerts }: MonitoringSnapshot, paint: Paint): string {
+function alertsSection({ alerts }: ServiceSnapshot, paint: Paint): string {
   const active = alerts.active.map((alert) => alertLine(alert, paint)).join('');
   const recent = alerts.recent.slice(0, SHOWN_RECENT).map((alert) => alertLine(alert, paint));
   return section(
@@ -102,19 +97,19 @@ function alertsSection({ alerts }: MonitoringSnapshot, paint: Paint): string {
   );
 }
 
-function requestsSection({ requests }: MonitoringSnapshot, paint: Paint): string {
+function requestsSection({ requests }: ServiceSnapshot, paint: Paint): string {
   const { ratePerSecond, errorRatio, p50Ms, p95Ms, p99Ms, routes } = requests;
   const all = `${rate(ratePerSecond)}/s, ${percent(errorRatio)} failed, p50 ${ms(p50Ms)} p95 ${ms(p95Ms)} p99 ${ms(p99Ms)} ms over the last minute\n`;
   const rows = routes.slice(0, SHOWN_ROUTES).map((one) => [one.route, one] as const);
   return section('Requests', paint, all + (rows.length > 0 ? operationTable('route (5 min)', rows) : ''));
 }
 
-function databaseSection({ database }: MonitoringSnapshot, paint: Paint): string {
+function databaseSection({ database }: ServiceSnapshot, paint: Paint): string {
   const { kind, connected, pool, total, pingMs, commands } = database;
   const rows = commands.slice(0, SHOWN_COMMANDS).map((one) => [one.command, one] as const);
   const lines = pairs([
     ['state', `${kind}, ${connected ? 'connected' : paint('red', 'not connected')}, ping ${ms(pingMs)} ms`],
-    ['pool', `${pool.inUse} of ${pool.open} in use, ${pool.waiting} waiting, ${pool.max} at most`],
+    ['pool', `${pool.inUse} of ${pool.open} in use, ${pool.waiting} waiting, ${pool.max} maximum`],
     ['commands', `${rate(total.ratePerSecond)}/s, p95 ${ms(total.p95Ms)} ms over the last minute`],
   ]);
   return section('Database', paint, lines + (rows.length > 0 ? operationTable('command (5 min)', rows) : ''));
@@ -126,16 +121,16 @@ const queueRow = ({ name, waiting, active, delayed, failed, oldestWaitingMs }: Q
   oldestWaitingMs > 0 ? duration(oldestWaitingMs / 1000) : '-',
 ];
 
-function queuesSection({ queues }: MonitoringSnapshot, paint: Paint): string {
-  if (!queues) return section('Queues', paint, 'They cannot be read at the moment.\n');
+function queuesSection({ queues }: ServiceSnapshot, paint: Paint): string {
+  if (!queues) return section('Queues', paint, 'They could not be read.\n');
   if (queues.length === 0) return section('Queues', paint, 'None.\n');
   const titles = ['queue', 'waiting', 'active', 'delayed', 'failed', 'oldest'];
   return section('Queues', paint, renderTable([titles, ...queues.map(queueRow)], new Set([1, 2, 3, 4, 5])));
 }
 
-const unreadable = 'unknown at the moment';
+const unreadable = 'could not be read';
 
-function sessionsText({ sessions }: MonitoringSnapshot): string {
+function sessionsText({ sessions }: ServiceSnapshot): string {
   if (!sessions) return unreadable;
   const { held, max, memoryBytes, opens, conflicts, evictions } = sessions;
   return (
@@ -144,32 +139,32 @@ function sessionsText({ sessions }: MonitoringSnapshot): string {
   );
 }
 
-function transcriptsText({ transcripts }: MonitoringSnapshot): string {
+function transcriptsText({ transcripts }: ServiceSnapshot): string {
   if (!transcripts) return unreadable;
   const { queued, processing, completed, dead, retries, oldestMs, indexVectors, indexBytes } = transcripts;
   return (
-    `${count(queued)} queued, ${count(processing)} at work, ${count(completed)} stored, ${count(dead)} dead, ${count(retries)} retries; ` +
+    `${count(queued)} queued, ${count(processing)} in progress, ${count(completed)} stored, ${count(dead)} permanently failed, ${count(retries)} retries; ` +
     `oldest ${oldestMs > 0 ? duration(oldestMs / 1000) : '-'}; ${count(indexVectors)} vectors in memory (${renderBytes(indexBytes)})`
   );
 }
 
-function processText({ process }: MonitoringSnapshot): string {
+function processText({ process }: ServiceSnapshot): string {
   const { openFiles, maxOpenFiles } = process;
   const files = openFiles === null ? '' : `; ${openFiles} of ${maxOpenFiles ?? '?'} files open`;
   return (
     `memory ${renderBytes(process.rssBytes)} of ${renderBytes(process.memoryLimitBytes)}, heap ${renderBytes(process.heapUsedBytes)} of ${renderBytes(process.heapLimitBytes)}; ` +
-    `processor ${process.cpuCores.toFixed(2)} cores; event loop ${percent(process.eventLoopUtilisation)} at work, lag p99 ${ms(process.eventLoopLagP99Ms)} ms, ` +
+    `CPU ${process.cpuCores.toFixed(2)} cores; event loop ${percent(process.eventLoopUtilisation)} utilized, lag p99 ${ms(process.eventLoopLagP99Ms)} ms, ` +
     `GC p99 ${ms(process.gcPauseP99Ms)} ms${files}`
   );
 }
 
-function roomsSection(snapshot: MonitoringSnapshot, paint: Paint): string {
+function processSection(snapshot: ServiceSnapshot, paint: Paint): string {
   const { cache, disk, redis } = snapshot;
   const rows: [string, string][] = [
     ['sessions', sessionsText(snapshot)],
     [
       'cache',
-      `${percent(cache.hitRatio)} found of ${rate(cache.lookupsPerSecond)} lookups/s, ${count(cache.entries)} entries (${renderBytes(cache.memoryBytes)} of ${renderBytes(cache.maxMemoryBytes)})`,
+      `${percent(cache.hitRatio)} hits, ${rate(cache.lookupsPerSecond)} lookups/s, ${count(cache.entries)} entries (${renderBytes(cache.memoryBytes)} of ${renderBytes(cache.maxMemoryBytes)})`,
     ],
     ['transcripts', transcriptsText(snapshot)],
     ['process', processText(snapshot)],
@@ -179,32 +174,32 @@ function roomsSection(snapshot: MonitoringSnapshot, paint: Paint): string {
         ? `${renderBytes(disk.freeBytes)} free of ${renderBytes(disk.totalBytes)} (${percent(disk.freeRatio)})`
         : unreadable,
     ],
-    ['redis', redis.enabled ? (redis.up ? 'up' : 'down; working without it') : 'not configured'],
+    ['redis', redis.enabled ? (redis.up ? 'up' : 'down; continuing without it') : 'not configured'],
   ];
   return section('This process', paint, pairs(rows));
 }
 
-function slowSection({ slow }: MonitoringSnapshot, paint: Paint): string {
+function slowSection({ slow }: ServiceSnapshot, paint: Paint): string {
   if (slow.length === 0) return '';
-  const rows = slow
-    .slice(0, SHOWN_SLOW)
-    .map(({ at, durationMs, what, plan, route, tenantId }) => [
-      at,
-      `${count(durationMs)} ms`,
-      tenantId ?? '-',
-      [what, plan && `[${plan}]`, route !== undefined && !what.endsWith(route) && `for ${route}`]
-        .filter((part) => typeof part === 'string')
-        .join(' '),
-    ]);
+  const rows = slow.map(({ at, count: times, durationMs, maxMs, what, plan, route, tenantId }) => [
+    at,
+    count(times),
+    `${count(durationMs)} ms`,
+    `${count(maxMs)} ms`,
+    tenantId ?? '-',
+    [what, plan && `[${plan}]`, route !== undefined && !what.endsWith(route) && `for ${route}`]
+      .filter((part) => typeof part === 'string')
+      .join(' '),
+  ]);
   return section(
     'Slow operations',
     paint,
-    renderTable([['at', 'took', 'tenant', 'what'], ...rows], new Set([1])),
+    renderTable([['latest', 'times', 'took', 'longest', 'tenant', 'what'], ...rows], new Set([1, 2, 3])),
   );
 }
 
-/** A snapshot as text for a terminal. */
-export function renderDashboard(snapshot: MonitoringSnapshot, { hasColors }: { hasColors: boolean }): string {
+/** Renders a snapshot as text for a terminal. */
+export function renderDashboard(snapshot: ServiceSnapshot, { hasColors }: { hasColors: boolean }): string {
   const paint = paintFor(hasColors);
   return [
     head(snapshot, paint),
@@ -212,7 +207,7 @@ export function renderDashboard(snapshot: MonitoringSnapshot, { hasColors }: { h
     requestsSection(snapshot, paint),
     databaseSection(snapshot, paint),
     queuesSection(snapshot, paint),
-    roomsSection(snapshot, paint),
+    processSection(snapshot, paint),
     slowSection(snapshot, paint),
   ]
     .join('\n')

@@ -24,8 +24,8 @@ function summaryOf(...changes: object[]): ShapeSummary[] {
   return summary.shapes();
 }
 
-describe('shapes of a profile', () => {
-  it('are gathered whatever the values, with the further batches of a search', () => {
+describe('ProfileSummary', () => {
+  it('groups operations by shape, whatever their values, and includes further batches of a query', () => {
     const [found, ...others] = summaryOf(
       {},
       { command: { find: 'orders', filter: { customer: 'x' } }, millis: 9 },
@@ -55,7 +55,7 @@ describe('shapes of a profile', () => {
       'find { customer: range }',
     ],
     [
-      'an order',
+      'a sort',
       { command: { find: 'orders', filter: { customer: 1 }, sort: { at: 1 } } },
       'find { customer: = }',
     ],
@@ -77,19 +77,19 @@ describe('shapes of a profile', () => {
     ],
     ['an insert', { op: 'insert', command: { insert: 'orders' }, planSummary: undefined }, 'insert {}'],
     ['a command', { op: 'command', command: { commitTransaction: 1 } }, 'commitTransaction {}'],
-  ])('are told apart by %s', (_what, change, text) => {
+  ])('distinguishes shapes by %s', (_what, change, text) => {
     const shapes = summaryOf({}, change).map(({ shape }) => shape);
     expect(new Set(shapes.map(({ key }) => key)).size).toBe(2);
     expect(shapes.map(({ operation, filter }) => `${operation} ${filter}`)).toContain(text);
   });
 
-  it('come in the order of the time that they took together', () => {
+  it('sorts shapes by their total time', () => {
     const slow = { command: { find: 'orders', filter: { slow: 1 } }, millis: 12 };
     expect(summaryOf({}, {}, {}, slow).map(({ totalMs }) => totalMs)).toEqual([15, 12]);
   });
 });
 
-describe('an index', () => {
+describe('index suggestions', () => {
   const suggested = (command: object, existing: Record<string, unknown>[] = []): string => {
     const [found] = summaryOf({ command: { find: 'orders', ...command } });
     const key = found && suggestionFor(found, existing);
@@ -105,11 +105,11 @@ describe('an index', () => {
     [{ filter: { _id: 1, a: 1 } }, 'none'],
     [{ filter: { $or: [{ a: 1 }, { b: 1 }] } }, 'none'],
     [{ filter: {} }, 'none'],
-  ])('for %j is %s', (command, key) => {
+  ])('suggest for %j: %s', (command, key) => {
     expect(suggested(command)).toBe(key);
   });
 
-  it('is not suggested when there is one that begins so', () => {
+  it('do not include an index that already exists as the prefix of another', () => {
     const command = { filter: { a: 1 }, sort: { b: -1 } };
     expect(suggested(command, [{ a: 1, b: -1, c: 1 }])).toBe('none');
     expect(suggested(command, [{ a: -1, b: 1 }])).toBe('none');
@@ -120,21 +120,22 @@ describe('an index', () => {
     [{}, 'reads the whole collection'],
     [{ planSummary: 'IXSCAN { customer: 1 }', docsExamined: 2 }, undefined],
     [{ planSummary: 'IXSCAN { customer: 1 }', docsExamined: 2, hasSortStage: true }, 'sorts in memory'],
-    [{ planSummary: 'IXSCAN { shop: 1 }', docsExamined: 5000 }, 'looks at 5000 documents each time'],
+    [{ planSummary: 'IXSCAN { shop: 1 }', docsExamined: 5000 }, 'examines 5000 documents each time'],
     [{ planSummary: 'IXSCAN { shop: 1 }', docsExamined: 5000, nreturned: 5000 }, undefined],
     [{ planSummary: 'IDHACK', docsExamined: 1 }, undefined],
     [{ op: 'insert', command: { insert: 'orders' }, planSummary: undefined }, undefined],
-  ])('is missed by %j: %s', (change, complaint) => {
+  ])('are needed for %j: %s', (change, complaint) => {
     const [found] = summaryOf(change);
     expect(found && complaintOf(found)).toBe(complaint);
   });
 });
 
-it('the report names shapes, plans and indexes', () => {
+it('the report lists shapes, plans and indexes', () => {
   const summary = new ProfileSummary();
   summary.add(entry({}));
   summary.add(entry({ op: 'insert', command: { insert: 'orders' }, planSummary: undefined, millis: 0 }));
-  expect(renderProfile(summary, new Map(), 10)).toBe(`2 operations of 2 shapes; the 2 that took the most time:
+  expect(renderProfile(summary, new Map(), 10))
+    .toBe(`2 operations of 2 shapes; the 2 with the highest total time:
 
    operation  count  p50 ms  p95  max  examined  returned  index
 1  find           1       5    5    5       100         2  COLLSCAN
@@ -147,12 +148,12 @@ colloquy.orders: find { customer: = } reads the whole collection; an index would
 `);
 });
 
-it('the report says nothing of indexes when nothing was searched', () => {
+it('the report makes no statement about indexes when there were no queries', () => {
   const summary = new ProfileSummary();
   const verdict = (): string | undefined => renderProfile(summary, new Map(), 10).trim().split('\n').at(-1);
-  expect(verdict()).toBe('No search was seen, so nothing is known of indexes.');
+  expect(verdict()).toBe('No queries were recorded, so there is nothing to say about indexes.');
   summary.add(entry({ op: 'insert', command: { insert: 'orders' }, planSummary: undefined }));
-  expect(verdict()).toBe('No search was seen, so nothing is known of indexes.');
+  expect(verdict()).toBe('No queries were recorded, so there is nothing to say about indexes.');
   summary.add(entry({ planSummary: 'IXSCAN { customer: 1 }', docsExamined: 2 }));
-  expect(verdict()).toBe('Each search used an index that fits it.');
+  expect(verdict()).toBe('Every query used a suitable index.');
 });

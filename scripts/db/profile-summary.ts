@@ -5,7 +5,7 @@ import { isServed, keyText, type IndexKey, suggestedKey } from './suggest-index.
 
 type Doc = mongo.Document;
 
-/** All operations of one shape. Times in milliseconds, as the profile has them: whole ones. */
+/** All operations of one shape. Times are in whole milliseconds, as in the profile. */
 export interface ShapeSummary {
   shape: QueryShape;
   count: number;
@@ -16,7 +16,7 @@ export interface ShapeSummary {
   examined: number;
   returned: number;
   plans: readonly string[];
-  /** Undefined where nothing is searched: inserts, commits. */
+  /** Undefined for operations without a query: inserts, commits. */
   usesIndex: boolean | undefined;
   sortsInMemory: boolean;
 }
@@ -32,14 +32,14 @@ interface Group {
 
 const number = (value: unknown): number => Number(value ?? 0);
 
-/** What an operation found or changed. */
+/** The number of documents that an operation returned or changed. */
 const returnedOf = (entry: Doc): number =>
   number(entry['nreturned'] ?? entry['nMatched'] ?? entry['ndeleted'] ?? entry['ninserted']);
 
 const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
 
-/** Gathers entries of `system.profile` by their shapes. */
+/** Groups entries of `system.profile` by shape. */
 export class ProfileSummary {
   private readonly groups = new Map<string, Group>();
   entries = 0;
@@ -63,7 +63,7 @@ export class ProfileSummary {
     group.sorts ||= entry['hasSortStage'] === true;
   }
 
-  /** The shapes that took the most time first; among equals, those that examined the most. */
+  /** Returns the shapes by total time, highest first, then by documents examined. */
   shapes(): ShapeSummary[] {
     return [...this.groups.values()]
       .map(({ shape, times, plans, sorts, examined, returned }): ShapeSummary => {
@@ -87,20 +87,26 @@ export class ProfileSummary {
   }
 }
 
-/** From here on the documents that were looked at in vain are worth an index, a search. */
+/**
+ * A shape is wasteful when it examines more than these numbers of documents, both per returned document and
+ * per query.
+ */
 const WASTEFUL = { perReturned: 10, perSearch: 100 };
 
-/** What is wrong with how a shape is served; undefined when nothing is. */
+/** Describes what is wrong with how the queries of a shape run; undefined when nothing is. */
 export function complaintOf(summary: ShapeSummary): string | undefined {
   const { usesIndex, sortsInMemory, examined, returned, count } = summary;
   if (usesIndex === undefined) return undefined;
   if (!usesIndex) return 'reads the whole collection';
   if (sortsInMemory) return 'sorts in memory';
   const isWasteful = examined > returned * WASTEFUL.perReturned && examined > count * WASTEFUL.perSearch;
-  return isWasteful ? `looks at ${Math.round(examined / count)} documents each time` : undefined;
+  return isWasteful ? `examines ${Math.round(examined / count)} documents each time` : undefined;
 }
 
-/** An index for a shape that is served badly, unless there is none to suggest or it is there already. */
+/**
+ * Suggests an index for a shape that runs badly. Undefined when there is none to suggest or it already
+ * exists.
+ */
 export function suggestionFor(
   summary: ShapeSummary,
   existing: readonly Readonly<Record<string, unknown>>[],
@@ -115,10 +121,10 @@ const indexText = ({ usesIndex, plans }: ShapeSummary): string =>
 
 const ms = (value: number): string => (value < 1 ? '<1' : String(Math.round(value)));
 
-/** Indexes that there are, by namespace. */
+/** Existing indexes by namespace. */
 export type ExistingIndexes = ReadonlyMap<string, readonly Readonly<Record<string, unknown>>[]>;
 
-/** The `top` slowest shapes and the indexes that would help, as text. */
+/** Renders the `top` slowest shapes and the indexes that would help. */
 export function renderProfile(summary: ProfileSummary, existing: ExistingIndexes, top: number): string {
   const all = summary.shapes();
   const shown = all.slice(0, top);
@@ -135,7 +141,7 @@ export function renderProfile(summary: ProfileSummary, existing: ExistingIndexes
   ]);
   const head = ['', 'operation', 'count', 'p50 ms', 'p95', 'max', 'examined', 'returned', 'index'];
   const shapes = shown.map(({ shape }, at) => {
-    const sort = Object.keys(shape.sort).length > 0 ? ` in the order ${keyText(shape.sort)}` : '';
+    const sort = Object.keys(shape.sort).length > 0 ? ` sort ${keyText(shape.sort)}` : '';
     return `${at + 1}  ${shape.namespace} ${shape.operation} ${shape.filter}${sort}\n`;
   });
   const advice = all.flatMap((one) => {
@@ -143,19 +149,17 @@ export function renderProfile(summary: ProfileSummary, existing: ExistingIndexes
     if (complaint === undefined) return [];
     const { namespace, operation, filter } = one.shape;
     const key = suggestionFor(one, existing.get(namespace) ?? []);
-    const help = key
-      ? `an index would help: ${keyText(key)}`
-      : 'no index to suggest: look at the query itself';
+    const help = key ? `an index would help: ${keyText(key)}` : 'no index to suggest: check the query itself';
     return [`${namespace}: ${operation} ${filter} ${complaint}; ${help}\n`];
   });
   return [
-    `${summary.entries} operations of ${all.length} shapes; the ${shown.length} that took the most time:\n\n`,
+    `${summary.entries} operations of ${all.length} shapes; the ${shown.length} with the highest total time:\n\n`,
     renderTable([head, ...rows], new Set([2, 3, 4, 5, 6, 7])),
     `\n${shapes.join('')}\n`,
     all.every(({ usesIndex }) => usesIndex === undefined)
-      ? 'No search was seen, so nothing is known of indexes.\n'
+      ? 'No queries were recorded, so there is nothing to say about indexes.\n'
       : advice.length === 0
-        ? 'Each search used an index that fits it.\n'
+        ? 'Every query used a suitable index.\n'
         : advice.join(''),
   ].join('');
 }

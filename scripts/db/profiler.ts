@@ -5,21 +5,21 @@ type Doc = mongo.Document;
 
 export interface ProfileOptions {
   seconds: number;
-  /** Only operations of at least this many milliseconds; 0: all. */
+  /** Only operations that take at least this many milliseconds; 0: all. */
   slowMs: number;
-  /** Ends the profile before its time. */
+  /** Stops the profile early. */
   signal: AbortSignal;
-  /** The tool's own commands are left out. */
+  /** Application name of the tool, whose own commands are excluded. */
   appName: string;
 }
 
-/** The profile's collection is small and written over from its beginning: it is read often. */
+/** The profile is a small capped collection whose oldest entries are overwritten, so it is read often. */
 const POLL_MS = 100;
 const CAPPED_POSITION_LOST = 136;
 
-/** Reads the new entries of one database's profile. */
+/** Reads new entries of the profile of one database. */
 class ProfileReader {
-  /** Times that entries were written over before they were read. */
+  /** How often entries were overwritten before they were read. */
   overruns = 0;
   private cursor: mongo.FindCursor<Doc> | undefined;
   private last: Date;
@@ -33,7 +33,7 @@ class ProfileReader {
     this.last = since;
   }
 
-  /** Takes what there is, and comes back without waiting for more. */
+  /** Reads all available entries without waiting for more. */
   async poll(): Promise<void> {
     this.cursor ??= this.open();
     try {
@@ -68,7 +68,7 @@ class ProfileReader {
   }
 }
 
-/** The server's settings before, as `profile: -1` tells them, as the command that brings them back. */
+/** Converts the reply to `profile: -1` to the command that restores those settings. */
 function restoring(was: Doc): Doc {
   const { was: level, slowms, sampleRate, filter } = was;
   return {
@@ -80,11 +80,12 @@ function restoring(was: Doc): Doc {
 }
 
 /**
- * Profiles a database for a while and gives each operation to `onEntry`. The profiling level, its threshold and its filter are what they
- * were before when this resolves or rejects, however it ended.
+ * Profiles a database for a while and passes each operation to `onEntry`. However this ends, the profiling
+ * level, its threshold and its filter are restored.
  *
- * @returns how often the profile ran over, so that operations are missing
- * @throws MongoServerError when the server refuses: profiling needs the role dbAdmin, and no mongos has it
+ * @returns how often the profile overflowed, so that operations are missing
+ * @throws MongoServerError when the server rejects profiling: it requires the role dbAdmin, and mongos does
+ * not support it
  */
 export async function profile(
   db: mongo.Db,
@@ -93,7 +94,7 @@ export async function profile(
 ): Promise<number> {
   const was = await db.command({ profile: -1 });
   const level = slowMs > 0 ? { profile: 1, slowms: slowMs, sampleRate: 1 } : { profile: 2 };
-  // Entries have times of the server, whose clock may differ from ours.
+  // Entries contain times of the server, whose clock may differ from ours.
   const { localTime } = await db.command({ hello: 1 });
   const reader = new ProfileReader(db, appName, localTime as Date, onEntry);
   try {

@@ -7,22 +7,24 @@ export const isDoc = (value: unknown): value is Doc =>
 
 const docsOf = (value: unknown): Doc[] => (Array.isArray(value) ? value.filter(isDoc) : []);
 
-/** How a condition narrows an index down: to one place or a few, to a stretch, or not worth its place in one. */
+/** How a condition can use an index: for single values, for a range, or not usefully. */
 export type ConditionKind = 'equality' | 'range' | 'other';
 
 export interface Condition {
   field: string;
   kind: ConditionKind;
-  /** It asks for true or false, which leaves half of the documents on average. */
+  /** Compares with true or false, which on average matches half of the documents. */
   isFlag?: boolean;
 }
 
-/** What a search asks for, without its values. Searches of one `key` are one shape. */
+/** A query without its values. Queries with the same `key` have the same shape. */
 export interface QueryShape {
   namespace: string;
-  /** find, aggregate, update, delete, findAndModify, count, distinct; another command has no filter. */
+  /**
+   * find, aggregate, update, delete, findAndModify, count, distinct, or another command, which has no filter.
+   */
   operation: string;
-  /** For people: `{ tenantId: =, at: range }`. */
+  /** Readable text: `{ tenantId: =, at: range }`. */
   filter: string;
   conditions: readonly Condition[];
   sort: Readonly<Record<string, 1 | -1>>;
@@ -49,7 +51,7 @@ function wordsOf(operators: Doc): string {
   return [...new Set(words)].join(' ');
 }
 
-/** The filter as text, fields in their order, each once, without values. */
+/** Renders a filter as text without values, with fields in their order. */
 function textOf(filter: Doc): string {
   const parts = Object.entries(filter).map(([field, value]) => {
     if (Array.isArray(value) && field.startsWith('$'))
@@ -72,7 +74,7 @@ function conditionOf(field: string, value: unknown): Condition {
   return { field, kind, ...(typeof value['$eq'] === 'boolean' && { isFlag: true }) };
 }
 
-/** The conditions that every match meets: those of `$and` too, none of `$or`. */
+/** Returns the conditions that every match meets, including those in `$and` but not those in `$or`. */
 function conditionsOf(filter: Doc): Condition[] {
   const conditions = Object.entries(filter).flatMap(([field, value]) => {
     if (field === '$and') return docsOf(value).flatMap(conditionsOf);
@@ -104,7 +106,7 @@ function aggregateSearch(command: Doc): Search {
   return { operation: 'aggregate', filter: isDoc(filter) ? filter : {}, sort: next };
 }
 
-/** A write of the profile is its statement; a batch of several is told of by the first. */
+/** A write in the profile is one statement; a batch of several is represented by the first. */
 function writeSearch(operation: string, command: Doc, list: string): Search {
   const q: unknown = command['q'] ?? docsOf(command[list])[0]?.['q'];
   return { operation, filter: isDoc(q) ? q : {} };
@@ -133,7 +135,10 @@ function searchOf(op: string, command: Doc): Search {
   }
 }
 
-/** The shape of an operation, from its entry in `system.profile`. The next batches of a search count to it. */
+/**
+ * Returns the shape of an operation from its entry in `system.profile`. Further batches of a query have the
+ * shape of the query.
+ */
 export function shapeOf(entry: Doc): QueryShape {
   const op = String(entry['op']);
   const origin: unknown = op === 'getmore' ? entry['originatingCommand'] : undefined;

@@ -4,23 +4,23 @@ import type { mongo } from 'mongoose';
 export interface CollectionSize {
   name: string;
   documents: number;
-  /** Bytes. */
+  /** In bytes. */
   data: number;
   indexes: Readonly<Record<string, number>>;
 }
 
 export interface Storage {
   documents: number;
-  /** Bytes. */
+  /** In bytes, like `stored` and `indexes`. */
   data: number;
   stored: number;
   indexes: number;
   collections: readonly CollectionSize[];
-  /** Of the disk that holds an embedded store, bytes. */
+  /** The disk of an embedded store, in bytes. */
   disk?: { free: number; total: number };
 }
 
-/** WiredTiger's cache; the embedded store has none of its own. Bytes, and pages since the start. */
+/** WiredTiger's cache, in bytes, and pages since the start. The embedded store has no such cache. */
 export interface CacheReading {
   used: number;
   max: number;
@@ -29,21 +29,21 @@ export interface CacheReading {
   read: number;
 }
 
-/** What a server said of itself at one moment. Counters are since its start. */
+/** The state that a server reported at one time. Counters start at zero when the server starts. */
 export interface Reading {
   /** Epoch milliseconds. */
   at: number;
   version: string;
   engine: string;
-  /** Seconds. */
+  /** In seconds. */
   uptime: number;
-  /** Absent where the server does not say so. */
+  /** Absent when the server does not report it. */
   connections: { current?: number; available?: number };
-  /** Operations that wait for a lock. */
+  /** Operations waiting for a lock. */
   queued: number;
   openCursors: number;
   openTransactions: number;
-  /** Bytes. */
+  /** In bytes. */
   resident: number;
   /** insert, query, update, delete, getmore, command. */
   operations: Readonly<Record<string, number>>;
@@ -81,7 +81,7 @@ function cacheOf(status: Doc): CacheReading | undefined {
   };
 }
 
-/** A reading of what `serverStatus` answered. */
+/** Converts a reply to `serverStatus` to a reading. */
 export function readingOf(status: Doc, now: number): Reading {
   const cache = cacheOf(status);
   return {
@@ -117,7 +117,7 @@ export async function readServer(client: mongo.MongoClient): Promise<Reading> {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
 
-/** Sizes of the database and of each collection; `dir` is where an embedded store lies. */
+/** Reads the sizes of the database and of each collection. `dir` is the directory of an embedded store. */
 export async function readStorage(db: mongo.Db, dir?: string): Promise<Storage> {
   const stats = await db.command({ dbStats: 1 });
   const listed = await db.listCollections({ type: 'collection' }, { nameOnly: true }).toArray();

@@ -37,8 +37,8 @@ const wiredTiger = (used: number, dirty: number, requested: number, read: number
   },
 });
 
-describe('rates', () => {
-  it('are differences of counters by the time between the readings', () => {
+describe('ratesBetween', () => {
+  it('divides differences of counters by the time between the readings', () => {
     const later = reading(4000, {
       uptime: 102,
       opcounters: { insert: 12, query: 160, update: 1, delete: 0, getmore: 0, command: 7 },
@@ -56,22 +56,22 @@ describe('rates', () => {
     });
   });
 
-  it('are unknown when the server was restarted', () => {
+  it('returns nothing when the server was restarted', () => {
     const later = reading(4000, { uptime: 1 });
     expect(ratesBetween(reading(2000), later)).toBeUndefined();
     expect(alertsOf({ now: later, storage })).toEqual([
-      { level: 'warning', text: 'the server was restarted: no rates' },
+      { level: 'warning', text: 'the server was restarted, so there are no rates' },
     ]);
   });
 
-  it('tell how many pages the cache had', () => {
+  it('computes the share of pages found in the cache', () => {
     const before = reading(1000, wiredTiger(10, 0, 100, 40));
     expect(ratesBetween(before, reading(2000, wiredTiger(10, 0, 200, 60)))?.cacheHits).toBeCloseTo(0.8);
     expect(ratesBetween(before, reading(2000, wiredTiger(10, 0, 100, 40)))?.cacheHits).toBeUndefined();
   });
 });
 
-describe('alerts', () => {
+describe('alertsOf', () => {
   const levels = (change: object, disk?: Storage['disk'], transactions?: object): string[] => {
     const now = reading(2000, { ...change, ...transactions });
     const rates = ratesBetween(reading(1000), now);
@@ -83,40 +83,43 @@ describe('alerts', () => {
   it.each<[object, string[]]>([
     [{}, []],
     [{ connections: { current: 79, available: 21 } }, []],
-    [{ connections: undefined }, ['warning: how many connections are in use and possible is unknown']],
-    [{ connections: { current: 80 } }, ['warning: how many connections are in use and possible is unknown']],
+    [{ connections: undefined }, ['warning: the numbers of connections in use and available are unknown']],
+    [
+      { connections: { current: 80 } },
+      ['warning: the numbers of connections in use and available are unknown'],
+    ],
     [{ connections: { current: 80, available: 20 } }, ['warning: 80 % of the connections are in use']],
     [{ connections: { current: 95, available: 5 } }, ['critical: 95 % of the connections are in use']],
-    [{ globalLock: { currentQueue: { total: 10 } } }, ['warning: 10 operations wait for a lock']],
+    [{ globalLock: { currentQueue: { total: 10 } } }, ['warning: 10 operations are waiting for a lock']],
     [wiredTiger(890, 90, 0, 0), []],
     [
       wiredTiger(980, 150, 0, 0),
-      ['critical: the cache is 98 % full', 'warning: 15 % of the cache wait to be written'],
+      ['critical: the cache is 98 % full', 'warning: 15 % of the cache is waiting to be written'],
     ],
     [
       { transactions: { totalCommitted: 12, totalAborted: 2 } },
       ['critical: 50 % of the transactions are aborted'],
     ],
     [{ transactions: { totalCommitted: 100, totalAborted: 2 } }, []],
-  ])('of %j', (change, expected) => {
+  ])('returns the alerts for %j', (change, expected) => {
     expect(levels(change)).toEqual(expected);
   });
 
-  it('warn of a disk that fills up', () => {
+  it('warns when the disk is nearly full', () => {
     expect(levels({}, { free: 50, total: 1000 })).toEqual(['warning: the disk is 95 % full, 50 B free']);
     expect(levels({}, { free: 500, total: 1000 })).toEqual([]);
   });
 });
 
-describe('the sample as text', () => {
-  it('shows all of it', () => {
+describe('renderSample', () => {
+  it('shows the whole sample', () => {
     const now = reading(3000, { uptime: 7300 });
     const rates = ratesBetween(reading(1000), now);
     const text = renderSample('Database "colloquy"', { now, storage, ...(rates && { rates }) });
     expect(text).toBe(`Database "colloquy" · 1970-01-01T00:00:03.000Z, over 2.0 s
 
 server          7.0.0 (lmdb), up 2 h
-connections     5 open, 95 more possible; 0 operations wait, 1 cursors and 0 transactions open
+connections     5 open, 95 available; 0 operations waiting, 1 cursors and 0 transactions open
 operations/s    insert 0.0  query 0.0  update 0.0  delete 0.0  getmore 0.0  command 0.0
 transactions/s  committed 0.0  aborted 0.0
 network/s       0 B in, 0 B out

@@ -1,11 +1,11 @@
 import { renderBytes, renderTable } from '../../src/cli/index.js';
 import type { Reading, Storage } from './reading.js';
 
-/** What happened between two readings, and how things stand at the second. Rates are per second. */
+/** The state at a reading, and what happened since the previous one. Rates are per second. */
 export interface Sample {
   now: Reading;
   storage: Storage;
-  /** Between the readings; absent when the server was restarted in between. */
+  /** Rates between the readings; absent when the server was restarted in between. */
   rates?: Rates;
 }
 
@@ -17,7 +17,7 @@ export interface Rates {
   requests: number;
   commits: number;
   aborts: number;
-  /** Share of pages that were in the cache, 0 to 1; absent without a cache or when nothing was read. */
+  /** Share of pages found in the cache, 0 to 1. Absent without a cache, or when nothing was read. */
   cacheHits?: number;
 }
 
@@ -32,7 +32,10 @@ function cacheHits(before: Reading, now: Reading): number | undefined {
   return requested > 0 ? Math.max(0, 1 - (now.cache.read - before.cache.read) / requested) : undefined;
 }
 
-/** Rates from the differences of counters; undefined when the server was restarted, as it counts from 0 then. */
+/**
+ * Computes rates from differences of counters. Undefined when the server was restarted, because its counters
+ * start at 0 then.
+ */
 export function ratesBetween(before: Reading, now: Reading): Rates | undefined {
   const seconds = (now.at - before.at) / 1000;
   if (seconds <= 0 || now.uptime < before.uptime) return undefined;
@@ -57,31 +60,31 @@ export function ratesBetween(before: Reading, now: Reading): Rates | undefined {
 
 const percent = (share: number): string => `${(share * 100).toFixed(share >= 0.1 ? 0 : 1)} %`;
 
-/** From `warning` on a warning, from `critical` on critical. */
+/** Returns a warning from `warning` on, and a critical alert from `critical` on. */
 function grade(value: number, warning: number, critical: number, text: string): Alert[] {
   if (value < warning) return [];
   return [{ level: value >= critical ? 'critical' : 'warning', text }];
 }
 
-/** Aborted transactions count for nothing below this many a second: a retry now and then is in order. */
+/** Aborted transactions are ignored below this rate per second, because occasional retries are normal. */
 const MIN_ABORTS = 1;
 
-/** What an operator should look at; docs/operations.md has the thresholds. */
+/** Returns what an operator should check; the thresholds are listed in docs/operations.md. */
 export function alertsOf({ now, storage, rates }: Sample): Alert[] {
   const { current, available } = now.connections;
   const connections =
     current === undefined || available === undefined ? undefined : current / Math.max(1, current + available);
   const alerts: Alert[] = [
     ...(connections === undefined
-      ? [{ level: 'warning', text: 'how many connections are in use and possible is unknown' } as const]
+      ? [{ level: 'warning', text: 'the numbers of connections in use and available are unknown' } as const]
       : grade(connections, 0.8, 0.95, `${percent(connections)} of the connections are in use`)),
-    ...grade(now.queued, 10, 100, `${now.queued} operations wait for a lock`),
+    ...grade(now.queued, 10, 100, `${now.queued} operations are waiting for a lock`),
   ];
   if (now.cache && now.cache.max > 0) {
     const used = now.cache.used / now.cache.max;
     const dirty = now.cache.dirty / now.cache.max;
     alerts.push(...grade(used, 0.9, 0.97, `the cache is ${percent(used)} full`));
-    alerts.push(...grade(dirty, 0.1, 0.2, `${percent(dirty)} of the cache wait to be written`));
+    alerts.push(...grade(dirty, 0.1, 0.2, `${percent(dirty)} of the cache is waiting to be written`));
   }
   if (storage.disk) {
     const used = 1 - storage.disk.free / Math.max(1, storage.disk.total);
@@ -93,7 +96,7 @@ export function alertsOf({ now, storage, rates }: Sample): Alert[] {
     const share = rates.aborts / (rates.aborts + rates.commits);
     alerts.push(...grade(share, 0.1, 0.5, `${percent(share)} of the transactions are aborted`));
   }
-  if (!rates) alerts.push({ level: 'warning', text: 'the server was restarted: no rates' });
+  if (!rates) alerts.push({ level: 'warning', text: 'the server was restarted, so there are no rates' });
   return alerts;
 }
 
@@ -116,7 +119,7 @@ function cacheText({ cache, resident }: Reading, rates: Rates | undefined): stri
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
 
-/** Collections that are shown, the largest first. */
+/** Number of collections shown, largest first. */
 const SHOWN_COLLECTIONS = 15;
 
 function collectionRows({ collections }: Storage): string {
@@ -139,7 +142,7 @@ function collectionRows({ collections }: Storage): string {
   );
 }
 
-/** A sample as text for a terminal. */
+/** Renders a sample as text for a terminal. */
 export function renderSample(title: string, sample: Sample): string {
   const { now, storage, rates } = sample;
   const operations = Object.entries(rates?.operations ?? {}).map(([name, value]) => `${name} ${rate(value)}`);
@@ -148,8 +151,8 @@ export function renderSample(title: string, sample: Sample): string {
     ['server', `${now.version} (${now.engine}), up ${duration(now.uptime)}`],
     [
       'connections',
-      `${known(now.connections.current)} open, ${known(now.connections.available)} more possible; ` +
-        `${now.queued} operations wait, ${now.openCursors} cursors and ${now.openTransactions} transactions open`,
+      `${known(now.connections.current)} open, ${known(now.connections.available)} available; ` +
+        `${now.queued} operations waiting, ${now.openCursors} cursors and ${now.openTransactions} transactions open`,
     ],
     ['operations/s', operations.join('  ') || 'unknown'],
     ['transactions/s', rates ? `committed ${rate(rates.commits)}  aborted ${rate(rates.aborts)}` : 'unknown'],

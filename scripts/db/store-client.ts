@@ -3,20 +3,20 @@ import { settingsFromEnvironment } from '../../src/config/index.js';
 import { databaseNameOf, openStore } from '../../src/database/index.js';
 import { createLogger, silentReporter } from '../../src/logging/index.js';
 
-/** A connection of a tool to the database of the service, beside whatever else uses it. */
+/** A tool's own connection to the database of the service. */
 export interface StoreClient {
   client: mongo.MongoClient;
   db: mongo.Db;
-  /** For people: which database of which server. */
+  /** Display text: which database of which server. */
   title: string;
-  /** Folder of the embedded store. */
+  /** Directory of the embedded store. */
   dir?: string | undefined;
   close(): Promise<void>;
 }
 
 /**
- * Connects to the MongoDB that MONGODB_URI names, or to the embedded store in DATA_DIR: that of a running service, or opened here.
- * `appName` tells the tool's own commands from others.
+ * Connects to the MongoDB server given in MONGODB_URI, or to the embedded store in DATA_DIR: that of a
+ * running service, or one opened here. `appName` distinguishes the tool's own commands from others.
  * @throws SettingsError, StartupError, MongoServerSelectionError
  */
 export async function openStoreClient(appName: string): Promise<StoreClient> {
@@ -38,8 +38,8 @@ export async function openStoreClient(appName: string): Promise<StoreClient> {
   try {
     await client.connect();
     const db = client.db(databaseNameOf(store.uri));
-    const place = store.kind === 'embedded' ? `the embedded store in ${store.dir ?? ''}` : 'MongoDB';
-    return { client, db, title: `Database "${db.databaseName}" of ${place}`, dir: store.dir, close };
+    const source = store.kind === 'embedded' ? `the embedded store in ${store.dir ?? ''}` : 'MongoDB';
+    return { client, db, title: `Database "${db.databaseName}" of ${source}`, dir: store.dir, close };
   } catch (error) {
     await close();
     throw error;

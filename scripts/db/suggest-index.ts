@@ -3,9 +3,10 @@ import type { QueryShape } from './query-shape.js';
 export type IndexKey = Readonly<Record<string, 1 | -1>>;
 
 /**
- * The key of an index that serves a shape: fields compared for equality, then the order, then fields within a range. Of the equalities
- * `tenantId` comes first, as in every index of ours, and flags last. Undefined when no condition could use one, or when the shape asks
- * for an `_id`.
+ * Suggests the key of an index for a shape: fields with equality conditions, then the sort fields, then
+ * fields with range conditions. Among the equality fields `tenantId` comes first, as in all our indexes, and
+ * boolean flags come last. Undefined when no condition could use an index, or when the query selects by
+ * `_id`.
  */
 export function suggestedKey({ conditions, sort }: QueryShape): IndexKey | undefined {
   const equal = conditions.filter(({ kind }) => kind === 'equality');
@@ -20,7 +21,10 @@ export function suggestedKey({ conditions, sort }: QueryShape): IndexKey | undef
   return fields.length === 0 || (fields.length === 1 && fields[0] === '_id') ? undefined : key;
 }
 
-/** Whether an index that is there already begins with the fields of `key`, in one direction or wholly in the other. */
+/**
+ * Whether an existing index starts with the fields of `key`, in the same or the completely reversed
+ * direction.
+ */
 export function isServed(key: IndexKey, existing: readonly Readonly<Record<string, unknown>>[]): boolean {
   const wanted = Object.entries(key);
   return existing.some((index) => {
@@ -33,7 +37,7 @@ export function isServed(key: IndexKey, existing: readonly Readonly<Record<strin
   });
 }
 
-/** `{ tenantId: 1, at: -1 }`. */
+/** Renders a key, for example `{ tenantId: 1, at: -1 }`. */
 export const keyText = (key: IndexKey): string =>
   `{ ${Object.entries(key)
     .map(([field, direction]) => `${/^[\w$]+$/.test(field) ? field : JSON.stringify(field)}: ${direction}`)

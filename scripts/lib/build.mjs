@@ -20,7 +20,7 @@ const tsc = join(nodeModules, 'typescript', 'bin', 'tsc');
 const nest = join(nodeModules, '@nestjs', 'cli', 'bin', 'nest.js');
 
 /**
- * What is compiled, in this order.
+ * A part of the project that is compiled.
  *
  * @typedef {object} Target
  * @property {string} folder
@@ -46,23 +46,28 @@ const serviceTarget = {
   compiler: (config) => [nest, 'build', '--path', relative(root, config)],
 };
 
+/** In the order in which they are built. */
 const targets = [storeTarget, serviceTarget];
 
 function inStore(/** @type {string} */ path) {
   return join(relative(root, storePackage), path);
 }
 
-/** tsconfig.build.json leaves specs out, so a changed spec needs no build. */
+/** tsconfig.build.json excludes specs, so a changed spec does not require a build. */
 function isInput(/** @type {string} */ name) {
   return /\.(ts|mts|cts|json)$/.test(name) && !name.endsWith('.spec.ts');
 }
 
-/** Scripts and styles of pages: what browsers get is what is written. */
+/** Scripts and styles of pages, which are served to browsers unchanged. */
 function isAsset(/** @type {string} */ name) {
   return /\.(js|css)$/.test(name);
 }
 
-/** @param {string} path @param {(name: string) => boolean} isWanted @returns {string[]} absolute paths of a file, or of those in a folder */
+/**
+ * @param {string} path a file or a folder
+ * @param {(name: string) => boolean} isWanted
+ * @returns {string[]} absolute paths of the wanted files
+ */
 function filesIn(path, isWanted) {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats) return [];
@@ -72,7 +77,11 @@ function filesIn(path, isWanted) {
 
 const assets = () => filesIn(join(root, 'src'), isAsset);
 
-/** A digest of all that a target's build reads: sources, compiler settings, installed packages. @param {Target} target */
+/**
+ * A digest of everything that a target's build reads: sources, compiler settings, installed packages.
+ *
+ * @param {Target} target
+ */
 function keyOf({ inputs, folder }) {
   const files = [
     ...inputs.flatMap((input) => filesIn(join(root, input), isInput)),
@@ -93,12 +102,12 @@ function isTargetBuilt(target) {
   return readJson(stampOf(join(target.folder, 'dist')))?.inputs === keyOf(target);
 }
 
-/** Whether the service and the embedded store are built from the sources as they are. */
+/** Whether the builds of the service and the embedded store match the current sources. */
 export function isBuilt() {
   return targets.every(isTargetBuilt);
 }
 
-/** Copies the assets to the folder of the compiled code that reads them. @param {string} distNext */
+/** Copies the assets next to the compiled files that read them. @param {string} distNext */
 function copyAssets(distNext) {
   for (const path of assets()) {
     const target = join(distNext, relative(root, path));
@@ -107,7 +116,9 @@ function copyAssets(distNext) {
   }
 }
 
-/** Replaces the old build by the finished one: dist is complete at any time, and a failed build leaves it as it was. */
+/**
+ * Replaces the old build with the new one. dist is always complete, and a failed build does not change it.
+ */
 function swapIn(/** @type {string} */ distNext, /** @type {string} */ to) {
   const old = join(workDir, 'old');
   rmSync(old, { recursive: true, force: true });
@@ -119,7 +130,7 @@ function swapIn(/** @type {string} */ distNext, /** @type {string} */ to) {
 /** @param {Target} target @param {{ addPid: (pid: number) => void }} lock */
 async function buildTarget(target, lock) {
   const inputs = keyOf(target);
-  // Beside dist, so that its source maps still lead to the sources once it is renamed to dist.
+  // Next to dist, so that its source maps still point to the sources after it is renamed to dist.
   const distNext = join(target.folder, '.dist-next');
   const config = join(workDir, 'tsconfig.json');
   rmSync(distNext, { recursive: true, force: true });
@@ -150,10 +161,10 @@ async function buildTarget(target, lock) {
 }
 
 /**
- * Builds the embedded store and the service, each into a directory of its own that then replaces its dist.
+ * Builds the embedded store and then the service, each into a separate directory that then replaces its dist.
  *
  * @param {{ addPid: (pid: number) => void }} lock
- * @param {{ force: boolean }} options `force` builds what is up to date, too
+ * @param {{ force: boolean }} options `force` also builds what is up to date
  * @throws {Failure} with the compiler's output
  */
 export async function build(lock, { force }) {

@@ -5,21 +5,22 @@ import { Failure } from './report.mjs';
 
 const forwarded = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
-/** The exit code by which shells report a death by signal. @param {NodeJS.Signals} signal */
+/** The exit code that shells report for a process killed by a signal. @param {NodeJS.Signals} signal */
 export function signalExitCode(signal) {
   return 128 + (constants.signals[signal] ?? 0);
 }
 
 /**
- * Runs a program to its end. SIGINT, SIGTERM and SIGHUP are passed on to it meanwhile, and never end this process
- * before it: the caller learns of them as `interrupted` and decides.
+ * Runs a program until it exits. Meanwhile SIGINT, SIGTERM and SIGHUP are forwarded to it and do not end this
+ * process: the caller receives the signal as `interrupted` and decides.
  *
  * @param {string} command
  * @param {string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, capture?: boolean, onStart?: (pid: number) => void }} options
- *   `capture` collects stdout and stderr into `output`, without colours unless stderr is a terminal; otherwise the program writes to this process's own.
+ *   `capture` collects stdout and stderr into `output`, without colors unless stderr is a terminal; otherwise
+ *   the program writes to the streams of this process.
  * @returns {Promise<{ code: number, output: string, interrupted: NodeJS.Signals | undefined }>}
- *   `code` is 128 + n after a death by signal n.
+ *   `code` is 128 + n when the program was killed by signal n.
  */
 export function runChild(command, args, { cwd, env, capture = false, onStart } = {}) {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,9 @@
 import { writeFileSync } from 'node:fs';
 
-/** A jest reporter for scripts/test.mjs: leaves the counts of a run in the JSON file that COLLOQUY_TEST_COUNTS names. */
+/**
+ * A jest reporter for scripts/test.mjs: writes the counts of a run to the JSON file given in
+ * COLLOQUY_TEST_COUNTS.
+ */
 export default class CountReporter {
   /** @param {unknown} _contexts @param {import('@jest/reporters').AggregatedResult} results */
   onRunComplete(_contexts, results) {
@@ -8,7 +11,7 @@ export default class CountReporter {
     if (!file) return;
     const counts = {
       passed: results.numPassedTests,
-      // A suite that could not be loaded has no tests to count, yet it is a failure.
+      // A suite that could not be loaded has no tests, but it is a failure.
       failed: results.numFailedTests + results.numRuntimeErrorTestSuites,
       skipped: results.numPendingTests + results.numTodoTests,
     };

@@ -5,7 +5,7 @@ import { runChild } from './child.mjs';
 import { installStamp, nodeModules, root, storePackage } from './paths.mjs';
 import { elapsed, Failure, say } from './report.mjs';
 
-/** @param {string} path @returns {any} the parsed file, or undefined where there is none or it is broken */
+/** @param {string} path @returns {any} the parsed file, or undefined when it is missing or invalid */
 export function readJson(path) {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
@@ -20,7 +20,11 @@ function platform() {
 
 const dependencyFields = ['dependencies', 'devDependencies', 'optionalDependencies'];
 
-/** The manifests of the project and of its workspaces, with their keys in the lock file. @returns {[string, any][]} */
+/**
+ * The manifests of the project and of its workspaces, with their keys in the lock file.
+ *
+ * @returns {[string, any][]}
+ */
 function manifests() {
   return [root, storePackage].map((folder) => [
     relative(root, folder),
@@ -28,7 +32,10 @@ function manifests() {
   ]);
 }
 
-/** What an installation depends on: the wanted packages and the platform for which native ones were chosen. */
+/**
+ * What an installation depends on: the required packages, and the platform for which native packages were
+ * chosen.
+ */
 export function installKey() {
   const wanted = manifests().map(([, manifest]) =>
     [...dependencyFields, 'overrides'].map((field) => manifest[field]),
@@ -45,14 +52,17 @@ export function isInstalled(key = installKey()) {
   return stamp?.packages === key.packages && stamp?.platform === key.platform;
 }
 
-/** npm's own field for `os` and `cpu`: a list of names, or of excluded names behind an exclamation mark. */
+/**
+ * Evaluates npm's `os` and `cpu` fields: lists of names, or of excluded names prefixed with an exclamation
+ * mark.
+ */
 function allows(/** @type {string[] | undefined} */ list, /** @type {string} */ name) {
   if (!list) return true;
   if (list.includes(`!${name}`)) return false;
   return list.includes(name) || list.every((entry) => entry.startsWith('!'));
 }
 
-/** Whether the lock file was made for these package.json files; where it was not, `npm ci` reports what differs. */
+/** Whether the lock file matches the package.json files. If not, `npm ci` reports what differs. */
 function lockFits(/** @type {any} */ locked) {
   return manifests().every(([path, manifest]) =>
     dependencyFields.every((field) => {
@@ -63,8 +73,9 @@ function lockFits(/** @type {any} */ locked) {
 }
 
 /**
- * Whether npm may have left a package out. An optional one that names its platform must be there on that platform; one
- * that names none hangs from another optional one, and C libraries (`libc`) are not told apart here.
+ * Whether npm may have omitted a package. An optional package that names its platform must be present on that
+ * platform. One that names none belongs to another optional package, and C libraries (`libc`) are not
+ * distinguished here.
  */
 function isExpendable(/** @type {any} */ entry) {
   if (!entry.optional && !entry.devOptional && !entry.peer) return false;
@@ -73,8 +84,8 @@ function isExpendable(/** @type {any} */ entry) {
 }
 
 /**
- * Whether node_modules holds what the lock file names for this platform, by the record that npm keeps inside. So a tree
- * that somebody installed with npm itself is not installed a second time.
+ * Whether node_modules contains what the lock file requires for this platform, according to npm's own record
+ * in it. A tree that was installed with npm directly is therefore not installed again.
  */
 function matchesLockFile() {
   const wanted = readJson(join(root, 'package-lock.json'))?.packages;
@@ -91,7 +102,10 @@ function matchesLockFile() {
   });
 }
 
-/** Whoever switches Node versions or machines gets a new installation; whoever ran npm by hand does not. */
+/**
+ * An existing tree can be reused if it was installed by npm directly, but not after a change of Node version
+ * or platform.
+ */
 function canAdopt() {
   const stamp = readJson(installStamp);
   return (!stamp || stamp.platform === platform()) && matchesLockFile();
@@ -102,15 +116,18 @@ function npmCommand() {
   return cli?.endsWith('npm-cli.js') && existsSync(cli) ? [process.execPath, cli] : ['npm'];
 }
 
-/** `npm ci` would empty the folder that a link leads to, which others use as well: worktrees, say. */
+/** `npm ci` would empty the target of a link, which others, such as worktrees, may use as well. */
 function refuseLink() {
   if (!lstatSync(nodeModules, { throwIfNoEntry: false })?.isSymbolicLink()) return;
   throw new Failure(
-    'node_modules is a link to packages of another lock file. Remove the link, or install the packages of package-lock.json where it leads.',
+    'node_modules is a link to packages that do not match this lock file. Remove the link, or install the packages of package-lock.json in its target.',
   );
 }
 
-/** Installs the packages of the lock file with `npm ci`, unless they are there. Throws a Failure that shows npm's words. */
+/**
+ * Installs the packages of the lock file with `npm ci`, unless they are present. Throws a Failure that
+ * contains npm's output.
+ */
 export async function install(/** @type {{ addPid: (pid: number) => void }} */ lock) {
   const key = installKey();
   if (!canAdopt()) {

@@ -14,14 +14,17 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { say } from './report.mjs';
 
 const heartbeatMs = 5_000;
-/** A lock without a heartbeat for this long is stale even where its owner cannot be looked up (another container). */
+/**
+ * A lock without a heartbeat for this long is stale, even if its owner cannot be checked because it is in
+ * another container.
+ */
 const deadAfterMs = 120_000;
 const guardDeadAfterMs = 10_000;
 const pollMs = 200;
 
 /** @typedef {{ host: string, pids: number[] }} Owner */
 
-/** A killed process that nobody has waited for still has its pid, in containers without an init for good. */
+/** A killed process keeps its pid until its parent waits for it; in containers without an init, forever. */
 function isZombie(/** @type {number} */ pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -71,8 +74,8 @@ function isStale(lockDir) {
 }
 
 /**
- * Renames the lock away before its files are deleted: another process could rename its own onto a directory that is being
- * emptied, and lose it to the rest of the deletion.
+ * Renames the lock before deleting its files. Otherwise another process could rename its own lock onto the
+ * directory while it is being emptied, and lose files to the rest of the deletion.
  */
 function remove(/** @type {string} */ lockDir) {
   const doomed = `${lockDir}.${process.pid}.old`;
@@ -80,7 +83,10 @@ function remove(/** @type {string} */ lockDir) {
   rmSync(doomed, { recursive: true, force: true });
 }
 
-/** Removes a stale lock. The guard lets one process do so at a time, so that none removes the lock of its successor. */
+/**
+ * Removes a stale lock. The guard lets only one process do so at a time, so that no process removes the lock
+ * of its successor.
+ */
 function removeStale(lockDir) {
   const guard = `${lockDir}.takeover`;
   try {
@@ -96,7 +102,10 @@ function removeStale(lockDir) {
   }
 }
 
-/** A directory is renamed into place with its owner inside: a lock is never seen without one. @returns {boolean} */
+/**
+ * Renames a directory that already contains the owner into place, so that a lock always has an owner.
+ * @returns {boolean}
+ */
 function tryTake(lockDir, owner) {
   const draft = `${lockDir}.${process.pid}`;
   mkdirSync(draft, { recursive: true });
@@ -113,13 +122,13 @@ function tryTake(lockDir, owner) {
 }
 
 /**
- * Runs `work` while no other process holds the lock directory; waits for the one that does. A lock whose owner is dead
- * is taken over.
+ * Runs `work` while no other process holds the lock directory. Waits for a process that holds it, and takes
+ * over a lock whose owner is dead.
  *
  * @template T
  * @param {string} lockDir its parent directory exists
- * @param {(lock: { addPid: (pid: number) => void }) => Promise<T>} work `addPid` names a child whose life keeps the
- *   lock alive even when this process is killed, as the child goes on changing files.
+ * @param {(lock: { addPid: (pid: number) => void }) => Promise<T>} work `addPid` registers a child that keeps
+ * the lock alive even when this process is killed, because the child continues to change files.
  * @returns {Promise<T>}
  */
 export async function withLock(lockDir, work) {
@@ -147,7 +156,7 @@ export async function withLock(lockDir, work) {
     });
   } finally {
     clearInterval(heartbeat);
-    // After a long sleep of the machine another process may have taken this lock for stale, and removed it.
+    // After the machine was suspended, another process may have considered this lock stale and removed it.
     if (readOwner(lockDir)?.pids[0] === process.pid) remove(lockDir);
   }
 }

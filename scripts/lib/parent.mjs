@@ -1,8 +1,9 @@
 const pollMs = 250;
 
 /**
- * Ends this process as SIGTERM would when npm, its parent, is gone: npm forwards SIGINT and SIGTERM, but not SIGHUP, and
- * cannot forward SIGKILL. The npm scripts `exec` node, as a shell in between would die of the signal in place of node.
+ * Ends this process as SIGTERM would when its parent, npm, is gone. npm forwards SIGINT and SIGTERM but not
+ * SIGHUP, and cannot forward SIGKILL. The npm scripts `exec` node, because a shell in between would receive
+ * the signal instead of node.
  */
 export function stopWithParent() {
   if (!process.env.npm_lifecycle_event || process.platform === 'win32') return;

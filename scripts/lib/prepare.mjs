@@ -7,8 +7,9 @@ import { checkNodeVersion } from './node-version.mjs';
 import { workDir } from './paths.mjs';
 
 /**
- * Makes the project ready to run: packages installed as the lock file says and sources built. Quick when nothing
- * changed. Throws a Failure when either cannot be done. Processes that come at the same time wait for the first.
+ * Prepares the project to run: installs the packages of the lock file and builds the sources. Returns quickly
+ * when nothing has changed. Throws a Failure when either cannot be done. Concurrent processes wait for the
+ * first.
  *
  * @param {{ forceBuild?: boolean }} [options]
  */

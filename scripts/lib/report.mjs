@@ -1,4 +1,4 @@
-/** An expected failure: its message is all that the user needs, so it is printed without a stack. */
+/** An expected failure. Its message is sufficient for the user, so it is printed without a stack. */
 export class Failure extends Error {
   /** @param {string} message @param {number} [exitCode] */
   constructor(message, exitCode = 1) {
@@ -19,12 +19,15 @@ export function usage(synopsis, ...lines) {
   process.exit(0);
 }
 
-/** Progress goes to stderr: stdout belongs to the program that is started. @param {string} line */
+/** Prints progress to stderr, because stdout belongs to the program that is started. @param {string} line */
 export function say(line) {
   process.stderr.write(`${line}\n`);
 }
 
-/** Runs a script's main function; a Failure becomes its message and exit code. @param {() => Promise<void>} work */
+/**
+ * Runs a script's main function, and handles a Failure by printing its message and exiting with its code.
+ * @param {() => Promise<void>} work
+ */
 export async function runScript(work) {
   try {
     await work();

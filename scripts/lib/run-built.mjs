@@ -1,12 +1,12 @@
 import { pathToFileURL } from 'node:url';
 
 /**
- * Runs a compiled module as if Node.js had been started with it: `process.argv` names it, stack traces show the
- * TypeScript sources. The module starts itself when it is imported.
+ * Runs a compiled module as if Node.js had been started with it: `process.argv` contains its path, and stack
+ * traces show the TypeScript sources. Importing the module starts it.
  *
  * @param {string} path absolute
  * @param {string[]} args
- * @param {string} [preload] absolute path of a module that is loaded before, as by `node --import`
+ * @param {string} [preload] absolute path of a module that is loaded first, as with `node --import`
  */
 export async function runBuilt(path, args, preload) {
   process.setSourceMapsEnabled(true);

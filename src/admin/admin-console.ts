@@ -7,25 +7,25 @@ import { DashboardFeed } from './dashboard/dashboard-feed.js';
 import { DashboardSampler } from './dashboard/dashboard-sampler.js';
 import { addFormParser } from './form-parser.js';
 
-/** Puts the admin pages on an application that serves HTTP. */
+/** Adds the admin pages to an application that serves HTTP. */
 @Injectable()
 export class AdminConsole implements OnApplicationBootstrap, OnModuleDestroy {
   private isServing = false;
 
   constructor(
-    /** To be asked about every request under /admin before its route is. */
+    /** Must check every request under /admin before its route runs. */
     readonly gate: AdminGate,
     private readonly board: QueueBoard,
     private readonly sampler: DashboardSampler,
     private readonly feed: DashboardFeed,
   ) {}
 
-  /** To be called before the application is initialised. */
+  /** Must be called before the application is initialized. */
   async mount(app: NestFastifyApplication): Promise<void> {
     const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
     addFormParser(fastify);
     await this.board.mount(app);
-    // Before the server waits for the answers in flight: these would never end by themselves.
+    // Before the server waits for open responses: event streams would never end on their own.
     fastify.addHook('preClose', (done) => {
       this.endDashboard();
       done();

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ProblemError, ProblemFilter } from '../http/index.js';
+import { type ProblemError, ProblemFilter, setOperatorRequest } from '../http/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
-import { AdminKey, bearerOf, setOperatorRequest } from '../tenant/index.js';
+import { AdminKey, bearerOf } from '../tenant/index.js';
 import { foreignOrigin, loginRequired, tooManyLogins } from './admin.errors.js';
 import { isAdminRequest, isOpenRoute, LOGIN } from './session/admin-paths.js';
 import { AdminSessions } from './session/admin-sessions.js';
@@ -14,8 +14,8 @@ const wantsPage = ({ method, headers }: FastifyRequest): boolean =>
   (method === 'GET' || method === 'HEAD') && (headers.accept ?? '').includes('text/html');
 
 /**
- * Stands before everything beneath /admin, whoever answers there: only who signed in, or sends the admin key, gets past. What passes
- * counts as an operator's for the guard of other modules' routes.
+ * Checks all requests under /admin, whichever route handles them. Only requests of signed-in operators or
+ * with the admin key pass; the guard then treats them as requests of an operator.
  */
 @Injectable()
 export class AdminGate {
@@ -30,7 +30,7 @@ export class AdminGate {
     this.problems = new ProblemFilter(logger);
   }
 
-  /** As a hook of Fastify: `next` is called when the request may pass, else it is answered. */
+  /** A Fastify hook: calls `next` when the request may pass, and otherwise sends a response. */
   check(request: FastifyRequest, reply: FastifyReply, next: () => void): void {
     if (!isAdminRequest(request)) {
       next();
@@ -38,7 +38,7 @@ export class AdminGate {
     }
     void reply.headers({
       'cache-control': 'no-store',
-      // With no-referrer, which is what other routes answer, browsers would hide the Origin of our own forms as well.
+      // With no-referrer, which other routes use, browsers would hide the Origin of our own forms as well.
       'referrer-policy': 'same-origin',
     });
     const refusal = this.refusalOf(request);
@@ -48,25 +48,31 @@ export class AdminGate {
     else this.problems.send(refusal, request, reply);
   }
 
-  /** Whether the request comes from somebody who signed in. */
+  /** Whether the request has a valid session cookie. */
   isSignedIn(request: FastifyRequest): boolean {
     const proof = readSessionCookie(request);
     return proof !== undefined && this.sessions.isValid(proof);
   }
 
-  /** When the sign-in of a request ends that was let through, milliseconds since 1970; Infinity for one that bears the admin key. */
+  /**
+   * Returns when the session of an accepted request ends, in milliseconds since 1970, or Infinity for a
+   * request with the admin key.
+   */
   signedInUntil(request: FastifyRequest): number {
     if (bearerOf(request) !== undefined) return Infinity;
     return this.sessions.endOf(readSessionCookie(request) ?? '') ?? 0;
   }
 
-  /** Why a key does not open the admin pages: 401, or 429 after too many wrong ones; undefined when it does. */
+  /**
+   * Checks a key for the admin pages. Returns the error for a wrong key, 401 or, after too many attempts,
+   * 429; undefined when the key is right.
+   */
   refusalOfKey(text: string, { ip }: FastifyRequest): ProblemError | undefined {
     const waitSeconds = this.limiter.waitSeconds(ip);
     if (waitSeconds > 0) return tooManyLogins(waitSeconds);
     if (this.key.matches(text)) return undefined;
     this.limiter.failed(ip);
-    this.logger.warn({ address: ip }, 'a wrong key was tried on the admin pages');
+    this.logger.warn({ address: ip }, 'sign-in to the admin pages failed: wrong key');
     return loginRequired();
   }
 

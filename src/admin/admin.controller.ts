@@ -17,7 +17,7 @@ const sendPage = (reply: FastifyReply, status: number, html: string): void => {
   void reply.status(status).type('text/html; charset=utf-8').send(html);
 };
 
-/** The pages by which a browser signs in and out. `AdminGate` stands before them and all others beneath /admin. */
+/** The sign-in and sign-out pages. `AdminGate` checks requests to these and all other pages under /admin. */
 @ApiExcludeController()
 @Controller('admin')
 export class AdminController {

@@ -4,7 +4,7 @@ export const loginRequired = (): ProblemError =>
   new ProblemError({
     status: 401,
     code: 'admin_login_required',
-    title: 'Sign in first',
+    title: 'Sign-in required',
     detail: 'Sign in at /admin/login, or send the admin key as "Authorization: Bearer <key>".',
   });
 
@@ -13,7 +13,7 @@ export const tooManyLogins = (retryAfterSeconds: number): ProblemError =>
     status: 429,
     code: 'too_many_logins',
     title: 'Too many failed sign-ins',
-    detail: `Too many wrong keys came from this address. Try again in ${retryAfterSeconds} seconds.`,
+    detail: `Too many wrong keys were sent from this address. Try again in ${retryAfterSeconds} seconds.`,
     retryAfterSeconds,
   });
 
@@ -21,6 +21,6 @@ export const foreignOrigin = (): ProblemError =>
   new ProblemError({
     status: 403,
     code: 'foreign_origin',
-    title: 'The request is from another site',
-    detail: 'A browser may change something here only from a page of this service.',
+    title: 'The request came from another site',
+    detail: 'Browsers may only make changes from pages of this service.',
   });

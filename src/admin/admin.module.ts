@@ -1,8 +1,9 @@
 import { Module } from '@nestjs/common';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
-import { MetricsService } from '../monitoring/index.js';
+import { MetricsService, MonitoringModule } from '../monitoring/index.js';
 import { QueueModule } from '../queue/index.js';
+import { RedisModule } from '../redis/index.js';
 import { AdminKey, TenantModule } from '../tenant/index.js';
 import { AdminConsole } from './admin-console.js';
 import { AdminGate } from './admin-gate.js';
@@ -11,12 +12,13 @@ import { QueueBoard } from './board/queue-board.js';
 import { DashboardFeed } from './dashboard/dashboard-feed.js';
 import { DashboardSampler } from './dashboard/dashboard-sampler.js';
 import { DashboardController } from './dashboard/dashboard.controller.js';
+import type { ServiceSnapshot } from './dashboard/service-snapshot.js';
 import { AdminSessions } from './session/admin-sessions.js';
 import { LoginLimiter } from './session/login-limiter.js';
 
-/** The pages of operators: sign-in, and what stands behind it. */
+/** The pages for operators: sign-in, dashboard and queues. */
 @Module({
-  imports: [TenantModule, QueueModule],
+  imports: [MonitoringModule, TenantModule, QueueModule, RedisModule],
   controllers: [AdminController, DashboardController],
   providers: [
     {
@@ -31,7 +33,8 @@ import { LoginLimiter } from './session/login-limiter.js';
       provide: DashboardSampler,
       useFactory: (metrics: MetricsService, { MONITORING }: MonitoringSettings, logger: Logger) =>
         new DashboardSampler({
-          collect: () => metrics.collect(),
+          // Every process runs all modules, so all sections are there.
+          collect: () => metrics.collect() as Promise<ServiceSnapshot>,
           logger,
           keepsHistory: MONITORING === 'on',
         }),

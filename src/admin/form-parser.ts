@@ -3,7 +3,7 @@ import { isAdminRequest } from './session/admin-paths.js';
 
 const MAX_BYTES = 16_384;
 
-/** Reads the forms of the admin pages; everywhere else, forms are refused as ever: the API reads JSON. */
+/** Parses the forms of the admin pages. All other routes still reject forms, because the API accepts JSON. */
 export function addFormParser(fastify: FastifyInstance): void {
   fastify.addContentTypeParser<string>(
     'application/x-www-form-urlencoded',

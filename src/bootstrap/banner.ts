@@ -5,7 +5,10 @@ const readKey = `node -pe 'JSON.parse(require("fs").readFileSync(0,"utf8")).apiK
 
 const json = `-H 'content-type: application/json'`;
 
-/** Curl lines that work as printed, from creating a tenant to a completed goal; each start names a tenant of its own. */
+/**
+ * Curl commands that work as printed, from creating a tenant to completing a goal. Each start uses a new
+ * tenant name.
+ */
 function tryLines(url: string, adminKey: string): string[] {
   const tenant = `demo-${Date.now().toString(36)}`;
   const say = (content: string): string =>
@@ -22,7 +25,7 @@ function tryLines(url: string, adminKey: string): string[] {
   ];
 }
 
-/** What a developer sees after `npm start`. */
+/** The text that `npm start` prints when the service is ready. */
 export function banner(
   url: string,
   { settings, adminKeyFile }: ProcessContext,
@@ -36,13 +39,13 @@ export function banner(
   const keyInCurl = adminKeyFile === undefined ? '$ADMIN_API_KEY' : adminApiKey;
   return [
     '',
-    `Colloquy listens on ${url}   (API description: ${url}/docs)`,
+    `Colloquy is listening on ${url}   (API description: ${url}/docs)`,
     `  data       ${where}`,
     adminKeyFile === undefined
       ? '  admin key  from ADMIN_API_KEY'
-      : `  admin key  ${adminApiKey}   (made for development, kept in ${adminKeyFile}; set ADMIN_API_KEY in production)`,
+      : `  admin key  ${adminApiKey}   (generated for development, stored in ${adminKeyFile}; set ADMIN_API_KEY in production)`,
     '',
-    'A first conversation, to paste into another terminal:',
+    'To try a first conversation, paste this into another terminal:',
     '',
     ...tryLines(url, keyInCurl),
     '',

@@ -6,4 +6,4 @@ export {
   type ProcessContext,
   shutDownOnSignals,
 } from './process-lifecycle.js';
-export { untilEnding } from './ending-signals.js';
+export { abortOnShutdownSignal } from './shutdown-signals.js';

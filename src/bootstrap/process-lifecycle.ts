@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { stackOf, withTimeout } from '../common/index.js';
 import {
   developmentAdminKey,
   secretsOf,
@@ -8,19 +8,19 @@ import {
   StartupError,
 } from '../config/index.js';
 import { createLogger, type ErrorReporter, type Logger, REPORT_FLUSH_MS } from '../logging/index.js';
-import { onEndingSignal } from './ending-signals.js';
+import { onShutdownSignal } from './shutdown-signals.js';
 
 export interface ProcessContext {
   settings: Settings;
   logger: Logger;
   errors: ErrorReporter;
-  /** The file that holds the admin key made for development; undefined when the operator set ADMIN_API_KEY. */
+  /** The file with the admin key generated for development; undefined when the operator set ADMIN_API_KEY. */
   adminKeyFile?: string;
 }
 
 /**
- * Settings, logger and error reporter of a process that serves HTTP. Outside production a missing ADMIN_API_KEY is filled in
- * with one that is kept in DATA_DIR.
+ * Prepares settings, logger and error reporter of a process that serves HTTP. Outside production, a missing
+ * ADMIN_API_KEY is replaced by a generated key that is stored in DATA_DIR.
  * @throws SettingsError, StartupError
  */
 export function prepareProcess(errors: ErrorReporter): ProcessContext {
@@ -40,7 +40,10 @@ export function prepareProcess(errors: ErrorReporter): ProcessContext {
 const isNodeError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && 'code' in error;
 
-/** One clear line for what an operator can mend; the whole error for what is our own fault. */
+/**
+ * Returns one clear line for errors that an operator can fix, and the whole error with its stack for all
+ * others.
+ */
 export function explainFailure(
   error: unknown,
   settings?: { HOST: string; PORT: number; portName: string },
@@ -49,42 +52,42 @@ export function explainFailure(
   if (isNodeError(error) && settings) {
     const { HOST, PORT, portName } = settings;
     if (error.code === 'EADDRINUSE')
-      return `Port ${PORT} on ${HOST} is in use. Stop the program that uses it, or set ${portName} to another port (0 takes a free one).`;
+      return `Port ${PORT} on ${HOST} is in use. Stop the program that uses it, or set ${portName} to another port (0 selects a free one).`;
     if (error.code === 'EACCES')
-      return `Port ${PORT} may not be opened by this user. Set ${portName} to a port above 1023.`;
+      return `This user is not permitted to open port ${PORT}. Set ${portName} to a port above 1023.`;
     if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
       return `HOST=${HOST} is not an address of this machine. Set HOST to one that is.`;
   }
-  return `Colloquy could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  return `Colloquy could not start: ${stackOf(error)}`;
 }
 
-type Ending = Pick<ProcessContext, 'logger' | 'errors'>;
+type Reporters = Pick<ProcessContext, 'logger' | 'errors'>;
 
 /**
- * On SIGTERM, SIGINT or SIGHUP runs `close` once and exits with 0; with 1 when it fails or takes longer than `graceMs`. Error reports that are
- * still to be sent get `REPORT_FLUSH_MS` after that. Another signal, a second or more later, exits at once.
+ * On SIGTERM, SIGINT or SIGHUP, runs `close` once and exits with code 0, or with 1 when it fails or takes
+ * longer than `graceMs`. Pending error reports then get `REPORT_FLUSH_MS` to be sent. Another signal more
+ * than a second later exits immediately.
  */
 export function shutDownOnSignals(
   close: () => Promise<void>,
   graceMs: number,
-  { logger, errors }: Ending,
+  { logger, errors }: Reporters,
 ): void {
   const end = async (): Promise<0 | 1> => {
-    const tooLate = delay(graceMs, 'late' as const, { ref: false });
     try {
-      const outcome = await Promise.race([close(), tooLate]);
+      const outcome = await withTimeout(close(), graceMs, () => 'late' as const);
       if (outcome !== 'late') {
         logger.info('stopped');
         return 0;
       }
-      logger.error({ graceMs }, 'work in flight did not end within SHUTDOWN_GRACE_MS');
+      logger.error({ graceMs }, 'work in progress did not finish within SHUTDOWN_GRACE_MS');
     } catch (error) {
       const errorId = errors.report(error, { tags: { during: 'shutdown' } });
       logger.error({ err: error, errorId }, 'shutdown failed');
     }
     return 1;
   };
-  onEndingSignal((signal) => {
+  onShutdownSignal((signal) => {
     logger.info({ signal, graceMs }, 'shutting down');
     void end().then(async (code) => {
       await errors.flush(REPORT_FLUSH_MS);
@@ -94,10 +97,11 @@ export function shutDownOnSignals(
 }
 
 /**
- * Errors that nothing handled: the state is unknown, so the process says why and ends with code 1, once the report is sent or `REPORT_FLUSH_MS` are
- * over. Those that follow meanwhile are logged.
+ * Handles errors that nothing else handled. The state is unknown then, so the process logs and reports the
+ * error and exits with code 1, once the report is sent or `REPORT_FLUSH_MS` have passed. Further errors in
+ * the meantime are only logged and reported.
  */
-export function exitOnUnhandledErrors({ logger, errors }: Ending): void {
+export function exitOnUnhandledErrors({ logger, errors }: Reporters): void {
   let isEnding = false;
   const endWith = (kind: string, error: unknown): void => {
     const errorId = errors.report(error, { level: 'fatal', tags: { kind } });

@@ -3,18 +3,16 @@ import type { RedisStats } from '../redis/index.js';
 export interface TierStats {
   hits: number;
   misses: number;
-  /** Hits of all that were asked for, 0 to 1; null before the first. */
+  /** Share of hits among all lookups, 0 to 1; null before the first. */
   hitRate: number | null;
 }
 
 export interface FamilyStats extends TierStats {
   loads: number;
   loadErrors: number;
-  /** Mean and longest time of a load, milliseconds. */
+  /** Mean and maximum, milliseconds. */
   meanLoadMs: number | null;
   maxLoadMs: number;
-  /** Answers with an entry that was due, while a fresh one was loaded. */
-  staleServes: number;
 }
 
 export interface CacheStats {
@@ -24,19 +22,19 @@ export interface CacheStats {
     /** Estimated. */
     bytes: number;
     maxBytes: number;
-    /** Entries that made room for others. */
+    /** Entries that were removed to make room for others. */
     evictions: number;
   };
   l2: TierStats &
     RedisStats & {
-      /** Tenants with invalidations that Redis has not been notified of yet. */
+      /** Invalidations that have not reached Redis yet. */
       pendingInvalidations: number;
-      /** Times that Redis was not asked: it was away, an invalidation was on its way, or the tenant is kept out. */
+      /** Lookups without Redis: it was away, an invalidation was pending, or the tenant may not use it. */
       skipped: number;
     };
   invalidations: number;
-  /** Waits for another process's load that ended without an entry. */
-  waitsInVain: number;
+  /** Waits for another process's load that lasted CACHE_LOAD_WAIT_MS and ended without an entry. */
+  loadWaitTimeouts: number;
   families: Record<string, FamilyStats>;
 }
 
@@ -51,18 +49,17 @@ export const tierStats = ({ hits, misses }: Counts): TierStats => ({
   hitRate: hits + misses === 0 ? null : hits / (hits + misses),
 });
 
-/** Counts what one family of keys cost. */
+/** Counts the lookups and loads of one family of keys. */
 export class FamilyCounter {
   hits = 0;
   misses = 0;
-  staleServes = 0;
   private loads = 0;
   private loadErrors = 0;
   private loadMs = 0;
   private maxLoadMs = 0;
 
   async timed<T>(load: () => Promise<T>): Promise<T> {
-    const begun = performance.now();
+    const began = performance.now();
     this.loads++;
     try {
       return await load();
@@ -70,15 +67,15 @@ export class FamilyCounter {
       this.loadErrors++;
       throw error;
     } finally {
-      const ms = performance.now() - begun;
+      const ms = performance.now() - began;
       this.loadMs += ms;
       this.maxLoadMs = Math.max(this.maxLoadMs, ms);
     }
   }
 
   stats(): FamilyStats {
-    const { loads, loadErrors, loadMs, maxLoadMs, staleServes } = this;
+    const { loads, loadErrors, loadMs, maxLoadMs } = this;
     const meanLoadMs = loads === 0 ? null : loadMs / loads;
-    return { ...tierStats(this), loads, loadErrors, meanLoadMs, maxLoadMs, staleServes };
+    return { ...tierStats(this), loads, loadErrors, meanLoadMs, maxLoadMs };
   }
 }

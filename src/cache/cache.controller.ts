@@ -5,7 +5,6 @@ import type { CacheStats } from './cache-stats.js';
 import { cacheStatsSchema } from './cache.dto.js';
 import { CacheService } from './cache.service.js';
 
-/** For operators. */
 @ApiTags('operations')
 @ApiBearerAuth()
 @AdminOnly()
@@ -14,7 +13,7 @@ export class CacheController {
   constructor(private readonly cache: CacheService) {}
 
   @Get()
-  @ApiOperation({ summary: 'What the cache of this process did since its start (admin)' })
+  @ApiOperation({ summary: 'Statistics of the cache of this process since its start (admin)' })
   @ApiOkResponse({ standardSchema: cacheStatsSchema })
   get(): CacheStats {
     return this.cache.stats();

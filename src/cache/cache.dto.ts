@@ -7,7 +7,7 @@ const tier = {
   hitRate: z
     .number()
     .nullable()
-    .meta({ description: 'Hits of all that were asked for, 0 to 1', example: 0.97 }),
+    .meta({ description: 'Share of hits among all lookups, 0 to 1', example: 0.97 }),
 };
 
 export const cacheStatsSchema = z.object({
@@ -24,24 +24,26 @@ export const cacheStatsSchema = z.object({
   l2: z
     .object({
       ...tier,
-      state: z
-        .enum(['off', 'closed', 'open', 'half-open'])
-        .meta({ description: 'Of the circuit breaker: closed is well; off: no Redis is configured' }),
+      state: z.enum(['off', 'closed', 'open', 'half-open']).meta({
+        description: 'Of the circuit breaker: closed while Redis is used; off: no Redis is configured',
+      }),
       calls: count,
       errors: count,
       refused: count,
       timesOpened: count,
       skipped: count.meta({
         description:
-          'Times that Redis was not asked: it was away, an invalidation was on its way, or the tenant is kept out',
+          'Lookups without Redis: it was away, an invalidation was pending, or the tenant may not use it',
       }),
       pendingInvalidations: count.meta({
-        description: 'Tenants with invalidations that Redis has not been notified of yet',
+        description: 'Invalidations that have not reached Redis yet',
       }),
     })
     .meta({ description: 'Redis, as this process sees it; calls and errors are of all its users' }),
   invalidations: count,
-  waitsInVain: count,
+  loadWaitTimeouts: count.meta({
+    description: "Waits for another process's load that ended without an entry",
+  }),
   families: z.record(
     z.string(),
     z.object({
@@ -50,7 +52,6 @@ export const cacheStatsSchema = z.object({
       loadErrors: count,
       meanLoadMs: z.number().nullable(),
       maxLoadMs: z.number(),
-      staleServes: count,
     }),
   ),
 });

@@ -1,8 +1,14 @@
-import { Global, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { MonitoringModule } from '../monitoring/index.js';
+import { RedisModule } from '../redis/index.js';
+import { CacheMonitoring } from './cache-monitoring.js';
 import { CacheController } from './cache.controller.js';
 import { CacheService } from './cache.service.js';
 
-/** Needs `RedisModule` in the application. */
-@Global()
-@Module({ controllers: [CacheController], providers: [CacheService], exports: [CacheService] })
+@Module({
+  imports: [MonitoringModule, RedisModule],
+  controllers: [CacheController],
+  providers: [CacheService, CacheMonitoring],
+  exports: [CacheService],
+})
 export class CacheModule {}

@@ -1,20 +1,15 @@
-import { loadSettings } from '../config/index.js';
-import { createLogger } from '../logging/index.js';
-import { RedisService } from '../redis/index.js';
+import { cached, createCache as createProcess } from '../../test/support/cache.js';
 import { CacheFamily } from './cache-key.js';
-import { CacheService } from './cache.service.js';
+import type { CacheService } from './cache.service.js';
 
 interface Head {
   title: string;
 }
 
 const heads = new CacheFamily<Head>('head');
-const logger = createLogger({ level: 'silent', pretty: false });
 
-function createCache(overrides: Readonly<Record<string, string>> = {}): CacheService {
-  const { cache, redis } = loadSettings({ NODE_ENV: 'test', ...overrides });
-  return new CacheService(cache, new RedisService(redis, logger), logger);
-}
+const createCache = (overrides: Readonly<Record<string, string>> = {}): CacheService =>
+  createProcess(overrides).cache;
 
 /** A load that ends when the test says so. */
 function heldLoad<T>(): { load: jest.Mock<Promise<T>>; end: (value: T) => void } {
@@ -94,24 +89,6 @@ describe('CacheService without Redis', () => {
     expect(load).toHaveBeenCalledTimes(3);
   });
 
-  it('answers what is due at once and loads a fresh one meanwhile, when the lifetime allows it', async () => {
-    jest.useFakeTimers({ now: 0 });
-    jest.spyOn(Math, 'random').mockReturnValue(0);
-    const cache = createCache();
-    const lifetime = { ttlMs: 1000, staleMs: 1000 };
-    await cache.wrap(key, lifetime, loadHead('old'));
-    jest.setSystemTime(1500);
-    const { load, end } = heldLoad<Head>();
-    expect(await cache.wrap(key, lifetime, load)).toEqual({ title: 'old' });
-    expect(await cache.wrap(key, lifetime, load)).toEqual({ title: 'old' });
-    await settle();
-    end({ title: 'new' });
-    await settle();
-    expect(await cache.wrap(key, lifetime, load)).toEqual({ title: 'new' });
-    expect(load).toHaveBeenCalledTimes(1);
-    expect(cache.stats().families['head']).toMatchObject({ staleServes: 2 });
-  });
-
   it('counts the age of an entry from the begin of its load', async () => {
     jest.useFakeTimers({ now: 0 });
     jest.spyOn(Math, 'random').mockReturnValue(0);
@@ -129,53 +106,28 @@ describe('CacheService without Redis', () => {
     expect(await cache.wrap(key, 1000, next)).toEqual({ title: 'fresh' });
   });
 
-  it('waits for a fresh one once the stale time is over as well', async () => {
-    jest.useFakeTimers({ now: 0 });
-    const cache = createCache();
-    const lifetime = { ttlMs: 1000, staleMs: 1000 };
-    await cache.wrap(key, lifetime, loadHead('old'));
-    jest.setSystemTime(2001);
-    expect(await cache.wrap(key, lifetime, loadHead('new'))).toEqual({ title: 'new' });
-  });
-
-  it('remembers that there is none only when it is told to, and for as long', async () => {
-    jest.useFakeTimers({ now: 0 });
-    jest.spyOn(Math, 'random').mockReturnValue(0);
+  it('does not keep that there is no value', async () => {
     const cache = createCache();
     const none = jest.fn(() => Promise.resolve(undefined));
     await cache.wrap(key, 60_000, none);
-    await cache.wrap(key, { ttlMs: 60_000, missTtlMs: 100 }, none);
-    await cache.wrap(key, { ttlMs: 60_000, missTtlMs: 100 }, none);
+    await cache.wrap(key, 60_000, none);
     expect(none).toHaveBeenCalledTimes(2);
-    jest.setSystemTime(101);
-    await cache.wrap(key, { ttlMs: 60_000, missTtlMs: 100 }, none);
-    expect(none).toHaveBeenCalledTimes(3);
+    expect(cache.stats().l1.entries).toBe(0);
   });
 
-  it('makes all of a tenant void at one stroke, and nothing of another tenant', async () => {
+  it('invalidates all entries of a tenant, and none of another tenant', async () => {
     const cache = createCache();
     const other = heads.key('other', '1');
-    await cache.set(key, { title: 'a' }, 60_000);
-    await cache.set(other, { title: 'b' }, 60_000);
+    await cache.wrap(key, 60_000, loadHead('a'));
+    await cache.wrap(other, 60_000, loadHead('b'));
     await cache.invalidateTenant('acme');
-    expect(await cache.get(key)).toBeUndefined();
-    expect(await cache.get(other)).toEqual({ title: 'b' });
-  });
-
-  it('makes all that bears a tag void, and not what does not', async () => {
-    const cache = createCache();
-    const tagged = heads.key('acme', '2', ['shop:1']);
-    await cache.set(key, { title: 'a' }, 60_000);
-    await cache.set(tagged, { title: 'b' }, 60_000);
-    await cache.invalidateTag('acme', 'shop:1');
-    expect(await cache.get(key)).toEqual({ title: 'a' });
-    expect(await cache.get(tagged)).toBeUndefined();
+    expect(await cached(cache, key)).toBeUndefined();
+    expect(await cached(cache, other)).toEqual({ title: 'b' });
   });
 
   it.each([
     ['del', (cache: CacheService) => cache.del(key)],
     ['invalidateTenant', (cache: CacheService) => cache.invalidateTenant('acme')],
-    ['set', (cache: CacheService) => cache.set(key, { title: 'after' }, 60_000)],
   ])(
     '%s during a load: its value is not kept, and callers after do not wait for it',
     async (_name, change) => {
@@ -188,18 +140,18 @@ describe('CacheService without Redis', () => {
       end({ title: 'before' });
       expect(await early).toEqual({ title: 'before' });
       expect(late).toEqual({ title: 'after' });
-      expect(await cache.get(key)).toEqual({ title: 'after' });
+      expect(await cached(cache, key)).toEqual({ title: 'after' });
     },
   );
 
   it('is bounded by entries and by bytes', async () => {
     const few = createCache({ MAX_CACHE_SIZE: '3' });
-    for (let id = 0; id < 10; id++) await few.set(heads.key('acme', String(id)), { title: 'x' }, 60_000);
+    for (let id = 0; id < 10; id++) await few.wrap(heads.key('acme', String(id)), 60_000, loadHead('x'));
     expect(few.stats().l1).toMatchObject({ entries: 3, maxEntries: 3, evictions: 7 });
 
     const small = createCache({ CACHE_MAX_BYTES: '65536' });
     const title = 'x'.repeat(5000);
-    for (let id = 0; id < 10; id++) await small.set(heads.key('acme', String(id)), { title }, 60_000);
+    for (let id = 0; id < 10; id++) await small.wrap(heads.key('acme', String(id)), 60_000, loadHead(title));
     const { entries, bytes, maxBytes } = small.stats().l1;
     expect(entries).toBeGreaterThan(0);
     expect(entries).toBeLessThan(10);
@@ -220,8 +172,8 @@ describe('CacheService without Redis', () => {
   it('keeps keys of families, tenants and ids apart', async () => {
     const cache = createCache();
     const others = new CacheFamily<Head>('other');
-    await cache.set(heads.key('a', 'b'), { title: '1' }, 1000);
-    expect(await cache.get(others.key('a', 'b'))).toBeUndefined();
-    expect(await cache.get(heads.key('ab', ''))).toBeUndefined();
+    await cache.wrap(heads.key('a', 'b'), 1000, loadHead('1'));
+    expect(await cached(cache, others.key('a', 'b'))).toBeUndefined();
+    expect(await cached(cache, heads.key('ab', ''))).toBeUndefined();
   });
 });

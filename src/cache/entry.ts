@@ -1,20 +1,31 @@
 import { calculateObjectSize, deserialize, serialize } from 'bson';
+import { deepFreeze } from '../common/index.js';
+import type { Flight } from './flights.js';
 
-/** What a cache remembers of one key. */
-export interface Entry {
-  /** Undefined: it is remembered that there is none. */
+/** A value that was found, with what decides how long it is valid. */
+export interface Found {
   readonly value: unknown;
-  /** Generations of its tenant and tags when it was loaded; it holds while they are the same. */
-  readonly generations: string;
-  /** Times of this process's clock, ms: fresh until, and not to be answered at all after. */
-  readonly freshUntil: number;
+  /** Generation of its tenant when it was loaded; it is valid while the tenant has the same. */
+  readonly generation: string;
+  /** By the clock of this process, milliseconds. */
   readonly expiresAt: number;
-  readonly localTtlMs: number;
-  /** Estimated memory. */
-  readonly bytes: number;
 }
 
-/** Heap that a value of documents, dates and texts takes for each byte of its BSON, and each entry by itself; measured. */
+/** What the stores keep for one key. */
+export interface Entry extends Found {
+  readonly tenantId: string;
+  /** When it leaves the memory of this process, at the latest. */
+  readonly localUntil: number;
+  /** Estimated memory. */
+  readonly bytes: number;
+  /** Where it comes from; once that is cancelled, the entry is invalid. */
+  readonly flight: Flight;
+}
+
+/**
+ * Heap that a value of documents, dates and texts takes for each byte of its BSON, and what each entry adds;
+ * measured.
+ */
 const HEAP_PER_BYTE = 3;
 const ENTRY_OVERHEAD = 600;
 
@@ -23,21 +34,9 @@ export const estimatedBytes = (text: string, value: unknown): number =>
   2 * text.length +
   HEAP_PER_BYTE * calculateObjectSize({ v: value }, { ignoreUndefined: true });
 
-/** BSON, so that dates, ObjectIds, Buffers and numbers come back as they went in. Members that are undefined are left out. */
+/** BSON preserves dates, ObjectIds, Buffers and numbers. Members that are undefined are left out. */
 export const encodeValue = (value: unknown): Buffer =>
   Buffer.from(serialize({ v: value }, { ignoreUndefined: true }));
 
 export const decodeValue = (bytes: Buffer): unknown =>
   deepFreeze(deserialize(bytes, { promoteBuffers: true })['v']);
-
-const isPlain = (value: object): boolean => {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null || Array.isArray(value);
-};
-
-/** Freezes plain objects and arrays through and through: what is cached is shared by all who ask for it. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || !isPlain(value)) return value;
-  for (const inner of Object.values(value)) deepFreeze(inner);
-  return Object.freeze(value);
-}

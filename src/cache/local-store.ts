@@ -2,27 +2,27 @@ import { EventEmitter } from 'node:events';
 import type { KeyvStoreAdapter, StoredData } from 'keyv';
 import { LRUCache } from 'lru-cache';
 import type { Entry } from './entry.js';
+import type { Generations } from './generations.js';
 
-interface Wrapped {
-  value?: Entry;
-  expires?: number | undefined;
-}
-
-/** Keyv's store for the memory of one process: least recently used out first, by number of entries and by bytes. */
+/**
+ * Keyv's store for the memory of one process, bounded by number of entries and by bytes; the least recently
+ * used are evicted first. Returns valid entries only.
+ */
 export class LocalStore extends EventEmitter implements KeyvStoreAdapter {
   readonly opts = {};
-  private readonly entries: LRUCache<string, Wrapped>;
+  private readonly entries: LRUCache<string, Entry>;
   private evicted = 0;
 
   constructor(
     max: number,
     readonly maxBytes: number,
+    private readonly generations: Generations,
   ) {
     super();
     this.entries = new LRUCache({
       max,
       maxSize: maxBytes,
-      sizeCalculation: ({ value }) => value?.bytes ?? 1,
+      sizeCalculation: ({ bytes }) => bytes,
       dispose: (_value, _key, reason) => {
         if (reason === 'evict') this.evicted++;
       },
@@ -42,36 +42,31 @@ export class LocalStore extends EventEmitter implements KeyvStoreAdapter {
     return this.entries.calculatedSize;
   }
 
-  /** Entries that made room for others. */
+  /** Entries that were removed to make room for others. */
   get evictions(): number {
     return this.evicted;
   }
 
-  /** The entry at once, unless it has expired. */
+  /** `get` without a promise. */
   find(key: string): Entry | undefined {
-    const wrapped = this.entries.get(key);
-    if (wrapped?.expires === undefined || Date.now() <= wrapped.expires) return wrapped?.value;
+    const entry = this.entries.get(key);
+    if (!entry || this.isValid(entry)) return entry;
     this.entries.delete(key);
     return undefined;
   }
 
-  /**
-   * Keeps an entry at once. Keyv's own `set` waits a little before it does, in which a deletion may pass that is to undo it.
-   */
-  put(key: string, entry: Entry, ttlMs: number): void {
-    this.entries.set(key, { value: entry, expires: Date.now() + ttlMs });
-  }
-
-  remove(key: string): void {
-    this.entries.delete(key);
+  /** `set` without a promise. */
+  put(key: string, entry: Entry): void {
+    if (this.isValid(entry)) this.entries.set(key, entry);
   }
 
   get<Value>(key: string): Promise<StoredData<Value> | undefined> {
-    return Promise.resolve(this.entries.get(key) as StoredData<Value> | undefined);
+    const entry = this.find(key);
+    return Promise.resolve(entry && ({ value: entry } as StoredData<Value>));
   }
 
-  set(key: string, value: Wrapped): Promise<boolean> {
-    this.entries.set(key, value);
+  set(key: string, { value }: { value: Entry }): Promise<boolean> {
+    this.put(key, value);
     return Promise.resolve(true);
   }
 
@@ -82,5 +77,9 @@ export class LocalStore extends EventEmitter implements KeyvStoreAdapter {
   clear(): Promise<void> {
     this.entries.clear();
     return Promise.resolve();
+  }
+
+  private isValid({ flight, localUntil, generation, tenantId }: Entry): boolean {
+    return !flight.cancelled && Date.now() <= localUntil && generation === this.generations.of(tenantId);
   }
 }

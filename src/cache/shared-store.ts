@@ -1,9 +1,22 @@
+import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { KeyvStoreAdapter, StoredData } from 'keyv';
-import type { RedisKeys, RedisService } from '../redis/index.js';
-import { decodeValue, encodeValue } from './entry.js';
-import type { Scope } from './generations.js';
+import { backoffDelay } from '../common/index.js';
+import type { CacheSettings } from '../config/index.js';
+import type { Logger } from '../logging/index.js';
+import {
+  type Invalidation,
+  InvalidationBus,
+  type RedisService,
+  RedisUnavailableError,
+} from '../redis/index.js';
+import { type BusMessage, busMessageOf } from './bus-message.js';
+import type { CacheKey } from './cache-key.js';
+import { decodeValue, encodeValue, type Entry, type Found } from './entry.js';
+import type { Flight } from './flights.js';
+import type { Generations } from './generations.js';
 import {
   abandonLoad,
   beginLoad,
@@ -13,162 +26,239 @@ import {
   renewGeneration,
 } from './shared-scripts.js';
 
-/** What Redis holds of a key. */
-export interface SharedEntry {
-  /** Undefined: it is remembered that there is none. */
-  readonly value: unknown;
-  /** Under which it was stored, and those that its tenant and tags have now; empty where Redis has none. */
-  readonly generations: string;
-  readonly current: readonly string[];
-  readonly staleMs: number;
-  readonly localTtlMs: number;
-  /** When it was stored, by the clock of Redis, ms. */
-  readonly storedAt: number;
-  /** Until Redis forgets it, ms. */
-  readonly leftMs: number;
-}
+/** Returns whether a tenant's entries may be shared through Redis. */
+export type SharedTierPolicy = (tenantId: string) => boolean | Promise<boolean>;
 
-/** What a finished load puts into Redis. */
-export interface SharedWrite {
-  readonly value: unknown;
-  readonly generations: string;
-  readonly staleMs: number;
-  readonly localTtlMs: number;
-  /** Of the load; it is stored only while the load was not cancelled. */
-  readonly token: string;
-}
-
-export type Beginning = { outcome: 'hit' } | { outcome: 'load' | 'wait'; generations: string[] };
-
-/** Generations outlive every entry; one that is lost all the same only makes its entries void. */
+/** Generations outlive every entry; one that is lost all the same only invalidates its entries. */
 const GENERATION_TTL_MS = 24 * 3_600_000;
+
+const pollBackoff = { baseMs: 5, maxMs: 50, jitter: 0.5 };
 
 const listOf = (reply: unknown): unknown[] => (Array.isArray(reply) ? reply : []);
 
 const text = (reply: unknown): string => (reply instanceof Buffer ? reply.toString('utf8') : String(reply));
 
-const broken = Symbol('broken');
+/** Texts of cache keys begin with their tenant. */
+const tenantOf = (key: string): string => key.slice(0, key.indexOf('\0'));
 
-function decodedOrBroken(value: unknown): unknown {
-  if (!(value instanceof Buffer) || value.length === 0) return undefined;
-  try {
-    return decodeValue(value);
-  } catch {
-    return broken;
-  }
-}
-
-/** Keyv's store for Redis, with what several processes need to agree: locks of loads, and generations. */
+/**
+ * Keyv's store for Redis, which all processes share, with what they need to agree on: generations, and whose
+ * turn it is to load. Returns valid entries only. Without Redis every lookup is a miss.
+ */
 export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   readonly opts = {};
+  readonly counts = { hits: 0, misses: 0, skipped: 0, loadWaitTimeouts: 0 };
+  private readonly bus: InvalidationBus<Invalidation>;
+  private readonly processId = randomUUID();
+  private policy: SharedTierPolicy = () => true;
+  private tokens = 0;
 
   constructor(
     private readonly redis: RedisService,
-    private readonly keys: RedisKeys,
-    private readonly lockMs: number,
+    private readonly generations: Generations,
+    private readonly settings: CacheSettings,
+    private readonly logger: Logger,
   ) {
     super();
+    this.bus = new InvalidationBus(redis, logger, {
+      module: 'cache',
+      apply: (client, { tenantId, id }) =>
+        id === undefined ? this.renewOn(client, tenantId) : this.deleteOn(client, id),
+      whole: (tenantId) => ({ tenantId }),
+    });
   }
 
-  async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
-    const { entry, generations } = this.placesOf(key);
-    const reply = await this.redis.call((client) => readEntry.run(client, [entry, ...generations], []));
-    const [leftMs, found, value, staleMs, localTtlMs, storedAt, ...current] = listOf(reply);
-    const decoded = decodedOrBroken(value);
-    if (decoded === broken) {
-      // Else it would be found, and not understood, until its time to live ends.
-      await this.redis.call((client) => client.unlink(entry));
-      return undefined;
-    }
-    const present: SharedEntry = {
-      value: decoded,
-      generations: text(found),
-      current: current.map(text),
-      staleMs: Number(text(staleMs)),
-      localTtlMs: Number(text(localTtlMs)),
-      storedAt: Number(text(storedAt)),
-      leftMs: Number(leftMs),
-    };
-    return present.generations === '' || present.leftMs <= 0 ? undefined : { value: present as Value };
+  get pendingInvalidations(): number {
+    return this.bus.pendingCount;
   }
 
-  /** True when it was stored; false when the load was cancelled or something was invalidated meanwhile. */
-  async set(key: string, { value: write }: { value: SharedWrite }, ttlMs: number): Promise<boolean> {
-    const { value, generations, staleMs, localTtlMs, token } = write;
-    const args = [token, generations, Math.ceil(ttlMs), staleMs, localTtlMs];
-    const encoded = value === undefined ? [] : [encodeValue(value)];
-    const stored = await this.redis.call((client) =>
-      finishLoad.run(client, this.allKeys(key), [...args, ...encoded]),
-    );
-    return stored === 1;
-  }
-
-  async delete(key: string): Promise<boolean> {
-    await this.redis.call((client) => this.deleteOn(client, key, ''));
-    return true;
-  }
-
-  /** Entries are never walked over: a tenant's are made void by its generation, the rest by their time to live. */
-  clear(): Promise<void> {
-    return Promise.reject(
-      new Error('the shared tier is not cleared as a whole; invalidate a tenant or a tag'),
-    );
-  }
-
-  /** Asks to load a key; see `beginLoad`. Entries stored before `distrustBefore` (ms, clock of Redis) do not count. */
-  async begin(key: string, token: string, { steal = false, distrustBefore = 0 } = {}): Promise<Beginning> {
-    const args = [token, this.lockMs, GENERATION_TTL_MS, distrustBefore, steal ? 'steal' : 'ask'];
-    const reply = await this.redis.call((client) => beginLoad.run(client, this.allKeys(key), args));
-    const [outcome, ...generations] = listOf(reply).map(text);
-    if (outcome === 'hit') return { outcome };
-    if (outcome !== 'load' && outcome !== 'wait') throw new Error('Redis answered a script with nonsense');
-    return { outcome, generations };
-  }
-
-  async abandon(key: string, token: string): Promise<void> {
-    await this.redis.call((client) => abandonLoad.run(client, [this.placesOf(key).lock], [token]));
-  }
-
-  /** Deletes an entry and tells `message` to all processes. On a given connection, since a replay runs before calls may pass. */
-  async deleteOn(client: Redis, key: string, message: string): Promise<void> {
-    const { entry, lock } = this.placesOf(key);
-    await deleteEntry.run(client, [entry, lock], [this.keys.channel, message]);
+  useFor(policy: SharedTierPolicy): void {
+    this.policy = policy;
   }
 
   /**
-   * Makes all entries of a scope void; answers its new generation, above `floor`. All processes are told `before`, the generation and
-   * `after` as one text.
+   * `onKey` is called when another process deleted an entry, `onGap` when such messages may have been lost.
    */
-  async renewOn(
-    client: Redis,
-    scope: Scope,
-    floor: number,
-    [before, after]: readonly [string, string],
-  ): Promise<string> {
-    const args = [floor, GENERATION_TTL_MS, this.keys.channel, before, after];
-    return text(await renewGeneration.run(client, [this.generationKey(scope)], args));
+  listen(onKey: (key: string) => void, onGap: () => void): void {
+    const adopt = (message: BusMessage): void => {
+      if ('key' in message) onKey(message.key);
+      // An invalidation of this process that has not reached Redis yet is later than this one.
+      else if (!this.bus.isPending(message.tenantId))
+        this.generations.advance(message.tenantId, message.generation);
+    };
+    this.bus.listen({
+      onMessage: (content) => {
+        const message = busMessageOf(content);
+        if (message) adopt(message);
+      },
+      onGap,
+    });
   }
 
-  publish(message: string): Promise<number> {
-    return this.redis.call((client) => client.publish(this.keys.channel, message));
+  disconnect(): Promise<void> {
+    this.bus.stop();
+    return Promise.resolve();
+  }
+
+  /** Whether Redis may be asked about this key now. */
+  async isUsable({ tenantId, text: id, family }: CacheKey<unknown>): Promise<boolean> {
+    const isUsable =
+      this.redis.available &&
+      !this.bus.isPending(tenantId, id) &&
+      (family.always || (await this.policy(tenantId)));
+    if (!isUsable && this.redis.enabled) this.counts.skipped++;
+    return isUsable;
+  }
+
+  async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
+    const found = await this.unlessAway(() => this.read(key));
+    this.counts[found ? 'hits' : 'misses']++;
+    return found && ({ value: found } as StoredData<Value>);
+  }
+
+  /**
+   * Waits for this process's turn to load, which is noted in `flight`, or until another process has loaded:
+   * true then. After CACHE_LOAD_WAIT_MS every process may load, and what it loads is not shared.
+   */
+  async awaitTurn(key: string, flight: Flight): Promise<boolean> {
+    const isLoaded = await this.unlessAway(async () => {
+      const tenantId = tenantOf(key);
+      const token = `${this.processId}:${++this.tokens}`;
+      const args = [token, this.settings.CACHE_LOAD_LOCK_MS, GENERATION_TTL_MS, this.bus.trustedSince];
+      const deadline = Date.now() + this.settings.CACHE_LOAD_WAIT_MS;
+      for (let attempt = 1; ; attempt++) {
+        const floor = this.generations.floor(tenantId);
+        const reply = await this.redis.call((client) => beginLoad.run(client, this.allKeys(key), args));
+        const [outcome, generation = ''] = listOf(reply).map(text);
+        if (outcome === 'hit') return true;
+        this.adopt(tenantId, generation, floor);
+        const isLate = outcome === 'wait' && Date.now() >= deadline;
+        if (isLate) this.counts.loadWaitTimeouts++;
+        if (outcome === 'load' || isLate) {
+          flight.generation = generation;
+          flight.token = isLate ? undefined : token;
+          return false;
+        }
+        await delay(backoffDelay(attempt, pollBackoff));
+      }
+    });
+    return isLoaded ?? false;
+  }
+
+  /** Gives the turn back after a load that is not stored. */
+  async abandon(key: string, { token }: Flight): Promise<void> {
+    if (token === undefined) return;
+    const { lock } = this.redisKeysOf(key);
+    await this.unlessAway(() => this.redis.call((client) => abandonLoad.run(client, [lock], [token])));
+  }
+
+  /** Stores what was loaded in this process's turn. Cancels its flight if it was invalidated meanwhile. */
+  async set(key: string, { value: entry }: { value: Entry }, ttlMs = 1): Promise<boolean> {
+    const { value, flight, generation } = entry;
+    const { token } = flight;
+    if (token === undefined) return false;
+    let encoded: Buffer;
+    try {
+      encoded = encodeValue(value);
+    } catch (error) {
+      this.logger.warn(
+        { err: error, family: key.split('\0')[1] },
+        'a cached value has no BSON; it is not shared with other processes',
+      );
+      await this.abandon(key, flight);
+      return false;
+    }
+    const args = [token, generation, Math.ceil(ttlMs), encoded];
+    const reply = await this.unlessAway(() =>
+      this.redis.call((client) => finishLoad.run(client, this.allKeys(key), args)),
+    );
+    if (reply === 0) flight.cancelled = true;
+    return reply === 1;
+  }
+
+  /** Deletes an entry in Redis and in every process; see `InvalidationBus.invalidate`. */
+  delete(key: string): Promise<boolean> {
+    return this.bus.invalidate({ tenantId: tenantOf(key), id: key });
+  }
+
+  /** Invalidates all entries of a tenant, likewise. */
+  async invalidateTenant(tenantId: string): Promise<void> {
+    await this.bus.invalidate({ tenantId });
+  }
+
+  /** Entries are never scanned: a tenant's are invalidated by its generation, the rest expire. */
+  clear(): Promise<void> {
+    return Promise.reject(new Error('the shared cache cannot be cleared as a whole; invalidate a tenant'));
+  }
+
+  private async read(key: string): Promise<Found | undefined> {
+    const tenantId = tenantOf(key);
+    const { entry, generation: generationKey } = this.redisKeysOf(key);
+    const floor = this.generations.floor(tenantId);
+    const reply = await this.redis.call((client) => readEntry.run(client, [entry, generationKey], []));
+    const [left, ...rest] = listOf(reply);
+    const [generation = '', , storedAt, current = ''] = rest.map(text);
+    const leftMs = Number(left);
+    if (leftMs <= 0 || generation === '' || !this.adopt(tenantId, current, floor)) return undefined;
+    const isCurrent = generation === current && generation === this.generations.of(tenantId);
+    if (!isCurrent || Number(storedAt) < this.bus.trustedSince) return undefined;
+    try {
+      return { value: decodeValue(rest[1] as Buffer), generation, expiresAt: Date.now() + leftMs };
+    } catch {
+      // Otherwise each lookup would find it, and fail, until it expires.
+      await this.redis.call((client) => client.unlink(entry));
+      return undefined;
+    }
+  }
+
+  /**
+   * Adopts the generation that Redis has. False when Redis is behind: an invalidation of this process is
+   * pending, or Redis lost one that was known before it was asked (`floor`), which is repeated then.
+   */
+  private adopt(tenantId: string, generation: string, floor: number): boolean {
+    if (generation === '' || this.bus.isPending(tenantId)) return false;
+    if (this.generations.advance(tenantId, generation)) return true;
+    if (Number(generation) < floor) void this.invalidateTenant(tenantId);
+    return false;
+  }
+
+  private async deleteOn(client: Redis, key: string): Promise<void> {
+    const { entry, lock } = this.redisKeysOf(key);
+    await deleteEntry.run(client, [entry, lock], [this.bus.keys.channel, this.bus.message({ key })]);
+  }
+
+  private async renewOn(client: Redis, tenantId: string): Promise<void> {
+    const head = this.bus.message({ tenantId }).slice(0, -1);
+    const args = [this.generations.floor(tenantId), GENERATION_TTL_MS, this.bus.keys.channel];
+    const message = [`${head},"generation":"`, '"}'];
+    const reply = await renewGeneration.run(client, [this.generationKey(tenantId)], [...args, ...message]);
+    this.generations.advance(tenantId, text(reply));
   }
 
   private allKeys(key: string): string[] {
-    const { entry, lock, generations } = this.placesOf(key);
-    return [entry, lock, ...generations];
+    const { entry, lock, generation } = this.redisKeysOf(key);
+    return [entry, lock, generation];
   }
 
-  private generationKey({ tenantId, tag }: Scope): string {
-    return this.keys.of(tenantId, 'generation', ...(tag === undefined ? [] : [tag]));
+  private generationKey(tenantId: string): string {
+    return this.bus.keys.of(tenantId, 'generation');
   }
 
-  /** Where Redis keeps what belongs to the text of a `CacheKey`. */
-  private placesOf(key: string): { entry: string; lock: string; generations: string[] } {
-    const [tenantId = '', family = '', id = '', ...tags] = key.split('\0');
+  private redisKeysOf(key: string): { entry: string; lock: string; generation: string } {
+    const [tenantId = '', family = '', id = ''] = key.split('\0');
     return {
-      entry: this.keys.of(tenantId, 'entry', family, id),
-      lock: this.keys.of(tenantId, 'lock', family, id),
-      generations: [undefined, ...tags].map((tag) => this.generationKey({ tenantId, tag })),
+      entry: this.bus.keys.of(tenantId, 'entry', family, id),
+      lock: this.bus.keys.of(tenantId, 'lock', family, id),
+      generation: this.generationKey(tenantId),
     };
+  }
+
+  private async unlessAway<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof RedisUnavailableError) return undefined;
+      throw error;
+    }
   }
 }

@@ -1,9 +1,11 @@
-/** Tells what went wrong with one request: the `code` of the problem document, or the reason why there was no answer. */
+/** A failed request, with the `code` of the problem document or the reason why there was no response. */
 export class RequestFailure extends Error {
   constructor(
-    /** The problem document's `code`, `http_<status>` without one, or `no_answer`. */
+    /**
+     * The problem document's `code`, otherwise `http_<status>`, or `no_answer` when there was no response.
+     */
     readonly code: string,
-    /** 0 when there was no answer. */
+    /** 0 when there was no response. */
     readonly status: number,
     message: string,
     options?: ErrorOptions,
@@ -16,7 +18,7 @@ export class RequestFailure extends Error {
 export interface ApiResponse {
   status: number;
   headers: Headers;
-  /** Parsed JSON; the text itself when it is not JSON; undefined when empty. */
+  /** Parsed JSON, the text itself when it is not JSON, or undefined when empty. */
   body: unknown;
 }
 
@@ -34,14 +36,14 @@ function parse(text: string): unknown {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The reason that fetch gives is in the `cause`; its own message is always "fetch failed". */
+/** The reason for a failure of fetch is in the `cause`; its own message is always "fetch failed". */
 function reasonOf(error: unknown): string {
   if (!isObject(error)) return String(error);
   if (isObject(error['cause'])) return reasonOf(error['cause']);
   return String(error['message'] || error['code']);
 }
 
-/** A small client of Colloquy's REST API over the connections that `fetch` keeps open. */
+/** A small client for Colloquy's REST API that uses the kept-alive connections of `fetch`. */
 export class ApiClient {
   constructor(
     /** Without a path, for example http://127.0.0.1:3000. */
@@ -49,7 +51,10 @@ export class ApiClient {
     readonly bearer: string | undefined,
   ) {}
 
-  /** Sends a request and reads the answer whatever its status. @throws RequestFailure `no_answer` */
+  /**
+   * Sends a request and returns the response, whatever its status. @throws RequestFailure `no_answer` when
+   * there is none
+   */
   async request(
     method: string,
     path: string,
@@ -72,7 +77,10 @@ export class ApiClient {
     }
   }
 
-  /** The answer's body, which `check` turns into what is wanted. @throws RequestFailure unless the status is 2xx */
+  /**
+   * Sends a request and returns the body of the response, converted by `check`. @throws RequestFailure unless
+   * the status is 2xx
+   */
   async call<T>(
     method: string,
     path: string,

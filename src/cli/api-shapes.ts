@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What the replay reads of Colloquy's answers; anything else in them is passed over. */
+/** The parts of Colloquy's responses that the replay reads; all other fields are ignored. */
 const created = z.object({ id: z.string() });
 
 const storedMessage = z.object({

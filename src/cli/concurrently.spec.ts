@@ -1,7 +1,7 @@
 import { concurrently } from './concurrently.js';
 
 describe('concurrently', () => {
-  it('does every item once with no more than the limit at a time', async () => {
+  it('processes every item once, with no more than the limit at a time', async () => {
     let running = 0;
     let most = 0;
     const done: number[] = [];
@@ -15,7 +15,7 @@ describe('concurrently', () => {
     expect(most).toBe(3);
   });
 
-  it('takes up nothing new after an error, and rejects with it', async () => {
+  it('starts nothing new after an error, and rejects with it', async () => {
     const begun: number[] = [];
     const run = concurrently([1, 2, 3, 4, 5], 2, async (item) => {
       begun.push(item);

@@ -1,4 +1,7 @@
-/** Runs `work` on each item in order, at most `limit` at a time; rejects with the first error once all running work ended. */
+/**
+ * Runs `work` on each item in order, at most `limit` at a time. After an error no further item is started,
+ * and the promise rejects with it once all running work has ended.
+ */
 export async function concurrently<T>(
   items: readonly T[],
   limit: number,

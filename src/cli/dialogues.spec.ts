@@ -26,7 +26,7 @@ const problemsOf = (text: string): readonly string[] => {
 };
 
 describe('parseDialogues', () => {
-  it('reads one dialogue a line and passes over empty lines, which still count', () => {
+  it('reads one dialogue per line and skips empty lines, which still count', () => {
     const dialogues = parseDialogues(`${line()}\n\n${line({ dialogue_id: 'd2' })}\n`);
     expect(dialogues.map(({ id, line: at }) => [id, at])).toEqual([
       ['d1', 1],
@@ -35,7 +35,7 @@ describe('parseDialogues', () => {
     expect(dialogues[0]?.turns[0]?.state?.[0]?.slots).toEqual({ size: 'big' });
   });
 
-  it('names every bad line at once', () => {
+  it('reports every invalid line', () => {
     const text = [
       line(),
       '{"dialogue_id": ',
@@ -45,23 +45,25 @@ describe('parseDialogues', () => {
       line({ dialogue_id: 'd6', turns: [{ role: 'user', content: '' }] }),
     ].join('\n');
     expect(problemsOf(text)).toEqual([
-      expect.stringMatching(/^line 2: is not JSON/),
+      expect.stringMatching(/^line 2: is not valid JSON/),
       'line 3: turns.0.role: must be "user" or "assistant"',
-      'line 4: turns: must hold at least one turn',
+      'line 4: turns: must contain at least one turn',
       expect.stringMatching(/^line 5: turns\.0\.content: /),
     ]);
   });
 
-  it('refuses a state on an assistant turn', () => {
+  it('rejects a state on an assistant turn', () => {
     const turns = [{ role: 'assistant', content: 'x', state: [] }];
-    expect(problemsOf(line({ turns }))).toEqual(['line 1: turns.0.state: belongs to user turns only']);
+    expect(problemsOf(line({ turns }))).toEqual(['line 1: turns.0.state: is only allowed on user turns']);
   });
 
-  it('refuses a dialogue_id that comes twice', () => {
-    expect(problemsOf(`${line()}\n${line()}`)).toEqual(['line 2: dialogue_id "d1" is that of line 1 too']);
+  it('rejects a duplicate dialogue_id', () => {
+    expect(problemsOf(`${line()}\n${line()}`)).toEqual([
+      'line 2: dialogue_id "d1" is already used in line 1',
+    ]);
   });
 
-  it('refuses a file without dialogues', () => {
-    expect(problemsOf('\n\n')).toEqual(['the file holds no dialogue']);
+  it('rejects a file without dialogues', () => {
+    expect(problemsOf('\n\n')).toEqual(['the file contains no dialogue']);
   });
 });

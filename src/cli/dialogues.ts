@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { messageOf } from '../common/index.js';
 
 const stateEntry = z.object({
   service: z.string().min(1),
@@ -14,13 +15,13 @@ const turn = z
   })
   .refine(({ role, state }) => role === 'user' || state === undefined, {
     path: ['state'],
-    message: 'belongs to user turns only',
+    message: 'is only allowed on user turns',
   });
 
 const dialogue = z.object({
   dialogue_id: z.string().min(1, 'must not be empty'),
   services: z.array(z.string()).default([]),
-  turns: z.array(turn).min(1, 'must hold at least one turn'),
+  turns: z.array(turn).min(1, 'must contain at least one turn'),
 });
 
 export type StateEntry = z.output<typeof stateEntry>;
@@ -28,13 +29,13 @@ export type Turn = z.output<typeof turn>;
 
 export interface Dialogue {
   id: string;
-  /** Line of the file, from 1. */
+  /** Line number in the file, starting at 1. */
   line: number;
   services: readonly string[];
   turns: readonly Turn[];
 }
 
-/** All that is wrong with a file of dialogues, by line. */
+/** All problems of a file of dialogues, by line. */
 export class DialogueFileError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(problems.join('\n'));
@@ -42,7 +43,7 @@ export class DialogueFileError extends Error {
   }
 }
 
-/** One line of a file of dialogues, or all that is wrong with it. */
+/** Parses one line of a file of dialogues. Returns the dialogue, or all problems of the line. */
 export function parseDialogueLine(
   text: string,
   line = 1,
@@ -51,7 +52,7 @@ export function parseDialogueLine(
   try {
     json = JSON.parse(text);
   } catch (error) {
-    return { problems: [`is not JSON (${error instanceof Error ? error.message : String(error)})`] };
+    return { problems: [`is not valid JSON (${messageOf(error)})`] };
   }
   const result = dialogue.safeParse(json);
   if (!result.success)
@@ -65,8 +66,8 @@ export function parseDialogueLine(
 }
 
 /**
- * Reads dialogues, one JSON object a line; empty lines are passed over.
- * @throws DialogueFileError with every bad line, or when there is no dialogue at all
+ * Parses dialogues, one JSON object per line. Empty lines are skipped.
+ * @throws DialogueFileError that lists every invalid line, or when there is no dialogue at all
  */
 export function parseDialogues(text: string): Dialogue[] {
   const problems: string[] = [];
@@ -83,11 +84,11 @@ export function parseDialogues(text: string): Dialogue[] {
     const parsed = result.dialogue;
     const earlier = lineOfId.get(parsed.id);
     if (earlier !== undefined)
-      problems.push(`line ${line}: dialogue_id "${parsed.id}" is that of line ${earlier} too`);
+      problems.push(`line ${line}: dialogue_id "${parsed.id}" is already used in line ${earlier}`);
     lineOfId.set(parsed.id, line);
     dialogues.push(parsed);
   }
-  if (dialogues.length === 0 && problems.length === 0) problems.push('the file holds no dialogue');
+  if (dialogues.length === 0 && problems.length === 0) problems.push('the file contains no dialogue');
   if (problems.length > 0) throw new DialogueFileError(problems);
   return dialogues;
 }

@@ -6,7 +6,7 @@ function recorder(isTTY: boolean) {
 }
 
 describe('Progress', () => {
-  it('prints a line at each further tenth where there is no terminal', () => {
+  it('prints a line for each tenth when there is no terminal', () => {
     const { written, output } = recorder(false);
     let clock = 0;
     const progress = new Progress('writing', 40, output, () => clock);
@@ -20,7 +20,7 @@ describe('Progress', () => {
     expect(written.at(-1)).toBe('writing 100%  40/40  10/s\n');
   });
 
-  it('redraws one line on a terminal, seldom enough, and always at the end', () => {
+  it('redraws one line on a terminal, at a limited rate, and always at the end', () => {
     const { written, output } = recorder(true);
     let clock = 0;
     const progress = new Progress('writing', 100, output, () => clock);

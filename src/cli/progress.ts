@@ -8,8 +8,8 @@ const redrawEveryMs = 100;
 const widestBar = 40;
 
 /**
- * Shows how far a job is: on a terminal a bar that is redrawn in place, elsewhere a line at each further tenth.
- * Rates are of the whole time since the start.
+ * Shows the progress of a job: on a terminal as a bar that is redrawn in place, elsewhere as one line for
+ * each tenth. Rates are averages since the start.
  */
 export class Progress {
   private done = 0;
@@ -32,7 +32,7 @@ export class Progress {
     else this.printTenth();
   }
 
-  /** Leaves the bar as it stands, with the cursor on the next line. */
+  /** Draws the final state of the bar and moves the cursor to the next line. */
   finish(): void {
     if (!this.output.isTTY) return;
     this.drawnAt = Number.NEGATIVE_INFINITY;

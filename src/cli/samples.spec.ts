@@ -1,7 +1,7 @@
 import { Samples } from './samples.js';
 
 describe('Samples', () => {
-  it('gives exact nearest-rank percentiles, also after growing, whatever the order of arrival', () => {
+  it('returns exact nearest-rank percentiles, also after growing, in whatever order samples arrive', () => {
     const samples = new Samples();
     for (let index = 0; index < 5000; index++) samples.add(((index * 2749) % 5000) + 1);
     expect(samples.count).toBe(5000);

@@ -1,4 +1,4 @@
-/** Collects durations, every one of them, so that percentiles are exact. */
+/** Collects every duration, so that percentiles are exact. */
 export class Samples {
   private values = new Float64Array(1024);
   private length = 0;
@@ -16,7 +16,10 @@ export class Samples {
     this.values[this.length++] = value;
   }
 
-  /** The smallest sample that `share` (0 to 1) of all samples do not exceed (nearest rank); NaN without samples. */
+  /**
+   * For each share (0 to 1), returns the smallest sample that at least this share of all samples does not
+   * exceed (nearest rank), or NaN without samples.
+   */
   percentiles(...shares: readonly number[]): number[] {
     const sorted = this.values.slice(0, this.length).sort();
     return shares.map((share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN);

@@ -10,7 +10,7 @@ const index = (name: string, key: Record<string, unknown>, rest = {}) => ({
 });
 
 describe('renderIndexReport', () => {
-  it('shows each collection once, each index with its key and whether it is new, kept or undeclared', () => {
+  it('shows each collection once, and each index with its key and state: new, kept or undeclared', () => {
     const text = renderIndexReport([
       {
         collection: 'messages',
@@ -28,11 +28,11 @@ describe('renderIndexReport', () => {
     expect(second?.slice(1)).toEqual(['recent', 'tenantId timestamp:-1', 'new', '2.0 KiB']);
     expect(third?.slice(1)).toEqual(['old', 'text:hashed', 'undeclared', '2.0 KiB']);
     expect(text).toContain('1 collections, 3 indexes: 1 new, 1 kept, 1 undeclared.');
-    expect(text).toContain('left alone');
+    expect(text).toContain('not changed');
   });
 });
 
-it('a figure that the server does not give is unknown', () => {
+it('shows figures that the server does not provide as unknown', () => {
   const text = renderIndexReport([
     {
       collection: 'messages',

@@ -2,7 +2,7 @@ import type { CollectionReport, IndexReport } from '../database/index.js';
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
-/** Bytes for people: three digits or so, binary units. */
+/** Formats bytes for display, with about three digits and binary units. */
 export function renderBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -17,7 +17,7 @@ const UNKNOWN = 'unknown';
 
 const bytesText = (bytes: number | undefined): string => (bytes === undefined ? UNKNOWN : renderBytes(bytes));
 
-/** Columns as wide as their widest cell; those named in `right` are aligned to the right. */
+/** Renders rows with aligned columns. Columns whose index is in `right` are right-aligned. */
 export function renderTable(rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
   const widths: number[] = [];
   for (const row of rows)
@@ -40,7 +40,7 @@ const keyText = (key: Record<string, unknown>): string =>
 const stateOf = ({ created, undeclared }: IndexReport): string =>
   undeclared ? 'undeclared' : created ? 'new' : 'kept';
 
-/** A table of every collection and index, and a line of totals. */
+/** Renders a table of every collection and index, and a line of totals. */
 export function renderIndexReport(reports: readonly CollectionReport[]): string {
   const rows = [['collection', 'documents', 'data', 'index', 'key', 'state', 'size']];
   for (const { collection, documents, dataBytes, indexes } of reports)
@@ -56,7 +56,7 @@ export function renderIndexReport(reports: readonly CollectionReport[]): string 
   const totals = `${reports.length} collections, ${all.length} indexes: ${count('new')} new, ${count('kept')} kept, ${count('undeclared')} undeclared.\n`;
   const hint =
     count('undeclared') > 0
-      ? 'Undeclared indexes are in the database but in no schema; they were left alone.\n'
+      ? 'Undeclared indexes exist in the database but in no schema; they were not changed.\n'
       : '';
   return `${renderTable(rows, new Set([1, 2, 6]))}\n${totals}${hint}`;
 }

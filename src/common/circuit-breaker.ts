@@ -1,3 +1,5 @@
+import { messageOf } from './errors.js';
+
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export interface CircuitBreakerOptions {
@@ -11,8 +13,9 @@ export interface CircuitBreakerOptions {
 }
 
 /**
- * Keeps work away from a service that fails. Closed: work passes. Open: work is to be refused at once, and the service is probed by
- * timer. Half open: one probe is under way; callers are still refused, so that no caller pays for finding out.
+ * Keeps work away from a service that fails. Closed: work passes. Open: work is to be refused at once, and
+ * the service is probed by timer. Half open: one probe is under way; callers are still refused, so that no
+ * caller pays for finding out.
  */
 export class CircuitBreaker {
   private current: BreakerState;
@@ -85,7 +88,7 @@ export class CircuitBreaker {
       await this.options.probe();
     } catch (error) {
       if (this.stopped) return;
-      this.change('open', error instanceof Error ? error.message : String(error));
+      this.change('open', messageOf(error));
       this.schedule();
       return;
     }

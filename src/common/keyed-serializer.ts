@@ -1,6 +1,7 @@
 /**
- * Runs work on one key one at a time, in the order of arrival; work on different keys runs side by side. Serial within this
- * process only: across processes the data's own version or the database's conflict detection guards.
+ * Runs work on one key one at a time, in the order of arrival; work on different keys runs side by side.
+ * Serial within this process only: across processes the data's own version or the database's conflict
+ * detection guards.
  */
 export class KeyedSerializer {
   private readonly tails = new Map<string, Promise<void>>();

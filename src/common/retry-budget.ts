@@ -16,9 +16,10 @@ export interface Attempt {
 }
 
 /**
- * The one place that decides how often the work of a request is tried: MAX_ATTEMPTS within `timeoutMs`. What is called below throws
- * errors that say what happened, and does not retry by itself; the group commit, which does for conflicts between transactions,
- * takes `remainingMs` as its limit.
+ * The one place that decides how often the work of a request is tried: MAX_ATTEMPTS within `timeoutMs`. What
+ * it calls throws errors that say what happened, and does not retry; the group commit, which retries after
+ * conflicts between transactions, takes `remainingMs` as its limit. Not a `retryPolicy`, which has no
+ * deadline to pass down and takes longer: docs/decisions/0018-libraries-and-own-code.md.
  * @param isRetryable whether an error says that another attempt may succeed
  * @throws the error of the last attempt
  */

@@ -1,7 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import type { GroupName, GroupSettings, Settings } from './settings.schema.js';
 
-/** Injection tokens, one a group, so that a module gets its own settings only. */
+/** Injection tokens, one per group, so that a module receives only its own settings. */
 export const SERVICE_SETTINGS = Symbol('SERVICE_SETTINGS');
 export const DATABASE_SETTINGS = Symbol('DATABASE_SETTINGS');
 export const REDIS_SETTINGS = Symbol('REDIS_SETTINGS');

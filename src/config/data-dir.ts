@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { messageOf } from '../common/index.js';
 
-/** A start that cannot go on, with a message for the operator; the program prints it alone and exits with code 1. */
+/**
+ * A start that cannot continue. The program prints only the message, which is written for operators, and
+ * exits with code 1.
+ */
 export class StartupError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -10,10 +14,8 @@ export class StartupError extends Error {
   }
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /**
- * Makes the data directory if need be and checks that it can be written; answers its absolute path.
+ * Creates the data directory if needed, checks that it is writable, and returns its absolute path.
  * @throws StartupError that names the directory and the setting
  */
 export function prepareDataDir(dataDir: string): string {
@@ -33,17 +35,18 @@ export function prepareDataDir(dataDir: string): string {
   return path;
 }
 
-/** Where the admin key of a development machine is kept. */
+/** The file that holds the admin key of a development machine. */
 export const adminKeyFile = (dataDir: string): string => join(dataDir, 'admin-api-key');
 
 const unusableKeyFile = (file: string, error: unknown): StartupError =>
   new StartupError(
-    `The admin key in ${file} cannot be read or written (${messageOf(error)}). Mend the file's owner, or set ADMIN_API_KEY.`,
+    `The admin key in ${file} cannot be read or written (${messageOf(error)}). Fix the owner of the file, or set ADMIN_API_KEY.`,
     { cause: error },
   );
 
 /**
- * The admin key of a development machine: made once, kept in the data directory so that it survives restarts.
+ * Returns the admin key of a development machine. It is generated once and stored in the data directory, so
+ * that it survives restarts.
  * @throws StartupError when the file cannot be used
  */
 export function developmentAdminKey(dataDir: string): { key: string; file: string } {

@@ -4,8 +4,9 @@ import { loadSettings } from './settings.js';
 import type { Settings } from './settings.schema.js';
 
 /**
- * Settings of this process: the environment, and below it the file `.env` in the working directory when there is one.
- * @throws SettingsError with every problem at once
+ * Loads the settings of this process from the environment and, with lower precedence, from the file `.env` in
+ * the working directory if there is one.
+ * @throws SettingsError that lists every problem
  */
 export function settingsFromEnvironment(): Settings {
   const file = resolve('.env');

@@ -13,29 +13,29 @@ export const boolean = z
 
 export const mongoUri = z
   .string()
-  .regex(/^mongodb(\+srv)?:\/\/.+/, 'must begin with mongodb:// or mongodb+srv://')
+  .regex(/^mongodb(\+srv)?:\/\/.+/, 'must start with mongodb:// or mongodb+srv://')
   .optional();
 
 export const redisUrl = z
   .string()
-  .regex(/^rediss?:\/\/.+/, 'must begin with redis:// or rediss://')
-  .refine((text) => URL.canParse(text), 'must be an address, for example redis://127.0.0.1:6379')
+  .regex(/^rediss?:\/\/.+/, 'must start with redis:// or rediss://')
+  .refine((text) => URL.canParse(text), 'must be a valid URL, for example redis://127.0.0.1:6379')
   .optional();
 
 export const httpUrl = z
   .string()
-  .regex(/^https?:\/\/.+/, 'must begin with http:// or https://')
-  .refine((text) => URL.canParse(text), 'must be an address, for example http://127.0.0.1:8080');
+  .regex(/^https?:\/\/.+/, 'must start with http:// or https://')
+  .refine((text) => URL.canParse(text), 'must be a valid URL, for example http://127.0.0.1:8080');
 
 export const sentryDsn = z
   .string()
   .regex(
     /^https?:\/\/[^\s@/]+@[^\s@/]+\/(?:[^\s?#]*\/)?\d+$/,
-    'must be a DSN as Sentry shows it, for example https://key@sentry.example.com/1',
+    "must be a DSN in Sentry's format, for example https://key@sentry.example.com/1",
   )
   .optional();
 
-/** Two limits of one thing: from `warning` on it is wrong, from `critical` on badly so. */
+/** The limits of one alert: a warning starts at `warning`, a critical alert at `critical`. */
 export interface AlertLevels {
   warning: number;
   critical: number;
@@ -43,7 +43,7 @@ export interface AlertLevels {
 
 const levelsText = /^\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*$/;
 
-/** `WARNING,CRITICAL`, or `off` for null. `worse` says which of two numbers is the worse one. */
+/** Parses `WARNING,CRITICAL`, or `off` as null. `worse` is the direction in which values get worse. */
 const alertLevels = (max: number, worse: 'higher' | 'lower'): z.ZodType<AlertLevels | null> =>
   z.string().transform((text, context) => {
     if (text.trim() === 'off') return null;
@@ -53,7 +53,7 @@ const alertLevels = (max: number, worse: 'higher' | 'lower'): z.ZodType<AlertLev
       return z.NEVER;
     };
     if (warning === undefined || critical === undefined)
-      return fail('must be two numbers, for a warning and for critical, as in 1,2; or off');
+      return fail('must be two numbers, for warning and critical, for example 1,2; or off');
     if (Math.max(warning, critical) > max) return fail(`must be at most ${max}`);
     if (worse === 'higher' ? critical < warning : critical > warning)
       return fail(`the second number must not be ${worse === 'higher' ? 'below' : 'above'} the first`);
@@ -77,21 +77,21 @@ export const alertBelow = (
 
 export const notEmpty = z.string().min(1, 'must not be empty');
 
-/** One setting: its schema over the environment's text, what it is for, and the unit that its number is in. */
+/** One setting: the schema for its text in the environment, its purpose, and the unit of a number. */
 export interface SettingDefinition<Schema extends z.ZodType = z.ZodType> {
   schema: Schema;
-  /** As text, as it would stand in the environment; absent: unset by default. */
+  /** The default, as text in the environment. Absent: unset by default. */
   default?: string;
-  /** Instead of `default`: the defaults by the value of another setting of the group, as texts. */
+  /** Replaces `default`: defaults, as text, that depend on the value of another setting of the group. */
   byProfile?: { setting: string; defaults: Readonly<Record<string, string>> };
   unit?: string;
-  /** Option of MONGODB_URI that gives the value when the setting is not in the environment. */
+  /** The option of MONGODB_URI that provides the value when the setting is not in the environment. */
   uriOption?: string;
-  /** One or two sentences for operators. */
+  /** A description for operators, in one or two sentences. */
   about: string;
 }
 
-/** A setting that MONGODB_URI may contain as well, under the driver's name for it. */
+/** Marks a setting that MONGODB_URI can also contain, under the driver's name for it. */
 export const orInUri = <Schema extends z.ZodType>(
   uriOption: string,
   definition: SettingDefinition<Schema>,
@@ -122,7 +122,10 @@ export const hour = 3_600_000;
 
 export const transcriptProfiles = ['balanced', 'throughput', 'latency'] as const;
 
-/** A whole number whose default is that of TRANSCRIPT_PROFILE, in the order of `transcriptProfiles`. */
+/**
+ * A whole number whose default depends on TRANSCRIPT_PROFILE. `values` are in the order of
+ * `transcriptProfiles`.
+ */
 export const byTranscriptProfile = (
   values: readonly [balanced: number, throughput: number, latency: number],
   schema: z.ZodType<number>,
@@ -130,10 +133,10 @@ export const byTranscriptProfile = (
   unit?: string,
 ): SettingDefinition<z.ZodType<number>> => ({
   schema,
-  about: `${about} Unset: as TRANSCRIPT_PROFILE says (${values.join(', ')}).`,
+  about: `${about} Unset: depends on TRANSCRIPT_PROFILE (${values.join(', ')}).`,
   ...(unit !== undefined && { unit }),
   byProfile: {
     setting: 'TRANSCRIPT_PROFILE',
-    defaults: Object.fromEntries(transcriptProfiles.map((name, place) => [name, String(values[place])])),
+    defaults: Object.fromEntries(transcriptProfiles.map((name, index) => [name, String(values[index])])),
   },
 });

@@ -15,7 +15,17 @@ const problemsOf = (env: Record<string, string>): readonly string[] => {
 };
 
 describe('loadSettings', () => {
-  it('gives the documented defaults', () => {
+  it.each([
+    ['ALERT_ERROR_RATIO', '0.1'],
+    ['ALERT_ERROR_RATIO', '0.1,0.05'],
+    ['ALERT_ERROR_RATIO', '0.1,2'],
+    ['ALERT_ERROR_RATIO', 'low,high'],
+    ['ALERT_CACHE_HIT_RATIO', '0.1,0.5'],
+  ])('rejects alert limits that make no sense: %s=%s', (name, value) => {
+    expect(problemsOf({ [name]: value }).join()).toContain(name);
+  });
+
+  it('returns the documented defaults', () => {
     const { database, session, processing, service } = loadSettings({});
     expect(database).toMatchObject({
       MONGODB_URI: undefined,
@@ -39,7 +49,7 @@ describe('loadSettings', () => {
     expect(service.DATA_DIR).toBe('.data');
   });
 
-  it('lists every problem at once, each with what would be right', () => {
+  it('lists every problem, each with what would be valid', () => {
     const problems = problemsOf({
       PORT: 'many',
       LOG_LEVEL: 'loud',
@@ -51,7 +61,7 @@ describe('loadSettings', () => {
       expect.arrayContaining([
         expect.stringMatching(/^PORT: "many" must be a whole number, for example PORT=3000/),
         expect.stringMatching(/^LOG_LEVEL: "loud" must be trace, debug/),
-        expect.stringMatching(/^MONGODB_URI: must begin with mongodb:/),
+        expect.stringMatching(/^MONGODB_URI: must start with mongodb:/),
         expect.stringMatching(/^MAX_ACTIVE_SESSIONS: "0" must be at least 1/),
       ]),
     );
@@ -68,16 +78,16 @@ describe('loadSettings', () => {
     expect(problemsOf({ NODE_ENV: 'production', ADMIN_API_KEY: 'x'.repeat(32) })).toEqual([]);
   });
 
-  it('refuses the vector search of a server on the embedded store', () => {
+  it('rejects server-side vector search on the embedded store', () => {
     expect(problemsOf({ VECTOR_SEARCH: 'atlas' })).toEqual([
-      expect.stringMatching(/^VECTOR_SEARCH: atlas needs .* set MONGODB_URI/),
+      expect.stringMatching(/^VECTOR_SEARCH: atlas requires .* set MONGODB_URI/),
     ]);
     expect(problemsOf({ VECTOR_SEARCH: 'atlas', MONGODB_URI: 'mongodb://db.example.com' })).toEqual([]);
   });
 
-  it('refuses a pool whose minimum is above its maximum', () => {
+  it('rejects a pool whose minimum exceeds its maximum', () => {
     expect(problemsOf({ MONGODB_MAX_POOL_SIZE: '5', MONGODB_MIN_POOL_SIZE: '6' })).toEqual([
-      expect.stringMatching(/^MONGODB_MIN_POOL_SIZE: 6 must not be above MONGODB_MAX_POOL_SIZE=5/),
+      expect.stringMatching(/^MONGODB_MIN_POOL_SIZE: 6 must not exceed MONGODB_MAX_POOL_SIZE=5/),
     ]);
   });
 
@@ -97,11 +107,11 @@ describe('loadSettings', () => {
     ['balanced', [10, 64, 30_000, 3, 4, 32]],
     ['throughput', [100, 200, 30_000, 6, 8, 64]],
     ['latency', [5, 32, 50, 6, 8, 8]],
-  ])('takes the numbers of the transcript profile %s', (profile, numbers) => {
+  ])('uses the defaults of the transcript profile %s', (profile, numbers) => {
     expect(pipelineOf({ TRANSCRIPT_PROFILE: profile })).toEqual(numbers);
   });
 
-  it('takes a number that is set before that of the profile, which is balanced by default', () => {
+  it('prefers an explicit setting to that of the profile, which is balanced by default', () => {
     expect(pipelineOf({})).toEqual([10, 64, 30_000, 3, 4, 32]);
     expect(pipelineOf({ TRANSCRIPT_PROFILE: 'latency', TRANSCRIPT_BATCH_SIZE: '7' })).toEqual([
       7, 32, 50, 6, 8, 8,
@@ -114,13 +124,13 @@ describe('loadSettings', () => {
     ]);
   });
 
-  it('takes empty text as unset', () => {
+  it('treats empty text as unset', () => {
     expect(loadSettings({ PORT: '' }).service.PORT).toBe(3000);
   });
 });
 
 describe('secretsOf', () => {
-  it('finds keys and the credentials in addresses, and no other value', () => {
+  it('returns keys and the credentials in URLs, and nothing else', () => {
     const settings = loadSettings({
       ADMIN_API_KEY: 'the-key-of-the-operator',
       OPENAI_API_KEY: 'the-key-of-the-model',
@@ -140,12 +150,12 @@ describe('secretsOf', () => {
 });
 
 describe('SENTRY_DSN', () => {
-  it.each(['https://abc@o1.ingest.example/42', 'http://abc@127.0.0.1:9000/path/1'])('may be %s', (dsn) => {
+  it.each(['https://abc@o1.ingest.example/42', 'http://abc@127.0.0.1:9000/path/1'])('accepts %s', (dsn) => {
     expect(loadSettings({ SENTRY_DSN: dsn }).monitoring.SENTRY_DSN).toBe(dsn);
   });
 
   it.each(['https://errors.example/42', 'abc@errors.example/1', 'https://abc@errors.example'])(
-    'may not be %s, which is not shown, as it may hold a key',
+    'rejects %s without showing it, because it may contain a key',
     (dsn) => {
       expect(problemsOf({ SENTRY_DSN: dsn })).toEqual([expect.stringMatching(/^SENTRY_DSN: must be a DSN/)]);
     },
@@ -153,11 +163,11 @@ describe('SENTRY_DSN', () => {
 });
 
 describe('.env.example', () => {
-  it('is what the settings say (npm run settings:example writes it)', () => {
+  it('matches the settings (generated by npm run settings:example)', () => {
     expect(readFileSync(join(process.cwd(), '.env.example'), 'utf8')).toBe(renderEnvExample());
   });
 
-  it('names every setting with what it is for', () => {
+  it('lists every setting with its purpose', () => {
     const text = renderEnvExample();
     for (const group of groupNames)
       for (const [name, { about }] of definitionsOf(group)) {

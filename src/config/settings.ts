@@ -4,10 +4,10 @@ import { definitionsOf, groupNames, type Settings } from './settings.schema.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** All that is wrong with the settings, at once; the message is ready to be printed. */
+/** Lists all problems with the settings. The message can be printed as it is. */
 export class SettingsError extends Error {
   constructor(readonly problems: readonly string[]) {
-    super(`Settings are not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(`The settings are not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
     this.name = 'SettingsError';
   }
 }
@@ -19,14 +19,14 @@ const given = (name: string, env: Environment): string | undefined => {
   return text === '' ? undefined : text;
 };
 
-/** A profile that does not exist is a problem of its own setting; here the first one stands in for it. */
+/** An unknown profile is reported for its own setting; here the first profile is used instead. */
 function defaultOf({ default: fixed, byProfile }: SettingDefinition, env: Environment): string | undefined {
   if (!byProfile) return fixed;
   const { setting, defaults } = byProfile;
   return defaults[given(setting, env) ?? ''] ?? Object.values(defaults)[0];
 }
 
-/** What MONGODB_URI says of a setting, where it has an option for it. */
+/** The value of a setting in MONGODB_URI, if there is an option for it. */
 const inUri = ({ uriOption }: SettingDefinition, env: Environment): string | undefined =>
   uriOption === undefined
     ? undefined
@@ -49,7 +49,7 @@ function checkTogether(settings: Settings, problems: string[]): void {
   const { service, database, transcript, monitoring } = settings;
   if (service.NODE_ENV === 'production' && service.ADMIN_API_KEY === undefined)
     problems.push(
-      'ADMIN_API_KEY: is required when NODE_ENV=production; set a random text of 16 or more characters',
+      'ADMIN_API_KEY: is required when NODE_ENV=production; set it to a random text of at least 16 characters',
     );
   if (transcript.EMBEDDER === 'openai' && transcript.OPENAI_EMBEDDINGS_URL === undefined)
     problems.push(
@@ -57,26 +57,26 @@ function checkTogether(settings: Settings, problems: string[]): void {
     );
   if (transcript.VECTOR_SEARCH === 'atlas' && database.MONGODB_URI === undefined)
     problems.push(
-      'VECTOR_SEARCH: atlas needs a MongoDB server with vector search, which the embedded store is not; set MONGODB_URI, or VECTOR_SEARCH=memory',
+      'VECTOR_SEARCH: atlas requires a MongoDB server with vector search, which the embedded store does not support; set MONGODB_URI, or VECTOR_SEARCH=memory',
     );
   if (monitoring.HEALTH_DISK_CRITICAL_BYTES > monitoring.HEALTH_DISK_MIN_BYTES)
     problems.push(
-      `HEALTH_DISK_CRITICAL_BYTES: ${monitoring.HEALTH_DISK_CRITICAL_BYTES} must not be above HEALTH_DISK_MIN_BYTES=${monitoring.HEALTH_DISK_MIN_BYTES}`,
+      `HEALTH_DISK_CRITICAL_BYTES: ${monitoring.HEALTH_DISK_CRITICAL_BYTES} must not exceed HEALTH_DISK_MIN_BYTES=${monitoring.HEALTH_DISK_MIN_BYTES}`,
     );
   if (database.MONGODB_MIN_POOL_SIZE > database.MONGODB_MAX_POOL_SIZE)
     problems.push(
-      `MONGODB_MIN_POOL_SIZE: ${database.MONGODB_MIN_POOL_SIZE} must not be above MONGODB_MAX_POOL_SIZE=${database.MONGODB_MAX_POOL_SIZE}`,
+      `MONGODB_MIN_POOL_SIZE: ${database.MONGODB_MIN_POOL_SIZE} must not exceed MONGODB_MAX_POOL_SIZE=${database.MONGODB_MAX_POOL_SIZE}`,
     );
 }
 
 const isAddress = /(URI|URL|DSN)$/;
 const isSecret = /(KEY|SECRET|PASSWORD|TOKEN)$/;
 
-/** User name and password of an address, as they stand in it and decoded. */
+/** The user name and password in a URL, both as written and decoded. */
 function credentialsOf(address: string): string[] {
   const [, user = '', password = ''] = /^[\w+.-]+:\/\/([^:/?#]*?)(?::(.*))?@/.exec(address) ?? [];
   const secrets = password === '' ? [] : [password];
-  // A DSN has its key in the place of the user.
+  // A DSN contains its key in place of the user name.
   if (/^https?:/.test(address) && user !== '') secrets.push(user);
   return secrets.flatMap((text) => {
     try {
@@ -87,7 +87,10 @@ function credentialsOf(address: string): string[] {
   });
 }
 
-/** The secrets among the settings, so that logs and reports can be searched for them: keys, and the credentials in addresses. */
+/**
+ * Returns the secrets among the settings, so that they can be redacted from logs and reports: keys, and the
+ * credentials in URLs.
+ */
 export function secretsOf(settings: Settings): string[] {
   const secrets = groupNames
     .flatMap((group) => Object.entries<unknown>(settings[group]))
@@ -99,8 +102,8 @@ export function secretsOf(settings: Settings): string[] {
 }
 
 /**
- * Reads and checks every setting. Empty text counts as unset.
- * @throws SettingsError with every problem at once
+ * Reads and validates all settings. Empty text counts as unset.
+ * @throws SettingsError that lists every problem
  */
 export function loadSettings(env: Environment): Settings {
   const problems: string[] = [];

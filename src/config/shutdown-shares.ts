@@ -1,14 +1,15 @@
 /**
- * Of the time that a shutdown has (SHUTDOWN_GRACE_MS), what each module that finishes work may take. Nest ends one module after another,
- * each waiting for the one before, so together they must leave some: for requests in flight, which end first, and for the database.
+ * Shares of the shutdown time (SHUTDOWN_GRACE_MS) that modules with unfinished work may use. Nest shuts
+ * modules down one after the other, so the shares add up and must leave time for requests in progress, which
+ * finish first, and for closing the database.
  */
 export const SHUTDOWN_SHARES = {
-  /** Jobs at work. What is left is handed back. */
+  /** Jobs in progress. Jobs that are not finished return to their queue. */
   jobs: 0.5,
-  /** Batches of transcripts at work. What is left is handed back. */
+  /** Transcript batches in progress. Transcripts that are not finished return to the backlog. */
   transcripts: 0.3,
-  /** Writes that were accepted. What is left is refused. */
+  /** Accepted writes. Writes that are still waiting are rejected. */
   writes: 0.05,
-  /** Alerts that wait to be posted. What is left is logged. */
+  /** Alerts waiting to be posted. Alerts that are not posted are logged. */
   alerts: 0.04,
 } as const;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { programVersion } from './version.js';
 
 describe('programVersion', () => {
-  it('is that of the nearest package.json of ours, past those of others', () => {
+  it('comes from the nearest package.json of this package, skipping those of others', () => {
     const root = mkdtempSync(join(tmpdir(), 'colloquy-version-'));
     try {
       const inner = join(root, 'dist', 'src');
@@ -24,7 +24,7 @@ describe('programVersion', () => {
     expect(programVersion()).toBe(version);
   });
 
-  it('is unknown when there is none', () => {
+  it('is unknown when there is no package.json', () => {
     expect(programVersion('/')).toBe('unknown');
   });
 });

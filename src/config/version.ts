@@ -17,8 +17,9 @@ function versionAt(folder: string): string | undefined {
 }
 
 /**
- * Version of this program, as the package.json above `start` says; `unknown` when there is none. By default it begins here: the sources and the
- * build lie at different depths beneath it.
+ * Returns the version of this program from the nearest package.json of this package above `start`, or
+ * `unknown` when there is none. `start` defaults to the folder of this file; sources and build output are at
+ * different depths below the root.
  */
 export function programVersion(start = dirname(fileURLToPath(import.meta.url))): string {
   for (let folder = start; ; folder = dirname(folder)) {

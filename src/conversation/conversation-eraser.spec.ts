@@ -33,13 +33,13 @@ function setUp(batches: number) {
 }
 
 describe('ConversationEraser', () => {
-  it('marks the conversation, deletes the messages batch by batch, and the conversation last', async () => {
+  it('marks the conversation, deletes the messages in batches, and then the conversation', async () => {
     const { eraser, calls } = setUp(2);
     await eraser.erase('t', id.toHexString());
     expect(calls).toEqual(['mark', 'messages', 'messages', 'messages', 'conversation']);
   });
 
-  it('answers 404 and deletes nothing when there is no such conversation', async () => {
+  it('throws 404 and deletes nothing if the conversation does not exist', async () => {
     const { eraser, writer, calls } = setUp(1);
     writer.markErased.mockRejectedValue(notFound('conversation', id.toHexString()));
     await expect(eraser.erase('t', id.toHexString())).rejects.toMatchObject({
@@ -68,11 +68,11 @@ describe('ConversationEraser', () => {
 
   it('survives a scheduled sweep that fails', async () => {
     const { eraser, conversations } = setUp(1);
-    conversations.unfinishedErasures.mockRejectedValueOnce(new Error('database away'));
+    conversations.unfinishedErasures.mockRejectedValueOnce(new Error('database unavailable'));
     await expect(eraser.scheduledSweep()).resolves.toBeUndefined();
   });
 
-  it('clears the way only when the conversation is not alive', async () => {
+  it('deletes the rest only of a conversation that is marked as erased', async () => {
     const { eraser, conversations, calls } = setUp(0);
     conversations.findEvenErased.mockResolvedValueOnce({ erasedAt: undefined });
     expect(await eraser.finishIfErased('t', id)).toBe(false);

@@ -6,21 +6,22 @@ import { ConversationWriter } from './conversation-writer.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { MessageRepository } from './message.repository.js';
 
-/** Messages deleted by one statement: few enough that other work is served in between. */
+/** Messages deleted per statement. Small, so that other operations are not held up. */
 const BATCH = 500;
 
 const SWEEP_INTERVAL_MS = 60_000;
 
-/** An erasure this old is no longer at work in any process, or is in need of help. */
+/** An erasure that began this long ago is considered interrupted, milliseconds. */
 const SWEEP_AFTER_MS = 60_000;
 
-/** Erasures that one sweep takes up; the rest waits for the next. */
+/** Maximum number of erasures that one sweep finishes; the next sweep continues. */
 const SWEEP_LIMIT = 1000;
 
 /**
- * Deletes conversations with all their messages. The conversation is marked first, which hides it from every read and write at
- * once; then the messages go in batches, and the conversation last. Each step may be repeated, so a crash in between leaves
- * something that the sweep of any process finishes.
+ * Deletes conversations with all their messages. The conversation is first marked as erased, which hides it
+ * from every read and write. Then its messages are deleted in batches, and finally the conversation itself.
+ * Each step is idempotent, so an erasure that a crash interrupts is finished by the next sweep of any
+ * process.
  */
 @Injectable()
 export class ConversationEraser implements BeforeApplicationShutdown {
@@ -40,7 +41,9 @@ export class ConversationEraser implements BeforeApplicationShutdown {
     await this.finish(tenantId, new Types.ObjectId(conversationId));
   }
 
-  /** Deletes what is left of a conversation that is marked as erased; false when a shutdown came in between. */
+  /**
+   * Deletes the rest of a conversation that is marked as erased. Returns false if interrupted by a shutdown.
+   */
   async finish(tenantId: string, conversationId: Types.ObjectId): Promise<boolean> {
     while (await this.messages.deleteFirst(tenantId, conversationId, BATCH)) if (this.stopping) return false;
     await this.conversations.deleteErased(tenantId, conversationId);
@@ -48,8 +51,8 @@ export class ConversationEraser implements BeforeApplicationShutdown {
   }
 
   /**
-   * Clears the way when a message that still holds an externalId belongs to a conversation under erasure.
-   * @returns true when the message is gone now; false when its conversation is not marked as erased
+   * Frees an externalId that is still held by a message of a conversation being erased.
+   * @returns true if the message is now deleted; false if its conversation is not marked as erased
    */
   async finishIfErased(tenantId: string, conversationId: Types.ObjectId): Promise<boolean> {
     const owner = await this.conversations.findEvenErased(tenantId, conversationId.toHexString());
@@ -61,11 +64,14 @@ export class ConversationEraser implements BeforeApplicationShutdown {
     try {
       await this.sweep(new Date(Date.now() - SWEEP_AFTER_MS));
     } catch (error) {
-      this.logger.error({ err: error }, 'the sweep of unfinished erasures failed; the next one tries again');
+      this.logger.error({ err: error }, 'the sweep of unfinished erasures failed; the next sweep retries');
     }
   }
 
-  /** Finishes erasures that began before `before`; returns how many. One sweep at a time in a process. */
+  /**
+   * Finishes erasures that began before `before` and returns their number. Runs only once at a time per
+   * process.
+   */
   sweep(before: Date): Promise<number> {
     this.sweeping ??= this.finishErasures(before).finally(() => (this.sweeping = undefined));
     return this.sweeping;

@@ -5,10 +5,13 @@ import type { ConversationRecord } from './conversation.schema.js';
 
 const heads = new CacheFamily<ConversationRecord>('conversation');
 
-/** Every write deletes the entry everywhere; the second is for processes that are not notified. */
+/**
+ * Every write deletes the entry in all processes; the local second bounds staleness in processes that are not
+ * notified.
+ */
 const lifetime: Lifetime = { ttlMs: 60_000, localTtlMs: 1000 };
 
-/** Conversations without their messages, as clients read them again and again: from the cache. Writers read the database. */
+/** Caches conversations (without their messages) for read requests. Writers read the database. */
 @Injectable()
 export class ConversationHeads {
   constructor(
@@ -16,14 +19,17 @@ export class ConversationHeads {
     private readonly cache: CacheService,
   ) {}
 
-  /** As it was committed last; what another process wrote, up to a second late when no Redis announces it. */
+  /**
+   * Returns the last committed state. Without Redis, changes made by another process may appear up to one
+   * second late.
+   */
   async find(tenantId: string, id: string): Promise<ConversationRecord | null> {
     const load = async (): Promise<ConversationRecord | undefined> =>
       (await this.conversations.find(tenantId, id)) ?? undefined;
     return (await this.cache.wrap(heads.key(tenantId, id), lifetime, load)) ?? null;
   }
 
-  /** To be called after every change. */
+  /** Must be called after every change. */
   changed(tenantId: string, id: string): Promise<void> {
     return this.cache.del(heads.key(tenantId, id));
   }

@@ -4,13 +4,13 @@ import type { SessionState } from '../session/index.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
 
-/** Conversations whose fixed facts are remembered, about 200 bytes each. */
+/** Maximum number of remembered conversations, about 200 bytes each. */
 const REMEMBERED = 10_000;
 
 /**
- * Finds the conversation that an inbound message goes on with. Participant and channel of a conversation never change, so they are
- * remembered: for a session in memory that stays on its channel this costs no read. Whether the conversation is still open is
- * settled by the write itself.
+ * Finds the conversation that an inbound message continues. The participant and channel of a conversation
+ * never change, so they are remembered: a session in memory that stays on its channel needs no read. Whether
+ * the conversation is still open is checked by the write.
  */
 @Injectable()
 export class ConversationLocator {
@@ -18,7 +18,10 @@ export class ConversationLocator {
 
   constructor(private readonly conversations: ConversationRepository) {}
 
-  /** The session's own conversation, else the newest active one of the participant on the channel; null when there is none. */
+  /**
+   * Returns the session's own conversation, otherwise the participant's newest active one on the channel,
+   * otherwise null.
+   */
   async locate(state: SessionState, channel: string): Promise<string | null> {
     const { tenantId, participantId, conversationId } = state;
     if (conversationId !== null && (await this.isOn(tenantId, conversationId, participantId, channel)))
@@ -33,7 +36,7 @@ export class ConversationLocator {
     this.known.set(`${tenantId}\0${_id.toHexString()}`, `${channel}\0${participantId}`);
   }
 
-  /** To be called when a conversation turned out to be closed or erased. */
+  /** Must be called when a conversation turns out to be closed or erased. */
   forget(tenantId: string, conversationId: string): void {
     this.known.delete(`${tenantId}\0${conversationId}`);
   }

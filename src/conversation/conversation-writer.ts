@@ -16,30 +16,33 @@ export type NewUserMessage = Pick<MessageRecord, '_id' | 'content' | 'attachment
   externalId?: string | undefined;
 };
 
-/** What a user message belongs to. */
+/** The session and conversation that a user message belongs to. */
 export interface ExchangeContext {
   session: SessionState;
   channel: string;
-  /** Null: a new conversation. */
+  /** Null to create a new conversation. */
   conversationId: string | null;
 }
 
 export interface StoredExchange {
   conversation: ConversationRecord;
   message: MessageRecord;
-  /** Null when the responder said nothing, or has not been asked yet. */
+  /** Null if the responder returned no reply, or has not been called yet. */
   reply: MessageRecord | null;
   session: SessionState;
 }
 
-/** What the work began with was changed by others; nothing was written, and the work has to begin again. */
+/**
+ * The state that the work was based on has changed in the meantime. Nothing was written; the work must start
+ * over.
+ */
 export class ExchangeSupersededError extends ProblemError {
   constructor(reason: string) {
     super({
       status: 409,
       code: 'conversation_conflict',
-      title: 'The conversation was changed by others at the same time',
-      detail: `Each time it was tried, ${reason}; nothing was stored. Send it again.`,
+      title: 'The conversation was changed concurrently',
+      detail: `On every attempt ${reason}; nothing was stored. Send the request again.`,
     });
     this.name = 'ExchangeSupersededError';
   }
@@ -52,7 +55,7 @@ interface Added {
 
 type NewMessage = Omit<MessageRecord, 'tenantId' | 'conversationId' | 'seq' | 'timestamp'>;
 
-/** Fields of a conversation, at least one of which differs after each change. */
+/** Fields of a conversation of which at least one changes with every update. */
 const guard = ['lastSeq', 'isActive', 'updatedAt', 'erasedAt'] as const;
 
 const refOf = (tenantId: string, id: string): DocumentRef => ({
@@ -64,13 +67,14 @@ const refOf = (tenantId: string, id: string): DocumentRef => ({
 
 const later = (a: Date, b: Date | undefined): Date => (b && b > a ? b : a);
 
-/** The conversation of the unit; undefined when there is none or its erasure has begun. */
+/** The conversation of the unit. Undefined if it does not exist or is being erased. */
 const presentIn = ({ document }: UnitWriter): ConversationRecord | undefined =>
   document && document['erasedAt'] === undefined ? (document as ConversationRecord) : undefined;
 
 /**
- * Messages as the next of a conversation, and the fields of the conversation that follow from them. They are dated when the unit was
- * handed over, but never before the message before them, as clocks differ and may be set back.
+ * Turns messages into records with the next `seq` values, and returns them with the resulting fields of the
+ * conversation. Their timestamp is the time at which the unit was submitted, but never earlier than that of
+ * the previous message, because clocks differ and may be set back.
  */
 function numbered(
   { tenantId, _id, lastSeq, messageCount, lastMessageAt, updatedAt }: ConversationRecord,
@@ -98,7 +102,7 @@ function insertMessages(writer: UnitWriter, records: readonly MessageRecord[]): 
   for (const record of records) writer.insert(MESSAGE_COLLECTION, record, { unique: 'externalId' });
 }
 
-/** Adds messages at the end of the conversation of the unit. */
+/** Appends messages to the conversation of the unit. */
 function addMessages(
   writer: UnitWriter,
   conversation: ConversationRecord,
@@ -114,7 +118,10 @@ function addMessages(
   return { conversation: changed as ConversationRecord, stored: records };
 }
 
-/** `updatedAt` of a change that leaves the other guarded fields as they may be: always another one. */
+/**
+ * Returns an `updatedAt` that always differs from the current one, for updates that may not change the other
+ * guarded fields.
+ */
 const nextUpdate = (writer: UnitWriter, { updatedAt }: ConversationRecord): Date =>
   later(writer.stamp, new Date(updatedAt.getTime() + 1));
 
@@ -147,7 +154,7 @@ const changesOf = ({ activeGoals, context }: ResponderResult, conversationId: st
   conversationId,
 });
 
-/** Bytes of messages and their conversation, estimated above what they take. */
+/** Estimates the bytes of messages and their conversation; never less than their actual size. */
 const bytesOf = (messages: readonly Pick<NewMessage, 'content' | 'attachments' | 'metadata'>[]): number =>
   messages.reduce(
     (bytes, { content, attachments, metadata }) =>
@@ -155,13 +162,14 @@ const bytesOf = (messages: readonly Pick<NewMessage, 'content' | 'attachments' |
     MAX_METADATA_BYTES,
   );
 
-/** Of what is mostly empty. */
+/** Skips serialization for empty values, which are the most common. */
 const jsonLength = (value: object): number =>
   Object.keys(value).length === 0 ? 0 : 2 * JSON.stringify(value).length;
 
 /**
- * Everything that changes conversations and their messages, each as one unit of work. Units of one conversation are committed in the
- * order of the calls; across processes each expects the state of the conversation that it was made from.
+ * Performs all changes to conversations and their messages, each as one unit of work. Units of the same
+ * conversation are committed in the order of the calls. Across processes, each unit expects the conversation
+ * to be in the state that it was based on.
  */
 @Injectable()
 export class ConversationWriter {
@@ -182,9 +190,9 @@ export class ConversationWriter {
   }
 
   /**
-   * Adds messages at the end of a conversation.
+   * Appends messages to a conversation.
    * @throws ProblemError 404 `conversation_not_found`, 409 `conversation_closed`
-   * @throws DuplicateKeyError when one has the externalId of another message
+   * @throws DuplicateKeyError if a message has the externalId of another message
    */
   append(
     tenantId: string,
@@ -207,7 +215,8 @@ export class ConversationWriter {
   }
 
   /**
-   * Changes fields of a conversation; `changes` gets it as it is, and what it throws is thrown. Without changes nothing is written.
+   * Updates fields of a conversation. `changes` receives the current state; errors that it throws are passed
+   * on. If it returns undefined, nothing is written.
    * @throws ProblemError 404 `conversation_not_found`
    */
   update(
@@ -230,10 +239,10 @@ export class ConversationWriter {
   }
 
   /**
-   * Stores a user message that has no reply yet. The session is changed only when a new conversation has to be noted in it, which
-   * also keeps two processes from opening one each.
+   * Stores a user message without a reply. The session is changed only to record a newly created
+   * conversation, which also prevents two processes from creating one each.
    * @throws SessionConflictError
-   * @throws ExchangeSupersededError when the conversation was closed or erased
+   * @throws ExchangeSupersededError if the conversation was closed or erased
    */
   async storeUserMessage(
     context: ExchangeContext,
@@ -261,9 +270,10 @@ export class ConversationWriter {
   }
 
   /**
-   * Stores a user message together with its reply and the session. It is marked as answered, also when there is nothing to say.
+   * Stores a user message with its reply and the session. The message is marked as answered even if there is
+   * no reply.
    * @throws SessionConflictError
-   * @throws ExchangeSupersededError when the conversation was closed or erased
+   * @throws ExchangeSupersededError if the conversation was closed or erased
    */
   async storeExchange(
     context: ExchangeContext,
@@ -287,9 +297,10 @@ export class ConversationWriter {
   }
 
   /**
-   * Stores the reply to a user message that has none yet, and the session.
+   * Stores the reply to a stored user message, and the session.
    * @throws SessionConflictError
-   * @throws ExchangeSupersededError when it has a reply by now, or its conversation is gone
+   * @throws ExchangeSupersededError if the message has been answered in the meantime, or its conversation was
+   * erased
    */
   async storeReply(
     session: SessionState,
@@ -316,7 +327,7 @@ export class ConversationWriter {
             id: message._id,
             guard: { answeredBy: undefined },
             set: answered,
-            mismatch: () => new ExchangeSupersededError('the message was answered elsewhere'),
+            mismatch: () => new ExchangeSupersededError('the message was answered by another request'),
           });
           return reply ? addMessages(writer, conversation, [reply], id) : { conversation, stored: [] };
         },
@@ -333,13 +344,16 @@ export class ConversationWriter {
     };
   }
 
-  /** Hides a conversation from every read and write. @throws ProblemError 404 `conversation_not_found` */
+  /**
+   * Hides a conversation from every read and write.
+   * @throws ProblemError 404 `conversation_not_found`
+   */
   async markErased(tenantId: string, conversationId: string): Promise<void> {
     await this.update(tenantId, conversationId, (_conversation, { stamp }) => ({ erasedAt: stamp }));
     this.locator.forget(tenantId, conversationId);
   }
 
-  /** Messages at the end of the conversation of the context, or in the new one that `opened` is the id of. */
+  /** Appends the messages to the context's conversation, or to a new one with the id `opened`. */
   private exchangeUnit(
     { session: { tenantId, participantId }, channel, conversationId }: ExchangeContext,
     messages: readonly NewMessage[],

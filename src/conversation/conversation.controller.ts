@@ -54,7 +54,7 @@ export class ConversationController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'Conversations, the newest first, or the most recently written first' })
+  @ApiOperation({ summary: 'List conversations, newest first or most recently updated first' })
   @ApiOkResponse({ standardSchema: conversationPageSchema })
   async list(
     @CurrentTenant() { tenantId }: TenantIdentity,
@@ -65,7 +65,7 @@ export class ConversationController {
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'Read a conversation' })
+  @ApiOperation({ summary: 'Get a conversation' })
   @ApiOkResponse({ standardSchema: conversationViewSchema })
   @ApiNotFoundResponse({ description: '`conversation_not_found`' })
   async get(
@@ -77,7 +77,7 @@ export class ConversationController {
 
   @Patch(':id')
   @ApiConsumes('application/merge-patch+json', 'application/json')
-  @ApiOperation({ summary: 'Change title, isActive or metadata by a merge patch' })
+  @ApiOperation({ summary: 'Update title, isActive or metadata with a merge patch' })
   @ApiOkResponse({ standardSchema: conversationViewSchema })
   @ApiNotFoundResponse({ description: '`conversation_not_found`' })
   async update(
@@ -91,11 +91,12 @@ export class ConversationController {
   @Post(':id/close')
   @HttpCode(202)
   @ApiOperation({
-    summary: 'Close a conversation and have its transcript made, with a summary',
+    summary: 'Close a conversation and create its transcript with a summary',
     description:
-      'The job is stored with the closing: both, or neither. Closed again without new messages, the same job and transcript are answered; ' +
-      'summary and metadata of the first time stay. A conversation without messages is closed without a transcript, and so is one of a ' +
-      'tenant whose transcripts are switched off.',
+      'The job is stored in the same transaction that closes the conversation. Closing it again without ' +
+      'new messages returns the same job and transcript; the summary and metadata of the first request ' +
+      "are kept. No transcript is created for a conversation without messages, or if the tenant's " +
+      'transcripts are disabled.',
   })
   @ApiAcceptedResponse({ standardSchema: closedConversationSchema })
   @ApiNotFoundResponse({ description: '`conversation_not_found`' })
@@ -110,7 +111,7 @@ export class ConversationController {
   @Delete(':id')
   @HttpCode(204)
   @ApiOperation({ summary: 'Erase a conversation and all its messages' })
-  @ApiNoContentResponse({ description: 'All of it is deleted' })
+  @ApiNoContentResponse({ description: 'The conversation and its messages are deleted' })
   @ApiNotFoundResponse({ description: '`conversation_not_found`' })
   erase(
     @CurrentTenant() { tenantId }: TenantIdentity,

@@ -9,7 +9,7 @@ const title = z
   .trim()
   .min(1)
   .max(256)
-  .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not hold control characters')
+  .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not contain control characters')
   .meta({ example: 'Table for Friday' });
 
 export const createConversationBody = z
@@ -29,7 +29,7 @@ export const updateConversationBody = z
     metadata: metadata
       .nullable()
       .optional()
-      .meta({ description: 'Merged member by member; null removes a member, or all of it' }),
+      .meta({ description: 'Merged key by key; null removes a key, or all metadata' }),
   })
   .meta({
     description: 'JSON merge patch (RFC 7396)',
@@ -49,9 +49,9 @@ export const conversationsQuery = z.strictObject({
     .default('created')
     .meta({
       description:
-        'created: the newest first; a walk by cursor returns each conversation once, whatever is written meanwhile. ' +
-        'updated: the most recently written first; a conversation that is written to moves to the front, so that a walk by cursor may ' +
-        'miss it. A cursor is valid for the order that returned it',
+        'created: newest first; paging returns each conversation exactly once, regardless of concurrent ' +
+        'writes. updated: most recently updated first; a conversation that is updated moves to the front, ' +
+        'so paging may miss it. A cursor is valid only for the order that returned it',
     }),
   limit: pageLimit,
   cursor: z.string().max(200).optional(),
@@ -76,7 +76,7 @@ export const conversationViewSchema = z
     transcriptId: z
       .string()
       .nullable()
-      .meta({ description: 'Of the transcript that its latest closing made' }),
+      .meta({ description: 'The transcript created when the conversation was last closed' }),
     createdAt: instant,
     updatedAt: instant,
   })

@@ -5,7 +5,7 @@ export const conversationClosed = (conversationId: string): ProblemError =>
     status: 409,
     code: 'conversation_closed',
     title: 'The conversation is closed',
-    detail: `Conversation "${conversationId}" takes no messages while isActive is false. PATCH it to {"isActive":true} first.`,
+    detail: `Conversation "${conversationId}" accepts no messages while isActive is false. PATCH it with {"isActive":true} first.`,
     extra: { conversationId },
   });
 
@@ -14,11 +14,11 @@ export const externalIdInUse = (externalId: string, conversationId: string): Pro
     status: 409,
     code: 'external_id_in_use',
     title: 'The externalId belongs to another message',
-    detail: `externalId "${externalId}" is stored in conversation "${conversationId}"; one externalId names one message of the tenant.`,
+    detail: `externalId "${externalId}" is already used in conversation "${conversationId}"; an externalId must be unique within the tenant.`,
     extra: { externalId, conversationId },
   });
 
-/** What became of the user message whose reply failed. */
+/** Identifies the stored user message whose reply failed. */
 export interface StoredUserMessage {
   conversationId: string;
   messageId: string;
@@ -27,7 +27,7 @@ export interface StoredUserMessage {
 
 const storedNote = ({ messageId, externalId }: StoredUserMessage): string =>
   externalId === undefined
-    ? `The user message is stored as "${messageId}" and has no reply; without an externalId a repeated request is a new message.`
+    ? `The user message is stored as "${messageId}" and has no reply; without an externalId, a repeated request creates a new message.`
     : `The user message is stored as "${messageId}"; send the same request with the same externalId to get its reply.`;
 
 const storedExtra = ({ conversationId, messageId }: StoredUserMessage): Record<string, unknown> => ({
@@ -41,7 +41,7 @@ export const responderFailed = (reason: string, stored: StoredUserMessage, cause
     {
       status: 502,
       code: 'responder_failed',
-      title: 'The responder gave no reply',
+      title: 'The responder returned no reply',
       detail: `${reason} ${storedNote(stored)}`,
       extra: storedExtra(stored),
     },
@@ -53,11 +53,11 @@ export const responderTimeout = (timeoutMs: number, stored: StoredUserMessage): 
     status: 504,
     code: 'responder_timeout',
     title: 'The responder took too long',
-    detail: `No reply came within ${timeoutMs} ms. ${storedNote(stored)}`,
+    detail: `No reply was received within ${timeoutMs} ms. ${storedNote(stored)}`,
     extra: storedExtra(stored),
   });
 
-/** A problem that came up when the reply was to be stored. */
+/** A problem that occurred while storing the reply. */
 export const withStoredMessage = (
   { detail: _detail, extra, ...problem }: ProblemDetails,
   stored: StoredUserMessage,
@@ -71,12 +71,3 @@ export const withStoredMessage = (
     },
     { cause },
   );
-
-export const invalidMessageCursor = (): ProblemError =>
-  new ProblemError({
-    status: 400,
-    code: 'invalid_cursor',
-    title: 'The cursor is not valid',
-    detail:
-      'Pass "cursor" exactly as "nextCursor" was given, with the same filters, or leave it out for the first page.',
-  });

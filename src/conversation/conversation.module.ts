@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { CacheModule } from '../cache/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import { QueueModule } from '../queue/index.js';
 import { ResponderModule } from '../responder/index.js';
 import { SessionModule } from '../session/index.js';
@@ -29,9 +31,11 @@ import { MessageRepository } from './message.repository.js';
 import { MESSAGE_MODEL, messageSchema } from './message.schema.js';
 import { MessageService } from './message.service.js';
 
-/** Needs `ScheduleModule.forRoot()` in the application: the sweep of interrupted erasures is registered there. */
+/** Requires `ScheduleModule.forRoot()` in the application, which runs the sweep of interrupted erasures. */
 @Module({
   imports: [
+    CacheModule,
+    MonitoringModule,
     TenantModule,
     SessionModule,
     ResponderModule,
@@ -70,6 +74,6 @@ import { MessageService } from './message.service.js';
     MessageMetrics,
     MessageProcessor,
   ],
-  exports: [MessageProcessor],
+  exports: [ConversationService, MessageService, MessageProcessor],
 })
 export class ConversationModule {}

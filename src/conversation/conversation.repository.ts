@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import { BatchedReads, type PointReads } from '../database/index.js';
+import { afterCursor, BatchedReads, type PointReads } from '../database/index.js';
 import type { DateIdCursor, IdCursor } from '../http/index.js';
 import { CONVERSATION_MODEL, type ConversationRecord, indexByUpdate } from './conversation.schema.js';
 
@@ -19,17 +19,14 @@ export interface Erasure {
 const newestFirst = { _id: -1 } as const;
 const lastWrittenFirst = { updatedAt: -1, _id: -1 } as const;
 
-/** Rows after `cursor`, the last written first. An index can use the bound on the date; the rest settles equal dates. */
-const writtenBefore = ({ date, id }: DateIdCursor): QueryFilter<ConversationRecord> => ({
-  updatedAt: { $lte: date },
-  $or: [{ updatedAt: { $lt: date } }, { updatedAt: date, _id: { $lt: new Types.ObjectId(id) } }],
-});
-
-/** Both values, where an index has the field before its order: the server then merges the two runs of the index. */
+/**
+ * Matches both values. It is used where `isActive` precedes the sort key in an index, so that the server
+ * merges two index scans.
+ */
 const openOrClosed = { $in: [true, false] };
 
-/** Alive: not being erased. */
-const alive = { erasedAt: { $exists: false } } as const;
+/** Not being erased. */
+const notErased = { erasedAt: { $exists: false } } as const;
 
 @Injectable()
 export class ConversationRepository {
@@ -47,25 +44,27 @@ export class ConversationRepository {
     return found?.erasedAt === undefined ? found : null;
   }
 
-  /** Also one that is being erased. */
+  /** Also returns a conversation that is being erased. */
   findEvenErased(tenantId: string, id: string): Promise<ConversationRecord | null> {
     return this.byId.find(tenantId, new Types.ObjectId(id));
   }
 
-  /** The active conversation of a participant on a channel that was created last. */
+  /** Returns the most recently created active conversation of a participant on a channel. */
   async latestActive(
     tenantId: string,
     participantId: string,
     channel: string,
   ): Promise<ConversationRecord | null> {
     return this.conversations
-      .findOne({ tenantId, participantId, channel, isActive: true, ...alive })
+      .findOne({ tenantId, participantId, channel, isActive: true, ...notErased })
       .sort(newestFirst)
       .lean<ConversationRecord>()
       .exec();
   }
 
-  /** Up to `limit` rows after `cursor`, the last created first. Neither the order nor a row's position in it ever changes. */
+  /**
+   * Returns up to `limit` rows after `cursor`, newest first. A row's position in this order never changes.
+   */
   async list(
     tenantId: string,
     { participantId, channel, isActive }: ConversationFilter,
@@ -78,15 +77,16 @@ export class ConversationRepository {
       ...(participantId !== undefined && { participantId }),
       ...(channel !== undefined && { channel }),
       ...(isActive !== undefined ? { isActive } : !hasOrderWithinChannel && { isActive: openOrClosed }),
-      ...alive,
+      ...notErased,
       ...(cursor && { _id: { $lt: new Types.ObjectId(cursor.id) } }),
     };
     return this.conversations.find(query).sort(newestFirst).limit(limit).lean<ConversationRecord[]>().exec();
   }
 
   /**
-   * Up to `limit` rows after `cursor`, the last written first: a row moves with each write. The conversations of one participant are
-   * sorted in memory; those of a channel are filtered out of all.
+   * Returns up to `limit` rows after `cursor`, last updated first. A row moves with every update. The
+   * conversations of one participant are sorted in memory; those of one channel are filtered from all
+   * conversations.
    */
   async listByUpdate(
     tenantId: string,
@@ -100,12 +100,12 @@ export class ConversationRepository {
         ...(participantId !== undefined && { participantId }),
         ...(channel !== undefined && { channel }),
         isActive: isActive ?? openOrClosed,
-        ...alive,
-        ...(cursor && writtenBefore(cursor)),
+        ...notErased,
+        ...afterCursor('updatedAt', cursor),
       })
       .sort(lastWrittenFirst)
       .limit(limit);
-    // By the channel's index, all conversations of the channel would be sorted.
+    // With the channel's index, all conversations of the channel would have to be sorted.
     if (channel !== undefined && participantId === undefined) query.hint(indexByUpdate);
     return query.lean<ConversationRecord[]>().exec();
   }
@@ -114,7 +114,7 @@ export class ConversationRepository {
     await this.conversations.deleteOne({ tenantId, _id: id, erasedAt: { $exists: true } }).exec();
   }
 
-  /** Conversations of the tenant whose erasure is under way: few, and for a short time. */
+  /** Ids of the tenant's conversations that are being erased: few, and only briefly. */
   async erasing(tenantId: string): Promise<Types.ObjectId[]> {
     const rows = await this.conversations
       .find({ tenantId, erasedAt: { $exists: true } }, { _id: 1 })
@@ -123,7 +123,7 @@ export class ConversationRepository {
     return rows.map(({ _id }) => _id);
   }
 
-  /** Erasures of all tenants that began before `before` and are not finished. */
+  /** Unfinished erasures of all tenants that began before `before`. */
   async unfinishedErasures(before: Date, limit: number): Promise<Erasure[]> {
     const rows = await this.conversations
       .find({ tenantId: { $gt: '' }, erasedAt: { $exists: true, $lt: before } }, { tenantId: 1 })

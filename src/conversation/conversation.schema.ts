@@ -3,12 +3,12 @@ import { Schema, Types } from 'mongoose';
 export const CONVERSATION_MODEL = 'Conversation';
 export const CONVERSATION_COLLECTION = 'conversations';
 
-/** What became of a conversation's latest closing. */
+/** Describes the last time a conversation was closed. */
 export interface ClosingRecord {
-  /** The last message that the transcript holds. */
+  /** `seq` of the last message in the transcript. */
   seq: number;
   transcriptId: Types.ObjectId;
-  /** Of the job that makes the transcript. */
+  /** Id of the job that creates the transcript. */
   jobId: Types.ObjectId;
 }
 
@@ -21,18 +21,18 @@ export interface ConversationRecord {
   title?: string;
   isActive: boolean;
   metadata: Record<string, unknown>;
-  /** The session that last wrote here. */
+  /** The session that last wrote to the conversation. */
   sessionId?: Types.ObjectId;
   /** Messages stored; equals `lastSeq` because `seq` has no gaps. */
   messageCount: number;
   lastSeq: number;
   lastMessageAt?: Date;
-  /** Since when it takes no messages. */
+  /** The time since which it accepts no messages. */
   closedAt?: Date;
   closing?: ClosingRecord;
   createdAt: Date;
   updatedAt: Date;
-  /** Set when its erasure began; from then on no read or write finds it. */
+  /** Set when its erasure begins. From then on, reads and writes no longer find it. */
   erasedAt?: Date;
 }
 
@@ -68,22 +68,25 @@ export const conversationSchema = new Schema<ConversationRecord>(
   { collection: CONVERSATION_COLLECTION, versionKey: false, autoIndex: false, minimize: false },
 );
 
-// Only the last of these lists has a key that every message moves, so that an append pays for one index entry and not for four.
+// Only the last of these indexes has a key that changes with every message, so an append updates one index
+// entry instead of four.
 // In order of creation: GET /v1/conversations, with and without `active`.
 conversationSchema.index({ tenantId: 1, isActive: 1, _id: -1 });
-// Of one participant: GET /v1/conversations?participantId, and the conversation that an inbound message continues.
+// Of one participant: GET /v1/conversations?participantId, and the conversation that an inbound message
+// continues.
 conversationSchema.index({ tenantId: 1, participantId: 1, isActive: 1, _id: -1 });
 // On one channel: GET /v1/conversations?channel.
 conversationSchema.index({ tenantId: 1, channel: 1, _id: -1 });
-// Most recently written first: GET /v1/conversations?order=updated.
+// Most recently updated first: GET /v1/conversations?order=updated.
 conversationSchema.index(indexByUpdate);
-// Erasures under way: hidden from the message lists, and finished by the sweep after a crash. Holds those rows only.
+// Conversations being erased: hidden from the message lists, and finished by the sweep after a crash.
+// Contains only those rows.
 conversationSchema.index(
   { tenantId: 1, erasedAt: 1 },
   { partialFilterExpression: { erasedAt: { $exists: true } } },
 );
 
-/** A conversation without messages, not stored yet. */
+/** Creates a conversation record without messages; it is not stored. */
 export const newConversation = (
   tenantId: string,
   fields: Pick<ConversationRecord, 'participantId' | 'channel' | 'metadata'> & { title?: string | undefined },

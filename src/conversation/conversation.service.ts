@@ -1,12 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import {
-  decodeCursor,
-  decodeIdCursor,
-  notFound,
-  type Page,
-  toPage,
-  validationFailed,
-} from '../http/index.js';
+import { positionBy } from '../database/index.js';
+import { dateIdCursor, idCursor, notFound, type Page, toPage, validationFailed } from '../http/index.js';
 import { metadata as metadataSchema } from '../responder/index.js';
 import { mergePatch } from '../session/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
@@ -41,26 +35,26 @@ export class ConversationService {
   }
 
   /**
-   * By creation, the newest first, or by the last write (`order` updated), where rows move between two pages.
-   * @throws ProblemError 400 `invalid_cursor`, also for one of the other order
+   * Lists conversations by creation, newest first, or by last update (`order` updated), where rows may move
+   * between two pages.
+   * @throws ProblemError 400 `invalid_cursor`, also for a cursor of the other order
    */
   async list(tenantId: string, query: ConversationsQuery): Promise<Page<ConversationRecord>> {
     const { limit, cursor, active, order, ...others } = query;
     const filter = { ...others, isActive: active };
     const view = (conversation: ConversationRecord): ConversationRecord => conversation;
     if (order === 'updated') {
-      const from = cursor === undefined ? undefined : decodeCursor(cursor);
+      const from = dateIdCursor.decode(cursor);
       const rows = await this.conversations.listByUpdate(tenantId, filter, limit + 1, from);
-      return toPage(rows, limit, ({ updatedAt, _id }) => ({ date: updatedAt, id: _id.toHexString() }), view);
+      return toPage(rows, limit, dateIdCursor, positionBy('updatedAt'), view);
     }
-    const from = cursor === undefined ? undefined : decodeIdCursor(cursor);
-    const rows = await this.conversations.list(tenantId, filter, limit + 1, from);
-    return toPage(rows, limit, ({ _id }) => ({ id: _id.toHexString() }), view);
+    const rows = await this.conversations.list(tenantId, filter, limit + 1, idCursor.decode(cursor));
+    return toPage(rows, limit, idCursor, ({ _id }) => ({ id: _id.toHexString() }), view);
   }
 
   /**
-   * Merges a patch into a conversation.
-   * @throws ProblemError 404 `conversation_not_found`, 400 when the merged metadata is beyond its limits
+   * Applies a merge patch to a conversation.
+   * @throws ProblemError 404 `conversation_not_found`, 400 if the merged metadata exceeds its limits
    */
   update(tenantId: string, id: string, patch: UpdateConversationBody): Promise<ConversationRecord> {
     const { metadata, title, isActive } = patch;
@@ -69,7 +63,7 @@ export class ConversationService {
     return this.writer.update(tenantId, id, (conversation, { stamp }) => ({
       ...(title !== undefined && { title: title ?? undefined }),
       ...(isActive !== undefined && { isActive }),
-      // Closed again, it is closed since the first time.
+      // Closing a closed conversation again keeps the time of the first closing.
       ...(isActive === false && { closedAt: conversation.closedAt ?? stamp }),
       ...(isActive === true && { closedAt: undefined }),
       ...(metadata !== undefined && { metadata: mergedMetadata(conversation, metadata) }),

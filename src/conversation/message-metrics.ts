@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { Counter } from 'prom-client';
 import { ProblemError } from '../http/index.js';
-import { METRIC_PREFIX, Metrics } from '../monitoring/index.js';
+import { counter, Monitoring } from '../monitoring/index.js';
 
-/** Failures that are told by their code; every other one is `error`. */
-const toldCodes: ReadonlySet<string> = new Set([
+/** Failures that are counted by their code; every other one is `error`. */
+const countedCodes: ReadonlySet<string> = new Set([
   'responder_failed',
   'responder_timeout',
   'session_conflict',
@@ -12,29 +11,26 @@ const toldCodes: ReadonlySet<string> = new Set([
 ]);
 
 const outcomeOf = (error: unknown): string =>
-  error instanceof ProblemError && toldCodes.has(error.problem.code) ? error.problem.code : 'error';
+  error instanceof ProblemError && countedCodes.has(error.problem.code) ? error.problem.code : 'error';
 
-/** Counts inbound messages by what became of them. */
+/** Counts inbound messages by their outcome. */
 @Injectable()
 export class MessageMetrics {
-  private readonly messages: Counter<'outcome'>;
-  private readonly retries: Counter;
+  private readonly messages = counter({
+    name: 'colloquy_messages_handled_total',
+    help: 'Inbound messages by outcome: handled, repeated (known before, nothing written), or why they failed',
+    labelNames: ['outcome'],
+  });
+  private readonly retries = counter({
+    name: 'colloquy_message_retries_total',
+    help: 'Inbound messages that were handled again because another request had been quicker',
+  });
 
-  constructor(metrics: Metrics) {
-    this.messages = new Counter({
-      name: `${METRIC_PREFIX}messages_handled_total`,
-      help: 'Inbound messages by outcome: handled, repeated (known before, nothing written), or why they failed',
-      labelNames: ['outcome'],
-      registers: [metrics.registry],
-    });
-    this.retries = new Counter({
-      name: `${METRIC_PREFIX}message_retries_total`,
-      help: 'Inbound messages that were handled again, since another request had been quicker',
-      registers: [metrics.registry],
-    });
+  constructor(monitoring: Monitoring) {
+    monitoring.contribute({ metrics: [this.messages, this.retries] });
   }
 
-  /** Answers and rejects as `work` does. */
+  /** Resolves and rejects as `work` does. */
   async handled<T extends { written: boolean }>(work: Promise<T>): Promise<T> {
     try {
       const result = await work;

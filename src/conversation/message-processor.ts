@@ -39,48 +39,51 @@ import type { MessageRecord } from './message.schema.js';
 import { isExternalIdTaken } from './message.service.js';
 
 export interface ProcessedMessage extends StoredExchange {
-  /** False when the message had been handled before, and nothing was written. */
+  /** False if the message had already been processed and nothing was written. */
   written: boolean;
 }
 
-/** One inbound message, from its arrival to its reply. */
+/** An inbound message while it is processed. */
 interface Job {
   readonly tenant: TenantIdentity;
   readonly inbound: InboundMessageBody;
-  /** The same on every attempt; with an externalId also in every process. */
+  /** The same on every attempt. With an externalId it is also the same in every process. */
   readonly messageId: Types.ObjectId;
   /** The user message, once an attempt has stored it or found it stored. */
   stored?: MessageRecord;
 }
 
-/** A session, the conversation that the message goes on in, and the user message if it is stored already. */
+/** A session, the conversation that the message continues, and the user message if it is already stored. */
 interface Turn extends ExchangeContext {
   readonly stored?:
     { readonly message: MessageRecord; readonly conversation: ConversationRecord } | undefined;
-  /** The conversation was opened for this message. */
+  /** True if the conversation was created for this message. */
   readonly opensConversation?: boolean;
 }
 
-/** Most messages that a responder may ask for. */
+/** Maximum number of messages that a responder may request as history. */
 const MAX_HISTORY = 200;
 
-/** Session limits that a responder's goals or context broke. */
-const refusedStates = new Set(['session_too_large', 'too_many_goals']);
+/** Problem codes of session limits that a responder's goals or context may exceed. */
+const stateLimitCodes = new Set(['session_too_large', 'too_many_goals']);
 
-/** The id of a message with an externalId: two processes that get it at once ask the responder with one idempotency key. */
+/**
+ * Derives the message id from the externalId, so that two processes that receive the same message
+ * concurrently call the responder with the same idempotency key.
+ */
 const messageIdOf = (tenantId: string, externalId: string): Types.ObjectId =>
   new Types.ObjectId(createHash('sha256').update(`${tenantId}\0${externalId}`).digest('hex').slice(0, 24));
 
-/** In place of a responder that the operator has switched off: the message is kept, and nothing is replied. */
+/** Used if the operator has disabled the tenant's responder: the message is stored and no reply is sent. */
 const silent: TenantResponder = { isImmediate: true, run: () => Promise.resolve({ reply: null }) };
 
-/** Another request was quicker; with what is stored now the message is handled again. */
+/** Another request committed first. The message is processed again, based on what is now stored. */
 const isSuperseded = (error: unknown): boolean =>
   error instanceof ExchangeSupersededError || isExternalIdTaken(error);
 
 /**
- * Handles inbound messages. Work on one session is serial in this process; a conflict with another process is noticed by the commit,
- * and the message is handled again on the state that is stored then.
+ * Processes inbound messages. Work on one session is serial within this process. A conflict with another
+ * process is detected at commit, and the message is then processed again on the current state.
  */
 @Injectable()
 export class MessageProcessor {
@@ -97,15 +100,16 @@ export class MessageProcessor {
     private readonly metrics: MessageMetrics,
     @Inject(PROCESSING_SETTINGS) { MESSAGE_PROCESSOR_TIMEOUT }: ProcessingSettings,
   ) {
-    // A reply that came late is still committed when a conflict makes another attempt necessary.
+    // Leaves time to commit a late reply if a conflict requires another attempt.
     this.timeoutMs = MESSAGE_PROCESSOR_TIMEOUT + RETRY_TIMEOUT_MS;
   }
 
   /**
-   * A responder that takes its time is asked once the user message is stored, with its place in the conversation. Where the tenant's
-   * responder is switched off, the message is stored as answered, with no reply. A message with a known `externalId` is not stored again:
-   * the stored reply is returned, or its reply is completed.
-   * @throws ProblemError 502 `responder_failed`, 504 `responder_timeout`; the user message is stored then
+   * A responder that is not immediate is called after the user message has been stored with its `seq`. If the
+   * tenant's responder is disabled, the message is stored as answered, without a reply. A message with a
+   * known `externalId` is not stored again: its stored reply is returned, or created if it is missing.
+   * @throws ProblemError 502 `responder_failed`, 504 `responder_timeout`; in both cases the user message is
+   * stored
    * @throws ProblemError 409 `external_id_in_use`, 409 `session_conflict`, 409 `conversation_conflict`
    */
   process(tenant: TenantIdentity, inbound: InboundMessageBody): Promise<ProcessedMessage> {
@@ -127,7 +131,7 @@ export class MessageProcessor {
     return this.metrics.handled(handled);
   }
 
-  /** With the session open: finds the conversation, asks the responder, commits. */
+  /** Runs with the session open: finds the conversation, calls the responder, and commits. */
   private async handle(job: Job, session: SessionState, attempt: Attempt): Promise<ProcessedMessage> {
     if (attempt.number > 1) this.metrics.retried();
     let turn = await this.findConversation(job, session);
@@ -140,7 +144,7 @@ export class MessageProcessor {
     } catch (error) {
       if (error instanceof ExchangeSupersededError && turn.conversationId !== null)
         this.locator.forget(session.tenantId, turn.conversationId);
-      // Without a reply that can be kept, the user message is stored alone.
+      // Without a usable reply, the user message is stored on its own.
       if (isResponderFailure(error)) await this.store(job, turn, attempt);
       throw error;
     }
@@ -156,8 +160,10 @@ export class MessageProcessor {
   }
 
   /**
-   * The user message when it is stored already: by an earlier attempt, or by a request with the same externalId.
-   * @throws ProblemError 409 `external_id_in_use` when it is not the same participant's user message on the same channel
+   * Returns the user message if an earlier attempt, or a request with the same externalId, has already stored
+   * it.
+   * @throws ProblemError 409 `external_id_in_use` if that is not a user message of the same participant on
+   * the same channel
    */
   private async findStored({ tenant: { tenantId }, inbound, stored }: Job): Promise<Turn['stored']> {
     const { externalId, participantId, channel } = inbound;
@@ -166,7 +172,7 @@ export class MessageProcessor {
     if (!message) return undefined;
     const conversation = await this.conversations.find(tenantId, message.conversationId.toHexString());
     if (!conversation) {
-      // Its erasure was interrupted, and the externalId is to be free again.
+      // Its erasure was interrupted. Finishing it frees the externalId.
       await this.eraser.finishIfErased(tenantId, message.conversationId);
       return undefined;
     }
@@ -205,7 +211,7 @@ export class MessageProcessor {
     return { ...exchange, written: true };
   }
 
-  /** Stores the user message without a reply, unless it is stored already; returns the turn as it is then. */
+  /** Stores the user message without a reply, unless it is already stored. Returns the updated turn. */
   private async store(job: Job, turn: Turn, { remainingMs }: Attempt): Promise<Turn> {
     if (turn.stored) {
       job.stored = turn.stored.message;
@@ -268,9 +274,12 @@ const userMessageOf = ({
 const isResponderFailure = (error: unknown): boolean =>
   error instanceof ResponderError ||
   error instanceof ResponderTimeoutError ||
-  (error instanceof ProblemError && refusedStates.has(error.problem.code));
+  (error instanceof ProblemError && stateLimitCodes.has(error.problem.code));
 
-/** What the client gets. A failure after the user message was stored says so. */
+/**
+ * Converts an error into the problem returned to the client, which says whether the user message has been
+ * stored.
+ */
 function problemOf(error: unknown, message: MessageRecord | undefined): unknown {
   if (!message) return error;
   const stored = {
@@ -280,8 +289,8 @@ function problemOf(error: unknown, message: MessageRecord | undefined): unknown 
   };
   if (error instanceof ResponderTimeoutError) return responderTimeout(error.timeoutMs, stored);
   if (error instanceof ResponderError) return responderFailed(error.message, stored, error);
-  if (error instanceof ProblemError && refusedStates.has(error.problem.code))
-    return responderFailed(`What the responder answered cannot be kept. ${error.message}`, stored, error);
+  if (error instanceof ProblemError && stateLimitCodes.has(error.problem.code))
+    return responderFailed(`The responder's result cannot be stored. ${error.message}`, stored, error);
   const problem = error instanceof ProblemError ? error.problem : databaseProblem(error);
   return problem ? withStoredMessage(problem, stored, error) : error;
 }

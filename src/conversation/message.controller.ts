@@ -50,11 +50,11 @@ export class MessageController {
   ) {}
 
   @Post('conversations/:id/messages')
-  @ApiOperation({ summary: 'Append messages, all or none; a repeated externalId is answered as stored' })
+  @ApiOperation({ summary: 'Append messages, all or none; a repeated externalId returns the stored message' })
   @ApiCreatedResponse({ standardSchema: storedMessagesSchema })
   @ApiOkResponse({
     standardSchema: storedMessagesSchema,
-    description: 'Every message was stored before; nothing was written',
+    description: 'Every message was already stored; nothing was written',
   })
   @ApiNotFoundResponse({ description: '`conversation_not_found`' })
   @ApiConflictResponse({ description: '`conversation_closed`, `external_id_in_use`' })
@@ -71,10 +71,11 @@ export class MessageController {
 
   @Get('conversations/:id/messages')
   @ApiOperation({
-    summary: 'Messages of a conversation in order of seq',
+    summary: 'List the messages of a conversation in order of seq',
     description:
-      'Forward from `afterSeq` (or from the beginning) up to `beforeSeq`. With `beforeSeq` alone: the last messages before it, and ' +
-      '`nextCursor` leads to the ones before those. Each page is in ascending order.',
+      'Pages forward from `afterSeq` (or from the beginning) up to `beforeSeq`. With `beforeSeq` alone it ' +
+      'returns the last messages before it, and `nextCursor` pages backward. Each page is in ascending ' +
+      'order.',
   })
   @ApiOkResponse({ standardSchema: messagePageSchema })
   @ApiNotFoundResponse({ description: '`conversation_not_found`' })
@@ -88,7 +89,7 @@ export class MessageController {
   }
 
   @Get('messages')
-  @ApiOperation({ summary: 'Messages of all conversations, newest first' })
+  @ApiOperation({ summary: 'List the messages of all conversations, newest first' })
   @ApiOkResponse({ standardSchema: messagePageSchema })
   async list(
     @CurrentTenant() { tenantId }: TenantIdentity,
@@ -100,15 +101,16 @@ export class MessageController {
 
   @Post('messages')
   @ApiOperation({
-    summary: 'Handle an inbound message: store it, ask the responder, store the reply and the session',
+    summary: 'Process an inbound message: store it, call the responder, store the reply and the session',
     description:
-      'Goes on in the conversation of the session, else in the newest active one of the participant on the channel, else in a new one. ' +
-      'With `externalId` the request may be repeated: the message is stored and answered once.',
+      'Continues the conversation of the session, otherwise the newest active one of the participant on ' +
+      'the channel, otherwise creates a new one. With `externalId` the request can safely be repeated: ' +
+      'the message is stored and answered once.',
   })
   @ApiCreatedResponse({ standardSchema: processedMessageSchema })
   @ApiOkResponse({
     standardSchema: processedMessageSchema,
-    description: 'The message had been handled before; nothing was written',
+    description: 'The message had already been processed; nothing was written',
   })
   @ApiConflictResponse({ description: '`external_id_in_use`, `session_conflict`' })
   @ApiBadGatewayResponse({ description: '`responder_failed`; the user message is stored' })

@@ -16,7 +16,7 @@ const append = (message: object): string[] =>
 const attachment = { type: 'image', url: 'https://cdn.example.com/a.png' };
 
 describe('appendMessagesBody', () => {
-  it('completes what is left out', () => {
+  it('fills in defaults', () => {
     expect(appendMessagesBody.parse({ messages: [{ role: 'tool', content: '{}' }] }).messages).toEqual([
       { role: 'tool', content: '{}', attachments: [], metadata: {} },
     ]);
@@ -30,7 +30,7 @@ describe('appendMessagesBody', () => {
     expect(append({ content: 'é'.repeat(32_769) })).toEqual(tooLong);
   });
 
-  it('records an utterance that is empty', () => {
+  it('accepts an empty message', () => {
     expect(append({ content: '' })).toEqual([]);
   });
 
@@ -41,12 +41,12 @@ describe('appendMessagesBody', () => {
     [{ content: 'half a pair \ud800' }, 'messages.0.content: must be well-formed Unicode text'],
     [{ externalId: 'x'.repeat(257) }, 'messages.0.externalId: '],
     [{ externalId: { $ne: null } }, 'messages.0.externalId: '],
-    [{ externalId: 'a\nb' }, 'messages.0.externalId: must not hold control characters'],
+    [{ externalId: 'a\nb' }, 'messages.0.externalId: must not contain control characters'],
     [{ metadata: { a: 'x'.repeat(8192) } }, 'messages.0.metadata: must be at most 8192 bytes of JSON'],
     [{ metadata: { $where: '1' } }, 'messages.0.metadata: keys must not begin with "$"'],
     [
       { attachments: Array.from({ length: 21 }, () => attachment) },
-      'messages.0.attachments: must be at most 20 attachments',
+      'messages.0.attachments: must contain at most 20 attachments',
     ],
     [{ attachments: [{ type: 'image' }] }, 'messages.0.attachments.0.url: '],
     [
@@ -59,27 +59,27 @@ describe('appendMessagesBody', () => {
     ],
     [{ attachments: [{ ...attachment, size: -1 }] }, 'messages.0.attachments.0.size: '],
     [{ surprise: 1 }, 'messages.0: Unrecognized key: "surprise"'],
-  ])('refuses %j', (message, expected) => {
+  ])('rejects %j', (message, expected) => {
     expect(append(message).join('\n')).toContain(expected);
   });
 
-  it('takes a message of nothing but an attachment', () => {
+  it('accepts a message that has only an attachment', () => {
     expect(
       append({ content: '', attachments: [{ ...attachment, name: 'a.png', mime: 'image/png', size: 10 }] }),
     ).toEqual([]);
   });
 
-  it('takes 1 to 100 messages', () => {
+  it('accepts 1 to 100 messages', () => {
     const many = (count: number): string[] =>
       problems(appendMessagesBody, {
         messages: Array.from({ length: count }, () => ({ role: 'user', content: 'x' })),
       });
-    expect(many(0)).toEqual(['messages: must hold at least one message']);
+    expect(many(0)).toEqual(['messages: must contain at least one message']);
     expect(many(100)).toEqual([]);
-    expect(many(101)).toEqual(['messages: must be at most 100 messages']);
+    expect(many(101)).toEqual(['messages: must contain at most 100 messages']);
   });
 
-  it('refuses the same externalId twice', () => {
+  it('rejects the same externalId twice', () => {
     const message = { role: 'user', content: 'x', externalId: 'a' };
     expect(
       problems(appendMessagesBody, { messages: [message, { ...message, externalId: 'b' }, message] }),
@@ -90,7 +90,7 @@ describe('appendMessagesBody', () => {
 describe('inboundMessageBody', () => {
   const inbound = { participantId: '+15550100', channel: 'whatsapp', content: 'hi' };
 
-  it('takes a plain message', () => {
+  it('accepts a plain message', () => {
     expect(inboundMessageBody.parse(inbound)).toEqual({ ...inbound, attachments: [] });
   });
 
@@ -101,7 +101,7 @@ describe('inboundMessageBody', () => {
     [{ content: undefined }, 'content'],
     [{ content: '' }, 'content'],
     [{ role: 'user' }, ''],
-  ])('refuses %j', (change, path) => {
+  ])('rejects %j', (change, path) => {
     expect(problems(inboundMessageBody, { ...inbound, ...change })[0]?.split(':')[0]).toBe(path);
   });
 });
@@ -126,7 +126,7 @@ describe('queries', () => {
     { afterSeq: '-1' },
     { afterSeq: '1.5' },
     { skip: '1' },
-  ])('refuse %j', (query) => {
+  ])('reject %j', (query) => {
     expect(problems(conversationMessagesQuery, query)).toHaveLength(1);
   });
 });
@@ -138,7 +138,7 @@ describe('updateConversationBody', () => {
   });
 
   it.each([{ title: 5 }, { title: 'a\u0000b' }, { isActive: 'no' }, { isActive: null }, { channel: 'web' }])(
-    'refuses %j',
+    'rejects %j',
     (patch) => {
       expect(problems(updateConversationBody, patch)).toHaveLength(1);
     },

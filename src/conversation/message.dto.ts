@@ -18,7 +18,10 @@ const MAX_MESSAGES_PER_APPEND = 100;
 
 const role = z.enum(['user', 'assistant', 'system', 'tool']);
 
-/** Appends record what was said elsewhere, and there an utterance may be empty; only an inbound message must say something. */
+/**
+ * Appended messages record what was said elsewhere, so their content may be empty. Only an inbound message
+ * must have content.
+ */
 const messageInput = z.strictObject({
   role,
   content,
@@ -32,8 +35,8 @@ export const appendMessagesBody = z
   .strictObject({
     messages: z
       .array(messageInput)
-      .min(1, 'must hold at least one message')
-      .max(MAX_MESSAGES_PER_APPEND, `must be at most ${MAX_MESSAGES_PER_APPEND} messages`),
+      .min(1, 'must contain at least one message')
+      .max(MAX_MESSAGES_PER_APPEND, `must contain at most ${MAX_MESSAGES_PER_APPEND} messages`),
   })
   .superRefine(({ messages }, context) => {
     const seen = new Set<string>();
@@ -62,9 +65,9 @@ const seq = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional
 const cursor = z.string().max(200).optional();
 
 export const conversationMessagesQuery = z.strictObject({
-  afterSeq: seq.meta({ description: 'Only messages after this place' }),
+  afterSeq: seq.meta({ description: 'Only messages with a greater seq' }),
   beforeSeq: seq.meta({
-    description: 'Only messages before this place; without afterSeq, the last of them',
+    description: 'Only messages with a smaller seq; without afterSeq, the last of them',
   }),
   limit: pageLimit,
   cursor,
@@ -75,8 +78,9 @@ export const messagesQuery = z.strictObject({
   role: role.optional(),
   since: isoDate.optional().meta({
     description:
-      'Inclusive. Messages are shown once none with an earlier date can follow: a client that asks again with the newest timestamp that ' +
-      'it has seen misses none. Where several API processes run, that is a second after they were stored',
+      'Inclusive. A message is returned only once no message with an earlier timestamp can still be ' +
+      'committed: a client that polls with the newest timestamp it has received misses none. With several ' +
+      'API processes this takes one second',
     example: '2026-11-01T00:00:00Z',
   }),
   until: isoDate.optional().meta({ description: 'Exclusive', example: '2026-12-01T00:00:00Z' }),
@@ -117,7 +121,7 @@ export const messageViewSchema = z
     replyTo: z
       .string()
       .nullable()
-      .meta({ description: 'On a reply: id of the user message that it answers' }),
+      .meta({ description: 'On a reply: the id of the user message that it replies to' }),
     timestamp: z.string().meta({ format: 'date-time' }),
   })
   .meta({

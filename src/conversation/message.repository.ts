@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import { BatchedReads, type PointReads, type FindRange } from '../database/index.js';
+import { afterCursor, BatchedReads, type PointReads, type FindRange } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
 import type { MessageRole } from '../responder/index.js';
 import { MESSAGE_MODEL, type MessageRecord } from './message.schema.js';
@@ -28,20 +28,9 @@ const inRange = ({ after, before }: SeqRange): { seq?: { $gt?: number; $lt?: num
     : { seq: { ...(after !== undefined && { $gt: after }), ...(before !== undefined && { $lt: before }) } };
 
 function inTime({ since, until }: MessageFilter, cursor?: DateIdCursor): QueryFilter<MessageRecord> {
-  const timestamp = {
-    ...(since && { $gte: since }),
-    ...(until && { $lt: until }),
-    ...(cursor && { $lte: cursor.date }),
-  };
-  return {
-    ...(Object.keys(timestamp).length > 0 && { timestamp }),
-    ...(cursor && {
-      $or: [
-        { timestamp: { $lt: cursor.date } },
-        { timestamp: cursor.date, _id: { $lt: new Types.ObjectId(cursor.id) } },
-      ],
-    }),
-  };
+  const after = afterCursor('timestamp', cursor);
+  const timestamp = { ...(since && { $gte: since }), ...(until && { $lt: until }), ...after.timestamp };
+  return { ...after, ...(Object.keys(timestamp).length > 0 && { timestamp }) };
 }
 
 @Injectable()
@@ -72,7 +61,10 @@ export class MessageRepository {
     return this.byExternalId.find(tenantId, externalId);
   }
 
-  /** The first `limit` messages of the range, in order. As `seq` has no gaps, the range itself says which they are. */
+  /**
+   * Returns the first `limit` messages of the range, in order. As `seq` has no gaps, the range can be
+   * computed without a sort.
+   */
   first(
     tenantId: string,
     conversationId: string,
@@ -84,8 +76,8 @@ export class MessageRepository {
   }
 
   /**
-   * The last `limit` messages of the range, in order. `lastSeq` is that of the conversation as it was read before this call; it may be
-   * old, and spares a sorted search.
+   * Returns the last `limit` messages of the range, in order. `lastSeq` is the conversation's value as read
+   * before this call; it may be outdated. It saves a sorted query.
    */
   async last(
     tenantId: string,
@@ -99,7 +91,8 @@ export class MessageRepository {
     if (lastSeq !== undefined) {
       const known = Math.min(before - 1, lastSeq);
       const from = Math.max(after, known - limit) + 1;
-      // Room for what was appended since: there are no gaps, so that a place left free here says that nothing is behind it.
+      // Leaves room for messages appended since. As `seq` has no gaps, an unused number at the end means that
+      // no message follows.
       const to = Math.min(before - 1, Math.max(after, known) + limit);
       const rows = await this.range({ tenantId, value, from, to });
       if (to === before - 1 || rows.at(-1)?.seq !== to) return rows.slice(-limit);
@@ -113,7 +106,7 @@ export class MessageRepository {
     return rows.reverse();
   }
 
-  /** Messages of the tenant after `cursor`, newest first, without those of the conversations in `hidden`. */
+  /** Messages of the tenant after `cursor`, newest first, excluding the conversations in `hidden`. */
   async list(
     tenantId: string,
     filter: MessageFilter,
@@ -135,8 +128,8 @@ export class MessageRepository {
   }
 
   /**
-   * Deletes up to `limit` messages from the beginning of a conversation. False when there was none: a count of 0 says less, as
-   * another process may delete the same ones at the same moment.
+   * Deletes up to `limit` messages from the beginning of a conversation. Returns false if it had none. The
+   * deleted count is not used for this, because another process may delete the same messages concurrently.
    */
   async deleteFirst(tenantId: string, conversationId: Types.ObjectId, limit: number): Promise<boolean> {
     const first = await this.messages

@@ -9,18 +9,21 @@ export interface MessageRecord {
   _id: Types.ObjectId;
   tenantId: string;
   conversationId: Types.ObjectId;
-  /** Place in the conversation: 1, 2, 3 … without gaps. */
+  /** Position in the conversation: 1, 2, 3 … without gaps. */
   seq: number;
   role: MessageRole;
   content: string;
   attachments: Attachment[];
-  /** The sender's own id for it; unique in the tenant. */
+  /** The sender's own id of the message; unique within the tenant. */
   externalId?: string;
   metadata: Record<string, unknown>;
   timestamp: Date;
-  /** On a reply: the user message that it answers. */
+  /** On a reply: the user message that it replies to. */
   replyTo?: Types.ObjectId;
-  /** On a handled user message: its reply, null when the responder chose to say nothing. Absent: not answered yet. */
+  /**
+   * On a processed user message: its reply, or null if the responder returned none. Absent if not yet
+   * answered.
+   */
   answeredBy?: Types.ObjectId | null;
 }
 
@@ -41,16 +44,20 @@ export const messageSchema = new Schema<MessageRecord>(
   { collection: MESSAGE_COLLECTION, versionKey: false, autoIndex: false, minimize: false },
 );
 
-// A conversation in order: GET /v1/conversations/:id/messages, a responder's history, erasure. Unique: no seq twice.
+// A conversation in order: GET /v1/conversations/:id/messages, a responder's history, erasure. Unique: prevents
+// duplicate seq values.
 messageSchema.index({ tenantId: 1, conversationId: 1, seq: 1 }, { unique: true });
-// The roles that are rare in a conversation: GET /v1/messages?role=system and role=tool. $in in such a filter needs MongoDB 6.0.
+// The roles that are rare in a conversation: GET /v1/messages?role=system and role=tool. `$in` in a partial
+// filter requires MongoDB 6.0.
 messageSchema.index(
   { tenantId: 1, role: 1, timestamp: 1, _id: 1 },
   { partialFilterExpression: { role: { $in: ['system', 'tool'] } } },
 );
-// GET /v1/messages, newest first; also by the roles user and assistant, of which there are many wherever one looks.
+// GET /v1/messages, newest first. Also serves the roles user and assistant, which are frequent enough to be
+// filtered.
 messageSchema.index({ tenantId: 1, timestamp: -1, _id: -1 });
-// The stored message of a repeated externalId. Unique: two appends of one message cannot both be stored.
+// Looks up the stored message of a repeated externalId. Unique: two appends of one message cannot both be
+// stored.
 messageSchema.index(
   { tenantId: 1, externalId: 1 },
   { unique: true, partialFilterExpression: { externalId: { $exists: true } } },

@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { withRetries } from '../common/index.js';
-import { DuplicateKeyError, GroupCommit, ProcessRegistry, transactionContention } from '../database/index.js';
-import { type DateIdCursor, decodeCursor, notFound, type Page, toPage } from '../http/index.js';
+import {
+  DuplicateKeyError,
+  GroupCommit,
+  positionBy,
+  ProcessRegistry,
+  transactionContention,
+} from '../database/index.js';
+import { dateIdCursor, notFound, type Page, seqCursor, toPage } from '../http/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationWriter } from './conversation-writer.js';
@@ -11,22 +17,21 @@ import type { ConversationRecord } from './conversation.schema.js';
 import type { ConversationMessagesQuery, MessageInput, MessagesQuery } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
-import { decodeSeqCursor, encodeSeqCursor, type SeqCursor } from './seq-cursor.js';
 
 export interface AppendResult {
-  /** One for each message of the request, in its order: stored now or before. */
+  /** One for each message of the request, in the same order, stored by this request or earlier. */
   messages: MessageRecord[];
-  /** False when every message had been stored before, and nothing was written. */
+  /** False if every message was already stored and nothing was written. */
   written: boolean;
 }
 
-/** How long other processes may take to commit a message, and what their clocks may differ by, milliseconds. */
+/**
+ * Upper bound for the time other processes take to commit a message plus the difference of their clocks,
+ * milliseconds.
+ */
 const SETTLE_MS = 1000;
 
-const positionOf = ({ timestamp, _id }: MessageRecord): DateIdCursor => ({
-  date: timestamp,
-  id: _id.toHexString(),
-});
+const positionOf = positionBy('timestamp');
 
 @Injectable()
 export class MessageService {
@@ -41,8 +46,9 @@ export class MessageService {
   ) {}
 
   /**
-   * Stores messages at the end of a conversation, all or none. A message whose externalId is known is answered as it is stored.
-   * @throws ProblemError 404 `conversation_not_found`, 409 `conversation_closed`, 409 `external_id_in_use` by another conversation
+   * Appends messages to a conversation, all or none. For a known externalId, the stored message is returned.
+   * @throws ProblemError 404 `conversation_not_found`, 409 `conversation_closed`, 409 `external_id_in_use` by
+   * another conversation
    */
   append(tenantId: string, conversationId: string, inputs: readonly MessageInput[]): Promise<AppendResult> {
     return withRetries(async ({ remainingMs }) => {
@@ -60,14 +66,14 @@ export class MessageService {
         return message;
       });
       return { messages, written: stored.length > 0 };
-      // Another request stored one of these externalIds in the meantime: it is known now.
+      // Another request has stored one of these externalIds in the meantime; the retry finds it.
     }, isExternalIdTaken).catch((error: unknown) => {
       throw isExternalIdTaken(error) ? transactionContention() : error;
     });
   }
 
   /**
-   * A page of a conversation in order of `seq`.
+   * Returns a page of a conversation in order of `seq`.
    * @throws ProblemError 404 `conversation_not_found`, 400 `invalid_cursor`
    */
   async listOfConversation(
@@ -77,7 +83,7 @@ export class MessageService {
   ): Promise<Page<MessageRecord>> {
     const { limit, cursor, afterSeq, beforeSeq } = query;
     const isBackward = afterSeq === undefined && beforeSeq !== undefined;
-    const from = cursor === undefined ? undefined : decodeSeqCursor(cursor, isBackward ? 'before' : 'after');
+    const from = seqCursor[isBackward ? 'before' : 'after'].decode(cursor);
     const conversation = await this.heads.find(tenantId, conversationId);
     if (!conversation) throw notFound('conversation', conversationId);
     return isBackward
@@ -86,21 +92,22 @@ export class MessageService {
   }
 
   /**
-   * Messages of the tenant, newest first. With `since` none is shown as long as one with an earlier date may still be committed: a client
-   * that asks again with the newest date it has seen misses none.
+   * Lists messages of the tenant, newest first. With `since`, a message is returned only once no message with
+   * an earlier timestamp can still be committed: a client that polls with the newest timestamp it has
+   * received misses none.
    */
   async list(tenantId: string, query: MessagesQuery): Promise<Page<MessageRecord>> {
     const { limit, cursor, ...filter } = query;
-    const from = cursor === undefined ? undefined : decodeCursor(cursor);
+    const from = dateIdCursor.decode(cursor);
     if (filter.since) filter.until = earlier(filter.until, await this.settledBefore());
     const hidden = await this.conversations.erasing(tenantId);
     const rows = await this.messages.list(tenantId, filter, hidden, limit + 1, from);
-    return toPage(rows, limit, positionOf, (message) => message);
+    return toPage(rows, limit, dateIdCursor, positionOf, (message) => message);
   }
 
   /**
-   * No message with an earlier date will be committed. What other servers have under way is not known: they are given a while. Only
-   * servers store messages.
+   * Returns the time before which no further message will be committed. The commits of other servers in
+   * progress are not known, so they are given SETTLE_MS. Only servers store messages.
    */
   private async settledBefore(): Promise<Date> {
     const othersServe = await this.processes.otherServersAlive();
@@ -108,7 +115,10 @@ export class MessageService {
     return new Date(othersServe ? Math.min(settled, Date.now() - SETTLE_MS) : settled);
   }
 
-  /** Stored messages by the externalIds of `inputs`, without those of conversations whose erasure stood in the way and is finished now. */
+  /**
+   * Looks up stored messages by the externalIds of `inputs`. An externalId held by a conversation being
+   * erased is freed first.
+   */
   private async knownMessages(
     tenantId: string,
     conversationId: string,
@@ -139,8 +149,13 @@ export class MessageService {
     limit: number,
   ): Promise<Page<MessageRecord>> {
     const rows = await this.messages.first(tenantId, conversationId, range, limit + 1);
-    const data = rows.slice(0, limit);
-    return { data, nextCursor: cursorOf(rows.length > limit, 'after', data.at(-1)) };
+    return toPage(
+      rows,
+      limit,
+      seqCursor.after,
+      ({ seq }) => seq,
+      (message) => message,
+    );
   }
 
   private async pageBefore(
@@ -150,16 +165,14 @@ export class MessageService {
   ): Promise<Page<MessageRecord>> {
     const rows = await this.messages.last(tenantId, _id.toHexString(), { before }, limit + 1, lastSeq);
     const data = rows.slice(-limit);
-    return { data, nextCursor: cursorOf(rows.length > limit, 'before', data[0]) };
+    const first = rows.length > limit ? data[0] : undefined;
+    return { data, nextCursor: first ? seqCursor.before.encode(first.seq) : null };
   }
 }
 
-const cursorOf = (more: boolean, direction: SeqCursor['direction'], edge?: MessageRecord): string | null =>
-  more && edge ? encodeSeqCursor({ direction, seq: edge.seq }) : null;
-
 const earlier = (a: Date | undefined, b: Date): Date => (a && a < b ? a : b);
 
-/** A message of the tenant has the externalId, or the `_id` that is made from it. */
+/** True if a message of the tenant already has the externalId, or the `_id` derived from it. */
 export const isExternalIdTaken = (error: unknown): boolean =>
   error instanceof DuplicateKeyError &&
   error.collection === MESSAGE_COLLECTION &&

@@ -14,7 +14,7 @@ function setUp(rows: readonly mongo.Document[] = []) {
     sent.push({ filter, options });
     return {
       toArray: () =>
-        server.fails ? Promise.reject(new Error('the server is away')) : Promise.resolve([...rows]),
+        server.fails ? Promise.reject(new Error('server unavailable')) : Promise.resolve([...rows]),
     };
   };
   const connection = { db: { collection: () => ({ find }) } } as unknown as Connection;
@@ -32,8 +32,8 @@ const message = (tenantId: string, conversation: string, seq: number): mongo.Doc
   seq,
 });
 
-describe('reads by a field', () => {
-  it('of one turn are one query, with each value once', async () => {
+describe('reads by field', () => {
+  it('in the same turn share one query that contains each value once', async () => {
     const ana = { tenantId: 'acme', name: 'ana', n: 1 };
     const { reads, sent } = setUp([ana]);
     const { find } = reads.byField('people', 'name');
@@ -42,7 +42,7 @@ describe('reads by a field', () => {
     expect(sent.map(({ filter }) => filter)).toEqual([{ tenantId: 'acme', name: { $in: ['ana', 'ben'] } }]);
   });
 
-  it('of later turns are read again', async () => {
+  it('in a later turn are sent again', async () => {
     const { reads, sent } = setUp();
     const { find } = reads.byField('people', 'name');
     await find('acme', 'ana');
@@ -51,7 +51,7 @@ describe('reads by a field', () => {
     expect(sent[0]?.filter).toEqual({ tenantId: 'acme', name: 'ana' });
   });
 
-  it('name the tenant of each value in the query', async () => {
+  it('include the tenant of each value in the query', async () => {
     const { reads, sent } = setUp();
     const { find } = reads.byField('people', 'name');
     await Promise.all([find('acme', 'ana'), find('other', 'ben'), find('acme', 'cid')]);
@@ -65,7 +65,7 @@ describe('reads by a field', () => {
     ]);
   });
 
-  it('give no tenant the row of another, whatever the database returns', async () => {
+  it('never return a row of another tenant, whatever the database returns', async () => {
     const { reads } = setUp([{ tenantId: 'other', name: 'ana' }]);
     const { find, findMany } = reads.byField('people', 'name');
     expect(await Promise.all([find('acme', 'ana'), find('other', 'ben'), findMany('acme', ['ana'])])).toEqual(
@@ -73,7 +73,7 @@ describe('reads by a field', () => {
     );
   });
 
-  it('are at most 100 in a query', async () => {
+  it('are limited to 100 per query', async () => {
     const { reads, sent } = setUp();
     await reads.byField('people', 'name').findMany(
       'acme',
@@ -82,7 +82,7 @@ describe('reads by a field', () => {
     expect(sent.map(({ options }) => options.batchSize)).toEqual([101, 101, 51]);
   });
 
-  it('are all rejected with the error of their query, and the next ones are not', async () => {
+  it('all fail with the error of their query, while later ones succeed', async () => {
     const { reads, server } = setUp();
     const { find } = reads.byField('people', 'name');
     server.fails = true;
@@ -92,7 +92,7 @@ describe('reads by a field', () => {
     expect(await find('acme', 'ana')).toBeNull();
   });
 
-  it('of a transaction are queries of their own in its session', async () => {
+  it('in a transaction each use their own query in its session', async () => {
     const { reads, sent, server } = setUp();
     const { find, findMany } = reads.byField('people', 'name');
     const outside = find('acme', 'ana');
@@ -108,14 +108,14 @@ describe('reads by a field', () => {
     ]);
   });
 
-  it('send nothing for no values', async () => {
+  it('send no query when there are no values', async () => {
     const { reads, sent } = setUp();
     expect(await reads.byField('people', 'name').findMany('acme', [])).toEqual([]);
     expect(sent).toEqual([]);
   });
 });
 
-describe('reads of ranges', () => {
+describe('reads by range', () => {
   const rows = [
     message('acme', 'a', 3),
     message('acme', 'a', 2),
@@ -123,7 +123,7 @@ describe('reads of ranges', () => {
     message('acme', 'b', 9),
   ];
 
-  it('of one turn are one query, and each gets its own rows in order', async () => {
+  it('in the same turn share one query, and each returns its own rows in order', async () => {
     const { reads, sent } = setUp(rows);
     const range = reads.byRange<{ seq: number; tenantId: string }>('messages', 'conversation', 'seq');
     const found = await Promise.all([
@@ -152,7 +152,7 @@ describe('reads of ranges', () => {
     ]);
   });
 
-  it('share no query when they are long, and send none when they are empty', async () => {
+  it('use their own query when they are long, and send none when they are empty', async () => {
     const { reads, sent } = setUp();
     const range = reads.byRange('messages', 'conversation', 'seq');
     await Promise.all([

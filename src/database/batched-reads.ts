@@ -4,16 +4,19 @@ import DataLoader from 'dataloader';
 import type { Connection, mongo, Types } from 'mongoose';
 import { TransactionRunner } from './transaction-runner.js';
 
-/** Most documents by a field in one query. */
+/** Maximum number of documents found by field in one query. */
 const MAX_POINTS = 100;
 
-/** Most ranges in one query. */
+/** Maximum number of ranges in one query. */
 const MAX_RANGES = 32;
 
-/** Most documents of one range that shares a query with others: decoding a longer one costs more than the query that it would save. */
+/**
+ * Maximum length of a range that shares a query with others: decoding a longer one costs more than the query
+ * that sharing would save.
+ */
 const MAX_SHARED_RANGE = 128;
 
-/** A value that names documents within a tenant. */
+/** A field value that identifies documents within a tenant. */
 export type KeyValue = string | Types.ObjectId;
 
 export interface PointKey {
@@ -21,7 +24,7 @@ export interface PointKey {
   value: KeyValue;
 }
 
-/** Documents of one group in order, both ends included. */
+/** A range of documents of one group, with both ends included. */
 export interface RangeKey extends PointKey {
   from: number;
   to: number;
@@ -29,28 +32,29 @@ export interface RangeKey extends PointKey {
 
 export interface PointReads<Row> {
   readonly find: (tenantId: string, value: KeyValue) => Promise<Row | null>;
-  /** Those that exist, in the order of `values`. */
+  /** Returns the documents that exist, in the order of `values`. */
   readonly findMany: (tenantId: string, values: readonly KeyValue[]) => Promise<Row[]>;
 }
 
 export type FindRange<Row> = (key: RangeKey) => Promise<Row[]>;
 
-/** How reads of one kind become one query, and how its rows are given back to them. */
+/** How reads of one kind are merged into one query, and how its rows are distributed among them. */
 interface Kind<Key extends PointKey, Result> {
   collection: string;
   filter(keys: readonly Key[]): mongo.Document;
-  /** Most rows that the filter can match. */
+  /** Upper bound on the number of rows that the filter can match. */
   rows(keys: readonly Key[]): number;
   results(keys: readonly Key[], rows: readonly mongo.Document[]): Result[];
 }
 
 /**
- * Reads of one turn of the event loop become one query of the driver, without Mongoose: a query costs the main thread some 150 µs, and
- * a document in it a few. Nothing is remembered between turns. In a running transaction each read is a query of its own, in the
- * transaction's session.
+ * Merges the reads made in one turn of the event loop into one driver query, without Mongoose. A query costs
+ * the main thread about 150 µs, and each document in it only a few. Nothing is cached between turns. Inside a
+ * running transaction each read is its own query, in the transaction's session.
  *
- * Every condition names its tenant, so that an index and a shard key that begin with `tenantId` serve it, and rows are given to reads by
- * tenant and value. Reads of the same key share a document, which is not to be changed. An error rejects every read of the query.
+ * Every condition includes the tenant, so that an index or shard key that begins with `tenantId` can serve
+ * it. Rows are matched to reads by tenant and value. Reads of the same key receive the same document, which
+ * must not be modified. An error rejects every read of the query.
  */
 @Injectable()
 export class BatchedReads {
@@ -59,7 +63,7 @@ export class BatchedReads {
     private readonly transactions: TransactionRunner,
   ) {}
 
-  /** Finds documents by a field whose values are unique in the tenant. */
+  /** Finds documents by a field whose values are unique within a tenant. */
   byField<Row>(collection: string, field: string): PointReads<Row> {
     const read = this.reader<PointKey, Row | null>(
       {
@@ -85,7 +89,10 @@ export class BatchedReads {
     };
   }
 
-  /** Finds the documents of a group whose `order` field, unique in the group, is within a range; in that order. */
+  /**
+   * Finds the documents of a group whose `order` field is within a range, sorted by it. Its values must be
+   * unique in the group.
+   */
   byRange<Row>(collection: string, group: string, order: string): FindRange<Row> {
     const positionOf = (row: mongo.Document): number => row[order] as number;
     const read = this.reader<RangeKey, Row[]>(
@@ -121,7 +128,7 @@ export class BatchedReads {
     const loader = new DataLoader<Key, Result>((keys) => read(keys), {
       cache: false,
       maxBatchSize,
-      // After all requests of the turn have been read from their sockets.
+      // setImmediate runs after all requests of this turn have been read from their sockets.
       batchScheduleFn: (dispatch) => setImmediate(dispatch),
     });
     return (keys, mayShare = true) => {
@@ -138,7 +145,7 @@ export class BatchedReads {
   ): Promise<mongo.Document[]> {
     if (keys.length === 0) return [];
     if (!this.connection.db) throw new Error('the database connection is not open');
-    // One more than there can be, so that the first reply says that there are no more.
+    // One more than the query can return, so that the first reply already closes the cursor.
     const options = { batchSize: kind.rows(keys) + 1, ...(session && { session }) };
     return this.connection.db.collection(kind.collection).find(kind.filter(keys), options).toArray();
   }
@@ -163,20 +170,20 @@ const nameOf = (tenantId: unknown, value: unknown): string => `${tenantId as str
 const anyOf = (conditions: mongo.Document[]): mongo.Document =>
   conditions.length === 1 && conditions[0] ? conditions[0] : { $or: conditions };
 
-/** The values of `keys`, each once. */
+/** A condition that matches the distinct values of `keys`. */
 function oneOf(keys: readonly PointKey[]): KeyValue | { $in: KeyValue[] } | undefined {
   const values = [...new Map(keys.map(({ value }) => [textOf(value), value])).values()];
   return values.length === 1 ? values[0] : { $in: values };
 }
 
-/** One condition for each tenant, so that no tenant is searched for a value that was asked of another. */
+/** One condition per tenant, so that a tenant is searched only for its own values. */
 const pointConditions = (field: string, keys: readonly PointKey[]): mongo.Document[] =>
   [...groupBy(keys, ({ tenantId }) => tenantId)].map(([tenantId, ofTenant]) => ({
     tenantId,
     [field]: oneOf(ofTenant),
   }));
 
-/** One condition for each tenant and range: first pages have the same one whatever their conversation. */
+/** One condition per tenant and range: the first pages of all conversations share one. */
 const rangeConditions = (group: string, order: string, keys: readonly RangeKey[]): mongo.Document[] =>
   [...groupBy(keys, ({ tenantId, from, to }) => `${tenantId}\0${from}\0${to}`).values()].flatMap((same) =>
     same.slice(0, 1).map(({ tenantId, from, to }) => ({

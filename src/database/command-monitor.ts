@@ -2,21 +2,21 @@
 export interface SentCommand {
   commandName: string;
   databaseName: string;
-  /** With what the driver adds to it, such as session and transaction. Not to be changed. */
+  /** With what the driver adds to it, such as session and transaction. Must not be changed. */
   command: Readonly<Record<string, unknown>>;
 }
 
-/** Hears of each command when it is sent, within the asynchronous context of whoever sends it. Must not throw. */
+/** Called with each command when it is sent, in the asynchronous context of its caller. Must not throw. */
 export type CommandListener = (command: SentCommand) => void;
 
-/** Hears of each command when its answer is there, within the same asynchronous context. Must not throw. */
+/** Called with each command when its reply has arrived, in the same asynchronous context. Must not throw. */
 export type CommandEndListener = (command: SentCommand, durationMs: number, ok: boolean) => void;
 
 export interface RunningCommand extends SentCommand {
   begunMs: number;
 }
 
-/** Tells of the commands of connections that report to it; see `observedConnection`. */
+/** Passes the commands of connections on to listeners; see `observedConnection`. */
 export class CommandMonitor {
   private readonly startListeners: CommandListener[] = [];
   private readonly endListeners: CommandEndListener[] = [];
@@ -29,7 +29,7 @@ export class CommandMonitor {
     this.endListeners.push(listener);
   }
 
-  /** For a connection that is about to send; what it gets is to be given to `end`. */
+  /** To be called by a connection that is about to send; the result must be passed to `end`. */
   begin(databaseName: string, command: Readonly<Record<string, unknown>>): RunningCommand {
     // The first key of a command is its name, and the driver adds its own behind it.
     const [commandName = ''] = Object.keys(command);

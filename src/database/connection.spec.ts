@@ -20,18 +20,18 @@ describe('databaseNameOf', () => {
 });
 
 describe('withoutCredentials', () => {
-  it('leaves neither user nor password', () => {
+  it('removes the user and the password', () => {
     expect(withoutCredentials('mongodb://user:pass@host/db')).toBe('mongodb://host/db');
   });
 });
 
 describe('clientOptions', () => {
-  /** What the driver makes of a connection string and our options, with the settings of an environment. */
+  /** The options that result from a connection string and our options, given an environment. */
   const effective = (uri: string, env: Record<string, string> = {}): mongo.MongoOptions =>
     new mongo.MongoClient(uri, clientOptions(loadSettings({ MONGODB_URI: uri, ...env }).database, uri))
       .options;
 
-  it('are our defaults where the connection string says nothing', () => {
+  it('use our defaults for what the connection string does not set', () => {
     expect(effective('mongodb://localhost')).toMatchObject({
       appName: 'colloquy',
       maxPoolSize: 50,
@@ -50,7 +50,7 @@ describe('clientOptions', () => {
     });
   });
 
-  it('restrict no host to IPv4', () => {
+  it('do not restrict hosts to IPv4', () => {
     expect(effective('mongodb://localhost')).toMatchObject({ autoSelectFamily: true });
     expect(effective('mongodb://localhost')).not.toHaveProperty('family');
   });
@@ -87,9 +87,9 @@ describe('clientOptions', () => {
 describe('openConnection', () => {
   const logger = createLogger({ level: 'silent', pretty: false });
 
-  it('says at once that a connection string is malformed', async () => {
+  it('rejects a malformed connection string immediately', async () => {
     await expect(openConnection('mongodb://', database, logger)).rejects.toThrow(
-      /MONGODB_URI is not a connection string/,
+      /MONGODB_URI is not a valid connection string/,
     );
   });
 
@@ -100,14 +100,14 @@ describe('openConnection', () => {
     'journal=false',
     'readPreference=secondaryPreferred',
     'readPreference=nearest',
-  ])('refuses %s at once, without the password', async (option) => {
+  ])('rejects %s immediately, without revealing the password', async (option) => {
     const opening = openConnection(`mongodb://me:secret@127.0.0.1:1/?${option}`, database, logger);
     await expect(opening).rejects.toThrow(StartupError);
     await expect(opening).rejects.toThrow(new RegExp(`MONGODB_URI has ${option}, but`));
     await expect(opening).rejects.not.toThrow(/secret/);
   });
 
-  it('finds a server on localhost that listens on IPv4 alone', async () => {
+  it('finds a server on localhost that listens on IPv4 only', async () => {
     const server = createServer();
     const found = new Promise<void>((resolve) =>
       server.on('connection', (socket) => {
@@ -123,7 +123,7 @@ describe('openConnection', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('gives up after its attempts, each logged, with what to check and without the password', async () => {
+  it('logs each attempt, then fails with what to check and without revealing the password', async () => {
     const warned: unknown[] = [];
     jest.spyOn(logger, 'warn').mockImplementation((details: unknown) => void warned.push(details));
     const quick = {
@@ -135,7 +135,7 @@ describe('openConnection', () => {
     const failing = openConnection('mongodb://me:secret@127.0.0.1:1/?directConnection=true', quick, logger);
     await expect(failing).rejects.toThrow(StartupError);
     await expect(failing).rejects.toThrow(
-      /127\.0\.0\.1:1.* was not reached in 2 attempts .*Check MONGODB_URI/,
+      /127\.0\.0\.1:1.* could not be reached in 2 attempts .*Check MONGODB_URI/,
     );
     await expect(failing).rejects.not.toThrow(/secret/);
     expect(warned).toEqual([expect.objectContaining({ attempt: 1, attempts: 2, delayMs: 1000 })]);

@@ -1,5 +1,5 @@
 import { type Connection, Mongoose, mongo } from 'mongoose';
-import { retry } from '../common/index.js';
+import { backoffDelay, messageOf, retryPolicy } from '../common/index.js';
 import { type DatabaseSettings, mongoUriOptions, StartupError } from '../config/index.js';
 import type { Logger } from '../logging/index.js';
 import type { CommandMonitor } from './command-monitor.js';
@@ -8,18 +8,20 @@ import { PoolMonitor } from './pool-monitor.js';
 
 export const DEFAULT_DATABASE = 'colloquy';
 
-/** The database that a connection string names; `colloquy` when it names none. */
+/** The database named in a connection string, or `colloquy` when there is none. */
 export function databaseNameOf(uri: string): string {
   const name = /^mongodb(?:\+srv)?:\/\/[^/]*\/([^?]+)/.exec(uri)?.[1];
   return name === undefined ? DEFAULT_DATABASE : decodeURIComponent(name);
 }
 
-/** The same connection string without user and password, for logs and messages. */
+/** Removes the user and the password from a connection string, for logs and messages. */
 export const withoutCredentials = (uri: string): string => uri.replace(/\/\/[^@/]*@/, '//');
 
 /**
- * Options of the client. Those that the connection string has are left to it; of the settings among them it has given the values already
- * (see `orInUri` in the configuration). IPv4 and IPv6 are tried both, so that `localhost` finds a server that listens on either.
+ * Builds the client options. Options without a setting are left out when the connection string contains them.
+ * Settings that can also be given in the connection string already hold its values (see `orInUri` in the
+ * configuration). Hosts are tried over IPv4 and IPv6, so that `localhost` finds a server that listens on
+ * either.
  */
 export function clientOptions(settings: DatabaseSettings, uri: string): mongo.MongoClientOptions {
   const given = mongoUriOptions(uri);
@@ -39,22 +41,23 @@ export function clientOptions(settings: DatabaseSettings, uri: string): mongo.Mo
   };
 }
 
-/** What a connection string asks for that would break a promise; undefined when there is nothing. */
+/** Describes the option of a connection string that would break a guarantee; undefined when there is none. */
 function brokenPromise(uri: string): string | undefined {
   const given = mongoUriOptions(uri);
   const [w, journal, readPreference] = ['w', 'journal', 'readpreference'].map((name) => given.get(name));
   if (w !== undefined && w !== 'majority')
-    return `w=${w}, but what was acknowledged must survive the loss of a server, which only w=majority promises`;
+    return `w=${w}, but acknowledged writes must survive the loss of a server, which only w=majority guarantees`;
   if (journal === 'false')
-    return 'journal=false, but what was acknowledged must survive the crash of a server, so it must be in the journal';
+    return 'journal=false, but acknowledged writes must survive a server crash, so they must be journaled';
   if (readPreference !== undefined && readPreference !== 'primary')
-    return `readPreference=${readPreference}, but a read must see what was written before it, which only the primary promises`;
+    return `readPreference=${readPreference}, but a read must see earlier writes, which only the primary guarantees`;
   return undefined;
 }
 
 /**
- * A Mongoose of its own for each connection: its settings (no automatic indexes or collections, no buffering of commands while
- * disconnected, the session of a running transaction applied to every model call) touch no other one in the process.
+ * Creates a separate Mongoose instance for each connection, so that its settings do not affect other
+ * instances in the process: no automatic indexes or collections, no buffering of commands while disconnected,
+ * and the session of a running transaction applied to every model call.
  */
 function createMongoose(): Mongoose {
   return new Mongoose({
@@ -66,7 +69,7 @@ function createMongoose(): Mongoose {
   });
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const connectBackoff = { baseMs: 1000, maxMs: 30_000, jitter: 0 };
 
 async function connectClient(
   uri: string,
@@ -92,23 +95,22 @@ async function connectClient(
     }
   };
   try {
-    return await retry(connectOnce, {
-      retries: attempts - 1,
-      baseMs: 1000,
-      maxMs: 30_000,
-      jitter: 0,
-      shouldRetry: () => true,
-      onRetry: (attempt, delayMs, error) => {
-        logger.warn(
-          { attempt, attempts, delayMs, reason: messageOf(error) },
-          'database not reached, trying again',
-        );
-      },
-    });
+    return await retryPolicy({ attempts, backoff: connectBackoff, isRetryable: () => true })((attempt) =>
+      connectOnce().catch((error: unknown) => {
+        if (attempt < attempts) {
+          const delayMs = backoffDelay(attempt, connectBackoff);
+          logger.warn(
+            { attempt, attempts, delayMs, reason: messageOf(error) },
+            'database connection failed; retrying',
+          );
+        }
+        throw error;
+      }),
+    );
   } catch (error) {
     throw new StartupError(
-      `The database at ${withoutCredentials(uri)} was not reached in ${attempts} attempts (${messageOf(error)}). ` +
-        'Check MONGODB_URI and that the server runs as a replica set, or unset MONGODB_URI to use the embedded store.',
+      `The database at ${withoutCredentials(uri)} could not be reached in ${attempts} attempts (${messageOf(error)}). ` +
+        'Check MONGODB_URI and that the server is running as a replica set, or unset MONGODB_URI to use the embedded store.',
       { cause: error },
     );
   }
@@ -123,8 +125,9 @@ export interface OpenConnection {
 }
 
 /**
- * Opens the one connection that all modules share.
- * @throws StartupError after DATABASE_CONNECT_ATTEMPTS, or at once for a connection string that is malformed or asks for less than is promised
+ * Opens the connection that all modules share.
+ * @throws StartupError after DATABASE_CONNECT_ATTEMPTS failures, or immediately when the connection string is
+ * malformed or weakens a guarantee
  */
 export async function openConnection(
   uri: string,
@@ -135,7 +138,9 @@ export async function openConnection(
   try {
     new mongo.MongoClient(uri);
   } catch (error) {
-    throw new StartupError(`MONGODB_URI is not a connection string: ${messageOf(error)}`, { cause: error });
+    throw new StartupError(`MONGODB_URI is not a valid connection string: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   const broken = brokenPromise(uri);
   if (broken !== undefined)
@@ -156,13 +161,13 @@ export async function openConnection(
   };
 }
 
-/** Logs when the connection is lost and when it is back, until the returned function is called. */
+/** Logs when the connection is lost or restored, until the returned function is called. */
 function follow(connection: Connection, logger: Logger): () => void {
   const lost = (): void => {
-    logger.warn('database connection lost; operations fail until it is back');
+    logger.warn('database connection lost; operations fail until it is restored');
   };
   const back = (): void => {
-    logger.info('database connection is back');
+    logger.info('database connection restored');
   };
   connection.on('disconnected', lost).on('reconnected', back);
   return () => {

@@ -18,6 +18,7 @@ import {
   SHUTDOWN_SHARES,
 } from '../config/index.js';
 import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../logging/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import { BatchedReads } from './batched-reads.js';
 import { type CommandListener, CommandMonitor } from './command-monitor.js';
 import { type OpenConnection, openConnection } from './connection.js';
@@ -25,15 +26,18 @@ import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
 import { openStore, type StoreHandle } from './embedded-store.js';
 import { GroupCommit } from './group-commit.js';
 import { IndexManager } from './index-manager.js';
+import { CommandTimings } from './monitoring/command-timings.js';
+import { DatabaseHealth } from './monitoring/database-health.js';
+import { DatabaseMonitoring } from './monitoring/database-monitoring.js';
 import { PROCESS_ROLE, ProcessRegistry } from './process-registry.js';
 import { ProcessRepository } from './process.repository.js';
 import { PROCESS_MODEL, type ProcessRole, processSchema } from './process.schema.js';
 import { TransactionRunner } from './transaction-runner.js';
-import { TransactionalInterceptor } from './transactional.interceptor.js';
 
 /**
- * Closes the connection and then the store. `onApplicationShutdown` is Nest's last phase: the HTTP server is closed and every
- * module has flushed in an earlier one (`onModuleDestroy`, `beforeApplicationShutdown`).
+ * Closes the connection, then the store. `onApplicationShutdown` is Nest's last phase: by then the HTTP
+ * server is closed, and every module has flushed in an earlier phase (`onModuleDestroy`,
+ * `beforeApplicationShutdown`).
  */
 @Injectable()
 class DatabaseCloser implements OnApplicationShutdown {
@@ -56,19 +60,23 @@ class DatabaseCloser implements OnApplicationShutdown {
 }
 
 export interface DatabaseOptions {
-  /** For measurements: is called with each command that is sent to the database. */
+  /** For measurements: called with each command that is sent to the database. */
   onCommand?: CommandListener | undefined;
-  /** What this process is to the others; `api` by default. */
+  /** The role of this process in the deployment; defaults to `api`. */
   role?: ProcessRole | undefined;
 }
 
-/** The shared connection under @nestjs/mongoose's own token, so that every module's `MongooseModule.forFeature` uses it. */
+/**
+ * Provides the shared connection under @nestjs/mongoose's own token, so that `MongooseModule.forFeature` in
+ * every module uses it.
+ */
 @Global()
 @Module({})
 export class DatabaseModule {
   static forRoot({ onCommand, role = 'api' }: DatabaseOptions = {}): DynamicModule {
     return {
       module: DatabaseModule,
+      imports: [MonitoringModule],
       providers: [
         {
           provide: STORE,
@@ -117,8 +125,10 @@ export class DatabaseModule {
         GroupCommit,
         IndexManager,
         TransactionRunner,
-        TransactionalInterceptor,
         BatchedReads,
+        CommandTimings,
+        DatabaseHealth,
+        DatabaseMonitoring,
       ],
       exports: [
         getConnectionToken(),
@@ -127,7 +137,6 @@ export class DatabaseModule {
         IndexManager,
         ProcessRegistry,
         TransactionRunner,
-        TransactionalInterceptor,
         BatchedReads,
       ],
     };

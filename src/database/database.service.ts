@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
 import type { Connection, mongo } from 'mongoose';
+import { withTimeout } from '../common/index.js';
 import { databaseNameOf, type OpenConnection, withoutCredentials } from './connection.js';
 import type { StoreHandle } from './embedded-store.js';
 import type { CommandEndListener } from './command-monitor.js';
@@ -20,7 +21,7 @@ export interface DatabaseStats {
   uri: string;
   database: string;
   state: DatabaseState;
-  /** Times that the connection was lost and came back since start. */
+  /** How often the connection was lost since start; `reconnects` counts how often it was restored. */
   disconnects: number;
   reconnects: number;
   pool: PoolStats;
@@ -54,38 +55,31 @@ export class DatabaseService {
     return this.store;
   }
 
-  /** From now on these observe commands and the pool; commands only while MONITORING is on. */
+  /** Registers listeners for commands and the pool. Commands are only observed when MONITORING is on. */
   observe(listeners: { onEnd: CommandEndListener; pool: PoolListener }): void {
     this.opened.commands?.onEnd(listeners.onEnd);
     this.opened.pool.listen(listeners.pool);
   }
 
   /**
-   * How the server would run a command that was sent to it; nothing is run. Undefined for one without a query.
-   * @throws MongoError when the server does not answer
+   * Explains how the server would run a command, without running it. Returns undefined for a command without
+   * a query.
+   * @throws MongoError when the server cannot be reached or rejects the command
    */
   async explain(databaseName: string, command: mongo.Document): Promise<QueryPlan | undefined> {
     return planOf(this.connection.getClient().db(databaseName), command);
   }
 
   /**
-   * A round trip to the server, milliseconds.
-   * @throws Error when there is no answer within `timeoutMs`
+   * Measures a round trip to the server, in milliseconds.
+   * @throws Error when the server does not respond within `timeoutMs`
    */
   async ping(timeoutMs: number): Promise<number> {
     const begun = performance.now();
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`no answer from the database within ${timeoutMs} ms`));
-      }, timeoutMs);
+    await withTimeout(this.connection.getClient().db('admin').command({ ping: 1 }), timeoutMs, () => {
+      throw new Error(`no response from the database within ${timeoutMs} ms`);
     });
-    try {
-      await Promise.race([this.connection.getClient().db('admin').command({ ping: 1 }), timeout]);
-      return performance.now() - begun;
-    } finally {
-      clearTimeout(timer);
-    }
+    return performance.now() - begun;
   }
 
   stats(): DatabaseStats {

@@ -1,12 +1,17 @@
-/** One connection of the driver's pool, of which the driver publishes no types: as much of it as `observed-connection.ts` needs. */
+/**
+ * Types for one connection of the driver's pool, which the driver does not publish. Only what
+ * `observed-connection.ts` needs.
+ */
 declare module 'mongodb/lib/cmap/connection.js' {
   import type { Document, MongoDBNamespace } from 'mongodb';
 
   export class Connection {
     constructor(stream: object, options: object);
-    /** Whether the handshake is done. */
+    /** Whether the handshake is complete. */
     readonly established: boolean;
-    /** Makes the message of a command as it will be sent: with session, transaction and cluster time. */
+    /**
+     * Builds the message for a command as it will be sent, including session, transaction and cluster time.
+     */
     prepareCommand(database: string, command: Document, options: object): { readonly command?: Document };
     command(
       namespace: MongoDBNamespace,

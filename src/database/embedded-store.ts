@@ -1,24 +1,23 @@
 import { join } from 'node:path';
 import { EmbeddedMongo } from '@colloquy/embedded-mongo';
+import { messageOf } from '../common/index.js';
 import { type DatabaseSettings, prepareDataDir, StartupError } from '../config/index.js';
 import { type ErrorReporter, type Logger, REPORT_FLUSH_MS } from '../logging/index.js';
 
-/** Where the database is, and how to let go of it. */
+/** Where the database is, and how to release it. */
 export interface StoreHandle {
   uri: string;
   kind: 'embedded' | 'mongodb';
   /** Directory of the embedded store. */
   dir?: string;
-  /** The embedded store runs in another process, whose store this one uses. */
+  /** Whether the embedded store runs in another process, which this one connects to. */
   attached?: boolean;
   close(): Promise<void>;
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /**
- * The MongoDB that the settings name, or the embedded store in DATA_DIR: the running one of another process when there is one,
- * otherwise opened here.
+ * Uses the MongoDB server given in the settings, or the embedded store in DATA_DIR. If another process has
+ * already opened that store, this one connects to it; otherwise it opens the store itself.
  * @throws StartupError when the data directory or the store in it cannot be used
  */
 export async function openStore(
@@ -34,13 +33,14 @@ export async function openStore(
     const store = await EmbeddedMongo.open({
       dir,
       ...(settings.EMBEDDED_MONGO_PORT !== undefined && { port: settings.EMBEDDED_MONGO_PORT }),
-      // Without its database the process is of no use, and nothing acknowledged is lost: what restarts it reopens the store.
+      // The process cannot work without its database, so it exits. No acknowledged write is lost: a restart
+      // reopens the store.
       onError: (error) => {
-        // A thread that fails says so twice: by its error, and by its end.
+        // A failing thread is reported twice: with its error and when it exits.
         if (hasEnded) return;
         hasEnded = true;
         const errorId = errors.report(error, { level: 'fatal', tags: { kind: 'embeddedStore' } });
-        logger.fatal({ err: error, errorId }, 'the embedded store ended unexpectedly');
+        logger.fatal({ err: error, errorId }, 'the embedded store stopped unexpectedly');
         void errors.flush(REPORT_FLUSH_MS).then(() => process.exit(1));
       },
       log: (level, message, details) => {

@@ -7,17 +7,17 @@ const bulkError = (cause: mongo.AnyError): mongo.MongoBulkWriteError =>
 describe('databaseProblem', () => {
   it.each([
     ['no server', new mongo.MongoServerSelectionError('none', {} as mongo.TopologyDescription)],
-    ['a connection that broke', new mongo.MongoNetworkError('ECONNRESET')],
-    ['a connection that was silent for too long', new mongo.MongoNetworkTimeoutError('timed out')],
-    ['a connection that broke in a bulk write', bulkError(new mongo.MongoNetworkError('ECONNRESET'))],
+    ['a broken connection', new mongo.MongoNetworkError('ECONNRESET')],
+    ['a connection that timed out', new mongo.MongoNetworkTimeoutError('timed out')],
+    ['a connection that broke during a bulk write', bulkError(new mongo.MongoNetworkError('ECONNRESET'))],
     ...[6, 7, 89, 91, 133, 189, 262, 384, 9001, 10107, 11600, 11602, 13435, 13436].map(
       (code): [string, Error] => [
-        `the server's error ${code}`,
+        `server error ${code}`,
         new mongo.MongoServerError({ message: 'not now', code }),
       ],
     ),
     [
-      "the server's error in a bulk write",
+      'a server error in a bulk write',
       bulkError(new mongo.MongoServerError({ message: 'not now', code: 384 })),
     ],
   ])('%s: 503 database_unavailable with Retry-After', (_what, error) => {
@@ -33,9 +33,9 @@ describe('databaseProblem', () => {
       'a duplicate key in a bulk write',
       bulkError(new mongo.MongoServerError({ message: 'duplicate', code: 11000 })),
     ],
-    ['a refused query', new mongo.MongoServerError({ message: 'bad', code: 2 })],
-    ['a fault of ours', new TypeError('undefined is not a function')],
-  ])('%s is not the database being away', (_what, error) => {
+    ['a rejected query', new mongo.MongoServerError({ message: 'bad', code: 2 })],
+    ['a programming error', new TypeError('undefined is not a function')],
+  ])('%s does not count as an unavailable database', (_what, error) => {
     expect(databaseProblem(error)).toBeUndefined();
   });
 });

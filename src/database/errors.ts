@@ -4,19 +4,15 @@ import { type ProblemDetails, ProblemError } from '../http/index.js';
 const hasLabel = (error: unknown, label: string): boolean =>
   error instanceof mongo.MongoError && error.hasErrorLabel(label);
 
-/** The whole transaction may be run again: nothing of it was stored. */
+/** The whole transaction may be retried: nothing of it was stored. */
 export const isTransientTransactionError = (error: unknown): boolean =>
   hasLabel(error, 'TransientTransactionError');
 
-/** The commit may or may not have been stored: the commit alone is to be repeated. */
+/** The commit may or may not have taken effect: only the commit must be retried. */
 export const isUnknownCommitResult = (error: unknown): boolean =>
   hasLabel(error, 'UnknownTransactionCommitResult');
 
-/** What was thrown, as an error. */
-export const asError = (thrown: unknown): Error =>
-  thrown instanceof Error ? thrown : new Error(String(thrown));
-
-/** A unique index refused an insert of a unit of work. */
+/** A unique index rejected an insert of a unit of work. */
 export class DuplicateKeyError extends Error {
   constructor(
     readonly collection: string,
@@ -29,23 +25,29 @@ export class DuplicateKeyError extends Error {
   }
 }
 
-/** Codes of a server that refuses a document: BadValue, DocumentValidationFailure, a document or key that is too large, field names. */
+/**
+ * Server error codes for a rejected document: BadValue, DocumentValidationFailure, a document or key that is
+ * too large, invalid field names.
+ */
 const documentCodes: ReadonlySet<unknown> = new Set([2, 52, 55, 56, 57, 121, 10334, 17280, 17419, 17420]);
 
-/** A unit of work caused it, by what it writes; others of the same transaction may succeed without it. */
+/**
+ * Whether one unit of work caused the error by what it writes. Other units of the same transaction may
+ * succeed without it.
+ */
 export const isDocumentError = (error: unknown): boolean =>
   error instanceof RangeError ||
   error instanceof TypeError ||
   error instanceof mongo.BSON.BSONError ||
   (error instanceof mongo.MongoServerError && documentCodes.has(error.code));
 
-/** The database is slower than what is to be written. */
+/** Writes arrive faster than the database can store them. */
 export const databaseBusy = (): ProblemError =>
   new ProblemError({
     status: 503,
     code: 'database_busy',
     title: 'The database is too slow at the moment',
-    detail: 'Too much waits to be written; nothing of this request was stored. Send it again a little later.',
+    detail: 'Too many writes are waiting. Nothing of this request was stored; retry it a little later.',
     retryAfterSeconds: 1,
   });
 
@@ -54,24 +56,25 @@ export const shuttingDown = (): ProblemError =>
     status: 503,
     code: 'shutting_down',
     title: 'The service is shutting down',
-    detail: 'Nothing of this request was stored. Send it again.',
+    detail: 'Nothing of this request was stored. Retry it.',
     retryAfterSeconds: 1,
   });
 
 const contention: ProblemDetails = {
   status: 503,
   code: 'transaction_contention',
-  title: 'Too many writers on the same data',
-  detail: 'The transaction lost against others each time it was tried; nothing was stored. Send it again.',
+  title: 'Too many concurrent writes to the same data',
+  detail: 'The transaction conflicted with others on every attempt. Nothing was stored; retry it.',
   retryAfterSeconds: 1,
 };
 
-/** Others wrote the same data each time the work was tried. */
+/** The work conflicted with other writes to the same data on every attempt. */
 export const transactionContention = (): ProblemError => new ProblemError(contention);
 
 /**
- * The fields of the unique index that refused a write; undefined for other errors. The driver drops `keyPattern` from the errors of
- * insertMany, so that there they are read from the index's name, which the server makes of fields and directions.
+ * Returns the fields of the unique index that rejected a write, or undefined for other errors. The driver
+ * drops `keyPattern` from errors of insertMany. In that case the fields are read from the index name, which
+ * the server builds from fields and directions.
  */
 export function duplicateKeyFields(error: unknown): readonly string[] | undefined {
   if (error instanceof DuplicateKeyError) return error.fields;
@@ -91,8 +94,9 @@ const connectionErrors = [
 ];
 
 /**
- * Codes of a server that stops or steps down, or, behind mongos, that another server could not be reached or took too long. Those of
- * the drivers' list of retryable errors, and what mongos adds to it. Names as in MongoDB's error_codes.yml.
+ * Error codes of a server that is stopping or stepping down, or, behind mongos, of another server that could
+ * not be reached or took too long. These are the codes in the drivers' list of retryable errors and those
+ * that mongos adds. Names are as in MongoDB's error_codes.yml.
  */
 const unavailableCodes: ReadonlySet<unknown> = new Set([
   6, // HostUnreachable
@@ -111,13 +115,19 @@ const unavailableCodes: ReadonlySet<unknown> = new Set([
   13436, // NotPrimaryOrSecondary
 ]);
 
-/** The server cannot be reached, or the connection to it broke; what is sent next may wait for it all over again. */
+/**
+ * Whether the server cannot be reached or the connection broke. The next command may wait for the server
+ * again.
+ */
 export const isDatabaseAway = (error: unknown): boolean =>
   connectionErrors.some((type) => error instanceof type) ||
-  // A bulk write wraps the error of its connection, and drops the type; an error of the server has a code.
+  // A bulk write wraps a connection error and drops its type; server errors have a code.
   (error instanceof mongo.MongoBulkWriteError && error.code === undefined);
 
-/** Database failures that a client should know as such: the database is away (503) or too busy with the same data (503). */
+/**
+ * Maps database failures that clients should recognize to problem details, all with status 503: database
+ * unavailable, outcome unknown, or contention.
+ */
 export function databaseProblem(error: unknown): ProblemDetails | undefined {
   const poolExhausted = error instanceof Error && error.name === 'MongoWaitQueueTimeoutError';
   const poolCleared = error instanceof Error && error.name === 'MongoPoolClearedError';
@@ -127,7 +137,7 @@ export function databaseProblem(error: unknown): ProblemDetails | undefined {
       status: 503,
       code: 'database_unavailable',
       title: 'The database cannot be reached',
-      detail: 'Nothing of this request was acknowledged. Send it again a little later.',
+      detail: 'Nothing of this request was acknowledged. Retry it a little later.',
       retryAfterSeconds: 2,
     };
   if (isUnknownCommitResult(error))
@@ -136,7 +146,7 @@ export function databaseProblem(error: unknown): ProblemDetails | undefined {
       code: 'outcome_unknown',
       title: 'The database did not confirm the write',
       detail:
-        'It may have been stored. Send it again with the same externalId, or read what is stored before you repeat it.',
+        'It may have been stored. Retry it with the same externalId, or read what is stored before you repeat it.',
       retryAfterSeconds: 2,
     };
   if (isTransientTransactionError(error)) return contention;

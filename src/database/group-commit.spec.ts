@@ -10,7 +10,7 @@ const labelled = (label: string): mongo.MongoError => {
   return error;
 };
 
-/** A server that stores what is committed; each commit and command can be made to fail. */
+/** A fake server that stores what is committed. Each commit and command can be made to fail. */
 class ServerFake {
   readonly stored: mongo.Document[] = [];
   readonly failures: { command: mongo.Document[]; commit: unknown[] } = { command: [], commit: [] };
@@ -76,21 +76,21 @@ describe('GroupCommit when the server fails', () => {
     commits = new GroupCommit(server.connection, settings, processes);
   });
 
-  it('repeats a commit alone whose outcome is unknown', async () => {
+  it('retries only the commit when its outcome is unknown', async () => {
     server.failures.commit.push(labelled('UnknownTransactionCommitResult'));
     expect(await commits.commit(insert('a'))).toBe('a');
     expect(server).toMatchObject({ commits: 2, aborts: 0, stored: [{ name: 'a' }] });
     expect(commits.stats()).toMatchObject({ commits: 1, commitRetries: 1, conflicts: 0 });
   });
 
-  it('writes the transaction again after a write conflict, and aborts the one before', async () => {
+  it('aborts and retries the transaction after a write conflict', async () => {
     server.failures.command.push(labelled('TransientTransactionError'));
     expect(await Promise.all([commits.commit(insert('a')), commits.commit(insert('b'))])).toEqual(['a', 'b']);
     expect(server).toMatchObject({ aborts: 1, stored: [{ name: 'a' }, { name: 'b' }] });
     expect(commits.stats()).toMatchObject({ commits: 1, units: 2, conflicts: 1 });
   });
 
-  it('says of no unit that it is stored when the outcome of its commit stays unknown', async () => {
+  it('reports no unit as stored while the outcome of its commit is unknown', async () => {
     jest.useFakeTimers();
     try {
       server.failures.commit.push(
@@ -118,7 +118,7 @@ describe('GroupCommit when the server fails', () => {
     expect(outcomes[2]).toMatchObject({ reason: poison });
   });
 
-  it('commits the others while one unit conflicts until its time is over', async () => {
+  it('commits other units while one unit keeps conflicting until its deadline', async () => {
     const conflict = labelled('TransientTransactionError');
     jest.spyOn(server.database, 'command').mockImplementation((command: mongo.Document) => {
       const documents = command['documents'] as { name: string }[];
@@ -133,7 +133,7 @@ describe('GroupCommit when the server fails', () => {
     expect(commits.stats()).toMatchObject({ units: 64, rejected: 1, waiting: 0 });
   });
 
-  it('rejects all units at once when the whole transaction is impossible', async () => {
+  it('rejects all units immediately when the transaction cannot succeed', async () => {
     const quota = new mongo.MongoServerError({ message: 'over the quota', code: 8000 });
     server.failures.command.push(quota);
     const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((name) => commits.commit(insert(name))));
@@ -141,7 +141,7 @@ describe('GroupCommit when the server fails', () => {
     expect(server.commits).toBe(0);
   });
 
-  it('gives a unit that has waited for long a new stamp, and stays settled before it', async () => {
+  it('assigns a new stamp to a unit that waited too long, and does not count it as settled before', async () => {
     jest.useFakeTimers({ now: 1_000_000, doNotFake: ['setImmediate', 'performance'] });
     try {
       let stamp = new Date(0);
@@ -160,7 +160,7 @@ describe('GroupCommit when the server fails', () => {
     }
   });
 
-  it('goes on with its stamps at half the pace when the clock is set back, and follows it once it has caught up', async () => {
+  it('advances stamps at half speed after the clock is set back, and follows the clock once it has caught up', async () => {
     jest.useFakeTimers({ now: 10_000_000, doNotFake: ['setImmediate'] });
     try {
       const stamps: number[] = [];

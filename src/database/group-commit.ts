@@ -1,9 +1,9 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
 import type { Connection } from 'mongoose';
+import { asError } from '../common/index.js';
 import { DATABASE_SETTINGS, type DatabaseSettings } from '../config/index.js';
 import {
-  asError,
   databaseBusy,
   isDocumentError,
   isTransientTransactionError,
@@ -18,56 +18,63 @@ import { type Failure, type Load, UnitQueue } from './unit-queue.js';
 import { Conflict, UnitTransaction } from './unit-transaction.js';
 
 export interface GroupCommitStats {
-  /** Units that wait for a transaction. */
+  /** Units waiting for a transaction. */
   waiting: number;
-  /** Transactions at work. */
+  /** Transactions in progress. */
   flights: number;
-  /** Transactions that were committed, and the units in them. */
+  /** Committed transactions; `units` counts the units in them. */
   commits: number;
   units: number;
-  /** Units that were refused with an error of their own. */
+  /** Units that failed with an error of their own. */
   refused: number;
-  /** Units that were not written because the database was too slow or failed. */
+  /** Units that were not written because the database failed or was too slow. */
   rejected: number;
-  /** Transactions that were written again, mostly because others wrote the same documents. */
+  /** Transactions that had to be retried, mostly because of concurrent writes to the same documents. */
   conflicts: number;
-  /** Commits that were repeated because their outcome was unknown. */
+  /** Commits that were retried because their outcome was unknown. */
   commitRetries: number;
 }
 
-/** One transaction that was committed. Times are milliseconds. */
+/** One committed transaction. Times are in milliseconds. */
 export interface CommittedFlight {
   units: number;
-  /** How long its oldest unit waited since it was handed over. */
+  /** How long its oldest unit waited after it was submitted. */
   waitMs: number;
-  /** From the beginning of the transaction to its commit. */
+  /** From the start of the transaction to its commit. */
   commitMs: number;
 }
 
-/** Transactions that run at the same time: more than one, as one keeps step with the event loop and leaves the database idle. */
+/**
+ * Maximum number of concurrent transactions. With only one, the database would be idle while the event loop
+ * prepares the next.
+ */
 const MAX_FLIGHTS = 4;
 
 const DEFAULT_UNIT_BYTES = 1024;
 
-/** A unit that waited for longer gets a new stamp: readers of other processes rely on stamps not being older than this by much. */
+/**
+ * A unit that waited longer than this gets a new stamp: readers in other processes rely on stamps not being
+ * much older.
+ */
 const MAX_STAMP_AGE_MS = 500;
 
 /**
- * After a transaction, a document that other processes change as well is left alone for as long as the transaction took, up to this: so
- * that another process, which waits and tries again, finds it free.
+ * Upper limit for the pause after a transaction on a document that other processes change as well. The pause
+ * is as long as the transaction was, so that another process that waits and retries finds the document free.
  */
 const MAX_REST_MS = 100;
 
-/** Units that wait are looked through for those whose time is over this often. */
+/** Interval between checks for waiting units whose deadline has passed. */
 const SWEEP_MS = 500;
 
-/** Why a unit was not written in time. */
+/** The reason why a unit was not written in time. */
 const reasonOf = ({ lastError }: QueuedUnit): Error => lastError ?? databaseBusy();
 
 /**
- * Commits units of work. Units that arrive while transactions are at work share the next one: one command for each collection, then the
- * commit; each caller gets its result after the commit. A unit that cannot be written is refused with its own error, and the others
- * are written without it. Units of documents on which transactions fail again and again are written apart from the others.
+ * Commits units of work. Units that arrive while transactions are in progress share the next one: one command
+ * per collection, then the commit. Each caller gets its result after the commit. A unit that cannot be
+ * written is rejected with its own error, and the others are written without it. Units whose documents make
+ * transactions fail repeatedly are written separately from the others.
  */
 @Injectable()
 export class GroupCommit implements OnModuleInit {
@@ -75,7 +82,7 @@ export class GroupCommit implements OnModuleInit {
     this.schedule();
   });
   private readonly transaction: UnitTransaction;
-  /** All units that are neither committed nor refused, the oldest stamp first. */
+  /** All units that are neither committed nor rejected, ordered by stamp, oldest first. */
   private readonly outstanding = new Set<QueuedUnit>();
   private readonly listeners: ((flight: CommittedFlight) => void)[] = [];
   private readonly counters = { commits: 0, units: 0, refused: 0, rejected: 0, conflicts: 0 };
@@ -85,7 +92,7 @@ export class GroupCommit implements OnModuleInit {
   private onDrained: (() => void) | undefined;
   private sweeper: NodeJS.Timeout | undefined;
   private lastStampMs = 0;
-  /** Of `performance.now()`. */
+  /** When `lastStampMs` was assigned, from `performance.now()`. */
   private lastStampAt = 0;
   private settledMs = 0;
 
@@ -105,15 +112,16 @@ export class GroupCommit implements OnModuleInit {
   }
 
   /**
-   * Returns what `write` of the unit returned, once it is committed. It takes no part in a running transaction.
-   * @param timeoutMs no new attempt begins after this time; TRANSACTION_TIMEOUT_MS at most
-   * @throws whatever `write` of the unit throws
-   * @throws DuplicateKeyError when a unique index refuses an insert of the unit
-   * @throws ProblemError 503 `database_busy` when too much waits already, or the unit waited too long
+   * Returns what the unit's `write` returned, after it has been committed. A unit of work never joins a
+   * running transaction.
+   * @param timeoutMs no new attempt starts after this time; capped at TRANSACTION_TIMEOUT_MS
+   * @throws whatever the unit's `write` throws
+   * @throws DuplicateKeyError when a unique index rejects an insert of the unit
+   * @throws ProblemError 503 `database_busy` when too many units are waiting, or the unit waited too long
    */
   commit<T>(unit: UnitOfWork<T>, timeoutMs = Infinity): Promise<T> {
     if (transactionStorage.getStore()?.isOver === false)
-      return Promise.reject(new Error('a unit of work cannot be committed within a running transaction'));
+      return Promise.reject(new Error('a unit of work cannot be committed inside a running transaction'));
     if (this.closing) return Promise.reject(shuttingDown());
     return new Promise<T>((resolve, reject) => {
       const queuedAt = performance.now();
@@ -138,7 +146,7 @@ export class GroupCommit implements OnModuleInit {
     });
   }
 
-  /** No unit that this process commits from now on has a `stamp` at or before the returned date. */
+  /** Returns a date such that every unit this process commits from now on has a later `stamp`. */
   settledUntil(): Date {
     const [oldest] = this.outstanding;
     if (oldest) return new Date(oldest.stamp.getTime() - 1);
@@ -146,7 +154,7 @@ export class GroupCommit implements OnModuleInit {
     return new Date(this.settledMs);
   }
 
-  /** Calls `listener` after each transaction that was committed. It must not throw. */
+  /** Calls `listener` after each committed transaction. The listener must not throw. */
   onFlight(listener: (flight: CommittedFlight) => void): void {
     this.listeners.push(listener);
   }
@@ -156,7 +164,10 @@ export class GroupCommit implements OnModuleInit {
     return { waiting: this.queue.size, flights: this.flights, ...this.counters, commitRetries };
   }
 
-  /** Accepts no more units, and returns when those that were accepted are committed or refused; after `graceMs` those that wait are refused. */
+  /**
+   * Stops accepting units, and returns when all accepted units are committed or rejected. After `graceMs`,
+   * units that still wait are rejected.
+   */
   async drain(graceMs: number): Promise<void> {
     this.closing = true;
     if (this.outstanding.size > 0) {
@@ -175,8 +186,9 @@ export class GroupCommit implements OnModuleInit {
   }
 
   /**
-   * While the clock is behind, as after it was set back, stamps go on at half the pace of time: a stamp that stayed the same would keep
-   * `settledUntil` where it is as long as units arrive, and at the full pace the clock would never catch up.
+   * While the clock is behind, for example after it was set back, stamps advance at half the speed of time.
+   * If they stood still, `settledUntil` would not advance as long as units arrive; at full speed the clock
+   * would never catch up.
    */
   private nextStamp(): Date {
     const now = performance.now();
@@ -189,7 +201,10 @@ export class GroupCommit implements OnModuleInit {
     return new Date(this.lastStampMs);
   }
 
-  /** Begins a transaction at the end of this turn of the event loop, if there is a place for one and something waits. */
+  /**
+   * Starts a transaction at the end of this turn of the event loop, if units are waiting and the limit allows
+   * it.
+   */
   private schedule(): void {
     if (this.scheduled || this.flights >= MAX_FLIGHTS || !this.queue.isReady) return;
     this.scheduled = true;
@@ -207,7 +222,10 @@ export class GroupCommit implements OnModuleInit {
     });
   }
 
-  /** Writes the units in one transaction; those that are neither committed nor refused go back into the queue. Never rejects. */
+  /**
+   * Writes the units in one transaction. Units that are neither committed nor rejected return to the queue.
+   * Never rejects.
+   */
   private async fly(loads: readonly Load[]): Promise<void> {
     const units = loads.flatMap((load) => load.units).filter((queued) => !this.rejectIfLate(queued));
     this.renewStamps(units);
@@ -236,7 +254,7 @@ export class GroupCommit implements OnModuleInit {
     }
   }
 
-  /** Refuses or rejects the units that are not to be tried again; returns whether the others failed too. */
+  /** Rejects the units that must not be retried. Returns whether the remaining units failed too. */
   private handleFailure(units: readonly QueuedUnit[], error: Error): boolean {
     if (error instanceof Conflict) {
       for (const [queued, reason] of error.refused) this.refuse(queued, reason);

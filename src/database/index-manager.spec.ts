@@ -2,7 +2,7 @@ import { type Connection, mongo } from 'mongoose';
 import { createLogger } from '../logging/index.js';
 import { type CollectionReport, IndexManager } from './index-manager.js';
 
-/** The report of one collection on a server that answers `$collStats` so. */
+/** The report on one collection, from a server with this response to `$collStats`. */
 async function reportWith(stats: () => Promise<unknown[]>): Promise<CollectionReport | undefined> {
   const collection = {
     collectionName: 'messages',
@@ -25,8 +25,8 @@ async function reportWith(stats: () => Promise<unknown[]>): Promise<CollectionRe
   return report;
 }
 
-describe('the report of indexes', () => {
-  it('adds up what each shard has', async () => {
+describe('the index report', () => {
+  it('adds up the figures of all shards', async () => {
     const shard = (count: number, size: number, bytes: number): unknown => ({
       storageStats: { count, size, indexSizes: { _id_: bytes } },
     });
@@ -34,7 +34,7 @@ describe('the report of indexes', () => {
     expect(report).toMatchObject({ documents: 7, dataBytes: 700, indexes: [{ name: '_id_', bytes: 70 }] });
   });
 
-  it('is without figures where the server does not give them', async () => {
+  it('omits figures that the server does not provide', async () => {
     const error = new mongo.MongoServerError({ message: 'Aggregation stage not supported', code: 304 });
     const report = await reportWith(() => Promise.reject(error));
     expect(report).toEqual({

@@ -6,14 +6,14 @@ import { LOGGER, type Logger } from '../logging/index.js';
 export interface IndexReport {
   name: string;
   key: Record<string, unknown>;
-  /** The index was made now. */
+  /** Whether this run created the index. */
   created: boolean;
   bytes?: number;
-  /** In the database, but no schema declares it; left alone. */
+  /** Whether the index exists in the database but not in any schema. Such indexes are kept. */
   undeclared: boolean;
 }
 
-/** Figures are absent where the server does not give them, as Amazon DocumentDB does not. */
+/** Figures are absent when the server does not provide them; Amazon DocumentDB, for example, does not. */
 export interface CollectionReport {
   collection: string;
   documents?: number;
@@ -24,7 +24,7 @@ export interface CollectionReport {
 export interface MissingIndex {
   /** `collection.index`. */
   name: string;
-  /** Without it duplicates can be stored. */
+  /** Without a unique index, duplicates can be stored. */
   unique: boolean;
 }
 
@@ -34,7 +34,7 @@ interface StorageStats {
   indexSizes?: Record<string, number>;
 }
 
-/** `$collStats` has a row for each shard. */
+/** Adds up the rows of `$collStats`, which returns one for each shard. */
 function sumOf(rows: readonly StorageStats[]): Required<StorageStats> {
   const sum = { count: 0, size: 0, indexSizes: {} as Record<string, number> };
   for (const { count = 0, size = 0, indexSizes = {} } of rows) {
@@ -46,7 +46,10 @@ function sumOf(rows: readonly StorageStats[]): Required<StorageStats> {
   return sum;
 }
 
-/** Creates the collections and indexes that the schemas of all modules declare. Safe to run again and at the same time. */
+/**
+ * Creates the collections and indexes that the schemas of all modules declare. Safe to run repeatedly and
+ * concurrently.
+ */
 @Injectable()
 export class IndexManager {
   constructor(
@@ -68,8 +71,9 @@ export class IndexManager {
   }
 
   /**
-   * At start: creates what is missing on the embedded store; on a MongoDB, where building an index is the operator's decision,
-   * only logs what is missing. The process is not ready before the unique ones exist.
+   * Runs at start. On the embedded store, creates missing indexes. On a MongoDB server, where building an
+   * index is the operator's decision, only logs them. The process does not become ready until the unique
+   * indexes exist.
    */
   async prepare(kind: 'embedded' | 'mongodb'): Promise<void> {
     if (kind === 'embedded') {
@@ -80,7 +84,7 @@ export class IndexManager {
     if (missing.length > 0)
       this.logger.warn(
         { missing },
-        'indexes are missing; run "npm run db:indexes", or "node dist/scripts/db-indexes.js" in the image',
+        'indexes are missing; run "npm run db:indexes" (in the image: "node dist/scripts/db-indexes.js")',
       );
   }
 
@@ -123,7 +127,7 @@ export class IndexManager {
     };
   }
 
-  /** Undefined where the server does not give them: for a view, or without `$collStats`. */
+  /** Returns undefined when the server does not provide them: for a view, or without `$collStats`. */
   private async storageStats(collection: string): Promise<Required<StorageStats> | undefined> {
     try {
       const rows = await this.database()
@@ -134,7 +138,7 @@ export class IndexManager {
       return stats.length > 0 ? sumOf(stats) : undefined;
     } catch (error) {
       if (!(error instanceof mongo.MongoServerError)) throw error;
-      this.logger.debug({ err: error, collection }, 'the server gives no figures of this collection');
+      this.logger.debug({ err: error, collection }, 'the server provides no figures for this collection');
       return undefined;
     }
   }
@@ -145,7 +149,10 @@ export class IndexManager {
   }
 }
 
-/** Whether each is unique, by names as the server gives them: fields and directions joined by `_`, unless the schema names the index. */
+/**
+ * Maps each index name to whether the index is unique. Names are built as the server builds them, by joining
+ * fields and directions with `_`, unless the schema names the index.
+ */
 const declaredIndexes = (
   indexes: readonly [Record<string, unknown>, { name?: string; unique?: unknown }][],
 ): ReadonlyMap<string, boolean> =>

@@ -1,32 +1,35 @@
 import type { mongo } from 'mongoose';
 
 export interface PoolStats {
-  /** Connections that exist. */
+  /** Existing connections. */
   open: number;
-  /** Connections lent to an operation. */
+  /** Connections in use by an operation. */
   inUse: number;
-  /** Operations that wait for a connection. */
+  /** Operations waiting for a connection. */
   waiting: number;
   maxSize: number;
-  /** Longest wait for a connection since start, milliseconds. */
+  /** Longest wait for a connection since start, in milliseconds. */
   maxWaitMs: number;
   checkoutFailures: number;
-  /** Times that the pool was emptied because the server was lost. */
+  /** How often the pool was cleared because the server was lost. */
   cleared: number;
 }
 
-/** Hears of operations that want a connection. Must not throw. */
+/** Is notified when operations request connections. Must not throw. */
 export interface PoolListener {
-  /** An operation begins to wait, if only until the driver comes round to it. */
+  /** An operation starts to wait for a connection, even if only briefly. */
   waits(pool: PoolUse): void;
-  /** It has its connection, or was refused one. */
+  /** The operation got its connection (`ok`), or the request failed. */
   served(pool: PoolUse, waitedMs: number, ok: boolean): void;
 }
 
-/** The numbers as they are whenever they are read. */
+/** A live view of the pool: the values change as the pool changes. */
 export type PoolUse = Readonly<Pick<PoolStats, 'inUse' | 'waiting' | 'maxSize'>>;
 
-/** Counts the driver's connection pool from its events. Subscribe before the client connects, or connections are missed. */
+/**
+ * Tracks the driver's connection pool through its events. Call `watch` before the client connects, or
+ * connections are missed.
+ */
 export class PoolMonitor {
   private open = 0;
   inUse = 0;

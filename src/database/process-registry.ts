@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { mongo } from 'mongoose';
+import { withTimeout } from '../common/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { type OwnProcess, ProcessRepository } from './process.repository.js';
 import type { ProcessRecord, ProcessRole } from './process.schema.js';
@@ -12,19 +13,22 @@ export const PROCESS_ROLE = Symbol('PROCESS_ROLE');
 
 const BEAT_MS = 5000;
 
-/** Without a beat for this long a process counts as dead. */
+/** A process without a heartbeat for this long is considered dead. */
 const EXPIRED_MS = 15_000;
 
-/** The same for a process of a host of this name whose process ids are not ours: a container that was started again, mostly. */
+/**
+ * The same for a process with our host name but another pid namespace, which is usually a restarted
+ * container.
+ */
 const NEIGHBOUR_EXPIRED_MS = 7500;
 
-/** For this long `otherServersAlive` relies on what was read. */
+/** How long `otherServersAlive` reuses what it read. */
 const FRESH_MS = 1000;
 
-/** The driver reuses no server session that was idle for longer. */
+/** The driver does not reuse a server session that was idle for longer. */
 const SESSION_IDLE_MS = 30 * 60_000;
 
-/** A shutdown waits no longer for the row to be deleted; it expires by itself. */
+/** A shutdown waits no longer than this for the row to be deleted. A row that remains expires. */
 const LEAVE_MS = 1000;
 
 type SessionId = NonNullable<mongo.ClientSession['id']>;
@@ -36,12 +40,15 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it runs, as another user.
+    // EPERM means that it is running as another user.
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 
-/** Empty where the system does not say: then only processes of the same host name can be looked for. */
+/**
+ * Identifies the boot of the machine and the pid namespace. Empty on systems that do not report them; then
+ * processes can only be matched by host name.
+ */
 function pidSpace(): string {
   try {
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`;
@@ -51,17 +58,19 @@ function pidSpace(): string {
 }
 
 /**
- * The processes of this deployment, each with a row in the database that it refreshes every few seconds.
+ * Registers the processes of this deployment. Each has a row in the database, which it refreshes every few
+ * seconds.
  *
- * A process that is killed leaves its transactions open on the server, and the documents that they changed locked, until the server's
- * `transactionLifetimeLimitSeconds` (60 by default) is over. So each process notes the server sessions that it uses, and those of a dead
- * one are ended by whoever finds it: at once by the next process that shares its process ids, after 7.5 s without a beat by one on a host of
- * the same name, such as a container that was started again, and after 15 s by any other.
+ * A killed process leaves its transactions open on the server and the documents they changed locked, until
+ * the server's `transactionLifetimeLimitSeconds` (60 by default) has passed. Each process therefore records
+ * the server sessions that it uses, and another process ends the sessions of a dead one. A process that
+ * shares its pid namespace does so as soon as it notices. A process on a host of the same name, such as a
+ * restarted container, does so after 7.5 s without a heartbeat, and any other process after 15 s.
  */
 @Injectable()
 export class ProcessRegistry implements OnModuleInit {
   private readonly self: OwnProcess;
-  /** Server sessions in use since the last rotation, and those of the time before it. */
+  /** Server sessions used since the last rotation; `earlier` holds those used before it. */
   private recent = new Set<SessionId>();
   private earlier = new Set<SessionId>();
   private rotatedAt = performance.now();
@@ -85,24 +94,27 @@ export class ProcessRegistry implements OnModuleInit {
     };
   }
 
-  /** Before the process listens it is known to all others, and the transactions of its dead predecessors are ended. */
+  /**
+   * Makes the process known to all others before it listens, and ends the transactions of its dead
+   * predecessors.
+   */
   async onModuleInit(): Promise<void> {
     await this.beat();
     this.timer = setInterval(() => {
       this.beating ??= this.beat()
         .catch((error: unknown) => {
-          this.logger.debug({ err: error }, 'this process did not refresh its row; it tries again');
+          this.logger.debug({ err: error }, 'this process could not refresh its row; it will retry');
         })
         .finally(() => (this.beating = undefined));
     }, BEAT_MS);
     this.timer.unref();
-    // The others may rely for this long on a read that did not see this process.
+    // For this long, other processes may rely on a read that did not include this process.
     if (await this.processes.hasOtherServers(this.self._id)) await this.pause(FRESH_MS * 1.1);
   }
 
   /**
-   * To be called before a transaction starts on the session. The id of its server session is stored first when it is a new one,
-   * which is rare: the driver reuses them.
+   * Must be called before a transaction starts on the session. Stores the id of its server session first if
+   * it is new, which is rare because the driver reuses server sessions.
    */
   remember({ id }: Pick<mongo.ClientSession, 'id'>): Promise<void> {
     if (!id || this.recent.has(id)) return known;
@@ -114,8 +126,9 @@ export class ProcessRegistry implements OnModuleInit {
   }
 
   /**
-   * Whether other processes may be serving requests; read at most once a second. No process serves within a second of its registration,
-   * so that a false is never outdated. Workers and tools do not count.
+   * Whether other processes may be serving requests. Reads the database at most once per second. No process
+   * serves requests within a second of its registration, so `false` is never outdated. Workers and tools do
+   * not count.
    */
   otherServersAlive(): Promise<boolean> {
     const now = performance.now();
@@ -126,7 +139,7 @@ export class ProcessRegistry implements OnModuleInit {
     return read;
   }
 
-  /** Refreshes the row, and ends what dead processes left. */
+  /** Refreshes the row, and ends the sessions of dead processes. */
   async beat(): Promise<void> {
     const now = await this.processes.beat(this.self, this.sessionIds());
     await this.rotate();
@@ -139,18 +152,21 @@ export class ProcessRegistry implements OnModuleInit {
     for (const row of found.values()) await this.end(row);
   }
 
-  /** Deletes the row: from now on this process runs no transaction. */
+  /** Deletes the row. The process must not run transactions after this call. */
   async leave(): Promise<void> {
     clearInterval(this.timer);
     this.stopped.abort();
     await this.beating;
     const removed = this.processes.remove(this.self._id).catch((error: unknown) => {
-      this.logger.debug({ err: error }, 'the row of this process was not deleted; it expires');
+      this.logger.debug({ err: error }, 'the row of this process could not be deleted; it will expire');
     });
-    await Promise.race([removed, delay(LEAVE_MS, undefined, { ref: false })]);
+    await withTimeout(removed, LEAVE_MS, () => undefined);
   }
 
-  /** Whether a process on a host of our name does not run any more; one with our own process id ran before us. */
+  /**
+   * Whether a process on a host with our name is no longer running. One with our own pid must have run before
+   * us.
+   */
   private isGone({ pid, pidSpace: space, startedAt, beatAt }: ProcessRecord, now: Date): boolean {
     if (space !== this.self.pidSpace) return now.getTime() - beatAt.getTime() > NEIGHBOUR_EXPIRED_MS;
     return pid === process.pid ? startedAt.getTime() < performance.timeOrigin : !isRunning(pid);
@@ -163,7 +179,7 @@ export class ProcessRegistry implements OnModuleInit {
       if (!(error instanceof mongo.MongoServerError)) throw error;
       this.logger.warn(
         { err: error, host, pid },
-        'the server does not end the sessions of a dead process; its transactions end by transactionLifetimeLimitSeconds',
+        'could not end the sessions of a dead process; its transactions end after transactionLifetimeLimitSeconds',
       );
     }
     await this.processes.remove(_id, beatAt);
@@ -174,7 +190,7 @@ export class ProcessRegistry implements OnModuleInit {
     this.recent.add(id);
     try {
       const isStored = await this.processes.addSession(this.self._id, id.id);
-      // Not registered yet, or taken for dead while its event loop or the database hung.
+      // Not registered yet, or considered dead while its event loop or the database was blocked.
       if (!isStored) await this.processes.beat(this.self, this.sessionIds());
     } catch (error) {
       this.recent.delete(id);
@@ -182,7 +198,7 @@ export class ProcessRegistry implements OnModuleInit {
     }
   }
 
-  /** Drops the server sessions that the driver has dropped. */
+  /** Forgets server sessions that the driver has discarded. */
   private async rotate(): Promise<void> {
     if (performance.now() - this.rotatedAt < SESSION_IDLE_MS) return;
     this.rotatedAt = performance.now();

@@ -3,14 +3,14 @@ import { InjectModel } from '@nestjs/mongoose';
 import type { Model, mongo } from 'mongoose';
 import { PROCESS_MODEL, type ProcessRecord } from './process.schema.js';
 
-/** What a process says of itself; the database adds the time. */
+/** What a process reports about itself; the database adds the time. */
 export type OwnProcess = Omit<ProcessRecord, 'beatAt' | 'sessions'>;
 
 const MAX_LOOKED_AT = 100;
 
 /**
- * The rows of the running processes. It uses the driver's collection, as Mongoose would make its calls part of a transaction
- * that is running where `ProcessRegistry.remember` is called.
+ * Stores the rows of running processes. Uses the driver's collection rather than the Mongoose model: Mongoose
+ * would make its calls part of a transaction that is running when `ProcessRegistry.remember` is called.
  */
 @Injectable()
 export class ProcessRepository {
@@ -22,18 +22,21 @@ export class ProcessRepository {
     this.rows = this.database.collection(processes.collection.collectionName);
   }
 
-  /** Notes that the process is alive; makes its row, with its sessions, when there is none. Returns the time of the database. */
+  /**
+   * Records that the process is alive, creating its row with its sessions if there is none. Returns the
+   * database's time.
+   */
   async beat({ _id, ...process }: OwnProcess, sessions: readonly mongo.Binary[]): Promise<Date> {
     const row = await this.rows.findOneAndUpdate(
       { _id },
       { $currentDate: { beatAt: true }, $setOnInsert: { ...process, sessions: [...sessions] } },
       { upsert: true, returnDocument: 'after', projection: { beatAt: 1 } },
     );
-    if (!row) throw new Error('the row of this process was neither found nor made');
+    if (!row) throw new Error('the row of this process was neither found nor created');
     return row.beatAt;
   }
 
-  /** False when the process has no row. */
+  /** Returns false when the process has no row. */
   async addSession(_id: string, session: mongo.Binary): Promise<boolean> {
     const { matchedCount } = await this.rows.updateOne({ _id }, { $addToSet: { sessions: session } });
     return matchedCount === 1;
@@ -51,7 +54,10 @@ export class ProcessRepository {
     return this.rows.find({ host }).toArray();
   }
 
-  /** Whether there is another process that serves requests, as far as the first MAX_LOOKED_AT rows show; with more there is. */
+  /**
+   * Whether another process may be serving requests. Reads MAX_LOOKED_AT rows at most, and returns true when
+   * there may be more.
+   */
   async hasOtherServers(_id: string): Promise<boolean> {
     const rows = await this.rows
       .find({}, { projection: { role: 1 } })
@@ -62,14 +68,14 @@ export class ProcessRepository {
   }
 
   /**
-   * Aborts the open transactions of these server sessions. On a cluster, mongos passes it on to every shard. Of one's own user's
-   * sessions it needs no privilege.
+   * Aborts the open transactions of these server sessions. On a sharded cluster, mongos forwards the command
+   * to every shard. No privilege is needed for sessions of the same user.
    */
   async killSessions(ids: readonly mongo.Binary[]): Promise<void> {
     await this.database.client.db('admin').command({ killSessions: ids.map((id) => ({ id })) });
   }
 
-  /** With `beatAt`: unless the process has beaten since. */
+  /** Deletes the row. With `beatAt`, only if the process has sent no heartbeat since then. */
   async remove(_id: string, beatAt?: Date): Promise<void> {
     await this.rows.deleteOne({ _id, ...(beatAt && { beatAt }) });
   }

@@ -11,12 +11,12 @@ export interface ProcessRecord {
   _id: string;
   host: string;
   pid: number;
-  /** Where `pid` means one process: the boot of the machine and the namespace of process ids. */
+  /** The scope in which `pid` is unique: the boot of the machine and the pid namespace. */
   pidSpace: string;
   role: ProcessRole;
-  /** By the clock of `host`. */
+  /** According to the clock of `host`. */
   startedAt: Date;
-  /** By the clock of the database, as processes on several hosts compare it. */
+  /** According to the database's clock, because processes on several hosts compare it. */
   beatAt: Date;
   /** Ids of the server sessions on which it runs transactions. */
   sessions: mongo.Binary[];
@@ -25,7 +25,7 @@ export interface ProcessRecord {
 const text = { type: String, required: true } as const;
 const date = { type: Date, required: true } as const;
 
-/** Not of a tenant, and to stay unsharded: it has one small row for each process. */
+/** Does not belong to a tenant and must stay unsharded: it has one small row per process. */
 export const processSchema = new Schema<ProcessRecord>(
   {
     _id: text,
@@ -39,7 +39,7 @@ export const processSchema = new Schema<ProcessRecord>(
   },
   { collection: 'processes', versionKey: false, autoIndex: false, id: false },
 );
-// Serves: the processes that have stopped beating.
+// Serves: processes without a recent heartbeat.
 processSchema.index({ beatAt: 1 });
-// Serves: the earlier processes of this host.
+// Serves: earlier processes of this host.
 processSchema.index({ host: 1 });

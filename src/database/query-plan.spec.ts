@@ -37,14 +37,14 @@ describe('shapeOf', () => {
     expect(shapeOf(command)).toBe(shape);
   });
 
-  it('has a greatest length', () => {
+  it('has a maximum length', () => {
     const filter = Object.fromEntries(Array.from({ length: 1000 }, (_, number) => [`field${number}`, 1]));
     expect(shapeOf({ find: 'x', filter })).toHaveLength(300);
   });
 });
 
 describe('explainOf', () => {
-  it('leaves out what belongs to the session, the transaction and the transport', () => {
+  it('removes session, transaction and transport fields', () => {
     const command = {
       find: 'messages',
       filter: { tenantId: 'acme' },
@@ -75,7 +75,7 @@ describe('explainOf', () => {
   });
 
   it.each([{ insert: 'x' }, { explain: { find: 'x' } }, { getMore: 1 }, { commitTransaction: 1 }, {}])(
-    'explains no %j',
+    'does not explain %j',
     (command) => {
       expect(explainOf(command)).toBeUndefined();
     },
@@ -89,7 +89,7 @@ describe('readPlan', () => {
     inputStage: { stage: 'IXSCAN', indexName: 'a_1', indexBounds: { a: ['[1, 1]'] } },
   };
 
-  it('names stages from the outside in, and indexes', () => {
+  it('lists indexes, and stages from the outermost inward', () => {
     const plan = readPlan({
       queryPlanner: { parsedQuery: { stage: 'no' }, winningPlan: { stage: 'LIMIT', inputStage: fetch } },
     });
@@ -109,7 +109,7 @@ describe('readPlan', () => {
     });
   });
 
-  it('says nothing of plans that were not taken', () => {
+  it('ignores rejected plans', () => {
     const plan = readPlan({ queryPlanner: { winningPlan: { queryPlan: fetch }, rejectedPlans: [scan] } });
     expect(plan.collectionScan).toBe(false);
   });

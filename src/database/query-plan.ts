@@ -2,17 +2,17 @@ import type { mongo } from 'mongoose';
 
 type Doc = Readonly<Record<string, unknown>>;
 
-/** How the server runs a query. Without values of documents, so that it may be logged. */
+/** How the server runs a query. Contains no values from documents, so it may be logged. */
 export interface QueryPlan {
-  /** From the outside in, for example LIMIT, FETCH, IXSCAN. */
+  /** From the outermost stage inward, for example LIMIT, FETCH, IXSCAN. */
   stages: string[];
   /** Names of the indexes that are used. */
   indexes: string[];
-  /** Every document of the collection is looked at. */
+  /** Whether the query examines every document of the collection. */
   collectionScan: boolean;
 }
 
-/** Commands that explain takes, by name. */
+/** Names of the commands that `explain` accepts. */
 const explainable: ReadonlySet<string> = new Set([
   'find',
   'aggregate',
@@ -23,7 +23,10 @@ const explainable: ReadonlySet<string> = new Set([
   'delete',
 ]);
 
-/** What the driver adds to a command for its session, its transaction and its server; explain does not take it. */
+/**
+ * Fields that concern the session, the transaction or the delivery of a command; `explain` does not accept
+ * them.
+ */
 const ofTransport: ReadonlySet<string> = new Set([
   'lsid',
   'txnNumber',
@@ -42,13 +45,13 @@ const isDoc = (value: unknown): value is Doc =>
 
 const nameOf = (command: Doc): string => Object.keys(command)[0] ?? '';
 
-/** The first of the writes of a batch: the others are nearly always of the same shape. */
+/** The first write of a batch; the others nearly always have the same shape. */
 const firstOf = (batch: unknown): Doc => {
   const first: unknown = Array.isArray(batch) ? batch[0] : undefined;
   return isDoc(first) ? first : {};
 };
 
-/** The command to be explained; undefined for one without a query. */
+/** Wraps a command in `explain`. Returns undefined for a command without a query. */
 export function explainOf(command: Doc): mongo.Document | undefined {
   const name = nameOf(command);
   if (!explainable.has(name)) return undefined;
@@ -60,7 +63,7 @@ export function explainOf(command: Doc): mongo.Document | undefined {
   return { explain: inner, verbosity: 'queryPlanner' };
 }
 
-/** Parts of an explanation that repeat the query, or report plans that were not taken. */
+/** Parts of an explanation that repeat the query or describe rejected plans. */
 const notOfThePlan: ReadonlySet<string> = new Set([
   'rejectedPlans',
   'parsedQuery',
@@ -71,7 +74,7 @@ const notOfThePlan: ReadonlySet<string> = new Set([
   'serverParameters',
 ]);
 
-/** Walks over the answer whatever its form: that of a pipeline, of shards, of either engine of the server. */
+/** Reads an explanation in any form: of a pipeline, of shards, or of either query engine of the server. */
 export function readPlan(explanation: unknown): QueryPlan {
   const stages: string[] = [];
   const indexes = new Set<string>();
@@ -87,7 +90,7 @@ export function readPlan(explanation: unknown): QueryPlan {
   return { stages, indexes: [...indexes], collectionScan: stages.includes('COLLSCAN') };
 }
 
-/** @throws MongoError when the server does not answer */
+/** @throws MongoError when the server cannot be reached or rejects the command */
 export async function planOf(database: mongo.Db, command: Doc): Promise<QueryPlan | undefined> {
   const explain = explainOf(command);
   return explain && readPlan(await database.command(explain));
@@ -99,7 +102,7 @@ const MAX_DEPTH = 6;
 function shapeOfValue(value: unknown, depth: number): string {
   if (depth > MAX_DEPTH) return '?';
   if (Array.isArray(value)) {
-    // Conditions are told one by one, however often they repeat; a list of values is one value.
+    // Equal conditions are listed once; a list of values counts as one value.
     const parts = new Set(value.filter(isDoc).map((one) => shapeOfValue(one, depth + 1)));
     return parts.size > 0 ? `[${[...parts].join(', ')}]` : '?';
   }
@@ -130,8 +133,8 @@ function filterOf(command: Doc): unknown {
 }
 
 /**
- * What a command asks, without its values: `find messages { tenantId: ?, seq: { $gt: ? } } sort seq:1`. Commands that differ in
- * values alone have the same shape.
+ * Describes a command without its values: `find messages { tenantId: ?, seq: { $gt: ? } } sort seq:1`.
+ * Commands that differ only in values have the same shape.
  */
 export function shapeOf(command: Doc): string {
   const name = nameOf(command);

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { runWithin } from './transaction-context.js';
 
-/** Work that ends when the test says so, and then returns what the storage holds for it. */
+/** Work that waits for `end()`, and then returns its value from the storage. */
 function heldWork(storage: AsyncLocalStorage<string>) {
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => (end = resolve));
@@ -15,7 +15,7 @@ function heldWork(storage: AsyncLocalStorage<string>) {
 }
 
 describe('runWithin', () => {
-  it('gives each of several overlapping runs its own value to the end, whichever ends first', async () => {
+  it('keeps the value of each of several overlapping runs until it ends, in whatever order they end', async () => {
     const storage = new AsyncLocalStorage<string>();
     const held = ['a', 'b', 'c'].map((value) => ({ value, ...heldWork(storage) }));
     const runs = held.map(({ value, work }) => runWithin(storage, value, work));
@@ -38,7 +38,7 @@ describe('runWithin', () => {
     expect(disable).toHaveBeenCalledTimes(1);
   });
 
-  it('disables it after a run that failed, and runs in it again afterwards', async () => {
+  it('disables it after a failed run, and can be used again afterwards', async () => {
     const storage = new AsyncLocalStorage<string>();
     await expect(runWithin(storage, 'a', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(storage.getStore()).toBeUndefined();

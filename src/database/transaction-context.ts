@@ -1,12 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { mongo } from 'mongoose';
 
-/** One try of a running transaction. */
+/** One attempt of a running transaction. */
 export interface TransactionContext {
   session: mongo.ClientSession;
   attempt: number;
   afterCommit: (() => void | Promise<void>)[];
-  /** The work has ended: what it left behind in its asynchronous context takes part no more. */
+  /**
+   * The work has ended. Whatever still runs in its asynchronous context no longer takes part in the
+   * transaction.
+   */
   isOver: boolean;
 }
 
@@ -15,8 +18,8 @@ export const transactionStorage = new AsyncLocalStorage<TransactionContext>();
 const running = new WeakMap<object, number>();
 
 /**
- * Runs `work` with `value` in `storage`. When nothing runs in the storage any more it is disabled: before Node 24, one that is enabled
- * costs a hook on each promise of the process.
+ * Runs `work` with `value` in `storage`, and disables the storage when no run is left in it: before Node 24,
+ * an enabled storage adds a hook to every promise of the process.
  */
 export async function runWithin<Value, Result>(
   storage: AsyncLocalStorage<Value>,

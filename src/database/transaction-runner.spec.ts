@@ -5,7 +5,7 @@ import { createLogger } from '../logging/index.js';
 import type { ProcessRegistry } from './process-registry.js';
 import { TransactionRunner } from './transaction-runner.js';
 
-/** A session of a server that is away: an abort gets no answer. */
+/** A session of an unreachable server: an abort never completes. */
 class LostSession {
   private open = false;
   readonly abortTransaction = jest.fn(() => new Promise<void>(() => undefined));
@@ -50,8 +50,8 @@ const broken = (): mongo.MongoNetworkError => {
   return error;
 };
 
-describe('TransactionRunner while the server is away', () => {
-  it('tries again in a new session, without waiting for the abort of the old one', async () => {
+describe('TransactionRunner while the server is unreachable', () => {
+  it('retries in a new session, without waiting for the abort of the old one', async () => {
     const { runner, sessions } = setUp();
     const work = jest.fn(() => Promise.resolve('stored')).mockRejectedValueOnce(broken());
     await expect(runner.run(work)).resolves.toBe('stored');
@@ -69,7 +69,7 @@ describe('TransactionRunner while the server is away', () => {
 });
 
 describe('TransactionRunner', () => {
-  it('starts no transaction on a session that could not be noted for this process', async () => {
+  it('starts no transaction on a session that could not be recorded for this process', async () => {
     const { runner, sessions, remember } = setUp();
     remember.mockRejectedValueOnce(new Error('not stored'));
     const work = jest.fn(() => Promise.resolve());

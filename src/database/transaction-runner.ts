@@ -13,9 +13,9 @@ import { runWithin, type TransactionContext, transactionStorage } from './transa
 export interface TransactionStats {
   committed: number;
   aborted: number;
-  /** Whole transactions that were run again after a transient error. */
+  /** Whole transactions that were retried after a transient error. */
   retries: number;
-  /** Commits that were repeated because their outcome was unknown. */
+  /** Commits that were retried because their outcome was unknown. */
   commitRetries: number;
 }
 
@@ -34,11 +34,13 @@ function mongooseSessions(connection: Connection): MongooseSessions {
 const transactionBackoff = { baseMs: 5, maxMs: 500, jitter: 1 };
 
 /**
- * For writes that are rare, or depend on reads within the transaction; `GroupCommit` is for the frequent ones.
+ * Runs work in one multi-document transaction: either all of it is stored, or nothing. For writes that are
+ * rare or depend on reads within the transaction; use `GroupCommit` for frequent ones.
  *
- * Runs work in one multi-document transaction: all of it is stored, or nothing. Every model call inside takes part by
- * itself; `Model.collection` and `connection.collection()` do not. Work may run several times, so its effects outside the
- * database belong into `afterCommit`. No `Promise.all` over database calls inside: a transaction is one conversation.
+ * Every model call inside the work joins the transaction automatically; `Model.collection` and
+ * `connection.collection()` do not. Work may run several times, so effects outside the database belong in
+ * `afterCommit`. Do not use `Promise.all` for database calls inside the work: a transaction runs one command
+ * at a time.
  */
 @Injectable()
 export class TransactionRunner {
@@ -58,20 +60,23 @@ export class TransactionRunner {
     return { ...this.counters };
   }
 
-  /** True inside of `run`. */
+  /** Whether the caller is inside `run`. */
   get active(): boolean {
     return this.current !== undefined;
   }
 
-  /** Session of the running transaction, for commands that do not go through a model; undefined outside of `run`. */
+  /**
+   * The session of the running transaction, for commands that do not go through a model. Undefined outside
+   * `run`.
+   */
   get session(): mongo.ClientSession | undefined {
     return this.current?.session;
   }
 
   /**
-   * Runs `hook` once, after the running transaction has committed, never after an abort. Outside of a transaction: at once. The hooks of
-   * a transaction begin in order and run side by side; `run` returns when all have ended.
-   * A failing hook is logged; the transaction stays committed.
+   * Runs `hook` once after the running transaction has committed, and never after an abort. Outside a
+   * transaction the hook runs immediately. The hooks of a transaction start in order and run concurrently;
+   * `run` returns when all of them have finished. A failing hook is logged; the transaction stays committed.
    */
   async afterCommit(hook: () => void | Promise<void>): Promise<void> {
     const context = this.current;
@@ -80,8 +85,9 @@ export class TransactionRunner {
   }
 
   /**
-   * Inside a running transaction `work` joins it. Any error aborts and is rethrown as it is; TransientTransactionError runs
-   * the whole again with backoff, up to TRANSACTION_MAX_ATTEMPTS and TRANSACTION_TIMEOUT_MS.
+   * Runs `work` in a transaction, or in the running transaction when there is one. Any error aborts the
+   * transaction and is rethrown unchanged. After a TransientTransactionError the whole work is retried with
+   * backoff, up to TRANSACTION_MAX_ATTEMPTS and TRANSACTION_TIMEOUT_MS.
    */
   async run<T>(work: (session: mongo.ClientSession) => Promise<T>): Promise<T> {
     const outer = this.current;
@@ -129,15 +135,19 @@ export class TransactionRunner {
   }
 
   /**
-   * Ends the session, and aborts what is still open in it. That is so when the server is away: the abort would wait for it all over again,
-   * and whoever waits for the transaction with it. So nobody waits; a server that never learns of the abort does it by its own time limit.
+   * Ends the session, and aborts a transaction that is still open in it. A transaction is still open when the
+   * server is unreachable: the abort would wait for the server again, and so would the caller. The abort is
+   * therefore not awaited; a server that never receives it aborts the transaction after its own time limit.
    */
   private async end(session: mongo.ClientSession): Promise<void> {
     const isOpen = session.inTransaction();
     const ended = session.endSession();
     if (!isOpen) return ended;
     ended.catch((error: unknown) => {
-      this.logger.debug({ err: error }, 'a transaction was not aborted, as the database is away');
+      this.logger.debug(
+        { err: error },
+        'a transaction could not be aborted because the database is unreachable',
+      );
     });
   }
 
@@ -167,7 +177,7 @@ export class TransactionRunner {
       if (session.inTransaction() && !isDatabaseAway(error)) await session.abortTransaction();
       throw error;
     } finally {
-      // Timers and loops that began inside live on in this asynchronous context.
+      // Timers and loops that started inside the work keep running in this asynchronous context.
       context.isOver = true;
       scope.session = undefined;
     }
@@ -194,7 +204,7 @@ export class TransactionRunner {
         try {
           await hook();
         } catch (error) {
-          this.logger.error({ err: error }, 'an after-commit hook failed; the transaction stays committed');
+          this.logger.error({ err: error }, 'an after-commit hook failed; the transaction remains committed');
         }
       }),
     );

@@ -13,21 +13,21 @@ import type {
 export const keyOf = ({ collection, tenantId, id }: DocumentId): string =>
   `${collection}\0${tenantId}\0${id.toHexString()}`;
 
-/** What a document has in a field that is unique within the tenant. */
+/** Identifies a document's value of a field that is unique within the tenant. */
 export const uniqueValue = (collection: string, document: mongo.Document, field: string): string =>
   [collection, document['tenantId'], field, document[field]].map(String).join('\0');
 
-/** A unit that waits or is in a transaction. */
+/** A unit that is waiting or in a transaction. */
 export interface QueuedUnit {
   readonly unit: UnitOfWork<unknown>;
   readonly key: string | undefined;
   readonly bytes: number;
-  /** Given again when the unit has waited for long. */
+  /** Replaced when the unit has waited too long. */
   stamp: Date;
-  /** Times of `performance.now()`, milliseconds. */
+  /** Times from `performance.now()`, in milliseconds. */
   readonly queuedAt: number;
   readonly deadline: number;
-  /** Of the last transaction that failed with it. */
+  /** Error of the last failed transaction that contained this unit. */
   lastError?: Error;
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -44,14 +44,17 @@ export interface UpdateStatement {
   readonly u: mongo.Document;
   readonly of: DocumentId;
   readonly guard: FieldChanges;
-  /** The unit that is refused when nothing matches. None: what was remembered of the document was outdated, and it is read again. */
+  /**
+   * The unit to reject when nothing matches. Absent when a mismatch means that the cached document was
+   * outdated and must be read again.
+   */
   readonly refuse?: { owner: QueuedUnit; error: () => Error };
 }
 
-/** A document that units of the batch refer to. */
+/** A document that units of the batch reference. */
 interface SharedDocument {
   readonly ref: DocumentRef;
-  /** As it was read; its guard is what the update expects. */
+  /** The document as it was read; the update expects its guard fields to be unchanged. */
   readonly before: mongo.Document | null;
   now: mongo.Document | null;
   readonly changes: Record<string, unknown>;
@@ -62,7 +65,7 @@ const conditions = (guard: FieldChanges): mongo.Document =>
     Object.entries(guard).map(([field, value]) => [field, value === undefined ? { $exists: false } : value]),
   );
 
-/** Sets the fields that have a value and removes the others. */
+/** Sets the fields that have a value and unsets the others. */
 function updateOf(changes: FieldChanges): mongo.Document {
   const entries = Object.entries(changes);
   const set = entries.filter(([, value]) => value !== undefined);
@@ -82,7 +85,7 @@ const statement = ({ tenantId, id }: DocumentId, guard: FieldChanges, changes: F
   guard,
 });
 
-/** What one unit writes, kept apart until its `write` has returned. */
+/** Collects what one unit writes, separately from the batch until its `write` has returned. */
 class Draft implements UnitWriter {
   document: mongo.Document | null;
   readonly changes: Record<string, unknown> = {};
@@ -114,22 +117,25 @@ class Draft implements UnitWriter {
   }
 }
 
-/** The writes of several units as the statements of one transaction, and which unit each belongs to. */
+/**
+ * Turns the writes of several units into the statements of one transaction, and records which unit each
+ * belongs to.
+ */
 export class UnitBatch {
   readonly results = new Map<QueuedUnit, unknown>();
   readonly inserts = new Map<string, InsertStatement[]>();
   private readonly created = new Map<string, mongo.Document>();
   private readonly guarded: { owner: QueuedUnit; change: GuardedChange }[] = [];
   private readonly shared = new Map<string, SharedDocument>();
-  /** What units of the batch insert into unique fields. */
+  /** Values that units of the batch insert into unique fields. */
   private readonly reserved = new Set<string>();
 
-  /** `known`: the documents that units refer to, by key; one that is absent does not exist. */
+  /** @param known the documents that units reference, by key; a missing one does not exist */
   constructor(private readonly known: ReadonlyMap<string, mongo.Document>) {}
 
   /**
-   * @throws whatever `write` of the unit throws; nothing of it is in the batch then
-   * @throws DuplicateKeyError when a unit before it inserts the same unique value
+   * @throws whatever the unit's `write` throws; then nothing of the unit is in the batch
+   * @throws DuplicateKeyError when an earlier unit inserts the same unique value
    */
   add(owner: QueuedUnit): void {
     const shared = this.sharedOf(owner);
@@ -151,7 +157,7 @@ export class UnitBatch {
     for (const change of draft.guarded) this.guarded.push({ owner, change });
   }
 
-  /** By collection. */
+  /** The update statements, by collection. */
   updates(): Map<string, UpdateStatement[]> {
     const updates = new Map<string, UpdateStatement[]>();
     const add = (one: UpdateStatement): void => {
@@ -172,13 +178,13 @@ export class UnitBatch {
     return updates;
   }
 
-  /** The shared documents that the commit creates or changes, as it leaves them, by key. */
+  /** The shared documents that the commit creates or changes, in their state after it, by key. */
   *sharedDocuments(): Iterable<[key: string, document: mongo.Document]> {
     yield* this.created;
     for (const { ref, now } of this.changed()) if (now) yield [keyOf(ref), now];
   }
 
-  /** Keys of the documents that units depend on and none of them changes, so that no guard of an update verifies them. */
+  /** Keys of the documents that units depend on but do not change, so that no update guard verifies them. */
   *unverified(): Iterable<string> {
     for (const [key, { changes }] of this.shared) if (Object.keys(changes).length === 0) yield key;
   }
@@ -190,7 +196,11 @@ export class UnitBatch {
         if (document[field] === undefined) continue;
         const value = uniqueValue(collection, document, field);
         if (this.reserved.has(value) || values.has(value))
-          throw new DuplicateKeyError(collection, [field], `${field} is inserted twice in one transaction`);
+          throw new DuplicateKeyError(
+            collection,
+            [field],
+            `the same ${field} is inserted twice in one transaction`,
+          );
         values.add(value);
       }
     for (const value of values) this.reserved.add(value);
@@ -211,7 +221,7 @@ export class UnitBatch {
   }
 }
 
-/** Whether a document has the values that an update expected. */
+/** Whether a document has the values that an update expects. */
 export const meets = (document: mongo.Document, guard: FieldChanges): boolean =>
   Object.entries(guard).every(([field, value]) => isSame(document[field], value));
 

@@ -1,63 +1,80 @@
 import { backoffDelay } from '../common/index.js';
 import type { QueuedUnit } from './unit-batch.js';
 
-/** Units of one document in the order of their arrival, or one unit that refers to none. */
+/** The units of one document in order of arrival, or a single unit that references none. */
 interface Lane {
   readonly key: string | undefined;
   readonly units: QueuedUnit[];
-  /** Transactions that failed since one of its units was committed or refused. */
+  /** Failed transactions since a unit of the lane was last committed or rejected. */
   failures: number;
-  /** As of the last failure: other processes change the document as well. */
+  /** Whether, at the last failure, other processes were changing the document as well. */
   isContested: boolean;
 }
 
-/** Units of one lane in a transaction; the lane enters no other one until `release` or `putBack`. */
+/**
+ * The units of one lane in a transaction. The lane enters no other transaction until `release` or `putBack`.
+ */
 export interface Load {
   readonly lane: Lane;
   readonly units: readonly QueuedUnit[];
 }
 
-/** A transaction that failed. Its loads share when it failed and the random part of their delay, so that they meet in the next one again. */
+/**
+ * A failed transaction. Its loads share the time of the failure and the random part of their delay, so that
+ * they enter the next transaction together again.
+ */
 export interface Failure {
-  /** Of `performance.now()`, milliseconds. */
+  /** From `performance.now()`, in milliseconds. */
   readonly at: number;
-  /** 0 to 1. */
+  /** Between 0 and 1. */
   readonly jitter: number;
-  /** Whether other processes change the document of the key as well. */
+  /** Whether other processes change the document with this key as well. */
   isContested(key: string | undefined): boolean;
 }
 
 const MAX_UNITS = 256;
 
-/** Most units of one document in a transaction, so that a busy conversation leaves room for others. */
+/**
+ * Maximum number of units of one document in a transaction, so that a busy conversation leaves room for
+ * others.
+ */
 const MAX_UNITS_OF_LANE = 32;
 
-/** A server takes commands of up to 16 MiB. */
+/** Stays well below the server's limit of 16 MiB for a command. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 const MAX_WAITING_UNITS = 20_000;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
-/** A lane that failed this often is committed without others, and at last one unit at a time, to keep its failures from them. */
+/**
+ * A lane that failed this often is committed alone, and later one unit at a time, so that its failures do not
+ * affect others.
+ */
 const FAILURES_BEFORE_ALONE = 2;
 const FAILURES_BEFORE_SINGLE = 4;
 
-/** The same where another process changes the document as well: alone it would meet the other one as often, in smaller transactions. */
+/**
+ * The same for a contested document. Alone, the lane would conflict with the other process just as often, in
+ * smaller transactions.
+ */
 const CONTESTED_FAILURES_BEFORE_ALONE = 8;
 
-/** Short, as the pauses of other writers may be short too. */
+/** Short, because the pauses of other writers may be short too. */
 const failureBackoff = { baseMs: 4, maxMs: 50, jitter: 1 };
 
-/** Units that wait for a transaction. Lanes take turns, so that none waits for another one's units. */
+/**
+ * Queues units that wait for a transaction. Lanes take turns, so that no lane has to wait for all units of
+ * another.
+ */
 export class UnitQueue {
-  /** Number and size of the units that wait. */
+  /** Number of waiting units; `bytes` is their size. */
   size = 0;
   private bytes = 0;
-  /** Lanes that may enter a transaction, in turn. */
+  /** Lanes that may enter a transaction, in order of their turn. */
   private readonly ready: Lane[] = [];
-  /** Lanes of documents with units that wait or are in a transaction. */
+  /** Lanes of documents that have units waiting or in a transaction. */
   private readonly lanes = new Map<string, Lane>();
-  /** Lanes that wait for the end of a delay, by its time: those of one time share a timer. */
+  /** Delayed lanes by the time when their delay ends; lanes with the same time share a timer. */
   private readonly delayed = new Map<number, Lane[]>();
 
   /** @param onReady called when a lane may enter a transaction */
@@ -68,7 +85,7 @@ export class UnitQueue {
     return this.ready.length > 0;
   }
 
-  /** False: too much waits already, and the unit was not added. */
+  /** Returns false, without adding the unit, when too much is waiting already. */
   add(queued: QueuedUnit): boolean {
     if (this.size >= MAX_WAITING_UNITS || this.bytes + queued.bytes > MAX_WAITING_BYTES) return false;
     this.count([queued], 1);
@@ -83,7 +100,7 @@ export class UnitQueue {
     return true;
   }
 
-  /** The units of the next transaction. */
+  /** Removes and returns the units of the next transaction. */
   take(): Load[] {
     const loads: Load[] = [];
     let count = 0;
@@ -114,13 +131,18 @@ export class UnitQueue {
     return loads;
   }
 
-  /** All units of the load are committed or refused; the next ones of its lane wait for `restMs`. */
+  /**
+   * Call when all units of the load are committed or rejected. The next units of its lane wait for `restMs`.
+   */
   release({ lane }: Load, restMs = 0): void {
     lane.failures = 0;
     this.leaveAfter(lane, restMs, performance.now());
   }
 
-  /** The units of the load that are left have to be committed again: at once, or when they failed themselves, after a delay. */
+  /**
+   * Call when the remaining units of the load must be retried: immediately, or after a delay if they failed
+   * themselves.
+   */
   putBack({ lane }: Load, left: readonly QueuedUnit[], failure?: Failure): void {
     lane.units.unshift(...left);
     this.count(left, 1);
@@ -134,7 +156,7 @@ export class UnitQueue {
     this.leaveAfter(lane, delayMs, failure.at);
   }
 
-  /** Removes the units that wait and that `isLate` names; returns them. */
+  /** Removes and returns the waiting units for which `isLate` returns true. */
   remove(isLate: (queued: QueuedUnit) => boolean): QueuedUnit[] {
     const removed: QueuedUnit[] = [];
     for (const lane of new Set([

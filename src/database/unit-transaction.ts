@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { type Connection, mongo } from 'mongoose';
-import { backoffDelay } from '../common/index.js';
-import { asError, DuplicateKeyError, isDatabaseAway, isUnknownCommitResult } from './errors.js';
+import { asError, backoffDelay } from '../common/index.js';
+import { DuplicateKeyError, isDatabaseAway, isUnknownCommitResult } from './errors.js';
 import type { ProcessRegistry } from './process-registry.js';
 import {
   type InsertStatement,
@@ -15,29 +15,29 @@ import {
 } from './unit-batch.js';
 import type { DocumentId, DocumentRef, FieldChanges } from './unit-of-work.js';
 
-/** Of a reply to an insert or update command, what matters here. */
+/** The parts of a reply to an insert or update command that are used here. */
 interface WriteReply {
   n: number;
   writeErrors?: { index: number; code: number; errmsg: string; keyPattern?: Record<string, unknown> }[];
 }
 
-/** What became of the units of a transaction that was committed. */
+/** The outcome for the units of a committed transaction. */
 export interface Committed {
-  /** The units that it stored, with what their `write` returned. */
+  /** The stored units, with what their `write` returned. */
   committed: ReadonlyMap<QueuedUnit, unknown>;
-  /** Units that their own `write` refused. */
+  /** Units that were left out because `write` or their inserts failed, with their errors. */
   refused: ReadonlyMap<QueuedUnit, Error>;
 }
 
-/** A transaction that was aborted: these units are refused, the others are to be written again without them. */
+/** The transaction was aborted. The `refused` units are rejected; the others must be retried without them. */
 export class Conflict extends Error {
   constructor(readonly refused: ReadonlyMap<QueuedUnit, Error> = new Map()) {
-    super('a transaction of units of work has to be written again');
+    super('a transaction of units of work must be retried');
     this.name = 'Conflict';
   }
 }
 
-/** Updates that did not all match. */
+/** Some of these updates did not match. */
 class Unmatched extends Error {
   constructor(readonly statements: readonly UpdateStatement[]) {
     super('an update did not match');
@@ -45,33 +45,33 @@ class Unmatched extends Error {
   }
 }
 
-/** Inserts of which one met a document that is stored already. */
+/** One of these inserts has a unique value that is already stored. */
 class Duplicate extends Error {
   constructor(
     readonly owner: QueuedUnit,
     readonly error: DuplicateKeyError,
     readonly statements: readonly InsertStatement[],
   ) {
-    super('an insert met a stored document');
+    super('an insert has a value that is already stored');
     this.name = 'Duplicate';
   }
 }
 
-/** Remembered documents. */
+/** Limits of the document cache. */
 const MAX_KNOWN = 10_000;
 const MAX_KNOWN_BYTES = 32 * 1024 * 1024;
 
 /**
- * For so long a document counts as contested once another process was found to have changed it. What is remembered of it would be outdated,
- * so it is read before each transaction.
+ * How long a document counts as contested after it was found to have been changed by another process. A
+ * contested document is read before each transaction, because a cached copy would be outdated.
  */
 const CONTESTED_MS = 5000;
 
 const commitBackoff = { baseMs: 5, maxMs: 500, jitter: 1 };
 
 /**
- * Writes units of work in one transaction. The documents that they depend on are remembered from one transaction to the next; each
- * update expects the remembered state, so an outdated one is noticed and read again.
+ * Writes units of work in one transaction. The documents that they depend on are cached between transactions.
+ * Each update expects the cached state, so an outdated document is detected and read again.
  */
 export class UnitTransaction {
   private readonly known = new LRUCache<string, mongo.Document>({
@@ -79,9 +79,9 @@ export class UnitTransaction {
     maxSize: MAX_KNOWN_BYTES,
     sizeCalculation: (document) => mongo.BSON.calculateObjectSize(document),
   });
-  /** Keys of documents that other processes change as well. */
+  /** Keys of documents that other processes also change. */
   private readonly contested = new LRUCache<string, true>({ max: MAX_KNOWN, ttl: CONTESTED_MS });
-  /** Commits that were repeated because their outcome was unknown. */
+  /** Commits that were retried because their outcome was unknown. */
   commitRetries = 0;
 
   constructor(
@@ -89,13 +89,14 @@ export class UnitTransaction {
     private readonly processes: ProcessRegistry,
   ) {}
 
-  /** Whether other processes have changed the document of the key lately. */
+  /** Whether other processes have recently changed the document with this key. */
   isContested(key: string | undefined): boolean {
     return key !== undefined && this.contested.has(key);
   }
 
   /**
-   * @throws Conflict; any other error concerns the whole transaction. Nothing was stored, unless the outcome of the commit is unknown
+   * @throws Conflict when some units must be retried without the rejected ones; any other error concerns the
+   * whole transaction. Nothing was stored, unless the outcome of the commit is unknown
    */
   async commit(units: readonly QueuedUnit[]): Promise<Committed> {
     const { batch, refused } = await this.assemble(units);
@@ -116,7 +117,10 @@ export class UnitTransaction {
     return { committed: batch.results, refused };
   }
 
-  /** A document on which a unit was refused, or that nothing is written of, is read again if it was only remembered. */
+  /**
+   * Runs the units on their documents. If a unit fails on a cached document, or a cached document is not
+   * changed, so that no guard verifies it, the document is read from the database and the units run again.
+   */
   private async assemble(
     units: readonly QueuedUnit[],
   ): Promise<{ batch: UnitBatch; refused: ReadonlyMap<QueuedUnit, Error> }> {
@@ -133,13 +137,13 @@ export class UnitTransaction {
           if (queued.key !== undefined && !(error instanceof DuplicateKeyError)) doubtful.add(queued.key);
         }
       for (const key of batch.unverified()) doubtful.add(key);
-      // Not remembered any more: otherwise the next unit like it would be asked twice again.
+      // Otherwise the next such unit would have to run twice as well.
       for (const key of doubtful) this.known.delete(key);
       if (![...doubtful].some((key) => remembered.has(key))) return { batch, refused };
     }
   }
 
-  /** The documents that units refer to: as they are remembered, else as they are in the database now. */
+  /** The documents that units reference, from the cache or else from the database. */
   private async documentsOf(
     units: readonly QueuedUnit[],
   ): Promise<{ documents: Map<string, mongo.Document>; remembered: ReadonlySet<string> }> {
@@ -216,7 +220,10 @@ export class UnitTransaction {
       : new Conflict(new Map([[owner, error]]));
   }
 
-  /** All units whose value of the unique field is stored already: each of them would make a transaction fail. */
+  /**
+   * Finds all units whose value of the unique field is already stored. Each of them would make a transaction
+   * fail.
+   */
   private async duplicatesOf({ owner, error, statements }: Duplicate): Promise<Conflict> {
     const refused = new Map<QueuedUnit, Error>([[owner, error]]);
     const { collection } = error;
@@ -238,7 +245,10 @@ export class UnitTransaction {
     return new Conflict(refused);
   }
 
-  /** Which updates did not match, as far as that shows now. Of several of one document the first one alone is certain. */
+  /**
+   * Determines which updates did not match, from the current state of the documents. Of several updates of
+   * one document, only the first can be judged.
+   */
   private async conflictOf({ statements }: Unmatched): Promise<Conflict> {
     const firsts = [...new Map(statements.toReversed().map((one) => [keyOf(one.of), one])).entries()];
     const fields = firsts.flatMap(([, { guard }]) => Object.keys(guard));
@@ -273,7 +283,8 @@ export class UnitTransaction {
       await work(session);
       await this.commitTransaction(session, deadline);
     } catch (error) {
-      // A server that is away would make the abort wait for it; it ends the transaction by its own time limit.
+      // An abort would wait for an unreachable server, which aborts the transaction after its own time limit
+      // anyway.
       if (session.inTransaction() && !isDatabaseAway(error)) await session.abortTransaction();
       throw error;
     } finally {

@@ -1,4 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 
 /** Who may call a route: a tenant with its key (default), the operator with the admin key, either of them, or anyone. */
 export type Access = 'tenant' | 'admin' | 'tenant-or-admin' | 'public';
@@ -16,3 +17,13 @@ export const AdminOnly = (): ClassDecorator & MethodDecorator =>
 /** A tenant's key or the admin key is asked for; what each is told differs. */
 export const TenantOrAdmin = (): ClassDecorator & MethodDecorator =>
   SetMetadata(ACCESS, 'tenant-or-admin' satisfies Access);
+
+const operators = new WeakSet<FastifyRequest>();
+
+/** Marks a request as sent by an operator: with the admin key, or signed in on the admin pages. */
+export const setOperatorRequest = (request: FastifyRequest): void => {
+  operators.add(request);
+};
+
+/** On routes of every kind but `tenant`, where the admin key is refused. */
+export const isOperatorRequest = (request: FastifyRequest): boolean => operators.has(request);

@@ -2,6 +2,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { messageOf } from '../common/index.js';
 import type { ServiceSettings } from '../config/index.js';
 import type { ErrorReporter, Logger } from '../logging/index.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -77,7 +78,7 @@ function invalidJson(text: string): ProblemError {
   try {
     JSON.parse(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const detail = `The request body is not valid JSON: ${reason}`;
     return new ProblemError({ status: 400, code: 'invalid_json', title: 'The body is not JSON', detail });
   }

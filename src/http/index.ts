@@ -6,7 +6,15 @@ export {
   type FieldProblem,
 } from './problem.js';
 export { ProblemFilter } from './problem.filter.js';
-export { AdminOnly, Public, ACCESS, type Access, TenantOrAdmin } from './access.js';
+export {
+  ACCESS,
+  type Access,
+  AdminOnly,
+  isOperatorRequest,
+  Public,
+  setOperatorRequest,
+  TenantOrAdmin,
+} from './access.js';
 export {
   createValidationPipe,
   objectIdString,
@@ -23,9 +31,9 @@ export {
   type Page,
   type DateIdCursor,
   type IdCursor,
-  decodeCursor,
-  decodeIdCursor,
+  dateIdCursor,
+  idCursor,
+  seqCursor,
   toPage,
-  encodeCursor,
 } from './pagination.js';
 export { RootController } from './root.controller.js';

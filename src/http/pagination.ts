@@ -15,9 +15,18 @@ export interface DateIdCursor {
 /** Where a page ended in a list that is sorted by id alone. */
 export type IdCursor = Pick<DateIdCursor, 'id'>;
 
-const objectIdPattern = /^[0-9a-f]{24}$/;
-
-const textOf = (cursor: string): string => Buffer.from(cursor, 'base64url').toString('utf8');
+/**
+ * How the positions of one kind of list are written as cursors. A cursor is opaque to clients, and survives
+ * inserts between pages because it holds a position in the order, not a count of rows.
+ */
+export interface CursorFormat<Position> {
+  encode(position: Position): string;
+  /**
+   * The position of a cursor; undefined without one, which is the first page.
+   * @throws ProblemError 400 `invalid_cursor` for text that no page of this kind of list returned
+   */
+  decode(cursor: string | undefined): Position | undefined;
+}
 
 const invalidCursor = (): ProblemError =>
   new ProblemError({
@@ -28,37 +37,69 @@ const invalidCursor = (): ProblemError =>
       'Pass "cursor" exactly as "nextCursor" was given, with the same filters and order, or leave it out for the first page.',
   });
 
-/** Opaque to clients; survives inserts between pages because it names a position in the order, not a count of rows. */
-export const encodeCursor = ({ date, id }: IdCursor & Partial<DateIdCursor>): string =>
-  Buffer.from(date ? `${date.getTime().toString(36)}.${id}` : id).toString('base64url');
-
-/** @throws ProblemError 400 `invalid_cursor` for text that no page of a list by date returned. */
-export function decodeCursor(cursor: string): DateIdCursor {
-  const [time, id, ...rest] = textOf(cursor).split('.');
-  const date = new Date(parseInt(time ?? '', 36));
-  if (!id || !objectIdPattern.test(id) || rest.length > 0 || Number.isNaN(date.getTime()))
-    throw invalidCursor();
-  return { date, id };
+/**
+ * @param pattern matches the whole text of a position that was written by `write`
+ * @param read makes a position of the groups of `pattern`; undefined when they stand for none
+ */
+function cursorFormat<Position>(
+  pattern: RegExp,
+  write: (position: Position) => string,
+  read: (...groups: string[]) => Position | undefined,
+): CursorFormat<Position> {
+  return {
+    encode: (position) => Buffer.from(write(position)).toString('base64url'),
+    decode: (cursor) => {
+      if (cursor === undefined) return undefined;
+      const match = pattern.exec(Buffer.from(cursor, 'base64url').toString('utf8'));
+      const position = match && read(...match.slice(1));
+      if (position === null || position === undefined) throw invalidCursor();
+      return position;
+    },
+  };
 }
 
-/** @throws ProblemError 400 `invalid_cursor` for text that no page of a list by id returned. */
-export function decodeIdCursor(cursor: string): IdCursor {
-  const id = textOf(cursor);
-  if (!objectIdPattern.test(id)) throw invalidCursor();
-  return { id };
-}
+/** For lists in the order (date, id). */
+export const dateIdCursor = cursorFormat<DateIdCursor>(
+  /^(-?[0-9a-z]{1,12})\.([0-9a-f]{24})$/,
+  ({ date, id }) => `${date.getTime().toString(36)}.${id}`,
+  (time = '', id = '') => {
+    const date = new Date(parseInt(time, 36));
+    return Number.isNaN(date.getTime()) ? undefined : { date, id };
+  },
+);
+
+/** For lists in the order of ids. */
+export const idCursor = cursorFormat<IdCursor>(
+  /^([0-9a-f]{24})$/,
+  ({ id }) => id,
+  (id = '') => ({ id }),
+);
+
+const seqFormat = (direction: string): CursorFormat<number> =>
+  cursorFormat(
+    new RegExp(`^${direction}\\.(\\d{1,15})$`),
+    (seq) => `${direction}.${seq}`,
+    (seq) => Number(seq),
+  );
+
+/**
+ * For lists in the order of `seq`, forward after one or backward before one: a cursor of one direction is
+ * refused by the other.
+ */
+export const seqCursor = { after: seqFormat('after'), before: seqFormat('before') };
 
 /** Cuts a list that was read with one row more than `limit`, and makes the cursor of the next page. */
-export function toPage<Row, T>(
+export function toPage<Row, Position, T>(
   rows: readonly Row[],
   limit: number,
-  cursorAt: (row: Row) => DateIdCursor | IdCursor,
+  format: CursorFormat<Position>,
+  positionOf: (row: Row) => Position,
   view: (row: Row) => T,
 ): Page<T> {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   return {
     data: shown.map(view),
-    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(cursorAt(last)) : null,
+    nextCursor: rows.length > limit && last !== undefined ? format.encode(positionOf(last)) : null,
   };
 }

@@ -1,3 +1,4 @@
+import { NotFoundException } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -21,6 +22,8 @@ export interface RequestHooks {
   timings: { ended(request: FastifyRequest, reply: FastifyReply, context: RequestContext): void };
   /** Decides about requests under /admin: calls `next`, or responds. */
   adminGate: { check(request: FastifyRequest, reply: FastifyReply, next: () => void): void };
+  /** Every route that does not match is 404; all are served without it. */
+  servedRoutes?: RegExp;
 }
 
 type Area = 'api' | '/admin' | '/docs';
@@ -108,7 +111,7 @@ class OpenConnections {
  */
 export function addRequestHooks(
   fastify: FastifyInstance,
-  { logger, apiHeaders, pageHeaders, timings, adminGate }: RequestHooks,
+  { logger, apiHeaders, pageHeaders, timings, adminGate, servedRoutes }: RequestHooks,
 ): void {
   const connections = new OpenConnections(fastify);
   fastify.decorateRequest(REQUEST_CONTEXT, null);
@@ -120,7 +123,8 @@ export function addRequestHooks(
     connections.use(request.raw.socket, reply.raw);
     const area = areaOf(request.url, route);
     void reply.headers(area === 'api' ? apiHeaders : pageHeaders).header('x-request-id', request.id);
-    if (area !== '/admin') runInContext(context, done);
+    if (servedRoutes && !servedRoutes.test(route ?? '')) done(new NotFoundException());
+    else if (area !== '/admin') runInContext(context, done);
     else
       runInContext(context, () => {
         adminGate.check(request, reply, done);

@@ -3,39 +3,42 @@ import { randomUUID } from 'node:crypto';
 export type ReportLevel = 'fatal' | 'error' | 'warning' | 'info';
 
 export interface ReportDetails {
-  /** Default: error. */
+  /** Defaults to `error`. */
   level?: ReportLevel;
-  /** What to find and group reports by: route template, status, queue, job id. Never contents. */
+  /** Fields for finding and grouping reports: route template, status, queue, job id. Never contents. */
   tags?: Readonly<Record<string, string | number | undefined>>;
-  /** Reports with the same text here are sent once a minute; the next one sent says how many were left out. */
+  /**
+   * Reports with the same text here are sent at most once a minute. The next one includes how many were
+   * suppressed.
+   */
   throttle?: string;
 }
 
 /**
- * Tells those who mend this program of errors. The request or job at work (`currentContext`) is added to each report.
- * None of the methods throws or rejects.
+ * Reports errors to the people who maintain this program. The current request or job (`currentContext`) is
+ * added to each report. None of the methods throws or rejects.
  */
 export interface ErrorReporter {
-  /** Returns at once with the id of the report, 32 hexadecimal digits; also when nothing is sent. */
+  /** Returns the id of the report immediately, 32 hexadecimal digits, even when nothing is sent. */
   report(error: unknown, details?: ReportDetails): string;
-  /** A report of a state, not of an error: an alert that begins or ends. */
+  /** Reports a state rather than an error: an alert that starts or ends. */
   notify(message: string, details?: ReportDetails): string;
-  /** Waits until what was reported has been sent, `timeoutMs` at most; false when the time was not enough. */
+  /** Waits up to `timeoutMs` until all reports have been sent. Returns false when the time ran out. */
   flush(timeoutMs: number): Promise<boolean>;
 }
 
-/** An id in the form of those that reports have. */
+/** Creates an id in the format of report ids. */
 export const createErrorId = (): string => randomUUID().replaceAll('-', '');
 
-/** Where reports go nowhere. */
+/** A reporter that sends nothing. */
 export const silentReporter: ErrorReporter = {
   report: createErrorId,
   notify: createErrorId,
   flush: () => Promise.resolve(true),
 };
 
-/** Longest time that an ending process waits for its last reports to be sent, milliseconds. */
+/** Maximum time that an exiting process waits for its last reports to be sent, in milliseconds. */
 export const REPORT_FLUSH_MS = 2000;
 
-/** Injection token of the process's `ErrorReporter`. */
+/** Injection token for the process's `ErrorReporter`. */
 export const ERROR_REPORTER = Symbol('ERROR_REPORTER');

@@ -11,8 +11,8 @@ function captured(level = 'info') {
   return { logger, lines, parsed: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 
-describe('the logger', () => {
-  it('writes request id and tenant of the request at work on each line', () => {
+describe('createLogger', () => {
+  it('adds the id and tenant of the current request to each line', () => {
     const { logger, parsed } = captured();
     runInContext({ requestId: 'r1', tenantId: 'acme', route: '/v1/x' }, () => {
       logger.info('one');
@@ -26,7 +26,7 @@ describe('the logger', () => {
     ]);
   });
 
-  it('writes what is at least as severe as the setting says', () => {
+  it('writes lines of the configured level and above', () => {
     const { logger, parsed } = captured('warn');
     logger.info('no');
     logger.warn('yes');
@@ -34,7 +34,7 @@ describe('the logger', () => {
     expect(parsed().map(({ msg }) => msg)).toEqual(['yes', 'yes too']);
   });
 
-  it('lets no secret or content of a whole request through', async () => {
+  it('omits all secrets and contents of a request', async () => {
     const { logger, lines, parsed } = captured();
     const server = fastify();
     server.post('/v1/messages/:id', (request, reply) => {
@@ -56,7 +56,7 @@ describe('the logger', () => {
     expect(lines.join('')).not.toMatch(/k{43}|the-token-1|the-cookie-1|Ann/);
   });
 
-  it('lets no secret or content of a whole error through, and keeps its stack', () => {
+  it('omits all secrets and contents of an error, and keeps its stack', () => {
     const { logger, lines, parsed } = captured();
     const error = Object.assign(new Error(`refused ${key} at mongodb://u:the-password-1@db/x`), {
       config: { headers: { authorization: 'Bearer the-bearer-1' }, data: 'what Ann wrote' },
@@ -71,15 +71,15 @@ describe('the logger', () => {
     expect(lines.join('')).not.toMatch(/k{43}|the-password-1|the-bearer-1|the-admin-key-1|Ann/);
   });
 
-  it('takes the words of the framework the same way', () => {
+  it('redacts log lines of the framework as well', () => {
     const { logger, lines } = captured();
     const nest = new NestLogger(logger);
     nest.error(
       new Error(`Cast to string failed for value "what Ann wrote" (type Object)`),
       undefined,
-      'Room',
+      'SomeModule',
     );
-    nest.warn({ content: 'what Ann wrote', count: 1 }, 'Room');
+    nest.warn({ content: 'what Ann wrote', count: 1 }, 'SomeModule');
     expect(lines.join('')).not.toContain('Ann');
     expect(lines.join('')).toContain('\\"count\\":1');
   });

@@ -8,17 +8,17 @@ export type { Logger } from 'pino';
 export interface LogSettings {
   /** trace, debug, info, warn, error, fatal or silent. */
   level: string;
-  /** Coloured text for people instead of JSON lines. */
+  /** Colored, human-readable text instead of JSON lines. */
   pretty: boolean;
-  /** Values that no line may show, besides what is known by its form or name. */
+  /** Values that no line may contain, in addition to those recognized by format or name. */
   secrets?: readonly string[];
-  /** Where lines go instead of standard output; not with `pretty`. */
+  /** Where lines are written instead of standard output; ignored with `pretty`. */
   destination?: DestinationStream;
 }
 
 /**
- * The process's logger: JSON lines with request id and tenant on each. Members are reduced to plain data without contents
- * (`plainFields`), and each finished line is searched for secrets.
+ * Creates the process's logger: JSON lines, each with request id and tenant. Fields are reduced to plain data
+ * without contents (`plainFields`), and secrets are redacted from each finished line.
  */
 export function createLogger({ level, pretty, secrets, destination }: LogSettings): Logger {
   const options: LoggerOptions = {
@@ -26,7 +26,7 @@ export function createLogger({ level, pretty, secrets, destination }: LogSetting
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }), log: plainFields },
-    // plainFields has made plain data of errors already.
+    // plainFields has already converted errors to plain data.
     serializers: { err: (error: unknown) => error },
     hooks: { streamWrite: createRedactor(secrets) },
     mixin: () => {
@@ -53,22 +53,25 @@ const textOf = (message: unknown): string =>
       ? withoutQuotations(message.message)
       : JSON.stringify(plainFields({ message }));
 
-/** Nest passes a stack, or in its place the error. */
+/** Nest passes a stack, or the error in its place. */
 const stackOf = (stack: unknown): { stack?: string } =>
   typeof stack === 'string' ? { stack: withoutQuotations(stack) } : {};
 
-/** Nest's own log lines through pino. Routine start-up chatter of the framework goes to `debug`. */
+/**
+ * Writes Nest's own log lines through pino. Routine start-up messages of the framework are logged at `debug`.
+ */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 
   log(message: unknown, context?: string): void {
-    const chatter = /^(InstanceLoader|RoutesResolver|RouterExplorer|NestFactory|NestApplication)$/.test(
+    const isRoutine = /^(InstanceLoader|RoutesResolver|RouterExplorer|NestFactory|NestApplication)$/.test(
       context ?? '',
     );
-    this.logger[chatter ? 'debug' : 'info']({ context }, textOf(message));
+    this.logger[isRoutine ? 'debug' : 'info']({ context }, textOf(message));
   }
   error(message: unknown, stack?: string, context?: string): void {
-    // A failed start: the framework logs the error and throws it on to the entry, which says it once and clearly.
+    // When a start fails, the framework logs the error and rethrows it to the entry file, which reports it
+    // once.
     const rethrown = /^(ExceptionHandler|NestApplication)$/.test(context ?? '');
     this.logger[rethrown ? 'debug' : 'error']({ context, ...stackOf(stack) }, textOf(message));
   }
@@ -86,5 +89,5 @@ export class NestLogger implements LoggerService {
   }
 }
 
-/** Injection token of the process's logger. */
+/** Injection token for the process's logger. */
 export const LOGGER = Symbol('LOGGER');

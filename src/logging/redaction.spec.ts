@@ -6,7 +6,11 @@ describe('createRedactor', () => {
   const redact = createRedactor(['a secret of the settings', 'pass/word"1']);
 
   it.each([
-    ['the key of a tenant, but for its public half', `key ${tenantKey} was refused`, 'ck_0123456789abcdef_['],
+    [
+      'the key of a tenant, except for its public part',
+      `key ${tenantKey} was refused`,
+      'ck_0123456789abcdef_[',
+    ],
     ['an admin key', `admin_${'x'.repeat(32)} given`, 'admin_[redacted] given'],
     ['a bearer', 'Authorization: Bearer abc.def-ghi', 'authorization: [redacted]'],
     ['a basic authorization', 'authorization: Basic dXNlcjpwYXNz', 'authorization: [redacted]'],
@@ -14,7 +18,7 @@ describe('createRedactor', () => {
     ['the password of a database', 'mongodb://ann:s3cr3t@db:27017/x', 'mongodb://[redacted]@db:27017/x'],
     ['a password with an @', 'mongodb+srv://ann:s3@cr3t@db/x', 'mongodb+srv://[redacted]@db/x'],
     ['the password of Redis', 'redis://:s3cr3t@cache:6379', 'redis://[redacted]@cache:6379'],
-    ['the query of an address', 'GET https://a.example/b?apiKey=1&q=hello', 'https://a.example/b?[redacted]'],
+    ['the query of a URL', 'GET https://a.example/b?apiKey=1&q=hello', 'https://a.example/b?[redacted]'],
     ['the query of a path', 'GET /v1/messages?since=2020 failed', 'GET /v1/messages?[redacted] failed'],
     ['the key of a model', 'Incorrect API key provided: sk-abcdefghijkl', 'provided: sk-[redacted]'],
     ['an assignment', 'apiKey=hello123&x', 'apiKey=[redacted]'],
@@ -27,7 +31,7 @@ describe('createRedactor', () => {
     expect(safe).not.toMatch(/s3|cr3t|abc\.def|dXNl|colloquy_admin|hello|secret of|word|abcdefgh|Ab-_9/);
   });
 
-  it('leaves a line of JSON what it was', () => {
+  it('keeps a line valid JSON', () => {
     const fields = {
       a: tenantKey,
       b: 'Bearer abcdefghijk',
@@ -38,7 +42,7 @@ describe('createRedactor', () => {
     expect(JSON.parse(redact(JSON.stringify(fields)))).toMatchObject({ c: 'cookie: [redacted]', e: 'end' });
   });
 
-  it('leaves ordinary texts alone', () => {
+  it('does not change ordinary texts', () => {
     const text =
       'GET /v1/conversations/:id took 12 ms (basic check, no cookie), see https://example.com/docs#x';
     expect(redact(text)).toBe(text);
@@ -46,7 +50,7 @@ describe('createRedactor', () => {
 });
 
 describe('plainError', () => {
-  it('takes none of the properties in which drivers keep rows and commands', () => {
+  it('omits the properties in which drivers store rows and commands', () => {
     const error = Object.assign(
       new Error('E11000 duplicate key error dup key: { content: "what Ann wrote" }'),
       {
@@ -67,7 +71,7 @@ describe('plainError', () => {
     'Cast to string failed for value "{ a: \'what Ann wrote\' }" (type Object) at path "content"',
     'Path `content` (`what Ann wrote`) is longer than the maximum allowed length (5).',
     '`what Ann wrote` is not a valid enum value for path `role`.',
-  ])('hides the value that is quoted: %s', (message) => {
+  ])('hides a quoted value: %s', (message) => {
     const { message: safe, stack } = plainError(new Error(message));
     expect(`${safe}${stack}`).not.toContain('Ann');
     expect(safe).toContain('[redacted]');
@@ -77,7 +81,7 @@ describe('plainError', () => {
     'what Ann wrote',
     '{"a": "what Ann wrote',
     `{"a": "${'x'.repeat(50)} what Ann wrote" ! "${'y'.repeat(50)}"}`,
-  ])('hides what a parser quotes of %s', (text) => {
+  ])('hides what a parser quotes from %s', (text) => {
     let caught: unknown;
     try {
       JSON.parse(text);
@@ -88,7 +92,7 @@ describe('plainError', () => {
     expect(JSON.stringify(plainError(caught))).not.toMatch(/Ann|xxx|yyy/);
   });
 
-  it('ends with a chain of causes that goes round', () => {
+  it('handles a circular chain of causes', () => {
     const error = new Error('a');
     error.cause = error;
     expect(JSON.stringify(plainError(error)).length).toBeLessThan(50_000);
@@ -119,7 +123,7 @@ describe('plainFields', () => {
     });
   });
 
-  it('names instances of classes instead of walking into them', () => {
+  it('replaces class instances with their class name', () => {
     class Socket {
       readonly written = 'what Ann wrote';
     }
@@ -134,7 +138,7 @@ describe('plainFields', () => {
     });
   });
 
-  it('ends with data that holds itself', () => {
+  it('handles circular data', () => {
     const data: Record<string, unknown> = {};
     data['self'] = data;
     expect(JSON.stringify(plainFields(data))).toContain('[…]');

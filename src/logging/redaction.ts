@@ -1,9 +1,11 @@
-/** Replaces what must not leave the process in a text. */
+/** Replaces secrets in a text, so that it may leave the process. */
 export type Redactor = (text: string) => string;
 
 const HIDDEN = '[redacted]';
 
-/** Secrets of the settings that are shorter than this are words, and would be found in everything. */
+/**
+ * Configured secrets shorter than this are ignored: they could be ordinary words and would match everywhere.
+ */
 const MIN_SECRET = 8;
 
 const MAX_DEPTH = 6;
@@ -11,9 +13,9 @@ const MAX_ITEMS = 100;
 const MAX_TEXT = 16_384;
 const MAX_CAUSES = 5;
 
-// Each pattern leaves quotes and backslashes alone, so that a line of JSON stays one.
+// No pattern replaces quotes or backslashes, so that a JSON line stays valid.
 const patterns: readonly (readonly [RegExp, string])[] = [
-  // Keys of tenants keep their public half, by which an operator finds and revokes them.
+  // Keys of tenants keep their public part, by which an operator can find and revoke them.
   [/\bck_([0-9a-f]{16})_[\w-]+/g, `ck_$1_${HIDDEN}`],
   [/\badmin_[\w-]{16,}/g, `admin_${HIDDEN}`],
   [/\bsk-[\w-]{8,}/g, `sk-${HIDDEN}`],
@@ -21,18 +23,18 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   [/\bauthorization\s*[:=]\s*(?:(?:basic|bearer|digest)\s+)?[^\s"'\\,;]+/gi, `authorization: ${HIDDEN}`],
   [/\b(set-cookie|cookie)\s*[:=]\s*[^\r\n"\\]+/gi, `$1: ${HIDDEN}`],
   [/\b(api[-_]?key|password|secret|access[-_]?token)\s*[:=]\s*[^\s"'\\,;&]+/gi, `$1=${HIDDEN}`],
-  // mongodb://user:password@host, redis://:password@host and their like.
+  // mongodb://user:password@host, redis://:password@host and the like.
   [/\b([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s"'\\]{1,512}@/gi, `$1${HIDDEN}@`],
-  // The query of a URL or of a path.
+  // The query of a URL or path.
   [/(\/[^\s"'\\?#]{0,256}\?)[^\s"'\\=]{0,200}=[^\s"'\\]*/g, `$1${HIDDEN}`],
 ];
 
-/** Most lines have none of these, and need no closer look. */
+/** Lines without any of these, which is most of them, skip the patterns. */
 const suspect = /ck_|admin_|sk-|bearer|authorization|cookie|key|password|secret|token|:\/\/|\?/i;
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** A redactor of the forms that secrets have, and of the given ones wherever they stand. */
+/** Creates a redactor for the known formats of secrets, and for the given secrets wherever they occur. */
 export function createRedactor(secrets: readonly string[] = []): Redactor {
   const known = secrets
     .filter((secret) => secret.length >= MIN_SECRET)
@@ -47,7 +49,7 @@ export function createRedactor(secrets: readonly string[] = []): Redactor {
   };
 }
 
-/** Where drivers and parsers quote the data that they refuse: stored rows, request bodies. */
+/** The parts of messages in which drivers and parsers quote rejected data: stored rows, request bodies. */
 const quotations: readonly (readonly [RegExp, string])[] = [
   [/(dup key: )\{[^\n]*/g, `$1${HIDDEN}`],
   [/(failed for value )[\s\S]*?( \(type)/g, `$1${HIDDEN}$2`],
@@ -57,11 +59,11 @@ const quotations: readonly (readonly [RegExp, string])[] = [
   [/\(`[\s\S]*?`\)/g, `(${HIDDEN})`],
 ];
 
-/** The message of an error without the data that it quotes. */
+/** Removes quoted data from an error message. */
 export const withoutQuotations = (message: string): string =>
   quotations.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), message);
 
-/** What is told of an error, in logs and reports alike. */
+/** The parts of an error that are included in logs and reports. */
 export interface PlainError {
   type: string;
   message: string;
@@ -72,7 +74,7 @@ export interface PlainError {
   errors?: PlainError[];
 }
 
-/** The frames of a stack alone: its head repeats the message. */
+/** Returns only the frames of a stack, because its first lines repeat the message. */
 export function framesOf({ stack = '', message }: Error): string {
   const at = message === '' ? -1 : stack.indexOf(message);
   const frames = at < 0 ? stack : stack.slice(at + message.length);
@@ -83,8 +85,8 @@ export function framesOf({ stack = '', message }: Error): string {
 }
 
 /**
- * An error as plain data: type, message, stack, code and causes, and no other property. Errors of drivers carry the rows and commands that
- * failed, and with them what people wrote.
+ * Converts an error to plain data with type, message, stack, code and causes. All other properties are
+ * omitted: driver errors contain the rows and commands that failed, and with them what people wrote.
  */
 export function plainError(error: unknown, depth = 0): PlainError {
   if (!(error instanceof Error)) {
@@ -112,7 +114,7 @@ export function plainError(error: unknown, depth = 0): PlainError {
 const secretName =
   /password|passphrase|secret|authorization|cookie|api[-_]?key|private[-_]?key|^.{0,8}token$/i;
 
-/** Members that hold what people wrote, or a request as it came. */
+/** Names of fields that contain what people wrote, or a whole request. */
 const contentNames: ReadonlySet<string> = new Set([
   'body',
   'content',
@@ -176,8 +178,8 @@ function plainData(value: unknown, depth: number): unknown {
 }
 
 /**
- * The members of a log line as plain data: no secrets and contents by their names, no class instances (requests, documents, sockets)
- * with all that hangs from them, errors as `plainError`.
+ * Converts the fields of a log line to plain data. Secrets and contents are redacted by field name, errors
+ * are converted by `plainError`, and class instances (documents, sockets) are replaced by their class name.
  */
 export const plainFields = (fields: object): Record<string, unknown> =>
   isPlain(fields) ? plainMembers(fields, 0) : { value: plainData(fields, 0) };

@@ -26,7 +26,7 @@ describe('setRequestContextMode', () => {
     expect(await contextOfDeeperCode()).toEqual(expected);
   });
 
-  it('enters no asynchronous storage when it is off, since each promise of the process would pay for it', () => {
+  it('does not use asynchronous storage when it is off, because that would slow down every promise of the process', () => {
     setRequestContextMode('off');
     const run = jest.spyOn(AsyncLocalStorage.prototype, 'run');
     expect(runInContext(context, () => 'done')).toBe('done');

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What is known of the request or job at work; log lines and error reports take it from here. */
+/** Information about the current request or job that is added to log lines and error reports. */
 export interface RequestContext {
   requestId: string;
   tenantId?: string;
@@ -14,13 +14,14 @@ const storage = new AsyncLocalStorage<RequestContext>();
 
 let isFollowed = true;
 
-/** The first version of Node that follows asynchronous flows without a hook on each promise. */
+/** The first version of Node that tracks asynchronous contexts without a hook on each promise. */
 const FIRST_CHEAP_VERSION = 24;
 
 /**
- * Whether `runInContext` makes a context known to the asynchronous code that it runs (REQUEST_CONTEXT). Before Node 24 that costs about a
- * quarter of the main thread for as long as the process lives, so `auto` leaves it out there. What has the request at hand takes its
- * context from `contextOf` and does not depend on this.
+ * Sets whether `runInContext` makes a context available to the asynchronous code that it runs
+ * (REQUEST_CONTEXT). Before Node 24 this costs about a quarter of the main thread for the life of the
+ * process, so `auto` disables it there. Code that has access to the request reads its context with
+ * `contextOf`, which works in every mode.
  */
 export function setRequestContextMode(
   mode: RequestContextMode,
@@ -34,13 +35,13 @@ export const runInContext = <T>(context: RequestContext, work: () => T): T =>
 
 export const currentContext = (): RequestContext | undefined => storage.getStore();
 
-/** Key of a request's context on the request itself. */
+/** The key under which a request stores its context. */
 export const REQUEST_CONTEXT = Symbol('request context');
 
 export const setContextOf = (request: object, context: RequestContext): void => {
   (request as { [REQUEST_CONTEXT]?: RequestContext | null })[REQUEST_CONTEXT] = context;
 };
 
-/** The context of a request of the HTTP adapter; undefined for one that it has not begun. */
+/** Returns the context of a request, or undefined when the HTTP adapter has not set it yet. */
 export const contextOf = (request: object): RequestContext | undefined =>
   (request as { [REQUEST_CONTEXT]?: RequestContext | null })[REQUEST_CONTEXT] ?? undefined;

@@ -1,19 +1,27 @@
-export type { Alert, AlertSeverity, AlertUnit, ServiceStatus } from './alerts/alert.js';
+export type {
+  Alert,
+  AlertSeverity,
+  AlertUnit,
+  MeasuredValue,
+  Measurement,
+  ServiceStatus,
+} from './alerts/alert.js';
+export type { Contribution, SnapshotSection } from './contribution.js';
 export { startErrorReports } from './errors/sentry-reporter.js';
-export type { HealthCheck, HealthFinding } from './health/health-check.js';
-export { HealthProbes } from './health/health-probes.js';
-export { HealthRegistry } from './health/health-registry.js';
+export type { HealthCheck, HealthFinding, HealthResult } from './health/health-check.js';
 export { HealthService } from './health/health.service.js';
-export { type HealthServerSources, startHealthServer } from './health/health-server.js';
+export { DurationMetric } from './metrics/duration-metric.js';
+export { counter, type ExportedMetric, gauge, histogram } from './metrics/metric.js';
+export { Monitoring } from './monitoring.js';
 export { MonitoringModule } from './monitoring.module.js';
-export { METRIC_PREFIX, Metrics, type ReadMetric } from './metrics/metrics.js';
-export { PerformanceMonitor, type PerformanceMonitorOptions } from './timings/performance-monitor.js';
-export type { OperationStats } from './timings/timings-table.js';
-export { LongLived, RequestTimings, UNKNOWN_ROUTE } from './timings/request-timings.js';
-export type { TimingSummary } from './timings/durations.js';
-export { Timed } from './timings/timed.decorator.js';
-export type { EventLoopStats } from './process/event-loop-monitor.js';
-export { ProcessMetrics, type ProcessStats } from './process/process-metrics.js';
 export { MetricsService, type ThresholdReport } from './snapshot/metrics.service.js';
 export type * from './snapshot/monitoring-snapshot.js';
-export { SnapshotSources } from './snapshot/snapshot-sources.js';
+export type { Durations, TimingSummary } from './timings/durations.js';
+export { operationFigures, trafficFigures } from './timings/figures.js';
+export { PerformanceMonitor, type PerformanceMonitorOptions } from './timings/performance-monitor.js';
+export { RateLimit } from './timings/rate-limit.js';
+export { LongLived, MONITORING_ROUTES, RequestTimings, UNKNOWN_ROUTE } from './timings/request-timings.js';
+export { SlowOperations, type SlowRun } from './timings/slow-operations.js';
+export { Timed } from './timings/timed.decorator.js';
+export type { OperationStats } from './timings/timings-table.js';
+export { TrafficMeter } from './timings/traffic-meter.js';

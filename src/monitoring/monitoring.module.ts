@@ -1,4 +1,4 @@
-import { Global, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import {
   MONITORING_SETTINGS,
@@ -8,59 +8,41 @@ import {
   SHUTDOWN_SHARES,
 } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
-import { TenantModule } from '../tenant/index.js';
 import { AlertPublisher } from './alerts/alert-publisher.js';
-import { AlertRules } from './alerts/alert-rules.js';
 import { AlertTracker } from './alerts/alert-tracker.js';
 import { AlertWatch } from './alerts/alert-watch.js';
 import { AlertWebhook } from './alerts/alert-webhook.js';
-import { DatabaseTimings } from './database/database-timings.js';
-import { DatabaseHealth } from './health/checks/database.check.js';
-import { DiskHealth } from './health/checks/disk.check.js';
-import { RedisHealth } from './health/checks/redis.check.js';
 import { EventLoopWatch } from './health/event-loop-watch.js';
 import { HealthProbes } from './health/health-probes.js';
-import { HealthRegistry } from './health/health-registry.js';
 import { HealthController } from './health/health.controller.js';
 import { HealthService } from './health/health.service.js';
+import { Monitoring } from './monitoring.js';
+import { DiskMonitoring } from './process/disk-monitoring.js';
+import { ProcessMonitoring } from './process/process-monitoring.js';
 import { MetricsController } from './metrics/metrics.controller.js';
-import { Metrics } from './metrics/metrics.js';
-import { BaseMetrics } from './metrics/base-metrics.js';
-import { ProcessMetrics } from './process/process-metrics.js';
 import { MetricsService } from './snapshot/metrics.service.js';
 import { MonitoringController } from './snapshot/monitoring.controller.js';
 import { SnapshotReader } from './snapshot/snapshot-reader.js';
-import { SnapshotSources } from './snapshot/snapshot-sources.js';
 import { PerformanceMonitor } from './timings/performance-monitor.js';
 import { RequestTimings } from './timings/request-timings.js';
 import { SlowOperations } from './timings/slow-operations.js';
-import { TrafficMeter } from './timings/traffic-meter.js';
 
-/** Probes, timings, metrics and alerts of this process; every module may add its own. */
-@Global()
+/** Probes, timings, metrics and alerts of this process. A module that contributes to them imports this one and injects `Monitoring`. */
 @Module({
-  imports: [TerminusModule.forRoot({ logger: false }), TenantModule],
+  imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController, MonitoringController],
   providers: [
-    HealthRegistry,
+    Monitoring,
     EventLoopWatch,
     HealthService,
     HealthProbes,
-    DatabaseHealth,
-    RedisHealth,
-    DiskHealth,
-    Metrics,
     { provide: PerformanceMonitor, useFactory: () => new PerformanceMonitor() },
-    { provide: TrafficMeter, useFactory: () => new TrafficMeter() },
     SlowOperations,
     RequestTimings,
-    DatabaseTimings,
-    ProcessMetrics,
-    BaseMetrics,
-    SnapshotSources,
+    ProcessMonitoring,
+    DiskMonitoring,
     SnapshotReader,
     MetricsService,
-    AlertRules,
     {
       provide: AlertTracker,
       useFactory: ({ ALERT_HOLD_MS }: MonitoringSettings) => new AlertTracker({ holdMs: ALERT_HOLD_MS }),
@@ -80,16 +62,6 @@ import { TrafficMeter } from './timings/traffic-meter.js';
     AlertPublisher,
     AlertWatch,
   ],
-  exports: [
-    HealthRegistry,
-    HealthService,
-    HealthProbes,
-    Metrics,
-    MetricsService,
-    PerformanceMonitor,
-    ProcessMetrics,
-    RequestTimings,
-    SnapshotSources,
-  ],
+  exports: [Monitoring, HealthService, MetricsService, PerformanceMonitor, RequestTimings, SlowOperations],
 })
 export class MonitoringModule {}

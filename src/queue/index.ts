@@ -8,6 +8,7 @@ export {
 } from './queue-definition.js';
 export type { JobRecord, JobState } from './job.schema.js';
 export { UnrecoverableError } from './queue.errors.js';
+export type { QueueFigures } from './queue-monitoring.js';
 export { QueueModule } from './queue.module.js';
 export { type EnqueueOptions, QueueService, type QueueStatus } from './queue.service.js';
 export { QueueWorkers } from './queue-workers.js';

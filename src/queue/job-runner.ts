@@ -1,22 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { backoffDelay } from '../common/index.js';
+import { backoffDelay, messageOf, untilAborted } from '../common/index.js';
 import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger, runInContext } from '../logging/index.js';
 import { type ClaimedRecord, type JobEnd, JobRepository } from './job.repository.js';
 import type { JobRecord } from './job.schema.js';
-import { QueueMetrics } from './queue-metrics.js';
+import { QueueMonitoring } from './queue-monitoring.js';
 import type { RegisteredQueue } from './queue-registry.js';
 import { ClaimLostError, JobTimeoutError, UnrecoverableError } from './queue.errors.js';
 
-/** How long a claim holds without being prolonged: a job of a killed worker runs again after this. Milliseconds. */
+/**
+ * Duration of a claim that is not renewed, milliseconds. The job of a killed worker runs again after this
+ * time.
+ */
 export const LEASE_MS = 30_000;
 
-/** Progress is stored at most this often, milliseconds. */
+/** Minimum interval between stored progress updates, milliseconds. */
 const PROGRESS_MS = 250;
 
-/** Finished jobs of a queue between two deletions of those beyond what is kept. */
+/** Number of finished jobs after which a queue's old finished jobs are pruned. */
 const PRUNE_EVERY = 50;
 
-/** Longest text of an error that is kept. */
+/** Maximum length of a stored error message, UTF-16 units. */
 const MAX_MESSAGE = 2000;
 
 export type RunOutcome = 'completed' | 'failed' | 'retry' | 'returned' | 'lost';
@@ -39,31 +42,31 @@ const contextOfJob = ({ _id, tenantId }: JobRecord): { requestId: string; tenant
   tenantId,
 });
 
-const messageOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE);
-
-/** JSON of a result, so that memory and record hold the same. */
+/** Converts a result to plain JSON, so that it is the same in memory and in the database. */
 const plain = (result: unknown): unknown =>
   result === undefined ? null : (JSON.parse(JSON.stringify(result) ?? 'null') as unknown);
 
-/** Runs one try of a claimed job and notes how it ended. Both drivers use it. */
+/** Runs one attempt of a claimed job and records its result. Used by both drivers. */
 @Injectable()
 export class JobRunner {
   private readonly finished = new Map<string, number>();
 
   constructor(
     private readonly jobs: JobRepository,
-    private readonly metrics: QueueMetrics,
+    private readonly monitoring: QueueMonitoring,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(ERROR_REPORTER) private readonly errors: ErrorReporter,
   ) {}
 
-  /** Never rejects for what the job did; rejects when its end could not be noted, and the job runs again after its lease. */
+  /**
+   * Never rejects because of the job itself. Rejects if the result cannot be recorded; the job then runs
+   * again after its lease.
+   */
   async run(queue: RegisteredQueue, job: ClaimedJob, shutdown: AbortSignal): Promise<RunReport> {
     const { record } = job;
     return runInContext(contextOfJob(record), async () => {
       const begun = performance.now();
-      this.metrics.begun(record.queue, Date.now() - record.wasDueAt.getTime());
+      this.monitoring.begun(record.queue, Date.now() - record.wasDueAt.getTime());
       const lost = new AbortController();
       const heartbeat = this.keepClaim(job, lost);
       let end: JobEnd;
@@ -79,15 +82,15 @@ export class JobRunner {
       const isMine = await this.jobs.end(record, job.claim, end, new Date());
       const durationMs = performance.now() - begun;
       const report = this.report(end, isMine, durationMs, error);
-      this.metrics.ended(record.queue, report);
-      this.tell(queue, record, report);
+      this.monitoring.ended(record.queue, report);
+      this.logResult(queue, record, report);
       if (report.outcome === 'completed' || report.outcome === 'failed')
         await this.prune(queue, report.outcome);
       return report;
     });
   }
 
-  /** Now and then deletes finished jobs beyond those that are kept. */
+  /** Deletes old finished jobs beyond those to keep, once every PRUNE_EVERY jobs. */
   private async prune(
     { definition: { name, keep } }: RegisteredQueue,
     state: 'completed' | 'failed',
@@ -99,7 +102,7 @@ export class JobRunner {
     try {
       await this.jobs.prune(name, state, keep[state]);
     } catch (error) {
-      this.logger.warn({ err: error, queue: name }, 'finished jobs were not cleared away');
+      this.logger.warn({ err: error, queue: name }, 'could not prune finished jobs');
     }
   }
 
@@ -110,7 +113,7 @@ export class JobRunner {
           if (!isMine) lost.abort(new ClaimLostError());
         },
         (error: unknown) => {
-          this.logger.warn({ err: error }, 'the claim of a job was not prolonged');
+          this.logger.warn({ err: error }, 'could not renew the claim of a job');
         },
       );
     }, LEASE_MS / 3);
@@ -125,22 +128,17 @@ export class JobRunner {
     shutdown: AbortSignal,
   ): Promise<unknown> {
     if (record.attempts > definition.attempts)
-      throw new UnrecoverableError('Every worker that began this job ended before the job did.');
+      throw new UnrecoverableError('On every attempt the worker stopped before the job ended.');
     const payload = definition.payload.safeParse(record.payload);
     if (!payload.success)
-      throw new UnrecoverableError(`The payload does not fit the queue (any more): ${payload.error.message}`);
+      throw new UnrecoverableError(
+        `The payload does not match the schema of the queue: ${payload.error.message}`,
+      );
     const timeout = new AbortController();
     const timer = setTimeout(() => {
       timeout.abort(new JobTimeoutError(definition.timeoutMs));
     }, definition.timeoutMs);
     const signal = AbortSignal.any([timeout.signal, lost.signal, shutdown]);
-    const ended = new Promise<never>((_resolve, reject) => {
-      const stop = (): void => {
-        reject(signal.reason as Error);
-      };
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
-    });
     try {
       const work = processor.process({
         id: record._id.toHexString(),
@@ -151,9 +149,7 @@ export class JobRunner {
         signal,
         progress: this.progressOf(record, claim),
       });
-      // A processor that ends after it was given up says so to nobody.
-      work.catch(() => undefined);
-      return await Promise.race([work, ended]);
+      return await untilAborted(work, signal);
     } finally {
       clearTimeout(timer);
     }
@@ -177,9 +173,9 @@ export class JobRunner {
     shutdown: AbortSignal,
   ): JobEnd {
     const now = new Date();
-    // Given up for our own sake: the try does not count.
+    // Aborted by our own shutdown: the attempt does not count.
     if (shutdown.aborted && error === shutdown.reason) return { state: 'waiting' };
-    const failure = { at: now, attempt: record.attempts, message: messageOf(error) };
+    const failure = { at: now, attempt: record.attempts, message: messageOf(error).slice(0, MAX_MESSAGE) };
     if (error instanceof UnrecoverableError || record.attempts >= definition.attempts)
       return { state: 'failed', failure };
     const dueAt = new Date(now.getTime() + backoffDelay(record.attempts, definition.backoff));
@@ -193,8 +189,8 @@ export class JobRunner {
     return { outcome: end.state, durationMs, error };
   }
 
-  /** Says how a try ended; one that was the last and failed is reported as well, whether or not another try could have helped. */
-  private tell({ definition }: RegisteredQueue, record: JobRecord, report: RunReport): void {
+  /** Logs the result of an attempt. A final failure is also sent to the error reporter. */
+  private logResult({ definition }: RegisteredQueue, record: JobRecord, report: RunReport): void {
     const { outcome, durationMs, error } = report;
     const details = {
       ...contextOfJob(record),
@@ -216,8 +212,8 @@ export class JobRunner {
       });
       this.logger.error({ ...details, err: error, errorId }, 'job failed');
     } else if (outcome === 'retry')
-      this.logger.warn({ ...details, err: error }, 'job failed; it is tried again');
-    else if (outcome === 'lost') this.logger.warn(details, 'a job was given to another worker meanwhile');
+      this.logger.warn({ ...details, err: error }, 'job failed; it will be retried');
+    else if (outcome === 'lost') this.logger.warn(details, 'the claim of a job was lost to another worker');
     else this.logger.debug({ ...details, outcome }, 'job ended');
   }
 }

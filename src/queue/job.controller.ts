@@ -11,9 +11,9 @@ export class JobController {
   constructor(private readonly queues: QueueService) {}
 
   @Get(':queue/:id')
-  @ApiOperation({ summary: 'How far a job is, and what came of it' })
+  @ApiOperation({ summary: 'Get the state, progress and result of a job' })
   @ApiOkResponse({ standardSchema: jobViewSchema })
-  @ApiNotFoundResponse({ description: 'No such queue, or the tenant has no such job (any more)' })
+  @ApiNotFoundResponse({ description: 'The tenant has no such job, or it has been removed' })
   async get(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('queue', { schema: queueNameParam }) queue: string,

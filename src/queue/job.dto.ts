@@ -18,13 +18,13 @@ export const jobViewSchema = z.object({
   queue: queueNameParam,
   state: z.enum(jobStates),
   progress: z.int().min(0).max(100),
-  attempts: z.int().meta({ description: 'Tries that began' }),
-  result: z.unknown().meta({ description: 'What the work answered; null until it is completed' }),
+  attempts: z.int().meta({ description: 'Number of attempts started' }),
+  result: z.unknown().meta({ description: 'Result of the job; null until it is completed' }),
   error: z
     .object({ message: z.string(), attempt: z.int(), at: instant })
     .nullable()
-    .meta({ description: 'Of the last try that failed' }),
-  dueAt: instant.nullable().meta({ description: 'For a delayed job: when it is tried' }),
+    .meta({ description: 'The error of the last failed attempt' }),
+  dueAt: instant.nullable().meta({ description: 'When a delayed job becomes due' }),
   createdAt: instant,
   finishedAt: instant.nullable(),
 });

@@ -1,24 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
-import { duplicateKeyFields } from '../database/index.js';
+import { afterCursor, duplicateKeyFields } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
 import { JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
 
-/** Finds one job on one shard. */
+/** Identifies one job including its shard key. */
 export type JobKey = Pick<JobRecord, '_id' | 'tenantId'>;
 
-/** What is left of a try that ended. */
+/** The result of an attempt. */
 export type JobEnd =
   | { state: 'completed'; result: unknown }
   | { state: 'failed'; failure: JobFailure }
   | { state: 'delayed'; failure: JobFailure; dueAt: Date }
-  /** Handed back untried, at a shutdown. */
+  /** Released at shutdown; the attempt does not count. */
   | { state: 'waiting' };
 
-/** A job as it is once it was taken. */
+/** A claimed job. */
 export type ClaimedRecord = JobRecord & {
-  /** When it was to run. */
+  /** When the job was due before it was claimed. */
   wasDueAt: Date;
 };
 
@@ -30,7 +30,7 @@ export interface QueueCounts {
   failed: number;
 }
 
-/** Failures of one job that are kept. */
+/** Maximum number of failures stored per job. */
 const KEPT_FAILURES = 5;
 
 const soonest = { priority: 1, dueAt: 1, _id: 1 } as const;
@@ -38,15 +38,17 @@ const soonest = { priority: 1, dueAt: 1, _id: 1 } as const;
 const unfinished: readonly JobState[] = ['waiting', 'delayed', 'active'];
 
 /**
- * The record of all jobs. Methods that serve workers or operators are for all tenants; those that serve clients begin with the tenant.
- * Each change of one job names its tenant, the shard key: on a sharded cluster findAndModify is refused without it before MongoDB 7.1, and
- * asks every shard from then on.
+ * Stores all jobs. Methods for workers and operators cover all tenants; those for clients take the tenant
+ * first. Every update of a single job names its tenant, the shard key: without it, a sharded cluster before
+ * MongoDB 7.1 rejects findAndModify, and later versions query every shard.
  */
 @Injectable()
 export class JobRepository {
   constructor(@InjectModel(JOB_MODEL) private readonly jobs: Model<JobRecord>) {}
 
-  /** Takes part in a running transaction. False when an unfinished job of the same dedupeKey is there. */
+  /**
+   * Takes part in a running transaction. Returns false if there is an unfinished job with the same dedupeKey.
+   */
   async insert(job: JobRecord): Promise<boolean> {
     try {
       await this.jobs.insertMany([job], { lean: true });
@@ -75,7 +77,7 @@ export class JobRepository {
       .exec();
   }
 
-  /** Takes the next job of the queue for `claim` until `until`; null when none waits. */
+  /** Claims the next job of the queue until `until`. Returns null if none is waiting. */
   async claimNext(queue: string, claim: string, now: Date, until: Date): Promise<ClaimedRecord | null> {
     for (;;) {
       const next = await this.jobs
@@ -86,12 +88,15 @@ export class JobRepository {
       if (!next) return null;
       const job = { ...next, queue, state: 'waiting' } as const;
       const claimed = await this.claim(job, { claim, dueAt: until, startedAt: now, updatedAt: now });
-      // Else another worker took it in between: there may be one after it.
+      // Otherwise another worker claimed it first; try the next one.
       if (claimed) return claimed;
     }
   }
 
-  /** Takes one unfinished job, whoever had it: for a dispatcher that gives it to one worker at a time. */
+  /**
+   * Claims one unfinished job, even if another worker holds it. Only for a dispatcher that assigns each job
+   * to one worker at a time.
+   */
   claimOne(
     tenantId: string,
     id: string,
@@ -103,7 +108,7 @@ export class JobRepository {
     return this.claim(job, { claim, dueAt: until, startedAt: now, updatedAt: now });
   }
 
-  /** Prolongs a claim and notes progress; false when the claim was lost. */
+  /** Renews a claim and stores the progress. Returns false if the claim was lost. */
   async prolong({ _id, tenantId }: JobKey, claim: string, until: Date, progress?: number): Promise<boolean> {
     const { matchedCount } = await this.jobs
       .updateOne(
@@ -114,7 +119,7 @@ export class JobRepository {
     return matchedCount === 1;
   }
 
-  /** Notes how a try ended; false when the claim was lost, and nothing was noted. */
+  /** Records the result of an attempt. Returns false, without changes, if the claim was lost. */
   async end({ _id, tenantId }: JobKey, claim: string, end: JobEnd, now: Date): Promise<boolean> {
     const isFinished = end.state === 'completed' || end.state === 'failed';
     const { matchedCount } = await this.jobs
@@ -138,7 +143,7 @@ export class JobRepository {
     return matchedCount === 1;
   }
 
-  /** Delayed jobs whose time has come, and jobs whose claim has ended, wait from now on; answers how many. */
+  /** Sets delayed jobs that are due and jobs with an expired claim to waiting, and returns their number. */
   async release(queue: string, now: Date): Promise<number> {
     const due = { queue, dueAt: { $lte: now } };
     const wait = { $set: { state: 'waiting', updatedAt: now }, $unset: { claim: 1 } } as const;
@@ -147,7 +152,7 @@ export class JobRepository {
     return delayed.modifiedCount + lost.modifiedCount;
   }
 
-  /** When `release` will find something next; null when nothing is delayed or claimed. */
+  /** Returns when `release` will next find a job, or null if none is delayed or claimed. */
   async nextRelease(queue: string): Promise<Date | null> {
     const times: number[] = [];
     for (const state of ['delayed', 'active'] as const) {
@@ -161,7 +166,7 @@ export class JobRepository {
     return times.length === 0 ? null : new Date(Math.min(...times));
   }
 
-  /** Unfinished jobs that were not handed to Redis, oldest first. */
+  /** Unfinished jobs that were not added to Redis, oldest first. */
   unhanded(queue: string, limit: number): Promise<JobRecord[]> {
     return this.jobs
       .find({ queue, isUnhanded: true, state: { $in: unfinished } })
@@ -175,7 +180,7 @@ export class JobRepository {
     await this.jobs.updateOne({ _id, tenantId }, { $unset: { isUnhanded: 1 } }).exec();
   }
 
-  /** Unfinished jobs that should have been at work, or done, before `before`, longest first. */
+  /** Unfinished jobs that were due before `before`, in each state those longest overdue first. */
   async overdue(queue: string, before: Date, limit: number): Promise<JobRecord[]> {
     const found: JobRecord[] = [];
     for (const state of unfinished)
@@ -190,7 +195,7 @@ export class JobRepository {
     return found;
   }
 
-  /** A failed job waits again, with all its tries; null when it is not failed. */
+  /** Sets a failed job to waiting with its attempts reset. Returns null if it is not failed. */
   retry({ _id, tenantId, queue }: JobKey & Pick<JobRecord, 'queue'>, now: Date): Promise<JobRecord | null> {
     return this.jobs
       .findOneAndUpdate(
@@ -204,7 +209,7 @@ export class JobRepository {
       .exec();
   }
 
-  /** A delayed job waits from now on; null when it is not delayed. */
+  /** Sets a delayed job to waiting. Returns null if it is not delayed. */
   promote({ _id, tenantId, queue }: JobKey & Pick<JobRecord, 'queue'>, now: Date): Promise<JobRecord | null> {
     return this.jobs
       .findOneAndUpdate(
@@ -216,7 +221,7 @@ export class JobRepository {
       .exec();
   }
 
-  /** False when it is no more there, or at work. */
+  /** Deletes a job. Returns false if it does not exist or is active. */
   async remove({ _id, tenantId, queue }: JobKey & Pick<JobRecord, 'queue'>): Promise<boolean> {
     const { deletedCount } = await this.jobs
       .deleteOne({ _id, tenantId, queue, state: { $ne: 'active' } })
@@ -226,12 +231,8 @@ export class JobRepository {
 
   /** Newest first. */
   list(queue: string, state: JobState, limit: number, cursor?: DateIdCursor): Promise<JobRecord[]> {
-    const after = cursor && {
-      dueAt: { $lte: cursor.date },
-      $or: [{ dueAt: { $lt: cursor.date } }, { _id: { $lt: new Types.ObjectId(cursor.id) } }],
-    };
     return this.jobs
-      .find({ queue, state, ...after })
+      .find({ queue, state, ...afterCursor('dueAt', cursor) })
       .sort({ dueAt: -1, _id: -1 })
       .limit(limit)
       .lean<JobRecord[]>()
@@ -239,8 +240,8 @@ export class JobRepository {
   }
 
   /**
-   * Newest first, without payloads and results. For tables with numbered pages, which `list` cannot serve; the database steps over the rows of
-   * the pages before.
+   * Returns jobs newest first, without payloads and results, for numbered pages, which `list` cannot serve.
+   * The database skips the rows of the previous pages.
    */
   slice(queue: string, state: JobState, skip: number, limit: number): Promise<JobRecord[]> {
     return this.jobs
@@ -267,7 +268,7 @@ export class JobRepository {
     return this.jobs.countDocuments({ queue, isUnhanded: true, state: { $in: unfinished } }).exec();
   }
 
-  /** Since when the job that waits longest does. */
+  /** Returns since when the oldest waiting job has been waiting. */
   async oldestWaiting(queue: string): Promise<Date | null> {
     const oldest = await this.jobs
       .findOne({ queue, state: 'waiting' }, { dueAt: 1 })
@@ -277,7 +278,7 @@ export class JobRepository {
     return oldest?.dueAt ?? null;
   }
 
-  /** Deletes finished jobs beyond the newest `keep`; answers how many. */
+  /** Deletes finished jobs beyond the newest `keep`, and returns their number. */
   async prune(queue: string, state: 'completed' | 'failed', keep: number): Promise<number> {
     const last = await this.jobs
       .findOne({ queue, state }, { dueAt: 1 })
@@ -297,7 +298,7 @@ export class JobRepository {
     return deletedCount;
   }
 
-  /** Returns the row as it is now, and from the row before when the job was due. */
+  /** Returns the updated job, with the time at which it was due before the update. */
   private async claim(
     filter: QueryFilter<JobRecord>,
     taken: Pick<JobRecord, 'dueAt' | 'startedAt' | 'updatedAt'> & { claim: string },

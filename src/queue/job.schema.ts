@@ -18,25 +18,28 @@ export interface JobRecord {
   queue: string;
   payload: unknown;
   state: JobState;
-  /** 0 is run first. */
+  /** Lower values run first; 0 is the highest priority. */
   priority: number;
-  /** When the state is next looked at: waiting, since when it may run; delayed, until when; active, the end of its claim; finished, since when. */
+  /**
+   * Depends on the state. Waiting: the time since which the job may run. Delayed: when it becomes due.
+   * Active: when its claim expires. Completed or failed: when it finished.
+   */
   dueAt: Date;
-  /** Tries that began. */
+  /** Number of attempts started. */
   attempts: number;
   /** 0 to 100. */
   progress: number;
-  /** What the processor answered, as JSON. */
+  /** The processor's result, as JSON. */
   result?: unknown;
-  /** The last ones, newest last. */
+  /** The most recent failures, newest last. */
   failures: JobFailure[];
-  /** While it is unfinished, no other of the tenant's jobs in the queue has the same. */
+  /** Unique among the tenant's unfinished jobs in the queue. */
   dedupeKey?: string;
-  /** Of the worker that runs it. */
+  /** Identifies the claim of the worker that runs the job. */
   claim?: string;
-  /** When the last try began. */
+  /** When the last attempt started. */
   startedAt?: Date;
-  /** Until it is handed to the dispatcher in Redis, where there is one. */
+  /** True until the job is added to Redis, if Redis is used. */
   isUnhanded?: boolean;
   createdAt: Date;
   updatedAt: Date;
@@ -72,18 +75,18 @@ export const jobSchema = new Schema<JobRecord>(
   },
   { collection: JOB_COLLECTION, versionKey: false, autoIndex: false, minimize: false, id: false },
 );
-// Refuses a second unfinished job about the same thing; finds the first one.
+// Prevents a second unfinished job with the same dedupeKey, and finds the first.
 jobSchema.index(
   { tenantId: 1, queue: 1, dedupeKey: 1 },
   { unique: true, partialFilterExpression: { dedupeKey: { $exists: true } } },
 );
-// The next job of a queue, by priority and time. Workers serve all tenants alike, so this index and the next do not begin with the tenant:
-// where the collection is sharded, these few queries ask every shard.
+// The next job of a queue, by priority and time. Workers serve all tenants, so this index and the next do not
+// begin with the tenant. On a sharded collection these few queries go to every shard.
 jobSchema.index({ queue: 1, state: 1, priority: 1, dueAt: 1, _id: 1 });
-// Delayed jobs that are due, claims that ended without an outcome, how long the oldest waits, finished jobs beyond those that are kept, and
-// the lists of one state.
+// Delayed jobs that are due, expired claims, the age of the oldest waiting job, pruning of finished jobs, and
+// lists by state.
 jobSchema.index({ queue: 1, state: 1, dueAt: 1, _id: 1 });
-// Jobs that were stored and not handed to Redis: it was away, or the process died in between.
+// Stored jobs that were not added to Redis because it was unavailable or the process crashed.
 jobSchema.index(
   { queue: 1, isUnhanded: 1, _id: 1 },
   { partialFilterExpression: { isUnhanded: { $exists: true } } },

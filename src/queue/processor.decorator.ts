@@ -1,32 +1,33 @@
 import { SetMetadata } from '@nestjs/common';
 import type { QueueDefinition } from './queue-definition.js';
 
-/** Metadata key of `@ProcessorOf()`: the definition of the queue. */
+/** Metadata key of `@ProcessorOf()`. The value is the queue's definition. */
 export const PROCESSOR_OF = Symbol('PROCESSOR_OF');
 
-/** One try of a job, as its processor sees it. */
+/** One attempt of a job, as passed to its processor. */
 export interface Job<Payload> {
   readonly id: string;
   readonly tenantId: string;
   readonly queue: string;
   readonly payload: Payload;
-  /** 1 for the first try. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
-  /** Aborted when the try takes too long, when its claim was lost, and when a shutdown can wait no longer. */
+  /** Aborts if the attempt times out, its claim is lost, or the grace period of a shutdown ends. */
   readonly signal: AbortSignal;
-  /** Tells how far it is, 0 to 100. Stored at most a few times a second. */
+  /** Reports progress, 0 to 100. Stored at most a few times per second. */
   progress(percent: number): Promise<void>;
 }
 
 /**
- * Does the work of one queue: parses nothing, calls one service, reports progress, and throws on what it meets as it is. A job runs at
- * least once: work that was done and not noted is done again. Its result is kept as JSON.
+ * Processes the jobs of one queue: calls a service, reports progress, and lets errors propagate. The payload
+ * is already validated. A job runs at least once: if its result could not be recorded, it runs again. The
+ * result is stored as JSON.
  */
 export interface JobProcessor<Payload> {
   process(job: Job<Payload>): Promise<unknown>;
 }
 
-/** On a provider that implements `JobProcessor`: it does the work of this queue. */
+/** Marks a provider that implements `JobProcessor` as the processor of a queue. */
 export const ProcessorOf =
   <Payload>(definition: QueueDefinition<Payload>) =>
   (target: new (...args: never[]) => JobProcessor<Payload>): void => {

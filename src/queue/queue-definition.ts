@@ -2,34 +2,34 @@ import type { z } from 'zod';
 import type { BackoffOptions } from '../common/index.js';
 
 export interface RateLimit {
-  /** Jobs that may begin within `perMs`, all processes together. */
+  /** Maximum number of jobs started within `perMs`, across all processes. */
   readonly max: number;
   readonly perMs: number;
 }
 
-/** How a queue treats its jobs. Times in milliseconds. */
+/** Options of a queue. All times are in milliseconds. */
 export interface QueueOptions<Payload> {
-  /** Stands in URLs, keys and metrics: lower-case letters, digits and hyphens. */
+  /** Appears in URLs, keys and metrics: lower-case letters, digits and hyphens. */
   readonly name: string;
-  /** Checked when a job is enqueued, and again when it runs: the code may have changed in between. */
+  /** Validated when a job is enqueued and again when it runs, as the code may have changed in between. */
   readonly payload: z.ZodType<Payload>;
-  /** Tries of a job, the first included. */
+  /** Maximum number of attempts, including the first. */
   readonly attempts?: number;
   readonly backoff?: Pick<BackoffOptions, 'baseMs' | 'maxMs' | 'jitter'>;
   readonly rateLimit?: RateLimit;
-  /** Jobs of this queue that one process runs at the same time. */
+  /** Maximum number of jobs of this queue that one process runs concurrently. */
   readonly concurrency?: number;
-  /** A try that takes longer has failed. */
+  /** An attempt that takes longer fails. */
   readonly timeoutMs?: number;
-  /** Finished jobs that are kept. */
+  /** Number of finished jobs to keep. */
   readonly keep?: { readonly completed: number; readonly failed: number };
-  /** Names what a job is about: while one of the name is unfinished, another is not stored. */
+  /** Derives a key from the payload. A job is not stored while an unfinished job has the same key. */
   readonly dedupeKey?: (payload: Payload) => string;
-  /** 0 is run first, 10 last. */
+  /** 0 (runs first) to 10 (runs last). */
   readonly priority?: number;
 }
 
-/** A queue as those know it who need not know what its payloads are. */
+/** A queue definition without the type of its payload. */
 export interface QueueDeclaration {
   readonly name: string;
   readonly payload: z.ZodType;
@@ -50,8 +50,9 @@ export interface QueueDefinition<Payload> extends QueueDeclaration {
 export const LOWEST_PRIORITY = 10;
 
 /**
- * Declares a queue; its module registers it with `QueueModule.forFeature` and provides one `@ProcessorOf` it.
- * @throws TypeError when the name or a number cannot be used
+ * Declares a queue. The module registers it with `QueueModule.forFeature` and provides one class decorated
+ * with `@ProcessorOf`.
+ * @throws TypeError if the name or a number is invalid
  */
 export function defineQueue<Payload>(options: QueueOptions<Payload>): QueueDefinition<Payload> {
   const definition: QueueDefinition<Payload> = {
@@ -67,7 +68,9 @@ export function defineQueue<Payload>(options: QueueOptions<Payload>): QueueDefin
   };
   const { name, attempts, concurrency, timeoutMs, priority } = definition;
   if (!/^[a-z][a-z0-9-]{0,63}$/.test(name))
-    throw new TypeError(`"${name}" is no name for a queue: lower-case letters, digits and hyphens only`);
+    throw new TypeError(
+      `"${name}" is not a valid queue name: use lower-case letters, digits and hyphens, beginning with a letter`,
+    );
   const isWhole = (value: number, least: number, most: number): boolean =>
     Number.isInteger(value) && value >= least && value <= most;
   if (
@@ -76,7 +79,7 @@ export function defineQueue<Payload>(options: QueueOptions<Payload>): QueueDefin
     !isWhole(timeoutMs, 1, 24 * 3_600_000)
   )
     throw new TypeError(
-      `queue "${name}": attempts, concurrency or timeoutMs is not a number it can work with`,
+      `queue "${name}": attempts, concurrency or timeoutMs is out of range or not an integer`,
     );
   if (!isWhole(priority, 0, LOWEST_PRIORITY))
     throw new TypeError(`queue "${name}": priority must be from 0 to ${LOWEST_PRIORITY}`);

@@ -10,7 +10,7 @@ export interface RegisteredQueue {
   readonly processor: JobProcessor<unknown>;
 }
 
-/** All queues that modules declare. Holds the processors once the application has started. */
+/** Holds all declared queues and, once the application has started, their processors. */
 @Injectable()
 export class QueueRegistry implements OnApplicationBootstrap {
   private readonly definitions = new Map<string, QueueDeclaration>();
@@ -18,15 +18,18 @@ export class QueueRegistry implements OnApplicationBootstrap {
 
   constructor(private readonly discovery: DiscoveryService) {}
 
-  /** @throws StartupError when another queue has the name */
+  /** @throws StartupError if another queue has the same name */
   add(definition: QueueDeclaration): void {
     const present = this.definitions.get(definition.name);
     if (present && present !== definition)
-      throw new StartupError(`Two queues are named "${definition.name}". Give one of them another name.`);
+      throw new StartupError(`Two queues are named "${definition.name}". Rename one of them.`);
     this.definitions.set(definition.name, definition);
   }
 
-  /** @throws StartupError when a declared queue has no processor or two, or a processor is of a queue that is not declared */
+  /**
+   * @throws StartupError if a declared queue has no processor or several, or a processor belongs to an
+   * undeclared queue
+   */
   onApplicationBootstrap(): void {
     for (const wrapper of this.discovery.getProviders()) {
       const type: unknown = wrapper.metatype;
@@ -37,7 +40,7 @@ export class QueueRegistry implements OnApplicationBootstrap {
     for (const definition of this.definitions.values())
       if (!this.processors.has(definition))
         throw new StartupError(
-          `Queue "${definition.name}" has no processor. Provide a class with @ProcessorOf() it.`,
+          `Queue "${definition.name}" has no processor. Provide a class decorated with @ProcessorOf() for it.`,
         );
   }
 
@@ -52,7 +55,7 @@ export class QueueRegistry implements OnApplicationBootstrap {
     return [...this.definitions.values()];
   }
 
-  /** Queues with those who do their work; to be asked for after the start of the application. */
+  /** Returns the queues with their processors. Call it only after the application has started. */
   registered(): RegisteredQueue[] {
     return [...this.processors].map(([definition, processor]) => ({ definition, processor }));
   }

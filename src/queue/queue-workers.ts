@@ -4,7 +4,10 @@ import { LOGGER, type Logger } from '../logging/index.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 import { QueueRegistry } from './queue-registry.js';
 
-/** Starts the work on queues when an entry says so, and ends it at shutdown before modules lose what jobs need. */
+/**
+ * Starts processing queues when an entry point requests it, and stops it at shutdown before other modules
+ * close what jobs use.
+ */
 @Injectable()
 export class QueueWorkers implements BeforeApplicationShutdown {
   private started = false;
@@ -16,14 +19,14 @@ export class QueueWorkers implements BeforeApplicationShutdown {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** To be called once the application has started. */
+  /** Must be called after the application has started. */
   async start(): Promise<void> {
     if (this.started) return;
     this.started = true;
     const queues = this.registry.registered();
     await this.driver.start(queues);
     const names = queues.map(({ definition }) => definition.name);
-    this.logger.info({ queues: names, driver: this.driver.kind }, 'doing the work of queues');
+    this.logger.info({ queues: names, driver: this.driver.kind }, 'processing queues');
   }
 
   async beforeApplicationShutdown(): Promise<void> {

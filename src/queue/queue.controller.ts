@@ -21,7 +21,7 @@ import {
 } from './queue.dto.js';
 import { QueueService, type QueueStatus } from './queue.service.js';
 
-/** For operators: all tenants' jobs. What the dashboard shows and does, for programs. */
+/** For operators: the jobs of all tenants. Offers programs what the dashboard offers people. */
 @ApiTags('operations')
 @ApiBearerAuth()
 @AdminOnly()
@@ -30,14 +30,14 @@ export class QueueController {
   constructor(private readonly queues: QueueService) {}
 
   @Get()
-  @ApiOperation({ summary: 'All queues with their counts (admin)' })
+  @ApiOperation({ summary: 'List all queues with their job counts (admin)' })
   @ApiOkResponse({ standardSchema: queueListSchema })
   async list(): Promise<{ data: QueueStatus[] }> {
     return { data: await this.queues.statuses() };
   }
 
   @Get(':queue/jobs')
-  @ApiOperation({ summary: 'Jobs of one state, newest first (admin)' })
+  @ApiOperation({ summary: 'List the jobs in one state, newest first (admin)' })
   @ApiOkResponse({ standardSchema: queueJobsPageSchema })
   @ApiNotFoundResponse({ description: '`queue_not_found`' })
   async jobs(
@@ -50,7 +50,7 @@ export class QueueController {
 
   @Post(':queue/jobs/:id/retry')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Try a failed job again, with all its tries (admin)' })
+  @ApiOperation({ summary: 'Retry a failed job with its attempts reset (admin)' })
   @ApiOkResponse({ standardSchema: operatorJobViewSchema })
   @ApiNotFoundResponse({ description: '`queue_not_found`, `job_not_found`' })
   @ApiConflictResponse({ description: '`job_not_failed`' })
@@ -63,7 +63,7 @@ export class QueueController {
 
   @Delete(':queue/jobs/:id')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Delete a job that is not at work (admin)' })
+  @ApiOperation({ summary: 'Delete a job that is not running (admin)' })
   @ApiNoContentResponse()
   @ApiNotFoundResponse({ description: '`queue_not_found`, `job_not_found`' })
   @ApiConflictResponse({ description: '`job_active`' })

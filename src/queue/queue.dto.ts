@@ -10,7 +10,7 @@ export const queueStatusSchema = z.object({
   counts: z.object({ waiting: count, delayed: count, active: count, completed: count, failed: count }),
   oldestWaitingMs: count
     .nullable()
-    .meta({ description: 'How long the job that waits longest has done so; null when none waits' }),
+    .meta({ description: 'How long the oldest waiting job has been waiting; null if none is waiting' }),
 });
 export const queueListSchema = z.object({ data: z.array(queueStatusSchema) });
 
@@ -24,7 +24,7 @@ export type QueueJobsQuery = z.output<typeof queueJobsQuery>;
 export const operatorJobViewSchema = jobViewSchema.extend({ tenantId: z.string() });
 export type OperatorJobView = JobView & { tenantId: string };
 
-/** As the tenant sees it, with whose it is. */
+/** The tenant's view of a job, plus the tenant's id. */
 export const operatorJobView = (job: JobRecord): OperatorJobView => ({
   ...jobView(job),
   tenantId: job.tenantId,

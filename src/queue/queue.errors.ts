@@ -1,6 +1,6 @@
 import { ProblemError } from '../http/index.js';
 
-/** Thrown by a processor: another try would fail as well, so there is none. */
+/** Thrown by a processor if a retry cannot succeed. The job is not retried. */
 export class UnrecoverableError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -8,7 +8,7 @@ export class UnrecoverableError extends Error {
   }
 }
 
-/** A try took longer than the queue allows. */
+/** The attempt took longer than the queue's `timeoutMs`. */
 export class JobTimeoutError extends Error {
   constructor(readonly timeoutMs: number) {
     super(`The job took longer than ${timeoutMs} ms.`);
@@ -16,7 +16,7 @@ export class JobTimeoutError extends Error {
   }
 }
 
-/** The claim of a job went to another worker; what this one found out counts for nothing. */
+/** The job was claimed by another worker; the result of this attempt is discarded. */
 export class ClaimLostError extends Error {
   constructor() {
     super('The claim of the job was lost to another worker.');
@@ -28,8 +28,8 @@ export const queueNotFound = (queue: string): ProblemError =>
   new ProblemError({
     status: 404,
     code: 'queue_not_found',
-    title: 'There is no such queue',
-    detail: `No queue is named "${queue}".`,
+    title: 'The queue does not exist',
+    detail: `There is no queue named "${queue}".`,
   });
 
 export const jobNotDelayed = (id: string, state: string): ProblemError =>
@@ -37,15 +37,15 @@ export const jobNotDelayed = (id: string, state: string): ProblemError =>
     status: 409,
     code: 'job_not_delayed',
     title: 'The job is not delayed',
-    detail: `Only a delayed job can be brought forward; job ${id} is ${state}.`,
+    detail: `Only a delayed job can be promoted; job ${id} is ${state}.`,
   });
 
 export const jobActive = (id: string): ProblemError =>
   new ProblemError({
     status: 409,
     code: 'job_active',
-    title: 'The job is at work',
-    detail: `A worker has job ${id}; it can be removed when the try has ended.`,
+    title: 'The job is running',
+    detail: `A worker is running job ${id}; it can be removed once the attempt has ended.`,
   });
 
 export const jobNotFailed = (id: string, state: string): ProblemError =>
@@ -53,5 +53,5 @@ export const jobNotFailed = (id: string, state: string): ProblemError =>
     status: 409,
     code: 'job_not_failed',
     title: 'The job has not failed',
-    detail: `Only a failed job can be tried again; job ${id} is ${state}.`,
+    detail: `Only a failed job can be retried; job ${id} is ${state}.`,
   });

@@ -2,7 +2,8 @@ import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/c
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getQueueToken } from '@nestjs/bullmq';
 import { MongooseModule } from '@nestjs/mongoose';
-import { RedisService } from '../redis/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
+import { RedisModule, RedisService } from '../redis/index.js';
 import { BullDriver } from './drivers/bull.driver.js';
 import { BullQueues } from './drivers/bull-queues.js';
 import { BullRelay } from './drivers/bull-relay.js';
@@ -13,8 +14,7 @@ import { JobRepository } from './job.repository.js';
 import { JobRunner } from './job-runner.js';
 import { JOB_MODEL, jobSchema } from './job.schema.js';
 import type { QueueDeclaration } from './queue-definition.js';
-import { QueueHealth } from './queue-health.js';
-import { QueueMetrics } from './queue-metrics.js';
+import { QueueMonitoring } from './queue-monitoring.js';
 import { QueueController } from './queue.controller.js';
 import { QueueRegistry } from './queue-registry.js';
 import { QueueService } from './queue.service.js';
@@ -24,7 +24,7 @@ import { RATE_LIMIT_MODEL, rateLimitSchema } from './rate-limit.schema.js';
 
 const FEATURE = Symbol('queues of a feature');
 
-/** Declares the queues of one module; each module imports one of its own. */
+/** Declares the queues of one module. Each importing module has its own instance. */
 @Module({})
 class QueueFeatureModule implements OnModuleInit {
   constructor(
@@ -37,10 +37,15 @@ class QueueFeatureModule implements OnModuleInit {
   }
 }
 
-/** Jobs: `forFeature` declares a module's queues, `QueueService` stores jobs, a class with `@ProcessorOf` runs them. */
+/**
+ * Background jobs: `forFeature` declares a module's queues, `QueueService` stores jobs, and a class decorated
+ * with `@ProcessorOf` runs them.
+ */
 @Module({
   imports: [
     DiscoveryModule,
+    RedisModule,
+    MonitoringModule,
     MongooseModule.forFeature([
       { name: JOB_MODEL, schema: jobSchema },
       { name: RATE_LIMIT_MODEL, schema: rateLimitSchema },
@@ -51,8 +56,7 @@ class QueueFeatureModule implements OnModuleInit {
     JobRepository,
     RateLimitRepository,
     JobRunner,
-    QueueMetrics,
-    QueueHealth,
+    QueueMonitoring,
     QueueRegistry,
     BullQueues,
     BullRelay,
@@ -69,8 +73,8 @@ class QueueFeatureModule implements OnModuleInit {
 })
 export class QueueModule {
   /**
-   * Declares the queues of the importing module, which can then inject `QueueService`. It can also inject BullMQ's own queue with
-   * `@InjectQueue(name)` of @nestjs/bullmq; that is undefined without Redis.
+   * Declares the queues of the importing module, which can then inject `QueueService`. It can also inject the
+   * BullMQ queue with `@InjectQueue(name)` of @nestjs/bullmq, which is undefined without Redis.
    */
   static forFeature(definitions: readonly QueueDeclaration[]): DynamicModule {
     const queues = definitions.map(({ name }) => ({

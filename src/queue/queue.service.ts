@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
-import { TransactionRunner, type UnitWriter } from '../database/index.js';
-import { decodeCursor, notFound, type Page, toPage } from '../http/index.js';
+import { positionBy, TransactionRunner, type UnitWriter } from '../database/index.js';
+import { dateIdCursor, notFound, type Page, toPage } from '../http/index.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
 import { JOB_COLLECTION, type JobRecord, type JobState } from './job.schema.js';
@@ -10,27 +10,24 @@ import { QueueRegistry } from './queue-registry.js';
 import { jobActive, jobNotDelayed, jobNotFailed } from './queue.errors.js';
 
 export interface EnqueueOptions {
-  /** Not before this time has passed, milliseconds. */
+  /** Minimum delay before the job runs, milliseconds. */
   delayMs?: number;
-  /** 0 is run first, 10 last; else as the queue says. */
+  /** 0 (runs first) to 10 (runs last). Defaults to the queue's priority. */
   priority?: number;
-  /** Else as the queue says. */
+  /** Defaults to the key derived by the queue's `dedupeKey`. */
   dedupeKey?: string;
 }
 
 export interface QueueStatus {
   name: string;
   counts: QueueCounts;
-  /** How long the job that waits longest has done so, milliseconds; null when none waits. */
+  /** How long the oldest waiting job has been waiting, milliseconds. Null if none is waiting. */
   oldestWaitingMs: number | null;
 }
 
-const positionOf = ({ dueAt, _id }: JobRecord): { date: Date; id: string } => ({
-  date: dueAt,
-  id: _id.toHexString(),
-});
+const positionOf = positionBy('dueAt');
 
-/** Stores jobs and finds them. */
+/** Stores and finds jobs. */
 @Injectable()
 export class QueueService {
   constructor(
@@ -41,9 +38,10 @@ export class QueueService {
   ) {}
 
   /**
-   * Stores a job. Within a transaction it is stored with it: rolled back, there is no job; committed, there is, whatever becomes of Redis
-   * or this process. Where an unfinished job of the same dedupeKey is, that one is answered.
-   * @throws TypeError when the payload does not fit the queue, or the queue is not declared
+   * Stores a job. Within a transaction, the job is committed or rolled back with it; once committed, it is
+   * not lost if Redis or this process fails. If an unfinished job has the same dedupeKey, that job is
+   * returned.
+   * @throws TypeError if the payload does not match the queue's schema, or the queue is not declared
    */
   async enqueue<Payload>(
     definition: QueueDefinition<Payload>,
@@ -56,15 +54,15 @@ export class QueueService {
     const present =
       dedupeKey !== undefined && (await this.jobs.findByDedupeKey(tenantId, definition.name, dedupeKey));
     if (present) return { id: present._id.toHexString(), isNew: false };
-    // Another was quicker between the look and the write.
+    // Another job with this dedupeKey was stored after the check.
     if (!(await this.jobs.insert(job))) return this.enqueue(definition, tenantId, payload, options);
     await this.transactions.afterCommit(() => this.stored(job));
     return { id: job._id.toHexString(), isNew: true };
   }
 
   /**
-   * A job for a unit of work: `write` adds it there, and `stored` is to be called after the commit.
-   * @throws TypeError when the payload does not fit the queue, or the queue is not declared
+   * Creates a job for a unit of work: add it to the unit with `write`, and call `stored` after the commit.
+   * @throws TypeError if the payload does not match the queue's schema, or the queue is not declared
    */
   newJob<Payload>(
     definition: QueueDefinition<Payload>,
@@ -76,7 +74,9 @@ export class QueueService {
     this.registry.definition(name);
     const checked = definition.payload.safeParse(payload);
     if (!checked.success)
-      throw new TypeError(`the payload of a job does not fit queue "${name}": ${checked.error.message}`);
+      throw new TypeError(
+        `the payload of the job does not match the schema of queue "${name}": ${checked.error.message}`,
+      );
     const { delayMs = 0, priority = definition.priority } = options;
     const dedupeKey = options.dedupeKey ?? definition.dedupeKey?.(checked.data);
     const now = new Date();
@@ -103,13 +103,13 @@ export class QueueService {
     writer.insert(JOB_COLLECTION, job);
   }
 
-  /** Hands a job that was committed to the workers. */
+  /** Notifies the workers of a committed job. */
   stored(job: JobRecord): Promise<void> {
     return this.driver.stored(job);
   }
 
   /**
-   * Also a job of a queue that is declared no more.
+   * Also returns jobs of queues that are no longer declared.
    * @throws ProblemError 404 `job_not_found`
    */
   async get(tenantId: string, queue: string, id: string): Promise<JobRecord> {
@@ -118,11 +118,11 @@ export class QueueService {
     return job;
   }
 
-  /** For operators, of all tenants: jobs of one state, newest first. */
+  /** For operators: jobs of all tenants in one state, newest first. */
   async list(queue: string, state: JobState, limit: number, cursor?: string): Promise<Page<JobRecord>> {
     this.registry.definition(queue);
-    const from = cursor === undefined ? undefined : decodeCursor(cursor);
-    return toPage(await this.jobs.list(queue, state, limit + 1, from), limit, positionOf, (job) => job);
+    const rows = await this.jobs.list(queue, state, limit + 1, dateIdCursor.decode(cursor));
+    return toPage(rows, limit, dateIdCursor, positionOf, (job) => job);
   }
 
   /** For operators: all queues. */
@@ -132,7 +132,10 @@ export class QueueService {
     return statuses;
   }
 
-  /** For operators. @throws ProblemError 404 `queue_not_found` */
+  /**
+   * For operators.
+   * @throws ProblemError 404 `queue_not_found`
+   */
   async status(queue: string): Promise<QueueStatus> {
     this.registry.definition(queue);
     const oldest = await this.jobs.oldestWaiting(queue);
@@ -143,25 +146,25 @@ export class QueueService {
     };
   }
 
-  /** Of all queues that are declared; complete once the application has started. */
+  /** Names of all declared queues. Complete once the application has started. */
   names(): string[] {
     return this.registry.all().map(({ name }) => name);
   }
 
-  /** For operators: one job, of whichever tenant; null when there is none. */
+  /** For operators: one job of any tenant, or null. */
   find(queue: string, id: string): Promise<JobRecord | null> {
     this.registry.definition(queue);
     return this.jobs.findAny(queue, id);
   }
 
-  /** For operators: jobs of one state by their number in the list, newest first, without payloads and results. */
+  /** For operators: jobs in one state by offset, newest first, without payloads and results. */
   slice(queue: string, state: JobState, skip: number, limit: number): Promise<JobRecord[]> {
     this.registry.definition(queue);
     return this.jobs.slice(queue, state, skip, limit);
   }
 
   /**
-   * For operators: a failed job is tried again, with all its tries.
+   * For operators: retries a failed job with its attempts reset.
    * @throws ProblemError 404 `job_not_found`, 409 `job_not_failed`
    */
   async retry(queue: string, id: string): Promise<JobRecord> {
@@ -174,7 +177,7 @@ export class QueueService {
   }
 
   /**
-   * For operators: a delayed job may run now.
+   * For operators: makes a delayed job due now.
    * @throws ProblemError 404 `job_not_found`, 409 `job_not_delayed`
    */
   async promote(queue: string, id: string): Promise<JobRecord> {
@@ -187,8 +190,8 @@ export class QueueService {
   }
 
   /**
-   * For operators: deletes a job, done or not.
-   * @throws ProblemError 404 `job_not_found`, 409 `job_active` while it is at work
+   * For operators: deletes a job in any state except active.
+   * @throws ProblemError 404 `job_not_found`, 409 `job_active` while it is running
    */
   async remove(queue: string, id: string): Promise<void> {
     this.registry.definition(queue);
@@ -197,7 +200,7 @@ export class QueueService {
     throw jobActive(id);
   }
 
-  /** For operators: deletes all jobs of a queue that ended so; returns how many. */
+  /** For operators: deletes all jobs of a queue in the given state and returns their number. */
   clear(queue: string, state: 'completed' | 'failed'): Promise<number> {
     this.registry.definition(queue);
     return this.jobs.prune(queue, state, 0);

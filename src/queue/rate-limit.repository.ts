@@ -5,15 +5,20 @@ import { duplicateKeyFields } from '../database/index.js';
 import type { RateLimit } from './queue-definition.js';
 import { RATE_LIMIT_MODEL, type RateLimitRecord } from './rate-limit.schema.js';
 
-/** A window that begins late by less than this share of it counts from the end of the one before: else the rate would stay below the limit. */
+/**
+ * A window that starts late by less than this share of `perMs` counts from the end of the previous one.
+ * Otherwise the actual rate would stay below the limit.
+ */
 const LATE_SHARE = 0.1;
 
-/** Counts the jobs that begin, over all processes: at most `max` in each window of `perMs`. */
+/** Limits the jobs started across all processes to `max` in each window of `perMs`. */
 @Injectable()
 export class RateLimitRepository {
   constructor(@InjectModel(RATE_LIMIT_MODEL) private readonly limits: Model<RateLimitRecord>) {}
 
-  /** Takes one place; answers 0 when a job may begin, else the milliseconds until one may. */
+  /**
+   * Counts one job. Returns 0 if it may start now, otherwise the milliseconds to wait before trying again.
+   */
   async take(queue: string, { max, perMs }: RateLimit, now: Date): Promise<number> {
     for (;;) {
       const windowBegan = new Date(now.getTime() - perMs);
@@ -30,7 +35,7 @@ export class RateLimitRepository {
       const untilNext = last ? last.since.getTime() + perMs - now.getTime() : 0;
       if (untilNext > 0) return untilNext;
       const since = -untilNext < perMs * LATE_SHARE ? new Date(now.getTime() + untilNext) : now;
-      // Where another process was quicker, this one asks for a place in that window.
+      // If another process opened the window first, the next iteration counts the job there.
       if (await this.beginWindow(queue, last?.since, since)) return 0;
     }
   }

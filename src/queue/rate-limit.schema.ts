@@ -2,15 +2,15 @@ import { Schema } from 'mongoose';
 
 export const RATE_LIMIT_MODEL = 'QueueRateLimit';
 
-/** One row for each queue with a rate limit. */
+/** One document per queue with a rate limit. */
 export interface RateLimitRecord {
   _id: string;
-  /** Jobs that began since `since`. */
+  /** Number of jobs started since `since`. */
   count: number;
   since: Date;
 }
 
-// Found by _id, which is the queue's name; queues are not of a tenant.
+// Found by _id, the queue's name. Queues are not specific to a tenant.
 export const rateLimitSchema = new Schema<RateLimitRecord>(
   {
     _id: { type: String, required: true },

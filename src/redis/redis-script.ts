@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
-/** In ioredis, though not in its types: the reply is not decoded. */
+/** Methods of ioredis that its types lack: the reply is not decoded. */
 interface BufferReplies {
   evalshaBuffer(sha: string, keyCount: number, ...rest: ScriptArgument[]): Promise<unknown>;
   evalBuffer(lua: string, keyCount: number, ...rest: ScriptArgument[]): Promise<unknown>;
@@ -9,7 +9,9 @@ interface BufferReplies {
 
 export type ScriptArgument = string | number | Buffer;
 
-/** A Lua script: runs as one step on the server. Sent when Redis is found (back), then called by its hash. */
+/**
+ * A Lua script, which the server runs atomically. Sent when Redis becomes available, then called by its hash.
+ */
 export class RedisScript {
   private static readonly all = new Set<RedisScript>();
 
@@ -20,12 +22,12 @@ export class RedisScript {
     RedisScript.all.add(this);
   }
 
-  /** Sends every script there is, so that no caller waits for two round trips. */
+  /** Sends every script, so that no caller waits for two round trips. */
   static async loadAll(client: Redis): Promise<void> {
     await Promise.all([...RedisScript.all].map(({ lua }) => client.script('LOAD', lua)));
   }
 
-  /** The reply as it comes, with Buffers for strings. */
+  /** The reply undecoded, with Buffers for strings. */
   async run(client: Redis, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
     const rest = [...keys, ...args];
     const raw = client as Redis & BufferReplies;

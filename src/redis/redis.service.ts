@@ -1,13 +1,13 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BreakerState, CircuitBreaker } from '../common/index.js';
+import { type BreakerState, CircuitBreaker, messageOf } from '../common/index.js';
 import { REDIS_SETTINGS, type RedisSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { RedisKeys } from './redis-key.js';
 import { RedisScript } from './redis-script.js';
 
-/** Redis is not configured, counts as down, or did not answer in time. Callers go on without it. */
+/** Redis is not configured, counts as down, or did not reply in time. Callers continue without it. */
 export class RedisUnavailableError extends Error {
   constructor(reason: string, options?: ErrorOptions) {
     super(`Redis is not available: ${reason}`, options);
@@ -16,7 +16,7 @@ export class RedisUnavailableError extends Error {
 }
 
 export interface RedisStats {
-  /** `off`: not configured or switched off; else that of the circuit breaker. */
+  /** `off`: not configured or switched off; otherwise the state of the circuit breaker. */
   state: BreakerState | 'off';
   calls: number;
   errors: number;
@@ -27,25 +27,27 @@ export interface RedisStats {
 
 type BusHandler = (message: string) => void;
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 const RECONNECT_BASE_MS = 50;
 const RECONNECT_MAX_MS = 1000;
 const RESUBSCRIBE_MS = 1000;
 const BUS_PING_MS = 5000;
 
-/** Probes without an answer after which the connection is taken for dead, whatever the operating system says. */
+/**
+ * Probes in a row without a reply after which a connection is replaced, although the operating system has it
+ * open.
+ */
 const UNANSWERED_PROBES = 4;
 
-/** Between two log lines of errors that Redis answered with. */
+/** Between two log lines about error replies of Redis. */
 const REFUSAL_LOG_INTERVAL_MS = 10_000;
 
 /** The address without user and password, for logs. */
 const shownUrl = (url: string): string => url.replace(/\/\/[^@/]*@/, '//');
 
 /**
- * The one connection to Redis that all modules share for what can be done without it: every call is bounded in time, refused at once
- * while Redis counts as down, and work goes on without it. Recovery is by itself. Queues, which cannot do without, keep their own.
+ * The connection to Redis that all modules share for what is optional: every call is bounded in time, and
+ * rejected at once while Redis counts as down. Recovery is automatic. Queues, which need Redis, have
+ * connections of their own.
  */
 @Injectable()
 export class RedisService implements OnModuleInit, OnApplicationShutdown {
@@ -59,7 +61,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   private subscribing: Promise<void> | undefined;
   private resubscribing: NodeJS.Timeout | undefined;
   private busWatch: NodeJS.Timeout | undefined;
-  /** Probes in a row that an open connection did not answer. */
+  /** Probes in a row without a reply on an open connection. */
   private unanswered = 0;
   private calls = 0;
   private errors = 0;
@@ -104,7 +106,10 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     return new RedisKeys(this.settings.REDIS_KEY_PREFIX, module);
   }
 
-  /** Connects, but never waits longer than for one connection: without Redis the application starts all the same. */
+  /**
+   * Waits for the connection, but no longer than REDIS_CONNECT_TIMEOUT_MS: the application starts without
+   * Redis too.
+   */
   async onModuleInit(): Promise<void> {
     const { client, subscriber } = this;
     if (!client || !subscriber) return;
@@ -116,7 +121,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       this.subscribing = this.resubscribe(subscriber);
     });
     subscriber.on('message', (channel: string, message: string) => {
-      this.hear(channel, message);
+      this.dispatch(channel, message);
     });
     this.watchBus(subscriber);
     const url = shownUrl(this.settings.REDIS_URL ?? '');
@@ -127,7 +132,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     const tooLate = delay(this.settings.REDIS_CONNECT_TIMEOUT_MS, undefined, { ref: false });
     await Promise.race([connected.catch(() => undefined), tooLate]);
     if (this.available) this.logger.info({ url }, 'Redis is used');
-    else this.logger.warn({ url }, 'Redis is not reached; working without it until it is');
+    else this.logger.warn({ url }, 'Redis is not reachable; working without it until it is');
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -161,16 +166,17 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Runs `hook` each time that Redis is back, before any call passes: what could not be written meanwhile is made up for there. A
-   * failing hook keeps Redis down until the next probe.
+   * Runs `hook` each time that Redis is found back, before calls are allowed, so that it can repeat what
+   * could not be written. While a hook fails Redis counts as down; the next probe runs it again.
    */
   beforeTrust(hook: (client: Redis) => Promise<void>): void {
     this.recoverHooks.push(hook);
   }
 
   /**
-   * Hears what processes publish on `channel`, this one included. Messages may be lost; `onGap` is called when some may have been,
-   * since the connection was away.
+   * Subscribes to `channel`. What this process publishes itself is received too. Messages may be lost;
+   * `onGap` is called when that may have happened because the connection was interrupted. One listener per
+   * channel.
    */
   listen(channel: string, onMessage: BusHandler, onGap: () => void): void {
     this.handlers.set(channel, { onMessage, onGap });
@@ -186,19 +192,22 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     return { state, calls, errors, refused, timesOpened: this.breaker.timesOpened };
   }
 
-  /** Redis answered, but with an error (out of memory, a rule, a fault of ours): seldom, and worth a line now and then. */
+  /**
+   * Redis replied with an error (out of memory, an access rule, a bug of ours): rare, and logged at most
+   * every ten seconds.
+   */
   private noteRefusal(error: unknown): void {
     if (!(error instanceof ReplyError) || Date.now() - this.lastRefusalLogged < REFUSAL_LOG_INTERVAL_MS)
       return;
     this.lastRefusalLogged = Date.now();
-    this.logger.error({ err: error }, 'Redis answered with an error; working without it for this call');
+    this.logger.error({ err: error }, 'Redis replied with an error; working without it for this call');
   }
 
   private async probe(): Promise<void> {
     const { client } = this;
     if (client?.status !== 'ready') throw new Error('the connection is not open');
     try {
-      // A write, so that a read-only server is not trusted; allowed also when memory is full.
+      // A write, so that a read-only server is not trusted; DEL is allowed even when memory is full.
       await client.del(`${this.settings.REDIS_KEY_PREFIX}:probe`);
       this.unanswered = 0;
     } catch (error) {
@@ -213,16 +222,16 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     for (const hook of this.recoverHooks) await hook(client);
   }
 
-  /** A handler's fault must not end in the connection's data handler, where it would end the process. */
-  private hear(channel: string, message: string): void {
+  /** An error must not reach the connection's data handler, where it would end the process. */
+  private dispatch(channel: string, message: string): void {
     try {
       this.handlers.get(channel)?.onMessage(message);
     } catch (error) {
-      this.logger.error({ err: error, channel }, 'a message of another process could not be handled');
+      this.logger.error({ err: error, channel }, 'a message on a channel of Redis could not be handled');
     }
   }
 
-  /** A bus whose server is silently gone would hear nothing for hours: it is asked for a sign of life. */
+  /** A subscriber sends nothing, so it would not notice for hours that its server is gone. */
   private watchBus(subscriber: Redis): void {
     this.busWatch = setInterval(() => {
       if (subscriber.status !== 'ready') return;
@@ -239,8 +248,9 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       if (channels.length > 0) await subscriber.subscribe(...channels);
       for (const { onGap } of this.handlers.values()) onGap();
     } catch (error) {
-      this.logger.warn({ err: error }, 'could not subscribe to the channels of Redis; trying again');
-      // When the connection was lost, 'ready' brings the next try; when the server refused, this does.
+      this.logger.warn({ err: error }, 'could not subscribe to the channels of Redis; retrying');
+      // After a lost connection 'ready' leads to the next attempt; after a refusal by the server only this
+      // does.
       this.resubscribing = setTimeout(() => {
         if (subscriber.status === 'ready') void this.resubscribe(subscriber);
       }, RESUBSCRIBE_MS);
@@ -259,11 +269,11 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       retryStrategy: (times) => Math.min(RECONNECT_BASE_MS * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
-      // After a failover the old primary answers so; a new connection finds the new one.
+      // The reply of the old primary after a failover; a new connection reaches the new one.
       reconnectOnError: (error) => /\bREADONLY\b/.test(error.message),
       ...more,
     });
-    // Without a listener ioredis prints each failed attempt; the breaker's changes are what is logged.
+    // Without a listener ioredis prints each failed attempt. Changes of the breaker are logged instead.
     connection.on('error', (error: Error) => {
       this.logger.debug({ err: error, connection: name }, 'error on a connection to Redis');
     });

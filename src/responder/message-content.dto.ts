@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { MAX_ATTACHMENTS, MAX_CONTENT_BYTES, MAX_METADATA_BYTES } from './message-content.js';
 import { jsonObject } from '../http/index.js';
 
-/** Schemes that a client which opens an attachment could be tricked by. */
-const refusedSchemes = new Set(['javascript:', 'vbscript:', 'data:', 'file:', 'blob:']);
+/** URL schemes that could be dangerous to a client that opens an attachment. */
+const forbiddenSchemes = new Set(['javascript:', 'vbscript:', 'data:', 'file:', 'blob:']);
 
 const attachmentUrl = z
   .url('must be an absolute URL')
   .max(2048)
-  .refine((text) => !refusedSchemes.has(URL.canParse(text) ? new URL(text).protocol : ''), {
+  .refine((text) => !forbiddenSchemes.has(URL.canParse(text) ? new URL(text).protocol : ''), {
     message: 'must not be a javascript, vbscript, data, file or blob URL',
   });
 
@@ -25,7 +25,7 @@ export const attachment = z.strictObject({
 
 export const attachments = z
   .array(attachment)
-  .max(MAX_ATTACHMENTS, `must be at most ${MAX_ATTACHMENTS} attachments`);
+  .max(MAX_ATTACHMENTS, `must contain at most ${MAX_ATTACHMENTS} attachments`);
 
 const contentTooLong = `must be at most ${MAX_CONTENT_BYTES} bytes of UTF-8`;
 
@@ -47,8 +47,8 @@ export const externalId = z
   .string()
   .min(1)
   .max(256)
-  .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not hold control characters')
-  .meta({ description: "The sender's own id of the message; one names one message", example: 'wamid.42' });
+  .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not contain control characters')
+  .meta({ description: "The sender's own id of the message; unique within the tenant", example: 'wamid.42' });
 
 export const channel = z
   .string()
@@ -58,8 +58,8 @@ export const channel = z
   )
   .meta({ example: 'whatsapp' });
 
-/** A message says something or brings something along. */
+/** A message must have text or attachments. */
 export const isNotEmpty = (message: { content: string; attachments?: unknown[] | undefined }): boolean =>
   message.content !== '' || (message.attachments?.length ?? 0) > 0;
 
-export const emptyMessage = { path: ['content'], message: 'must not be empty when there are no attachments' };
+export const emptyMessage = { path: ['content'], message: 'must not be empty if there are no attachments' };

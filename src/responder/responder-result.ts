@@ -18,7 +18,7 @@ const goal = z.object({
   slots: jsonObject(MAX_STATE_BYTES).default({}),
 });
 
-/** What a responder may answer; an HTTP responder sends it as JSON. */
+/** Schema of a responder's result. An HTTP responder returns it as JSON. */
 export const responderResult = z.object({
   reply: z
     .object({ content, attachments: attachments.optional(), metadata: metadata.optional() })
@@ -29,13 +29,13 @@ export const responderResult = z.object({
     .max(MAX_GOALS)
     .refine(
       (goals) => new Set(goals.map(({ id }) => id)).size === goals.length,
-      'must not hold two goals of the same id',
+      'must not contain two goals with the same id',
     )
     .optional(),
   context: jsonObject(MAX_STATE_BYTES).optional(),
 });
 
-/** @throws ResponderError that names every problem, after `whose`, which begins the sentence */
+/** @throws ResponderError with a message that starts with `whose` and lists up to five problems */
 export function checkResult(result: unknown, whose: string): ResponderResult {
   const checked = responderResult.safeParse(result);
   if (checked.success) return checked.data;

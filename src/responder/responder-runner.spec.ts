@@ -25,14 +25,14 @@ const run = async (respond: Responder['respond']): Promise<ResponderResult> => {
 describe('ResponderRunner', () => {
   afterEach(() => jest.useRealTimers());
 
-  it('gives the responder its settings', async () => {
+  it('passes the settings to the responder', async () => {
     const result = await run(({ config, message }) =>
       Promise.resolve({ reply: { content: `${message.content} ${JSON.stringify(config)}` } }),
     );
     expect(result.reply?.content).toBe('hello {"volume":11}');
   });
 
-  it('aborts the responder after the timeout and discards what it answers later', async () => {
+  it('aborts the responder after the timeout and discards a later result', async () => {
     jest.useFakeTimers();
     let aborted = false;
     let answerLate: (result: ResponderResult) => void = () => undefined;
@@ -48,7 +48,7 @@ describe('ResponderRunner', () => {
     expect(await outcome).toEqual(new ResponderTimeoutError(5000));
   });
 
-  it('leaves no unhandled rejection when the responder fails because of the abort', async () => {
+  it('leaves no unhandled rejection if the responder fails because of the abort', async () => {
     jest.useFakeTimers();
     const outcome = run(
       (_request, signal) =>
@@ -62,7 +62,7 @@ describe('ResponderRunner', () => {
     expect(await outcome).toBeInstanceOf(ResponderTimeoutError);
   });
 
-  it('shows what a ResponderError says, and nothing of other errors', async () => {
+  it('shows the message of a ResponderError, but not of other errors', async () => {
     await expect(run(() => Promise.reject(new ResponderError('Out of stock.')))).rejects.toThrow(
       'Out of stock.',
     );
@@ -74,7 +74,7 @@ describe('ResponderRunner', () => {
     expect((hidden as Error).cause).toEqual(new Error('password is hunter2'));
   });
 
-  it('also catches a responder that throws before it returns a promise', async () => {
+  it('also catches a responder that throws synchronously', async () => {
     await expect(
       run(() => {
         throw new Error('at once');
@@ -82,9 +82,9 @@ describe('ResponderRunner', () => {
     ).rejects.toThrow('The responder failed.');
   });
 
-  it('refuses a result beyond the limits of a message', async () => {
+  it('rejects a result that exceeds the limits of a message', async () => {
     await expect(run(() => Promise.resolve({ reply: { content: 'x'.repeat(65_537) } }))).rejects.toThrow(
-      'What the responder answered is not valid: reply.content: must be at most 65536 bytes of UTF-8',
+      'The result of the responder is not valid: reply.content: must be at most 65536 bytes of UTF-8',
     );
   });
 });

@@ -1,33 +1,34 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { withTimeout } from '../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
 import { checkResult } from './responder-result.js';
 import { ResponderSettingsService } from './responder-settings.service.js';
 import { type Responder, ResponderError, type ResponderRequest, type ResponderResult } from './responder.js';
 
-/** MESSAGE_PROCESSOR_TIMEOUT went by without a reply. */
+/** No reply was received within MESSAGE_PROCESSOR_TIMEOUT. */
 export class ResponderTimeoutError extends Error {
   constructor(readonly timeoutMs: number) {
-    super(`the responder gave no reply within ${timeoutMs} ms`);
+    super(`the responder returned no reply within ${timeoutMs} ms`);
     this.name = 'ResponderTimeoutError';
   }
 }
 
-/** For responders that are immediate: there is nothing to abort. */
+/** For immediate responders, which cannot be aborted. */
 const neverAborted = new AbortController().signal;
 
-/** The responder of a tenant, ready to be asked. */
+/** The responder of a tenant with its settings. */
 export interface TenantResponder {
   /** See `Responder.isImmediate`. */
   readonly isImmediate: boolean;
   /**
-   * Waits no longer than MESSAGE_PROCESSOR_TIMEOUT, and checks the result.
-   * @throws ResponderTimeoutError; a result that comes later is discarded
+   * Runs the responder for at most MESSAGE_PROCESSOR_TIMEOUT and validates the result.
+   * @throws ResponderTimeoutError after the timeout; a later result is discarded
    * @throws ResponderError for every other failure of the responder
    */
   run(request: Omit<ResponderRequest, 'config'>): Promise<ResponderResult>;
 }
 
-/** Asks the responders of tenants. */
+/** Runs the responders of tenants. */
 @Injectable()
 export class ResponderRunner {
   private readonly timeoutMs: number;
@@ -39,7 +40,7 @@ export class ResponderRunner {
     this.timeoutMs = MESSAGE_PROCESSOR_TIMEOUT;
   }
 
-  /** @throws ResponderError when the tenant's responder cannot be used */
+  /** @throws ResponderError if the tenant's responder cannot be used */
   async of(tenantId: string): Promise<TenantResponder> {
     const { responder, config } = await this.settings.activeFor(tenantId);
     const { isImmediate = false } = responder;
@@ -51,7 +52,7 @@ export class ResponderRunner {
       const result = responder.isImmediate
         ? await responder.respond(request, neverAborted)
         : await this.inTime(responder, request);
-      return checkResult(result, 'What the responder answered');
+      return checkResult(result, 'The result of the responder');
     } catch (error) {
       if (error instanceof ResponderTimeoutError || error instanceof ResponderError) throw error;
       throw new ResponderError('The responder failed.', { cause: error });
@@ -60,19 +61,14 @@ export class ResponderRunner {
 
   private async inTime(responder: Responder, request: ResponderRequest): Promise<ResponderResult> {
     const abort = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        const error = new ResponderTimeoutError(this.timeoutMs);
-        reject(error);
-        abort.abort(error);
-      }, this.timeoutMs);
-    });
     try {
-      // The race also handles a rejection that comes after the timeout.
-      return await Promise.race([responder.respond(request, abort.signal), timeout]);
-    } finally {
-      clearTimeout(timer);
+      return await withTimeout(responder.respond(request, abort.signal), this.timeoutMs, (): never => {
+        throw new ResponderTimeoutError(this.timeoutMs);
+      });
+    } catch (error) {
+      // The signal is aborted only now, so that the responder's own error cannot win the race.
+      if (error instanceof ResponderTimeoutError) abort.abort(error);
+      throw error;
     }
   }
 }

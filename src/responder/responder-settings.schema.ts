@@ -2,7 +2,7 @@ import { Schema, type Types } from 'mongoose';
 
 export const RESPONDER_SETTINGS_MODEL = 'ResponderSettings';
 
-/** Which responder a tenant has chosen, and how it is set up, as stored. */
+/** The responder chosen by a tenant, with its configuration, as stored. */
 export interface ResponderSettingsRecord {
   _id: Types.ObjectId;
   tenantId: string;
@@ -21,5 +21,5 @@ export const responderSettingsSchema = new Schema<ResponderSettingsRecord>(
   { collection: 'responders', versionKey: false, autoIndex: false, minimize: false },
 );
 
-// The responder of a tenant: read when a message comes in, one row a tenant.
+// The responder of a tenant, read for inbound messages. One document per tenant.
 responderSettingsSchema.index({ tenantId: 1 }, { unique: true });

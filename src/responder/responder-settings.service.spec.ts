@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { TransactionRunner } from '../database/index.js';
 import { ProblemError } from '../http/index.js';
 import { GoalResponder } from './goal/goal.responder.js';
 import { starterConfig } from './goal/starter-config.js';
@@ -31,6 +32,10 @@ function setUp(responders: readonly Responder[] = [new GoalResponder(), remote])
   const service = new ResponderSettingsService(
     repository as unknown as ResponderSettingsRepository,
     new ResponderRegistry(responders),
+    {
+      run: (work: () => Promise<unknown>) => work(),
+      afterCommit: (hook: () => void | Promise<void>) => Promise.resolve(hook()),
+    } as unknown as TransactionRunner,
   );
   return { service, rows, reads: () => reads };
 }
@@ -38,7 +43,7 @@ function setUp(responders: readonly Responder[] = [new GoalResponder(), remote])
 const secret = 'a-secret-of-some-length';
 
 describe('ResponderSettingsService', () => {
-  it('starts a tenant with the goal responder and its starter templates', async () => {
+  it('defaults to the goal responder with its starter templates', async () => {
     const { service } = setUp();
     expect(await service.read('acme')).toEqual({
       type: 'goals',
@@ -57,7 +62,7 @@ describe('ResponderSettingsService', () => {
     expect(reads()).toBe(1);
   });
 
-  it('reads again after a read that failed', async () => {
+  it('reads again after a failed read', async () => {
     const { service, rows } = setUp();
     rows.set('acme', { type: 'removed', config: {}, updatedAt: new Date() });
     await expect(service.activeFor('acme')).rejects.toThrow('not installed');
@@ -65,7 +70,7 @@ describe('ResponderSettingsService', () => {
     expect((await service.activeFor('acme')).responder.type).toBe('goals');
   });
 
-  it('does not keep what a read found that a change overtook', async () => {
+  it('does not cache the result of a read that was overtaken by a change', async () => {
     const { service } = setUp();
     const before = service.activeFor('acme');
     await service.put('acme', 'remote', { url: 'u', secret });
@@ -73,7 +78,7 @@ describe('ResponderSettingsService', () => {
     expect((await service.activeFor('acme')).responder.type).toBe('remote');
   });
 
-  it('takes a change at once', async () => {
+  it('applies a change immediately', async () => {
     const { service } = setUp();
     await service.activeFor('acme');
     await service.put('acme', 'remote', { url: 'u', secret });
@@ -82,20 +87,20 @@ describe('ResponderSettingsService', () => {
     expect((await service.activeFor('acme')).responder.type).toBe('goals');
   });
 
-  it('keeps the settings of tenants apart', async () => {
+  it('keeps the settings of tenants separate', async () => {
     const { service } = setUp();
     await service.put('acme', 'remote', { url: 'u', secret });
     expect((await service.read('other')).isDefault).toBe(true);
   });
 
-  it('never shows a secret, only its end', async () => {
+  it('never returns a secret, only its last characters', async () => {
     const { service } = setUp();
     const shown = await service.put('acme', 'remote', { url: 'u', secret });
     expect(shown).toMatchObject({ config: { url: 'u' }, secretHints: { secret: '…ngth' } });
     expect(JSON.stringify(await service.read('acme'))).not.toContain(secret);
   });
 
-  it('keeps a stored secret that a change leaves out, while the type stays', async () => {
+  it('keeps a stored secret that an update omits, if the type is unchanged', async () => {
     const { service, rows } = setUp();
     await service.put('acme', 'remote', { url: 'u', secret });
     await service.put('acme', 'remote', { url: 'v' });
@@ -104,7 +109,7 @@ describe('ResponderSettingsService', () => {
     await expect(service.put('acme', 'remote', { url: 'v' })).rejects.toBeInstanceOf(ProblemError);
   });
 
-  it('names the fields that the responder does not accept', async () => {
+  it('reports the fields that the responder rejects', async () => {
     const { service } = setUp();
     await expect(service.put('acme', 'remote', { url: 'u', secret: 'short' })).rejects.toMatchObject({
       problem: { status: 400, extra: { errors: [{ path: 'config.secret' }] } },
@@ -117,14 +122,14 @@ describe('ResponderSettingsService', () => {
     });
   });
 
-  it('fails with a reason when the stored responder is gone or its settings are not valid any more', async () => {
+  it('fails with a reason if the stored responder is not installed or rejects its settings', async () => {
     const { service, rows } = setUp();
     rows.set('acme', { type: 'removed', config: {}, updatedAt: new Date() });
     rows.set('other', { type: 'remote', config: { url: 1 }, updatedAt: new Date() });
     await expect(service.activeFor('acme')).rejects.toThrow(
       'The responder "removed" of this tenant is not installed.',
     );
-    await expect(service.activeFor('other')).rejects.toThrow('no longer accepts its settings');
+    await expect(service.activeFor('other')).rejects.toThrow('no longer accepts its stored settings');
   });
 
   it('does not start with two responders of one type', () => {

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { TransactionRunner } from '../database/index.js';
 import { type FieldProblem, validationFailed } from '../http/index.js';
 import { starterConfig } from './goal/starter-config.js';
 import { ResponderRegistry } from './responder-registry.js';
 import { ResponderSettingsRepository } from './responder-settings.repository.js';
 import { type Responder, ResponderError } from './responder.js';
 
-/** How long other processes may go on with settings that were changed here. */
+/** How long other processes may use outdated settings after a change, milliseconds. */
 const CACHE_MS = 1000;
 const CACHED_TENANTS = 10_000;
 
@@ -15,14 +16,14 @@ export interface ActiveResponder {
   config: unknown;
 }
 
-/** What a tenant sees of its responder. */
+/** The responder settings as shown to the tenant. */
 export interface ResponderSettings {
   type: string;
-  /** Without the secret fields. */
+  /** The configuration without secret fields. */
   config: Record<string, unknown>;
-  /** The end of each secret that is stored. */
+  /** The last characters of each stored secret. */
   secretHints: Record<string, string>;
-  /** The tenant has chosen nothing, and this is what it starts with. */
+  /** True if the tenant has not chosen a responder and uses the default. */
   isDefault: boolean;
   updatedAt: Date | null;
 }
@@ -31,29 +32,33 @@ type Choice = { type: string; config: Record<string, unknown>; updatedAt: Date |
 
 const starter: Choice = { type: 'goals', config: starterConfig, updatedAt: null };
 
-/** Long enough to tell two secrets apart, too short to help in guessing: at most 4 of at least 16 characters. */
+/**
+ * Returns the last four characters of secrets with at least 16 characters: enough to distinguish secrets, too
+ * few to help guess them.
+ */
 const hintOf = (secret: unknown): string =>
   typeof secret === 'string' && secret.length >= 16 ? `…${secret.slice(-4)}` : '…';
 
 @Injectable()
 export class ResponderSettingsService {
-  /** Messages that arrive while the settings are read wait for the same read. */
+  /** Messages that arrive during a read share its result. */
   private readonly active = new LRUCache<string, ActiveResponder>({
     max: CACHED_TENANTS,
     ttl: CACHE_MS,
     fetchMethod: (tenantId) => this.load(tenantId),
-    // A choice that is made meanwhile ends a read; who waits for it still gets what it finds, which is not kept.
+    // A change aborts a read in progress. Callers waiting for it still get its result, but it is not cached.
     ignoreFetchAbort: true,
   });
 
   constructor(
     private readonly repository: ResponderSettingsRepository,
     private readonly registry: ResponderRegistry,
+    private readonly transactions: TransactionRunner,
   ) {}
 
   /**
-   * The responder of a tenant with its settings; at most CACHE_MS old.
-   * @throws ResponderError when it is not installed any more, or no longer accepts what is stored
+   * Returns the tenant's responder with its settings, at most CACHE_MS old.
+   * @throws ResponderError if the responder is not installed, or rejects the stored settings
    */
   activeFor(tenantId: string): Promise<ActiveResponder> | ActiveResponder {
     return this.active.get(tenantId) ?? this.active.forceFetch(tenantId);
@@ -64,32 +69,30 @@ export class ResponderSettingsService {
   }
 
   /**
-   * Stores the choice of a tenant. Secret fields that are left out keep their stored value while the type stays the same.
-   * @throws ProblemError 400 for an unknown type or settings that it does not accept
+   * Stores a tenant's choice of responder. Omitted secret fields keep their stored value if the type is
+   * unchanged.
+   * @throws ProblemError 400 for an unknown type or invalid settings
    */
   async put(tenantId: string, type: string, config: Record<string, unknown>): Promise<ResponderSettings> {
     const responder = this.registry.find(type);
     if (!responder)
       throw validationFailed([{ path: 'type', message: `must be one of ${this.registry.types.join(', ')}` }]);
-    const complete = await this.withStoredSecrets(tenantId, responder, config);
-    const parsed = responder.configSchema.safeParse(complete);
-    if (!parsed.success)
-      throw validationFailed(
-        parsed.error.issues.map(({ path, message }): FieldProblem => ({
-          path: ['config', ...path].map(String).join('.'),
-          message,
-        })),
-      );
-    const choice = { type, config: parsed.data as Record<string, unknown>, updatedAt: new Date() };
-    await this.repository.put(tenantId, choice);
-    this.active.delete(tenantId);
+    const missing = (responder.secretFields ?? []).filter((field) => config[field] === undefined);
+    const choice =
+      missing.length === 0
+        ? await this.store(tenantId, responder, config)
+        : // One that another request stores meanwhile is kept, not written over with what was read before.
+          await this.transactions.run(async () =>
+            this.store(tenantId, responder, await this.withStoredSecrets(tenantId, type, missing, config)),
+          );
+    await this.forget(tenantId);
     return this.view(choice);
   }
 
-  /** Back to what a tenant starts with. */
+  /** Resets a tenant to the default responder. */
   async reset(tenantId: string): Promise<void> {
     await this.repository.delete(tenantId);
-    this.active.delete(tenantId);
+    await this.forget(tenantId);
   }
 
   private async load(tenantId: string): Promise<ActiveResponder> {
@@ -99,7 +102,7 @@ export class ResponderSettingsService {
     const parsed = responder.configSchema.safeParse(config);
     if (!parsed.success)
       throw new ResponderError(
-        `The responder "${type}" no longer accepts its settings; PUT /v1/responder again.`,
+        `The responder "${type}" no longer accepts its stored settings; update them with PUT /v1/responder.`,
       );
     return { responder, config: parsed.data };
   }
@@ -108,13 +111,38 @@ export class ResponderSettingsService {
     return (await this.repository.find(tenantId)) ?? starter;
   }
 
+  /** The next message reads the settings, once they are committed. */
+  private forget(tenantId: string): Promise<void> {
+    return this.transactions.afterCommit(() => {
+      this.active.delete(tenantId);
+    });
+  }
+
+  /** @throws ProblemError 400 for settings that the responder does not accept */
+  private async store(
+    tenantId: string,
+    { type, configSchema }: Responder,
+    config: Record<string, unknown>,
+  ): Promise<Choice> {
+    const parsed = configSchema.safeParse(config);
+    if (!parsed.success)
+      throw validationFailed(
+        parsed.error.issues.map(({ path, message }): FieldProblem => ({
+          path: ['config', ...path].map(String).join('.'),
+          message,
+        })),
+      );
+    const choice = { type, config: parsed.data as Record<string, unknown>, updatedAt: new Date() };
+    await this.repository.put(tenantId, choice);
+    return choice;
+  }
+
   private async withStoredSecrets(
     tenantId: string,
-    { type, secretFields = [] }: Responder,
+    type: string,
+    missing: readonly string[],
     config: Record<string, unknown>,
   ): Promise<Record<string, unknown>> {
-    const missing = secretFields.filter((field) => config[field] === undefined);
-    if (missing.length === 0) return config;
     const stored = await this.repository.find(tenantId);
     if (stored?.type !== type) return config;
     const kept = missing.filter((field) => stored.config[field] !== undefined);

@@ -17,14 +17,16 @@ export class ResponderController {
   constructor(private readonly settings: ResponderSettingsService) {}
 
   @Get()
-  @ApiOperation({ summary: "The responder that answers the tenant's messages" })
+  @ApiOperation({ summary: "Get the responder that replies to the tenant's messages" })
   @ApiOkResponse({ standardSchema: responderViewSchema })
   async get(@CurrentTenant() { tenantId }: TenantIdentity): Promise<ResponderView> {
     return responderView(await this.settings.read(tenantId));
   }
 
   @Put()
-  @ApiOperation({ summary: 'Choose and set up the responder; in effect everywhere after at most a second' })
+  @ApiOperation({
+    summary: 'Choose and configure the responder; takes effect in all processes within one second',
+  })
   @ApiOkResponse({ standardSchema: responderViewSchema })
   async put(
     @CurrentTenant() { tenantId }: TenantIdentity,
@@ -35,7 +37,7 @@ export class ResponderController {
 
   @Delete()
   @HttpCode(204)
-  @ApiOperation({ summary: 'Back to the responder that a tenant starts with' })
+  @ApiOperation({ summary: 'Reset to the default responder' })
   @ApiNoContentResponse()
   reset(@CurrentTenant() { tenantId }: TenantIdentity): Promise<void> {
     return this.settings.reset(tenantId);

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { jsonObject } from '../http/index.js';
 import type { ResponderSettings } from './responder-settings.service.js';
 
-/** Largest stored configuration, bytes of JSON. */
+/** Maximum size of a stored configuration, bytes of JSON. */
 const MAX_CONFIG_BYTES = 256 * 1024;
 
 export const putResponderBody = z
   .strictObject({
-    type: z.string().min(1).max(64).meta({ description: 'A responder that is installed', example: 'http' }),
+    type: z.string().min(1).max(64).meta({ description: 'Type of an installed responder', example: 'http' }),
     config: jsonObject(MAX_CONFIG_BYTES).meta({
-      description: 'Settings as the type wants them. Secrets that are left out keep their stored value.',
+      description: 'Settings of the responder type. Omitted secrets keep their stored value.',
     }),
   })
   .meta({
@@ -24,10 +24,10 @@ export const responderViewSchema = z
   .object({
     type: z.string(),
     config: z.record(z.string(), z.unknown()).meta({ description: 'Without secrets' }),
-    secretHints: z.record(z.string(), z.string()).meta({ description: 'The end of each stored secret' }),
-    isDefault: z
-      .boolean()
-      .meta({ description: 'true: nothing was chosen, and this is what a tenant starts with' }),
+    secretHints: z
+      .record(z.string(), z.string())
+      .meta({ description: 'The last characters of each stored secret' }),
+    isDefault: z.boolean().meta({ description: 'true: no responder was chosen, and this is the default' }),
     updatedAt: z.string().nullable().meta({ format: 'date-time' }),
   })
   .meta({

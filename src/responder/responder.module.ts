@@ -31,7 +31,7 @@ class ResponderFeatureModule implements OnModuleInit {
   }
 }
 
-/** What tenants can choose to reply for them, and the settings of their choice. */
+/** Responders, and the tenants' choice and settings of them. */
 @Module({
   imports: [MongooseModule.forFeature([{ name: RESPONDER_SETTINGS_MODEL, schema: responderSettingsSchema }])],
   controllers: [ResponderController],
@@ -51,8 +51,8 @@ class ResponderFeatureModule implements OnModuleInit {
 })
 export class ResponderModule {
   /**
-   * Further responders, which tenants can choose by their `type`. They are providers: what they inject is global or exported by `imports`.
-   * See docs/extending.md.
+   * Registers additional responders, which tenants choose by their `type`. They are providers: they can
+   * inject what is global or exported by `imports`. See docs/extending.md.
    */
   static forFeature(
     responders: readonly Type<Responder>[],

@@ -8,16 +8,19 @@ export interface HistoryEntry {
   content: string;
 }
 
-/** What a responder is told about one inbound message. Nothing in it may be changed. */
+/** The input of a responder for one inbound message. It must not be modified. */
 export interface ResponderRequest<Config = unknown> {
   readonly tenant: TenantIdentity;
-  /** `id` is null when the message opens a new conversation. */
+  /** `id` is null if the message starts a new conversation. */
   readonly conversation: {
     readonly id: string | null;
     readonly channel: string;
     readonly participantId: string;
   };
-  /** `id` is the message's id in the store, the same on every try: fit to recognise a repeated call. */
+  /**
+   * `id` is the message's id in the database. It is the same on every attempt, so it can be used to detect
+   * repeated calls.
+   */
   readonly message: {
     readonly id: string;
     readonly content: string;
@@ -28,9 +31,9 @@ export interface ResponderRequest<Config = unknown> {
     readonly activeGoals: readonly Goal[];
     readonly context: Readonly<Record<string, unknown>>;
   };
-  /** The tenant's settings for this responder, as `configSchema` parsed them. */
+  /** The tenant's settings for this responder, as parsed by `configSchema`. */
   readonly config: Config;
-  /** Up to `limit` messages before this one, oldest first; a read of the database. */
+  /** Returns up to `limit` messages before this one, oldest first. Reads the database. */
   readonly history: (limit: number) => Promise<HistoryEntry[]>;
 }
 
@@ -42,23 +45,28 @@ export interface ReplyContent {
 }
 
 export interface ResponderResult {
-  /** Null: say nothing. */
+  /** Null to send no reply. */
   reply: ReplyContent | null;
-  /** The session's goals from now on; absent: as they were. */
+  /** Replaces the session's goals. If absent, they stay unchanged. */
   activeGoals?: Goal[] | undefined;
-  /** The session's context from now on; absent: as it was. */
+  /** Replaces the session's context. If absent, it stays unchanged. */
   context?: Record<string, unknown> | undefined;
 }
 
-/** What a responder is told that is to say what a closed conversation was about. Nothing in it may be changed. */
+/** The input for summarizing a closed conversation. It must not be modified. */
 export interface SummaryRequest<Config = unknown> {
   readonly tenant: TenantIdentity;
   readonly conversation: { readonly id: string; readonly channel: string; readonly participantId: string };
-  /** Of the transcript to be, the same on every try: fit to recognise a repeated call. */
+  /**
+   * Id of the future transcript. It is the same on every attempt, so it can be used to detect repeated calls.
+   */
   readonly transcriptId: string;
-  /** A line for each message, at most 64 KiB: of a longer one the beginning and the end. `>` begins what the participant said, `<` a reply. */
+  /**
+   * One line for each message, at most 64 KiB; of a longer transcript the beginning and the end. Lines of the
+   * participant start with `>`, replies with `<`.
+   */
   readonly transcript: string;
-  /** What is known of the participant's goals at closing. */
+  /** The participant's goals when the conversation was closed. */
   readonly goals: readonly {
     readonly type: string;
     readonly status: GoalStatus;
@@ -68,33 +76,38 @@ export interface SummaryRequest<Config = unknown> {
 }
 
 /**
- * Turns a session and a message into a reply. It is called outside of any transaction and may be called again for the same
- * message, when the session was changed elsewhere at the same time or the client tries again: effects of its own must bear that.
+ * Turns a session and a message into a reply. It is called outside any transaction, and may be called again
+ * for the same message if the session was changed concurrently or the client retries. Its side effects must
+ * tolerate that.
  */
 export interface Responder<Config = unknown> {
-  /** Name under which a tenant chooses it; lower case, unique. */
+  /** The name by which a tenant chooses it; lower case, unique. */
   readonly type: string;
   /**
-   * True: it replies without waiting for anything, within no time limit, and the message is stored together with its reply. Otherwise the
-   * message is stored when it arrives, before the responder is called.
+   * True if it replies without waiting for I/O. It then runs without a time limit, and the message is stored
+   * together with its reply. Otherwise the message is stored before the responder is called.
    */
   readonly isImmediate?: boolean;
-  /** Checks and completes what a tenant stores with PUT /v1/responder. */
+  /** Validates the settings of PUT /v1/responder and fills in defaults. */
   readonly configSchema: z.ZodType<Config>;
-  /** Fields of the configuration that are never shown again, only hinted at. A PUT that leaves one out keeps the stored value. */
+  /**
+   * Fields of the configuration that are never returned, only hinted at. If a PUT omits one, its stored value
+   * is kept.
+   */
   readonly secretFields?: readonly string[];
-  /** `signal` aborts after MESSAGE_PROCESSOR_TIMEOUT; what comes later is discarded. */
+  /** `signal` aborts after MESSAGE_PROCESSOR_TIMEOUT; a later result is discarded. */
   respond(request: ResponderRequest<Config>, signal: AbortSignal): Promise<ResponderResult>;
   /**
-   * For SUMMARIZER=responder: says in plain text, 1 to 10,000 characters, what a conversation was about. Where it is not there, or fails, an
-   * extract stands in. `signal` aborts after 30 s. May be called again for the same transcript.
+   * For SUMMARIZER=responder: returns a plain-text summary of 1 to 10,000 characters. If it is not
+   * implemented or fails, an extractive summary is used. `signal` aborts after 30 s. May be called again for
+   * the same transcript.
    */
   summarize?(request: SummaryRequest<Config>, signal: AbortSignal): Promise<string>;
 }
 
 /**
- * A failure that the tenant may read: `message` is one or more whole sentences, free of secrets. Any other error counts as the
- * responder's own fault and is logged, but not shown.
+ * A failure whose message may be shown to the tenant: one or more complete sentences without secrets. Any
+ * other error is logged but not shown.
  */
 export class ResponderError extends Error {
   constructor(message: string, options?: ErrorOptions) {

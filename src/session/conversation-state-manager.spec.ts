@@ -40,7 +40,7 @@ describe('ConversationStateManager', () => {
     memory = create();
   });
 
-  it('holds 1,000 of 2,000 sessions, the least recently used gone', () => {
+  it('keeps 1,000 of 2,000 sessions and evicts the least recently used', () => {
     for (let i = 0; i < 2000; i++) memory.put(state(`p${i}`));
     expect(memory.getStats()).toMatchObject({
       size: 1000,
@@ -65,7 +65,7 @@ describe('ConversationStateManager', () => {
     expect(present).toEqual(['b', 'd', 'e']);
   });
 
-  it('lets a session go after its idle time, which each use restarts', () => {
+  it('expires a session after its idle time, which each use restarts', () => {
     memory.put(state('used'));
     memory.put(state('idle'));
     clock.time += HOUR - 1;
@@ -76,7 +76,7 @@ describe('ConversationStateManager', () => {
     expect(memory.getStats()).toMatchObject({ size: 1, expirations: 1, evictions: 0 });
   });
 
-  it('sweeps all idle sessions with one log line, at debug level when there was none', () => {
+  it('sweeps all idle sessions with one log line, at debug level if there were none', () => {
     for (let i = 0; i < 50; i++) memory.put(state(`p${i}`));
     expect(memory.sweep()).toBe(0);
     expect(logger.debug).toHaveBeenCalledTimes(1);
@@ -108,7 +108,7 @@ describe('ConversationStateManager', () => {
     }
   });
 
-  it('counts hits and misses, and ages from when a session came into memory', () => {
+  it('counts hits and misses, and measures age from when a session was loaded', () => {
     memory.put(state('a'));
     clock.time += 1000;
     memory.put(state('b'));
@@ -132,7 +132,7 @@ describe('ConversationStateManager', () => {
     });
   });
 
-  it('has ages of 0 when it is empty', () => {
+  it('reports ages of 0 if it is empty', () => {
     expect(memory.getStats()).toMatchObject({
       size: 0,
       averageAgeMs: 0,
@@ -141,7 +141,7 @@ describe('ConversationStateManager', () => {
     });
   });
 
-  it('keeps tenants apart', () => {
+  it('keeps tenants separate', () => {
     memory.put(state('ann', 1, 'one', 'acme'));
     memory.put(state('ann', 5, 'two', 'globex'));
     expect(memory.get('acme', 'ann')?.id).toBe('one');
@@ -151,14 +151,14 @@ describe('ConversationStateManager', () => {
     expect(memory.get('globex', 'ann')?.id).toBe('two');
   });
 
-  it('never shares a key between pairs whose names join to the same text', () => {
+  it('never shares a key between pairs whose names concatenate to the same text', () => {
     memory.put(state('c', 1, 'one', 'a:b'));
     expect(memory.get('a', 'b:c')).toBeUndefined();
     memory.put(state('@x', 1, 'two', 'a.'));
     expect(memory.get('a', '.@x')).toBeUndefined();
   });
 
-  it('does not put an older version over a newer one of the same session, but a new session over a deleted one', () => {
+  it('does not replace a newer version of the same session, but replaces a deleted session with a new one', () => {
     memory.put(state('ann', 7, 'first'));
     memory.put(state('ann', 6, 'first'));
     expect(memory.get('acme', 'ann')?.version).toBe(7);
@@ -166,7 +166,7 @@ describe('ConversationStateManager', () => {
     expect(memory.get('acme', 'ann')).toMatchObject({ id: 'second', version: 1 });
   });
 
-  it('holds no more bytes than its bound, however few sessions that are', () => {
+  it('keeps no more bytes than its limit, however few sessions that are', () => {
     memory = create({ SESSION_MEMORY_BYTES: 2 ** 20 });
     const large = (name: string): StoredState => ({ ...state(name), context: { text: 'x'.repeat(200_000) } });
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) memory.put(large(name));
@@ -178,7 +178,7 @@ describe('ConversationStateManager', () => {
     expect(memory.get('acme', 'c')).toBeDefined();
   });
 
-  it('does not keep a session that is larger than all the room, nor the version before it', () => {
+  it('does not keep a session larger than the byte limit, nor its previous version', () => {
     memory = create({ SESSION_MEMORY_BYTES: 2 ** 20 });
     memory.put(state('other'));
     memory.put(state('ann'));
@@ -187,7 +187,7 @@ describe('ConversationStateManager', () => {
     expect(memory.get('acme', 'other')).toBeDefined();
   });
 
-  it('forgets everything on clear()', () => {
+  it('removes everything on clear()', () => {
     memory.put(state('ann'));
     memory.clear();
     expect(memory.getStats()).toMatchObject({ size: 0, evictions: 0, expirations: 0 });

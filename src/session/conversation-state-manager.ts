@@ -8,7 +8,7 @@ import { memoryBounds } from './memory-bounds.js';
 import type { StoredState } from './session.repository.js';
 import { isBehind } from './state-order.js';
 
-/** Injection token of the clock of idle times: milliseconds above 0 that never run backwards. */
+/** Injection token of the clock used for idle times: positive milliseconds that never decrease. */
 export const SESSION_CLOCK = Symbol('SESSION_CLOCK');
 
 export interface SessionClock {
@@ -16,39 +16,40 @@ export interface SessionClock {
 }
 
 export interface SessionMemoryStats {
-  /** Sessions in memory; those past their idle time count until they are asked for or swept. */
+  /** Number of sessions in memory. Expired ones are included until they are accessed or swept. */
   size: number;
   maxSize: number;
-  /** Estimated heap of these sessions. */
+  /** Estimated heap size of these sessions. */
   bytes: number;
   maxBytes: number;
-  /** Age is the time since a session came into memory, milliseconds, over those that are not past their idle time. */
+  /** Milliseconds since a session was loaded into memory, over sessions that have not expired. */
   averageAgeMs: number;
   oldestAgeMs: number;
   utilizationPercent: number;
   hits: number;
   misses: number;
-  /** Sessions that made room for others. */
+  /** Sessions evicted to make room for others. */
   evictions: number;
-  /** Sessions that were idle too long. */
+  /** Sessions that expired because they were idle. */
   expirations: number;
 }
 
 interface Entry {
   state: StoredState;
-  /** When the session came into memory. */
+  /** When the session was loaded into memory. */
   since: number;
 }
 
 const CLEANUP_JOB = 'session-cleanup';
 
-/** Tenant and participant in one key; neither may hold NUL, so no two pairs share a key. */
+/** The key of a session. Neither part may contain NUL, so different pairs never share a key. */
 const keyOf = (tenantId: string, participantId: string): string => `${tenantId}\0${participantId}`;
 
 /**
- * The sessions at work in this process, tier 1 of three: bounded by count and by estimated bytes (`memoryBounds`), least recently used
- * out first, each for SESSION_IDLE_TTL_MS after its last use. O(1) per access; a put also walks the state for its size. Only committed states may be put in; they may be old when another
- * process writes, which the compare-and-set of a save finds out.
+ * Tier 1 of three: the recently used sessions in the memory of this process. Bounded by number and estimated
+ * bytes (`memoryBounds`) with least-recently-used eviction. A session expires SESSION_IDLE_TTL_MS after its
+ * last use. Access is O(1); `put` also walks the state to estimate its size. Only committed states may be
+ * put. They may become outdated when another process writes, which the compare-and-set of a save detects.
  */
 @Injectable()
 export class ConversationStateManager implements OnModuleInit, OnModuleDestroy {
@@ -70,7 +71,7 @@ export class ConversationStateManager implements OnModuleInit, OnModuleDestroy {
       maxSize: bounds.bytes,
       ttl: settings.SESSION_IDLE_TTL_MS,
       updateAgeOnGet: true,
-      // Reads the clock at each access, which costs less than the timer that a coarser resolution keeps.
+      // Reads the clock on each access, which costs less than the timer of a coarser resolution.
       ttlResolution: 0,
       perf: clock,
       dispose: (_entry, _key, reason) => {
@@ -99,12 +100,15 @@ export class ConversationStateManager implements OnModuleInit, OnModuleDestroy {
     return entry?.state;
   }
 
-  /** Looks without counting as a use. */
+  /** Returns the state without counting as a use. */
   peek(tenantId: string, participantId: string): StoredState | undefined {
     return this.entries.peek(keyOf(tenantId, participantId))?.state;
   }
 
-  /** Keeps `state` unless what is there is ahead of it (`isBehind`). One that is larger than all the room is not kept. */
+  /**
+   * Stores `state` unless a newer one is present (`isBehind`). A state larger than the entire byte limit is
+   * not stored.
+   */
   put(state: StoredState): void {
     const key = keyOf(state.tenantId, state.participantId);
     const present = this.entries.peek(key);
@@ -121,7 +125,7 @@ export class ConversationStateManager implements OnModuleInit, OnModuleDestroy {
     this.entries.clear();
   }
 
-  /** Removes all sessions past their idle time; answers how many. */
+  /** Removes all expired sessions and returns their number. */
   sweep(): number {
     const before = this.expirations;
     this.entries.purgeStale();
@@ -133,14 +137,14 @@ export class ConversationStateManager implements OnModuleInit, OnModuleDestroy {
     return removed;
   }
 
-  /** Walks all sessions for their ages: for dashboards and probes, not for each request. */
+  /** Walks all sessions to compute their ages. Intended for dashboards and probes, not for every request. */
   getStats(): SessionMemoryStats {
     const { size, max: maxSize, calculatedSize: bytes, maxSize: maxBytes } = this.entries;
     const now = this.clock.now();
     let counted = 0;
     let total = 0;
     let oldest = 0;
-    // Passes over those past their idle time.
+    // `forEach` skips expired sessions.
     this.entries.forEach(({ since }) => {
       const age = now - since;
       counted++;

@@ -1,13 +1,14 @@
 import type { StoredState } from './session.repository.js';
 
-// Measured on Node 20 (64 bit): 150 to 50,000 parsed and frozen states of 16 shapes were kept, and the growth of heapUsed after a
-// full collection was divided by their number. Bytes of JSON are no measure: heap by JSON bytes went from 0.7 (text that is not
-// Latin) over 4 (usual sessions) to 21 (lists of empty objects). This walk came to between 0.7 and 4.5 times the heap of each
-// shape; it is low only where every object has keys of its own.
+// Calibrated on 64-bit Node 20: 150 to 50,000 parsed and frozen states of 16 shapes were kept in memory, and
+// the growth of heapUsed after a full collection was divided by their number. The size of the JSON is no
+// substitute: heap bytes per JSON byte ranged from 0.7 (non-Latin text) through 4 (typical sessions) to 21
+// (lists of empty objects). This estimate was between 0.7 and 4.5 times the actual heap of each shape. It is
+// too low only where every object has its own set of keys.
 const STATE_BYTES = 600;
 const OBJECT_BYTES = 80;
 const MEMBER_BYTES = 40;
-/** Of objects with more members than V8 shares the layout of. */
+/** Per member of objects with too many members for V8 to share their layout. */
 const OWN_MEMBER_BYTES = 140;
 const SHARED_MEMBERS = 20;
 const ARRAY_BYTES = 48;
@@ -35,6 +36,6 @@ function bytesOf(value: unknown): number {
   return total;
 }
 
-/** Estimate of the heap that a state takes, bytes. */
+/** Estimates the heap size of a state in bytes. */
 export const heapSizeOf = ({ activeGoals, context }: StoredState): number =>
   STATE_BYTES + bytesOf(activeGoals) + bytesOf(context);

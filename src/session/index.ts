@@ -2,6 +2,7 @@ export { ConversationStateManager, type SessionMemoryStats } from './conversatio
 export { mergePatch } from './merge-patch.js';
 export { participantIdParam, sessionView, sessionViewSchema, type SessionView } from './session.dto.js';
 export { SessionConflictError } from './session.errors.js';
+export type { SessionsSection } from './session-monitoring.js';
 export { SessionModule } from './session.module.js';
 export { SessionService } from './session.service.js';
 export { SessionStore, type SessionStoreStats } from './session-store.js';

@@ -3,19 +3,15 @@ type JsonObject = Record<string, unknown>;
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** `__proto__` as a key of data would become the prototype of whatever it is copied into; no data is kept under it. */
+/**
+ * Assigning `__proto__` would change the prototype of the object that data is copied into, so it is never
+ * kept as a key.
+ */
 export const isUnsafeKey = (key: string): boolean => key === '__proto__';
-
-/** Freezes plain JSON data through and through, in place. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const inner of Object.values(value)) deepFreeze(inner);
-  return Object.freeze(value);
-}
 
 export const dropUnsafe = (key: string, value: unknown): unknown => (isUnsafeKey(key) ? undefined : value);
 
-/** The data of a JSON text; undefined when it is none. */
+/** Parses JSON. Returns undefined if the text is invalid. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text, dropUnsafe);

@@ -2,7 +2,7 @@ import type { SessionSettings } from '../config/index.js';
 
 export interface MemoryBounds {
   sessions: number;
-  /** Estimated heap. */
+  /** Estimated heap size. */
   bytes: number;
 }
 
@@ -15,8 +15,8 @@ const profiles: Record<SessionSettings['SESSION_MEMORY_PROFILE'], MemoryBounds> 
 };
 
 /**
- * The bounds of the profile, each replaced by its own setting where that is given. More sessions do not bring more bytes with them:
- * the bound on memory is what an operator counts on, and it changes only when it is named.
+ * Returns the bounds of the profile, each overridden by its own setting if present. Raising the number of
+ * sessions does not raise the byte limit: operators rely on it, so it changes only if set explicitly.
  */
 export function memoryBounds(settings: SessionSettings): MemoryBounds {
   const profile = profiles[settings.SESSION_MEMORY_PROFILE];

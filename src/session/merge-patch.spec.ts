@@ -22,15 +22,15 @@ describe('mergePatch', () => {
     [{ e: null }, { a: 1 }, { e: null, a: 1 }],
     [[1, 2], { a: 'b', c: null }, { a: 'b' }],
     [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
-  ])('%j patched by %j is %j', (target, patch, expected) => {
+  ])('applied to %j, %j gives %j', (target, patch, expected) => {
     expect(mergePatch(target, patch)).toEqual(expected);
   });
 
-  it('keeps null inside of arrays', () => {
+  it('keeps null inside arrays', () => {
     expect(mergePatch({}, { list: [1, null, { a: null }] })).toEqual({ list: [1, null, { a: null }] });
   });
 
-  it('changes neither argument', () => {
+  it('modifies neither argument', () => {
     const target = { a: { b: 1 }, c: 2 };
     const patch = { a: { b: null, d: 3 } };
     mergePatch(target, patch);
@@ -38,7 +38,7 @@ describe('mergePatch', () => {
     expect(patch).toEqual({ a: { b: null, d: 3 } });
   });
 
-  it('lets no patch reach a prototype', () => {
+  it('does not let a patch change a prototype', () => {
     const patch: unknown = JSON.parse(
       '{"__proto__":{"admin":true},"a":{"__proto__":{"admin":true}},"constructor":{"prototype":{"admin":true}}}',
     );
@@ -50,7 +50,7 @@ describe('mergePatch', () => {
     expect(Object.keys(merged)).toEqual(['a', 'constructor']);
   });
 
-  it('reads inherited members of the target as absent', () => {
+  it('treats inherited members of the target as absent', () => {
     expect(mergePatch({}, { toString: { a: 1 } })).toEqual({ toString: { a: 1 } });
   });
 });

@@ -1,8 +1,9 @@
 import { isJsonObject, isUnsafeKey } from './json.js';
 
 /**
- * JSON merge patch, RFC 7396: members of `patch` replace those of `target`, objects are merged member by member, null removes a
- * member, arrays and other values replace as a whole. Neither argument is changed. Members named `__proto__` are ignored.
+ * Applies a JSON merge patch (RFC 7396): objects are merged recursively, null removes a member, and all other
+ * values, including arrays, are replaced. Neither argument is modified. Members named `__proto__` are
+ * ignored.
  */
 export function mergePatch(
   target: unknown,

@@ -1,19 +1,19 @@
 import type { ProblemError } from '../http/index.js';
-import { entityTagOf, holds, parseIfMatch } from './precondition.js';
+import { entityTagOf, isMet, parseIfMatch } from './precondition.js';
 import { freshState } from './session-changes.js';
 import type { SessionState } from './session.types.js';
 
 const fresh = freshState('acme', 'ann', new Date(), 1000);
 const stored = (version: number): SessionState => ({ ...fresh, id: '0'.repeat(24), version });
 
-const holdsFor = (header: string, state: SessionState): boolean => {
+const isMetFor = (header: string, state: SessionState): boolean => {
   const precondition = parseIfMatch(header);
   if (!precondition) throw new Error('no precondition');
-  return holds(precondition, state);
+  return isMet(precondition, state);
 };
 
 describe('If-Match', () => {
-  it('is no precondition when it was not sent', () => {
+  it('is undefined if the header was not sent', () => {
     expect(parseIfMatch(undefined)).toBeUndefined();
   });
 
@@ -33,15 +33,15 @@ describe('If-Match', () => {
     ['"a,3"', false],
     ['"99999999999999999999"', false],
   ])('%s against version 3: %s', (header, expected) => {
-    expect(holdsFor(header, stored(3))).toBe(expected);
+    expect(isMetFor(header, stored(3))).toBe(expected);
   });
 
-  it.each(['*', '"0"', '"1"'])('%s does not hold where there is no session', (header) => {
-    expect(holdsFor(header, fresh)).toBe(false);
+  it.each(['*', '"0"', '"1"'])('%s is not met if there is no session', (header) => {
+    expect(isMetFor(header, fresh)).toBe(false);
   });
 
   it.each(['', ' ', '3', '"3', '3"', 'w/"3"', '"2", 3', '*, "3"', "'3'", ','])(
-    '%p is refused with 400',
+    '%p is rejected with 400',
     (header) => {
       expect(() => parseIfMatch(header)).toThrow(
         expect.objectContaining({
@@ -51,7 +51,7 @@ describe('If-Match', () => {
     },
   );
 
-  it('holds for the ETag that was given', () => {
-    expect(holdsFor(entityTagOf(stored(7)), stored(7))).toBe(true);
+  it('is met by the current ETag', () => {
+    expect(isMetFor(entityTagOf(stored(7)), stored(7))).toBe(true);
   });
 });

@@ -1,17 +1,18 @@
 import { invalidIfMatch } from './session.errors.js';
 import type { SessionState } from './session.types.js';
 
-/** What `If-Match` asks of the stored session. */
+/** The condition that `If-Match` places on the stored session. */
 export type Precondition = { kind: 'exists' } | { kind: 'versions'; versions: ReadonlySet<number> };
 
-// One entity tag of RFC 9110. A weak one is well-formed, but If-Match compares strongly, so it never matches.
+// An entity tag of RFC 9110. A weak one is well-formed, but If-Match uses strong comparison, so it never
+// matches.
 const entityTag = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
 
-/** Entity tags are not split inside of their quotation marks: ours hold no comma, and a tag that does matches no version. */
+/** Splits the header into entity tags, ignoring commas within quotation marks. */
 const listOf = (header: string): string[] => header.match(/(?:W\/)?"[^"]*"|[^,\s]+/g) ?? [];
 
 /**
- * @param header value of If-Match; undefined when it was not sent
+ * @param header value of If-Match, or undefined if it was not sent
  * @throws ProblemError 400 `invalid_if_match`
  */
 export function parseIfMatch(header: string | undefined): Precondition | undefined {
@@ -28,7 +29,7 @@ export function parseIfMatch(header: string | undefined): Precondition | undefin
   return { kind: 'versions', versions };
 }
 
-export const holds = (precondition: Precondition, state: SessionState): boolean =>
+export const isMet = (precondition: Precondition, state: SessionState): boolean =>
   state.id !== null && (precondition.kind === 'exists' || precondition.versions.has(state.version));
 
 /** The ETag of a stored session. */

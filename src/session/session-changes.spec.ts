@@ -12,7 +12,7 @@ const idsOf = (list: readonly Goal[]): string[] => list.map(({ id }) => id);
 describe('nextState', () => {
   const fresh = freshState('acme', 'ann', begun, DAY);
 
-  it('makes the first version of a fresh state', () => {
+  it('creates the first version of a new state', () => {
     const next = nextState(fresh, { context: { a: 1 } }, later, DAY);
     expect(next).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{24}$/) as unknown,
@@ -29,7 +29,7 @@ describe('nextState', () => {
     expect(fresh.version).toBe(0);
   });
 
-  it('keeps what no change names, and the time of creation', () => {
+  it('keeps unchanged fields and the time of creation', () => {
     const first = nextState(
       fresh,
       { context: { a: 1 }, activeGoals: [goal('g')], conversationId: 'c' },
@@ -49,7 +49,7 @@ describe('nextState', () => {
     expect(nextState(second, { conversationId: null }, later, DAY).conversationId).toBeNull();
   });
 
-  it('freezes a copy: what the caller changes afterwards is not in the state', () => {
+  it('freezes a copy, so later changes by the caller do not affect the state', () => {
     const context = { list: [1, { a: 2 }] as unknown[] };
     const next = nextState(fresh, { context }, later, DAY);
     context.list.push(3);
@@ -58,7 +58,7 @@ describe('nextState', () => {
     expect(() => Object.assign(next, { version: 9 })).toThrow(TypeError);
   });
 
-  it('holds what JSON holds, as a read from the database would give it', () => {
+  it('holds the JSON form of the values, like a read from the database', () => {
     const context = { when: begun, none: undefined, ['__proto__']: { admin: true }, nested: { ok: null } };
     expect(nextState(fresh, { context }, later, DAY).context).toEqual({
       when: begun.toISOString(),
@@ -66,7 +66,7 @@ describe('nextState', () => {
     });
   });
 
-  it('accepts exactly MAX_STATE_BYTES of JSON and names the limit beyond', () => {
+  it('accepts exactly MAX_STATE_BYTES of JSON and reports the limit for more', () => {
     const frame = Buffer.byteLength(JSON.stringify({ activeGoals: [], context: { a: '' } }));
     const fill = (bytes: number): { context: { a: string } } => ({
       context: { a: 'x'.repeat(bytes - frame) },
@@ -86,14 +86,14 @@ describe('nextState', () => {
     );
   });
 
-  it('counts goals after the oldest finished ones were dropped', () => {
+  it('counts goals after dropping the oldest finished ones', () => {
     const activeGoals = [...goals(60, 'old', 'completed'), ...goals(80, 'g', 'active')];
     expect(nextState(fresh, { activeGoals }, later, DAY).activeGoals).toHaveLength(100);
   });
 });
 
 describe('withoutOldFinished', () => {
-  it('leaves 20 finished goals and all active ones as they are', () => {
+  it('keeps 20 finished goals and all active ones', () => {
     const list = [...goals(10, 'c', 'completed'), ...goals(5, 'a', 'active'), ...goals(10, 'x', 'cancelled')];
     expect(withoutOldFinished(list, [])).toBe(list);
   });
@@ -103,7 +103,7 @@ describe('withoutOldFinished', () => {
     expect(idsOf(withoutOldFinished(list, list))).toEqual(['a0', ...idsOf(list.slice(4, 24)), 'a1']);
   });
 
-  it('drops goals that were finished before rather than an older one that is finished now', () => {
+  it('drops previously finished goals rather than an older one finished by this change', () => {
     const before = [goal('first'), ...goals(20, 'c', 'completed')];
     const list = [goal('first', 'completed'), ...before.slice(1)];
     const kept = idsOf(withoutOldFinished(list, before));

@@ -1,5 +1,6 @@
 import { Types } from 'mongoose';
-import { deepFreeze, dropUnsafe } from './json.js';
+import { deepFreeze } from '../common/index.js';
+import { dropUnsafe } from './json.js';
 import { sessionTooLarge, tooManyGoals } from './session.errors.js';
 import type { StoredState } from './session.repository.js';
 import { rememberText, textOf } from './state-text.js';
@@ -12,7 +13,7 @@ import {
   type SessionState,
 } from './session.types.js';
 
-/** What is not stored yet has version 0 and no id. */
+/** Creates a state that is not stored yet: version 0, without an id. */
 export function freshState(
   tenantId: string,
   participantId: string,
@@ -34,8 +35,8 @@ export function freshState(
 }
 
 /**
- * The state that follows `state` by `changes`, one version on. Goals and context become plain JSON, so that memory holds what a
- * read from the database would give.
+ * Applies `changes` to `state` and returns the next version. Goals and context are converted to plain JSON,
+ * so that memory holds the same values as a read from the database.
  * @throws ProblemError 413 `session_too_large`, 400 `too_many_goals`
  */
 export function nextState(
@@ -51,7 +52,8 @@ export function nextState(
   const text = textOf({ activeGoals, context: changes.context ?? state.context });
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_STATE_BYTES) throw sessionTooLarge(bytes);
-  // `stringify` escapes no letter of it, and a reviver is called for each value.
+  // `JSON.stringify` does not escape the letters of the key, so this check is reliable. It avoids calling a
+  // reviver for each value.
   const reviver = text.includes('"__proto__"') ? dropUnsafe : undefined;
   const plain = JSON.parse(text, reviver) as Pick<SessionState, 'activeGoals' | 'context'>;
   const next = Object.freeze({
@@ -71,8 +73,8 @@ export function nextState(
 const isFinished = ({ status }: Goal): boolean => status !== 'active';
 
 /**
- * Keeps MAX_FINISHED_GOALS of the finished goals. Those that were finished before this change go first, in order of addition: a
- * goal that is finished now is still to be seen in the answer.
+ * Keeps MAX_FINISHED_GOALS of the finished goals. Goals that were already finished before this change are
+ * dropped first, oldest first, so that a goal finished by this change remains visible in the response.
  */
 export function withoutOldFinished(goals: readonly Goal[], before: readonly Goal[]): readonly Goal[] {
   const finished = goals.filter(isFinished);

@@ -2,28 +2,28 @@ import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { ProblemError } from '../http/index.js';
 import { mergePatch } from './merge-patch.js';
-import { holds, type Precondition } from './precondition.js';
+import { isMet, type Precondition } from './precondition.js';
 import type { AddGoalBody, ChangeGoalBody, PatchSessionBody } from './session.dto.js';
 import { goalNotFound, SessionConflictError, versionMismatch } from './session.errors.js';
 import { SessionService } from './session.service.js';
 import type { Goal, SessionChanges, SessionState } from './session.types.js';
 
-/** Makes the changes of one edit from a state; runs again on a newer state when others wrote in between. */
+/** Computes the changes of an edit from a state. Runs again on a newer state after a conflict. */
 type Edit = (state: SessionState) => SessionChanges;
 
 const mismatch = ({ id, version }: SessionState): ProblemError =>
   versionMismatch(id === null ? null : version);
 
 function requireMatch(precondition: Precondition | undefined, state: SessionState): void {
-  if (precondition && !holds(precondition, state)) throw mismatch(state);
+  if (precondition && !isMet(precondition, state)) throw mismatch(state);
 }
 
-/** Changes of sessions that clients ask for. */
+/** Applies session changes requested by clients. */
 @Injectable()
 export class SessionEditor {
   constructor(private readonly sessions: SessionService) {}
 
-  /** Applies a merge patch; makes the session if there is none. */
+  /** Applies a merge patch. Creates the session if it does not exist. */
   patch(
     tenantId: string,
     participantId: string,
@@ -37,7 +37,7 @@ export class SessionEditor {
     }));
   }
 
-  /** Adds an active goal; makes the session if there is none. */
+  /** Adds an active goal. Creates the session if it does not exist. */
   async addGoal(
     tenantId: string,
     participantId: string,
@@ -52,7 +52,7 @@ export class SessionEditor {
   }
 
   /**
-   * Changes the status of a goal, merges a patch into its slots.
+   * Changes the status of a goal and merges a patch into its slots.
    * @throws ProblemError 404 `goal_not_found`
    */
   async changeGoal(
@@ -95,8 +95,10 @@ export class SessionEditor {
   }
 
   /**
-   * With versions in If-Match a conflict is the client's to solve: 412, no retry. Memory is put right before the turn of this request
-   * comes: what it holds then was committed or read since, so that a mismatch is certain and the writers in line lose no time to it.
+   * With versions in If-Match, a conflict is returned to the client as 412 and not retried. If the version in
+   * memory does not match, memory is refreshed before this request waits for its turn. Whatever memory holds
+   * at that turn was then committed or read since, so a mismatch is definitive and does not delay the queued
+   * writers.
    */
   private async editVersion(
     tenantId: string,
@@ -104,7 +106,7 @@ export class SessionEditor {
     precondition: Precondition,
     edit: Edit,
   ): Promise<SessionState> {
-    if (!holds(precondition, await this.sessions.open(tenantId, participantId)))
+    if (!isMet(precondition, await this.sessions.open(tenantId, participantId)))
       requireMatch(precondition, await this.sessions.reload(tenantId, participantId));
     return this.sessions.serialize(tenantId, participantId, async () => {
       try {
@@ -127,7 +129,8 @@ export class SessionEditor {
       return await this.sessions.save(state, edit(state), timeoutMs);
     } catch (error) {
       if (error instanceof SessionConflictError || !(error instanceof ProblemError)) throw error;
-      // The refusal may come from an outdated copy in memory: it counts only if the stored session is refused as well.
+      // The error may be due to an outdated copy in memory. It is final only if the stored session is the
+      // same version.
       const { tenantId, participantId } = state;
       const stored = await this.sessions.reload(tenantId, participantId);
       throw stored.id === state.id && stored.version === state.version

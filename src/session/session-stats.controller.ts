@@ -4,7 +4,10 @@ import { AdminOnly } from '../http/index.js';
 import { SessionStore, type SessionStoreStats } from './session-store.js';
 import { sessionStatsSchema } from './session.dto.js';
 
-/** For operators. The module names this controller before the one whose `:participantId` would take the same path. */
+/**
+ * For operators. The module registers this controller first, because `:participantId` would match the same
+ * path.
+ */
 @ApiTags('sessions')
 @ApiBearerAuth()
 @AdminOnly()
@@ -13,7 +16,7 @@ export class SessionStatsController {
   constructor(private readonly store: SessionStore) {}
 
   @Get()
-  @ApiOperation({ summary: 'The tiers of session state as this process sees them (admin)' })
+  @ApiOperation({ summary: 'Get statistics of the session tiers in this process (admin)' })
   @ApiOkResponse({ standardSchema: sessionStatsSchema })
   get(): SessionStoreStats {
     return this.store.stats();

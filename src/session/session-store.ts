@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DuplicateKeyError, GroupCommit, type UnitOfWork } from '../database/index.js';
 import { ConversationStateManager, type SessionMemoryStats } from './conversation-state-manager.js';
 import { SessionConflictError } from './session.errors.js';
@@ -17,7 +17,10 @@ export interface SessionDatabaseStats {
   deletes: number;
 }
 
-/** Where `open` found its sessions. Rates are shares of all opens, 0 to 1; they and that of new sessions make 1. */
+/**
+ * Where `open` found its sessions. Rates are shares of all opens, 0 to 1; they and that of new sessions make
+ * 1.
+ */
 export interface SessionOpenStats {
   total: number;
   l1: number;
@@ -36,13 +39,13 @@ export interface SessionStoreStats {
 }
 
 /**
- * The three tiers of session state in one place: the memory of this process, Redis, the database. The database alone is the
- * record; each write is a compare-and-set there on the version and id of what it was made from, so that an old copy in a tier
- * above costs a conflict and never an update. The tiers above learn of a state after its commit, Redis first, and only move
- * forward.
+ * The three tiers of session state in one place: the memory of this process, Redis, the database. The
+ * database alone is the record; each write is a compare-and-set there on the version and id of what it was
+ * made from, so that an old copy in a tier above costs a conflict and never an update. The tiers above are
+ * updated after the commit, Redis first, and only move forward.
  */
 @Injectable()
-export class SessionStore implements OnModuleInit {
+export class SessionStore {
   private readonly database = { reads: 0, inserts: 0, updates: 0, conflicts: 0, deletes: 0 };
   private readonly opens = { total: 0, l1: 0, l2: 0, database: 0, none: 0 };
 
@@ -51,23 +54,25 @@ export class SessionStore implements OnModuleInit {
     private readonly shared: SharedSessions,
     private readonly repository: SessionRepository,
     private readonly commits: GroupCommit,
-  ) {}
-
-  onModuleInit(): void {
-    this.shared.listen(
+  ) {
+    shared.listen(
       ({ tenantId, participantId, id, version }) => {
-        const known = this.memory.peek(tenantId, participantId);
-        // Of another session it cannot be told here which one is later; a copy too few costs one look at Redis.
-        if (known && (known.id !== id || known.version < version)) this.memory.drop(tenantId, participantId);
+        const known = memory.peek(tenantId, participantId);
+        // Versions of different sessions cannot be compared. A copy dropped needlessly costs one read from
+        // Redis.
+        if (known && (known.id !== id || known.version < version)) memory.drop(tenantId, participantId);
       },
-      // Any copy may be one that was spoken of meanwhile. Writes would find out, but each only after its responder ran in vain.
+      // Any copy may be outdated. A write would detect it, but only after its responder had run.
       () => {
-        this.memory.clear();
+        memory.clear();
       },
     );
   }
 
-  /** From the first tier that has it; null when the participant has no session. May be old: `write` finds that out. */
+  /**
+   * From the first tier that has it; null when the participant has no session. May be old: `write` finds that
+   * out.
+   */
   async open(tenantId: string, participantId: string): Promise<StoredState | null> {
     this.opens.total++;
     const known = this.memory.get(tenantId, participantId);
@@ -105,7 +110,8 @@ export class SessionStore implements OnModuleInit {
 
   /**
    * Stores `next`, which was made from `previous` (null: there was none), together with what `others` write.
-   * @throws SessionConflictError when the database does not have `previous` any more; nothing was written, and no tier returns it again
+   * @throws SessionConflictError when the database does not have `previous` any more; nothing was written,
+   * and no tier returns it again
    * @throws whatever `others` throw
    */
   async write<T>(

@@ -38,7 +38,7 @@ const ifMatchHeader = {
   name: 'If-Match',
   required: false,
   description:
-    'Version that the change is meant for, as in ETag: "3"; * for any; without it the latest one is changed',
+    'ETag of the version to change, such as "3", or * for any version; without it the latest version is changed',
   schema: { type: 'string', example: '"3"' },
 } as const;
 
@@ -56,7 +56,7 @@ export class SessionController {
   ) {}
 
   @Get(':participantId')
-  @ApiOperation({ summary: 'Read the session of a participant' })
+  @ApiOperation({ summary: 'Get the session of a participant' })
   @ApiOkResponse({ standardSchema: sessionViewSchema })
   @ApiNotFoundResponse({ description: '`session_not_found`' })
   async get(
@@ -72,10 +72,12 @@ export class SessionController {
   @Patch(':participantId')
   @ApiConsumes('application/merge-patch+json', 'application/json')
   @ApiHeader(ifMatchHeader)
-  @ApiOperation({ summary: 'Change goals or context by a merge patch; makes the session if need be' })
+  @ApiOperation({
+    summary: 'Update goals or context with a merge patch; creates the session if it does not exist',
+  })
   @ApiOkResponse({ standardSchema: sessionViewSchema })
   @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
-  @ApiConflictResponse({ description: '`session_conflict`: others kept changing it' })
+  @ApiConflictResponse({ description: '`session_conflict`: it was changed concurrently on every attempt' })
   async patch(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('participantId', { schema: participantIdParam }) participantId: string,
@@ -102,10 +104,10 @@ export class SessionController {
 
   @Post(':participantId/goals')
   @ApiHeader(ifMatchHeader)
-  @ApiOperation({ summary: 'Add a goal; makes the session if need be' })
+  @ApiOperation({ summary: 'Add a goal; creates the session if it does not exist' })
   @ApiCreatedResponse({ standardSchema: goalViewSchema })
   @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
-  @ApiConflictResponse({ description: '`session_conflict`: others kept changing it' })
+  @ApiConflictResponse({ description: '`session_conflict`: it was changed concurrently on every attempt' })
   async addGoal(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('participantId', { schema: participantIdParam }) participantId: string,
@@ -121,11 +123,11 @@ export class SessionController {
   @Patch(':participantId/goals/:goalId')
   @ApiConsumes('application/merge-patch+json', 'application/json')
   @ApiHeader(ifMatchHeader)
-  @ApiOperation({ summary: 'Change the status of a goal, merge a patch into its slots' })
+  @ApiOperation({ summary: 'Change the status of a goal and merge a patch into its slots' })
   @ApiOkResponse({ standardSchema: goalViewSchema })
   @ApiNotFoundResponse({ description: '`goal_not_found`' })
   @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
-  @ApiConflictResponse({ description: '`session_conflict`: others kept changing it' })
+  @ApiConflictResponse({ description: '`session_conflict`: it was changed concurrently on every attempt' })
   async changeGoal(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('participantId', { schema: participantIdParam }) participantId: string,

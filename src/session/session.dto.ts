@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { externalName, jsonObject } from '../http/index.js';
 import { goalStatuses, MAX_GOALS, MAX_STATE_BYTES, type SessionState } from './session.types.js';
 
-/** The name that the route of the statistics takes. */
+/** Used as a path by the statistics route. */
 const RESERVED = 'stats';
 
 export const participantIdParam = externalName
@@ -16,20 +16,21 @@ const goalType = z
   .min(1)
   .max(200)
   .regex(/^\P{Cc}*$/u, 'must not contain control characters')
-  .meta({ description: 'What is wanted, in words of the tenant', example: 'restaurants/book_table' });
+  .meta({ description: "The kind of goal, in the tenant's own terms", example: 'restaurants/book_table' });
 
 const goalStatus = z.enum(goalStatuses);
 
-// The state as a whole is limited when it is stored; a patch of nulls may be longer than what is left after it.
+// The size of the whole state is checked when it is stored. A patch may be larger, because nulls remove
+// members.
 const freeObject = jsonObject(MAX_STATE_BYTES * 4);
 
 const slots = freeObject.meta({
-  description: 'What is known so far',
+  description: 'Values known so far',
   example: { city: 'Lisbon', people: 2 },
 });
 
 const goalInput = z.strictObject({
-  id: goalIdParam.optional().meta({ description: 'Made when left out' }),
+  id: goalIdParam.optional().meta({ description: 'Generated if omitted' }),
   type: goalType,
   status: goalStatus.default('active'),
   slots: slots.default({}),
@@ -44,15 +45,12 @@ export const patchSessionBody = z
   .strictObject({
     activeGoals: z
       .array(goalInput)
-      .max(MAX_GOALS, `must hold at most ${MAX_GOALS} goals`)
-      .refine(hasDistinctIds, { message: 'must not hold two goals of the same id' })
+      .max(MAX_GOALS, `must contain at most ${MAX_GOALS} goals`)
+      .refine(hasDistinctIds, { message: 'must not contain two goals with the same id' })
       .nullable()
       .optional()
       .meta({ description: 'Replaces all goals; null removes them' }),
-    context: freeObject
-      .nullable()
-      .optional()
-      .meta({ description: 'Merged member by member; null removes a member' }),
+    context: freeObject.nullable().optional().meta({ description: 'Merged key by key; null removes a key' }),
   })
   .meta({
     description: 'JSON merge patch (RFC 7396)',
@@ -97,7 +95,7 @@ export const sessionViewSchema = z
     conversationId: z.string().nullable(),
     expiresAt: z.string().meta({
       format: 'date-time',
-      description: 'When the stored session is deleted unless it is used before',
+      description: 'When the stored session is deleted unless it is updated before',
     }),
   })
   .meta({
@@ -157,28 +155,29 @@ const memoryStats = z
     evictions: count,
     expirations: count,
   })
-  .meta({ description: 'The memory of this process; bytes are an estimate of its heap' });
+  .meta({ description: 'Sessions in the memory of this process; bytes are estimated heap' });
 
 const sharedStats = z
   .object({
-    state: z
-      .enum(['off', 'closed', 'open', 'half-open'])
-      .meta({ description: 'off: without Redis; closed: Redis is used; else it counts as down' }),
+    state: z.enum(['off', 'closed', 'open', 'half-open']).meta({
+      description:
+        'off: Redis is not configured; closed: Redis is in use; otherwise it is considered unavailable',
+    }),
     hits: count,
     misses: count,
     hitRate: share,
     writes: count,
-    stale: count.meta({ description: 'Puts refused because something newer was there' }),
-    dropped: count.meta({ description: 'Entries found to be behind the database' }),
+    stale: count.meta({ description: 'Writes rejected because a newer entry was present' }),
+    dropped: count.meta({ description: 'Entries dropped because they were behind the database' }),
     errors: count,
-    skipped: count.meta({ description: 'Steps left out: Redis was down or not to be used' }),
+    skipped: count.meta({ description: 'Operations skipped because Redis was unavailable or disabled' }),
     pendingDeletions: count.meta({ description: 'Deletions that Redis has not been notified of yet' }),
   })
-  .meta({ description: 'Redis, as this process used it' });
+  .meta({ description: 'Sessions in Redis, as used by this process' });
 
 const databaseStats = z
   .object({ reads: count, inserts: count, updates: count, conflicts: count, deletes: count })
-  .meta({ description: 'The sessions of the database, as this process used them' });
+  .meta({ description: 'Sessions in the database, as used by this process' });
 
 const openStats = z
   .object({
@@ -189,7 +188,7 @@ const openStats = z
     none: count,
     hitRate: z.object({ l1: share, l2: share, l1AndL2: share, database: share }),
   })
-  .meta({ description: 'Where writers found their sessions; rates are shares of all opens' });
+  .meta({ description: 'The tier in which writers found their sessions; rates are relative to all opens' });
 
 export const sessionStatsSchema = z.object({
   l1: memoryStats,

@@ -1,14 +1,14 @@
 import { notFound, ProblemError } from '../http/index.js';
 import { MAX_GOALS, MAX_STATE_BYTES } from './session.types.js';
 
-/** Another writer changed the session since it was opened; nothing was written. */
+/** Another writer changed the session after it was opened. Nothing was written. */
 export class SessionConflictError extends ProblemError {
   constructor(participantId: string) {
     super({
       status: 409,
       code: 'session_conflict',
-      title: 'The session was changed by others at the same time',
-      detail: `The session of "${participantId}" was changed by others each time it was tried; nothing was stored. Send it again.`,
+      title: 'The session was changed concurrently',
+      detail: `On every attempt the session of "${participantId}" was changed concurrently; nothing was stored. Send the request again.`,
     });
     this.name = 'SessionConflictError';
   }
@@ -18,7 +18,7 @@ export const sessionNotFound = (participantId: string): ProblemError => notFound
 
 export const goalNotFound = (goalId: string): ProblemError => notFound('goal', goalId);
 
-/** `version` is null when there is no session. */
+/** `version` is null if the session does not exist. */
 export const versionMismatch = (version: number | null): ProblemError =>
   new ProblemError({
     status: 412,
@@ -26,8 +26,8 @@ export const versionMismatch = (version: number | null): ProblemError =>
     title: 'The session has another version',
     detail:
       version === null
-        ? 'If-Match was given, but there is no such session.'
-        : `If-Match does not name version ${version}, which the session has now. Read it again, then repeat the change.`,
+        ? 'If-Match was sent, but the session does not exist.'
+        : `If-Match does not include version ${version}, the current version of the session. Read it again, then repeat the change.`,
     extra: { currentVersion: version },
   });
 
@@ -36,7 +36,7 @@ export const invalidIfMatch = (): ProblemError =>
     status: 400,
     code: 'invalid_if_match',
     title: 'If-Match is not valid',
-    detail: 'Send If-Match as the ETag was given, for example "3" with its quotation marks, or *.',
+    detail: 'Send If-Match exactly as returned in ETag, for example "3" including the quotation marks, or *.',
   });
 
 export const sessionTooLarge = (bytes: number): ProblemError =>
@@ -44,7 +44,7 @@ export const sessionTooLarge = (bytes: number): ProblemError =>
     status: 413,
     code: 'session_too_large',
     title: 'The session would be too large',
-    detail: `Goals and context together may have ${MAX_STATE_BYTES} bytes of JSON; this would be ${bytes}.`,
+    detail: `Goals and context together may have at most ${MAX_STATE_BYTES} bytes of JSON; this would be ${bytes}.`,
   });
 
 export const tooManyGoals = (count: number): ProblemError =>
@@ -52,5 +52,5 @@ export const tooManyGoals = (count: number): ProblemError =>
     status: 400,
     code: 'too_many_goals',
     title: 'The session would have too many goals',
-    detail: `A session may have ${MAX_GOALS} goals; this would be ${count}. Complete, cancel or replace some.`,
+    detail: `A session may have at most ${MAX_GOALS} goals; this would be ${count}. Complete, cancel or replace some.`,
   });

@@ -1,9 +1,11 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { RedisModule } from '../redis/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import { TenantDirectory, TenantModule } from '../tenant/index.js';
 import { ConversationStateManager, SESSION_CLOCK } from './conversation-state-manager.js';
 import { SessionEditor } from './session-editor.js';
-import { SessionMetrics } from './session-metrics.js';
+import { SessionMonitoring } from './session-monitoring.js';
 import { SessionStatsController } from './session-stats.controller.js';
 import { SessionStore } from './session-store.js';
 import { SessionController } from './session.controller.js';
@@ -13,9 +15,14 @@ import { SessionService } from './session.service.js';
 import { SHARED_SESSION_POLICY, type SharedSessionPolicy } from './shared-session.policy.js';
 import { SharedSessions } from './shared-sessions.js';
 
-/** Needs `ScheduleModule.forRoot()` in the application, where the cleanup of the memory is registered, and `RedisModule`. */
+/** Requires `ScheduleModule.forRoot()` in the application, which runs the memory cleanup. */
 @Module({
-  imports: [TenantModule, MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }])],
+  imports: [
+    MonitoringModule,
+    TenantModule,
+    RedisModule,
+    MongooseModule.forFeature([{ name: SESSION_MODEL, schema: sessionSchema }]),
+  ],
   controllers: [SessionStatsController, SessionController],
   providers: [
     { provide: SESSION_CLOCK, useValue: performance },
@@ -32,7 +39,7 @@ import { SharedSessions } from './shared-sessions.js';
     SessionStore,
     SessionService,
     SessionEditor,
-    SessionMetrics,
+    SessionMonitoring,
   ],
   exports: [SessionService, SessionStore, ConversationStateManager],
 })

@@ -2,12 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, Types } from 'mongoose';
 import { BatchedReads, type PointReads, type UnitWriter } from '../database/index.js';
-import { deepFreeze } from './json.js';
+import { deepFreeze } from '../common/index.js';
 import { SessionConflictError } from './session.errors.js';
 import { SESSION_COLLECTION as COLLECTION, SESSION_MODEL, type SessionRecord } from './session.schema.js';
 import type { SessionState } from './session.types.js';
 
-/** A state that is to be stored: it has its id. */
+/** A state that has an id, so it can be stored. */
 export type StoredState = SessionState & { readonly id: string };
 
 export type DeletedSession = Pick<StoredState, 'id' | 'createdAt'>;
@@ -28,7 +28,10 @@ export class SessionRepository {
     return record && toState(record);
   }
 
-  /** Adds the write of `next` to a unit of work: a first version when `previous` is null, else the one that follows it. */
+  /**
+   * Adds the write of `next` to a unit of work: an insert if `previous` is null, otherwise an update of
+   * `previous`.
+   */
   write(writer: UnitWriter, next: StoredState, previous: StoredState | null): void {
     const { id, tenantId, participantId, conversationId, ...rest } = next;
     const _id = new Types.ObjectId(id);
@@ -42,7 +45,8 @@ export class SessionRepository {
       collection: COLLECTION,
       tenantId,
       id: _id,
-      // The id as well: a session that was deleted and created again may have reached the same version.
+      // The participant and id are checked as well as the version: a session that was deleted and created
+      // again may have the same version.
       guard: { participantId, version: previous.version },
       set: {
         version,
@@ -56,7 +60,7 @@ export class SessionRepository {
     });
   }
 
-  /** The session that was deleted; null when there was none. */
+  /** Deletes the session. Returns null if it does not exist. */
   async delete(tenantId: string, participantId: string): Promise<DeletedSession | null> {
     const record = await this.sessions
       .findOneAndDelete({ tenantId, participantId }, { projection: { createdAt: 1 } })

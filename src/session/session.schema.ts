@@ -44,7 +44,7 @@ export const sessionSchema = new Schema<SessionRecord>(
   },
   { collection: SESSION_COLLECTION, versionKey: false, autoIndex: false, minimize: false, id: false },
 );
-// The session of one participant: each read, and the compare-and-set of each write. Refuses a second first write.
+// The session of a participant: reads, and the compare-and-set of each write. Unique: prevents two sessions.
 sessionSchema.index({ tenantId: 1, participantId: 1 }, { unique: true });
-// Deletes sessions that were not used for SESSION_RETENTION_DAYS.
+// Deletes sessions that were not updated for SESSION_RETENTION_DAYS.
 sessionSchema.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });

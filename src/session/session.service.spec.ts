@@ -23,7 +23,7 @@ const settings: SessionSettings = {
   SESSION_RETENTION_DAYS: 30,
 };
 
-/** The sessions collection in memory, shared by what stands for several processes; counts its reads. */
+/** An in-memory sessions collection, shared by several simulated processes. Counts its reads. */
 class StoreFake {
   readonly rows = new Map<string, StoredState>();
   reads = 0;
@@ -49,7 +49,7 @@ class StoreFake {
   }
 }
 
-/** Commits at once, or when a test says so. */
+/** Commits immediately, or when a test resolves it. */
 class CommitsFake {
   committed: Promise<void> = Promise.resolve();
 
@@ -82,7 +82,7 @@ function startProcess(store: StoreFake): Process {
   return { memory, commits, sessions, editor: new SessionEditor(sessions) };
 }
 
-/** Tier 2 as it is without REDIS_URL. */
+/** Tier 2 without REDIS_URL. */
 function withoutRedis(): SharedSessions {
   const { redis } = loadSettings({});
   return new SharedSessions(new RedisService(redis, logger), { allows: () => true }, settings, logger);
@@ -101,19 +101,19 @@ describe('SessionService', () => {
     other = startProcess(store);
   });
 
-  it('opens an unknown session as a fresh one and stores nothing', async () => {
+  it('opens an unknown session as a new one and stores nothing', async () => {
     expect(await one.sessions.open('acme', 'ann')).toMatchObject({ id: null, version: 0, activeGoals: [] });
     expect(store.rows.size).toBe(0);
   });
 
-  it('keeps no JSON text beside a session in memory, without Redis to take it', async () => {
+  it('keeps no JSON text of a session in memory if there is no Redis', async () => {
     await one.sessions.save(await one.sessions.open('acme', 'ann'), { context: { n: 1 } });
     const kept = one.memory.peek('acme', 'ann');
     if (!kept) throw new Error('not in memory');
     const stringify = jest.spyOn(JSON, 'stringify');
     try {
       expect(takeText(kept)).toBe('{"activeGoals":[],"context":{"n":1}}');
-      // A text that had been kept would have been given instead of a new one.
+      // If the text had been kept, it would have been returned instead of serializing again.
       expect(stringify).toHaveBeenCalledTimes(1);
     } finally {
       stringify.mockRestore();
@@ -134,7 +134,7 @@ describe('SessionService', () => {
     expect(await one.sessions.read('acme', 'ann')).toMatchObject({ version: 10, context: { n: 10 } });
   });
 
-  it('shows memory a state only after the commit', async () => {
+  it('puts a state into memory only after the commit', async () => {
     const first = await one.sessions.save(await one.sessions.open('acme', 'ann'), {});
     let commit: () => void = () => undefined;
     one.commits.committed = new Promise((resolve) => (commit = resolve));
@@ -145,14 +145,14 @@ describe('SessionService', () => {
     expect(one.memory.get('acme', 'ann')?.version).toBe(2);
   });
 
-  it('keeps the state of before in memory when a save fails for another reason than a conflict', async () => {
+  it('keeps the previous state in memory if a save fails for a reason other than a conflict', async () => {
     const first = await one.sessions.save(await one.sessions.open('acme', 'ann'), {});
-    one.commits.committed = Promise.reject(new Error('the database is away'));
-    await expect(one.sessions.save(first, {})).rejects.toThrow('the database is away');
+    one.commits.committed = Promise.reject(new Error('the database is unavailable'));
+    await expect(one.sessions.save(first, {})).rejects.toThrow('the database is unavailable');
     expect(one.memory.get('acme', 'ann')?.version).toBe(1);
   });
 
-  it('refuses a save on an old version, drops it from memory and writes nothing', async () => {
+  it('rejects a save on an old version, drops it from memory and writes nothing', async () => {
     const opened = await one.sessions.save(await one.sessions.open('acme', 'ann'), { context: { n: 1 } });
     await other.editor.patch('acme', 'ann', { context: { n: 2 } });
     await expect(one.sessions.save(opened, { context: { n: 3 } })).rejects.toBeInstanceOf(
@@ -162,13 +162,13 @@ describe('SessionService', () => {
     expect(store.rows.get('acme/ann')).toMatchObject({ version: 2, context: { n: 2 } });
   });
 
-  it('refuses a second first write', async () => {
+  it('rejects a second insert', async () => {
     const fresh = await one.sessions.open('acme', 'ann');
     await other.editor.patch('acme', 'ann', { context: { n: 1 } });
     await expect(one.sessions.save(fresh, {})).rejects.toBeInstanceOf(SessionConflictError);
   });
 
-  it('runs the work again on the stored state after a conflict', async () => {
+  it('reruns the work on the stored state after a conflict', async () => {
     await one.editor.patch('acme', 'ann', { context: { n: 1 } });
     await other.editor.patch('acme', 'ann', { context: { n: 10 } });
     const seen: unknown[] = [];
@@ -192,7 +192,7 @@ describe('SessionService', () => {
     expect(tries).toBe(6);
   });
 
-  it('does not run the work again after any other error', async () => {
+  it('does not rerun the work after any other error', async () => {
     let tries = 0;
     const work = one.sessions.withRetry('acme', 'ann', () => {
       tries++;
@@ -202,7 +202,7 @@ describe('SessionService', () => {
     expect(tries).toBe(1);
   });
 
-  it('runs work on one session one at a time, of different ones side by side', async () => {
+  it('runs work on one session serially, and on different sessions concurrently', async () => {
     const order: string[] = [];
     let release!: () => void;
     const gate = new Promise<void>((resolve) => (release = resolve));
@@ -217,7 +217,7 @@ describe('SessionService', () => {
     expect(order).toEqual(['other tenant', 'first', 'second']);
   });
 
-  it('reads past an expired copy in memory', async () => {
+  it('ignores an expired copy in memory', async () => {
     await one.editor.patch('acme', 'ann', { context: { n: 1 } });
     const state = store.rows.get('acme/ann');
     if (!state) throw new Error('not stored');
@@ -232,7 +232,7 @@ describe('SessionService', () => {
     expect((await one.sessions.read('acme', 'ann')).context).toEqual({ n: 2 });
   });
 
-  it('lets no copy in the memory of another process bring a deleted session back', async () => {
+  it('does not let a copy in the memory of another process restore a deleted session', async () => {
     await one.editor.patch('acme', 'ann', { context: { secret: 1 } });
     await other.sessions.delete('acme', 'ann');
     await one.editor.patch('acme', 'ann', { context: { n: 1 } });
@@ -243,7 +243,7 @@ describe('SessionService', () => {
     );
   });
 
-  it('tells a session that was created again from the old one of the same version', async () => {
+  it('distinguishes a recreated session from the old one of the same version', async () => {
     await one.editor.patch('acme', 'ann', { context: { old: 1 } });
     await other.sessions.delete('acme', 'ann');
     await other.editor.patch('acme', 'ann', { context: { new: 1 } });
@@ -263,7 +263,7 @@ describe('SessionEditor', () => {
     other = startProcess(store);
   });
 
-  it('merges context, replaces goals, and makes ids that are left out', async () => {
+  it('merges context, replaces goals, and generates omitted ids', async () => {
     await one.editor.patch('acme', 'ann', { context: { a: 1, b: { c: 2 } } });
     const state = await one.editor.patch('acme', 'ann', {
       activeGoals: [
@@ -294,7 +294,7 @@ describe('SessionEditor', () => {
     });
   });
 
-  it('answers 412 to an If-Match that is not the stored version, though memory still has it', async () => {
+  it('returns 412 for an If-Match that is not the stored version, even if memory still has it', async () => {
     await one.editor.patch('acme', 'ann', { context: { a: 1 } });
     await other.editor.patch('acme', 'ann', { context: { b: 2 } });
     await expect(
@@ -305,14 +305,14 @@ describe('SessionEditor', () => {
     expect(store.rows.get('acme/ann')?.context).toEqual({ a: 1, b: 2 });
   });
 
-  it('accepts an If-Match that is the stored version, though memory has an old one', async () => {
+  it('accepts an If-Match that is the stored version, even if memory has an old one', async () => {
     await one.editor.patch('acme', 'ann', { context: { a: 1 } });
     await other.editor.patch('acme', 'ann', { context: { b: 2 } });
     const state = await one.editor.patch('acme', 'ann', { context: { c: 3 } }, parseIfMatch('"2"'));
     expect(state).toMatchObject({ version: 3, context: { a: 1, b: 2, c: 3 } });
   });
 
-  it('answers 412 to any If-Match where there is no session', async () => {
+  it('returns 412 for any If-Match if there is no session', async () => {
     for (const header of ['*', '"1"', '"0"'])
       await expect(one.editor.patch('acme', 'ann', {}, parseIfMatch(header))).rejects.toMatchObject({
         problem: { status: 412, extra: { currentVersion: null } },
@@ -320,7 +320,7 @@ describe('SessionEditor', () => {
     expect(store.rows.size).toBe(0);
   });
 
-  it('takes If-Match: * as any version, also after a conflict, but not for a deleted session', async () => {
+  it('accepts any version for If-Match: *, even after a conflict, but not a deleted session', async () => {
     await one.editor.patch('acme', 'ann', { context: { a: 1 } });
     await other.editor.patch('acme', 'ann', { context: { b: 2 } });
     const any = parseIfMatch('*');
@@ -342,14 +342,14 @@ describe('SessionEditor', () => {
     expect(changed.state.version).toBe(3);
   });
 
-  it('answers 404 to a goal that is not there, and makes no session for it', async () => {
+  it('returns 404 for an unknown goal, and creates no session', async () => {
     await expect(one.editor.changeGoal('acme', 'ann', 'none', {})).rejects.toMatchObject(
       problem(404, 'goal_not_found'),
     );
     expect(store.rows.size).toBe(0);
   });
 
-  it('refuses for the stored state only, not for an old copy in memory', async () => {
+  it('rejects because of the stored state only, not because of an old copy in memory', async () => {
     const full = 'x'.repeat(250 * 1024);
     await one.editor.patch('acme', 'ann', { context: { full } });
     await other.editor.patch('acme', 'ann', { context: { full: null } });

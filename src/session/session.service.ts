@@ -10,12 +10,12 @@ import type { SessionChanges, SessionState } from './session.types.js';
 
 const DAY_MS = 24 * 3_600_000;
 
-const nothingElse: UnitOfWork<void> = { write: () => undefined };
+const noOtherWrites: UnitOfWork<void> = { write: () => undefined };
 
 /**
- * Opens and saves sessions. Two guards keep writers apart: work on one session is serial within this process, and each write
- * is a compare-and-set on the version, which keeps processes apart and finds out copies that are old. Where states are kept is the
- * business of the `SessionStore`.
+ * Opens and saves sessions. Work on one session is serial within this process. Across processes, each write
+ * is a compare-and-set on the version, which also detects outdated copies. `SessionStore` decides where
+ * states are kept.
  */
 @Injectable()
 export class SessionService {
@@ -29,27 +29,32 @@ export class SessionService {
     this.retentionMs = settings.SESSION_RETENTION_DAYS * DAY_MS;
   }
 
-  /** Runs `work` when no other work on this session runs in this process. Not to be nested for the same session. */
+  /**
+   * Runs `work` when no other work on this session is running in this process. Must not be nested for the
+   * same session.
+   */
   serialize<T>(tenantId: string, participantId: string, work: () => Promise<T>): Promise<T> {
     return this.serializer.run(`${tenantId}\0${participantId}`, work);
   }
 
   /**
-   * The session as a writer starts from it: from memory, else from Redis, else from the database, else a fresh one that is not
-   * stored. It may be old; `save` finds that out.
+   * Returns the session for a writer: from memory, otherwise from Redis, otherwise from the database,
+   * otherwise a new one that is not stored. It may be outdated, which `save` detects.
    */
   async open(tenantId: string, participantId: string): Promise<SessionState> {
     return (await this.store.open(tenantId, participantId)) ?? this.fresh(tenantId, participantId);
   }
 
-  /** The session from the database, whatever the tiers above it have; a fresh one when there is none. */
+  /**
+   * Reads the session from the database, bypassing memory and Redis. Returns a new one if it does not exist.
+   */
   async reload(tenantId: string, participantId: string): Promise<SessionState> {
     return (await this.store.reload(tenantId, participantId)) ?? this.fresh(tenantId, participantId);
   }
 
   /**
-   * The stored session for readers. Always from the database: another process may have written since this one took its copy, and
-   * a reader has no compare-and-set to find that out.
+   * Returns the stored session for readers. Always reads the database: another process may have written since
+   * this one cached its copy, and a reader has no compare-and-set to detect that.
    * @throws ProblemError 404 `session_not_found`
    */
   async read(tenantId: string, participantId: string): Promise<SessionState> {
@@ -58,23 +63,23 @@ export class SessionService {
     return stored;
   }
 
-  /** As `read`; null when there is none. */
+  /** Like `read`, but returns null if the session does not exist. */
   find(tenantId: string, participantId: string): Promise<SessionState | null> {
     return this.store.read(tenantId, participantId);
   }
 
   /**
-   * Stores `state` with `changes` as its next version and returns it.
-   * @throws SessionConflictError when the stored version is not that of `state`; nothing was written then
+   * Applies `changes` to `state`, stores the result as the next version, and returns it.
+   * @throws SessionConflictError if the stored version is not that of `state`; nothing is written then
    * @throws ProblemError 413 `session_too_large`, 400 `too_many_goals`
    */
   async save(state: SessionState, changes: SessionChanges, timeoutMs?: number): Promise<SessionState> {
-    return (await this.saveWith(state, changes, () => nothingElse, timeoutMs)).session;
+    return (await this.saveWith(state, changes, () => noOtherWrites, timeoutMs)).session;
   }
 
   /**
-   * As `save`, together with what a unit of work writes: all of it, or nothing.
-   * @param others makes the unit, given the session as it will be stored
+   * Like `save`, but in one unit of work with other writes: either all are committed or none.
+   * @param others creates the unit, given the session as it will be stored
    */
   async saveWith<T>(
     state: SessionState,
@@ -88,11 +93,11 @@ export class SessionService {
   }
 
   /**
-   * Runs `work` on the session, serially in this process. When others changed the session in the meantime it runs again, on the state
-   * that is in the database then, within the limits of `withRetries`.
+   * Runs `work` on the session, serially in this process. After a conflict it runs again on the state that is
+   * then in the database, within the limits of `withRetries`.
    * @param isRetryable further errors after which `work` may run again
-   * @param timeoutMs no new attempt begins after this time
-   * @throws SessionConflictError (409) when every attempt met a conflict
+   * @param timeoutMs no new attempt starts after this time
+   * @throws SessionConflictError (409) if every attempt failed with a conflict
    */
   withRetry<T>(
     tenantId: string,
@@ -115,8 +120,8 @@ export class SessionService {
   }
 
   /**
-   * Removes the session from all tiers. A copy in the memory of another process cannot bring it back: its next save finds no such
-   * row.
+   * Deletes the session from all tiers. A copy in the memory of another process cannot restore it: its next
+   * save does not find the document.
    * @throws ProblemError 404 `session_not_found`
    */
   async delete(tenantId: string, participantId: string): Promise<void> {

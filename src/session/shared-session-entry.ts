@@ -1,9 +1,10 @@
 import type { ScriptArgument } from '../redis/index.js';
-import { deepFreeze, parseJson } from './json.js';
+import { deepFreeze } from '../common/index.js';
+import { parseJson } from './json.js';
 import type { StoredState } from './session.repository.js';
 import { type StateContent, takeText } from './state-text.js';
 
-/** Arguments of `putScript` that describe the state. */
+/** The arguments of `putScript` that describe the state. */
 export const entryOf = (state: StoredState): ScriptArgument[] => [
   state.id,
   state.createdAt.getTime(),
@@ -22,17 +23,20 @@ function isContent(value: unknown): value is StateContent {
   return Array.isArray(activeGoals) && typeof context === 'object' && context !== null;
 }
 
-/** The state that the fields of an entry give (order of `readScript`); undefined when they give none. */
+/**
+ * Parses the fields of an entry, in the order of `readScript`. Returns undefined if they are not a valid
+ * state.
+ */
 export function stateOf(tenantId: string, participantId: string, reply: unknown): StoredState | undefined {
   if (!Array.isArray(reply)) return undefined;
   const [id = '', created, version, expires, updated, conversationId = '', text = ''] = reply.map(String);
   const numbers = [created, version, expires, updated].map(Number);
   const [createdAt = NaN, versionNumber = NaN, expiresAt = NaN, updatedAt = NaN] = numbers;
-  const isSound =
+  const isValid =
     objectId.test(id) &&
     (conversationId === '' || objectId.test(conversationId)) &&
     numbers.every(Number.isSafeInteger);
-  if (!isSound) return undefined;
+  if (!isValid) return undefined;
   const content = parseJson(text);
   if (!isContent(content)) return undefined;
   return Object.freeze({

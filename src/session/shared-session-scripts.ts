@@ -1,9 +1,10 @@
 import { RedisScript } from '../redis/index.js';
 
-// One hash for each participant: i id, c createdAt (ms), v version, x expiresAt (ms), u updatedAt (ms), n conversation id or empty,
-// d goals and context as JSON. A deleted session leaves i, c and v alone: the tombstone. v stands above every version there.
+// One hash per participant: i id, c createdAt (ms), v version, x expiresAt (ms), u updatedAt (ms), n
+// conversation id or empty, d goals and context as JSON. A deleted session leaves a tombstone with only i, c
+// and v, where v is greater than any version.
 
-/** Version of a tombstone: no put of the same session is ahead of it. */
+/** Version of a tombstone: no put of the same session can be newer. */
 export const TOMBSTONE_VERSION = Number.MAX_SAFE_INTEGER;
 
 const behind = `
@@ -16,9 +17,9 @@ end`;
 export const PUT_OLDER = 0;
 
 /**
- * Moves forward only: an older version of the session, or a session that was made before the one that is there, is refused.
- * Arguments: id, createdAt, version, expiresAt, updatedAt, conversation id, content, time to live (ms), channel (empty: tell nobody),
- * message. Answers PUT_OLDER when it was refused.
+ * Stores an entry unless it is an older version than the one present, or belongs to a session created before
+ * it. Arguments: id, createdAt, version, expiresAt, updatedAt, conversation id, content, time to live (ms),
+ * channel to notify (empty for none), message. Returns PUT_OLDER if the entry was rejected.
  */
 export const putScript = new RedisScript(`${behind}
 local id, created, version = ARGV[1], ARGV[2], ARGV[3]
@@ -31,7 +32,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[8])
 if ARGV[9] ~= '' then redis.call('PUBLISH', ARGV[9], ARGV[10]) end
 return 1`);
 
-/** Reads and keeps alive. Arguments: now (ms), longest time to live (ms). Answers i, c, v, x, u, n, d, or nothing. */
+/**
+ * Reads an entry and extends its time to live. Arguments: now (ms), maximum time to live (ms). Returns i, c,
+ * v, x, u, n, d, or nothing.
+ */
 export const readScript = new RedisScript(`
 local entry = redis.call('HMGET', KEYS[1], 'i', 'c', 'v', 'x', 'u', 'n', 'd')
 if not entry[7] then return false end
@@ -43,7 +47,7 @@ end
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.min(left, tonumber(ARGV[2]))))
 return entry`);
 
-/** Removes the entry when it is this version of this session. Arguments: id, version. */
+/** Deletes the entry if it is this version of this session. Arguments: id, version. */
 export const dropScript = new RedisScript(`
 local present = redis.call('HMGET', KEYS[1], 'i', 'v')
 if redis.call('HEXISTS', KEYS[1], 'd') == 1 and present[1] == ARGV[1] and present[2] == ARGV[2] then
@@ -51,14 +55,14 @@ if redis.call('HEXISTS', KEYS[1], 'd') == 1 and present[1] == ARGV[1] and presen
 end
 return 0`);
 
-/** Removes any entry but a tombstone. */
+/** Deletes the entry unless it is a tombstone. */
 export const clearScript = new RedisScript(`
 if redis.call('HEXISTS', KEYS[1], 'd') == 1 then return redis.call('DEL', KEYS[1]) end
 return 0`);
 
 /**
- * Puts a tombstone in the place of a deleted session, or of one before it; a session that was made after it stays. Arguments: id,
- * createdAt, time to live (ms), channel, message.
+ * Replaces a deleted session, or an older one, with a tombstone. A session created later is kept. Arguments:
+ * id, createdAt, time to live (ms), channel, message.
  */
 export const deleteScript = new RedisScript(`${behind}
 local id, created = ARGV[1], ARGV[2]

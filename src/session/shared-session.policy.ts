@@ -2,8 +2,9 @@
 export const SHARED_SESSION_POLICY = Symbol('SHARED_SESSION_POLICY');
 
 /**
- * Says whether sessions of a tenant may be kept in Redis. Asked at each step there, so it should answer from memory; one that fails
- * counts as a no. Deletions are not asked for: what was kept before a switch is removed all the same.
+ * Decides whether sessions of a tenant may be kept in Redis. It is called for each Redis operation, so it
+ * should be served from memory. If it fails, the operation is skipped. Deletions do not call it: entries
+ * stored before a tenant was excluded are still deleted.
  */
 export interface SharedSessionPolicy {
   allows(tenantId: string): boolean | Promise<boolean>;

@@ -1,10 +1,15 @@
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { randomUUID } from 'node:crypto';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { SESSION_SETTINGS, type SessionSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
-import { type RedisKeys, type RedisScript, RedisService, RedisUnavailableError } from '../redis/index.js';
-import { isJsonObject, parseJson } from './json.js';
-import { type PendingDeletion, PendingDeletions } from './pending-deletions.js';
+import {
+  type Invalidation,
+  InvalidationBus,
+  type RedisScript,
+  RedisService,
+  RedisUnavailableError,
+  type ScriptArgument,
+} from '../redis/index.js';
+import { isJsonObject } from './json.js';
 import type { DeletedSession, StoredState } from './session.repository.js';
 import { entryOf, stateOf } from './shared-session-entry.js';
 import {
@@ -18,62 +23,56 @@ import {
 } from './shared-session-scripts.js';
 import { SHARED_SESSION_POLICY, type SharedSessionPolicy } from './shared-session.policy.js';
 
-/** Another process stored `version` of session `id`, or deleted it (then `version` is above all versions). */
-export interface SessionNews {
+/** Another process stored `version` of session `id`, or deleted it (`version` is above all versions then). */
+export interface SessionChange {
   readonly tenantId: string;
   readonly participantId: string;
   readonly id: string;
   readonly version: number;
 }
 
+/** A deleted session; `id` is that of its participant. */
+interface Deletion extends Invalidation {
+  readonly id: string;
+  readonly session: DeletedSession;
+}
+
 export interface SharedSessionStats {
-  /** `off`: Redis is not configured or switched off; else that of its circuit breaker. */
+  /** `off`: Redis is not configured or switched off; otherwise that of its circuit breaker. */
   state: ReturnType<RedisService['stats']>['state'];
   hits: number;
   misses: number;
-  /** Hits by hits and misses, 0 to 1. */
+  /** Share of hits among all lookups, 0 to 1. */
   hitRate: number;
   /** Puts that were kept. */
   writes: number;
   /** Puts that were refused because something newer was there. */
   stale: number;
-  /** Entries that a write found to be behind the database, and that were removed. */
+  /** Entries that were removed because a write found them to be behind the database. */
   dropped: number;
-  /** Calls that failed or took too long. */
+  /** Calls that failed or timed out. */
   errors: number;
-  /** Steps that were left out: Redis counted as down, the tenant may not use it, or a deletion is still to be made up for. */
+  /** Steps without Redis: it counted as down, the tenant may not use it, or a deletion is pending. */
   skipped: number;
-  /** Deletions that Redis has not been notified of yet. */
+  /** Deletions that have not reached Redis yet. */
   pendingDeletions: number;
 }
 
-/** How a put ended; `skipped` and errors look alike to callers, who go on without. */
+/** The result of a put; `unknown` when Redis was not used or failed. */
 export type PutOutcome = 'kept' | 'older' | 'unknown';
 
 const HOUR_MS = 3_600_000;
 const TOMBSTONE_MS = 5 * 60_000;
-const MAX_PENDING = 10_000;
-const REPLAY_BATCH = 100;
-const REPLAY_INTERVAL_MS = 250;
 
 /**
- * Sessions that all processes share in Redis, tier 2 of three. Never the record: an entry may be old or gone at any time, which costs
- * a read of the database or a conflict, never an update. No step fails or waits longer than Redis may take; without Redis all
- * are left out.
+ * Sessions that all processes share in Redis, tier 2 of three. The database is the record: an entry may be
+ * outdated or missing at any time, which costs a read of the database or a conflict, never an update. No
+ * method fails or waits longer than a command to Redis may take; without Redis they do nothing.
  */
 @Injectable()
-export class SharedSessions implements OnModuleInit, OnModuleDestroy {
-  private readonly keys: RedisKeys;
+export class SharedSessions implements OnModuleDestroy {
+  private readonly bus: InvalidationBus<Deletion>;
   private readonly ttlMs: number;
-  private readonly processId = randomUUID();
-  private readonly pending = new PendingDeletions(MAX_PENDING, (deletion) => {
-    this.logger.warn(
-      { tenantId: deletion.tenantId, max: MAX_PENDING },
-      'a deleted session is forgotten before Redis learned of it; its entry there ends by its time to live',
-    );
-  });
-  private replayTimer: NodeJS.Timeout | undefined;
-  private destroyed = false;
   private readonly counters = { hits: 0, misses: 0, writes: 0, stale: 0, dropped: 0, errors: 0, skipped: 0 };
 
   constructor(
@@ -82,62 +81,69 @@ export class SharedSessions implements OnModuleInit, OnModuleDestroy {
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.keys = redis.keys('session');
     this.ttlMs = settings.SESSION_TTL_HOURS * HOUR_MS;
-  }
-
-  onModuleInit(): void {
-    this.redis.beforeTrust(async (client) => {
-      await this.replay((deletion) => deleteScript.run(client, ...this.deletionArguments(deletion)));
+    this.bus = new InvalidationBus(redis, logger, {
+      module: 'session',
+      apply: async (client, { tenantId, id: participantId, session: { id, createdAt } }) => {
+        const message = this.bus.message({ tenantId, participantId, id, version: TOMBSTONE_VERSION });
+        const args = [id, createdAt.getTime(), TOMBSTONE_MS, this.bus.keys.channel, message];
+        await deleteScript.run(client, [this.bus.keys.of(tenantId, participantId)], args);
+      },
     });
   }
 
   onModuleDestroy(): void {
-    this.destroyed = true;
-    clearTimeout(this.replayTimer);
+    this.bus.stop();
   }
 
-  /** Hears of what other processes stored or deleted. News may be lost; `onGap` is called when some may have been. */
-  listen(onNews: (news: SessionNews) => void, onGap: () => void): void {
-    this.redis.listen(
-      this.keys.channel,
-      (message) => {
-        const news = parseJson(message);
-        if (isNews(news) && news.from !== this.processId) onNews(news);
+  /**
+   * `onChange` is called when another process stored or deleted a session, `onGap` when such messages may
+   * have been lost.
+   */
+  listen(onChange: (change: SessionChange) => void, onGap: () => void): void {
+    this.bus.listen({
+      onMessage: (message) => {
+        if (isSessionChange(message)) onChange(message);
       },
       onGap,
-    );
+    });
   }
 
-  /** Undefined: none is there, or Redis is not to be asked. Each read restarts SESSION_TTL_HOURS. */
+  /** Undefined when there is none, or Redis may not be used. Each read restarts SESSION_TTL_HOURS. */
   async read(tenantId: string, participantId: string): Promise<StoredState | undefined> {
     if (!(await this.mayUse(tenantId))) return undefined;
-    if (this.pending.has(tenantId, participantId)) {
+    if (this.bus.isPending(tenantId, participantId)) {
       this.counters.skipped++;
       return undefined;
     }
-    const reply = await this.run(readScript, this.keys.of(tenantId, participantId), [Date.now(), this.ttlMs]);
+    const reply = await this.run(readScript, this.bus.keys.of(tenantId, participantId), [
+      Date.now(),
+      this.ttlMs,
+    ]);
     if (reply === undefined) return undefined;
     const state = stateOf(tenantId, participantId, reply);
     if (state) this.counters.hits++;
     else this.counters.misses++;
-    // What cannot be understood would be a miss for ever.
+    // Otherwise an entry that cannot be parsed would be a miss until it expires.
     if (!state && reply !== null) await this.clear(tenantId, participantId);
     return state;
   }
 
-  /** Keeps a committed state unless what is there is ahead of it; with `announce` other processes learn of it. */
+  /**
+   * Keeps a committed state unless what is there is ahead of it; with `announce` other processes are
+   * notified.
+   */
   async put(state: StoredState, announce: boolean): Promise<PutOutcome> {
     const { tenantId, participantId, id, version, expiresAt } = state;
     if (!(await this.mayUse(tenantId))) {
-      if (announce) await this.tell({ tenantId, participantId, id, version });
+      if (announce) await this.announce({ tenantId, participantId, id, version });
       return 'unknown';
     }
     const ttlMs = Math.min(this.ttlMs, expiresAt.getTime() - Date.now());
     if (ttlMs <= 0) return 'unknown';
-    const message = announce ? this.messageOf({ tenantId, participantId, id, version }) : '';
-    const channel = announce ? this.keys.channel : '';
-    const key = this.keys.of(tenantId, participantId);
+    const message = announce ? this.bus.message({ tenantId, participantId, id, version }) : '';
+    const channel = announce ? this.bus.keys.channel : '';
+    const key = this.bus.keys.of(tenantId, participantId);
     const reply = await this.run(putScript, key, [...entryOf(state), ttlMs, channel, message]);
     if (reply === undefined) return 'unknown';
     if (reply === PUT_OLDER) {
@@ -151,29 +157,26 @@ export class SharedSessions implements OnModuleInit, OnModuleDestroy {
   /** Removes the entry when it is that of `state`, which the database does not have (any more). */
   async dropStale({ tenantId, participantId, id, version }: StoredState): Promise<void> {
     if (!this.isOn()) return;
-    const dropped = await this.run(dropScript, this.keys.of(tenantId, participantId), [id, version]);
+    const dropped = await this.run(dropScript, this.bus.keys.of(tenantId, participantId), [id, version]);
     if (dropped === 1) this.counters.dropped++;
   }
 
   /** Removes the entry of a participant who has no session in the database. */
   async clear(tenantId: string, participantId: string): Promise<void> {
     if (!this.isOn()) return;
-    const dropped = await this.run(clearScript, this.keys.of(tenantId, participantId), []);
+    const dropped = await this.run(clearScript, this.bus.keys.of(tenantId, participantId), []);
     if (dropped === 1) this.counters.dropped++;
   }
 
   /**
-   * Removes a deleted session here and from the memory of other processes, and keeps late puts of it out for five minutes. When
-   * Redis does not answer, that is made up for before this process reads the participant's entry again.
+   * Removes a deleted session here and from the memory of other processes, and rejects late puts of it for
+   * five minutes. When Redis is not available, that is repeated before this process reads the participant's
+   * entry again.
    */
-  async delete(tenantId: string, participantId: string, deleted: DeletedSession): Promise<void> {
-    if (!this.redis.enabled) return;
-    const deletion: PendingDeletion = { tenantId, participantId, ...deleted };
-    // Kept before the call: no read of this process may meet the entry while the call is under way.
-    this.pending.add(deletion);
-    const reply = this.isOn() ? await this.run(deleteScript, ...this.deletion(deletion)) : undefined;
-    if (reply === undefined) this.replaySoon();
-    else this.pending.done(deletion);
+  async delete(tenantId: string, participantId: string, session: DeletedSession): Promise<void> {
+    const isOn = this.isOn();
+    const isDone = await this.bus.invalidate({ tenantId, id: participantId, session });
+    if (isOn && !isDone) this.counters.errors++;
   }
 
   stats(): SharedSessionStats {
@@ -182,7 +185,7 @@ export class SharedSessions implements OnModuleInit, OnModuleDestroy {
       state: this.redis.stats().state,
       ...this.counters,
       hitRate: hits === 0 ? 0 : hits / (hits + misses),
-      pendingDeletions: this.pending.size,
+      pendingDeletions: this.bus.pendingCount,
     };
   }
 
@@ -199,94 +202,37 @@ export class SharedSessions implements OnModuleInit, OnModuleDestroy {
     } catch (error) {
       this.logger.warn(
         { err: error, tenantId },
-        'could not find out whether a tenant may use Redis; it is left out',
+        'could not determine whether a tenant may use Redis; its sessions are not shared',
       );
     }
     this.counters.skipped++;
     return false;
   }
 
-  /** The reply; undefined when there is none. */
-  private async run(
-    script: RedisScript,
-    key: string,
-    args: readonly (string | number | Buffer)[],
-  ): Promise<unknown> {
+  private run(script: RedisScript, key: string, args: readonly ScriptArgument[]): Promise<unknown> {
+    return this.attempt(() => this.redis.call((client) => script.run(client, [key], args)));
+  }
+
+  /**
+   * Notifies other processes of a state that is not kept in Redis: their copies are outdated all the same.
+   */
+  private async announce(change: SessionChange): Promise<void> {
+    if (this.redis.available) await this.attempt(() => this.bus.publish(change));
+  }
+
+  /** Undefined when Redis failed. */
+  private async attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.redis.call((client) => script.run(client, [key], args));
+      return await work();
     } catch (error) {
       if (!(error instanceof RedisUnavailableError)) throw error;
       this.counters.errors++;
       return undefined;
     }
   }
-
-  /** Tells other processes of a state that is not kept in Redis: their copies are old all the same. */
-  private async tell(news: SessionNews): Promise<void> {
-    if (!this.redis.available) return;
-    try {
-      await this.redis.call((client) => client.publish(this.keys.channel, this.messageOf(news)));
-    } catch (error) {
-      if (!(error instanceof RedisUnavailableError)) throw error;
-      this.counters.errors++;
-    }
-  }
-
-  private messageOf(news: SessionNews): string {
-    return JSON.stringify({ ...news, from: this.processId });
-  }
-
-  private deletion({
-    tenantId,
-    participantId,
-    id,
-    createdAt,
-  }: PendingDeletion): [string, (string | number)[]] {
-    const message = this.messageOf({ tenantId, participantId, id, version: TOMBSTONE_VERSION });
-    const args = [id, createdAt.getTime(), TOMBSTONE_MS, this.keys.channel, message];
-    return [this.keys.of(tenantId, participantId), args];
-  }
-
-  private deletionArguments(deletion: PendingDeletion): [string[], (string | number)[]] {
-    const [key, args] = this.deletion(deletion);
-    return [[key], args];
-  }
-
-  /** @throws what `send` throws; what was sent before is done */
-  private async replay(send: (deletion: PendingDeletion) => Promise<unknown>): Promise<void> {
-    while (this.pending.size > 0)
-      await Promise.all(
-        this.pending.first(REPLAY_BATCH).map(async (deletion) => {
-          await send(deletion);
-          this.pending.done(deletion);
-        }),
-      );
-  }
-
-  /** For what failed while Redis was not down, or came while it was being found back: no hook will be called for it. */
-  private replaySoon(): void {
-    if (this.destroyed || this.replayTimer) return;
-    this.replayTimer = setTimeout(() => void this.replayNow(), REPLAY_INTERVAL_MS);
-    this.replayTimer.unref();
-  }
-
-  private async replayNow(): Promise<void> {
-    try {
-      if (this.redis.available)
-        await this.replay((deletion) =>
-          this.redis.call((client) => deleteScript.run(client, ...this.deletionArguments(deletion))),
-        );
-    } catch (error) {
-      this.counters.errors++;
-      this.logger.debug({ err: error }, 'deleted sessions are still to be removed from Redis');
-    } finally {
-      this.replayTimer = undefined;
-      if (this.pending.size > 0) this.replaySoon();
-    }
-  }
 }
 
-function isNews(value: unknown): value is SessionNews & { from: unknown } {
+function isSessionChange(value: unknown): value is SessionChange {
   if (!isJsonObject(value)) return false;
   const { tenantId, participantId, id, version } = value;
   return (

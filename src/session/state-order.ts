@@ -1,4 +1,4 @@
-/** Which session and which version of it; what all tiers compare. */
+/** Identifies a session and its version. All tiers compare states by it. */
 export interface StateIdentity {
   readonly id: string;
   readonly version: number;
@@ -6,8 +6,9 @@ export interface StateIdentity {
 }
 
 /**
- * True when `state` is behind `other`: an older version of the same session, or a session that was made before it. Versions begin
- * at 1 again when a session is deleted and created again, so they say nothing across ids.
+ * True if `state` is older than `other`: an older version of the same session, or a session created before
+ * it. Versions restart at 1 when a session is deleted and created again, so versions of different ids are not
+ * comparable.
  */
 export function isBehind(state: StateIdentity, other: StateIdentity): boolean {
   if (state.id === other.id) return state.version < other.version;

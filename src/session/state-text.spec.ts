@@ -2,7 +2,7 @@ import { freshState } from './session-changes.js';
 import type { StoredState } from './session.repository.js';
 import { forgetText, rememberText, takeText } from './state-text.js';
 
-const anew = '{"activeGoals":[],"context":{}}';
+const serializedAgain = '{"activeGoals":[],"context":{}}';
 
 describe('the text of a state', () => {
   let state: StoredState;
@@ -11,15 +11,15 @@ describe('the text of a state', () => {
     state = { ...freshState('acme', 'ann', new Date(0), 1000), id: 'f'.repeat(24) };
   });
 
-  it('is given once as it was remembered, and made anew after', () => {
+  it('is returned once as remembered, and then serialized again', () => {
     rememberText(state, 'remembered');
     expect(takeText(state)).toBe('remembered');
-    expect(takeText(state)).toBe(anew);
+    expect(takeText(state)).toBe(serializedAgain);
   });
 
-  it('is made anew once it was forgotten', () => {
+  it('is serialized again once forgotten', () => {
     rememberText(state, 'remembered');
     forgetText(state);
-    expect(takeText(state)).toBe(anew);
+    expect(takeText(state)).toBe(serializedAgain);
   });
 });

@@ -1,9 +1,12 @@
 import type { StoredState } from './session.repository.js';
 
-/** What a session's JSON text holds. */
+/** The content of a session's JSON text. */
 export type StateContent = Pick<StoredState, 'activeGoals' | 'context'>;
 
-/** Texts on their way from the making of a state to the shared tier; kept beside it, so that no state in memory holds one. */
+/**
+ * Holds the JSON text of a state from its creation until the shared tier has taken it, so that states in
+ * memory do not keep it.
+ */
 const texts = new WeakMap<StoredState, string>();
 
 export const textOf = ({ activeGoals, context }: StateContent): string =>
@@ -13,17 +16,22 @@ export function rememberText(state: StoredState, text: string): void {
   texts.set(state, text);
 }
 
-/** The JSON text of goals and context: that which the state was made from, once, else made again. */
+/**
+ * Returns the JSON text of goals and context, and forgets it. Serializes the state if no text is remembered.
+ */
 export function takeText(state: StoredState): string {
   const text = texts.get(state);
   texts.delete(state);
   return text ?? textOf(state);
 }
 
-/** Length of the JSON text of goals and context, while it is remembered. */
+/** Length of the remembered JSON text, or 0. */
 export const textLength = (state: StoredState): number => texts.get(state)?.length ?? 0;
 
-/** To be called once a state is kept: a text that nobody took would live as long as the state, and count nowhere. */
+/**
+ * Must be called once a state is kept in memory. Otherwise its text would live as long as the state without
+ * being counted.
+ */
 export function forgetText(state: StoredState): void {
   texts.delete(state);
 }

@@ -70,7 +70,7 @@ describe('ApiKeyGuard', () => {
     ['public route, unknown key', publicRoute, 'Bearer nonsense', true],
     ['tenant route, no key', tenantRoute, undefined, '401 api_key_missing'],
     ['tenant route, other scheme', tenantRoute, 'Basic good', '401 api_key_missing'],
-    ['tenant route, no key after the scheme', tenantRoute, 'Bearer ', '401 api_key_missing'],
+    ['tenant route, scheme without a key', tenantRoute, 'Bearer ', '401 api_key_missing'],
     ['tenant route, two words', tenantRoute, 'Bearer good good', '401 api_key_missing'],
     ['tenant route, unknown key', tenantRoute, 'Bearer nonsense', '401 api_key_invalid'],
     ['tenant route, tenant key', tenantRoute, 'Bearer good', true],
@@ -97,13 +97,13 @@ describe('ApiKeyGuard', () => {
     expect(await codeOf(route, authorization)).toEqual(expected);
   });
 
-  it('asks the database for neither the admin key nor public routes', async () => {
+  it('does not query the database for the admin key or for public routes', async () => {
     await codeOf(adminRoute, `Bearer ${ADMIN}`);
     await codeOf(publicRoute, 'Bearer good');
     expect(verify).not.toHaveBeenCalled();
   });
 
-  it('notes on the request and in its context whose it is', async () => {
+  it('stores the identity on the request, and the tenant in its context', async () => {
     const request = requestWith('Bearer good');
     setContextOf(request, { requestId: 'r1' });
     await guardWith().canActivate(executionOf(tenantRoute, request));
@@ -115,20 +115,20 @@ describe('ApiKeyGuard', () => {
     ['tenant route, tenant key', tenantRoute, { outcome: 'valid', identity }, true],
     ['tenant route, inactive tenant', tenantRoute, { outcome: 'inactive', identity }, '403 tenant_inactive'],
     ['admin route, tenant key', adminRoute, { outcome: 'valid', identity }, '403 admin_key_required'],
-  ])('decides at once by a remembered verdict: %s', async (_name, route, verdict, expected) => {
+  ])('decides immediately from a cached verdict: %s', async (_name, route, verdict, expected) => {
     remembered.mockImplementation((hash) => (hash === hashApiKey('hot') ? verdict : undefined));
     expect(await codeOf(route, 'Bearer hot')).toBe(expected);
     expect(verify).not.toHaveBeenCalled();
   });
 
-  it('returns a boolean and no promise when the verdict is remembered', () => {
+  it('returns a boolean instead of a promise when the verdict is cached', () => {
     remembered.mockReturnValue({ outcome: 'valid', identity });
     const request = requestWith('Bearer hot');
     expect(guardWith().canActivate(executionOf(tenantRoute, request))).toBe(true);
     expect(requestIdentity(request)).toBe(identity);
   });
 
-  it("answers 429 with Retry-After over the tenant's rate, never to the admin", async () => {
+  it('responds 429 with Retry-After when the tenant exceeds its rate, but never to the admin', async () => {
     const guard = guardWith(2);
     expect(await codeOf(tenantRoute, 'Bearer good', guard)).toBe(true);
     expect(await codeOf(tenantRoute, 'Bearer good', guard)).toBe(true);

@@ -1,13 +1,13 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { ACCESS, type Access } from '../http/index.js';
+import { ACCESS, type Access, isOperatorRequest, setOperatorRequest } from '../http/index.js';
 import { contextOf } from '../logging/index.js';
 import { AdminKey } from './admin-key.js';
 import { hashApiKey } from './api-key.js';
 import { KeyVerifier, type Verdict } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
-import { bearerOf, isOperatorRequest, setRequestIdentity } from './request-identity.js';
+import { bearerOf, setRequestIdentity } from './request-identity.js';
 import {
   adminKeyRequired,
   apiKeyInvalid,
@@ -21,13 +21,15 @@ type Handler = ReturnType<ExecutionContext['getHandler']>;
 type Controller = ReturnType<ExecutionContext['getClass']>;
 
 /**
- * Lets a request through to a route of its kind (public, admin, tenant) and notes on the request whose it is. The request of a key that
- * was verified within the last second is decided at once, without a promise.
- * @throws ProblemError 401 without a valid key, 403 with a key of the other kind or of an inactive tenant, 429 over the rate
+ * Checks that the key of a request fits the route (public, admin or tenant), and stores the caller's identity
+ * on the request. When the key was verified within the last second, the decision is made synchronously,
+ * without a promise.
+ * @throws ProblemError 401 without a valid key, 403 with a key of the wrong kind or of an inactive tenant,
+ * 429 when the tenant exceeds its rate limit
  */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
-  /** What the decorators say of each handler of each controller, which does not change. */
+  /** Caches the decorators' result for each handler of each controller, which never changes. */
   private readonly accesses = new Map<Controller, Map<Handler, Access>>();
 
   constructor(
@@ -39,9 +41,13 @@ export class ApiKeyGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const access = this.accessOf(context);
-    if (access === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    // Signed in on the admin pages, where no key comes with the request.
+    if (access === 'public') {
+      // No key is required, but some public routes return more to operators.
+      if (this.adminKey.matches(bearerOf(request) ?? '')) setOperatorRequest(request);
+      return true;
+    }
+    // Requests of operators signed in to the admin pages carry no key.
     if (access === 'admin' && isOperatorRequest(request)) return true;
     const key = bearerOf(request);
     if (key === undefined) throw apiKeyMissing();
@@ -50,6 +56,7 @@ export class ApiKeyGuard implements CanActivate {
     if (verdict) return this.admit(request, verdict, access);
     if (this.adminKey.hasHash(hash)) {
       if (access === 'tenant') throw tenantKeyRequired();
+      setOperatorRequest(request);
       return true;
     }
     return this.verify(request, key, hash, access);

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Model } from 'mongoose';
+import { afterCursor } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
-import { afterCursor } from './page-filter.js';
 import { API_KEY_MODEL, type ApiKeyRecord } from './tenant.schema.js';
 import type { ApiKey } from './tenant.types.js';
 
@@ -16,7 +16,10 @@ export class ApiKeyRepository {
     await this.keys.insertOne({ ...key, tenantId });
   }
 
-  /** The one read that begins with no tenant: it finds out whose key this is. As committed, also inside of a transaction. */
+  /**
+   * The only read without a tenant, because it determines the tenant of a key. Reads committed data, even
+   * inside a transaction.
+   */
   async findForRequest(keyId: string): Promise<(ApiKey & { hash: string }) | null> {
     return this.keys
       .findOne({ keyId }, { _id: 0 }, { session: null })
@@ -24,17 +27,17 @@ export class ApiKeyRepository {
       .exec();
   }
 
-  /** Newest first, without hashes; up to `limit` rows after `cursor`. */
+  /** Lists keys, newest first, without hashes; up to `limit` rows after `cursor`. */
   async list(tenantId: string, limit: number, cursor?: DateIdCursor): Promise<ApiKeyRow[]> {
     return this.keys
-      .find({ tenantId, ...afterCursor(cursor) }, { hash: 0 })
+      .find({ tenantId, ...afterCursor('createdAt', cursor) }, { hash: 0 })
       .sort({ createdAt: -1, _id: -1 })
       .limit(limit)
       .lean<ApiKeyRow[]>()
       .exec();
   }
 
-  /** False when the tenant has no such key; the time of a first revocation stays. */
+  /** Returns false when the tenant has no such key. A repeated revocation keeps the time of the first. */
   async revoke(tenantId: string, keyId: string, revokedAt: Date): Promise<boolean> {
     const { matchedCount } = await this.keys
       .updateOne({ tenantId, keyId, revokedAt: null }, { $set: { revokedAt } })

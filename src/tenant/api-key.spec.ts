@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createApiKey, hashApiKey, keyIdOf, sameHash, unknownKeyHash } from './api-key.js';
 
 describe('API keys', () => {
-  it('carry an id to find them by and 32 random bytes', () => {
+  it('contain an id for lookup and 32 random bytes', () => {
     const { text, keyId } = createApiKey();
     const match = /^ck_([0-9a-f]{16})_([A-Za-z0-9_-]+)$/.exec(text);
     expect(match?.[1]).toBe(keyId);
@@ -16,7 +16,7 @@ describe('API keys', () => {
     expect(new Set(keys.map(({ hash }) => hash)).size).toBe(100);
   });
 
-  it('are stored as the SHA-256 of the whole text, which neither hash nor hint gives away', () => {
+  it('are stored as the SHA-256 of the whole text, which neither hash nor hint reveals', () => {
     const { text, hash, hint } = createApiKey();
     expect(hash).toBe(createHash('sha256').update(text).digest('base64url'));
     expect(text.startsWith(hint)).toBe(true);
@@ -29,7 +29,7 @@ describe('API keys', () => {
     'ck_0123456789abcdef_short',
     'xx_0123456789abcdef_' + 'a'.repeat(43),
     'ck_0123456789ABCDEF_' + 'a'.repeat(43),
-  ])('have no id when the text is not in their form: %p', (text) => {
+  ])('have no id when the text is malformed: %p', (text) => {
     expect(keyIdOf(text)).toBeUndefined();
   });
 
@@ -40,7 +40,7 @@ describe('API keys', () => {
     expect(sameHash(one.hash, one.hash.slice(1))).toBe(false);
   });
 
-  it('never match the hash of unknown keys, which is as long as theirs', () => {
+  it('never match the placeholder hash for unknown keys, which has the same length', () => {
     expect(unknownKeyHash).toHaveLength(createApiKey().hash.length);
     expect(Buffer.from(unknownKeyHash, 'base64url').toString('base64url')).not.toBe(createApiKey().hash);
   });

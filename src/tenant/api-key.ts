@@ -1,6 +1,6 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** A key as it is made: `text` goes to the tenant once, the rest is stored. */
+/** A new key. `text` is shown to the tenant once; the rest is stored. */
 export interface NewApiKey {
   text: string;
   keyId: string;
@@ -8,16 +8,18 @@ export interface NewApiKey {
   hint: string;
 }
 
-// keyId is hexadecimal so that the underscore after it is the only one that separates; base64url text may hold underscores.
+// keyId is hexadecimal, so the underscore after it is always the separator; base64url text may contain
+// underscores.
 const shape = /^ck_([0-9a-f]{16})_[A-Za-z0-9_-]{43}$/;
 
 /**
- * SHA-256, base64url. A fast hash is enough here: the secret is 256 random bits, which no dictionary holds and nobody can
- * enumerate. Slow hashes protect passwords that people chose; on every request they would only cost time.
+ * Hashes a key with SHA-256, as base64url. A fast hash is sufficient: the secret is 256 random bits, which
+ * cannot be guessed or enumerated. Slow hashes protect passwords chosen by people; here they would only slow
+ * down every request.
  */
 export const hashApiKey = (text: string): string => hash('sha256', text, 'base64url');
 
-/** `ck_<keyId>_<secret>`: 8 random bytes to find the key by, 32 random bytes that prove it. */
+/** Creates a key `ck_<keyId>_<secret>`: 8 random bytes for lookup and a secret of 32 random bytes. */
 export function createApiKey(): NewApiKey {
   const keyId = randomBytes(8).toString('hex');
   const secret = randomBytes(32).toString('base64url');
@@ -25,14 +27,17 @@ export function createApiKey(): NewApiKey {
   return { text, keyId, hash: hashApiKey(text), hint: `ck_${keyId}_${secret.slice(0, 4)}` };
 }
 
-/** The keyId of a text in the form of a key. */
+/** Returns the keyId of a well-formed key, otherwise undefined. */
 export const keyIdOf = (text: string): string | undefined => shape.exec(text)?.[1];
 
-/** Compares hashes of `hashApiKey` in a time that does not depend on where they differ. */
+/** Compares hashes from `hashApiKey` in constant time. */
 export function sameHash(left: string, right: string): boolean {
   const [a, b] = [Buffer.from(left), Buffer.from(right)];
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** What unknown keys are compared with, so that they take the same work as wrong ones; no text has it as its hash. */
+/**
+ * Unknown keys are compared with this value, so that they take as much time as wrong ones. No text has this
+ * hash.
+ */
 export const unknownKeyHash = '-'.repeat(hashApiKey('').length);

@@ -1,20 +1,24 @@
 import { CacheFamily, type CacheKey, type Lifetime } from '../cache/index.js';
 import type { Tenant } from './tenant.types.js';
 
-/** What is kept of a key: enough to check it by, and to find its tenant. */
+/** The cached part of a key: enough to verify it and to find its tenant. */
 export interface KnownKey {
   readonly tenantId: string;
   readonly hash: string;
   readonly isRevoked: boolean;
 }
 
-/** What is kept of a tenant: what every request asks of it. */
+/** The cached part of a tenant: what every request needs. */
 export type KnownTenant = Pick<Tenant, 'tenantId' | 'name' | 'plan' | 'isActive' | 'features'>;
 
-/** Stands where a tenant's id would in the keys of API keys, whose tenant is not known yet. No tenant's id may hold "~". */
+/**
+ * Replaces the tenant id in cache keys of API keys, whose tenant is not known yet. Tenant ids cannot contain
+ * "~".
+ */
 const KEY_SCOPE = '~keys';
 
-// `always`: the policy of who may use Redis is decided from these entries, so they cannot wait for it.
+// `always`: whether a tenant may use Redis is decided from these entries, so they cannot depend on that
+// decision.
 const apiKeys = new CacheFamily<KnownKey>('api-key', { always: true });
 const tenants = new CacheFamily<KnownTenant>('tenant', { always: true });
 
@@ -22,8 +26,9 @@ export const apiKeyEntry = (keyId: string): CacheKey<KnownKey> => apiKeys.key(KE
 export const tenantEntry = (tenantId: string): CacheKey<KnownTenant> => tenants.key(tenantId, 'tenant');
 
 /**
- * Whatever is answered was read from the database less than a second ago, in every tier: a revoked key and a changed plan hold everywhere
- * by then, also when Redis or the message of the change was lost, or its writer died. It costs a read of key and tenant a second for
- * each key at work. "There is none" is not remembered, so that guesses take no memory.
+ * No tier returns a value that was read from the database more than a second ago. A revoked key or a changed
+ * plan therefore takes effect everywhere within a second, even when Redis or the invalidation message was
+ * lost, or the writing process died. The cost is one read of key and tenant per second for each key in use.
+ * The absence of a key is not cached, so that guessed keys use no memory.
  */
 export const identityLifetime: Lifetime = { ttlMs: 1000 };

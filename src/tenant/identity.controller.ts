@@ -9,7 +9,7 @@ import type { TenantIdentity } from './tenant.types.js';
 @Controller('v1/tenant')
 export class IdentityController {
   @Get()
-  @ApiOperation({ summary: 'The tenant that the key belongs to' })
+  @ApiOperation({ summary: 'Read the tenant that the key belongs to' })
   @ApiOkResponse({ standardSchema: identityViewSchema })
   get(@CurrentTenant() { tenantId, name, plan }: TenantIdentity): IdentityView {
     return { id: tenantId, name, plan };

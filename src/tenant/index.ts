@@ -1,5 +1,5 @@
 export { AdminKey } from './admin-key.js';
-export { bearerOf, isOperatorRequest, setOperatorRequest } from './request-identity.js';
+export { bearerOf } from './request-identity.js';
 export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';
 export { TenantDirectory } from './tenant-directory.js';
 export { TenantModule } from './tenant.module.js';

@@ -62,14 +62,14 @@ describe('KeyVerifier', () => {
     });
   });
 
-  it('refuses a key of the same id with another secret', async () => {
+  it('rejects a key with the right id but another secret', async () => {
     const forged = `${key.text.slice(0, -1)}${key.text.endsWith('A') ? 'Q' : 'A'}`;
     expect(await verifier.verify(forged)).toEqual({ outcome: 'unknown' });
     await verifier.verify(key.text);
     expect(await verifier.verify(forged)).toEqual({ outcome: 'unknown' });
   });
 
-  it('refuses unknown keys every time, and asks the database for none that cannot be a key', async () => {
+  it('rejects unknown keys every time, and does not query the database for malformed ones', async () => {
     const unknown = createApiKey().text;
     expect(await verifier.verify(unknown)).toEqual({ outcome: 'unknown' });
     expect(await verifier.verify(unknown)).toEqual({ outcome: 'unknown' });
@@ -79,12 +79,12 @@ describe('KeyVerifier', () => {
     expect(findForRequest).toHaveBeenCalledTimes(2);
   });
 
-  it('tells inactive tenants apart', async () => {
+  it('distinguishes inactive tenants', async () => {
     tenant = { ...acme, isActive: false };
     expect(await verifier.verify(key.text)).toMatchObject({ outcome: 'inactive' });
   });
 
-  it('reads nothing for a second after a read, then again', async () => {
+  it('reads again only after a second', async () => {
     await verifier.verify(key.text);
     clock.time += 999;
     await verifier.verify(key.text);
@@ -94,14 +94,14 @@ describe('KeyVerifier', () => {
     expect(findForRequest).toHaveBeenCalledTimes(2);
   });
 
-  it('shares one read of key and tenant among 100 requests at the same time', async () => {
+  it('shares one read of key and tenant among 100 concurrent requests', async () => {
     const verdicts = await Promise.all(Array.from({ length: 100 }, () => verifier.verify(key.text)));
     expect(new Set(verdicts.map(({ outcome }) => outcome))).toEqual(new Set(['valid']));
     expect(findForRequest).toHaveBeenCalledTimes(1);
     expect(findTenant).toHaveBeenCalledTimes(1);
   });
 
-  it('reads the tenant of two keys once', async () => {
+  it('reads the shared tenant of two keys once', async () => {
     const other = createApiKey();
     const otherRow = { ...other, tenantId: 'acme', createdAt: now, revokedAt: null, lastUsedAt: null };
     await verifier.verify(key.text);
@@ -110,14 +110,14 @@ describe('KeyVerifier', () => {
     expect(findTenant).toHaveBeenCalledTimes(1);
   });
 
-  it('sees a revocation at once after forget()', async () => {
+  it('sees a revocation immediately after forget()', async () => {
     await verifier.verify(key.text);
     row = row && { ...row, revokedAt: now };
     await verifier.forget(key.keyId);
     expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
   });
 
-  it('sees within a second what was revoked or changed elsewhere, though nobody says so', async () => {
+  it('sees revocations and changes by other processes within a second, without being notified', async () => {
     await verifier.verify(key.text);
     tenant = { ...acme, plan: 'free' };
     clock.time += 1000;
@@ -127,14 +127,14 @@ describe('KeyVerifier', () => {
     expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
   });
 
-  it('remembers that a key is revoked, so that its requests cost no read', async () => {
+  it('caches that a key is revoked, so that its requests cost no read', async () => {
     row = row && { ...row, revokedAt: now };
     for (let i = 0; i < 3; i++) expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
     expect(findForRequest).toHaveBeenCalledTimes(1);
     expect(touch).not.toHaveBeenCalled();
   });
 
-  it('does not remember what a read that began before forget() found', async () => {
+  it('does not cache the result of a read that began before forget()', async () => {
     let answer!: (found: typeof row) => void;
     findForRequest.mockReturnValueOnce(new Promise((resolve) => (answer = resolve)));
     const early = verifier.verify(key.text);
@@ -148,12 +148,12 @@ describe('KeyVerifier', () => {
     expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
   });
 
-  it('refuses a key whose tenant is gone', async () => {
+  it('rejects a key whose tenant no longer exists', async () => {
     tenant = null;
     expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
   });
 
-  it('notes the use of a key at most every ten minutes', async () => {
+  it('records the use of a key at most every ten minutes', async () => {
     await verifier.verify(key.text);
     expect(touch).toHaveBeenCalledTimes(1);
     row = row && { ...row, lastUsedAt: new Date() };
@@ -166,13 +166,13 @@ describe('KeyVerifier', () => {
     expect(touch).toHaveBeenCalledTimes(2);
   });
 
-  it('notes no use of a key for another secret', async () => {
+  it('does not record a use for a wrong secret', async () => {
     const forged = `${key.text.slice(0, -1)}${key.text.endsWith('A') ? 'Q' : 'A'}`;
     await verifier.verify(forged);
     expect(touch).not.toHaveBeenCalled();
   });
 
-  it('accepts a key whose use cannot be noted, and logs it', async () => {
+  it('accepts a key whose use cannot be recorded, and logs the error', async () => {
     touch.mockRejectedValue(new Error('read-only'));
     expect(await verifier.verify(key.text)).toMatchObject({ outcome: 'valid' });
     expect(warn).toHaveBeenCalledTimes(1);
@@ -181,14 +181,14 @@ describe('KeyVerifier', () => {
   describe('remembered()', () => {
     const remembered = (): unknown => verifier.remembered(hashApiKey(key.text));
 
-    it('returns the verdict on a key that was verified, without a promise or a read', async () => {
+    it('returns the verdict on a verified key, without a promise or a read', async () => {
       expect(remembered()).toBeUndefined();
       const verdict = await verifier.verify(key.text);
       expect(remembered()).toBe(verdict);
       expect(findForRequest).toHaveBeenCalledTimes(1);
     });
 
-    it('holds for a second, so that a revocation that nobody told of counts by then', async () => {
+    it('is valid for a second, so that a revocation takes effect by then without a notification', async () => {
       await verifier.verify(key.text);
       row = row && { ...row, revokedAt: now };
       clock.time += 999;
@@ -199,7 +199,7 @@ describe('KeyVerifier', () => {
       expect(remembered()).toBeUndefined();
     });
 
-    it('ends at once when the key or its tenant is invalidated, here or by another process', async () => {
+    it('is dropped immediately when the key or its tenant is invalidated, here or by another process', async () => {
       await verifier.verify(key.text);
       await verifier.forget(key.keyId);
       expect(remembered()).toBeUndefined();
@@ -211,7 +211,7 @@ describe('KeyVerifier', () => {
       expect(remembered()).toMatchObject({ outcome: 'inactive', identity: { plan: 'free' } });
     });
 
-    it('does not hold when the tenant has been read again since', async () => {
+    it('is not used when the tenant has been read again since', async () => {
       await verifier.verify(key.text);
       tenant = { ...acme, plan: 'free' };
       await directory.forget('acme');
@@ -220,7 +220,7 @@ describe('KeyVerifier', () => {
       expect(await verifier.verify(key.text)).toMatchObject({ identity: { plan: 'free' } });
     });
 
-    it('knows nothing of guesses, other secrets of the key, or revoked keys', async () => {
+    it('does not cache guessed keys, wrong secrets, or revoked keys', async () => {
       const forged = `${key.text.slice(0, -1)}${key.text.endsWith('A') ? 'Q' : 'A'}`;
       for (const text of [forged, createApiKey().text, 'nonsense']) {
         await verifier.verify(text);

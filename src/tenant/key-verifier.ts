@@ -14,10 +14,10 @@ import {
 import { TenantDirectory } from './tenant-directory.js';
 import type { ApiKey, TenantIdentity } from './tenant.types.js';
 
-/** `lastUsedAt` is written this seldom at most, so that requests of a busy tenant cost no write. */
+/** Minimum interval between writes of `lastUsedAt`, so that the requests of a busy tenant cost no writes. */
 export const LAST_USED_RESOLUTION_MS = 10 * 60_000;
 
-/** Keys whose verdicts are remembered; beyond that, the one that was used least recently is verified again. */
+/** Maximum number of cached verdicts; the least recently used one is evicted. */
 const MAX_VERIFIED = 10_000;
 
 export type Verdict =
@@ -27,11 +27,11 @@ export type Verdict =
 
 interface LookUp {
   key: KnownKey | undefined;
-  /** The stored row, when this very look-up read it. */
+  /** The stored row, if this lookup read it from the database. */
   read?: ApiKey;
 }
 
-/** A verdict, and the cached values that it was made from. */
+/** A verdict, and the cached values from which it was derived. */
 interface Verified {
   verdict: Verdict;
   keyEntry: CacheKey<KnownKey>;
@@ -41,12 +41,12 @@ interface Verified {
 }
 
 /**
- * Finds the tenant of a key. Stored keys are kept in the cache, so that a busy tenant costs no read; keys that are not stored are
- * never remembered, so that guesses take no memory. Concurrent requests of one key share one read.
+ * Finds the tenant of a key. Stored keys are cached, so that a busy tenant costs no reads. Unknown keys are
+ * never cached, so that guessed keys use no memory. Concurrent requests with the same key share one read.
  */
 @Injectable()
 export class KeyVerifier {
-  /** By the hash of the key that was presented, and matched the stored one. */
+  /** Verdicts by the hash of a presented key that matched the stored one. */
   private readonly verified = new LRUCache<string, Verified>({ max: MAX_VERIFIED });
 
   constructor(
@@ -57,8 +57,9 @@ export class KeyVerifier {
   ) {}
 
   /**
-   * The verdict on a key by its hash alone, at once. It holds only while the cache has the very values of key and tenant that it was made
-   * from: what expires or is invalidated there is verified again. Undefined: ask `verify`.
+   * Returns the cached verdict on a key synchronously, given only its hash. The verdict is valid only while
+   * the cache still holds the same key and tenant objects from which it was derived. Returns undefined when
+   * they have expired or were invalidated; then call `verify`.
    */
   remembered(hash: string): Verdict | undefined {
     const known = this.verified.get(hash);
@@ -68,13 +69,13 @@ export class KeyVerifier {
     return holds ? known.verdict : undefined;
   }
 
-  /** `hash` is that of `text`. */
+  /** @param hash the hash of `text` */
   async verify(text: string, hash = hashApiKey(text)): Promise<Verdict> {
     const keyId = keyIdOf(text);
     const { key, read }: LookUp = keyId === undefined ? { key: undefined } : await this.lookUp(keyId);
     const matches = sameHash(hash, key?.hash ?? unknownKeyHash);
     if (!matches || !key || keyId === undefined || key.isRevoked) {
-      // The key may have been revoked since.
+      // The key may have been revoked since its last verification.
       this.verified.delete(hash);
       return { outcome: 'unknown' };
     }
@@ -93,7 +94,9 @@ export class KeyVerifier {
     return verdict;
   }
 
-  /** Removes a key from the caches of every process: to be called after a change of it has been committed. */
+  /**
+   * Removes a key from the caches of every process. Must be called after a change to it has been committed.
+   */
   forget(keyId: string): Promise<void> {
     return this.cache.del(apiKeyEntry(keyId));
   }
@@ -115,7 +118,7 @@ export class KeyVerifier {
     try {
       await this.keys.touch(tenantId, keyId, new Date(now));
     } catch (error) {
-      this.logger.warn({ err: error, keyId }, 'the last use of an API key was not stored');
+      this.logger.warn({ err: error, keyId }, 'the last use of an API key could not be stored');
     }
   }
 }

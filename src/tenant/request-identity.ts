@@ -3,7 +3,7 @@ import type { TenantIdentity } from './tenant.types.js';
 
 const bearer = /^Bearer +(\S+) *$/i;
 
-/** The key that came as `Authorization: Bearer`. */
+/** Returns the key from the `Authorization: Bearer` header. */
 export const bearerOf = ({
   headers,
 }: {
@@ -22,12 +22,3 @@ export const setRequestIdentity = (request: FastifyRequest, identity: TenantIden
 
 export const requestIdentity = (request: FastifyRequest): TenantIdentity | undefined =>
   (request as Identified)[IDENTITY];
-
-const operators = new WeakSet<FastifyRequest>();
-
-/** To be called by who found out, by other means than the guard, that an operator sent the request: routes of the admin key let it through. */
-export const setOperatorRequest = (request: FastifyRequest): void => {
-  operators.add(request);
-};
-
-export const isOperatorRequest = (request: FastifyRequest): boolean => operators.has(request);

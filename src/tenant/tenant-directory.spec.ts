@@ -38,26 +38,26 @@ describe('TenantDirectory', () => {
   });
 
   it.each<[string, Partial<TenantFeatures> | undefined, TenantFeatures]>([
-    ['a row that was stored before there were features', undefined, all],
-    ['a row that names none', {}, all],
-    ['a row that names one', { sharedState: false }, { ...all, sharedState: false }],
+    ['a row stored before features existed', undefined, all],
+    ['a row with no features', {}, all],
+    ['a row with one feature', { sharedState: false }, { ...all, sharedState: false }],
     [
-      'a row that names all',
+      'a row with all features',
       { responder: false, sharedState: false, transcripts: false },
       { responder: false, sharedState: false, transcripts: false },
     ],
-  ])('takes what %s is silent about as on', async (_name, stored, expected) => {
+  ])('treats features missing in %s as on', async (_name, stored, expected) => {
     store('acme', stored);
     expect(await directory.features('acme')).toEqual(expected);
   });
 
-  it('has all features on for a tenant that it does not know, and does not remember that', async () => {
+  it('returns all features as on for an unknown tenant, and does not cache that', async () => {
     expect(await directory.features('nobody')).toEqual(all);
     store('nobody', { responder: false });
     expect(await directory.features('nobody')).toEqual({ ...all, responder: false });
   });
 
-  it('reads a tenant once while many ask, and none again for a second', async () => {
+  it('reads a tenant once for many concurrent requests, and not again for a second', async () => {
     store('acme');
     await Promise.all(Array.from({ length: 100 }, () => directory.features('acme')));
     await directory.find('acme');
@@ -79,7 +79,7 @@ describe('TenantDirectory', () => {
     expect(findForRequest.mock.calls).toEqual([['acme'], ['hooli'], ['acme']]);
   });
 
-  it('keeps of a tenant what requests ask of it, and no more', async () => {
+  it('caches only the fields of a tenant that requests need', async () => {
     store('acme');
     expect(await directory.find('acme')).toEqual({
       tenantId: 'acme',

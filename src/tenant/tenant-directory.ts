@@ -4,7 +4,10 @@ import { identityLifetime, type KnownTenant, tenantEntry } from './identity-cach
 import { TenantRepository } from './tenant.repository.js';
 import { allFeatures, type TenantFeatures } from './tenant.types.js';
 
-/** Tenants as every request asks for them: from the cache, at most a second behind what an operator has changed. */
+/**
+ * Looks up tenants for requests. Reads from the cache, which is at most a second behind an operator's
+ * changes.
+ */
 @Injectable()
 export class TenantDirectory {
   constructor(
@@ -12,7 +15,9 @@ export class TenantDirectory {
     private readonly cache: CacheService,
   ) {}
 
-  /** Undefined when there is no such tenant. What is returned is shared and must not be changed. */
+  /**
+   * Returns undefined when the tenant does not exist. The returned object is shared and must not be modified.
+   */
   async find(tenantId: string): Promise<KnownTenant | undefined> {
     return this.cache.wrap(tenantEntry(tenantId), identityLifetime, async () => {
       const tenant = await this.tenants.findForRequest(tenantId);
@@ -22,12 +27,15 @@ export class TenantDirectory {
     });
   }
 
-  /** What is switched on for a tenant; everything when there is no such tenant. */
+  /** Returns the features of a tenant; all are on when the tenant does not exist. */
   async features(tenantId: string): Promise<TenantFeatures> {
     return (await this.find(tenantId))?.features ?? allFeatures;
   }
 
-  /** Removes all that the cache holds of the tenant, in every process: to be called after a change of it has been committed. */
+  /**
+   * Removes all cache entries of the tenant in every process. Must be called after a change to it has been
+   * committed.
+   */
   forget(tenantId: string): Promise<void> {
     return this.cache.invalidateTenant(tenantId);
   }

@@ -37,7 +37,7 @@ export class TenantController {
   constructor(private readonly tenants: TenantService) {}
 
   @Post()
-  @ApiOperation({ summary: 'Create a tenant with a first key (admin)' })
+  @ApiOperation({ summary: 'Create a tenant and its first key (admin)' })
   @ApiCreatedResponse({ standardSchema: createdTenantSchema })
   @ApiConflictResponse({ description: '`tenant_exists`' })
   create(
@@ -63,7 +63,7 @@ export class TenantController {
 
   @Patch(':id')
   @ApiOperation({
-    summary: 'Change name, plan, isActive or features; within a second every process knows (admin)',
+    summary: 'Change name, plan, isActive or features; takes effect in every process within a second (admin)',
   })
   @ApiOkResponse({ standardSchema: tenantViewSchema })
   @ApiNotFoundResponse({ description: '`tenant_not_found`' })
@@ -75,7 +75,7 @@ export class TenantController {
   }
 
   @Post(':id/keys')
-  @ApiOperation({ summary: 'Make a further key (admin)' })
+  @ApiOperation({ summary: 'Create another key (admin)' })
   @ApiCreatedResponse({ standardSchema: createdKeySchema })
   @ApiNotFoundResponse({ description: '`tenant_not_found`' })
   createKey(
@@ -85,7 +85,7 @@ export class TenantController {
   }
 
   @Get(':id/keys')
-  @ApiOperation({ summary: "List a tenant's keys, newest first, never the keys themselves (admin)" })
+  @ApiOperation({ summary: "List a tenant's keys, newest first, without their secrets (admin)" })
   @ApiOkResponse({ standardSchema: apiKeyPageSchema })
   @ApiNotFoundResponse({ description: '`tenant_not_found`' })
   listKeys(
@@ -97,7 +97,7 @@ export class TenantController {
 
   @Delete(':id/keys/:keyId')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Revoke a key; within a second no process accepts it (admin)' })
+  @ApiOperation({ summary: 'Revoke a key; takes effect in every process within a second (admin)' })
   @ApiNoContentResponse()
   @ApiNotFoundResponse({ description: '`api_key_not_found`' })
   revokeKey(

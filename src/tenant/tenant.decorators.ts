@@ -3,17 +3,22 @@ import type { FastifyRequest } from 'fastify';
 import { requestIdentity } from './request-identity.js';
 import type { TenantIdentity } from './tenant.types.js';
 
-/** The tenant whose key came with the request, undefined when it was the admin key; for routes that take either. */
+/**
+ * The tenant whose key was sent with the request, or undefined for an operator. For routes that accept both.
+ */
 export const TenantOrOperator = createParamDecorator(
   (_data: unknown, context: ExecutionContext): TenantIdentity | undefined =>
     requestIdentity(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
-/** The tenant whose key came with the request, a `TenantIdentity`; only on routes that need a tenant's key. */
+/**
+ * The tenant whose key was sent with the request, as a `TenantIdentity`. Only for routes that require a
+ * tenant's key.
+ */
 export const CurrentTenant = createParamDecorator(
   (_data: unknown, context: ExecutionContext): TenantIdentity => {
     const identity = requestIdentity(context.switchToHttp().getRequest<FastifyRequest>());
-    if (!identity) throw new Error('@CurrentTenant() stands on a route that needs no tenant key');
+    if (!identity) throw new Error('@CurrentTenant() is used on a route that does not require a tenant key');
     return identity;
   },
 );

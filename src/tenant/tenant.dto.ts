@@ -2,31 +2,31 @@ import { z } from 'zod';
 import { externalName, pageLimit } from '../http/index.js';
 import { type ApiKey, plans, type Tenant, type TenantFeatures } from './tenant.types.js';
 
-export const tenantIdParam = externalName.max(64).meta({ description: 'Id of the tenant', example: 'acme' });
+export const tenantIdParam = externalName.max(64).meta({ description: 'Tenant id', example: 'acme' });
 export const keyIdParam = z
   .string()
-  .regex(/^[0-9a-f]{16}$/, 'must be the id of a key, 16 lower-case hex digits')
-  .meta({ description: 'Id of the key', example: '5f0c1e9a7b3d2468' });
+  .regex(/^[0-9a-f]{16}$/, 'must be a key id of 16 lowercase hexadecimal digits')
+  .meta({ description: 'Key id', example: '5f0c1e9a7b3d2468' });
 
-// Any script, but no control characters: they could forge lines in logs and terminals.
+// Any script is allowed, but no control characters, which could forge lines in logs and terminals.
 const displayName = z
   .string()
   .trim()
   .min(1)
   .max(200)
   .regex(/^\P{Cc}*$/u, 'must not contain control characters')
-  .meta({ description: 'Name for people', example: 'Acme Travel' });
+  .meta({ description: 'Display name', example: 'Acme Travel' });
 
 const plan = z.enum(plans);
 
 const features = z.strictObject({
   responder: z.boolean().meta({
-    description: 'false: messages are stored and answered with `reply: null`; no responder is called',
+    description: 'false: messages are stored, no responder is called, and `reply` is null',
   }),
   sharedState: z.boolean().meta({
     description: "false: the tenant's sessions and cache entries are not kept in Redis",
   }),
-  transcripts: z.boolean().meta({ description: 'false: transcripts are not to be stored' }),
+  transcripts: z.boolean().meta({ description: 'false: no transcripts are stored' }),
 }) satisfies z.ZodType<TenantFeatures>;
 
 export const createTenantBody = z
@@ -38,11 +38,14 @@ export const updateTenantBody = z
   .strictObject({
     name: displayName.optional(),
     plan: plan.optional(),
-    isActive: z.boolean().optional().meta({ description: "false: the tenant's keys answer 403" }),
+    isActive: z
+      .boolean()
+      .optional()
+      .meta({ description: "false: requests with the tenant's keys receive 403" }),
     features: features
       .partial()
       .optional()
-      .meta({ description: 'Switches of the tenant; those that are left out stay as they are' }),
+      .meta({ description: 'Feature switches of the tenant; omitted ones are not changed' }),
   })
   .meta({ example: { plan: 'enterprise' } });
 export type UpdateTenantBody = z.output<typeof updateTenantBody>;
@@ -68,16 +71,18 @@ export type IdentityView = z.output<typeof identityViewSchema>;
 
 export const apiKeyViewSchema = z.object({
   id: keyIdParam,
-  hint: z.string().meta({ description: 'First characters of the key', example: 'ck_5f0c1e9a7b3d2468_Zk9x' }),
+  hint: z
+    .string()
+    .meta({ description: 'The first characters of the key', example: 'ck_5f0c1e9a7b3d2468_Zk9x' }),
   createdAt: instant,
   revokedAt: instant.nullable(),
-  lastUsedAt: instant.nullable().meta({ description: 'Exact to ten minutes' }),
+  lastUsedAt: instant.nullable().meta({ description: 'Accurate to ten minutes' }),
 });
 export type ApiKeyView = z.output<typeof apiKeyViewSchema>;
 
 const apiKeyText = z
   .string()
-  .meta({ description: 'The key itself, shown this once', example: 'ck_5f0c1e9a7b3d2468_...' });
+  .meta({ description: 'The key; it is shown only once', example: 'ck_5f0c1e9a7b3d2468_...' });
 
 export const createdTenantSchema = z.object({ tenant: tenantViewSchema, apiKey: apiKeyText });
 export const createdKeySchema = z.object({ key: apiKeyViewSchema, apiKey: apiKeyText });

@@ -4,11 +4,11 @@ export const apiKeyMissing = (): ProblemError =>
   new ProblemError({
     status: 401,
     code: 'api_key_missing',
-    title: 'An API key is needed',
+    title: 'An API key is required',
     detail: 'Send your key as "Authorization: Bearer <key>".',
   });
 
-/** Says nothing of why: unknown, wrong and revoked keys look alike. */
+/** Does not give the reason, so that unknown, wrong and revoked keys are indistinguishable. */
 export const apiKeyInvalid = (): ProblemError =>
   new ProblemError({
     status: 401,
@@ -21,16 +21,16 @@ export const adminKeyRequired = (): ProblemError =>
   new ProblemError({
     status: 403,
     code: 'admin_key_required',
-    title: 'The admin key is needed',
-    detail: "This route is for operators; a tenant's key does not open it.",
+    title: 'The admin key is required',
+    detail: "This route is for operators; it does not accept a tenant's key.",
   });
 
 export const tenantKeyRequired = (): ProblemError =>
   new ProblemError({
     status: 403,
     code: 'tenant_key_required',
-    title: "A tenant's key is needed",
-    detail: 'This route works on the data of one tenant; the admin key names none.',
+    title: "A tenant's key is required",
+    detail: 'This route works on the data of one tenant; the admin key does not belong to a tenant.',
   });
 
 export const tenantInactive = (): ProblemError =>
@@ -38,15 +38,15 @@ export const tenantInactive = (): ProblemError =>
     status: 403,
     code: 'tenant_inactive',
     title: 'The tenant is inactive',
-    detail: 'An operator has switched this tenant off; its data is kept.',
+    detail: 'An operator has deactivated this tenant; its data is kept.',
   });
 
 export const tenantExists = (tenantId: string): ProblemError =>
   new ProblemError({
     status: 409,
     code: 'tenant_exists',
-    title: 'The tenant exists already',
-    detail: `There is a tenant "${tenantId}" already; choose another id.`,
+    title: 'The tenant already exists',
+    detail: `A tenant "${tenantId}" already exists; choose another id.`,
   });
 
 export const rateLimited = (perMinute: number, retryAfterSeconds: number): ProblemError =>
@@ -54,6 +54,6 @@ export const rateLimited = (perMinute: number, retryAfterSeconds: number): Probl
     status: 429,
     code: 'rate_limited',
     title: 'Too many requests',
-    detail: `A tenant may send ${perMinute} requests a minute.`,
+    detail: `A tenant may send ${perMinute} requests per minute.`,
     retryAfterSeconds,
   });

@@ -16,7 +16,7 @@ import { API_KEY_MODEL, apiKeySchema, TENANT_MODEL, tenantSchema } from './tenan
 import { TenantService } from './tenant.service.js';
 import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
 
-/** Tenants, their keys, and the guard of every route of the application. */
+/** Tenants, their keys, and the guard for all routes of the application. */
 @Module({
   imports: [
     CacheModule,
@@ -54,7 +54,10 @@ export class TenantModule implements OnModuleInit {
     private readonly directory: TenantDirectory,
   ) {}
 
-  /** The cache is a lower module and knows no tenants: this tells it who may use Redis. */
+  /**
+   * The cache is a lower-level module and does not know tenants, so it gets the rule for which of them may
+   * use Redis from here.
+   */
   onModuleInit(): void {
     this.cache.useSharedTierFor(async (tenantId) => (await this.directory.features(tenantId)).sharedState);
   }

@@ -1,19 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Model } from 'mongoose';
+import { afterCursor } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
-import { afterCursor } from './page-filter.js';
 import { TENANT_MODEL, type TenantRecord } from './tenant.schema.js';
 import { allFeatures, featureNames, type Tenant, type TenantFeatures } from './tenant.types.js';
 
 export type TenantRow = Omit<TenantRecord, '_id'>;
 
 export type TenantChanges = Partial<Pick<Tenant, 'name' | 'plan' | 'isActive'>> & {
-  /** Those that are named are set; the others stay as they are. */
+  /** Only the given features are changed. */
   features?: Partial<TenantFeatures> | undefined;
 };
 
-/** The tenant of a stored row; what the row says nothing of is on. */
+/** Converts a stored row to a tenant; features missing in the row are on. */
 export const tenantOf = ({ features, ...rest }: TenantRow): Tenant => ({
   ...rest,
   features: { ...allFeatures, ...features },
@@ -23,7 +23,7 @@ export const tenantOf = ({ features, ...rest }: TenantRow): Tenant => ({
 export class TenantRepository {
   constructor(@InjectModel(TENANT_MODEL) private readonly tenants: Model<TenantRecord>) {}
 
-  /** @throws MongoServerError 11000 when there is a tenant of that id */
+  /** @throws MongoServerError 11000 when a tenant with that id exists */
   async insert(tenant: TenantRow): Promise<void> {
     await this.tenants.insertOne(tenant);
   }
@@ -33,7 +33,10 @@ export class TenantRepository {
     return row && tenantOf(row);
   }
 
-  /** As committed, also inside of a transaction: what is read here goes to requests that know nothing of that transaction. */
+  /**
+   * Reads committed data, even inside a transaction: the result is shared with requests outside that
+   * transaction.
+   */
   async findForRequest(tenantId: string): Promise<Tenant | null> {
     const row = await this.tenants
       .findOne({ tenantId }, { _id: 0 }, { session: null })
@@ -61,10 +64,10 @@ export class TenantRepository {
     return row && tenantOf(row);
   }
 
-  /** Newest first; up to `limit` rows after `cursor`. */
+  /** Lists tenants, newest first; up to `limit` rows after `cursor`. */
   async list(limit: number, cursor?: DateIdCursor): Promise<TenantRecord[]> {
     return this.tenants
-      .find(afterCursor(cursor))
+      .find(afterCursor('createdAt', cursor))
       .sort({ createdAt: -1, _id: -1 })
       .limit(limit)
       .lean<TenantRecord[]>()

@@ -10,7 +10,7 @@ export interface TenantRecord {
   name: string;
   plan: Plan;
   isActive: boolean;
-  /** Only what an operator has set; what is missing is on. */
+  /** Only the features that an operator has set; missing ones are on. */
   features?: Partial<TenantFeatures>;
   createdAt: Date;
   updatedAt: Date;
@@ -48,9 +48,9 @@ export const tenantSchema = new Schema<TenantRecord>(
   },
   { ...options, collection: 'tenants' },
 );
-// One tenant by the id that the admin gave it; refuses a second one of that id.
+// Serves: a tenant by its id. Rejects a second tenant with the same id.
 tenantSchema.index({ tenantId: 1 }, { unique: true });
-// All tenants, newest first (admin): the one list that is not of a single tenant.
+// Serves: all tenants, newest first (admin). The only list that spans tenants.
 tenantSchema.index({ createdAt: -1, _id: -1 });
 
 export const apiKeySchema = new Schema<ApiKeyRecord>(
@@ -65,8 +65,8 @@ export const apiKeySchema = new Schema<ApiKeyRecord>(
   },
   { ...options, collection: 'api_keys' },
 );
-// The key of a request. It comes before the tenant is known, so this index alone does not begin with tenantId; the collection is
-// small and stays unsharded.
+// Serves: the key of a request. The tenant is not known yet, so this is the only index that does not begin
+// with tenantId. The collection is small and stays unsharded.
 apiKeySchema.index({ keyId: 1 }, { unique: true });
-// The keys of one tenant, newest first.
+// Serves: the keys of one tenant, newest first.
 apiKeySchema.index({ tenantId: 1, createdAt: -1, _id: -1 });

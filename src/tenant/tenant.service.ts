@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
-import { decodeCursor, notFound, type Page, toPage } from '../http/index.js';
+import { duplicateKeyFields, positionBy, Transactional, TransactionRunner } from '../database/index.js';
+import { dateIdCursor, notFound, type Page, toPage } from '../http/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { createApiKey, type NewApiKey } from './api-key.js';
-import { ApiKeyRepository, type ApiKeyRow } from './api-key.repository.js';
+import { ApiKeyRepository } from './api-key.repository.js';
 import { KeyVerifier } from './key-verifier.js';
 import { TenantDirectory } from './tenant-directory.js';
 import {
@@ -15,13 +15,9 @@ import {
 } from './tenant.dto.js';
 import { tenantExists } from './tenant.errors.js';
 import { type TenantChanges, tenantOf, TenantRepository, type TenantRow } from './tenant.repository.js';
-import type { TenantRecord } from './tenant.schema.js';
 import type { ApiKey } from './tenant.types.js';
 
-const place = ({ createdAt, _id }: TenantRecord | ApiKeyRow): { date: Date; id: string } => ({
-  date: createdAt,
-  id: _id.toHexString(),
-});
+const positionOf = positionBy('createdAt');
 
 const storedKey = (
   tenantId: string,
@@ -37,7 +33,7 @@ const storedKey = (
   lastUsedAt: null,
 });
 
-/** Tenants and their keys, as the operator manages them. */
+/** Lets operators manage tenants and their keys. */
 @Injectable()
 export class TenantService {
   constructor(
@@ -50,29 +46,30 @@ export class TenantService {
   ) {}
 
   /**
-   * The tenant with a first key; both are stored, or neither is.
+   * Creates a tenant and its first key. Either both are stored, or neither.
    * @throws ProblemError 409 `tenant_exists`
    */
+  @Transactional()
   async create({ id, name, plan }: CreateTenantBody): Promise<{ tenant: TenantView; apiKey: string }> {
     const now = new Date();
     const row: TenantRow = { tenantId: id, name, plan, isActive: true, createdAt: now, updatedAt: now };
     const key = createApiKey();
     try {
-      await this.transactions.run(async () => {
-        await this.tenants.insert(row);
-        await this.keys.insert(id, storedKey(id, key, now));
-      });
+      await this.tenants.insert(row);
+      await this.keys.insert(id, storedKey(id, key, now));
     } catch (error) {
       if (duplicateKeyFields(error)?.includes('tenantId')) throw tenantExists(id);
       throw error;
     }
-    this.logger.info({ tenant: id, keyId: key.keyId }, 'tenant created');
+    await this.transactions.afterCommit(() => {
+      this.logger.info({ tenant: id, keyId: key.keyId }, 'tenant created');
+    });
     return { tenant: tenantView(tenantOf(row)), apiKey: key.text };
   }
 
   async list(limit: number, cursor?: string): Promise<Page<TenantView>> {
-    const rows = await this.tenants.list(limit + 1, cursor === undefined ? undefined : decodeCursor(cursor));
-    return toPage(rows, limit, place, (row) => tenantView(tenantOf(row)));
+    const rows = await this.tenants.list(limit + 1, dateIdCursor.decode(cursor));
+    return toPage(rows, limit, dateIdCursor, positionOf, (row) => tenantView(tenantOf(row)));
   }
 
   /** @throws ProblemError 404 `tenant_not_found` */
@@ -83,14 +80,14 @@ export class TenantService {
   }
 
   /**
-   * Every process sees the change within a second.
+   * Changes a tenant. Every process sees the change within a second.
    * @throws ProblemError 404 `tenant_not_found`
    */
   async update(tenantId: string, changes: TenantChanges): Promise<TenantView> {
     const tenant = await this.tenants.update(tenantId, changes, new Date());
     if (!tenant) throw notFound('tenant', tenantId);
     await this.transactions.afterCommit(() => this.directory.forget(tenantId));
-    this.logger.info({ tenant: tenantId, changed: Object.keys(changes) }, 'tenant changed');
+    this.logger.info({ tenant: tenantId, changed: Object.keys(changes) }, 'tenant updated');
     return tenantView(tenant);
   }
 
@@ -107,12 +104,13 @@ export class TenantService {
   /** @throws ProblemError 404 `tenant_not_found` */
   async listKeys(tenantId: string, limit: number, cursor?: string): Promise<Page<ApiKeyView>> {
     await this.get(tenantId);
-    const after = cursor === undefined ? undefined : decodeCursor(cursor);
-    return toPage(await this.keys.list(tenantId, limit + 1, after), limit, place, apiKeyView);
+    const rows = await this.keys.list(tenantId, limit + 1, dateIdCursor.decode(cursor));
+    return toPage(rows, limit, dateIdCursor, positionOf, apiKeyView);
   }
 
   /**
-   * Takes effect at once in this process and within a second in all others. Revoking twice is no error.
+   * Revokes a key, immediately in this process and within a second in all others. Revoking a key again is not
+   * an error.
    * @throws ProblemError 404 `api_key_not_found`
    */
   async revokeKey(tenantId: string, keyId: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** Injection token of the clock of rate limits: milliseconds that never run backwards. */
+/** Injection token for the clock of the rate limiter: monotonic, in milliseconds. */
 export const TENANT_CLOCK = Symbol('TENANT_CLOCK');
 
 export interface MonotonicClock {

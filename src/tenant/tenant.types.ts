@@ -4,17 +4,17 @@ export type Plan = (typeof plans)[number];
 export const featureNames = ['responder', 'sharedState', 'transcripts'] as const;
 export type FeatureName = (typeof featureNames)[number];
 
-/** What an operator can switch off for one tenant. */
+/** Features that an operator can switch off for one tenant. */
 export type TenantFeatures = Readonly<Record<FeatureName, boolean>>;
 
-/** What a tenant has whose operator switched nothing off. */
+/** The features of a tenant for which nothing was switched off. */
 export const allFeatures: TenantFeatures = Object.freeze({
   responder: true,
   sharedState: true,
   transcripts: true,
 });
 
-/** Whose request it is, as the guard found it. */
+/** The tenant that sent a request, as determined by the guard. */
 export interface TenantIdentity {
   readonly tenantId: string;
   readonly name: string;
@@ -31,10 +31,10 @@ export interface Tenant extends TenantIdentity {
 export interface ApiKey {
   readonly tenantId: string;
   readonly keyId: string;
-  /** First characters of the key, enough to tell keys apart in a list. */
+  /** The first characters of the key, enough to distinguish keys in a list. */
   readonly hint: string;
   readonly createdAt: Date;
   readonly revokedAt: Date | null;
-  /** Exact to `LAST_USED_RESOLUTION_MS`. */
+  /** Accurate to `LAST_USED_RESOLUTION_MS`. */
   readonly lastUsedAt: Date | null;
 }

@@ -2,8 +2,9 @@ import { availableParallelism } from 'node:os';
 import type { Embedder } from '../search/index.js';
 
 /**
- * How many batches may be at work at once. An embedder on this machine takes a processor while it works: one is left to those who send
- * transcripts, as batches that overlap there store no more a second and make them wait.
+ * Returns how many batches may run concurrently. A local embedder keeps a CPU core busy, so one core is left
+ * free for requests: additional batches there would not increase throughput and would only slow down
+ * requests.
  */
 export function concurrentBatches(
   wanted: number,
@@ -13,14 +14,17 @@ export function concurrentBatches(
   return isLocal ? Math.min(wanted, Math.max(1, processors - 1)) : wanted;
 }
 
-/** How many of those that wait the next batch takes: an even share of them when more batches may begin. */
+/** Returns the size of the next batch: an even share of the waiting transcripts if more batches may start. */
 export const batchSize = (
   waiting: number,
   mayBegin: number,
   { min, max }: { min: number; max: number },
 ): number => Math.max(min, Math.min(max, Math.ceil(waiting / Math.max(1, mayBegin))));
 
-/** Up to `size` of `waiting`, one of each tenant in turn, each tenant's in their order: no tenant waits for all of another's. */
+/**
+ * Returns up to `size` of `waiting`, taking from each tenant in turn and keeping each tenant's order, so that
+ * no tenant waits for all transcripts of another.
+ */
 export function fairShare<T extends { tenantId: string }>(waiting: readonly T[], size: number): T[] {
   if (waiting.length <= size) return [...waiting];
   const tenants = new Map<string, T[]>();

@@ -1,4 +1,4 @@
-/** Over the last `count` values at most; all zero before the first. */
+/** Statistics of the last values, at most as many as are kept. All zero if there are none. */
 export interface Distribution {
   count: number;
   mean: number;
@@ -8,7 +8,7 @@ export interface Distribution {
   max: number;
 }
 
-/** The last values of a figure, in bounded memory. */
+/** Keeps the last values of a measurement in bounded memory. */
 export class RecentValues {
   private readonly values: Float64Array;
   private added = 0;
@@ -22,7 +22,7 @@ export class RecentValues {
     this.added++;
   }
 
-  /** Percentiles by the nearest rank. */
+  /** Percentiles use the nearest-rank method. */
   distribution(): Distribution {
     const sorted = this.values.slice(0, Math.min(this.added, this.values.length)).sort();
     const count = sorted.length;

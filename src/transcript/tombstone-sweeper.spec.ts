@@ -32,7 +32,7 @@ describe('TombstoneSweeper', () => {
     jest.useRealTimers();
   });
 
-  it('asks of each tenant for what is older than the setting, when its time has come', async () => {
+  it('deletes the tombstones of each tenant that are older than the setting, at each interval', async () => {
     await jest.advanceTimersByTimeAsync(59_999);
     expect(forget).not.toHaveBeenCalled();
     await jest.advanceTimersByTimeAsync(1);
@@ -43,14 +43,14 @@ describe('TombstoneSweeper', () => {
     ]);
   });
 
-  it('goes on with a tenant batch by batch until one is not full', async () => {
+  it('continues with a tenant until a batch is not full', async () => {
     forget.mockResolvedValueOnce(500).mockResolvedValueOnce(500).mockResolvedValueOnce(3);
     expect(await sweeper.sweep(start)).toBe(1003);
     expect(forget.mock.calls.map(([tenantId]) => tenantId)).toEqual(['acme', 'acme', 'acme', 'bistro']);
   });
 
-  it('survives a sweep that fails, and sweeps once at a time', async () => {
-    forget.mockRejectedValueOnce(new Error('the database is away'));
+  it('survives a failing sweep, and runs only one sweep at a time', async () => {
+    forget.mockRejectedValueOnce(new Error('the database is unavailable'));
     await jest.advanceTimersByTimeAsync(60_000);
     tenantsAfter.mockResolvedValueOnce(['acme']);
     forget.mockResolvedValueOnce(2);
@@ -59,7 +59,7 @@ describe('TombstoneSweeper', () => {
     expect(forget).toHaveBeenCalledTimes(2);
   });
 
-  it('stops in the middle at shutdown', async () => {
+  it('stops mid-sweep at shutdown', async () => {
     let end: (found: number) => void = () => undefined;
     forget.mockImplementationOnce(() => new Promise((resolve) => (end = resolve)));
     const sweep = sweeper.sweep(start);

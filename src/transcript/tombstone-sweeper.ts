@@ -8,13 +8,13 @@ import { TranscriptRepository } from './transcript.repository.js';
 const SWEEP_JOB = 'transcript-tombstones';
 const TENANTS = 100;
 
-/** Tombstones that one transaction deletes. */
+/** Maximum number of tombstones deleted in one transaction. */
 const BATCH = 500;
 const DAY_MS = 86_400_000;
 
 /**
- * Forgets deleted transcripts after TRANSCRIPT_TOMBSTONE_DAYS. Every process sweeps; what two of them find is deleted once, and a process that has
- * nothing to delete only reads.
+ * Deletes tombstones older than TRANSCRIPT_TOMBSTONE_DAYS. Every process sweeps; deletions are idempotent,
+ * and a process that finds nothing only reads.
  */
 @Injectable()
 export class TombstoneSweeper implements OnModuleInit, OnModuleDestroy {
@@ -34,7 +34,7 @@ export class TombstoneSweeper implements OnModuleInit, OnModuleDestroy {
       this.sweep(new Date()).catch((error: unknown) => {
         this.logger.warn(
           { err: error },
-          'tombstones of transcripts could not be swept; the next sweep tries again',
+          'could not delete old transcript tombstones; the next sweep retries',
         );
       });
     }, this.settings.TRANSCRIPT_SWEEP_INTERVAL_MS);
@@ -42,14 +42,17 @@ export class TombstoneSweeper implements OnModuleInit, OnModuleDestroy {
     this.scheduler.addInterval(SWEEP_JOB, timer);
   }
 
-  /** Waits for the transaction under way. */
+  /** Waits for the transaction in progress. */
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     if (this.scheduler.doesExist('interval', SWEEP_JOB)) this.scheduler.deleteInterval(SWEEP_JOB);
     await this.running?.catch(() => undefined);
   }
 
-  /** Forgets what is old enough at `now`; returns how many. One sweep at a time: a call during one gets the result of that one. */
+  /**
+   * Deletes the tombstones that are old enough at `now` and returns their number. A call during a sweep
+   * returns that sweep's result.
+   */
   sweep(now: Date): Promise<number> {
     this.running ??= this.run(
       new Date(now.getTime() - this.settings.TRANSCRIPT_TOMBSTONE_DAYS * DAY_MS),
@@ -66,7 +69,7 @@ export class TombstoneSweeper implements OnModuleInit, OnModuleDestroy {
       tenants = await this.transcripts.tenantsAfter(tenants.at(-1) ?? '', TENANTS);
       for (const tenantId of tenants) removed += await this.ofTenant(tenantId, before);
     } while (tenants.length === TENANTS && !this.stopped);
-    if (removed > 0) this.logger.info({ removed }, 'tombstones of transcripts were swept');
+    if (removed > 0) this.logger.info({ removed }, 'deleted old transcript tombstones');
     return removed;
   }
 

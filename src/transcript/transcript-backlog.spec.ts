@@ -40,13 +40,13 @@ describe('TranscriptBacklog', () => {
     looks = 0;
   });
 
-  it('counts now and then, not for each request', async () => {
+  it('counts occasionally, not for each request', async () => {
     const backlog = backlogOf(10_000);
     for (let n = 0; n < 2000; n++) await accept(backlog);
     expect(counts).toBeLessThan(20);
   });
 
-  it('refuses beyond the limit, whoever accepted what waits', async () => {
+  it('rejects beyond the limit, whichever process accepted the queued transcripts', async () => {
     const backlog = backlogOf(5);
     for (let n = 0; n < 3; n++) await accept(backlog);
     queued += 2;
@@ -54,7 +54,7 @@ describe('TranscriptBacklog', () => {
     await expect(backlog.admit('another')).rejects.toMatchObject({ problem: { status: 429 } });
   });
 
-  it('refuses nothing by an old count', async () => {
+  it('never rejects because of an outdated count', async () => {
     const backlog = backlogOf(5);
     for (let n = 0; n < 5; n++) await accept(backlog);
     await expect(backlog.admit('acme')).rejects.toMatchObject({ problem: { status: 429 } });
@@ -63,26 +63,26 @@ describe('TranscriptBacklog', () => {
     expect(queued).toBe(5);
   });
 
-  it('admits no more than there is room for at the same moment, and counts once for all that wait for a count', async () => {
+  it('admits no more than the limit concurrently, and counts once for all callers that wait for a count', async () => {
     const backlog = backlogOf(5);
     const admissions = await Promise.allSettled(Array.from({ length: 20 }, () => backlog.admit('acme')));
     expect(admissions.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
     expect(counts).toBe(1);
   });
 
-  it('gives the room of what was not accepted back', async () => {
+  it('releases the capacity of transcripts that were not accepted', async () => {
     const backlog = backlogOf(1);
     (await backlog.admit('acme')).settle(0);
     await accept(backlog);
     expect(backlog.accepted).toBe(1);
   });
 
-  it('admits as many of several as there is room for', async () => {
+  it('admits as many of several as the limit allows', async () => {
     queued = 7;
     expect((await backlogOf(10).admit('acme', 5)).count).toBe(3);
   });
 
-  it('reads the figures of all tenants once for all that ask at a time', async () => {
+  it('reads the figures of all tenants once for concurrent callers', async () => {
     const backlog = backlogOf(10);
     const [figures] = await Promise.all([backlog.figures(), backlog.figures(), backlog.figures()]);
     expect(figures).toMatchObject({ queued: 2, processing: 1 });

@@ -5,47 +5,50 @@ import { LOGGER, type Logger } from '../logging/index.js';
 import { tooManyTranscripts } from './transcript.errors.js';
 import { TranscriptRepository } from './transcript.repository.js';
 
-/** A count is trusted for this long, and while this process has used less than a quarter of the room that it showed. */
+/**
+ * How long a count is used without counting again, provided this process has since used less than a quarter
+ * of the capacity that was left.
+ */
 const TRUSTED_MS = 1000;
 const TRUSTED_SHARE = 0.25;
 const MAX_TENANTS = 10_000;
 
-/** Figures of all tenants are read at most this often, however many ask. */
+/** Minimum interval between reads of the figures of all tenants. */
 const FIGURES_MS = 1000;
 
 interface TenantCount {
   counted: number;
   countedAt: number;
-  /** Accepted by this process since the count began. */
+  /** Accepted by this process since the count started. */
   accepted: number;
-  /** Admitted, and not accepted yet. */
+  /** Admitted but not yet accepted. */
   pending: number;
   counting: Promise<void> | undefined;
 }
 
-/** Room for transcripts; to be ended with `settle`, once. */
+/** Reserved capacity for transcripts. `settle` must be called exactly once. */
 export interface Admission {
-  /** For how many there is room. */
+  /** Number of transcripts admitted. */
   readonly count: number;
-  /** So many were accepted. */
+  /** Releases the reservation and records how many were accepted. */
   settle(accepted: number): void;
 }
 
-/** What waits in all processes together. */
+/** The backlog of all processes together. */
 export interface BacklogFigures {
   queued: number;
   processing: number;
-  /** Those at work, by tenant. */
+  /** Number of transcripts being processed, by tenant. */
   claimed: ReadonlyMap<string, number>;
-  /** How long the oldest has waited; 0 when none waits. */
+  /** Age of the oldest transcript in milliseconds; 0 if there is none. */
   oldestMs: number;
 }
 
-/** Transcripts that wait, counted over all processes: who may add to them, and how they are doing. */
+/** Counts queued transcripts across all processes, to limit them per tenant and to report figures. */
 @Injectable()
 export class TranscriptBacklog {
   private readonly tenants = new LRUCache<string, TenantCount>({ max: MAX_TENANTS });
-  private look: { at: number; figures: Promise<BacklogFigures | null> } | undefined;
+  private lastRead: { at: number; figures: Promise<BacklogFigures | null> } | undefined;
   private total = 0;
 
   constructor(
@@ -54,14 +57,15 @@ export class TranscriptBacklog {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** Accepted by this process since it began. */
+  /** Accepted by this process since it started. */
   get accepted(): number {
     return this.total;
   }
 
   /**
-   * Admits up to `wanted` of one tenant, at least one. Nothing is refused by an old count; processes that admit at the same moment may together exceed
-   * the limit by what each had been shown as room.
+   * Admits up to `wanted` transcripts of one tenant, at least one. A request is never rejected because of an
+   * outdated count. Processes that admit concurrently may together exceed the limit by the capacity that each
+   * of them saw.
    * @throws ProblemError 429 `transcript_queue_full`
    */
   async admit(tenantId: string, wanted = 1): Promise<Admission> {
@@ -81,7 +85,7 @@ export class TranscriptBacklog {
     };
   }
 
-  /** Of one tenant: all of them as they are now, `processing` a second old at most. */
+  /** Figures of one tenant. The total is current; `processing` is at most one second old. */
   async ofTenant(tenantId: string): Promise<Pick<BacklogFigures, 'queued' | 'processing'>> {
     const count = await this.transcripts.countQueued(tenantId);
     const claimed = count === 0 ? 0 : ((await this.figures())?.claimed.get(tenantId) ?? 0);
@@ -89,18 +93,18 @@ export class TranscriptBacklog {
     return { queued: count - processing, processing };
   }
 
-  /** Of all tenants, a second old at most; null while the database cannot be asked. */
+  /** Figures of all tenants, at most one second old. Null if the database cannot be reached. */
   figures(): Promise<BacklogFigures | null> {
     const now = performance.now();
-    if (!this.look || now - this.look.at > FIGURES_MS)
-      this.look = {
+    if (!this.lastRead || now - this.lastRead.at > FIGURES_MS)
+      this.lastRead = {
         at: now,
         figures: this.read().catch((error: unknown) => {
-          this.logger.warn({ err: error }, 'transcripts that wait could not be counted');
+          this.logger.warn({ err: error }, 'could not count queued transcripts');
           return null;
         }),
       };
-    return this.look.figures;
+    return this.lastRead.figures;
   }
 
   private async read(): Promise<BacklogFigures> {
@@ -124,7 +128,7 @@ export class TranscriptBacklog {
     return count;
   }
 
-  /** Callers that come while a count is under way wait for that one. */
+  /** Callers that arrive during a count wait for its result. */
   private recount(tenantId: string, count: TenantCount): Promise<void> {
     count.counting ??= this.countAgain(tenantId, count).finally(() => {
       count.counting = undefined;

@@ -14,7 +14,7 @@ import { type OperatorTranscriptStats, TranscriptStats } from './transcript-stat
 import { acceptedTranscriptSchema, transcriptIdParam } from './transcript.dto.js';
 import { TranscriptService } from './transcript.service.js';
 
-/** Figures of transcripts, and dead letters. */
+/** Transcript statistics, and replay of dead letters. */
 @ApiTags('transcripts')
 @ApiBearerAuth()
 @Controller('v1/transcripts')
@@ -27,7 +27,8 @@ export class TranscriptOperationsController {
   @Get('stats')
   @TenantOrAdmin()
   @ApiOperation({
-    summary: "The tenant's transcripts in numbers; with the admin key those of all tenants and this process",
+    summary:
+      "Get the tenant's transcript statistics; with the admin key those of all tenants and of this process",
   })
   @ApiOkResponse({ standardSchema: transcriptStatsSchema })
   async get(
@@ -40,7 +41,7 @@ export class TranscriptOperationsController {
   @HttpCode(202)
   @TenantOrAdmin()
   @ApiOperation({
-    summary: 'Try dead letters again, one page of them; with the admin key those of the tenant named',
+    summary: 'Replay one page of dead letters; with the admin key, those of the given tenant',
   })
   @ApiAcceptedResponse({ standardSchema: replayedTranscriptsSchema })
   replayPage(
@@ -48,7 +49,7 @@ export class TranscriptOperationsController {
     @Body({ schema: replayTranscriptsBody }) { limit, cursor, tenantId }: ReplayTranscriptsBody,
   ): Promise<ReplayedTranscripts> {
     if (tenant && tenantId !== undefined && tenantId !== tenant.tenantId)
-      throw validationFailed([{ path: 'tenantId', message: 'is for the admin key' }]);
+      throw validationFailed([{ path: 'tenantId', message: 'is only allowed with the admin key' }]);
     const whose = tenant?.tenantId ?? tenantId;
     if (whose === undefined)
       throw validationFailed([{ path: 'tenantId', message: 'is required with the admin key' }]);
@@ -57,7 +58,7 @@ export class TranscriptOperationsController {
 
   @Post(':id/replay')
   @HttpCode(202)
-  @ApiOperation({ summary: 'Try a dead letter again' })
+  @ApiOperation({ summary: 'Replay a dead letter' })
   @ApiAcceptedResponse({ standardSchema: acceptedTranscriptSchema })
   async replay(
     @CurrentTenant() { tenantId }: TenantIdentity,

@@ -7,28 +7,28 @@ import { type EmbeddableRow, TranscriptRepository } from './transcript.repositor
 const TENANTS = 200;
 
 export interface ReembedOptions {
-  /** Transcripts that are embedded and written together. */
+  /** Number of transcripts embedded and written together. */
   batchSize: number;
-  /** Ends the work after the batch that is under way. */
+  /** Stops the run after the current batch. */
   signal?: AbortSignal;
-  /** Told of each batch: transcripts that are done with. */
+  /** Called after each batch with the number of transcripts processed. */
   onProgress?: (transcripts: number) => void;
-  /** Told of each transcript that the embedder refuses; its old vector stays. */
-  onRefused?: (tenantId: string, id: string, error: EmbeddingError) => void;
+  /** Called for each transcript that the embedder rejects; it keeps its old vector. */
+  onRejected?: (tenantId: string, id: string, error: EmbeddingError) => void;
 }
 
 export interface ReembedResult {
   reembedded: number;
-  refused: number;
-  /** Deleted, or re-embedded by another process, while they were embedded here. */
-  passedOver: number;
-  /** False when the signal ended it before. */
+  rejected: number;
+  /** Deleted, or re-embedded by another process, while this process embedded them. */
+  skipped: number;
+  /** False if the signal stopped the run early. */
   isWhole: boolean;
 }
 
 /**
- * Gives transcripts whose vector is one of another model a vector of this process's embedder. How far it is, is in the rows themselves: it may be
- * ended at any moment, and run several times at the same time.
+ * Replaces vectors created by another model with vectors of this process's embedder. Progress is kept in the
+ * rows themselves, so a run may be stopped at any time, and several runs may work concurrently.
  */
 @Injectable()
 export class TranscriptReembedder {
@@ -38,20 +38,20 @@ export class TranscriptReembedder {
     @Inject(EMBEDDER) private readonly embedder: Embedder,
   ) {}
 
-  /** That transcripts are to have. */
+  /** The model that all transcripts should have. */
   get model(): string {
     return this.embedder.model;
   }
 
-  /** How many transcripts have a vector of another model, by tenant and model. */
+  /** Counts the transcripts with a vector of another model, by tenant and model. */
   async *outdated(): AsyncGenerator<{ tenantId: string; model: string; transcripts: number }> {
     for await (const { tenantId, model } of this.otherModels())
       yield { tenantId, model, transcripts: await this.transcripts.countOfModel(tenantId, model) };
   }
 
-  /** @throws EmbeddingError when the embedding service is away; what was written stays */
+  /** @throws EmbeddingError if the embedding service is unavailable; what was already written is kept */
   async run(options: ReembedOptions): Promise<ReembedResult> {
-    const result: ReembedResult = { reembedded: 0, refused: 0, passedOver: 0, isWhole: true };
+    const result: ReembedResult = { reembedded: 0, rejected: 0, skipped: 0, isWhole: true };
     for await (const { tenantId, model } of this.otherModels()) {
       let after: string | undefined;
       for (;;) {
@@ -63,8 +63,8 @@ export class TranscriptReembedder {
         const vectors = await this.embed(tenantId, rows, options);
         const written = await this.store.reembed(tenantId, model, this.embedder.model, vectors);
         result.reembedded += written;
-        result.passedOver += vectors.length - written;
-        result.refused += rows.length - vectors.length;
+        result.skipped += vectors.length - written;
+        result.rejected += rows.length - vectors.length;
         options.onProgress?.(rows.length);
       }
     }
@@ -85,17 +85,20 @@ export class TranscriptReembedder {
     }
   }
 
-  /** One call for all; when the embedder refuses it, one for each, so that a text alone is left out. */
+  /**
+   * Embeds all rows in one call. If the embedder rejects it, embeds them one by one so that only the
+   * offending texts are skipped.
+   */
   private async embed(
     tenantId: string,
     rows: readonly EmbeddableRow[],
-    { onRefused }: ReembedOptions,
+    { onRejected }: ReembedOptions,
   ): Promise<NewVector[]> {
     try {
       const vectors = await this.embedder.embed(rows.map(embeddedText));
       return rows.flatMap((row, place) => newVector(row, vectors[place]));
     } catch (error) {
-      if (!isRefusal(error)) throw error;
+      if (!isRejection(error)) throw error;
     }
     const embedded: NewVector[] = [];
     for (const row of rows)
@@ -103,8 +106,8 @@ export class TranscriptReembedder {
         const [vector] = await this.embedder.embed([embeddedText(row)]);
         embedded.push(...newVector(row, vector));
       } catch (error) {
-        if (!isRefusal(error)) throw error;
-        onRefused?.(tenantId, row._id.toHexString(), error);
+        if (!isRejection(error)) throw error;
+        onRejected?.(tenantId, row._id.toHexString(), error);
       }
     return embedded;
   }
@@ -113,5 +116,5 @@ export class TranscriptReembedder {
 const newVector = ({ _id }: EmbeddableRow, vector: Float32Array | undefined): NewVector[] =>
   vector ? [{ _id, vector: encodeVector(vector) }] : [];
 
-const isRefusal = (error: unknown): error is EmbeddingError =>
+const isRejection = (error: unknown): error is EmbeddingError =>
   error instanceof EmbeddingError && !error.retryable;

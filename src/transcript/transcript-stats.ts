@@ -12,23 +12,25 @@ import type { TenantTranscriptStats } from './transcript-operations.dto.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import { TranscriptWorker, type WorkerStats } from './transcript.worker.js';
 
-/** Of this process, since it began. */
+/** Statistics of this process since it started. */
 export interface ProcessTranscriptStats extends WorkerStats {
   accepted: number;
-  /** The same as `dead`: what was given up, replays included. */
+  /** Same as `dead`: transcripts that finally failed, including replays. */
   failed: number;
   embeddingCache: EmbeddingCacheStats;
   index: VectorIndexStats;
 }
 
-/** With what waits, of all tenants and processes; null while the database cannot be asked. For operators alone. */
+/**
+ * Adds the backlog of all tenants and processes; null if the database cannot be reached. For operators only.
+ */
 export interface OperatorTranscriptStats extends ProcessTranscriptStats {
   queued: number | null;
   processing: number | null;
   oldestMs: number | null;
 }
 
-/** Figures of transcripts. */
+/** Provides transcript statistics. */
 @Injectable()
 export class TranscriptStats {
   constructor(
@@ -40,7 +42,7 @@ export class TranscriptStats {
     @Inject(TRANSCRIPT_SETTINGS) private readonly settings: TranscriptSettings,
   ) {}
 
-  /** Of one tenant, all processes together. */
+  /** Statistics of one tenant across all processes. */
   async ofTenant(tenantId: string): Promise<TenantTranscriptStats> {
     const waiting = await this.backlog.ofTenant(tenantId);
     const counter = await this.transcripts.counter(tenantId);

@@ -7,7 +7,7 @@ import { queuedTranscript } from './transcript.schema.js';
 
 const vector = encodeVector(Float32Array.of(1));
 
-/** A transcript that was claimed and embedded. */
+/** A claimed and embedded transcript. */
 function processed(tenantId: string, { isNamed = false } = {}): ProcessedTranscript {
   const at = { createdAt: new Date(0), queuedAt: new Date(0) };
   const text = {
@@ -24,7 +24,7 @@ function processed(tenantId: string, { isNamed = false } = {}): ProcessedTranscr
 const idOf = ({ record }: ProcessedTranscript): string => record._id.toHexString();
 
 describe('TranscriptStore', () => {
-  /** Ids of rows that the claim holds. */
+  /** Ids of the rows that the claim holds. */
   let claimed: Set<string>;
   let deleted: Set<string>;
   let looks: number;
@@ -96,7 +96,7 @@ describe('TranscriptStore', () => {
     expect(tallies.get('acme')).toEqual({ stored: 2, dead: 0, failures: 0, batches: 1, batched: 2 });
   });
 
-  it('neither counts nor indexes what its claim does not hold any more', async () => {
+  it('neither counts nor indexes transcripts that its claim no longer holds', async () => {
     const [kept, gone] = [processed('acme'), processed('acme')];
     claim(kept);
     expect(await store.finish('claim', [gone, kept])).toMatchObject([
@@ -118,7 +118,7 @@ describe('TranscriptStore', () => {
     expect(tallies.get('acme')).toMatchObject({ stored: 1, batched: 1 });
   });
 
-  it('looks for no tombstones of transcripts without a name', async () => {
+  it('does not query tombstones for transcripts without a name', async () => {
     const item = processed('acme');
     claim(item);
     await store.finish('claim', [item]);

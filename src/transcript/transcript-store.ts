@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type mongo, Types } from 'mongoose';
-import { KeyedSerializer, retry } from '../common/index.js';
+import { KeyedSerializer, retryPolicy } from '../common/index.js';
 import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
 import { notFound } from '../http/index.js';
 import type { CommittedChange } from '../search/index.js';
@@ -10,20 +10,18 @@ import type { FinishedTranscript, QueuedTranscript } from './transcript.schema.j
 
 export type NewTranscript = Omit<FinishedTranscript, 'tenantId' | 'changeSeq' | 'storedAt'>;
 
-/** A vector for a row that has one of another model. */
+/** A new vector for a row whose vector comes from another model. */
 export interface NewVector {
   _id: Types.ObjectId;
   vector: mongo.Binary;
 }
 
-/** The first change of a tenant may meet another first one: its counter is there the next time. */
-const firstChange = {
-  retries: 3,
-  baseMs: 5,
-  maxMs: 50,
-  jitter: 1,
-  shouldRetry: (error: unknown) => duplicateKeyFields(error) !== undefined,
-};
+/** Two concurrent first changes of a tenant may both try to insert its counter; the retry finds it. */
+const retryFirstChange = retryPolicy({
+  attempts: 4,
+  backoff: { baseMs: 5, maxMs: 50, jitter: 1 },
+  isRetryable: (error) => duplicateKeyFields(error) !== undefined,
+});
 
 const tallyOf = (items: readonly Pick<Outcome, 'status'>[]): Required<Tally> => {
   const dead = items.filter(({ status }) => status === 'failed').length;
@@ -44,13 +42,13 @@ const difference = (a: Required<Tally>, b: Required<Tally>): Required<Tally> => 
   batched: a.batched - b.batched,
 });
 
-/** A claimed transcript, and what became of it. */
+/** A claimed transcript with its result. */
 export interface ProcessedTranscript {
   record: QueuedTranscript;
   outcome: Outcome;
 }
 
-/** What one batch changed of one tenant. */
+/** What one batch changed for one tenant. */
 export interface TenantChange {
   tenantId: string;
   change: CommittedChange;
@@ -58,7 +56,10 @@ export interface TenantChange {
   dead: number;
 }
 
-/** Changes what is stored: each change of a tenant in one transaction, one after the other, with its number. */
+/**
+ * Changes stored transcripts. The changes of a tenant are made one after the other, each in one transaction
+ * with its own change number.
+ */
 @Injectable()
 export class TranscriptStore {
   private readonly turns = new KeyedSerializer();
@@ -69,8 +70,9 @@ export class TranscriptStore {
   ) {}
 
   /**
-   * Finishes a batch in one transaction, all or none; left out are those that the claim does not hold any more (they were deleted, or the lease
-   * expired), and deleted are those whose id has a tombstone. Returns the change of each tenant of which something was written.
+   * Finishes a batch in one transaction, all or none. Transcripts that the claim no longer holds (because
+   * they were deleted or the lease expired) are skipped; those whose id has a tombstone are deleted. Returns
+   * the change of each tenant for which something was written.
    */
   async finish(claim: string, batch: readonly ProcessedTranscript[]): Promise<TenantChange[]> {
     const byTenant = new Map<string, ProcessedTranscript[]>();
@@ -79,7 +81,7 @@ export class TranscriptStore {
       if (ofTenant) ofTenant.push(one);
       else byTenant.set(one.record.tenantId, [one]);
     }
-    // In one order everywhere: then no two batches wait for each other.
+    // All batches lock tenants in the same order, which prevents deadlocks.
     const tenants = [...byTenant].toSorted(([a], [b]) => (a < b ? -1 : 1));
     return this.change(
       tenants.map(([tenantId]) => tenantId),
@@ -94,7 +96,7 @@ export class TranscriptStore {
     );
   }
 
-  /** Inserts transcripts that are embedded already. */
+  /** Inserts transcripts that are already embedded. */
   async insert(tenantId: string, items: readonly NewTranscript[]): Promise<CommittedChange> {
     return this.change([tenantId], async () => {
       const seq = await this.transcripts.nextChange(tenantId, tallyOf(items));
@@ -106,7 +108,7 @@ export class TranscriptStore {
   }
 
   /**
-   * Deletes a transcript, whatever its status.
+   * Deletes a transcript in any status.
    * @throws ProblemError 404 `transcript_not_found`
    */
   async delete(tenantId: string, id: string): Promise<CommittedChange> {
@@ -120,7 +122,7 @@ export class TranscriptStore {
     });
   }
 
-  /** Of these ids, the dead letters are queued again; returns how many those were. */
+  /** Queues those of the ids that are dead letters again, and returns their number. */
   async requeue(tenantId: string, ids: readonly Types.ObjectId[]): Promise<number> {
     return this.change([tenantId], async () => {
       const requeued = await this.transcripts.requeue(tenantId, ids, new Date());
@@ -129,7 +131,10 @@ export class TranscriptStore {
     });
   }
 
-  /** Writes vectors of another model, all or none; rows that are gone or have a vector of `from` no more stay as they are. Returns how many were written. */
+  /**
+   * Replaces vectors, all or none, and returns the number written. Rows that were deleted or no longer have a
+   * vector of `from` are skipped.
+   */
   async reembed(tenantId: string, from: string, to: string, items: readonly NewVector[]): Promise<number> {
     if (items.length === 0) return 0;
     return this.change([tenantId], async () => {
@@ -138,7 +143,10 @@ export class TranscriptStore {
     });
   }
 
-  /** Deletes up to `limit` tombstones from before a time; returns how many there were. Readers who may miss them read all vectors again. */
+  /**
+   * Deletes up to `limit` tombstones older than `before`, and returns their number. Readers that may miss one
+   * reload all vectors.
+   */
   async forget(tenantId: string, before: Date, limit: number): Promise<number> {
     const old = await this.transcripts.oldTombstones(tenantId, before, limit);
     if (old.length > 0) await this.change([tenantId], () => this.transcripts.forget(tenantId, old, before));
@@ -182,8 +190,8 @@ export class TranscriptStore {
   }
 
   /**
-   * Deletes those of the batch that have a tombstone, and returns the others. A named transcript may be sent again at the moment at which it is
-   * deleted, and be accepted: here the two meet.
+   * Deletes those of the batch that have a tombstone, and returns the others. A named transcript may be sent
+   * again and accepted while it is being deleted; this resolves the conflict in favor of the deletion.
    */
   private async withoutDeleted(
     tenantId: string,
@@ -202,9 +210,9 @@ export class TranscriptStore {
     return items.filter(({ record }) => !deleted.has(record._id.toHexString()));
   }
 
-  /** Tenants come in ascending order. */
+  /** Expects tenants in ascending order. */
   private change<T>([tenantId, ...others]: readonly string[], work: () => Promise<T>): Promise<T> {
-    if (tenantId === undefined) return retry(() => this.transactions.run(work), firstChange);
+    if (tenantId === undefined) return retryFirstChange(() => this.transactions.run(work));
     return this.turns.run(tenantId, () => this.change(others, work));
   }
 }

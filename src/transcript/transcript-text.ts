@@ -1,4 +1,7 @@
-/** What is embedded: the summary says most, and its words count twice with those of the text. */
+/**
+ * The text to embed. The summary carries the most information; its words count in addition to those of the
+ * text.
+ */
 export const embeddedText = ({
   transcript,
   summary,

@@ -3,7 +3,10 @@ import type { TranscriptRepository } from './transcript.repository.js';
 import type { CounterRecord } from './transcript.schema.js';
 import { TranscriptVectors } from './transcript-vectors.js';
 
-/** Vectors over a tenant whose counter shows these values one after the other, and what was read, in which transaction. */
+/**
+ * Creates vectors over a tenant whose counter has these values in turn, and records the reads with their
+ * transactions.
+ */
 function vectorsOver(...counters: [seq: number, forgottenSeq: number][]) {
   const left = [...counters];
   const reads: string[] = [];
@@ -37,7 +40,7 @@ function vectorsOver(...counters: [seq: number, forgottenSeq: number][]) {
 }
 
 describe('TranscriptVectors', () => {
-  it('reads counter, rows and tombstones of changes from one snapshot', async () => {
+  it('reads the counter, rows and tombstones of changes from one snapshot', async () => {
     const { vectors, reads } = vectorsOver([9, 0], [9, 6]);
     expect(await vectors.changes('acme', 'model', 6)).toEqual({
       rows: [],
@@ -56,14 +59,14 @@ describe('TranscriptVectors', () => {
 
   it.each<[string, [number, number][]]>([
     [
-      'tombstones were forgotten',
+      'tombstones were deleted',
       [
         [9, 7],
         [9, 7],
       ],
     ],
     [
-      'they were forgotten between the reads',
+      'tombstones were deleted between the reads',
       [
         [9, 0],
         [9, 7],
@@ -77,7 +80,7 @@ describe('TranscriptVectors', () => {
       ],
     ],
     ['the tenant was erased', []],
-  ])('has no changes to give when %s', async (_what, counters) => {
+  ])('returns no changes if %s', async (_what, counters) => {
     expect(await vectorsOver(...counters).vectors.changes('acme', 'model', 6)).toBeUndefined();
   });
 

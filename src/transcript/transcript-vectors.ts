@@ -13,10 +13,10 @@ import type { TranscriptRecord } from './transcript.schema.js';
 
 const PAGE = 500;
 
-/** Changes that are read at a time. */
+/** Maximum number of changes read at once. */
 const CHANGES = 100;
 
-/** A row as a matrix takes it; undefined where it has no vector. */
+/** The row in the form that a matrix takes, or undefined if it has no vector. */
 export function vectorRow({
   _id,
   channel,
@@ -38,9 +38,9 @@ const rowsOf = (records: readonly TranscriptRecord[]): VectorRow[] =>
   records.flatMap((record) => vectorRow(record) ?? []);
 
 /**
- * The vectors of transcripts in the database. They are read in transactions, for a snapshot of what a majority of the servers has: a change
- * read before that may be rolled back by a failover, its number is given to another change, and a matrix that has counted it would
- * never see that one.
+ * Reads the vectors of transcripts from the database. Reads use transactions for a majority-committed
+ * snapshot. Otherwise a change could be read that a failover rolls back; its number would then be assigned to
+ * another change, which a matrix that had already counted that number would never see.
  */
 @Injectable()
 export class TranscriptVectors implements VectorSource {
@@ -68,7 +68,8 @@ export class TranscriptVectors implements VectorSource {
   }
 
   async changes(tenantId: string, model: string, after: ChangeCursor): Promise<VectorChanges | undefined> {
-    // Mostly nothing has changed, and then this one read is enough: what a majority had is not rolled back.
+    // Usually nothing has changed, and this one read is sufficient: a majority-committed counter is not
+    // rolled back.
     const latest = await this.transcripts.counter(tenantId);
     if ((latest?.seq ?? 0) === after && (latest?.forgottenSeq ?? 0) <= after)
       return { rows: [], deletedIds: [], cursor: after, hasMore: false };

@@ -37,7 +37,7 @@ export class TranscriptController {
   @Post()
   @HttpCode(202)
   @ApiOperation({
-    summary: 'Accept a transcript: it is committed when this returns, and found by meaning a little later',
+    summary: 'Accept a transcript: it is committed when this returns, and searchable shortly afterward',
   })
   @ApiAcceptedResponse({ standardSchema: acceptedTranscriptSchema })
   create(
@@ -49,7 +49,7 @@ export class TranscriptController {
 
   @Get()
   @ApiOperation({
-    summary: 'Stored transcripts, newest first; those with status failed are the dead letters',
+    summary: 'List stored transcripts, newest first; those with status failed are dead letters',
   })
   @ApiOkResponse({ standardSchema: transcriptPageSchema })
   async list(
@@ -62,7 +62,7 @@ export class TranscriptController {
 
   @Post('search')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Transcripts most like the query by meaning, best first' })
+  @ApiOperation({ summary: 'Search transcripts by meaning, best match first' })
   @ApiOkResponse({ standardSchema: transcriptHitsSchema })
   async search(
     @CurrentTenant() { tenantId }: TenantIdentity,
@@ -72,7 +72,7 @@ export class TranscriptController {
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'A transcript, or how far it is' })
+  @ApiOperation({ summary: 'Get a transcript, or its status while it is being processed' })
   @ApiOkResponse({ standardSchema: transcriptStateSchema })
   get(
     @CurrentTenant() { tenantId }: TenantIdentity,
@@ -84,7 +84,7 @@ export class TranscriptController {
   @Delete(':id')
   @HttpCode(204)
   @ApiOperation({
-    summary: 'Delete a transcript, also one that is not stored yet; no search finds it afterwards',
+    summary: 'Delete a transcript, even before it is stored; searches no longer return it',
   })
   @ApiNoContentResponse()
   delete(

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { externalName, isoDate, jsonObject, objectIdString, pageLimit } from '../http/index.js';
 import type { FinishedTranscript } from './transcript.schema.js';
 
-/** Longest transcript, bytes of UTF-8. */
+/** Maximum size of a transcript, bytes of UTF-8. */
 export const MAX_TRANSCRIPT_BYTES = 1024 * 1024;
 const MAX_METADATA_BYTES = 16 * 1024;
 
@@ -34,9 +34,10 @@ const externalId = z
   .string()
   .min(1)
   .max(200)
-  .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not hold control characters')
+  .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not contain control characters')
   .meta({
-    description: 'Your own name of the transcript: one with a known name gets the same id and is stored once',
+    description:
+      'Your own identifier of the transcript: repeating it returns the same id, and the transcript is stored once',
     example: 'helpdesk-4711',
   });
 const participantId = externalName.meta({ example: 'ana' });
@@ -118,9 +119,7 @@ export const transcriptPageSchema = z.object({
 });
 
 export const transcriptHitSchema = transcriptViewSchema.extend({
-  score: z
-    .number()
-    .meta({ description: 'Cosine of the angle to the query, 1 for the same meaning', example: 0.62 }),
+  score: z.number().meta({ description: 'Cosine similarity to the query; 1 means identical', example: 0.62 }),
 });
 export type TranscriptHit = z.output<typeof transcriptHitSchema>;
 

@@ -8,6 +8,7 @@ import {
   SHUTDOWN_SHARES,
 } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import {
   createEmbedder,
   type CreatedEmbedder,
@@ -20,8 +21,7 @@ import {
 import { OldJournalImport } from './old-journal/old-journal-import.js';
 import { TombstoneSweeper } from './tombstone-sweeper.js';
 import { TranscriptBacklog } from './transcript-backlog.js';
-import { TranscriptHealth } from './transcript-health.js';
-import { TranscriptMetrics } from './transcript-metrics.js';
+import { TranscriptMonitoring } from './transcript-monitoring.js';
 import { TranscriptOperationsController } from './transcript-operations.controller.js';
 import { TranscriptReembedder } from './transcript-reembedder.js';
 import { TranscriptStats } from './transcript-stats.js';
@@ -58,9 +58,13 @@ class TranscriptLifecycle implements BeforeApplicationShutdown {
   }
 }
 
-/** Whole conversations as text: accepted into the database, embedded and stored in batches, found again by meaning. */
+/**
+ * Texts of whole conversations: accepted into the database, embedded and stored in batches, and searchable by
+ * meaning.
+ */
 @Module({
   imports: [
+    MonitoringModule,
     MongooseModule.forFeature([
       { name: TRANSCRIPT_MODEL, schema: transcriptSchema },
       { name: COUNTER_MODEL, schema: counterSchema },
@@ -110,8 +114,7 @@ class TranscriptLifecycle implements BeforeApplicationShutdown {
     TranscriptReembedder,
     TombstoneSweeper,
     TranscriptStats,
-    TranscriptHealth,
-    TranscriptMetrics,
+    TranscriptMonitoring,
     TranscriptLifecycle,
   ],
   exports: [OldJournalImport, TranscriptService, TranscriptWorker, TranscriptStats, EMBEDDER],

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, mongo, type QueryFilter, Types } from 'mongoose';
+import { afterCursor } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
 import type { AggregatedCollection } from '../search/index.js';
 import {
@@ -20,10 +21,10 @@ export interface TranscriptFilter {
   status?: FinishedTranscript['status'] | undefined;
 }
 
-/** A transcript that no worker has, without its text. */
+/** A queued transcript that no worker has claimed, without its text. */
 export type WaitingTranscript = Pick<QueuedTranscript, '_id' | 'tenantId' | 'queuedAt'>;
 
-/** What became of a transcript that a worker claimed. */
+/** The result of processing a claimed transcript. */
 export interface Outcome {
   _id: Types.ObjectId;
   status: FinishedTranscript['status'];
@@ -32,24 +33,19 @@ export interface Outcome {
   vector?: mongo.Binary;
 }
 
-/** All transcripts that wait, those at work included. */
+/** All queued transcripts, including those being processed. */
 export interface Waiting {
   count: number;
-  /** How many of them a worker has, by tenant. */
+  /** Number of claimed transcripts, by tenant. */
   claimed: ReadonlyMap<string, number>;
-  /** Since when the oldest waits. */
+  /** Since when the oldest has been waiting. */
   oldest: Date | undefined;
 }
 
-/** A row with what is embedded. */
+/** The fields of a row that are embedded. */
 export type EmbeddableRow = Pick<TranscriptRecord, '_id' | 'transcript' | 'summary'>;
-/** What a change adds to the counters of its tenant. */
+/** Amounts that a change adds to its tenant's counters. */
 export type Tally = Partial<Record<'stored' | 'dead' | 'failures' | 'batches' | 'batched', number>>;
-
-const before = ({ date, id }: DateIdCursor): QueryFilter<TranscriptRecord> => ({
-  createdAt: { $lte: date },
-  $or: [{ createdAt: { $lt: date } }, { _id: { $lt: new Types.ObjectId(id) } }],
-});
 
 const withoutVector = { vector: 0 } as const;
 
@@ -62,8 +58,8 @@ export class TranscriptRepository {
   ) {}
 
   /**
-   * Takes the number of the tenant's next change. To be the first write of its transaction: others of the tenant wait, so that changes become
-   * visible in the order of their numbers.
+   * Takes the number of the tenant's next change. It must be the first write of its transaction: it makes
+   * other transactions of the tenant wait, so that changes become visible in the order of their numbers.
    */
   async nextChange(tenantId: string, tally: Tally = {}): Promise<number> {
     const { seq } = await this.counters
@@ -78,7 +74,7 @@ export class TranscriptRepository {
     return seq;
   }
 
-  /** Adds to the counters within the change that `nextChange` began. */
+  /** Adds to the counters within the transaction in which `nextChange` was called. */
   async count(tenantId: string, tally: Tally): Promise<void> {
     await this.counters.updateOne({ tenantId }, { $inc: tally }).exec();
   }
@@ -87,7 +83,7 @@ export class TranscriptRepository {
     return this.counters.findOne({ tenantId }).lean<CounterRecord>().exec();
   }
 
-  /** Of these ids, those that were deleted. */
+  /** Returns those of the ids that were deleted. */
   async deleted(tenantId: string, ids: readonly Types.ObjectId[]): Promise<Set<string>> {
     const rows = await this.tombstones
       .find({ tenantId, transcriptId: { $in: ids } }, { transcriptId: 1 })
@@ -103,12 +99,12 @@ export class TranscriptRepository {
     );
   }
 
-  /** How many of the tenant's wait or are at work. */
+  /** Number of the tenant's transcripts that are queued or being processed. */
   countQueued(tenantId: string): Promise<number> {
     return this.transcripts.countDocuments({ tenantId, status: 'queued' }).exec();
   }
 
-  /** Of all tenants. */
+  /** The backlog of all tenants. */
   async waiting(now: Date): Promise<Waiting> {
     const all = { queuedAt: { $gt: UNCLAIMED } };
     const oldest = await this.transcripts
@@ -131,21 +127,21 @@ export class TranscriptRepository {
     };
   }
 
-  /** Up to `limit` of all tenants that no worker has, those that wait longest first. */
+  /** Up to `limit` unclaimed transcripts of all tenants, oldest first. */
   claimable(now: Date, limit: number): Promise<WaitingTranscript[]> {
     return (
       this.transcripts
         .find({ queuedAt: { $gt: UNCLAIMED }, claimedUntil: { $lte: now } }, { tenantId: 1, queuedAt: 1 })
         .sort({ queuedAt: 1 })
         .limit(limit)
-        // All of them in one reply.
+        // Returns all of them in one response.
         .batchSize(limit)
         .lean<WaitingTranscript[]>()
         .exec()
     );
   }
 
-  /** Claims those that no other worker has claimed meanwhile; returns how many. */
+  /** Claims those that no other worker has claimed in the meantime, and returns their number. */
   async claim(
     ids: readonly Types.ObjectId[],
     claim: string,
@@ -160,7 +156,10 @@ export class TranscriptRepository {
     return modifiedCount;
   }
 
-  /** What was claimed, with its text, until it is `maxBytes` of text; at least one if there is any. */
+  /**
+   * Reads claimed transcripts with their text until `maxBytes` of text is reached; at least one, if there is
+   * any.
+   */
   async claimed(
     ids: readonly Types.ObjectId[],
     claim: string,
@@ -180,12 +179,12 @@ export class TranscriptRepository {
     return rows;
   }
 
-  /** Claims last until `until`. */
+  /** Extends claims until `until`. */
   async prolong(ids: readonly Types.ObjectId[], claim: string, until: Date): Promise<void> {
     await this.transcripts.updateMany({ _id: { $in: ids }, claim }, { $set: { claimedUntil: until } }).exec();
   }
 
-  /** Gives claims up; `wasTried`: what failed counts as an attempt. */
+  /** Releases claims. With `wasTried`, the failed attempt counts. */
   async release(
     ids: readonly Types.ObjectId[],
     claim: string,
@@ -203,7 +202,7 @@ export class TranscriptRepository {
       .exec();
   }
 
-  /** Finishes those that the claim still holds; returns how many. */
+  /** Finishes those that the claim still holds, and returns their number. */
   async finish(
     tenantId: string,
     claim: string,
@@ -225,7 +224,7 @@ export class TranscriptRepository {
     return matchedCount;
   }
 
-  /** The ids of the rows that a change wrote. */
+  /** Ids of the rows written by a change. */
   async writtenBy(tenantId: string, changeSeq: number): Promise<Set<string>> {
     const rows = await this.transcripts
       .find({ tenantId, changeSeq }, { _id: 1 })
@@ -234,12 +233,14 @@ export class TranscriptRepository {
     return new Set(rows.map(({ _id }) => _id.toHexString()));
   }
 
-  /** Deletes rows that the claim still holds. */
+  /** Deletes the rows that the claim still holds. */
   async discard(tenantId: string, claim: string, ids: readonly Types.ObjectId[]): Promise<void> {
     await this.transcripts.deleteMany({ tenantId, _id: { $in: ids }, claim }).exec();
   }
 
-  /** Of these ids, the dead letters wait again, with all their attempts; returns how many those were. */
+  /**
+   * Queues those of the ids that are dead letters again, with their attempts reset, and returns their number.
+   */
   async requeue(tenantId: string, ids: readonly Types.ObjectId[], queuedAt: Date): Promise<number> {
     const { modifiedCount } = await this.transcripts
       .updateMany(
@@ -253,7 +254,7 @@ export class TranscriptRepository {
     return modifiedCount;
   }
 
-  /** Inserts what is not there yet; returns how many those were. */
+  /** Inserts the records that do not exist yet, and returns their number. */
   async insertMissing(records: readonly QueuedTranscript[]): Promise<number> {
     if (records.length === 0) return 0;
     try {
@@ -266,7 +267,10 @@ export class TranscriptRepository {
     }
   }
 
-  /** Deletes a row, and keeps its id from being accepted again; returns what its status was, undefined when there is none. */
+  /**
+   * Deletes a row and stores a tombstone so that its id is not accepted again. Returns the row's status, or
+   * undefined if it does not exist.
+   */
   async delete(
     tenantId: string,
     id: Types.ObjectId,
@@ -298,26 +302,26 @@ export class TranscriptRepository {
       .exec();
   }
 
-  /** For stages that the server alone understands; takes part in no transaction. */
+  /** For aggregation stages that Mongoose does not support. Does not take part in transactions. */
   get collection(): AggregatedCollection {
     return this.transcripts.collection;
   }
 
-  /** Dead letters by their position in the list, newest first. */
+  /** Dead letters with their list positions, newest first. */
   deadLetters(
     tenantId: string,
     limit: number,
     cursor?: DateIdCursor,
   ): Promise<Pick<TranscriptRecord, '_id' | 'createdAt'>[]> {
     return this.transcripts
-      .find({ tenantId, status: 'failed', ...(cursor && before(cursor)) }, { _id: 1, createdAt: 1 })
+      .find({ tenantId, status: 'failed', ...afterCursor('createdAt', cursor) }, { _id: 1, createdAt: 1 })
       .sort({ createdAt: -1, _id: -1 })
       .limit(limit)
       .lean<Pick<TranscriptRecord, '_id' | 'createdAt'>[]>()
       .exec();
   }
 
-  /** Stored ones and dead letters, newest first. */
+  /** Stored transcripts and dead letters, newest first. */
   list(
     tenantId: string,
     { participantId, status }: TranscriptFilter,
@@ -328,7 +332,7 @@ export class TranscriptRepository {
       tenantId,
       ...(participantId !== undefined && { participantId }),
       ...(status !== undefined ? { status } : { storedAt: { $exists: true } }),
-      ...(cursor && before(cursor)),
+      ...afterCursor('createdAt', cursor),
     };
     return this.transcripts
       .find(query, withoutVector)
@@ -338,7 +342,7 @@ export class TranscriptRepository {
       .exec();
   }
 
-  /** Rows with a vector of the model and an id above `after`, in the order of ids. */
+  /** Rows with a vector of the model and an id greater than `after`, ordered by id. */
   vectors(
     tenantId: string,
     model: string,
@@ -363,7 +367,7 @@ export class TranscriptRepository {
       .exec();
   }
 
-  /** Tenants that have had transcripts, in the order of their ids. */
+  /** Tenants that have had transcripts, ordered by id. */
   async tenants(after: string | undefined, limit: number): Promise<string[]> {
     const counters = await this.counters
       .find(after === undefined ? {} : { tenantId: { $gt: after } }, { tenantId: 1 })
@@ -374,7 +378,7 @@ export class TranscriptRepository {
     return counters.map(({ tenantId }) => tenantId);
   }
 
-  /** The first of the tenant's models after `model`, by name. */
+  /** The tenant's next model after `model`, ordered by name. */
   async nextModel(tenantId: string, model: string): Promise<string | undefined> {
     const row = await this.transcripts
       .findOne({ tenantId, model: { $gt: model } }, { model: 1 })
@@ -388,7 +392,7 @@ export class TranscriptRepository {
     return this.transcripts.countDocuments({ tenantId, model }).exec();
   }
 
-  /** Texts of rows with a vector of the model and an id above `after`, in the order of ids. */
+  /** Texts of rows with a vector of the model and an id greater than `after`, ordered by id. */
   ofModel(
     tenantId: string,
     model: string,
@@ -406,7 +410,7 @@ export class TranscriptRepository {
       .exec();
   }
 
-  /** Gives rows that still have a vector of `from` another one; returns how many those were. */
+  /** Replaces the vectors of rows that still have one of `from`, and returns their number. */
   async changeModel(
     tenantId: string,
     from: string,
@@ -432,7 +436,7 @@ export class TranscriptRepository {
       .exec();
   }
 
-  /** Tenants that ever had a change, in the order of their ids. */
+  /** Tenants that have ever had a change, ordered by id. */
   async tenantsAfter(after: string, limit: number): Promise<string[]> {
     const rows = await this.counters
       .find({ tenantId: { $gt: after } }, { tenantId: 1, _id: 0 })
@@ -443,7 +447,7 @@ export class TranscriptRepository {
     return rows.map(({ tenantId }) => tenantId);
   }
 
-  /** Tombstones from before a time, oldest first. */
+  /** Tombstones older than `at`, oldest first. */
   oldTombstones(tenantId: string, at: Date, limit: number): Promise<TombstoneRecord[]> {
     return this.tombstones
       .find({ tenantId, at: { $lt: at } })
@@ -453,7 +457,10 @@ export class TranscriptRepository {
       .exec();
   }
 
-  /** Deletes tombstones, and raises the number below which a cursor cannot be served any more. Within one transaction. */
+  /**
+   * Deletes tombstones and advances `forgottenSeq`, the number below which a cursor can no longer be served.
+   * Must run in a transaction.
+   */
   async forget(tenantId: string, tombstones: readonly TombstoneRecord[], before: Date): Promise<void> {
     const forgottenSeq = Math.max(...tombstones.map(({ changeSeq }) => changeSeq));
     await this.counters.updateOne({ tenantId }, { $max: { forgottenSeq } }).exec();

@@ -13,45 +13,45 @@ export interface TranscriptRecord {
   transcript: string;
   summary?: string;
   metadata: Record<string, unknown>;
-  /** The tenant's own name of it; `_id` is made from it. */
+  /** The tenant's own identifier of the transcript, from which `_id` is derived. */
   externalId?: string;
-  /** queued: accepted, and not embedded yet. failed: it could not be embedded; `error` says why. */
+  /** queued: accepted but not yet embedded. failed: it could not be embedded; the reason is in `error`. */
   status: 'queued' | 'stored' | 'failed';
   error?: string;
-  /** Which embedder made the vector. Both are absent where there is none. */
+  /** The embedder that created the vector. Both fields are absent if there is no vector. */
   model?: string;
   vector?: mongo.Binary;
-  /** The tenant's change that stored this row, or last changed its vector; absent before the first. */
+  /** The tenant's change that stored this row or last changed its vector. Absent before the first. */
   changeSeq?: number;
   createdAt: Date;
-  /** When it got the status `stored` or `failed`. */
+  /** When the status became `stored` or `failed`. */
   storedAt?: Date;
-  /** Since when it waits. This field and those below are there while the status is `queued`, and only then. */
+  /** Since when it has been queued. This field and those below exist only while the status is `queued`. */
   queuedAt?: Date;
-  /** A worker has it until then; `UNCLAIMED` when none does. */
+  /** When the worker's claim expires; `UNCLAIMED` if there is none. */
   claimedUntil?: Date;
-  /** Of the batch that has it; another one for each batch. */
+  /** Identifies the batch that claimed it; unique per batch. */
   claim?: string;
-  /** How often it was claimed. */
+  /** How many times it was claimed. */
   attempts?: number;
-  /** Its id is known to the client before it is accepted, so that it may be sent again. */
+  /** True if the client chose the id before the transcript was accepted, so that it may be sent again. */
   isNamed?: boolean;
 }
 
-/** A transcript that is stored, or a dead letter. */
+/** A stored transcript or a dead letter. */
 export type FinishedTranscript = TranscriptRecord & { status: 'stored' | 'failed'; storedAt: Date };
 
 export const isFinished = (record: TranscriptRecord): record is FinishedTranscript =>
   record.status !== 'queued';
 
-/** A `claimedUntil` that is over: unlike an absent field it can be read from an index. */
+/** A `claimedUntil` in the past. Unlike an absent field, it can be read from an index. */
 export const UNCLAIMED = new Date(0);
 
-/** A transcript that was accepted, as it is inserted. */
+/** An accepted transcript as it is inserted. */
 export type QueuedTranscript = TranscriptRecord &
   Required<Pick<TranscriptRecord, 'queuedAt' | 'claimedUntil' | 'attempts'>> & { status: 'queued' };
 
-/** What is accepted; `undefined` fields are left out. */
+/** An accepted transcript. Fields that are `undefined` are omitted. */
 export interface AcceptedTranscript {
   tenantId: string;
   participantId: string;
@@ -83,18 +83,18 @@ export const queuedTranscript = (
   ...(isNamed && { isNamed }),
 });
 
-/** The number of a tenant's newest change; see `VectorSource`. */
+/** Per-tenant counters. `seq` is the number of the tenant's latest change; see `VectorSource`. */
 export interface CounterRecord {
   tenantId: string;
   seq: number;
-  /** Tombstones up to this change are gone. */
+  /** Tombstones up to this change have been deleted. */
   forgottenSeq: number;
-  /** Rows with the status `stored` and `failed`. */
+  /** Number of rows with the status `stored` and `failed`, respectively. */
   stored?: number;
   dead?: number;
-  /** Times that a transcript was given up, replays included. */
+  /** Number of times a transcript finally failed, including replays. */
   failures?: number;
-  /** Transactions that stored transcripts, and how many those were. */
+  /** Number of transactions that stored transcripts, and number of transcripts in them. */
   batches?: number;
   batched?: number;
 }
@@ -139,14 +139,16 @@ export const transcriptSchema = new Schema<TranscriptRecord>(
 // Lists, newest first, of all and of one participant.
 transcriptSchema.index({ tenantId: 1, createdAt: -1, _id: -1 });
 transcriptSchema.index({ tenantId: 1, participantId: 1, createdAt: -1, _id: -1 });
-// What changed since a matrix was brought up to date. Without the model: a matrix of the old model must see a row that got another one.
+// Changes since a matrix was last updated. Without the model, because a matrix of the old model must see a
+// row whose model changed.
 transcriptSchema.index({ tenantId: 1, changeSeq: 1 });
-// All vectors of one model, to build a matrix from.
+// All vectors of one model, to build a matrix.
 transcriptSchema.index({ tenantId: 1, model: 1, _id: 1 }, whereVector);
-// The dead letters, newest first; how many of a tenant are queued.
+// Dead letters, newest first; the number of a tenant's queued transcripts.
 transcriptSchema.index({ tenantId: 1, status: 1, createdAt: -1, _id: -1 });
-// What the next batch takes, oldest first, how many wait and since when: each read from the index alone. Workers serve all tenants alike, so this
-// index does not begin with the tenant: where the collection is sharded, these few queries ask every shard. Stored rows are not in it.
+// The next batch, oldest first, and the number and age of queued transcripts, all answered from the index
+// alone. Workers serve all tenants, so this index does not begin with the tenant. On a sharded collection
+// these few queries go to every shard. Stored rows are not in the index.
 transcriptSchema.index(
   { queuedAt: 1, claimedUntil: 1, tenantId: 1, _id: 1 },
   { partialFilterExpression: { queuedAt: { $exists: true } } },
@@ -177,9 +179,9 @@ export const tombstoneSchema = new Schema<TombstoneRecord>(
   },
   { ...options, collection: 'transcript_tombstones' },
 );
-// What was deleted since a matrix was brought up to date.
+// Deletions since a matrix was last updated.
 tombstoneSchema.index({ tenantId: 1, changeSeq: 1 });
-// What the sweep may forget, oldest first.
+// Tombstones that the sweep may delete, oldest first.
 tombstoneSchema.index({ tenantId: 1, at: 1 });
-// Whether a transcript that is sent again was deleted.
+// Checks whether a transcript that is sent again was deleted.
 tombstoneSchema.index({ tenantId: 1, transcriptId: 1 }, { unique: true });

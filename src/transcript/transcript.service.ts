@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { mongo, Types } from 'mongoose';
-import { duplicateKeyFields, GroupCommit } from '../database/index.js';
-import { type DateIdCursor, decodeCursor, encodeCursor, notFound, type Page, toPage } from '../http/index.js';
+import { duplicateKeyFields, GroupCommit, positionBy } from '../database/index.js';
+import { dateIdCursor, notFound, type Page, toPage } from '../http/index.js';
 import {
   EMBEDDER,
   type Embedder,
@@ -34,21 +34,21 @@ import {
 } from './transcript.schema.js';
 import { type BatchTimes, TranscriptWorker } from './transcript.worker.js';
 
-const positionOf = ({ createdAt, _id }: Pick<TranscriptRecord, 'createdAt' | '_id'>): DateIdCursor => ({
-  date: createdAt,
-  id: _id.toHexString(),
-});
+const positionOf = positionBy('createdAt');
 
-/** Of a transcript that is not finished: how far it is. */
+/** The status of a transcript that is not finished. */
 const stateOf = ({ claimedUntil }: TranscriptRecord): 'queued' | 'processing' =>
   claimedUntil && claimedUntil.getTime() > Date.now() ? 'processing' : 'queued';
 
-/** The id of a transcript with a tenant's own name: the same for the same name, and of no other tenant. */
+/**
+ * Derives the id of a transcript from the tenant and the tenant's own identifier. Different tenants get
+ * different ids.
+ */
 function idOf(tenantId: string, externalId: string): string {
   return createHash('sha256').update(`${tenantId}\0${externalId}`).digest('hex').slice(0, 24);
 }
 
-/** Accepts transcripts, and finds them again. */
+/** Accepts, finds and searches transcripts. */
 @Injectable()
 export class TranscriptService {
   constructor(
@@ -63,8 +63,9 @@ export class TranscriptService {
   ) {}
 
   /**
-   * Returns once the transcript is committed as `queued`; it is embedded later. With an `id` of the caller's own, or an `externalId`, it may be
-   * repeated: a transcript is stored once, as it came first, and not again after it was deleted.
+   * Returns once the transcript is committed as `queued`; it is embedded later. With `givenId` or an
+   * `externalId` the call may be repeated: the first version is stored once, and it is not stored again after
+   * it was deleted.
    * @throws ProblemError 429 `transcript_queue_full`, 403 `transcripts_off`
    */
   async enqueue(
@@ -84,7 +85,7 @@ export class TranscriptService {
       await this.commit(_id, { ...body, tenantId }, name !== undefined);
       accepted = 1;
     } catch (error) {
-      // It was sent before: the first one stays.
+      // It was sent before; the first version is kept.
       if (name === undefined || duplicateKeyFields(error) === undefined) throw error;
     } finally {
       admission.settle(accepted);
@@ -94,7 +95,7 @@ export class TranscriptService {
   }
 
   /**
-   * A transcript, or how far it is.
+   * Returns a transcript, or its status while it is being processed.
    * @throws ProblemError 404 `transcript_not_found`
    */
   async get(tenantId: string, id: string): Promise<TranscriptState> {
@@ -103,16 +104,15 @@ export class TranscriptService {
     return isFinished(record) ? transcriptView(record) : { id, status: stateOf(record) };
   }
 
-  /** Stored ones and dead letters, newest first. */
+  /** Stored transcripts and dead letters, newest first. */
   async list(tenantId: string, query: TranscriptsQuery): Promise<Page<FinishedTranscript>> {
     const { limit, cursor, ...filter } = query;
-    const from = cursor === undefined ? undefined : decodeCursor(cursor);
-    const rows = await this.transcripts.list(tenantId, filter, limit + 1, from);
-    return toPage(rows, limit, positionOf, (record) => record);
+    const rows = await this.transcripts.list(tenantId, filter, limit + 1, dateIdCursor.decode(cursor));
+    return toPage(rows, limit, dateIdCursor, positionOf, (record) => record);
   }
 
   /**
-   * Deletes row and vector, also of a transcript that waits or is at work.
+   * Deletes the row and its vector, even if the transcript is queued or being processed.
    * @throws ProblemError 404 `transcript_not_found`
    */
   async delete(tenantId: string, id: string): Promise<void> {
@@ -132,12 +132,11 @@ export class TranscriptService {
   }
 
   /**
-   * Queues up to `limit` dead letters again, newest first. A full queue ends the page.
-   * @throws ProblemError 400 `invalid_cursor`, 429 `transcript_queue_full` when there is room for none
+   * Queues up to `limit` dead letters again, newest first. The page ends early if the queue becomes full.
+   * @throws ProblemError 400 `invalid_cursor`, 429 `transcript_queue_full` if the queue is already full
    */
   async replayPage(tenantId: string, limit: number, cursor?: string): Promise<ReplayedTranscripts> {
-    const from = cursor === undefined ? undefined : decodeCursor(cursor);
-    const rows = await this.transcripts.deadLetters(tenantId, limit + 1, from);
+    const rows = await this.transcripts.deadLetters(tenantId, limit + 1, dateIdCursor.decode(cursor));
     const page = rows.slice(0, limit);
     if (page.length === 0) return { replayed: 0, nextCursor: null };
     let taken: typeof page = [];
@@ -148,11 +147,11 @@ export class TranscriptService {
     );
     const last = taken.at(-1);
     const hasMore = rows.length > taken.length;
-    return { replayed, nextCursor: hasMore && last ? encodeCursor(positionOf(last)) : null };
+    return { replayed, nextCursor: hasMore && last ? dateIdCursor.encode(positionOf(last)) : null };
   }
 
   /**
-   * Those most like the query by meaning, best first.
+   * Returns the transcripts closest to the query in meaning, best first.
    * @throws ProblemError 503 `embedding_unavailable`, 502 `embedding_refused`
    */
   async search(tenantId: string, body: SearchTranscriptsBody): Promise<TranscriptHit[]> {
@@ -192,7 +191,7 @@ export class TranscriptService {
     });
   }
 
-  /** Queues dead letters as far as there is room; returns how many were such. */
+  /** Queues as many of the dead letters as the limit allows, and returns their number. */
   private async requeue(
     tenantId: string,
     ids: readonly Types.ObjectId[],
@@ -221,7 +220,7 @@ export class TranscriptService {
     throw new Error('the embedder returned no vector');
   }
 
-  /** Calls `listener` after each batch that this process stored; the returned function ends it. */
+  /** Calls `listener` after each batch that this process stores. The returned function unsubscribes it. */
   onBatch(listener: (batch: BatchTimes) => void): () => void {
     return this.worker.onBatch(listener);
   }

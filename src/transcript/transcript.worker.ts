@@ -1,9 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Types } from 'mongoose';
-import { backoffDelay } from '../common/index.js';
+import { backoffDelay, messageOf, withTimeout } from '../common/index.js';
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { EMBEDDER, type Embedder, EmbeddingError, encodeVector, VectorIndex } from '../search/index.js';
@@ -14,35 +13,35 @@ import { embeddedText } from './transcript-text.js';
 import { type Outcome, TranscriptRepository, type WaitingTranscript } from './transcript.repository.js';
 import type { QueuedTranscript } from './transcript.schema.js';
 
-/** Of this process, since it began. */
+/** Statistics of this process since it started. */
 export interface WorkerStats {
-  /** Stored with a vector. */
+  /** Transcripts stored with a vector. */
   completed: number;
-  /** Stored without a vector: they became dead letters, or stayed such. */
+  /** Transcripts stored without a vector: they became dead letters, or remained so after a replay. */
   dead: number;
-  /** Batches that failed as a whole and were put back. */
+  /** Batches that failed as a whole and were queued again. */
   retries: number;
   batches: number;
-  /** Of the batches so far, transcripts in one. */
+  /** Mean number of transcripts per batch. */
   meanBatchSize: number | null;
-  /** Time of all batches, milliseconds. */
+  /** Total time of all batches, milliseconds. */
   embedMs: number;
   storeMs: number;
-  /** Of the last batches: transcripts in one, and milliseconds of one. */
+  /** Distributions over the last batches: transcripts per batch, and milliseconds per batch. */
   batchSizes: Distribution;
   embedTimes: Distribution;
   storeTimes: Distribution;
 }
 
-/** One batch that was stored: how many transcripts, and how long they took, milliseconds. */
+/** A stored batch: its number of transcripts and its durations in milliseconds. */
 export interface BatchTimes {
   size: number;
   embedMs: number;
-  /** With the wait for earlier changes of the same tenants. */
+  /** Includes the wait for earlier changes of the same tenants. */
   storeMs: number;
 }
 
-/** Transcripts that this process has claimed. */
+/** Transcripts claimed by this process. */
 interface Batch {
   claim: string;
   ids: Types.ObjectId[];
@@ -50,22 +49,28 @@ interface Batch {
   isHandedBack: boolean;
 }
 
-/** How long a claim lasts without being prolonged: what a killed process had claimed is taken by another one after this. */
+/**
+ * Duration of a claim that is not renewed, milliseconds. After this time, another process may claim a killed
+ * process's transcripts.
+ */
 export const LEASE_MS = 15_000;
 
-/** What other processes accept is looked for this often. */
+/** Poll interval for transcripts accepted by other processes, milliseconds. */
 const POLL_MS = 1000;
 
-/** Of those that wait, so many are looked at for a batch. */
+/** Minimum number of queued transcripts considered for a batch. */
 const MIN_WINDOW = 256;
 const MAX_BATCH_BYTES = 32 * 1024 * 1024;
 
-/** Another process may have been faster; after so many times this one waits for the next poll. */
+/** Number of failed claims, due to other processes, after which this one waits for the next poll. */
 const MAX_MISSES = 3;
 
-const trouble = { baseMs: 250, maxMs: 10_000, jitter: 0.5 };
+const errorBackoff = { baseMs: 250, maxMs: 10_000, jitter: 0.5 };
 
-/** Claims transcripts that wait, of all tenants and whichever process accepted them, embeds them in batches and stores them. */
+/**
+ * Claims queued transcripts of all tenants, embeds them in batches and stores them, regardless of which
+ * process accepted them.
+ */
 @Injectable()
 export class TranscriptWorker {
   private readonly running = new Map<Batch, Promise<void>>();
@@ -84,18 +89,21 @@ export class TranscriptWorker {
     embedTimes: new RecentValues(),
     storeTimes: new RecentValues(),
   };
-  /** Batches belong to no request and no job: they run outside of the context, log fields included, of the caller that woke the worker. */
+  /**
+   * Runs batches outside the async context (including log fields) of the caller that woke the worker, as they
+   * belong to no request or job.
+   */
   private readonly detached = AsyncLocalStorage.snapshot();
   private readonly maxBatches: number;
   private readonly window: number;
   private isStarted = false;
   private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> | undefined;
-  /** Known to wait: what the last look left, and what this process has accepted since. */
+  private polling: Promise<void> | undefined;
+  /** Number known to be queued: left over by the last poll, plus those accepted by this process since. */
   private waiting = 0;
   private oldestAt: number | undefined;
   private failures = 0;
-  private restUntil = 0;
+  private backOffUntil = 0;
 
   constructor(
     private readonly transcripts: TranscriptRepository,
@@ -109,37 +117,37 @@ export class TranscriptWorker {
     this.window = Math.max(MIN_WINDOW, settings.TRANSCRIPT_MAX_BATCH_SIZE * this.maxBatches);
   }
 
-  /** To be called by processes that do background work, once the indexes are there. */
+  /** Must be called by processes that do background work, once the indexes exist. */
   start(): void {
     this.isStarted = true;
-    this.look();
+    this.poll();
   }
 
-  /** Takes nothing more and finishes the batches at work; after `graceMs` they are handed back, for other workers to take at once. */
+  /**
+   * Claims no more transcripts and waits for running batches. After `graceMs`, the remaining ones are
+   * released so that other workers can claim them immediately.
+   */
   async stop(graceMs: number): Promise<void> {
     this.isStarted = false;
     clearTimeout(this.timer);
-    // A look under way may still begin a batch.
-    await this.looking;
-    const timer = new AbortController();
-    const isOver = delay(graceMs, undefined, { signal: timer.signal, ref: false }).catch(() => undefined);
-    await Promise.race([Promise.all(this.running.values()), isOver]);
-    timer.abort();
+    // A poll in progress may still start a batch.
+    await this.polling;
+    await withTimeout(Promise.all(this.running.values()), graceMs, () => undefined);
     for (const batch of this.running.keys()) {
       batch.isHandedBack = true;
       await this.release(batch, { wasTried: false });
     }
   }
 
-  /** This process has accepted transcripts. */
+  /** Must be called when this process has accepted transcripts. */
   accepted(count: number): void {
     this.waiting += count;
     this.oldestAt ??= Date.now();
-    if (this.waiting >= this.settings.TRANSCRIPT_BATCH_SIZE) this.look();
-    else if (!this.looking) this.schedule();
+    if (this.waiting >= this.settings.TRANSCRIPT_BATCH_SIZE) this.poll();
+    else if (!this.polling) this.schedule();
   }
 
-  /** Calls `listener` after each batch that was stored; the returned function ends it. */
+  /** Calls `listener` after each stored batch. The returned function unsubscribes it. */
   onBatch(listener: (batch: BatchTimes) => void): () => void {
     this.batchListeners.add(listener);
     return () => this.batchListeners.delete(listener);
@@ -156,36 +164,37 @@ export class TranscriptWorker {
     };
   }
 
-  /** Begins the batches that are due, and schedules the next look. */
-  private look(): void {
+  /** Starts the batches that are due and schedules the next poll. */
+  private poll(): void {
     if (!this.mayBegin()) {
       this.schedule();
       return;
     }
     clearTimeout(this.timer);
-    this.looking ??= this.detached(() => this.beginBatches())
+    this.polling ??= this.detached(() => this.beginBatches())
       .catch((error: unknown) => {
-        this.rest();
-        this.logger.warn({ err: error }, 'transcripts that wait could not be looked for');
+        this.backOff();
+        this.logger.warn({ err: error }, 'could not poll for queued transcripts');
       })
       .finally(() => {
-        this.looking = undefined;
+        this.polling = undefined;
         this.schedule();
       });
   }
 
   private mayBegin(): boolean {
-    return this.isStarted && this.running.size < this.maxBatches && Date.now() >= this.restUntil;
+    return this.isStarted && this.running.size < this.maxBatches && Date.now() >= this.backOffUntil;
   }
 
   private async beginBatches(): Promise<void> {
     for (let misses = 0; misses < MAX_MISSES && this.mayBegin();) {
-      // What is accepted from here on may be missing in what is read.
+      // Transcripts accepted from here on may be missing in the query's result, so they are counted
+      // separately.
       this.waiting = 0;
       this.oldestAt = undefined;
       const found = await this.transcripts.claimable(new Date(), this.window);
       if (!this.isDue(found)) {
-        this.know(found);
+        this.noteWaiting(found);
         return;
       }
       const { TRANSCRIPT_BATCH_SIZE: min, TRANSCRIPT_MAX_BATCH_SIZE: max } = this.settings;
@@ -193,7 +202,7 @@ export class TranscriptWorker {
       const chosen = fairShare(found, size);
       const batch = await this.claim(chosen);
       const taken = new Set(chosen);
-      this.know(found.filter((one) => !taken.has(one)));
+      this.noteWaiting(found.filter((one) => !taken.has(one)));
       if (batch) this.begin(batch);
       else misses++;
     }
@@ -209,13 +218,13 @@ export class TranscriptWorker {
     );
   }
 
-  private know(found: readonly WaitingTranscript[]): void {
+  private noteWaiting(found: readonly WaitingTranscript[]): void {
     this.waiting += found.length;
     const oldest = found[0]?.queuedAt.getTime();
     if (oldest !== undefined) this.oldestAt = Math.min(oldest, this.oldestAt ?? oldest);
   }
 
-  /** Undefined when other workers were faster. */
+  /** Returns undefined if other workers claimed all of them first. */
   private async claim(chosen: readonly WaitingTranscript[]): Promise<Batch | undefined> {
     const claim = randomUUID();
     const ids = chosen.map(({ _id }) => _id);
@@ -238,12 +247,12 @@ export class TranscriptWorker {
   private begin(batch: Batch): void {
     const run = this.process(batch).finally(() => {
       this.running.delete(batch);
-      this.look();
+      this.poll();
     });
     this.running.set(batch, run);
   }
 
-  /** While as many batches as may be are at work, the end of one looks again. */
+  /** While the maximum number of batches is running, no poll is scheduled; the end of a batch polls again. */
   private schedule(): void {
     clearTimeout(this.timer);
     if (!this.isStarted || this.running.size >= this.maxBatches) return;
@@ -252,16 +261,16 @@ export class TranscriptWorker {
     const untilTimeout =
       this.oldestAt === undefined ? POLL_MS : this.oldestAt + TRANSCRIPT_BATCH_TIMEOUT_MS - now;
     const untilDue = this.waiting >= TRANSCRIPT_BATCH_SIZE ? 0 : untilTimeout;
-    const waitMs = Math.max(this.restUntil - now, Math.min(POLL_MS, Math.max(1, untilDue)));
+    const waitMs = Math.max(this.backOffUntil - now, Math.min(POLL_MS, Math.max(1, untilDue)));
     this.timer = setTimeout(() => {
-      this.look();
+      this.poll();
     }, waitMs);
     this.timer.unref();
   }
 
-  private rest(): void {
+  private backOff(): void {
     this.failures++;
-    this.restUntil = Date.now() + backoffDelay(this.failures, trouble);
+    this.backOffUntil = Date.now() + backoffDelay(this.failures, errorBackoff);
   }
 
   private async process(batch: Batch): Promise<void> {
@@ -284,11 +293,11 @@ export class TranscriptWorker {
       });
     } catch (error) {
       if (batch.isHandedBack) return;
-      this.rest();
+      this.backOff();
       this.counts.retries++;
       this.logger.warn(
         { err: error, transcripts: items.length },
-        'a batch of transcripts is tried again later',
+        'a batch of transcripts failed; it will be retried',
       );
       await this.release(batch, { wasTried: true });
     } finally {
@@ -298,7 +307,7 @@ export class TranscriptWorker {
 
   private prolong({ ids, claim }: Batch): void {
     this.transcripts.prolong(ids, claim, new Date(Date.now() + LEASE_MS)).catch((error: unknown) => {
-      this.logger.warn({ err: error }, 'the claim of a batch of transcripts could not be prolonged');
+      this.logger.warn({ err: error }, 'could not renew the claim of a batch of transcripts');
     });
   }
 
@@ -306,14 +315,14 @@ export class TranscriptWorker {
     try {
       await this.transcripts.release(ids, claim, how);
     } catch (error) {
-      this.logger.warn(
-        { err: error },
-        'a batch of transcripts was not handed back; its claim expires by itself',
-      );
+      this.logger.warn({ err: error }, 'could not release a batch of transcripts; its claim will expire');
     }
   }
 
-  /** With vectors, in the order of the items. What cannot be embedded fails alone; an embedder that is away fails the batch. */
+  /**
+   * Embeds the items and returns their outcomes in the same order. A text that cannot be embedded fails on
+   * its own; an unavailable embedder fails the whole batch.
+   */
   private async embed(items: readonly QueuedTranscript[]): Promise<Outcome[]> {
     const texts = items.map(embeddedText);
     try {
@@ -321,7 +330,7 @@ export class TranscriptWorker {
       return items.map((item, position) => this.outcome(item, vectors[position]));
     } catch (error) {
       const isLastAttempt = items.some(({ attempts }) => attempts >= this.settings.TRANSCRIPT_ATTEMPTS);
-      if (isPassing(error) && !isLastAttempt) throw error;
+      if (isTransient(error) && !isLastAttempt) throw error;
     }
     const outcomes: Outcome[] = [];
     for (const [position, item] of items.entries())
@@ -334,8 +343,8 @@ export class TranscriptWorker {
       const [vector] = await this.embedder.embed([text]);
       return this.outcome(item, vector);
     } catch (error) {
-      if (isPassing(error) && !(await this.canEmbed())) throw error;
-      const message = error instanceof Error ? error.message : String(error);
+      if (isTransient(error) && !(await this.canEmbed())) throw error;
+      const message = messageOf(error);
       this.logger.error(
         { err: error, transcriptId: item._id.toHexString() },
         'a transcript could not be embedded',
@@ -344,13 +353,16 @@ export class TranscriptWorker {
     }
   }
 
-  /** Whether the embedder takes a text that it has not seen: what it refuses then is due to the text. */
+  /**
+   * Checks with a new text whether the embedder works. If it does, a text that it rejects is itself the
+   * cause.
+   */
   private async canEmbed(): Promise<boolean> {
     try {
-      await this.embedder.embed([`Is the embedder there? ${randomUUID()}`]);
+      await this.embedder.embed([`Is the embedder available? ${randomUUID()}`]);
       return true;
     } catch (error) {
-      return !isPassing(error);
+      return !isTransient(error);
     }
   }
 
@@ -390,5 +402,5 @@ export class TranscriptWorker {
   }
 }
 
-/** Another try may succeed. */
-const isPassing = (error: unknown): boolean => !(error instanceof EmbeddingError) || error.retryable;
+/** True if a retry may succeed. */
+const isTransient = (error: unknown): boolean => !(error instanceof EmbeddingError) || error.retryable;

@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
-import { MetricsService, type MonitoringSnapshot } from '../../src/monitoring/index.js';
+import type { ServiceSnapshot } from '../../src/admin/index.js';
+import { MetricsService } from '../../src/monitoring/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { describeWithBrowser, startBrowser, type Visit, visit } from '../support/browser.js';
 import { eventually } from '../support/eventually.js';
@@ -29,8 +30,8 @@ async function open(options: Parameters<typeof visit>[1]): Promise<Visit> {
 }
 
 /** Snapshots of a service in trouble, as the modules would report them; `change` changes the next ones. */
-function tellOfTrouble(): { change: (changes: Partial<MonitoringSnapshot>) => void } {
-  let current: Partial<MonitoringSnapshot> = {};
+function tellOfTrouble(): { change: (changes: Partial<ServiceSnapshot>) => void } {
+  let current: Partial<ServiceSnapshot> = {};
   jest
     .spyOn(admin.app.get(MetricsService), 'collect')
     .mockImplementation(() => Promise.resolve(troubledSnapshot(current)));
@@ -131,7 +132,9 @@ describeWithBrowser('the dashboard in a browser', () => {
       'POST /v1/messages',
       'GET /v1/sessions/:participantId',
     ]);
-    await page.locator('#slow').getByRole('cell', { name: 'COLLSCAN' }).waitFor();
+    const slow = page.locator('#slow').getByRole('row', { name: /^find messages/ });
+    await slow.getByRole('cell', { name: 'COLLSCAN' }).waitFor();
+    expect(await slow.getByRole('cell').first().textContent()).toBe('41');
     await page
       .locator('#queues')
       .getByRole('row', { name: /webhooks 1,204/ })
@@ -148,7 +151,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     tellOfTrouble().change({ queues: null, sessions: null, transcripts: null, disk: null, slow: [] });
     const { page } = await open(desktop);
     await page.getByText('The queues could not be read.').waitFor();
-    await page.getByText('Nothing was slow since the start.').waitFor();
+    await page.getByText('Nothing was slow in the last 15 minutes.').waitFor();
     expect(await page.locator('#sessions').textContent()).toContain('could not be read');
     await page.locator('figure', { hasText: 'Queue backlog' }).getByText('No data yet').waitFor();
   });
@@ -206,7 +209,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     expect(await notice.isVisible()).toBe(false);
     await page.route('**/admin/dashboard/events', (route) => route.abort());
     admin.app.getHttpServer().closeAllConnections();
-    await notice.getByText('Connection lost, trying again.').waitFor();
+    await notice.getByText('Connection lost; retrying.').waitFor();
     await page.unroute('**/admin/dashboard/events');
     await notice.waitFor({ state: 'hidden' });
   });

@@ -326,7 +326,7 @@ function promisesOfTheBoard(withRedis: boolean): void {
     expect(list.body.queues.filter(({ name }) => name === 'letters')).toMatchObject([
       {
         name: 'letters',
-        description: 'no job waits',
+        description: 'no jobs waiting',
         counts: { failed: 1, waiting: 0 },
         jobs: [{ id, name: 'acme', failedReason: `no such address ${hostile}` }],
       },
@@ -334,7 +334,7 @@ function promisesOfTheBoard(withRedis: boolean): void {
     expect(JSON.stringify(list.body)).not.toContain('a payload of');
     const one = await board<{ job: BoardJob; status: string }>('GET', `/letters/${id}`);
     expect(one.body).toMatchObject({ status: 'failed', job: { data: { text: `a payload of ${hostile}` } } });
-    expect(one.body.job.stacktrace[0]).toContain('Try 1');
+    expect(one.body.job.stacktrace[0]).toContain('Attempt 1');
     expect((await board('GET', '/letters/not-an-id')).status).toBe(404);
   });
 
@@ -405,7 +405,7 @@ function promisesOfTheBoard(withRedis: boolean): void {
       expect({ path, status, body }).toMatchObject({
         path,
         status: 403,
-        body: { message: expect.stringContaining('Jobs come from the application') },
+        body: { message: expect.stringContaining('Only the application creates jobs') },
       });
     }
     expect((await queues().find('letters', id))?.state).toBe('failed');

@@ -1,8 +1,10 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { signatureOf } from '../../src/common/index.js';
+import type { ServiceSnapshot } from '../../src/admin/index.js';
+import { signatureOf } from '../../src/http-client/index.js';
 import { ERROR_REPORTER, type ErrorReporter } from '../../src/logging/index.js';
-import { type Alert, MetricsService, type MonitoringSnapshot } from '../../src/monitoring/index.js';
+import { type Alert, MetricsService } from '../../src/monitoring/index.js';
+import { SnapshotReader } from '../../src/monitoring/snapshot/snapshot-reader.js';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
 
 const SECRET = 'secret-of-the-alert-receiver';
@@ -49,8 +51,8 @@ const say = (tenant: TestTenant, participantId: string) =>
     content: 'Hello',
   });
 
-const readSnapshot = async (app: TestApp): Promise<MonitoringSnapshot> => {
-  const { status, body } = await app.request<MonitoringSnapshot>('GET', '/v1/monitoring');
+const readSnapshot = async (app: TestApp): Promise<ServiceSnapshot> => {
+  const { status, body } = await app.request<ServiceSnapshot>('GET', '/v1/monitoring');
   expect(status).toBe(200);
   return body;
 };
@@ -167,6 +169,24 @@ describe('GET /v1/monitoring', () => {
     expect(own.rssBytes).toBeLessThan(own.memoryLimitBytes);
     expect(disk?.freeRatio).toBeGreaterThan(0);
     expect(disk?.freeRatio).toBeLessThanOrEqual(1);
+  });
+
+  it('compares what the modules report with its limits', async () => {
+    const { limited } = await app.app.get(SnapshotReader).read();
+    expect(limited.map(({ name }) => name).sort()).toEqual([
+      `backlog:${QUEUE}`,
+      'backlog:transcripts',
+      'cache_hit_ratio',
+      'database',
+      'database_p95',
+      'disk_free',
+      'error_ratio',
+      'event_loop_lag',
+      'heap',
+      'memory',
+      'pool_waiting',
+      'request_p95',
+    ]);
   });
 
   it('reads once for all who ask in one second', async () => {

@@ -220,7 +220,7 @@ function promisesOfClosing(): void {
     expect(await jobOf(closed)).toMatchObject({ attempts: 2 });
     const row = await storedJob();
     expect(row?.failures.map(({ message }) => message)).toEqual([
-      expect.stringContaining('1000 transcripts of this tenant wait') as string,
+      expect.stringContaining('limit of 1000 queued transcripts') as string,
     ]);
     await transcriptOf(closed);
   });
@@ -322,7 +322,7 @@ describe('closing a conversation, queues on the database', () => {
     await ended(closed, 'failed');
     expect(await jobOf(closed)).toMatchObject({
       attempts: 1,
-      error: { message: expect.stringContaining('switched off') as string },
+      error: { message: expect.stringContaining('disabled') as string },
     });
     await app.request('PATCH', `/v1/tenants/${tenant.tenantId}`, { features: { transcripts: true } });
     const again = await close(closed.conversation.id);

@@ -66,7 +66,7 @@ describe('npm run dashboard', () => {
   it('ends with 1 when the service does not answer or refuses the key, and says so', async () => {
     const away = await finish(start(app.adminKey, ['--url', 'http://127.0.0.1:1']));
     expect(away.code).toBe(1);
-    expect(away.stderr).toContain('The service does not answer');
+    expect(away.stderr).toContain('The service is not responding');
     const refused = await finish(start('another-key-of-16-letters', ['--url', app.url]));
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('401');

@@ -220,7 +220,7 @@ describe('errors that nothing handles', () => {
     await expect(start).rejects.toMatchObject({
       exit: { code: 1 },
       stderr: expect.stringMatching(
-        /^Settings are not valid:\n {2}- PORT: .*\n {2}- SENTRY_DSN: .*\n$/,
+        /^The settings are not valid:\n {2}- PORT: .*\n {2}- SENTRY_DSN: .*\n$/,
       ) as string,
     });
   });

@@ -1,6 +1,6 @@
 import { ApiClient, type ApiResponse } from '../../src/cli/index.js';
 import { DatabaseService, IndexManager } from '../../src/database/index.js';
-import { HealthRegistry, HealthService } from '../../src/monitoring/index.js';
+import { HealthService, Monitoring } from '../../src/monitoring/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
 import { createServiceFolder, type ServiceFolder } from '../support/process.js';
@@ -79,10 +79,10 @@ describe('health of a service in trouble', () => {
   });
 
   it('ready is 200 and degraded when a module reports a lesser fault', async () => {
-    test.app.get(HealthRegistry).register({
-      name: 'backlog',
-      kind: 'degrading',
-      run: () => ({ status: 'down', reason: 'too much to do' }),
+    test.app.get(Monitoring).contribute({
+      health: [
+        { name: 'backlog', kind: 'degrading', run: () => ({ status: 'down', reason: 'too much to do' }) },
+      ],
     });
     expect(await test.request('GET', '/health/ready')).toMatchObject({
       status: 200,
@@ -177,7 +177,7 @@ describe('a process that is told to stop', () => {
     expect(await stopped).toEqual({ code: 0, signal: null });
   });
 
-  it('a worker answers the same probes and metrics, details to operators alone', async () => {
+  it('a worker serves the same probes and metrics, details to operators alone, and nothing else', async () => {
     folder = await createServiceFolder('worker.js');
     const key = 'admin_of_this_worker';
     const worker = await folder.start({ ADMIN_API_KEY: key });
@@ -193,13 +193,18 @@ describe('a process that is told to stop', () => {
     const snapshot = (key?: string): Promise<ApiResponse> =>
       new ApiClient(worker.url, key).request('GET', '/v1/monitoring');
     for (const other of [undefined, 'another_admin_key'])
-      expect(await snapshot(other)).toMatchObject({ status: 401, body: { code: 'admin_key_required' } });
+      expect(await snapshot(other)).toMatchObject({ status: 401 });
     expect(await snapshot(key)).toMatchObject({
       status: 200,
       body: {
         service: { instance: expect.stringMatching(new RegExp(`:${String(worker.pid)}$`)) as unknown },
       },
     });
+    for (const path of ['/', '/v1/tenants', '/docs', '/admin/login', '/health/other'])
+      expect(await new ApiClient(worker.url, key).request('GET', path)).toMatchObject({
+        status: 404,
+        body: { code: 'route_not_found' },
+      });
     const metrics = await new ApiClient(worker.url, undefined).request('GET', '/metrics');
     expect(metrics).toMatchObject({ status: 200, body: expect.stringContaining('colloquy_') });
     expect(await worker.kill('SIGTERM')).toEqual({ code: 0, signal: null });

@@ -136,13 +136,13 @@ describe('messages', () => {
       [
         'messages',
         Array.from({ length: 101 }, () => ({ role: 'user', content: 'x' })),
-        'must be at most 100 messages',
+        'must contain at most 100 messages',
       ],
-      ['no messages', [], 'must hold at least one message'],
+      ['no messages', [], 'must contain at least one message'],
       [
         'attachments',
         [{ role: 'user', content: 'x', attachments: Array.from({ length: 21 }, () => attachment) }],
-        'must be at most 20 attachments',
+        'must contain at most 20 attachments',
       ],
       [
         'metadata',

@@ -1,4 +1,4 @@
-import { retry } from '../../src/common/index.js';
+import { retryPolicy } from '../../src/common/index.js';
 import { sessionStatsSchema } from '../../src/session/session.dto.js';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
 
@@ -229,21 +229,16 @@ describe('sessions over HTTP', () => {
   it('counts 10 clients that add 1 to a number 10 times each with If-Match to 100', async () => {
     await patch('counter', { context: { n: 0 } });
     const addOnce = (): Promise<void> =>
-      retry(
-        async () => {
-          const { headers, body } = await acme.request<SessionBody>('GET', '/v1/sessions/counter');
-          const next = { context: { n: Number(body.context['n']) + 1 } };
-          const { status } = await patch('counter', next, { 'if-match': headers.get('etag') ?? '' });
-          if (status !== 200) throw new Refused(status);
-        },
-        {
-          retries: Infinity,
-          baseMs: 20,
-          maxMs: 2000,
-          jitter: 1,
-          shouldRetry: (error) => error instanceof Refused && error.status === 412,
-        },
-      );
+      retryPolicy({
+        attempts: Infinity,
+        backoff: { baseMs: 20, maxMs: 2000, jitter: 1 },
+        isRetryable: (error) => error instanceof Refused && error.status === 412,
+      })(async () => {
+        const { headers, body } = await acme.request<SessionBody>('GET', '/v1/sessions/counter');
+        const next = { context: { n: Number(body.context['n']) + 1 } };
+        const { status } = await patch('counter', next, { 'if-match': headers.get('etag') ?? '' });
+        if (status !== 200) throw new Refused(status);
+      });
     await Promise.all(
       Array.from({ length: 10 }, async () => {
         for (let i = 0; i < 10; i++) await addOnce();

@@ -63,10 +63,10 @@ describe('npm start', () => {
       MONGODB_URI: 'localhost:27017',
     });
     expect(lines).toEqual([
-      'Settings are not valid:',
+      'The settings are not valid:',
       expect.stringContaining('PORT: "http" must be a whole number'),
       expect.stringContaining('LOG_LEVEL: "loud" must be trace, debug'),
-      expect.stringContaining('MONGODB_URI: must begin with mongodb://'),
+      expect.stringContaining('MONGODB_URI: must start with mongodb://'),
       expect.stringContaining('MAX_ACTIVE_SESSIONS: "0" must be at least 1'),
     ]);
   });
@@ -85,7 +85,7 @@ describe('npm start', () => {
       DATABASE_CONNECT_ATTEMPTS: '1',
     });
     expect(lines).toEqual([
-      expect.stringContaining(`mongodb://127.0.0.1:${port}/shop was not reached in 1 attempts`),
+      expect.stringContaining(`mongodb://127.0.0.1:${port}/shop could not be reached in 1 attempts`),
     ]);
     expect(lines[0]).not.toContain('hidden-word');
   });
@@ -98,7 +98,7 @@ describe('npm start', () => {
         VECTOR_SEARCH: 'atlas',
         MONGODB_URI: database.uri,
       });
-      expect(lines[0]).toMatch(/VECTOR_SEARCH=atlas: this MongoDB server has no vector search/);
+      expect(lines[0]).toMatch(/VECTOR_SEARCH=atlas: this MongoDB server does not support vector search/);
       expect((await failedStart({ VECTOR_SEARCH: 'atlas' })).join('\n')).toMatch(
         /VECTOR_SEARCH: atlas needs/,
       );
@@ -141,7 +141,7 @@ describe('npm start', () => {
 
   it('prints where it listens, where its data is, the admin key and lines to try', async () => {
     const { url, adminKey, stdout } = await folder.start();
-    expect(stdout).toContain(`Colloquy listens on ${url}`);
+    expect(stdout).toContain(`Colloquy is listening on ${url}`);
     expect(stdout).toContain(join(folder.dataDir, 'store'));
     expect(stdout).toContain('MONGODB_URI');
     expect(stdout).toContain(adminKey);

@@ -120,7 +120,7 @@ describe('the import of transcripts', () => {
     const otherTenant = start('--format', 'dialogues');
     expect([await otherTenant.exited, otherTenant.output]).toEqual([
       1,
-      expect.stringContaining('is about an'),
+      expect.stringContaining('belongs to an'),
     ]);
   });
 

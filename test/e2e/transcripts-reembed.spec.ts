@@ -57,6 +57,6 @@ describe('the command that re-embeds', () => {
     expect(done).toEqual({ code: 0, output: expect.stringContaining('3 re-embedded') });
     expect(await find()).toHaveLength(3);
     expect((await find())[0]).toMatchObject({ transcript: 'a table for four' });
-    expect(await run()).toEqual({ code: 0, output: expect.stringContaining('All vectors are of') });
+    expect(await run()).toEqual({ code: 0, output: expect.stringContaining('All vectors are from') });
   });
 });

@@ -9,7 +9,7 @@ import { appendMessagesBody, type MessageInput, messagesQuery } from '../../src/
 import { MessageRepository, type SeqRange } from '../../src/conversation/message.repository.js';
 import type { MessageRecord } from '../../src/conversation/message.schema.js';
 import { MessageService } from '../../src/conversation/message.service.js';
-import { encodeCursor } from '../../src/http/index.js';
+import { dateIdCursor, idCursor } from '../../src/http/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 interface Process {
@@ -416,7 +416,10 @@ describe('conversations and messages in the database', () => {
         const parsed = conversationsQuery.parse({ limit: '1', ...query });
         await conversations.list(tenantId, parsed);
         const id = idOf(conversation);
-        const cursor = encodeCursor(parsed.order === 'updated' ? { date: new Date(), id } : { id });
+        const cursor =
+          parsed.order === 'updated'
+            ? dateIdCursor.encode({ date: new Date(), id })
+            : idCursor.encode({ id });
         await conversations.list(tenantId, { ...parsed, cursor });
       };
       await pages({});
@@ -430,7 +433,7 @@ describe('conversations and messages in the database', () => {
         { order: 'updated', channel: 'web' },
       ];
       for (const filter of filters) await pages(filter);
-      const cursor = encodeCursor({ date: new Date(), id: idOf(conversation) });
+      const cursor = dateIdCursor.encode({ date: new Date(), id: idOf(conversation) });
       for (const query of [{}, { role: 'user' }, { since: '2026-01-01T00:00:00Z' }, { cursor }])
         await messages.list(tenantId, messagesQuery.parse(query));
       await messages.listOfConversation(tenantId, idOf(conversation), { limit: 1, afterSeq: 1 });

@@ -407,7 +407,7 @@ describe('MessageProcessor', () => {
       first.responder.script = () => Promise.reject(new Error('the password is hunter2'));
       const problem = await problemOf(process('hi'));
       expect(problem.detail).toMatch(
-        /^The responder failed\. .*without an externalId a repeated request is a new message/,
+        /^The responder failed\. .*without an externalId, a repeated request creates a new message/,
       );
       expect(JSON.stringify(problem)).not.toContain('hunter2');
     });
@@ -462,7 +462,7 @@ describe('MessageProcessor', () => {
         code: 'responder_timeout',
         extra: { messageStored: true },
       });
-      expect(problem.detail).toMatch(/^No reply came within 50 ms\./);
+      expect(problem.detail).toMatch(/^No reply was received within 50 ms\./);
       expect(aborted).toBe(true);
       late.open();
       const { reply } = await process('hi', { externalId: 'x' });

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { TransactionRunner } from '../../src/database/index.js';
 import { type ReportDetails, silentReporter } from '../../src/logging/index.js';
-import { Metrics } from '../../src/monitoring/index.js';
+import { Monitoring } from '../../src/monitoring/index.js';
 import {
   defineQueue,
   type Job,
@@ -177,7 +177,7 @@ function promisesOfQueues(): void {
   it('tells Prometheus what waits and how tries ended', async () => {
     const { app, queues, workers } = await open();
     const metric = async (name: string, labels: Record<string, string>): Promise<number | undefined> => {
-      const found = (await app.get(Metrics).registry.getSingleMetric(name)?.get())?.values ?? [];
+      const found = (await app.get(Monitoring).registry.getSingleMetric(name)?.get())?.values ?? [];
       return found.find((value: { metricName?: string; labels: object }) => {
         const isSum = value.metricName === undefined || value.metricName.endsWith('_count');
         return isSum && JSON.stringify(value.labels) === JSON.stringify({ queue: 'numbers', ...labels });
@@ -199,7 +199,7 @@ function promisesOfQueues(): void {
     expect(await metric('colloquy_queue_jobs', { state: 'failed' })).toBe(1);
     expect(await metric('colloquy_queue_jobs', { state: 'completed' })).toBe(1);
     expect(await metric('colloquy_queue_oldest_waiting_seconds', {})).toBe(0);
-    expect((await app.get(Metrics).text()).body).toContain('# TYPE colloquy_queue_jobs gauge');
+    expect((await app.get(Monitoring).metricsText()).body).toContain('# TYPE colloquy_queue_jobs gauge');
   });
 
   it("gives a module BullMQ's own queue by the token of @nestjs/bullmq, where there is one", async () => {
@@ -219,7 +219,7 @@ function promisesOfQueues(): void {
     await workers.start();
     await Promise.all([ended(unrecoverable.id), ended(misfit.id)]);
     expect(await row(unrecoverable.id)).toMatchObject({ state: 'failed', attempts: 1 });
-    expect((await row(misfit.id)).failures[0]?.message).toMatch(/payload does not fit/);
+    expect((await row(misfit.id)).failures[0]?.message).toMatch(/payload does not match/);
     expect(work).toHaveBeenCalledTimes(1);
     expect(report.mock.calls.map(([error]) => error)).toEqual([
       expect.any(UnrecoverableError),

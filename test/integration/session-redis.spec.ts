@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { retry } from '../../src/common/index.js';
+import { retryPolicy } from '../../src/common/index.js';
 import { ProblemError } from '../../src/http/index.js';
 import { RedisKeys, RedisService } from '../../src/redis/index.js';
 import {
@@ -37,6 +37,12 @@ const processOf = (app: TestApp): Process => ({
 });
 
 const isMismatch = (error: unknown): boolean => error instanceof ProblemError && error.problem.status === 412;
+
+const retryMismatch = retryPolicy({
+  attempts: Infinity,
+  backoff: { baseMs: 20, maxMs: 2000, jitter: 1 },
+  isRetryable: isMismatch,
+});
 
 const count = (state: SessionState): { context: { n: number } } => ({
   context: { n: Number(state.context['n'] ?? 0) + 1 },
@@ -300,14 +306,11 @@ describeWithRedis('sessions shared through Redis', () => {
   });
 
   const addWithIfMatch = async ({ sessions, editor }: Process, participantId: string): Promise<void> => {
-    await retry(
-      async () => {
-        const { version, context } = await sessions.read(tenantId, participantId);
-        const patch = { context: { n: Number(context['n']) + 1 } };
-        await editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
-      },
-      { retries: Infinity, baseMs: 20, maxMs: 2000, jitter: 1, shouldRetry: isMismatch },
-    );
+    await retryMismatch(async () => {
+      const { version, context } = await sessions.read(tenantId, participantId);
+      const patch = { context: { n: Number(context['n']) + 1 } };
+      await editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
+    });
   };
 
   it('counts 200 increments at the same time, over two processes, exactly', async () => {

@@ -1,4 +1,4 @@
-import { retry } from '../../src/common/index.js';
+import { retryPolicy } from '../../src/common/index.js';
 import { ProblemError } from '../../src/http/index.js';
 import {
   ConversationStateManager,
@@ -24,20 +24,23 @@ const processOf = ({ app }: TestApp): Process => ({
 
 const isMismatch = (error: unknown): boolean => error instanceof ProblemError && error.problem.status === 412;
 
+const retryMismatch = retryPolicy({
+  attempts: Infinity,
+  backoff: { baseMs: 20, maxMs: 2000, jitter: 1 },
+  isRetryable: isMismatch,
+});
+
 /** Reads the session and adds 1 to `context.n` with If-Match; on 412 waits a little, as clients should, and starts over. */
 const increment = (
   { sessions, editor }: Process,
   tenantId: string,
   participantId: string,
 ): Promise<SessionState> =>
-  retry(
-    async () => {
-      const { version, context } = await sessions.read(tenantId, participantId);
-      const patch = { context: { n: Number(context['n']) + 1 } };
-      return editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
-    },
-    { retries: Infinity, baseMs: 20, maxMs: 2000, jitter: 1, shouldRetry: isMismatch },
-  );
+  retryMismatch(async () => {
+    const { version, context } = await sessions.read(tenantId, participantId);
+    const patch = { context: { n: Number(context['n']) + 1 } };
+    return editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
+  });
 
 describe('sessions in the database', () => {
   let first: TestApp;

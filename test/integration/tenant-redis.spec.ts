@@ -62,12 +62,18 @@ describeWithRedis('keys, tenants and features among processes that share a Redis
     (await verifierOf(app).verify(apiKey)).outcome;
 
   it('answers the first request of a key in one process from what another has read', async () => {
-    const { apiKey } = await makeTenant();
-    await outcomeOf(first, apiKey);
     const findKey = jest.spyOn(second.app.get(ApiKeyRepository), 'findForRequest');
     const findTenant = jest.spyOn(second.app.get(TenantRepository), 'findForRequest');
-    expect(await verifierOf(second).verify(apiKey)).toEqual(await verifierOf(first).verify(apiKey));
-    expect([findKey.mock.calls, findTenant.mock.calls]).toEqual([[], []]);
+    // Entries live for a second, which a busy machine may exceed: another key is tried then.
+    const readsOfSecond = async (): Promise<number> => {
+      const { apiKey } = await makeTenant();
+      const seen = await verifierOf(first).verify(apiKey);
+      findKey.mockClear();
+      findTenant.mockClear();
+      expect(await verifierOf(second).verify(apiKey)).toEqual(seen);
+      return findKey.mock.calls.length + findTenant.mock.calls.length;
+    };
+    expect(await eventually(readsOfSecond, (reads) => reads === 0)).toBe(0);
   });
 
   const revokedElsewhere = async (other: TestApp): Promise<string> => {

@@ -1,8 +1,9 @@
-import { Controller, Post } from '@nestjs/common';
+import { Body, Controller, Post } from '@nestjs/common';
 import { MongooseModule, getModelToken } from '@nestjs/mongoose';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { type Model, mongo, Schema } from 'mongoose';
+import { z } from 'zod';
 import { ConfigModule, loadSettings } from '../../src/config/index.js';
 import {
   DatabaseModule,
@@ -11,6 +12,7 @@ import {
   Transactional,
   TransactionRunner,
 } from '../../src/database/index.js';
+import { createValidationPipe, ProblemFilter } from '../../src/http/index.js';
 import { LoggingModule, createLogger } from '../../src/logging/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
@@ -26,26 +28,42 @@ const accountSchema = new Schema<Account>(
 // Serves: one account by its name.
 accountSchema.index({ name: 1 }, { unique: true });
 
-let fail: Error | undefined;
-let accounts: Model<Account>;
-
-@Controller('transfer')
-class TransferController {
-  @Post()
-  @Transactional()
-  async transfer(): Promise<{ moved: number }> {
-    await accounts.updateOne({ name: 'ana' }, { $inc: { balance: -10 } });
-    if (fail) throw fail;
-    await accounts.updateOne({ name: 'ben' }, { $inc: { balance: 10 } });
-    return { moved: 10 };
-  }
-}
+const transferBody = z.strictObject({ amount: z.int().min(1).default(10) });
+type TransferBody = z.output<typeof transferBody>;
 
 const transient = (): Error => {
   const error = new mongo.MongoServerError({ message: 'lost against another writer', code: 112 });
   error.addErrorLabel('TransientTransactionError');
   return error;
 };
+
+let fail: Error | undefined;
+/** Runs of the handler, and the run that is the first one without a transient error. */
+let runs = 0;
+let failUntil = 0;
+let accounts: Model<Account>;
+
+@Controller('transfer')
+class TransferController {
+  // Above and below the route's own decorator: both keep the route.
+  @Transactional()
+  @Post()
+  async transfer(@Body({ schema: transferBody }) { amount }: TransferBody): Promise<{ moved: number }> {
+    runs++;
+    await accounts.updateOne({ name: 'ana' }, { $inc: { balance: -amount } });
+    if (fail) throw fail;
+    if (runs < failUntil) throw transient();
+    await accounts.updateOne({ name: 'ben' }, { $inc: { balance: amount } });
+    return { moved: amount };
+  }
+
+  @Post('twice')
+  @Transactional()
+  async twice(@Body({ schema: transferBody }) body: TransferBody): Promise<{ moved: number }> {
+    await this.transfer(body);
+    return this.transfer(body);
+  }
+}
 
 describe('transactions on a real database', () => {
   let database: TestDatabase;
@@ -72,6 +90,8 @@ describe('transactions on a real database', () => {
       controllers: [TransferController],
     }).compile();
     app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
+    app.useGlobalPipes(createValidationPipe());
+    app.useGlobalFilters(new ProblemFilter(createLogger({ level: 'silent', pretty: false }), []));
     await app.init();
     accounts = app.get<Model<Account>>(getModelToken('Account'));
     transactions = app.get(TransactionRunner);
@@ -85,6 +105,8 @@ describe('transactions on a real database', () => {
 
   beforeEach(async () => {
     fail = undefined;
+    runs = 0;
+    failUntil = 0;
     await accounts.deleteMany({});
     await accounts.insertMany([
       { name: 'ana', balance: 100 },
@@ -92,17 +114,42 @@ describe('transactions on a real database', () => {
     ]);
   });
 
+  const post = (url: string, payload: object = {}) => app.inject({ method: 'POST', url, payload });
+
   it('stores all of a handler under @Transactional()', async () => {
-    const answer = await app.inject({ method: 'POST', url: '/transfer' });
+    const answer = await post('/transfer');
     expect(answer.json()).toEqual({ moved: 10 });
     expect(await balances()).toEqual({ ana: 90, ben: 10 });
   });
 
   it('stores nothing of a handler that fails', async () => {
     fail = new Error('in the middle');
-    const answer = await app.inject({ method: 'POST', url: '/transfer' });
+    const answer = await post('/transfer');
     expect(answer.statusCode).toBe(500);
     expect(await balances()).toEqual({ ana: 100, ben: 0 });
+  });
+
+  it('opens no transaction for a request that validation refuses', async () => {
+    const before = transactions.stats();
+    const answer = await post('/transfer', { amount: -1 });
+    expect(answer.statusCode).toBe(400);
+    expect(runs).toBe(0);
+    expect(transactions.stats()).toEqual(before);
+  });
+
+  it('runs a handler again after transient errors, with the same arguments, and stores it once', async () => {
+    failUntil = 3;
+    const answer = await post('/transfer', { amount: 7 });
+    expect(answer.json()).toEqual({ moved: 7 });
+    expect(runs).toBe(3);
+    expect(await balances()).toEqual({ ana: 93, ben: 7 });
+  });
+
+  it('runs a handler that calls another one in one transaction', async () => {
+    const { committed } = transactions.stats();
+    expect((await post('/transfer/twice')).json()).toEqual({ moved: 10 });
+    expect(await balances()).toEqual({ ana: 80, ben: 20 });
+    expect(transactions.stats().committed).toBe(committed + 1);
   });
 
   it('rethrows the error of the work as it is', async () => {

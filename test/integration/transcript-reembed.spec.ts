@@ -121,7 +121,7 @@ describe('TranscriptReembedder', () => {
         controller.abort();
       },
     });
-    expect(first).toEqual({ reembedded: 10, refused: 0, passedOver: 0, isWhole: false });
+    expect(first).toEqual({ reembedded: 10, rejected: 0, skipped: 0, isWhole: false });
     expect(await search(secondApp, tenantId, 'text 3')).toHaveLength(10);
     expect(await search(oldApp, tenantId, 'text 3')).toHaveLength(40);
     expect(await counts()).toEqual([
@@ -130,7 +130,7 @@ describe('TranscriptReembedder', () => {
     ]);
 
     const second = await reembedder().run({ batchSize: 10 });
-    expect(second).toEqual({ reembedded: 45, refused: 0, passedOver: 0, isWhole: true });
+    expect(second).toEqual({ reembedded: 45, rejected: 0, skipped: 0, isWhole: true });
     expect(after.asked).toHaveLength(55);
     expect(await counts()).toEqual([]);
     for (const app of [newApp, secondApp]) {
@@ -155,7 +155,7 @@ describe('TranscriptReembedder', () => {
       return embed(texts);
     });
     const result = await reembedder().run({ batchSize: 10 });
-    expect(result).toEqual({ reembedded: 2, refused: 0, passedOver: 2, isWhole: true });
+    expect(result).toEqual({ reembedded: 2, rejected: 0, skipped: 2, isWhole: true });
     expect(await database.collection('transcripts').countDocuments({ tenantId })).toBe(3);
     // What the other one wrote stays.
     expect(await searchBest(secondApp, tenantId, 'text 60')).toBe(taken);
@@ -165,13 +165,13 @@ describe('TranscriptReembedder', () => {
     const ids = await fill(tenantId, 5);
     await oldApp.app.get(TranscriptStore).insert(tenantId, [row(9, { status: 'failed', error: 'no' })]);
     after.refuses = 'text 2';
-    const refused: string[] = [];
+    const rejected: string[] = [];
     const result = await reembedder().run({
       batchSize: 3,
-      onRefused: (of, id) => refused.push(`${of} ${id}`),
+      onRejected: (of, id) => rejected.push(`${of} ${id}`),
     });
-    expect(result).toEqual({ reembedded: 4, refused: 1, passedOver: 0, isWhole: true });
-    expect(refused).toEqual([`${tenantId} ${ids[2] ?? ''}`]);
+    expect(result).toEqual({ reembedded: 4, rejected: 1, skipped: 0, isWhole: true });
+    expect(rejected).toEqual([`${tenantId} ${ids[2] ?? ''}`]);
     expect((await models(tenantId)).toSorted()).toEqual([
       'model-a',
       'model-b',

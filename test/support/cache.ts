@@ -1,5 +1,6 @@
-import { CacheService } from '../../src/cache/index.js';
+import { type CacheKey, CacheService } from '../../src/cache/index.js';
 import { loadSettings } from '../../src/config/index.js';
+import type { TransactionRunner } from '../../src/database/index.js';
 import { createLogger } from '../../src/logging/index.js';
 import { RedisService } from '../../src/redis/index.js';
 
@@ -9,13 +10,17 @@ export interface CacheProcess {
   close(): Promise<void>;
 }
 
-/** A cache with connections of its own, as another process has it. */
-export async function openCache(overrides: Readonly<Record<string, string>> = {}): Promise<CacheProcess> {
+const noTransactions = {
+  active: false,
+  afterCommit: async (hook) => hook(),
+} satisfies Partial<TransactionRunner> as unknown as TransactionRunner;
+
+/** A cache with connections of its own, as another process has it; not connected yet. */
+export function createCache(overrides: Readonly<Record<string, string>> = {}): CacheProcess {
   const settings = loadSettings({ NODE_ENV: 'test', ...overrides });
   const logger = createLogger({ level: 'silent', pretty: false });
   const redis = new RedisService(settings.redis, logger);
-  const cache = new CacheService(settings.cache, redis, logger);
-  await redis.onModuleInit();
+  const cache = new CacheService(settings.cache, redis, noTransactions, logger);
   return {
     cache,
     redis,
@@ -25,3 +30,14 @@ export async function openCache(overrides: Readonly<Record<string, string>> = {}
     },
   };
 }
+
+/** The same, connected. */
+export async function openCache(overrides?: Readonly<Record<string, string>>): Promise<CacheProcess> {
+  const process = createCache(overrides);
+  await process.redis.onModuleInit();
+  return process;
+}
+
+/** What a process finds in its memory or in Redis; nothing is loaded. */
+export const cached = async <Value>(cache: CacheService, key: CacheKey<Value>): Promise<Value | undefined> =>
+  cache.wrap(key, 60_000, () => Promise.resolve(undefined));

@@ -6,8 +6,8 @@ export interface FakeClock {
 }
 
 /**
- * What unit specs need of the cache, in the memory of one process: entries hold for `localTtlMs`, loads are shared, and a load that
- * an invalidation overtook is not kept.
+ * What unit specs need of the cache, in the memory of one process: entries hold for `localTtlMs`, loads are
+ * shared, and a load that an invalidation overtook is not kept.
  */
 export class FakeCache implements Pick<CacheService, 'wrap' | 'peek' | 'del' | 'invalidateTenant'> {
   private readonly entries = new Map<string, { value: unknown; until: number }>();

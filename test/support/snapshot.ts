@@ -1,7 +1,7 @@
-import type { MonitoringSnapshot } from '../../src/monitoring/index.js';
+import type { ServiceSnapshot } from '../../src/admin/index.js';
 
 /** A snapshot of a service that does nothing yet. */
-export const quietSnapshot = (changes: Partial<MonitoringSnapshot> = {}): MonitoringSnapshot => ({
+export const quietSnapshot = (changes: Partial<ServiceSnapshot> = {}): ServiceSnapshot => ({
   at: new Date().toISOString(),
   service: {
     name: 'colloquy',
@@ -64,7 +64,7 @@ export const quietSnapshot = (changes: Partial<MonitoringSnapshot> = {}): Monito
 const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
 
 /** A snapshot of a busy service in which something is wrong with nearly everything. */
-export function troubledSnapshot(changes: Partial<MonitoringSnapshot> = {}): MonitoringSnapshot {
+export function troubledSnapshot(changes: Partial<ServiceSnapshot> = {}): ServiceSnapshot {
   const quiet = quietSnapshot();
   return {
     ...quiet,
@@ -163,7 +163,10 @@ export function troubledSnapshot(changes: Partial<MonitoringSnapshot> = {}): Mon
         at: ago(4000),
         kind: 'database',
         what: 'find messages {"tenantId":?,"role":?,"timestamp":{"$lt":?}} sort {"timestamp":-1}',
+        count: 41,
         durationMs: 1180,
+        maxMs: 2210,
+        totalMs: 31_020,
         plan: 'COLLSCAN',
         route: 'GET /v1/messages',
         tenantId: 'acme',
@@ -172,7 +175,10 @@ export function troubledSnapshot(changes: Partial<MonitoringSnapshot> = {}): Mon
         at: ago(65_000),
         kind: 'request',
         what: 'POST /v1/transcripts/search',
+        count: 1,
         durationMs: 1422,
+        maxMs: 1422,
+        totalMs: 1422,
         tenantId: 'globex',
       },
     ],

@@ -1,3 +1,3 @@
-// What the benchmarks of other packages share with those of the store.
+// Helpers that other packages' benchmarks share with those of the store.
 export { measure, type Measurement } from './measure.js';
 export { figure, renderTable } from './table.js';

@@ -1,21 +1,25 @@
 import { createHistogram, performance } from 'node:perf_hooks';
 
 export interface Measurement {
-  /** Units (documents, operations, transactions) per second. */
+  /** Units (documents, operations or transactions) per second. */
   perSecond: number;
-  /** Time of one call, milliseconds. */
+  /** Time of one call, in milliseconds. */
   p50: number;
   p95: number;
   p99: number;
   max: number;
   calls: number;
-  /** Processor time of this process for one unit, microseconds; with the embedded store that is driver and store together. */
+  /**
+   * CPU time of this process per unit, in microseconds. For the embedded store this includes both driver and
+   * store.
+   */
   cpuPerUnit: number;
 }
 
 /**
- * Calls `work` from `clients` loops at once, for `warmUpMs` unmeasured and then for `measureMs`. A call counts when it ends
- * within the measured time. The first failure of a call ends the run and is thrown.
+ * Calls `work` from `clients` concurrent loops, for `warmUpMs` unmeasured and then for `measureMs`. A call
+ * counts if it starts and ends within the measured time. The first failed call ends the run, and its error is
+ * thrown.
  */
 export async function measure(
   work: (client: number) => Promise<unknown>,

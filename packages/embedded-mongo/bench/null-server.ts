@@ -1,12 +1,16 @@
-// A worker thread that speaks just enough of the wire protocol to answer the driver at once, with no database behind it: what
-// the driver reaches against it is the ceiling of any server on this machine.
+// A worker thread that implements just enough of the wire protocol to reply to the driver immediately, with
+// no database behind it. The rate that the driver reaches against it is the upper limit for any server on
+// this machine.
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { parentPort } from 'node:worker_threads';
 import { type Document, Long, ObjectId, serialize } from 'bson';
 
 const HEADER_BYTES = 16;
 const OP_QUERY = 2004;
-/** Flag bits, the kind byte of the body section and the body's length come before the name of the command. */
+/**
+ * Offset of the command name, after the flag bits, the kind byte of the body section, the body's length and
+ * the element type.
+ */
 const COMMAND_NAME = HEADER_BYTES + 4 + 1 + 4 + 1;
 
 const hello = (): Document => ({
@@ -39,7 +43,7 @@ const page = (size: number): Document => ({
   ok: 1,
 });
 
-/** Answers by command, whatever was asked for; a find with a limit of 50 gets 50 documents, any other one. */
+/** Fixed replies by command. A find with a limit of 50 returns 50 documents, any other find returns one. */
 const canned = new Map<string, Buffer>(
   Object.entries({
     insert: { n: 1, ok: 1 },
@@ -61,7 +65,7 @@ function frame(reply: Document): Buffer {
   return message;
 }
 
-/** The answer to the driver's first hello, which comes as OP_QUERY. */
+/** Builds the reply to the driver's first hello, which is sent as OP_QUERY. */
 function frameLegacy(reply: Document): Buffer {
   const body = serialize(reply);
   const message = Buffer.alloc(HEADER_BYTES + 20 + body.length);
@@ -75,7 +79,7 @@ function frameLegacy(reply: Document): Buffer {
 function answer(request: Buffer): Buffer | undefined {
   if (request.readInt32LE(12) === OP_QUERY) return frameLegacy(hello());
   const name = request.toString('latin1', COMMAND_NAME, request.indexOf(0, COMMAND_NAME));
-  // A monitor that waits for changes is left waiting: nothing ever changes here.
+  // A monitor that waits for changes receives no reply, because nothing ever changes here.
   if (name === 'hello' && request.readUInt32LE(HEADER_BYTES) !== 0) return undefined;
   if (name === 'hello') return frame(hello());
   if (name === 'find' && request.includes(limitOf50)) return Buffer.from(pageOf50);

@@ -1,18 +1,18 @@
 import type { Collection, Document, MongoClient, ObjectId } from 'mongodb';
 
-/** One kind of work. `prepare` makes its data; the function it gives is called over and over by each client. */
+/** One kind of work. `prepare` creates its data and returns a function that each client calls repeatedly. */
 export interface Scenario {
   name: string;
-  /** How many clients call at once, a run for each. */
+  /** Numbers of concurrent clients; there is one run for each. */
   clients: readonly number[];
-  /** What one call counts for: documents of an insertMany, else 1. */
+  /** Number of units per call: the documents of an insertMany, otherwise 1. */
   unitsPerCall: number;
-  /** Units per second, for a number of clients, that the store is to reach on a quiet machine with 2 cores. */
+  /** Goals in units per second, by number of clients, for the store on a quiet machine with 2 cores. */
   marks?: Readonly<Record<number, number>>;
   prepare(database: BenchDatabase): Promise<(client: number) => Promise<unknown>>;
 }
 
-/** A database of the run's own, dropped when the run is over. */
+/** A database for this run, which is dropped when the run ends. */
 export class BenchDatabase {
   private readonly filled = new Map<string, Promise<ObjectId[]>>();
 
@@ -25,7 +25,7 @@ export class BenchDatabase {
     return this.client.db(this.name).collection(name);
   }
 
-  /** A collection that several scenarios read: 20,000 messages of 100 conversations, made once. */
+  /** Creates, once, a collection that several scenarios read: 20,000 messages of 100 conversations. */
   messages(): Promise<ObjectId[]> {
     let ids = this.filled.get('messages');
     if (!ids) this.filled.set('messages', (ids = this.fillMessages()));
@@ -49,7 +49,7 @@ export class BenchDatabase {
 const text =
   'I would like to book a table for two at an Italian restaurant in San Jose for tomorrow evening.';
 
-/** A document of about 300 bytes, of the shape that a conversation store keeps. */
+/** A document of about 300 bytes that resembles a stored message. */
 const message = (n: number): Document => ({
   tenantId: 'tenant-1',
   conversationId: `conversation-${n % 100}`,

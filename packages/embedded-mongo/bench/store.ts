@@ -1,6 +1,7 @@
-// npm run bench -w packages/embedded-mongo: makes the same driver calls in turns to the embedded store, to a server without a
-// database that replies at once (the most that the driver can do) and, with --mongodb-uri, to that server, and prints percentiles.
-// The figures hold for this machine at this moment: compare within one run.
+// npm run bench -w packages/embedded-mongo: runs the same driver calls against the embedded store, against a
+// server without a database that replies immediately (the limit of the driver) and, with --mongodb-uri,
+// against that server, one after the other, and prints percentiles. Figures depend on the machine and its
+// load: compare only within one run.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { once } from 'node:events';
@@ -22,7 +23,7 @@ interface Target {
 interface Row {
   scenario: Scenario;
   clients: number;
-  /** In the order of the targets. */
+  /** Results in the order of the targets. */
   results: Measurement[];
 }
 
@@ -60,11 +61,11 @@ const heads = [
   'p99 ms',
   'max ms',
   'cpu us',
-  'mark',
+  'goal',
   'ratio',
 ];
 
-/** A line for each target; `ratio` is the embedded store's rate over that target's. */
+/** Returns one line per target. `ratio` is the rate of the embedded store divided by that of the target. */
 const cellsOf = (row: Row, targets: readonly Target[]): string[][] =>
   row.results.map((result, i) => {
     const mark = row.scenario.marks?.[row.clients];
@@ -79,7 +80,7 @@ const cellsOf = (row: Row, targets: readonly Target[]): string[][] =>
       figure(result.p99),
       figure(result.max),
       figure(result.cpuPerUnit),
-      i === 0 && mark !== undefined ? `${figure(mark)} ${result.perSecond >= mark ? 'met' : 'short'}` : '',
+      i === 0 && mark !== undefined ? `${figure(mark)} ${result.perSecond >= mark ? 'met' : 'missed'}` : '',
       i > 0 && embedded ? figure(embedded.perSecond / result.perSecond) : '',
     ];
   });
@@ -133,9 +134,9 @@ const positive = (value: string): number => {
 };
 
 await new Command('npm run bench -w packages/embedded-mongo --')
-  .description('Times driver calls to the embedded store and, side by side, to a MongoDB server.')
-  .option('--seconds <n>', 'measured seconds of each run', positive, 4)
-  .option('--only <text>', 'only the scenarios whose name contains this text')
-  .option('--mongodb-uri <uri>', 'a MongoDB server to compare with')
+  .description('Measures driver calls to the embedded store and, for comparison, to a MongoDB server.')
+  .option('--seconds <n>', 'duration of each measurement', positive, 4)
+  .option('--only <text>', 'only run scenarios whose name contains this text')
+  .option('--mongodb-uri <uri>', 'a MongoDB server for comparison')
   .action(bench)
   .parseAsync();

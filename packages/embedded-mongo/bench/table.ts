@@ -1,4 +1,4 @@
-/** Lines of a text table; the first column is flush left, the others flush right. */
+/** Renders a text table. The first column is left-aligned, the others right-aligned. */
 export function renderTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = heads.map((head, column) =>
     Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)),
@@ -13,7 +13,7 @@ export function renderTable(heads: readonly string[], rows: readonly (readonly s
   return [line(heads), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line), ''].join('\n');
 }
 
-/** Three significant digits at least, thousands grouped: `12,345`, `1.23`, `0.045`. */
+/** Formats a number with about three significant digits and grouped thousands: `12,345`, `1.23`, `0.045`. */
 export const figure = (value: number): string => {
   if (!Number.isFinite(value)) return '-';
   if (value >= 100) return Math.round(value).toLocaleString('en-US');

@@ -1,23 +1,26 @@
 import type { JobState as BoardState, QueueJob, QueueJobJson } from '@bull-board/api/dist/types.js';
 import type { JobRecord, QueueService } from '../../queue/index.js';
 
-/** `row` of a list, which shows neither payload nor result, since they may hold personal data; `whole` on the page of the job. */
+/**
+ * `row`: in a list, without payload and result, which may contain personal data; `whole`: on the page of the
+ * job.
+ */
 export type Detail = 'row' | 'whole';
 
 const onItsPage = 'shown on the page of the job';
 
 function failuresOf({ state, failures }: JobRecord, detail: Detail): string[] {
-  // A list takes each job with an error for a failed one.
+  // Lists show every job that has an error as failed.
   const isShown = state === 'failed' || (detail === 'whole' && state !== 'completed');
   if (!isShown) return [];
-  return failures.map(({ at, attempt, message }) => `Try ${attempt}, ${at.toISOString()}\n${message}`);
+  return failures.map(({ at, attempt, message }) => `Attempt ${attempt}, ${at.toISOString()}\n${message}`);
 }
 
 function toJson(record: JobRecord, detail: Detail): QueueJobJson {
   const { _id, tenantId, state, priority, dueAt, attempts, progress, failures, createdAt, startedAt } =
     record;
   const isFinished = state === 'completed' || state === 'failed';
-  // The board adds it to the time of creation.
+  // The board adds the delay to the creation time.
   const delay = state === 'delayed' && { delay: Math.max(0, dueAt.getTime() - createdAt.getTime()) };
   return {
     id: _id.toHexString(),
@@ -41,7 +44,7 @@ function toJson(record: JobRecord, detail: Detail): QueueJobJson {
   };
 }
 
-/** A job as Bull Board sees it. What it does to the job is done to the record, and the driver is notified. */
+/** Adapts a job for Bull Board. Its actions are applied to the record, and the driver is notified. */
 export function boardJob(record: JobRecord, queues: QueueService, detail: Detail): QueueJob {
   const { queue, state } = record;
   const id = record._id.toHexString();

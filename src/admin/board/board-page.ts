@@ -1,9 +1,10 @@
-/** Fonts from elsewhere, which neither the policy of our pages nor a closed network lets through. */
+/** External fonts, which the content security policy of our pages and closed networks block. */
 const foreignStyles = /<link href="https:[^>]*rel="stylesheet">/g;
 
 /**
- * Takes away what the board would offer and the server refuses: pausing, adding, editing, rescheduling and emptying, and states that our
- * jobs do not have. Its icons have names; its other classes change with each version.
+ * Hides what the board offers but the server rejects (pausing, adding, editing, rescheduling and emptying)
+ * and states that our jobs do not have. Only the icons have stable class names; others change with each
+ * version.
  */
 const style = `
 button[class^="trigger-"]:has(.lucide-ellipsis-vertical),
@@ -13,6 +14,6 @@ button[class^="trigger-"]:has(.lucide-ellipsis-vertical),
 [class^="statusTabs-"] li:is([class^="waitingChildren-"],[class^="prioritized-"],[class^="paused-"])
 {display:none}`;
 
-/** The page of Bull Board as we serve it. */
+/** Adapts the page of Bull Board for this service. */
 export const adaptPage = (html: string): string =>
   html.replace(foreignStyles, '').replace('</head>', `<style>${style}</style></head>`);

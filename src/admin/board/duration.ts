@@ -5,7 +5,7 @@ const units = [
   ['s', 1000],
 ] as const;
 
-/** A time span for people, in the largest unit that it fills, rounded down: "3 min". Below a second: "less than 1 s". */
+/** Formats a duration in its largest full unit, rounded down: "3 min". Below a second: "less than 1 s". */
 export function duration(ms: number): string {
   for (const [unit, length] of units) if (ms >= length) return `${Math.floor(ms / length)} ${unit}`;
   return 'less than 1 s';

@@ -11,7 +11,7 @@ import type { JobState, QueueService } from '../../queue/index.js';
 import { boardJob } from './board-job.js';
 import { duration } from './duration.js';
 
-/** Jobs that one answer shows at most of each state. */
+/** Maximum number of jobs of each state in one response. */
 const MAX_JOBS = 200;
 
 const states: readonly JobState[] = ['active', 'waiting', 'completed', 'failed', 'delayed'];
@@ -19,11 +19,12 @@ const states: readonly JobState[] = ['active', 'waiting', 'completed', 'failed',
 const isState = (status: JobStatus): status is JobStatus & JobState =>
   (states as readonly string[]).includes(status);
 
-const notOffered = (): Promise<never> => Promise.reject(new Error('The board does not offer this.'));
+const notOffered = (): Promise<never> =>
+  Promise.reject(new Error('The queue dashboard does not support this.'));
 
 /**
- * One queue as Bull Board sees it: its rows in the database, which are the record with both drivers. What the board does to a job is done
- * by the queue module, so that record and Redis agree afterwards.
+ * Adapts one queue for Bull Board. It reads the rows in the database, which hold the jobs with both drivers.
+ * Actions are performed by the queue module, so that the database and Redis stay consistent.
  */
 export class QueueAdapter extends BaseAdapter {
   private oldestWaitingMs: number | null = null;
@@ -33,7 +34,7 @@ export class QueueAdapter extends BaseAdapter {
     private readonly queues: QueueService,
     private readonly redisInfo: () => Promise<string | null>,
   ) {
-    // Of the two kinds that the board knows, the one that it expects fewer features of.
+    // Of the two types that the board supports, this is the one that needs fewer features.
     super('bull', { allowCompletedRetries: false });
   }
 
@@ -43,8 +44,8 @@ export class QueueAdapter extends BaseAdapter {
 
   override getDescription(): string {
     return this.oldestWaitingMs === null
-      ? 'no job waits'
-      : `the oldest waits for ${duration(this.oldestWaitingMs)}`;
+      ? 'no jobs waiting'
+      : `oldest job waiting for ${duration(this.oldestWaitingMs)}`;
   }
 
   async getJobCounts(): Promise<JobCounts> {

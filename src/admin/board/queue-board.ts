@@ -12,7 +12,7 @@ import { DASHBOARD, LOGOUT, QUEUES } from '../session/admin-paths.js';
 import { adaptPage } from './board-page.js';
 import { QueueAdapter } from './queue-adapter.js';
 
-/** What may be changed by the board; everything else that it could ask for is refused. */
+/** The changes that the board may make; all others are rejected. */
 const offered = new Set([
   '/api/queues/:queueName/:jobId/retry',
   '/api/queues/:queueName/retry/:queueStatus',
@@ -32,11 +32,14 @@ const refuse: BeforeHook = ({ method, route, request }) => {
   return {
     allow: false,
     status: 403,
-    message: 'Jobs come from the application: here they are tried again, brought forward and removed.',
+    message: 'Only the application creates jobs. Here they can be retried, promoted and removed.',
   };
 };
 
-/** Bull Board on Fastify, with errors as the rest of the service tells them: foreseen ones by name, others only in the log. */
+/**
+ * Runs Bull Board on Fastify. As elsewhere in the service, expected errors are returned with their details,
+ * others are only logged.
+ */
 class BoardServer extends FastifyAdapter {
   constructor(private readonly logger: Logger) {
     super();
@@ -49,7 +52,7 @@ class BoardServer extends FastifyAdapter {
         return { ...standard(new Error(detail ?? title)), status: status as 404 | 409 };
       }
       this.logger.error({ err: error }, 'the queue dashboard failed');
-      return standard(new Error('Something failed on our side; the log tells what.'));
+      return standard(new Error('An internal error occurred; see the log for details.'));
     });
   }
 }
@@ -59,7 +62,9 @@ const fonts = {
   'font-mono': 'ui-monospace, monospace',
 };
 
-/** The dashboard of queues at /admin/queues: Bull Board over the record of jobs, the same with both drivers. */
+/**
+ * The queue dashboard at /admin/queues: Bull Board on the jobs in the database, identical for both drivers.
+ */
 @Injectable()
 export class QueueBoard {
   private setQueues: ((queues: QueueAdapter[]) => void) | undefined;
@@ -109,7 +114,7 @@ export class QueueBoard {
     );
   }
 
-  /** To be called when all queues are declared. */
+  /** Must be called after all queues are declared. */
   showQueues(): void {
     const redisInfo = (): Promise<string | null> =>
       this.redis.available ? this.redis.call((client) => client.info()) : Promise.resolve(null);

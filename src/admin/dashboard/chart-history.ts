@@ -1,27 +1,33 @@
 import { type Charted, CHARTED, type ChartPoint } from './chart-point.js';
 
-/** How far back the charts reach, seconds. */
+/** The time span of the charts, in seconds. */
 export const HISTORY_SECONDS = 900;
-/** Time between two points that are kept, seconds. */
+/** The interval between stored points, in seconds. */
 export const HISTORY_STEP_SECONDS = 10;
 
 const MAX_POINTS = HISTORY_SECONDS / HISTORY_STEP_SECONDS;
 
-/** Numbers by what they are of, all lists as long as `at`, the oldest first. */
+/** Values by series, oldest first. All lists are as long as `at`. */
 export interface HistoryColumns extends Record<Charted, (number | null)[]> {
   /** Seconds since 1970. */
   at: number[];
 }
 
-/** The last quarter of an hour of charted numbers, so that a page that was just opened has its charts at once. */
+/**
+ * Stores the charted values of the last 15 minutes, so that a newly opened page can show its charts
+ * immediately.
+ */
 export class ChartHistory {
   private points: ChartPoint[] = [];
 
-  /** Points that come sooner than a step after the last are left out; those that a clock set back has made future ones go. */
+  /**
+   * Adds a point. A point less than one step after the last is ignored. Points that lie in the future, after
+   * the clock was set back, are removed.
+   */
   add(point: ChartPoint): void {
     this.points = this.points.filter(({ at }) => at <= point.at);
     const last = this.points.at(-1);
-    // A timer may come round a little early.
+    // A timer may fire slightly early.
     if (last && point.at - last.at < HISTORY_STEP_SECONDS - 0.5) return;
     this.points.push(point);
     const oldest = point.at - HISTORY_SECONDS;

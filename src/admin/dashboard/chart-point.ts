@@ -1,6 +1,6 @@
-import type { MonitoringSnapshot } from '../../monitoring/index.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 
-/** What the charts show, in their order. */
+/** The values shown in the charts, in order. */
 export const CHARTED = [
   'requestsPerSecond',
   'errorRatio',
@@ -20,20 +20,17 @@ export const CHARTED = [
 
 export type Charted = (typeof CHARTED)[number];
 
-/** The charted numbers of one moment; null where there was none. */
+/** The charted values at one time; null when there is no value. */
 export interface ChartPoint extends Record<Charted, number | null> {
   /** Seconds since 1970. */
   at: number;
 }
 
-/** Four significant digits are more than a chart shows, and keep the history short on its way. */
+/** Rounds to four significant digits: more than a chart shows, and short to transmit. */
 const short = (value: number | null): number | null =>
   value === null || !Number.isFinite(value) ? null : Number(value.toPrecision(4));
 
-export function chartPoint(
-  snapshot: MonitoringSnapshot,
-  transcriptsStoredPerMinute: number | null,
-): ChartPoint {
+export function chartPoint(snapshot: ServiceSnapshot, transcriptsStoredPerMinute: number | null): ChartPoint {
   const { requests, process, database, queues, cache, transcripts } = snapshot;
   return {
     at: Date.parse(snapshot.at) / 1000,

@@ -1,6 +1,5 @@
 import { quietSnapshot } from '../../../test/support/snapshot.js';
 import { createLogger } from '../../logging/index.js';
-import type { MonitoringSnapshot } from '../../monitoring/index.js';
 import { HISTORY_STEP_SECONDS } from './chart-history.js';
 import {
   DashboardFeed,
@@ -10,6 +9,7 @@ import {
   type ViewerStream,
 } from './dashboard-feed.js';
 import { type DashboardSample, DashboardSampler } from './dashboard-sampler.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 
 class FakeViewer implements ViewerStream {
   pendingBytes = 0;
@@ -21,7 +21,7 @@ class FakeViewer implements ViewerStream {
     this.text += text;
   }
 
-  /** The names of the events so far; a heartbeat is `:`. */
+  /** The names of the events received so far; a heartbeat is `:`. */
   get events(): string[] {
     return [...this.text.matchAll(/^(?:event: (.*)|(:))$/gm)].map(([, name, beat]) => name ?? beat ?? '');
   }
@@ -32,7 +32,7 @@ class FakeViewer implements ViewerStream {
   }
 }
 
-let collect: jest.Mock<Promise<MonitoringSnapshot>, []>;
+let collect: jest.Mock<Promise<ServiceSnapshot>, []>;
 let sampler: DashboardSampler;
 let feed: DashboardFeed;
 
@@ -57,7 +57,7 @@ const look = (until = Infinity): FakeViewer & { leave: () => void } => {
 const turns = (count: number): Promise<void> => jest.advanceTimersByTimeAsync(count * TURN_MS);
 
 describe('DashboardFeed', () => {
-  it('begins with the history and tells how things are at once, then in each turn', async () => {
+  it('sends the history and a snapshot immediately, then a snapshot in each turn', async () => {
     const viewer = look();
     await turns(0);
     expect(viewer.events).toEqual(['history', 'snapshot']);
@@ -67,7 +67,7 @@ describe('DashboardFeed', () => {
     expect(viewer.samples()[0]?.point.rssBytes).toBe(123_500_000);
   });
 
-  it('takes one snapshot for all viewers, and none when nobody looks', async () => {
+  it('takes one snapshot for all viewers, and none without viewers', async () => {
     await turns(5);
     expect(collect).not.toHaveBeenCalled();
     const viewers = [look(), look(), look()];
@@ -82,7 +82,7 @@ describe('DashboardFeed', () => {
     expect(collect).toHaveBeenCalledTimes(3);
   });
 
-  it('gives who comes between two turns the snapshot that there is', async () => {
+  it('sends the latest snapshot to a viewer who connects between two turns', async () => {
     look();
     await turns(1);
     const late = look();
@@ -91,18 +91,18 @@ describe('DashboardFeed', () => {
     expect(collect).toHaveBeenCalledTimes(2);
   });
 
-  it('lets so many in and no more, until one goes', () => {
+  it('limits the number of viewers, until one disconnects', () => {
     const viewers = Array.from({ length: MAX_VIEWERS }, () => look());
     expect(() => {
-      feed.assertRoom();
-    }).toThrow(/as many look/i);
+      feed.assertCapacity();
+    }).toThrow(/maximum number of viewers/i);
     viewers[7]?.leave();
     expect(() => {
-      feed.assertRoom();
+      feed.assertCapacity();
     }).not.toThrow();
   });
 
-  it('writes nothing to one who has not taken the last, and drops it after some turns; others go on', async () => {
+  it('writes nothing to a viewer who has not read the last event, disconnects it after some turns, and continues with others', async () => {
     const slow = look();
     const quick = look();
     await turns(1);
@@ -118,7 +118,7 @@ describe('DashboardFeed', () => {
     expect(feed.viewerCount).toBe(1);
   });
 
-  it('goes on with one who caught up', async () => {
+  it('continues with a viewer who has caught up', async () => {
     const viewer = look();
     await turns(1);
     viewer.pendingBytes = 1;
@@ -130,7 +130,7 @@ describe('DashboardFeed', () => {
     expect(viewer.destroy).not.toHaveBeenCalled();
   });
 
-  it('ends with the sign-in', async () => {
+  it('ends when the session ends', async () => {
     const viewer = look(Date.now() + 3 * TURN_MS);
     const other = look();
     await turns(2);
@@ -142,32 +142,32 @@ describe('DashboardFeed', () => {
     expect(other.end).not.toHaveBeenCalled();
   });
 
-  it('keeps connections open with heartbeats while no snapshot is to be had', async () => {
+  it('keeps connections open with heartbeats while no snapshot is available', async () => {
     const viewer = look();
     await turns(0);
     collect.mockRejectedValueOnce(new Error('broken'));
     await turns(1);
-    // One that takes for ever is not waited for, nor is another begun.
+    // A snapshot that never completes is not awaited, and no other one is started.
     collect.mockReturnValueOnce(new Promise(() => undefined));
     await turns(3);
     expect(viewer.events).toEqual(['history', 'snapshot', ':', ':', ':']);
     expect(collect).toHaveBeenCalledTimes(3);
   });
 
-  it('ends all when it closes, and lets nobody in', async () => {
+  it('ends all streams when it closes, and accepts no viewers', async () => {
     const viewers = [look(), look()];
     await turns(1);
     feed.close();
     for (const viewer of viewers) expect(viewer.end).toHaveBeenCalledTimes(1);
     expect(jest.getTimerCount()).toBe(0);
     expect(() => {
-      feed.assertRoom();
+      feed.assertCapacity();
     }).toThrow('shutting down');
   });
 });
 
 describe('DashboardSampler', () => {
-  it('keeps a history while nobody looks', async () => {
+  it('keeps a history while there are no viewers', async () => {
     sampler.start();
     await jest.advanceTimersByTimeAsync(3 * HISTORY_STEP_SECONDS * 1000);
     expect(collect).toHaveBeenCalledTimes(3);
@@ -177,7 +177,7 @@ describe('DashboardSampler', () => {
     expect(viewer.text).toContain(JSON.stringify(sampler.columns()));
   });
 
-  it('remembers since when the status is what it is', async () => {
+  it('records since when the status has been the same', async () => {
     const at = (second: number): string => new Date(second * 1000).toISOString();
     const seen: (string | undefined)[] = [];
     for (const [second, status] of [

@@ -2,40 +2,41 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { dashboardClosing, tooManyViewers } from './dashboard.errors.js';
 import type { DashboardSampler } from './dashboard-sampler.js';
 
-/** The open answer to one viewer. */
+/** The open response to one viewer. */
 export interface ViewerStream {
-  /** Bytes that were written and that the viewer has not taken. */
+  /** Bytes that were written but not yet read by the viewer. */
   readonly pendingBytes: number;
   write(text: string): void;
-  /** Ends the answer when what was written is out. */
+  /** Ends the response once everything written has been sent. */
   end(): void;
-  /** Ends it at once. */
+  /** Closes the connection immediately. */
   destroy(): void;
 }
 
 interface Viewer {
   stream: ViewerStream;
-  /** When the sign-in ends, milliseconds since 1970. */
+  /** When the session ends, in milliseconds since 1970. */
   until: number;
-  /** Turns in a row in which the viewer had not taken what it was sent before. */
+  /** Consecutive turns in which the viewer had not read what was sent before. */
   stalledTurns: number;
 }
 
 export const MAX_VIEWERS = 20;
 export const TURN_MS = 2000;
-/** A viewer who takes nothing for so many turns is gone. */
+/** A viewer who reads nothing for this many turns is disconnected. */
 export const MAX_STALLED_TURNS = 5;
 
 const RETRY_MS = 3000;
-/** A comment, which browsers leave out: it keeps the connection open and finds out whether it is. */
+/** A comment, which browsers ignore. It keeps the connection open and detects when it is not. */
 const HEARTBEAT = ':\n\n';
 
-/** JSON has no line breaks, so one line of data holds it. */
+/** JSON text has no line breaks, so one data line is enough. */
 const event = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 
 /**
- * Sends what the dashboard shows to whoever looks at it: one timer and one snapshot for all, and none while nobody looks. A viewer
- * that does not keep up misses turns and is dropped in the end; no more than one turn is ever buffered for it.
+ * Sends snapshots to the viewers of the dashboard, with one timer and one snapshot for all, and none without
+ * viewers. A viewer that does not keep up misses turns and is eventually disconnected; no more than one turn
+ * is buffered for it.
  */
 export class DashboardFeed {
   private readonly viewers = new Set<Viewer>();
@@ -49,16 +50,16 @@ export class DashboardFeed {
     return this.viewers.size;
   }
 
-  /** @throws ProblemError when there are too many viewers, or the service is closing */
-  assertRoom(): void {
+  /** @throws ProblemError 503 when there are too many viewers, or the service is shutting down */
+  assertCapacity(): void {
     if (this.isClosed) throw dashboardClosing();
     if (this.viewers.size >= MAX_VIEWERS) throw tooManyViewers();
   }
 
   /**
-   * Begins with the history, then tells how things are, at once and in each turn.
-   * @param until when the sign-in ends, milliseconds since 1970
-   * @returns what to call when the viewer has gone
+   * Sends the history, then a snapshot immediately and in each turn.
+   * @param until when the session ends, in milliseconds since 1970
+   * @returns a function to call when the viewer has disconnected
    */
   add(stream: ViewerStream, until: number): () => void {
     const viewer: Viewer = { stream, until, stalledTurns: 0 };
@@ -73,7 +74,7 @@ export class DashboardFeed {
     };
   }
 
-  /** Ends all answers; nobody is let in any more. */
+  /** Ends all responses and accepts no more viewers. */
   close(): void {
     this.isClosed = true;
     for (const viewer of this.viewers) {
@@ -85,7 +86,7 @@ export class DashboardFeed {
   private async turn(): Promise<void> {
     this.dismiss();
     if (this.viewers.size === 0) return;
-    // A snapshot that takes longer than a turn must not be waited for twice.
+    // A snapshot that takes longer than a turn must not be awaited twice.
     const sample = this.sampler.isCollecting ? undefined : await this.sampler.take(TURN_MS / 2);
     const text = sample ? event('snapshot', sample) : HEARTBEAT;
     for (const { stream, stalledTurns } of this.viewers) if (stalledTurns === 0) stream.write(text);

@@ -17,7 +17,7 @@ const table = (id: string, caption: string): string =>
 const facts = (id: string, title: string): string =>
   `<section aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2><dl id="${id}"></dl></section>`;
 
-/** The page before its script fills it: headings, and places with the ids by which the script finds them. */
+/** Renders the page without data: headings, and elements with the ids that its script uses to fill them. */
 export const dashboardPage = (): string => `<!doctype html>
 <html lang="en">
 <head>
@@ -43,7 +43,7 @@ export const dashboardPage = (): string => `<!doctype html>
 </header>
 <main>
 <h1 class="unseen">Dashboard</h1>
-<noscript><p class="notice">This page needs scripts. Without them, see <a href="/metrics">the metrics</a>.</p></noscript>
+<noscript><p class="notice">This page requires JavaScript. Without it, see <a href="/metrics">the metrics</a>.</p></noscript>
 <p id="connection" class="notice" role="status" hidden></p>
 <div id="banner" class="banner" data-status="unknown">
 <p class="status" role="status"><strong id="status">Connecting …</strong> <span id="since"></span></p>
@@ -56,7 +56,7 @@ ${section('alerts', 'Alerts', '<div id="active-alerts" aria-live="polite"></div>
 </section>
 ${section('charts', 'Last 15 minutes', '<div id="chart-grid" class="charts"></div>')}
 ${section('requests', 'Requests', table('routes', 'Slowest routes of the last five minutes, by p95'))}
-${section('slowest', 'Slow operations', table('slow', 'The latest requests and database commands beyond their limits'))}
+${section('slowest', 'Slow operations', table('slow', 'Requests by route and database commands by shape that exceeded their limits'))}
 ${section('queue', 'Queues', table('queues', 'Jobs of all processes'))}
 <div class="columns">
 ${facts('sessions', 'Sessions')}

@@ -1,30 +1,30 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Logger } from '../../logging/index.js';
-import type { MonitoringSnapshot } from '../../monitoring/index.js';
 import { ChartHistory, HISTORY_STEP_SECONDS } from './chart-history.js';
 import { chartPoint, type ChartPoint } from './chart-point.js';
 import { RateWindow } from './rate-window.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 
-/** What a viewer is told at a time. */
+/** The data that viewers receive in each turn. */
 export interface DashboardSample {
-  snapshot: MonitoringSnapshot;
+  snapshot: ServiceSnapshot;
   point: ChartPoint;
-  /** ISO 8601: since when the status is what it is, as far as this process has seen. */
+  /** Since when the status has been the same, as observed by this process (ISO 8601). */
   statusSince: string;
 }
 
 export interface SamplerOptions {
-  collect: () => Promise<MonitoringSnapshot>;
+  collect: () => Promise<ServiceSnapshot>;
   logger: Logger;
-  /** Whether numbers are kept while nobody looks. */
+  /** Whether a history is recorded while there are no viewers. */
   keepsHistory: boolean;
 }
 
-/** Takes snapshots for the dashboard: for whoever looks, and every 10 s for the history. */
+/** Takes snapshots for the dashboard: for viewers, and every 10 s for the history. */
 export class DashboardSampler {
   private readonly history = new ChartHistory();
   private readonly stored = new RateWindow();
-  /** Timers belong to no request, whoever started them. */
+  /** Runs timers outside of the request that started them. */
   private readonly outside = AsyncLocalStorage.snapshot();
   private timer: NodeJS.Timeout | undefined;
   private collecting: Promise<DashboardSample | undefined> | undefined;
@@ -53,7 +53,10 @@ export class DashboardSampler {
     return this.collecting !== undefined;
   }
 
-  /** A sample of `maxAgeMs` at most; undefined when there is none to be had. Who comes meanwhile gets the one that is being taken. */
+  /**
+   * Returns a sample that is at most `maxAgeMs` old, or undefined when none is available. Concurrent callers
+   * share the sample that is being taken.
+   */
   take(maxAgeMs: number): Promise<DashboardSample | undefined> {
     const { latest } = this;
     if (latest && performance.now() - latest.takenAt <= maxAgeMs) return Promise.resolve(latest.sample);
@@ -72,13 +75,14 @@ export class DashboardSampler {
       this.hasFailed = false;
       return sample;
     } catch (error) {
-      if (!this.hasFailed) this.options.logger.error({ err: error }, 'the dashboard got no snapshot');
+      if (!this.hasFailed)
+        this.options.logger.error({ err: error }, 'the dashboard could not take a snapshot');
       this.hasFailed = true;
       return undefined;
     }
   }
 
-  private sampleOf(snapshot: MonitoringSnapshot): DashboardSample {
+  private sampleOf(snapshot: ServiceSnapshot): DashboardSample {
     const before = this.latest?.sample;
     const isAsBefore = before?.snapshot.status === snapshot.status;
     const { transcripts } = snapshot;

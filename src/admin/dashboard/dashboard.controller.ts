@@ -9,7 +9,7 @@ import { dashboardPage } from './dashboard-page.js';
 import { HttpViewer } from './http-viewer.js';
 import { loadPageAssets } from './page-assets.js';
 
-/** The page that shows how the service is doing, and what it is made of. */
+/** The dashboard page, its assets and its event stream. */
 @ApiExcludeController()
 @AdminOnly()
 @Controller('admin/dashboard')
@@ -27,13 +27,16 @@ export class DashboardController {
     void reply.type('text/html; charset=utf-8').send(this.page);
   }
 
-  /** Server-sent events: `history` once, then `snapshot` every 2 s; `signed-out` is the last when the sign-in has ended. */
+  /**
+   * Server-sent events: `history` once, then `snapshot` every 2 s. When the session ends, `signed-out` is the
+   * last event.
+   */
   @Get('events')
   @LongLived()
   follow(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    this.feed.assertRoom();
+    this.feed.assertCapacity();
     const viewer = new HttpViewer(reply);
-    // Who asks for the headers alone does not look.
+    // A HEAD request does not become a viewer.
     if (request.method === 'HEAD') viewer.end();
     else viewer.onGone(this.feed.add(viewer, this.gate.signedInUntil(request)));
   }
@@ -42,7 +45,7 @@ export class DashboardController {
   asset(@Param('name') name: string, @Req() { headers }: FastifyRequest, @Res() reply: FastifyReply): void {
     const asset = this.assets.get(name);
     if (!asset) throw notFound('asset');
-    // Kept by the browser, and asked after each time: a new version shows at once.
+    // Browsers cache the asset but revalidate it each time, so that a new version is used immediately.
     void reply.headers({ 'cache-control': 'private, no-cache', etag: asset.etag });
     if (headers['if-none-match'] === asset.etag) void reply.status(304).send();
     else void reply.type(asset.type).send(asset.content);

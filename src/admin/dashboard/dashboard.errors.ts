@@ -6,7 +6,7 @@ export const tooManyViewers = (): ProblemError =>
     code: 'too_many_viewers',
     title: 'Too many viewers',
     detail:
-      'As many look at the dashboard of this process as it serves at a time. Close a page that is not needed.',
+      'The dashboard of this process has reached its maximum number of viewers. Close a dashboard page that is not needed.',
     retryAfterSeconds: 10,
   });
 

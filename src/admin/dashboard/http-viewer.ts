@@ -2,22 +2,22 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { ViewerStream } from './dashboard-feed.js';
 
-/** Time that a viewer has to take the last of an answer that was ended. */
-const LAST_WORDS_MS = 1000;
+/** How long a viewer has to read the rest of a response after its end, in milliseconds. */
+const END_GRACE_MS = 1000;
 
-/** Takes the answer over from Fastify and keeps it open for server-sent events. */
+/** Takes over the response from Fastify and keeps it open for server-sent events. */
 export class HttpViewer implements ViewerStream {
   private readonly raw: ServerResponse;
 
   constructor(reply: FastifyReply) {
     reply.hijack();
     this.raw = reply.raw;
-    // Those of the hooks: policies of the page, request id.
+    // Headers set by hooks: content security policy, request id.
     for (const [name, value] of Object.entries(reply.getHeaders()))
       if (value !== undefined) this.raw.setHeader(name, value);
     this.raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
-      // Proxies that buffer answers would hold these back.
+      // Prevents proxies from buffering the events.
       'x-accel-buffering': 'no',
     });
     this.raw.flushHeaders();
@@ -37,7 +37,7 @@ export class HttpViewer implements ViewerStream {
 
   end(): void {
     this.raw.end();
-    const timer = setTimeout(() => this.raw.destroy(), LAST_WORDS_MS).unref();
+    const timer = setTimeout(() => this.raw.destroy(), END_GRACE_MS).unref();
     this.raw.once('close', () => {
       clearTimeout(timer);
     });

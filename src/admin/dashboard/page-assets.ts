@@ -24,7 +24,10 @@ function read(path: string): PageAsset {
   return { content, type: types[extname(path)] ?? 'application/octet-stream', etag: `"${digest}"` };
 }
 
-/** The scripts and styles of the page by name: our own, and those of the chart library from its package. Nothing else can be asked for. */
+/**
+ * Loads the scripts and styles of the page by name: our own, and those of the chart library. Nothing else is
+ * served.
+ */
 export function loadPageAssets(): ReadonlyMap<string, PageAsset> {
   const { resolve } = createRequire(import.meta.url);
   const own = readdirSync(folder).filter((name) => extname(name) in types);

@@ -35,7 +35,10 @@ ${content}
 </html>
 `;
 
-/** The form that asks for the admin key; `next` is where it leads to, `problem` why the last try failed. */
+/**
+ * Renders the sign-in form. `next` is the page to open after it, `problem` the reason why the last attempt
+ * failed.
+ */
 export function loginPage(next: string, problem?: string): string {
   const message =
     problem === undefined ? '' : `<p class="problem" role="alert" id="problem">${escapeHtml(problem)}</p>`;
@@ -54,7 +57,7 @@ ${message}
   );
 }
 
-/** Asks whether to end the session: a link alone must not do it. */
+/** Asks for confirmation before signing out, because following a link must not end the session. */
 export const logoutPage = (back: string): string =>
   page(
     'Sign out',

@@ -27,7 +27,7 @@ describe('localTarget', () => {
     '/\t/evil.example/admin',
     'javascript:alert(1)',
     'http://[',
-  ])('leads from %j to where one starts', (next) => {
+  ])('replaces %j with the start page', (next) => {
     expect(localTarget(next)).toBe('/admin/dashboard');
   });
 });
@@ -41,7 +41,7 @@ describe('isAdminRequest', () => {
     ['/admin?x=1', undefined],
     ['/admin/no/such/page', undefined],
     ['/%61dmin/queues', '/admin/queues'],
-  ])('%s is one', (url, route) => {
+  ])('accepts %s', (url, route) => {
     expect(isAdminRequest(request(url, route))).toBe(true);
   });
 
@@ -49,7 +49,7 @@ describe('isAdminRequest', () => {
     ['/administrator', undefined],
     ['/v1/queues', '/v1/queues'],
     ['/?next=/admin', undefined],
-  ])('%s is none', (url, route) => {
+  ])('rejects %s', (url, route) => {
     expect(isAdminRequest(request(url, route))).toBe(false);
   });
 });

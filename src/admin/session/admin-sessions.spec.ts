@@ -12,7 +12,7 @@ describe('AdminSessions', () => {
     now = Date.UTC(2026, 10, 22);
   });
 
-  it('accepts its own proofs and those of a process with the same key, until they end', () => {
+  it('accepts its own proofs and those of a process with the same key, until they expire', () => {
     const proof = sessions().issue();
     now += SESSION_MS - 1;
     expect(sessions().isValid(proof)).toBe(true);
@@ -25,11 +25,11 @@ describe('AdminSessions', () => {
     expect(sessions('another-key-of-the-admin').isValid(proof)).toBe(false);
   });
 
-  it('makes a new proof each time', () => {
+  it('issues a different proof each time', () => {
     expect(sessions().issue()).not.toBe(sessions().issue());
   });
 
-  it('refuses a proof of which any part was changed', () => {
+  it('rejects a proof if any part of it was changed', () => {
     const [end = '', nonce = '', signature = ''] = sessions().issue().split('.');
     const later = (parseInt(end, 36) + 1).toString(36);
     const other = (text: string): string => (text.startsWith('A') ? 'B' : 'A') + text.slice(1);
@@ -46,7 +46,7 @@ describe('AdminSessions', () => {
       expect(sessions().isValid(forged.join('.'))).toBe(false);
   });
 
-  it('derives another secret for each purpose', () => {
+  it('derives a different secret for each purpose', () => {
     const key = new AdminKey('the-admin-key-of-all');
     expect(key.derive('one')).toHaveLength(32);
     expect(key.derive('one').equals(key.derive('two'))).toBe(false);

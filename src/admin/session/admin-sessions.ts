@@ -1,13 +1,13 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** How long a sign-in holds, milliseconds. */
+/** Lifetime of a session, in milliseconds. */
 export const SESSION_MS = 12 * 3_600_000;
 
 const shape = /^([0-9a-z]{1,11})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})$/;
 
 /**
- * Proofs of a sign-in: `<end of the session>.<random>.<signature>`. Nothing is stored; each process with the same secret accepts the
- * proofs of the others.
+ * Issues and verifies proofs of a sign-in: `<end of the session>.<random>.<signature>`. Nothing is stored;
+ * every process with the same secret accepts the proofs of the others.
  */
 export class AdminSessions {
   constructor(
@@ -24,7 +24,9 @@ export class AdminSessions {
     return this.endOf(proof) !== undefined;
   }
 
-  /** When the session ends, milliseconds since 1970; undefined for a proof that is forged or over. */
+  /**
+   * Returns when the session ends, in milliseconds since 1970, or undefined for a forged or expired proof.
+   */
   endOf(proof: string): number | undefined {
     const [, end, nonce, signature] = shape.exec(proof) ?? [];
     if (end === undefined || nonce === undefined || signature === undefined) return undefined;

@@ -12,7 +12,7 @@ describe('LoginLimiter', () => {
     limiter = new LoginLimiter(() => now);
   });
 
-  it('lets an address try until it failed too often, then makes it wait for the rest of the minute', () => {
+  it('blocks an address for the rest of the minute after too many failures', () => {
     fail('10.0.0.1', MAX_FAILURES - 1);
     expect(limiter.waitSeconds('10.0.0.1')).toBe(0);
     now += 20_000;
@@ -24,7 +24,7 @@ describe('LoginLimiter', () => {
     expect(limiter.waitSeconds('10.0.0.1')).toBe(0);
   });
 
-  it('counts each address by itself', () => {
+  it('counts addresses separately', () => {
     fail('10.0.0.1', MAX_FAILURES);
     expect(limiter.waitSeconds('10.0.0.2')).toBe(0);
   });

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** Failed sign-ins of one address within a minute before it has to wait. */
+/** Number of failed sign-ins from one address within a minute after which it has to wait. */
 export const MAX_FAILURES = 10;
 
 const WINDOW_MS = 60_000;
@@ -11,13 +11,13 @@ interface Failures {
   since: number;
 }
 
-/** Slows down who guesses the admin key. Counts in this process alone; memory is bounded. */
+/** Limits attempts to guess the admin key. Counts only within this process; memory use is bounded. */
 export class LoginLimiter {
   private readonly failures = new LRUCache<string, Failures>({ max: MAX_ADDRESSES });
 
   constructor(private readonly now: () => number) {}
 
-  /** 0 when the address may try, else the whole seconds until it may. */
+  /** Returns 0 when the address may try to sign in, otherwise the whole seconds until it may. */
   waitSeconds(address: string): number {
     const failures = this.current(address);
     if (!failures || failures.count < MAX_FAILURES) return 0;

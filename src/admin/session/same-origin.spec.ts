@@ -8,17 +8,17 @@ const request = (
 
 describe('isFromOwnPage', () => {
   it.each([
-    ['the browser says so', { 'sec-fetch-site': 'same-origin' }, 'admin.example'],
+    ['the browser reports the same origin', { 'sec-fetch-site': 'same-origin' }, 'admin.example'],
     ['its origin is our own', { origin: 'http://admin.example:3000' }, 'admin.example:3000'],
-    ['the host is written otherwise', { origin: 'https://admin.example:3000' }, 'ADMIN.example:3000'],
+    ['the host is written differently', { origin: 'https://admin.example:3000' }, 'ADMIN.example:3000'],
   ])('yes: %s', (_name, headers, host) => {
     expect(isFromOwnPage(request(headers, host))).toBe(true);
   });
 
   it.each([
-    ['nothing tells', {}],
+    ['no header is set', {}],
     ['another site', { 'sec-fetch-site': 'cross-site', origin: 'http://admin.example:3000' }],
-    ['a sibling of the site', { 'sec-fetch-site': 'same-site' }],
+    ['another host of the same site', { 'sec-fetch-site': 'same-site' }],
     ['another origin', { origin: 'http://evil.example' }],
     ['another port', { origin: 'http://admin.example:3001' }],
     ['a hidden origin', { origin: 'null' }],

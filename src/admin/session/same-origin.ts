@@ -5,8 +5,8 @@ const harmless = new Set(['GET', 'HEAD', 'OPTIONS']);
 export const changesState = ({ method }: FastifyRequest): boolean => !harmless.has(method);
 
 /**
- * Whether one of our own pages sent the request. Browsers say so in Sec-Fetch-Site where the connection is trustworthy to them, and
- * in Origin elsewhere; pages can set neither.
+ * Whether one of our own pages sent the request. Browsers report this in Sec-Fetch-Site on connections that
+ * they trust, and in Origin otherwise; scripts cannot set either.
  */
 export function isFromOwnPage({ headers, host }: FastifyRequest): boolean {
   const site = headers['sec-fetch-site'];

@@ -5,11 +5,11 @@ const NAME = 'colloquy_admin';
 
 const given = new RegExp(`(?:^|;)\\s*${NAME}=([^;\\s]*)`);
 
-/** Undefined when the request has none. */
+/** Returns undefined when the request has no session cookie. */
 export const readSessionCookie = ({ headers }: FastifyRequest): string | undefined =>
   given.exec(headers.cookie ?? '')?.[1];
 
-/** `Secure` follows how the client speaks with us, or with the proxy that TRUST_PROXY lets us believe. */
+/** Sets `Secure` when the client uses HTTPS, as reported by the proxy if TRUST_PROXY is on. */
 function write(
   { protocol }: FastifyRequest,
   reply: FastifyReply,
@@ -27,7 +27,7 @@ function write(
   void reply.header('set-cookie', attributes.join('; '));
 }
 
-/** A proof of `AdminSessions` holds no sign that would have to be encoded. */
+/** A proof of `AdminSessions` contains no character that has to be encoded. */
 export const setSessionCookie = (request: FastifyRequest, reply: FastifyReply, proof: string): void => {
   write(request, reply, proof, SESSION_MS / 1000);
 };

@@ -7,7 +7,7 @@ const entry = (service: string, intent: string, slots: Record<string, unknown> =
 });
 
 describe('goalsAfter', () => {
-  it('replaces the slots of a goal that is known and adds one that is not', () => {
+  it('replaces the slots of a known goal and adds an unknown one', () => {
     const first = goalsAfter([], [entry('Cafe_1', 'Order', { size: 'big' })]);
     const second = goalsAfter(first, [entry('Cafe_1', 'Order', { size: 'small' }), entry('Taxi_1', 'NONE')]);
     expect(second).toEqual([
@@ -16,12 +16,12 @@ describe('goalsAfter', () => {
     ]);
   });
 
-  it('keeps a goal of which the state no longer speaks', () => {
+  it('keeps a goal that the state no longer mentions', () => {
     const goals = goalsAfter([{ type: 'Cafe_1/Order', slots: { size: 'big' } }], [entry('Taxi_1', 'Ride')]);
     expect(goals.map(({ type }) => type)).toEqual(['Cafe_1/Order', 'Taxi_1/Ride']);
   });
 
-  it('takes the last of two entries of one type', () => {
+  it('uses the last of two entries of the same type', () => {
     const goals = goalsAfter(
       [],
       [entry('Cafe_1', 'Order', { size: 'big' }), entry('Cafe_1', 'Order', { size: 'tiny' })],
@@ -31,7 +31,7 @@ describe('goalsAfter', () => {
 });
 
 describe('finalGoals', () => {
-  it('folds the states of all user turns and passes over turns without one', () => {
+  it('merges the states of all user turns and skips turns without one', () => {
     expect(
       finalGoals([
         { role: 'user', content: 'a', state: [entry('Cafe_1', 'Order', { size: 'big' })] },
@@ -47,13 +47,13 @@ describe('goalDifferences', () => {
   const order = { type: 'Cafe_1/Order', slots: { size: 'big' } };
   const ride = { type: 'Taxi_1/Ride', slots: {} };
 
-  it('finds none between equal goals in another order', () => {
+  it('ignores the order of goals', () => {
     expect(goalDifferences([order, ride], [ride, order])).toEqual([]);
   });
 
   it.each([
-    ['missing', [order], [], 'goal Cafe_1/Order is there 0 times instead of once'],
-    ['doubled', [order], [order, order], 'goal Cafe_1/Order is there 2 times instead of once'],
+    ['missing', [order], [], 'goal Cafe_1/Order exists 0 times instead of once'],
+    ['doubled', [order], [order, order], 'goal Cafe_1/Order exists 2 times instead of once'],
     [
       'changed',
       [order],

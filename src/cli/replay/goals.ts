@@ -10,8 +10,8 @@ export interface PlainGoal {
 export const goalType = ({ service, intent }: StateEntry): string => `${service}/${intent}`;
 
 /**
- * The goals after a user turn reached `state`: each entry is kept as the goal of its type with the newest slots. A goal that
- * the state no longer speaks of stays: what a participant once wanted is remembered to the end.
+ * Returns the goals after a user turn with `state`. Each entry becomes the goal of its type, with the newest
+ * slots. Goals that the state no longer mentions are kept until the end.
  */
 export function goalsAfter(goals: readonly PlainGoal[], state: readonly StateEntry[]): PlainGoal[] {
   const byType = new Map(goals.map((goal) => [goal.type, goal]));
@@ -19,17 +19,16 @@ export function goalsAfter(goals: readonly PlainGoal[], state: readonly StateEnt
   return [...byType.values()];
 }
 
-/** The goals with which a dialogue ends. */
+/** Returns the goals at the end of a dialogue. */
 export const finalGoals = (turns: readonly Turn[]): PlainGoal[] =>
   turns.reduce<PlainGoal[]>((goals, { state }) => (state ? goalsAfter(goals, state) : goals), []);
 
-/** One sentence for each difference, none when both hold the same goals; their order and their ids do not count. */
+/** Describes each difference between the goals in one sentence. Order and ids are ignored. */
 export function goalDifferences(expected: readonly PlainGoal[], found: readonly PlainGoal[]): string[] {
   const differences: string[] = [];
   for (const goal of expected) {
     const same = found.filter(({ type }) => type === goal.type);
-    if (same.length !== 1)
-      differences.push(`goal ${goal.type} is there ${same.length} times instead of once`);
+    if (same.length !== 1) differences.push(`goal ${goal.type} exists ${same.length} times instead of once`);
     else if (!isDeepStrictEqual(same[0]?.slots, goal.slots))
       differences.push(
         `goal ${goal.type} has slots ${JSON.stringify(same[0]?.slots)} instead of ${JSON.stringify(goal.slots)}`,

@@ -12,7 +12,10 @@ interface Stored {
   externalId: string;
 }
 
-/** A service in memory with just the routes that the replay uses; `spoil` changes an answer to show that it is noticed. */
+/**
+ * An in-memory service with only the routes that the replay uses. `spoil` changes a response, so that tests
+ * can check that the change is detected.
+ */
 class FakeService {
   readonly conversations = new Map<string, Stored[]>();
   readonly sessions = new Map<string, unknown[]>();
@@ -51,8 +54,8 @@ class FakeService {
   }
 
   private route(method: string, url: URL, body: Record<string, unknown>): unknown {
-    const [, , room, id = ''] = url.pathname.split('/');
-    if (room === 'sessions') {
+    const [, , resource, id = ''] = url.pathname.split('/');
+    if (resource === 'sessions') {
       if (method === 'PATCH') this.sessions.set(id, body['activeGoals'] as unknown[]);
       const goals = (this.sessions.get(id) ?? []) as { type: string; slots: unknown }[];
       return { activeGoals: goals.map((goal, index) => ({ ...goal, id: `g${index}`, status: 'active' })) };
@@ -110,7 +113,7 @@ describe('Replay', () => {
   const run = (concurrency = 2): Promise<ReplayResult> =>
     new Replay(new ApiClient(url, 'key'), { concurrency, run: 'r' }).run(dialogues);
 
-  it('appends every turn in order, keeps each state as a goal, reads all pages back and finds no difference', async () => {
+  it('appends every turn in order, stores each state as a goal, and finds no difference when reading all pages back', async () => {
     const result = await run();
     expect(result).toMatchObject({
       dialogues: 2,
@@ -151,9 +154,9 @@ describe('Replay', () => {
     [
       'a lost goal',
       (path: string, answer: unknown) => (path.startsWith('/v1/sessions') ? { activeGoals: [] } : answer),
-      'goal Cafe_1/Order is there 0 times',
+      'goal Cafe_1/Order exists 0 times',
     ],
-  ])('notices %s', async (_what, spoil, message) => {
+  ])('detects %s', async (_what, spoil, message) => {
     service.spoil = spoil;
     const result = await run();
     expect(result.mismatches.filter((text) => text.startsWith('line 1 (long)'))).toEqual([
@@ -162,7 +165,7 @@ describe('Replay', () => {
     expect(succeeded(result)).toBe(false);
   });
 
-  it('counts a failed request by its code, names the line, and goes on with the other dialogues', async () => {
+  it('counts a failed request by its code, reports the line, and continues with the other dialogues', async () => {
     service.status = (method, path) => (method === 'PATCH' && path.endsWith('/r-3') ? 409 : 200);
     const result = await run();
     expect([...result.errors]).toEqual([['broken', 1]]);
@@ -172,7 +175,7 @@ describe('Replay', () => {
     expect(renderReport(result, 2)).toContain('1 x broken');
   });
 
-  it('tells that nobody answers', async () => {
+  it('reports that the service does not respond', async () => {
     const gone = new FakeService();
     const goneUrl = await gone.start();
     await gone.stop();

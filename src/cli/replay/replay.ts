@@ -1,3 +1,4 @@
+import { messageOf } from '../../common/index.js';
 import { type ApiClient, RequestFailure } from '../api-client.js';
 import { asAppended, asCreated, asMessagePage, asSession, type StoredMessage } from '../api-shapes.js';
 import { concurrently } from '../concurrently.js';
@@ -5,14 +6,14 @@ import type { Dialogue, Turn } from '../dialogues.js';
 import { finalGoals, goalDifferences, goalsAfter, type PlainGoal } from './goals.js';
 import { Samples } from '../samples.js';
 
-/** Rows that one page of the read-back asks for: small, so that most dialogues take several pages. */
+/** Page size for reading messages back: small, so that most dialogues need several pages. */
 const PAGE_SIZE = 10;
 const CHANNEL = 'web';
 
 export interface ReplayOptions {
-  /** Dialogues at work at the same time. */
+  /** Number of dialogues in progress at the same time. */
   concurrency: number;
-  /** Begins the ids of this run's participants, so that two runs with one tenant do not meet. */
+  /** Prefix of the participant ids of this run, so that two runs with the same tenant do not collide. */
   run: string;
   onTurnWritten?: () => void;
   onDialogueCompared?: () => void;
@@ -24,15 +25,15 @@ export interface ReplayResult {
   turns: number;
   messagesCompared: number;
   goalsCompared: number;
-  /** One sentence each, beginning with the line of the file. */
+  /** One sentence per mismatch, starting with the line number in the file. */
   mismatches: string[];
   /** Failed requests by the problem's code. */
   errors: Map<string, number>;
-  /** The first failed requests in full, at most ten. */
+  /** The first failed requests with their details, at most ten. */
   errorExamples: string[];
   writeMs: number;
   readMs: number;
-  /** Of each append, milliseconds. */
+  /** The duration of each append, in milliseconds. */
   appendLatency: Samples;
 }
 
@@ -45,7 +46,7 @@ interface Written {
 const messagesPath = (conversationId: string): string => `/v1/conversations/${conversationId}/messages`;
 const sessionPath = (participantId: string): string => `/v1/sessions/${encodeURIComponent(participantId)}`;
 
-/** Plays dialogues into a running service, then reads all of it back and compares. */
+/** Sends dialogues to a running service, then reads everything back and compares it. */
 export class Replay {
   private readonly written: Written[] = [];
   private readonly result: ReplayResult;
@@ -68,7 +69,7 @@ export class Replay {
     };
   }
 
-  /** A failed request ends its dialogue, never the run. */
+  /** Runs the replay. A failed request ends its dialogue, but never the run. */
   async run(dialogues: readonly Dialogue[]): Promise<ReplayResult> {
     const { concurrency } = this.options;
     const begun = performance.now();
@@ -92,9 +93,7 @@ export class Replay {
       const code = error instanceof RequestFailure ? error.code : 'unexpected_answer';
       this.result.errors.set(code, (this.result.errors.get(code) ?? 0) + 1);
       if (this.result.errorExamples.length < 10)
-        this.result.errorExamples.push(
-          `line ${dialogue.line}: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        this.result.errorExamples.push(`line ${dialogue.line}: ${messageOf(error)}`);
     }
   }
 
@@ -155,24 +154,24 @@ export class Replay {
   }
 }
 
-/** One sentence for each message that is missing, out of order, changed or too much. */
+/** Describes in one sentence each message that is missing, out of order, changed or superfluous. */
 export function messageDifferences(turns: readonly Turn[], messages: readonly StoredMessage[]): string[] {
   const differences: string[] = [];
   for (const [index, turn] of turns.entries()) {
     const message = messages[index];
-    const place = `turn ${index + 1}`;
-    if (message === undefined) differences.push(`${place} is not stored`);
+    const label = `turn ${index + 1}`;
+    if (message === undefined) differences.push(`${label} is not stored`);
     else {
-      if (message.seq !== index + 1) differences.push(`${place} has seq ${message.seq}`);
+      if (message.seq !== index + 1) differences.push(`${label} has seq ${message.seq}`);
       if (message.role !== turn.role)
-        differences.push(`${place} has role ${message.role} instead of ${turn.role}`);
+        differences.push(`${label} has role ${message.role} instead of ${turn.role}`);
       if (message.content !== turn.content)
         differences.push(
-          `${place} reads ${JSON.stringify(message.content)} instead of ${JSON.stringify(turn.content)}`,
+          `${label} reads ${JSON.stringify(message.content)} instead of ${JSON.stringify(turn.content)}`,
         );
     }
   }
   if (messages.length > turns.length)
-    differences.push(`${messages.length - turns.length} messages more than turns are stored`);
+    differences.push(`${messages.length - turns.length} more messages than turns are stored`);
   return differences;
 }

@@ -9,11 +9,11 @@ const ms = (value: number | undefined): string =>
 const total = (errors: ReadonlyMap<string, number>): number =>
   [...errors.values()].reduce((sum, count) => sum + count, 0);
 
-/** Everything that was sent came back as it was, and nothing failed. */
+/** Whether everything that was sent was read back unchanged, and no request failed. */
 export const succeeded = ({ mismatches, errors }: ReplayResult): boolean =>
   mismatches.length === 0 && errors.size === 0;
 
-/** The counts and times of a replay, as text for people. */
+/** Renders the counts and times of a replay as text. */
 export function renderReport(result: ReplayResult, concurrency: number): string {
   const { appendLatency, errors, errorExamples, mismatches, writeMs } = result;
   const [p50, p95, p99] = appendLatency.percentiles(0.5, 0.95, 0.99);

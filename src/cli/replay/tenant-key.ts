@@ -6,23 +6,23 @@ import { asTenantKey } from '../api-shapes.js';
 
 export interface KeySources {
   url: string;
-  /** A tenant's key, to be used as it is. */
+  /** A tenant's key; when set, it is used as it is. */
   key?: string;
   adminKey?: string;
-  /** Where a service in development keeps its admin key. */
+  /** The data directory in which a development service stores its admin key. */
   dataDir: string;
 }
 
 export interface TenantKey {
   key: string;
-  /** The tenant that was made for this run. */
+  /** The tenant that was created for this run. */
   createdTenant?: string;
 }
 
-/** There is no key to work with; the message says which options give one. */
+/** No key is available. The message names the options that provide one. */
 export class NoKeyError extends Error {}
 
-/** The admin key that a service in development keeps in its DATA_DIR; undefined when there is none. */
+/** Reads the admin key that a development service stores in its DATA_DIR; undefined when there is none. */
 export function developmentKey(dataDir: string): string | undefined {
   try {
     return readFileSync(adminKeyFile(dataDir), 'utf8').trim();
@@ -32,7 +32,7 @@ export function developmentKey(dataDir: string): string | undefined {
 }
 
 /**
- * The given key, or that of a tenant made now with the admin key.
+ * Returns the given key, or creates a tenant with the admin key and returns that tenant's key.
  * @throws NoKeyError, RequestFailure
  */
 export async function tenantKey({ url, key, adminKey, dataDir }: KeySources): Promise<TenantKey> {
@@ -40,7 +40,7 @@ export async function tenantKey({ url, key, adminKey, dataDir }: KeySources): Pr
   const admin = adminKey ?? developmentKey(dataDir);
   if (admin === undefined)
     throw new NoKeyError(
-      `There is no key: pass --key with a tenant's key, or --admin-key (no development admin key in ${dataDir}).`,
+      `No key is available: pass --key with a tenant's key, or --admin-key (there is no development admin key in ${dataDir}).`,
     );
   const id = `replay-${randomBytes(4).toString('hex')}`;
   const made = await new ApiClient(url, admin).call('POST', '/v1/tenants', asTenantKey, { id, name: id });

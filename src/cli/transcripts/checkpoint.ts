@@ -4,22 +4,22 @@ import { NO_LINES } from './lines.js';
 
 const stateSchema = z.object({
   version: z.literal(1),
-  /** Where these lines went; another place has none of them. */
+  /** The target of these lines. The state is not valid for another target. */
   url: z.string(),
   tenantId: z.string(),
-  /** How lines are read: in another way they are other transcripts. */
+  /** How lines are read; read differently, they would be different transcripts. */
   reading: z.string(),
-  /** The first so many lines of the file are done: accepted, rejected or empty. */
+  /** The number of lines at the start of the file that are done: accepted, rejected or empty. */
   lines: z.int().min(0),
-  /** Which lines these were. */
+  /** Fingerprint of these lines. */
   fingerprint: z.string(),
   accepted: z.int().min(0),
   rejected: z.int().min(0),
-  /** Length of the file of rejected lines, bytes. */
+  /** Length of the file of rejected lines, in bytes. */
   rejectedBytes: z.int().min(0),
 });
 
-/** How far an import is. */
+/** The progress of an import. */
 export type ImportState = z.output<typeof stateSchema>;
 
 export const newState = (of: Pick<ImportState, 'url' | 'tenantId' | 'reading'>): ImportState => ({
@@ -35,7 +35,10 @@ export const newState = (of: Pick<ImportState, 'url' | 'tenantId' | 'reading'>):
 const isMissing = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
 
-/** The state in a file; undefined when there is no such file. @throws Error when it holds something else */
+/**
+ * Reads the state from a file; undefined when there is no such file. @throws Error when the file contains
+ * something else
+ */
 export async function readState(path: string): Promise<ImportState | undefined> {
   let text: string;
   try {
@@ -47,11 +50,15 @@ export async function readState(path: string): Promise<ImportState | undefined> 
   try {
     return stateSchema.parse(JSON.parse(text));
   } catch (error) {
-    throw new Error(`${path} is not the state of an import; remove it, or pass --restart.`, { cause: error });
+    throw new Error(`${path} is not the state file of an import; remove it, or pass --restart.`, {
+      cause: error,
+    });
   }
 }
 
-/** Writes the file so that it holds either the old text or the new one, and is on disk. */
+/**
+ * Replaces the file atomically, so that it contains either the old text or the new one, and syncs it to disk.
+ */
 async function replaceFile(path: string, text: string): Promise<void> {
   const file = await open(`${path}.new`, 'w');
   try {
@@ -69,8 +76,9 @@ export interface CheckpointFiles {
 }
 
 /**
- * Keeps on disk how far an import is, and the rejected lines up to there. A kill at any moment leaves the state of a moment before it; what the
- * file of rejected lines has beyond that is cut off when the import goes on.
+ * Stores the progress of an import on disk, together with the rejected lines up to that point. After a kill
+ * at any moment, the state of an earlier moment remains. Rejected lines beyond that state are removed when
+ * the import continues.
  */
 export class Checkpoint {
   private pending = '';
@@ -81,7 +89,7 @@ export class Checkpoint {
     private state: ImportState,
   ) {}
 
-  /** Goes on from `state`. */
+  /** Continues from `state`. */
   static async open(files: CheckpointFiles, state: ImportState): Promise<Checkpoint> {
     if (state.rejectedBytes === 0) await rm(files.rejected, { force: true });
     else await truncate(files.rejected, state.rejectedBytes);
@@ -92,7 +100,7 @@ export class Checkpoint {
     return this.state;
   }
 
-  /** Takes over that one more line is done; `rejectedLine` is written to the file of rejected ones. */
+  /** Records that one more line is done. `rejectedLine` is written to the file of rejected lines. */
   advance(changes: Partial<ImportState>, rejectedLine = ''): void {
     this.pending += rejectedLine;
     this.state = {
@@ -102,7 +110,7 @@ export class Checkpoint {
     };
   }
 
-  /** Resolves when all that was done before the call is on disk. */
+  /** Resolves when everything recorded before the call is on disk. */
   save(): Promise<void> {
     const saving = this.saving.then(() => this.write());
     this.saving = saving.catch(() => undefined);

@@ -26,7 +26,7 @@ describe('Importer', () => {
   const state = async (): Promise<ImportState> =>
     (await readState(files.state)) ?? newState({ url: 'u', tenantId: 't', reading: 'transcripts' });
 
-  /** One run as the command does it, from where the state says. */
+  /** Performs one run like the command, continuing from the stored state. */
   async function run(
     send: (body: Body, signal: AbortSignal) => Promise<Sent>,
     { concurrency = 4, signal = new AbortController().signal } = {},
@@ -50,7 +50,7 @@ describe('Importer', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as { line: number; reason: string; text: string });
 
-  it('sends each line, names it, and writes bad ones aside in their order', async () => {
+  it('sends each line with an id, and writes rejected lines to a file in order', async () => {
     await writeFile(file, [row(1), '{bad', '', row(4), '[5]', row(6), row(7)].join('\n'));
     const bodies: Body[] = [];
     const isWhole = await run((body) => {
@@ -68,13 +68,13 @@ describe('Importer', () => {
       [6, row(6)],
     ]);
     expect(rows.map(({ reason }) => reason)).toEqual([
-      expect.stringContaining('is not JSON'),
+      expect.stringContaining('is not valid JSON'),
       'is not a JSON object',
       '400 no',
     ]);
   });
 
-  it('names the same line alike in each run, equal lines apart, and leaves a given name as it is', async () => {
+  it('assigns the same id to a line in each run, different ids to equal lines, and keeps a given id', async () => {
     await writeFile(
       file,
       [row(1), row(1), JSON.stringify({ transcript: 'x', externalId: 'mine' })].join('\n'),
@@ -97,7 +97,7 @@ describe('Importer', () => {
     expect(names[0]?.[2]).toBe('mine');
   });
 
-  it('has at most so many requests under way', async () => {
+  it('limits the number of concurrent requests', async () => {
     await writeFile(file, Array.from({ length: 40 }, (_, n) => row(n)).join('\n'));
     let running = 0;
     let most = 0;
@@ -110,7 +110,7 @@ describe('Importer', () => {
     expect(most).toBe(4);
   });
 
-  it('counts lines up to the first that is not done, and goes on after it when it was stopped', async () => {
+  it('counts the lines before the first unfinished one, and continues there after a stop', async () => {
     await writeFile(file, Array.from({ length: 20 }, (_, n) => row(n + 1)).join('\n'));
     const sent: unknown[] = [];
     const send = async ({ transcript }: Body): Promise<Sent> => {
@@ -128,7 +128,7 @@ describe('Importer', () => {
     expect(await state()).toMatchObject({ lines: 20, accepted: 20 });
   });
 
-  it('ends with the signal after the requests under way', async () => {
+  it('stops on the signal after the requests in progress', async () => {
     await writeFile(file, Array.from({ length: 20 }, (_, n) => row(n + 1)).join('\n'));
     const controller = new AbortController();
     let sent = 0;
@@ -143,7 +143,7 @@ describe('Importer', () => {
     expect(await state()).toMatchObject({ lines: 5, accepted: 5 });
   });
 
-  it('cuts off rejected lines that a killed run wrote after its last state', async () => {
+  it('removes rejected lines that a killed run wrote after its last state', async () => {
     await writeFile(file, ['{a', row(2)].join('\n'));
     await run(() => Promise.resolve({ id: 'x' }));
     const before = await readFile(files.rejected, 'utf8');
@@ -152,8 +152,8 @@ describe('Importer', () => {
     expect(await readFile(files.rejected, 'utf8')).toBe(before);
   });
 
-  it('refuses a state file that is none', async () => {
+  it('rejects a file that is not a state file', async () => {
     await writeFile(files.state, 'something');
-    await expect(readState(files.state)).rejects.toThrow('is not the state of an import');
+    await expect(readState(files.state)).rejects.toThrow('is not the state file of an import');
   });
 });

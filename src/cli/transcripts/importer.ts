@@ -4,23 +4,23 @@ import { type FormatOptions, readLine } from './formats.js';
 import { type Line, withLine } from './lines.js';
 import type { TranscriptSender } from './sender.js';
 
-/** How often the checkpoint is written, milliseconds. */
+/** Interval between writes of the checkpoint, in milliseconds. */
 const SAVE_EVERY_MS = 500;
 
 type Outcome = 'accepted' | 'empty' | { rejected: string };
 
 export interface ImporterOptions extends FormatOptions {
-  /** Requests under way at the same time. */
+  /** Number of concurrent requests. */
   concurrency: number;
-  /** Ends the import after the requests under way. */
+  /** Stops the import after the requests in progress. */
   signal: AbortSignal;
   onLine?: () => void;
   onRejected?: (line: number, reason: string) => void;
 }
 
-/** Sends the lines of a file, several at a time, and keeps up to which line all are done. */
+/** Sends the lines of a file, several at a time, and tracks up to which line all are done. */
 export class Importer {
-  /** Done, but a line before them is not. */
+  /** Lines that are done while an earlier line is not. */
   private readonly ahead = new Map<number, { line: Line; outcome: Outcome }>();
   private readonly stopping = new AbortController();
   private readonly signal: AbortSignal;
@@ -32,12 +32,13 @@ export class Importer {
     private readonly options: ImporterOptions,
   ) {
     this.signal = AbortSignal.any([options.signal, this.stopping.signal]);
-    // Each request that waits listens to it.
+    // Each waiting request adds a listener.
     setMaxListeners(0, this.signal);
   }
 
   /**
-   * Answers true when every line was done, false when the signal ended it before; how far it came is in the checkpoint, on disk, either way.
+   * Sends all lines. Returns true when every line is done, or false when the signal stopped the import
+   * earlier. In both cases the progress is saved in the checkpoint.
    * @throws ImportStoppedError, errors of reading and writing files
    */
   async run(lines: AsyncGenerator<Line>): Promise<boolean> {

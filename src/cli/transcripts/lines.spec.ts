@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Line, NO_LINES, readLines, scanFile } from './lines.js';
 
-describe('lines of a file', () => {
+describe('readLines', () => {
   let dir: string;
   let file: string;
 
@@ -21,7 +21,7 @@ describe('lines of a file', () => {
   };
   const texts = (lines: readonly Line[]) => lines.map(({ bytes }) => bytes?.toString('utf8'));
 
-  it('are read with their numbers, also the last one without a line feed, also empty ones', async () => {
+  it('returns lines with their numbers, including empty ones and a last one without a line feed', async () => {
     await writeFile(file, 'one\n\nthree é\nfour');
     const lines = await read();
     expect(texts(lines)).toEqual(['one', '', 'three é', 'four']);
@@ -31,13 +31,13 @@ describe('lines of a file', () => {
     expect(await read()).toEqual([]);
   });
 
-  it('are read across the chunks of a file', async () => {
+  it('reads lines across the chunks of a file', async () => {
     const expected = Array.from({ length: 3000 }, (_, n) => `${n} ${'x'.repeat(n % 700)}`);
     await writeFile(file, `${expected.join('\n')}\n`);
     expect(texts(await read())).toEqual(expected);
   });
 
-  it('go on where an earlier reading ended', async () => {
+  it('continues where an earlier read ended', async () => {
     await writeFile(file, 'one\ntwo\nthree\n');
     const [, second] = await read();
     const rest = await read({ lines: 2, offset: second?.end ?? 0 });
@@ -45,14 +45,14 @@ describe('lines of a file', () => {
     expect(rest[0]?.number).toBe(3);
   });
 
-  it('that are too long are not kept, and the one after is whole', async () => {
+  it('omits the content of lines that are too long, and returns the next line whole', async () => {
     await writeFile(file, `${'x'.repeat(1_000_000)}\nafter\n`);
     const lines = await read(undefined, 1000);
     expect(texts(lines)).toEqual([undefined, 'after']);
     expect(lines[0]?.sha256).toBe(createHash('sha256').update('x'.repeat(1_000_000)).digest('hex'));
   });
 
-  it('have a fingerprint of their first ones, which a change of one of them changes and an appended one does not', async () => {
+  it('computes a fingerprint of the first lines that changes with each of them, but not when lines are appended', async () => {
     await writeFile(file, 'one\ntwo\n');
     const { lines, prefix } = await scanFile(file, 2);
     expect(lines).toBe(2);

@@ -1,23 +1,23 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
-/** A line beyond this is not kept; the service takes no body of that size. */
+/** The content of longer lines is omitted; the service does not accept bodies of that size. */
 export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 
 export interface Line {
-  /** From 1. */
+  /** Line number, starting at 1. */
   number: number;
   /** Without the line feed; undefined when it is longer than `MAX_LINE_BYTES`. */
   bytes: Buffer | undefined;
-  /** SHA-256 of all its bytes without the line feed, hex. */
+  /** SHA-256 of all bytes of the line without the line feed, in hex. */
   sha256: string;
-  /** Where in the file the next line begins, bytes. */
+  /** Offset of the next line in the file, in bytes. */
   end: number;
 }
 
-/** A line in the making. */
+/** Collects the bytes of one line. */
 class Collected {
   readonly hash: Hash = createHash('sha256');
   private readonly parts: Buffer[] = [];
@@ -36,7 +36,7 @@ class Collected {
   }
 }
 
-/** The lines of a file, from the one after `after` on, holding no more than one of them. */
+/** Reads the lines of a file, starting after `after`, with no more than one line in memory. */
 export async function* readLines(
   path: string,
   after: { lines: number; offset: number } = { lines: 0, offset: 0 },
@@ -60,20 +60,23 @@ export async function* readLines(
   if (current.size > 0) yield current.line(number + 1, offset + current.size, maxBytes);
 }
 
-/** Fingerprint of no line at all. */
+/** The fingerprint of no lines. */
 export const NO_LINES = '';
 
-/** Of the lines so far and one more. */
+/** Extends the fingerprint of the previous lines by one line. */
 export const withLine = (fingerprint: string, { sha256 }: Line): string =>
   createHash('sha256').update(fingerprint).update(sha256).digest('hex');
 
 export interface FileScan {
   lines: number;
-  /** Where the line after the first `count` begins, bytes, and the fingerprint of these lines; undefined when there are fewer. */
+  /**
+   * The offset in bytes after the first `count` lines, and their fingerprint; undefined when the file has
+   * fewer lines.
+   */
   prefix: { offset: number; fingerprint: string } | undefined;
 }
 
-/** Reads a whole file once: how many lines it has, and what its first `count` lines are. */
+/** Reads a whole file once, counts its lines, and computes the fingerprint of its first `count` lines. */
 export async function scanFile(path: string, count: number): Promise<FileScan> {
   let fingerprint = NO_LINES;
   let offset = 0;

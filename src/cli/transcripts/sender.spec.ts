@@ -8,7 +8,7 @@ const answer = (status: number, body: unknown = {}, headers: Record<string, stri
 });
 const accepted = answer(202, { id: 'a'.repeat(24) });
 
-/** A sender of which each request is answered by the next one of `answers`, in a time that passes only while it sleeps. */
+/** A sender whose requests receive `answers` one after the other. Its clock only advances while it sleeps. */
 function scripted(answers: (ApiResponse | RequestFailure)[], patienceMs = 60_000) {
   let clock = 0;
   const sleeps: number[] = [];
@@ -34,20 +34,20 @@ function scripted(answers: (ApiResponse | RequestFailure)[], patienceMs = 60_000
 const noAnswer = () => new RequestFailure('no_answer', 0, 'connection refused');
 
 describe('TranscriptSender', () => {
-  it('answers the id of an accepted transcript', async () => {
+  it('returns the id of an accepted transcript', async () => {
     const { sender, request, signal } = scripted([]);
     expect(await sender.send({ a: 1 }, signal)).toEqual({ id: 'a'.repeat(24) });
     expect(request).toHaveBeenCalledWith('POST', '/v1/transcripts', { a: 1 });
   });
 
-  it('sends again after the pause that a full queue asks for', async () => {
+  it('retries after the pause that a full queue requests', async () => {
     const { sender, request, sleeps, signal } = scripted([answer(429, {}, { 'retry-after': '3' })]);
     expect(await sender.send({}, signal)).toHaveProperty('id');
     expect(sleeps).toEqual([3000]);
     expect(request).toHaveBeenCalledTimes(2);
   });
 
-  it('lets all callers wait for that pause', async () => {
+  it('makes all callers wait for that pause', async () => {
     const { sender, request, sleeps, signal } = scripted([answer(429, {}, { 'retry-after': '2' })]);
     await sender.send({}, signal);
     expect(sleeps).toHaveLength(1);
@@ -70,7 +70,7 @@ describe('TranscriptSender', () => {
     expect(request).toHaveBeenCalledTimes(2);
   });
 
-  it('sends again, each time later, where there is no answer or the service is away', async () => {
+  it('retries with increasing pauses when there is no response or the service is unavailable', async () => {
     const { sender, sleeps, signal } = scripted([noAnswer(), answer(503), answer(502), noAnswer()]);
     await sender.send({}, signal);
     expect(sleeps).toHaveLength(4);
@@ -78,27 +78,30 @@ describe('TranscriptSender', () => {
     expect(sender.retries).toBe(4);
   });
 
-  it.each([400, 413, 422])('takes %d as the fault of the transcript, with the reason', async (status) => {
-    const { sender, request, signal } = scripted([
-      answer(status, { code: 'validation_failed', detail: 'transcript: must not be empty' }),
-    ]);
-    expect(await sender.send({}, signal)).toEqual({
-      rejected: `${status} validation_failed transcript: must not be empty`,
-    });
-    expect(request).toHaveBeenCalledTimes(1);
-  });
+  it.each([400, 413, 422])(
+    'treats %d as a problem of the transcript, and returns the reason',
+    async (status) => {
+      const { sender, request, signal } = scripted([
+        answer(status, { code: 'validation_failed', detail: 'transcript: must not be empty' }),
+      ]);
+      expect(await sender.send({}, signal)).toEqual({
+        rejected: `${status} validation_failed transcript: must not be empty`,
+      });
+      expect(request).toHaveBeenCalledTimes(1);
+    },
+  );
 
   it.each([401, 403, 404])('stops at %d', async (status) => {
     const { sender, signal } = scripted([answer(status)]);
     await expect(sender.send({}, signal)).rejects.toThrow(ImportStoppedError);
   });
 
-  it('stops when the service takes nothing for longer than its patience', async () => {
+  it('stops when the service accepts nothing for longer than patienceMs', async () => {
     const { sender, signal } = scripted(Array.from({ length: 100 }, noAnswer), 20_000);
-    await expect(sender.send({}, signal)).rejects.toThrow('The service has taken nothing for');
+    await expect(sender.send({}, signal)).rejects.toThrow('The service has accepted nothing for');
   });
 
-  it('rejects a transcript that fails again and again while others are accepted, and none while nothing is', async () => {
+  it('rejects a transcript that keeps failing while others are accepted, but not while nothing is accepted', async () => {
     const fault = answer(500, { code: 'internal_error' });
     const alone = scripted(
       Array.from({ length: 200 }, () => fault),
@@ -117,7 +120,7 @@ describe('TranscriptSender', () => {
     expect(await bad).toEqual({ rejected: '500 internal_error' });
   });
 
-  it('ends with the signal while it waits', async () => {
+  it('stops on the signal while it waits', async () => {
     const { sender } = scripted([answer(429)]);
     await expect(sender.send({}, AbortSignal.abort())).rejects.toThrow();
   });

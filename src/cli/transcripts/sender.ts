@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { backoffDelay } from '../../common/index.js';
 import { type ApiClient, type ApiResponse, RequestFailure } from '../api-client.js';
 
-/** The import cannot go on; what was acknowledged so far stays. */
+/** The import cannot continue. Everything acknowledged so far remains stored. */
 export class ImportStoppedError extends Error {}
 
 export interface SenderOptions {
-  /** With no transcript accepted or rejected for this time, milliseconds, the import stops. */
+  /** The import stops when no transcript was accepted or rejected for this time, in milliseconds. */
   patienceMs: number;
   now?: () => number;
   sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -14,9 +14,9 @@ export interface SenderOptions {
 
 export type Sent = { id: string } | { rejected: string };
 
-/** What the body is to blame for. */
+/** Statuses that are caused by the body. */
 const badBody = new Set([400, 413, 415, 422]);
-/** The service is away, full or slow: the same request is to be sent again. */
+/** Statuses of a service that is unavailable, full or slow; the same request must be retried. */
 const busy = new Set([408, 429, 502, 503, 504]);
 const MAX_FAULTS = 5;
 const MAX_PAUSE_MS = 60_000;
@@ -33,21 +33,24 @@ const idIn = (body: unknown): string | undefined =>
     ? body.id
     : undefined;
 
-/** Milliseconds that `Retry-After` asks for; undefined without one in seconds. */
+/** The pause requested by `Retry-After`, in milliseconds; undefined unless it is given in seconds. */
 function askedPause({ headers }: ApiResponse): number | undefined {
   const seconds = Number(headers.get('retry-after') ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(MAX_PAUSE_MS, seconds * 1000) : undefined;
 }
 
-/** Sends transcripts until they are accepted or refused. Where the service asks for a pause, all of its callers make it. */
+/**
+ * Sends transcripts until they are accepted or rejected. When the service requests a pause, all callers of
+ * this sender wait.
+ */
 export class TranscriptSender {
   private pausedUntil = 0;
   private acceptedAt = Number.NEGATIVE_INFINITY;
-  /** When a transcript was accepted or rejected last. */
+  /** When a transcript was last accepted or rejected. */
   private movedAt: number;
   private readonly now: () => number;
   private readonly sleep: (ms: number, signal: AbortSignal) => Promise<unknown>;
-  /** Answers that asked to send again. */
+  /** Number of retries. */
   retries = 0;
 
   constructor(
@@ -59,7 +62,10 @@ export class TranscriptSender {
     this.movedAt = this.now();
   }
 
-  /** @throws ImportStoppedError; the signal's reason when it is aborted before there was an answer to this one */
+  /**
+   * @throws ImportStoppedError, or the signal's reason when it is aborted before this transcript is accepted
+   * or rejected
+   */
   async send(body: Record<string, unknown>, signal: AbortSignal): Promise<Sent> {
     const begunAt = this.now();
     let faults = 0;
@@ -77,18 +83,18 @@ export class TranscriptSender {
       }
       const problem = problemOf(answer);
       if (answer.status === 500) faults++;
-      // Where others were accepted meanwhile, it is this one that the service cannot take.
+      // If others were accepted in the meantime, this transcript is the problem.
       if (badBody.has(answer.status) || (faults >= MAX_FAULTS && this.acceptedAt > begunAt)) {
         this.movedAt = this.now();
         return { rejected: problem };
       }
       if (!busy.has(answer.status) && answer.status !== 500)
-        throw new ImportStoppedError(`The service answers ${problem}.`);
-      this.postpone(`it answers ${problem}`, attempt, answer);
+        throw new ImportStoppedError(`The service responded with ${problem}.`);
+      this.postpone(`it responded with ${problem}`, attempt, answer);
     }
   }
 
-  /** The answer, or why there was none. */
+  /** Returns the response, or the reason why there was none. */
   private async post(body: Record<string, unknown>): Promise<ApiResponse | string> {
     try {
       return await this.api.request('POST', '/v1/transcripts', body);
@@ -103,7 +109,7 @@ export class TranscriptSender {
     const sinceMs = now - this.movedAt;
     if (sinceMs > this.options.patienceMs)
       throw new ImportStoppedError(
-        `The service has taken nothing for ${Math.round(sinceMs / 1000)} s: ${reason}.`,
+        `The service has accepted nothing for ${Math.round(sinceMs / 1000)} s: ${reason}.`,
       );
     this.retries++;
     const pauseMs = (answer && askedPause(answer)) ?? backoffDelay(attempt, backoff);

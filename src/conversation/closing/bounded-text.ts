@@ -1,12 +1,15 @@
 const CUT = '\n[…]\n';
 
-/** Well-formed text of at most `maxBytes` of UTF-8: as it is, or its beginning and its end. */
+/**
+ * Returns `text` unchanged if it fits in `maxBytes` of UTF-8, otherwise its beginning and end around a
+ * marker. Never splits a character.
+ */
 export function boundedText(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text);
   if (bytes.length <= maxBytes) return text;
   const half = Math.floor((maxBytes - Buffer.byteLength(CUT)) / 2);
   let headEnd = half;
-  // 10xxxxxx goes on with a character that began before.
+  // A byte 10xxxxxx continues the character that began before it.
   while (headEnd > 0 && isContinuation(bytes[headEnd])) headEnd--;
   let tailStart = bytes.length - half;
   while (tailStart < bytes.length && isContinuation(bytes[tailStart])) tailStart++;

@@ -2,13 +2,16 @@ import type { Goal } from '../../session/index.js';
 import type { ClosingGoal } from './conversation-transcript.queue.js';
 import { excerpt } from './excerpt.js';
 
-/** The newest ones are kept. */
+/** The most recent goals are kept. */
 const MAX_GOALS = 20;
 const MAX_SLOTS = 8;
 const MAX_NAME = 64;
 const MAX_VALUE = 80;
 
-/** A slot's value as short text; undefined for what people would not say: objects, lists of them, nothing at all. */
+/**
+ * A slot's value as short text. Undefined for values that have no readable form: objects, lists of objects,
+ * and empty values.
+ */
 function textOf(value: unknown): string | undefined {
   if (Array.isArray(value)) {
     const texts = value.map(textOf);
@@ -20,7 +23,10 @@ function textOf(value: unknown): string | undefined {
   return excerpt(String(value), MAX_VALUE) || undefined;
 }
 
-/** What a summary may say of the goals of a session: their type, how they ended, and the first slots that can be said. */
+/**
+ * Reduces a session's goals to what a summary may mention: type, final status, and the first slots that have
+ * a readable value.
+ */
 export const closingGoals = (goals: readonly Goal[]): ClosingGoal[] =>
   goals.slice(-MAX_GOALS).map(({ type, status, slots }) => ({
     type: excerpt(type, MAX_NAME),

@@ -6,12 +6,14 @@ import type { ConversationRecord } from '../conversation.schema.js';
 import { conversationTranscripts } from './conversation-transcript.queue.js';
 
 const closing = z.strictObject({
-  summary: transcriptSummary.optional().meta({ description: 'Kept instead of one that is made' }),
-  metadata: transcriptMetadata.optional().meta({ description: 'Kept with the transcript' }),
+  summary: transcriptSummary
+    .optional()
+    .meta({ description: 'Stored as the summary; no summary is generated' }),
+  metadata: transcriptMetadata.optional().meta({ description: 'Stored with the transcript' }),
 });
 export type CloseConversationBody = z.output<typeof closing>;
 
-/** May be left out altogether. */
+/** The request body is optional. */
 export const closeConversationBody = closing.nullish().meta({ example: { metadata: { closedBy: 'bot' } } });
 
 export const closedConversationSchema = z.object({
@@ -19,14 +21,17 @@ export const closedConversationSchema = z.object({
   job: z
     .object({ queue: z.string(), id: objectIdString })
     .nullable()
-    .meta({ description: 'For GET /v1/jobs/:queue/:id, which knows finished jobs for a while only' }),
+    .meta({ description: 'For GET /v1/jobs/:queue/:id; finished jobs are removed after a while' }),
   transcriptId: objectIdString
     .nullable()
     .meta({ description: 'For GET /v1/transcripts/:id once the job is completed' }),
 });
 export type ClosedConversationView = z.output<typeof closedConversationSchema>;
 
-/** Job and transcript are null when no message was stored before the closing, or transcripts are switched off. */
+/**
+ * Job and transcript are null if the conversation had no messages when it was closed, or if the tenant's
+ * transcripts are disabled.
+ */
 export const closedConversationView = (conversation: ConversationRecord): ClosedConversationView => {
   const { closing, lastSeq } = conversation;
   const made = closing?.seq === lastSeq ? closing : undefined;

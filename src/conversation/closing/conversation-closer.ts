@@ -17,7 +17,7 @@ import {
   conversationTranscripts,
 } from './conversation-transcript.queue.js';
 
-/** Closes conversations, each with the job that makes its transcript. */
+/** Closes conversations and enqueues the job that creates the transcript. */
 @Injectable()
 export class ConversationCloser {
   constructor(
@@ -29,9 +29,10 @@ export class ConversationCloser {
   ) {}
 
   /**
-   * Closes a conversation and stores the job of its transcript with it: both, or neither. Closed again without new messages, it keeps
-   * its job and transcript; a job that has failed is followed by a new one for the same transcript. There is neither where there are no
-   * messages, or where the operator has switched transcripts off.
+   * Closes a conversation and stores its transcript job in the same commit. Closing it again without new
+   * messages keeps the existing job and transcript; if that job has failed, a new job for the same transcript
+   * is stored. No job is stored for a conversation without messages, or if the operator has disabled the
+   * tenant's transcripts.
    * @throws ProblemError 404 `conversation_not_found`
    */
   close(tenant: TenantIdentity, id: string, body: CloseConversationBody): Promise<ConversationRecord> {
@@ -66,7 +67,10 @@ export class ConversationCloser {
     );
   }
 
-  /** Undefined when there is nothing to make a transcript of, or its job is there. */
+  /**
+   * Returns undefined if there is nothing to transcribe, or if a job for this transcript already exists and
+   * has not failed.
+   */
   private jobOf(
     { tenantId, features }: TenantIdentity,
     { _id, lastSeq, closing }: ConversationRecord,
@@ -86,7 +90,10 @@ export class ConversationCloser {
     });
   }
 
-  /** A job that is gone was completed, or removed by an operator. */
+  /**
+   * A job that no longer exists either completed or was removed by an operator, so it does not count as
+   * failed.
+   */
   private async hasFailed(tenantId: string, jobId: Types.ObjectId): Promise<boolean> {
     try {
       const { state } = await this.queues.get(tenantId, conversationTranscripts.name, jobId.toHexString());
@@ -97,7 +104,9 @@ export class ConversationCloser {
     }
   }
 
-  /** Those of the participant's session, unless it is in another conversation by now. */
+  /**
+   * The goals of the participant's session, or none if the session has since moved to another conversation.
+   */
   private async goalsOf(
     tenantId: string,
     { _id, participantId }: ConversationRecord,
@@ -109,7 +118,10 @@ export class ConversationCloser {
   }
 }
 
-/** The transcript's id is chosen with the job, so that a job that runs twice stores one transcript. */
+/**
+ * The transcript's id is chosen together with the job, so that a job that runs twice stores only one
+ * transcript.
+ */
 const closingOf = ({ lastSeq }: ConversationRecord, { _id, payload }: JobRecord): ClosingRecord => ({
   seq: lastSeq,
   transcriptId: new Types.ObjectId((payload as ClosedConversation).transcriptId),

@@ -19,7 +19,7 @@ const message = (seq: number, role: MessageRole, content: string): MessageRecord
   timestamp: new Date(seq * 1000),
 });
 
-/** Contents in turn of the participant and of the responder. */
+/** Message contents, alternating between the participant and the responder. */
 const talk = (...contents: string[]): MessageRecord[] =>
   contents.map((content, index) => message(index + 1, index % 2 ? 'assistant' : 'user', content));
 
@@ -42,7 +42,7 @@ const textOf = (rows: readonly MessageRecord[], upToSeq = rows.length) =>
   readerOf(rows).reader.read('acme', conversationId.toHexString(), { upToSeq });
 
 describe('ConversationTextReader', () => {
-  it('tells a conversation line by line, up to the closing', async () => {
+  it('returns a conversation line by line, up to the message at which it was closed', async () => {
     const rows = talk('Hi', 'Hello!', 'A table for four', 'When?', 'after the closing');
     expect(await textOf(rows, 4)).toEqual({
       text: '> Hi\n< Hello!\n> A table for four\n< When?',
@@ -54,14 +54,14 @@ describe('ConversationTextReader', () => {
     });
   });
 
-  it('takes a greeting for the request when nothing else was said', async () => {
+  it('uses a greeting as the request if there is no other message', async () => {
     expect(await textOf(talk('Good morning', 'Hello!', 'Thanks'))).toMatchObject({
       firstRequest: 'Good morning',
     });
     expect(await textOf([])).toMatchObject({ text: '', firstRequest: null, lastReply: null });
   });
 
-  it('reads many pages in order, and says how far it is', async () => {
+  it('reads many pages in order and reports progress', async () => {
     const rows = talk(...Array.from({ length: 350 }, (_, n) => `message ${n + 1}`));
     const shares: number[] = [];
     const { text } = await readerOf(rows).reader.read('acme', conversationId.toHexString(), {
@@ -72,7 +72,7 @@ describe('ConversationTextReader', () => {
     expect(shares).toEqual([100 / 350, 200 / 350, 300 / 350]);
   });
 
-  it('keeps beginning and end of one that is too long, marks the cut, and leaves the middle unread', async () => {
+  it('keeps the beginning and end of a conversation that is too long, marks the cut, and does not read the middle', async () => {
     const rows = talk(...Array.from({ length: 2000 }, (_, n) => `${n + 1} ${'é'.repeat(2000)}`));
     const { reader, read } = readerOf(rows);
     const found = await reader.read('acme', conversationId.toHexString(), { upToSeq: 2000 });
@@ -90,7 +90,7 @@ describe('ConversationTextReader', () => {
     expect(read()).toBeLessThan(700);
   });
 
-  it('keeps a text that just fits, and cuts one that is a byte longer', async () => {
+  it('keeps a text of exactly the maximum size, and cuts one that is a byte longer', async () => {
     const line = 'x'.repeat(1022);
     // 1,023 lines of 2 + 1,022 bytes and a line feed, and a last line of one byte.
     const fits = [...Array.from({ length: 1023 }, () => line), ''];
@@ -101,7 +101,7 @@ describe('ConversationTextReader', () => {
     expect((await textOf(talk(...fits))).omitted).toBeGreaterThan(0);
   });
 
-  it('stops when the try is given up', async () => {
+  it('stops when the signal aborts', async () => {
     const { reader, read } = readerOf(talk('Hi'));
     const signal = AbortSignal.abort(new Error('given up'));
     await expect(reader.read('acme', conversationId.toHexString(), { upToSeq: 1, signal })).rejects.toThrow(

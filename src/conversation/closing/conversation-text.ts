@@ -5,13 +5,13 @@ import type { MessageRecord } from '../message.schema.js';
 import { oneLine } from './excerpt.js';
 import { turnLine } from './turn-line.js';
 
-/** A conversation as a transcript tells it. */
+/** The text of a conversation, as stored in its transcript. */
 export interface ConversationText {
-  /** One line for each message; of a very long conversation the beginning and the end. */
+  /** One line for each message. If the conversation is too long, only its beginning and end. */
   text: string;
-  /** Messages that the cut left out. */
+  /** Number of messages left out of a text that was too long. */
   omitted: number;
-  /** The participant's first message that says more than a greeting. */
+  /** The participant's first message that is more than a greeting. */
   firstRequest: string | null;
   lastReply: string | null;
   firstMessageAt: Date | null;
@@ -19,17 +19,17 @@ export interface ConversationText {
 }
 
 export interface ReadOptions {
-  /** The last message that counts. */
+  /** `seq` of the last message to include. */
   upToSeq: number;
   signal?: AbortSignal | undefined;
-  /** Hears of the share that is read, 0 to 1. */
+  /** Called after each page with the share that has been read, 0 to 1. */
   onProgress?: ((share: number) => Promise<void>) | undefined;
 }
 
 interface Line {
   seq: number;
   text: string;
-  /** With its line feed. */
+  /** UTF-8 bytes of the text, including its line feed. */
   bytes: number;
 }
 
@@ -43,15 +43,15 @@ interface Found {
   lastAt: Date | null;
 }
 
-/** Of at most 64 KiB each. */
+/** Messages per page; each holds at most 64 KiB of content. */
 const PAGE = 100;
 
-/** Room for the line that reports the cut. */
+/** Bytes reserved for the line that reports the omitted messages. */
 const CUT_BYTES = 100;
 
 const words = new Intl.Segmenter('en', { granularity: 'word' });
 
-/** "Hi", "good morning": fewer than three words. */
+/** True for fewer than three words, such as "Hi" or "good morning". */
 function isGreeting(text: string): boolean {
   let count = 0;
   for (const { isWordLike } of words.segment(text.slice(0, 200)))
@@ -66,12 +66,14 @@ const lineOf = (message: MessageRecord): Line => {
 
 const joined = (lines: readonly Line[]): string => lines.map(({ text }) => text).join('\n');
 
-/** Reads conversations as text, page by page, and never more of one than a transcript can hold twice. */
+/**
+ * Reads conversations as text, page by page. Keeps at most about twice the size of a transcript in memory.
+ */
 @Injectable()
 export class ConversationTextReader {
   constructor(private readonly messages: MessageRepository) {}
 
-  /** Empty text when there are no messages (any more). */
+  /** Returns an empty text if the conversation has no messages, or none that still exist. */
   async read(tenantId: string, conversationId: string, options: ReadOptions): Promise<ConversationText> {
     const found = await this.readForward(tenantId, conversationId, options);
     const { greeting, request, firstAt } = found;
@@ -98,7 +100,9 @@ export class ConversationTextReader {
     };
   }
 
-  /** Everything, or a little more than a transcript holds. */
+  /**
+   * Reads from the beginning until the end, or until slightly more than a transcript can hold has been read.
+   */
   private async readForward(
     tenantId: string,
     conversationId: string,

@@ -8,22 +8,25 @@ import { type ConversationText, ConversationTextReader } from './conversation-te
 import type { ClosedConversation } from './conversation-transcript.queue.js';
 import { SUMMARIZER, type Summarizer } from './summarizer.js';
 
-/** What the job answers. */
+/** The result of the job. */
 export interface Transcribed {
-  /** Null when the conversation was erased before its transcript was made. */
+  /** Null if the conversation was erased before its transcript was created. */
   transcriptId: string | null;
   messages: number;
-  /** Messages that were left out of a text that would have been too long. */
+  /** Number of messages left out of a text that was too long. */
   omitted: number;
   summary: 'given' | 'extractive' | 'responder' | null;
 }
 
-/** Of the work, the share that is done when all messages are read. */
+/** Progress in percent once all messages have been read. */
 const READ_SHARE = 70;
 
 const erased: Transcribed = { transcriptId: null, messages: 0, omitted: 0, summary: null };
 
-/** Makes the transcript of a closed conversation and hands it to the transcript module. It may be repeated: the transcript is stored once. */
+/**
+ * Creates the transcript of a closed conversation and passes it to the transcript module. Safe to repeat: the
+ * transcript is stored once.
+ */
 @Injectable()
 export class ConversationTranscriber {
   constructor(
@@ -35,8 +38,8 @@ export class ConversationTranscriber {
   ) {}
 
   /**
-   * @throws UnrecoverableError when there is no such tenant (any more), or its transcripts are switched off
-   * @throws ProblemError 429 `transcript_queue_full`: it is to be tried again
+   * @throws UnrecoverableError if the tenant does not exist, or its transcripts are disabled
+   * @throws ProblemError 429 `transcript_queue_full`; the caller should retry
    */
   async transcribe({
     tenantId,
@@ -55,7 +58,8 @@ export class ConversationTranscriber {
     if (!found || read.text === '') return erased;
     await progress(READ_SHARE);
     const summary = await this.summaryOf(tenant, found, payload, read, signal);
-    // Erased while the summary was made: nothing of it is to be kept.
+    // The conversation may have been erased while the summary was generated; then nothing of it may be
+    // stored.
     if (!(await this.conversations.find(tenantId, conversationId))) return erased;
     await progress(90);
     signal.throwIfAborted();
@@ -75,9 +79,9 @@ export class ConversationTranscriber {
 
   private async tenantOf(tenantId: string): Promise<TenantIdentity> {
     const tenant = await this.tenants.find(tenantId);
-    if (!tenant) throw new UnrecoverableError(`There is no tenant "${tenantId}" (any more).`);
+    if (!tenant) throw new UnrecoverableError(`Tenant "${tenantId}" does not exist.`);
     if (!tenant.features.transcripts)
-      throw new UnrecoverableError('Transcripts are switched off for this tenant; nothing was stored.');
+      throw new UnrecoverableError('Transcripts are disabled for this tenant; nothing was stored.');
     return tenant;
   }
 
@@ -97,7 +101,7 @@ export class ConversationTranscriber {
   }
 }
 
-/** The caller's own, and over it where the transcript comes from. */
+/** The caller's metadata plus facts about the conversation, which take precedence. */
 const metadataOf = (
   { title }: ConversationRecord,
   { conversationId, seq, metadata }: ClosedConversation,

@@ -3,7 +3,7 @@ import { objectIdString } from '../../http/index.js';
 import { defineQueue } from '../../queue/index.js';
 import { goalStatuses } from '../../session/index.js';
 
-/** What is kept of a goal for a summary: short texts only. */
+/** The parts of a goal that are stored in the job for the summary: short texts only. */
 const closingGoal = z.strictObject({
   type: z.string(),
   status: z.enum(goalStatuses),
@@ -13,18 +13,21 @@ export type ClosingGoal = z.output<typeof closingGoal>;
 
 const closedConversation = z.strictObject({
   conversationId: objectIdString,
-  /** The last message that belongs to the transcript. */
+  /** `seq` of the last message that belongs to the transcript. */
   seq: z.int().min(1),
-  /** Chosen when the conversation was closed: a job that runs twice stores one transcript. */
+  /** Chosen when the conversation was closed, so that a job that runs twice stores only one transcript. */
   transcriptId: objectIdString,
-  /** As they were at closing: the participant may go on to other things before the job runs. */
+  /** The goals at the time of closing: the participant may start others before the job runs. */
   goals: z.array(closingGoal),
   summary: z.string().optional(),
   metadata: z.record(z.string(), z.unknown()),
 });
 export type ClosedConversation = z.output<typeof closedConversation>;
 
-/** Makes the transcripts of closed conversations. While too many transcripts wait, its tries go on for about half an hour. */
+/**
+ * Creates the transcripts of closed conversations. Its retries span about half an hour, to outlast a full
+ * transcript queue.
+ */
 export const conversationTranscripts = defineQueue<ClosedConversation>({
   name: 'conversation-transcript',
   payload: closedConversation,

@@ -3,7 +3,7 @@ import { excerpt, oneLine } from './excerpt.js';
 import { turnLine } from './turn-line.js';
 
 describe('oneLine', () => {
-  it('leaves neither line feeds nor control characters nor halves of characters', () => {
+  it('removes line feeds, control characters and unpaired surrogates', () => {
     expect(oneLine(' a\r\n\tb\0c \ud83d ')).toBe('a b c \ufffd');
   });
 });
@@ -17,7 +17,7 @@ describe('excerpt', () => {
     expect(excerpt('One is here. Two is there! Three is nowhere.', 30)).toBe('One is here. Two is there!');
   });
 
-  it('cuts a longer first sentence between words, else anywhere but within a character', () => {
+  it('cuts a longer first sentence between words, otherwise anywhere but within a character', () => {
     expect(excerpt('a sentence that is too long to be kept', 20)).toBe('a sentence that is…');
     expect(excerpt('x'.repeat(50), 10)).toBe(`${'x'.repeat(9)}…`);
     expect(excerpt('😀'.repeat(50), 10)).toBe(`${'😀'.repeat(4)}…`);
@@ -30,7 +30,7 @@ describe('excerpt', () => {
 });
 
 describe('boundedText', () => {
-  it('keeps what fits, else beginning and end, in whole characters', () => {
+  it('keeps text that fits, otherwise its beginning and end, in whole characters', () => {
     expect(boundedText('short', 5)).toBe('short');
     const cut = boundedText(`begin ${'é😀'.repeat(1000)} end`, 101);
     expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(101);
@@ -40,7 +40,7 @@ describe('boundedText', () => {
 });
 
 describe('turnLine', () => {
-  it('says who speaks by a sign, on one line, with attachments by name', () => {
+  it('shows the role by a symbol, on one line, with attachments by name', () => {
     const attachments = [
       { type: 'image', url: 'https://x.example/a.jpg', name: 'menu.jpg' },
       { type: 'location', url: 'https://x.example/b' },

@@ -1,21 +1,24 @@
-// A fixed locale: the same text gives the same excerpt on every machine.
+// The locale is fixed so that the same text gives the same excerpt on every machine.
 const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
 
-/** Text on one line, well-formed and without control characters. */
+/** Puts text on one line and replaces unpaired surrogates and control characters. */
 export const oneLine = (text: string): string =>
   text
     .replace(/\p{Surrogate}/gu, '\u{fffd}')
     .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim();
 
-/** Cut between words where there are any, marked as cut. */
+/** Cuts at a space if there is one, and appends an ellipsis. */
 function cutWords(text: string, maxLength: number): string {
   const room = text.slice(0, maxLength - 1);
   const end = room.lastIndexOf(' ');
   return `${(end > 0 ? room.slice(0, end) : room).replace(/\p{Surrogate}$/u, '').trimEnd()}…`;
 }
 
-/** The beginning of a text on one line, of at most `maxLength` UTF-16 units: whole sentences, or of a longer first one the words that fit. */
+/**
+ * Returns the beginning of a text on one line, at most `maxLength` UTF-16 units: the whole sentences that
+ * fit, or, if the first sentence is too long, the words of it that fit.
+ */
 export function excerpt(text: string, maxLength: number): string {
   const line = oneLine(text);
   if (line.length <= maxLength) return line;

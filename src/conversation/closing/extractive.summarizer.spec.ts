@@ -9,7 +9,7 @@ const textOf = async (input: Partial<Input>): Promise<string | null> =>
     .text;
 
 describe('ExtractiveSummarizer', () => {
-  it('says the first request, the goals with their outcome, and the last reply', async () => {
+  it('contains the first request, the goals with their outcome, and the last reply', async () => {
     const goals = closingGoals([
       { id: '1', type: 'book_table', status: 'completed', slots: { guests: 4, day: '2026-11-22' } },
       { id: '2', type: 'order_status', status: 'active', slots: {} },
@@ -23,12 +23,12 @@ describe('ExtractiveSummarizer', () => {
     );
   });
 
-  it('leaves out what there is none of', async () => {
+  it('leaves out missing parts', async () => {
     expect(await textOf({ lastReply: 'Hello?' })).toBe('Last reply: Hello?');
     expect(await textOf({})).toBeNull();
   });
 
-  it('is bounded: whole sentences of long messages, and the newest goals', async () => {
+  it('is bounded: keeps whole sentences of long messages, and the newest goals', async () => {
     const long = 'This is one sentence of many. '.repeat(1000);
     const many = Array.from({ length: 100 }, (_, n) => ({
       id: `${n}`,
@@ -47,7 +47,7 @@ describe('ExtractiveSummarizer', () => {
 });
 
 describe('closingGoals', () => {
-  it('keeps what can be said of a slot, shortened, and nothing else', () => {
+  it('keeps only readable slot values, shortened', () => {
     const [goal] = closingGoals([
       {
         id: '1',
@@ -71,7 +71,7 @@ describe('closingGoals', () => {
     ]);
   });
 
-  it('keeps few enough to fit into a job', () => {
+  it('limits the goals so that they fit into a job', () => {
     const slots = Object.fromEntries(
       Array.from({ length: 500 }, (_, n) => [`s${n}`.repeat(60), 'v'.repeat(5000)]),
     );

@@ -3,7 +3,7 @@ import type { ClosingGoal } from './conversation-transcript.queue.js';
 import { excerpt } from './excerpt.js';
 import type { Summarizer, Summary, SummaryInput } from './summarizer.js';
 
-/** Limits of the parts, UTF-16 units. */
+/** Maximum lengths of the parts, UTF-16 units. */
 const MAX_REQUEST = 400;
 const MAX_GOALS = 600;
 const MAX_REPLY = 400;
@@ -13,7 +13,7 @@ const goalText = ({ type, status, slots }: ClosingGoal): string => {
   return `${type} ${status}${details && ` (${details})`}`;
 };
 
-/** Whole goals, the newest last; the older ones give way and are counted. */
+/** Lists as many of the newest goals as fit, newest last; older goals are only counted. */
 function goalsText(goals: readonly ClosingGoal[]): string {
   const kept: string[] = [];
   let length = 0;
@@ -27,7 +27,10 @@ function goalsText(goals: readonly ClosingGoal[]): string {
   return `${left > 0 ? `${left} earlier; ` : ''}${kept.join('; ')}.`;
 }
 
-/** Says what was said: the first request, the goals and how they ended, the last reply. The same input gives the same text. */
+/**
+ * Quotes the conversation: the first request, the goals with their outcome, and the last reply.
+ * Deterministic.
+ */
 @Injectable()
 export class ExtractiveSummarizer implements Summarizer {
   summarize({

@@ -33,7 +33,7 @@ const open = (): AbortSignal => new AbortController().signal;
 describe('ResponderSummarizer', () => {
   afterEach(() => jest.restoreAllMocks());
 
-  it('asks the responder of the tenant with its settings, and a bounded text', async () => {
+  it("calls the tenant's responder with its settings and a bounded text", async () => {
     const asked: SummaryRequest[] = [];
     const { summarizer, warn } = setUp((request) => {
       asked.push(request);
@@ -58,20 +58,20 @@ describe('ResponderSummarizer', () => {
   it.each<[string, Responder['summarize']]>([
     ['fails', () => Promise.reject(new Error('no model'))],
     [
-      'throws at once',
+      'throws synchronously',
       () => {
         throw new Error('no model');
       },
     ],
-    ['says nothing', () => Promise.resolve(' ')],
-    ['says too much', () => Promise.resolve('x'.repeat(10_001))],
-  ])('takes an extract when the responder %s, and logs it', async (_how, summarize) => {
+    ['returns an empty summary', () => Promise.resolve(' ')],
+    ['returns a summary that is too long', () => Promise.resolve('x'.repeat(10_001))],
+  ])('falls back to an extract and logs it if the responder %s', async (_how, summarize) => {
     const { summarizer, warn } = setUp(summarize);
     expect(await summarizer.summarize(input, open())).toEqual({ text: extract, by: 'extractive' });
     expect(warn).toHaveBeenCalledTimes(1);
   });
 
-  it('takes an extract when the responder takes too long, also one that does not heed the signal', async () => {
+  it('falls back to an extract if the responder takes too long, even if it ignores the signal', async () => {
     const timeout = new AbortController();
     jest.spyOn(AbortSignal, 'timeout').mockReturnValue(timeout.signal);
     const { summarizer, warn } = setUp(() => {
@@ -83,7 +83,7 @@ describe('ResponderSummarizer', () => {
     expect(warn).toHaveBeenCalledTimes(1);
   });
 
-  it('quietly takes an extract when the responder makes no summaries, or is switched off', async () => {
+  it('falls back to an extract without logging if the responder supports no summaries or is disabled', async () => {
     const without = setUp();
     expect(await without.summarizer.summarize(input, open())).toMatchObject({ by: 'extractive' });
     expect(without.warn).not.toHaveBeenCalled();
@@ -94,7 +94,7 @@ describe('ResponderSummarizer', () => {
     expect(summarize).not.toHaveBeenCalled();
   });
 
-  it('ends with the try of the job', async () => {
+  it('stops when the job is aborted', async () => {
     const job = new AbortController();
     const { summarizer } = setUp(() => {
       job.abort(new Error('shutdown'));

@@ -1,17 +1,24 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { untilAborted } from '../../common/index.js';
 import { LOGGER, type Logger } from '../../logging/index.js';
 import { ResponderSettingsService } from '../../responder/index.js';
 import { boundedText } from './bounded-text.js';
 import { ExtractiveSummarizer } from './extractive.summarizer.js';
 import { MAX_SUMMARY_LENGTH, type Summarizer, type Summary, type SummaryInput } from './summarizer.js';
 
-/** Longest wait for a responder's summary, milliseconds. */
+/** Time limit for a responder's summary, milliseconds. */
 const TIMEOUT_MS = 30_000;
 
-/** Most of a transcript that a responder is sent, bytes of UTF-8: beginning and end of a longer one. */
+/**
+ * Maximum size of the transcript sent to a responder, bytes of UTF-8. Of a longer one the beginning and the
+ * end are sent.
+ */
 export const MAX_PROMPT_BYTES = 64 * 1024;
 
-/** Asks the tenant's responder; the extractive one stands in for a responder that cannot, may not or does not. */
+/**
+ * Asks the tenant's responder for a summary. Falls back to the extractive summarizer if the responder is
+ * disabled, does not support summaries, or fails.
+ */
 @Injectable()
 export class ResponderSummarizer implements Summarizer {
   constructor(
@@ -30,13 +37,13 @@ export class ResponderSummarizer implements Summarizer {
       const { tenant, conversation } = input;
       this.logger.warn(
         { err: error, tenantId: tenant.tenantId, conversationId: conversation.id },
-        'the responder gave no summary; an extract stands in for it',
+        'the responder returned no summary; falling back to an extractive summary',
       );
     }
     return this.extractive.summarize(input);
   }
 
-  /** Undefined when the responder makes no summaries. */
+  /** Returns undefined if the responder does not support summaries. */
   private async ask(input: SummaryInput, signal: AbortSignal): Promise<string | undefined> {
     const { tenant, conversation, transcriptId, text, goals } = input;
     const { responder, config } = await this.settings.activeFor(tenant.tenantId);
@@ -50,30 +57,14 @@ export class ResponderSummarizer implements Summarizer {
       goals: goals.map(({ type, status, slots }) => ({ type, status, slots: Object.fromEntries(slots) })),
       config,
     };
-    const answered = await untilAborted(responder.summarize(request, bounded), bounded);
-    const summary = answered
+    // Also ends the wait for a responder that ignores the signal.
+    const returned = await untilAborted(responder.summarize(request, bounded), bounded);
+    const summary = returned
       .replaceAll('\0', '')
       .replace(/\p{Surrogate}/gu, '\u{fffd}')
       .trim();
     if (summary === '' || summary.length > MAX_SUMMARY_LENGTH)
       throw new RangeError(`a summary has 1 to ${MAX_SUMMARY_LENGTH} characters, not ${summary.length}`);
     return summary;
-  }
-}
-
-/** Also ends the wait for work that takes no notice of the signal. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop = (): void => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => {
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }

@@ -1,16 +1,16 @@
 import type { TenantIdentity } from '../../tenant/index.js';
 import type { ClosingGoal } from './conversation-transcript.queue.js';
 
-/** Injection token of the `Summarizer` that SUMMARIZER chooses. */
+/** Injection token of the `Summarizer` selected by the setting SUMMARIZER. */
 export const SUMMARIZER = Symbol('SUMMARIZER');
 
-/** Longest summary, UTF-16 units: what a transcript takes. */
+/** Maximum length of a summary, UTF-16 units: the limit of a transcript's summary. */
 export const MAX_SUMMARY_LENGTH = 10_000;
 
 export interface SummaryInput {
   readonly tenant: TenantIdentity;
   readonly conversation: { readonly id: string; readonly channel: string; readonly participantId: string };
-  /** Names the transcript: the same on every try. */
+  /** Id of the transcript; the same on every attempt. */
   readonly transcriptId: string;
   readonly text: string;
   readonly firstRequest: string | null;
@@ -19,13 +19,13 @@ export interface SummaryInput {
 }
 
 export interface Summary {
-  /** 1 to MAX_SUMMARY_LENGTH; null when there is nothing to say. */
+  /** 1 to MAX_SUMMARY_LENGTH UTF-16 units. Null if there is nothing to summarize. */
   text: string | null;
   by: 'extractive' | 'responder';
 }
 
-/** Says in a few sentences what a closed conversation was about. */
+/** Summarizes a closed conversation in a few sentences. */
 export interface Summarizer {
-  /** Rejects only when `signal` aborts. */
+  /** Rejects only if `signal` aborts. */
   summarize(input: SummaryInput, signal: AbortSignal): Promise<Summary>;
 }

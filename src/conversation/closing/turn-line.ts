@@ -3,8 +3,8 @@ import type { MessageRecord } from '../message.schema.js';
 import { oneLine } from './excerpt.js';
 
 /**
- * What begins a line, so that people see who speaks. Signs rather than names: a name in each line would be the commonest word of every
- * transcript, and searches by meaning would find less (docs/conversations.md has the figures).
+ * The prefix that shows who wrote a line. Symbols are used because role names would become the most frequent
+ * words of every transcript and make semantic search less accurate (figures in docs/conversations.md).
  */
 const marks: Readonly<Record<MessageRole, string>> = {
   user: '>',
@@ -13,7 +13,7 @@ const marks: Readonly<Record<MessageRole, string>> = {
   tool: '*',
 };
 
-/** One message as one line: who speaks, the text, and the attachments by type and name. */
+/** Formats a message as one line: the sender's symbol, the text, and the attachments by type and name. */
 export function turnLine({
   role,
   content,

@@ -1,5 +1,4 @@
-import type { AlertUnit } from './alert.js';
-import type { Measurement } from './alert-rules.js';
+import type { AlertUnit, Measurement } from './alert.js';
 
 const bytes = (value: number): string =>
   value >= 1024 ** 3 ? `${(value / 1024 ** 3).toFixed(1)} GiB` : `${(value / 1024 ** 2).toFixed(1)} MiB`;

@@ -1,4 +1,4 @@
-import type { Measurement } from './alert-rules.js';
+import type { Measurement } from './alert.js';
 import { type AlertChange, AlertTracker } from './alert-tracker.js';
 
 const HOLD_MS = 30_000;

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Alert, AlertSeverity } from './alert.js';
+import type { Alert, AlertSeverity, Measurement } from './alert.js';
 import { alertMessage } from './alert-message.js';
-import type { Measurement } from './alert-rules.js';
 
 /** raised: it begins. worsened: a warning becomes critical. eased: the other way. cleared: it ends. */
 export type AlertChangeKind = 'raised' | 'worsened' | 'eased' | 'cleared';

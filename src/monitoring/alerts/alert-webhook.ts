@@ -1,7 +1,8 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { backoffDelay, HttpPoster, signatureOf } from '../../common/index.js';
+import { backoffDelay } from '../../common/index.js';
+import { HttpClient, signatureOf } from '../../http-client/index.js';
 import type { Logger } from '../../logging/index.js';
 import type { Alert, ServiceStatus } from './alert.js';
 
@@ -61,7 +62,7 @@ interface Failure {
 export class AlertWebhook implements OnApplicationShutdown {
   private readonly waiting: Delivery[] = [];
   private worker: Promise<void> | undefined;
-  private readonly poster = new HttpPoster(MAX_RESPONSE_BYTES);
+  private readonly http = new HttpClient({ maxResponseBytes: MAX_RESPONSE_BYTES });
   /** A shutdown has begun: no wait between tries, and no further one after the next. */
   private readonly closing = new AbortController();
   /** Its time is over. */
@@ -95,7 +96,7 @@ export class AlertWebhook implements OnApplicationShutdown {
     }, this.options.flushMs);
     await this.worker;
     clearTimeout(timer);
-    this.poster.close();
+    await this.http.close();
   }
 
   private async work(url: URL): Promise<void> {
@@ -127,7 +128,8 @@ export class AlertWebhook implements OnApplicationShutdown {
   private async attempt(url: URL, { id, body }: Delivery): Promise<Failure | undefined> {
     const signal = AbortSignal.any([AbortSignal.timeout(this.options.timeoutMs ?? 5000), this.over.signal]);
     try {
-      const { status } = await this.poster.post({ url, headers: this.headersOf(id, body), body, signal });
+      const headers = this.headersOf(id, body);
+      const { status } = await this.http.request({ method: 'POST', url, headers, body, signal });
       if (status >= 200 && status < 300) return undefined;
       return { reason: `it answered ${status}`, mayTryAgain: isTransient(status) };
     } catch (error) {

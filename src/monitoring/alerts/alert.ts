@@ -1,3 +1,5 @@
+import type { AlertLevels } from '../../config/index.js';
+
 export type AlertSeverity = 'warning' | 'critical';
 
 /** The worst of what is wrong: nothing, a warning, something critical. */
@@ -29,3 +31,21 @@ export interface Alert {
   /** ISO 8601: when it was cleared; null while it lasts. */
   endedAt: string | null;
 }
+
+/** A value and its limits. */
+export interface MeasuredValue {
+  /** Unique in the application; the name of the alert. */
+  name: string;
+  /** Start of the alert's message: `The p95 of requests`. */
+  title: string;
+  unit: AlertUnit;
+  /** Whether values above or below the limits are bad. Default: `higher`. */
+  worse?: 'higher' | 'lower';
+  /** Null: no limits are set (`off`), so no alert is raised. */
+  levels: AlertLevels | null;
+  /** Null: too little is known to judge, which counts as good. Undefined: it could not be read, so an alert stays as it is. */
+  value: number | null | undefined;
+}
+
+/** A value that has limits. */
+export type Measurement = Required<MeasuredValue> & { levels: AlertLevels };

@@ -1,17 +1,16 @@
-import type { HealthCheck, HealthFinding, HealthReport, HealthResult } from './health-check.js';
+import { messageOf, withTimeout } from '../../common/index.js';
+import type { HealthCheck, HealthFinding, HealthResult } from './health-check.js';
 
-/** Runs under way, most of which outlived their timeout, with which no further one is begun. */
+/** So many runs at once, most of them beyond their timeout; no further one is started before one of them ends. */
 const MAX_RUNNING = 4;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export interface CachedCheckOptions {
   timeoutMs: number;
-  /** How long an outcome is answered again without a new run, milliseconds. */
+  /** How long an outcome is reused without a new run, milliseconds. */
   cacheMs: number;
 }
 
-/** Runs a check seldom, however often it is asked: probes that come together share one run, and its outcome serves for `cacheMs`. */
+/** Limits how often a check runs: concurrent probes share one run, and its outcome is reused for `cacheMs`. */
 export class CachedCheck {
   private last: { at: number; result: HealthResult } | undefined;
   private flight: Promise<HealthResult> | undefined;
@@ -42,32 +41,17 @@ export class CachedCheck {
 
   private async find(): Promise<HealthFinding> {
     const { timeoutMs } = this.options;
-    // What hangs may hold a connection each: a few are let hang, so that one of them or the next finds out when it is over.
+    // Each run that hangs may hold a connection, so their number is limited.
     if (this.running >= MAX_RUNNING)
       return { status: 'down', reason: `${this.running} earlier runs have not ended yet` };
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<HealthFinding>((resolve) => {
-      timer = setTimeout(() => {
-        resolve({ status: 'down', reason: `no answer within ${timeoutMs} ms` });
-      }, timeoutMs);
-    });
     this.running++;
     const found = Promise.resolve()
       .then(() => this.check.run())
       .catch((error: unknown): HealthFinding => ({ status: 'down', reason: messageOf(error) }))
       .finally(() => this.running--);
-    try {
-      return await Promise.race([found, tooLate]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return withTimeout(found, timeoutMs, (): HealthFinding => ({
+      status: 'down',
+      reason: `no answer within ${timeoutMs} ms`,
+    }));
   }
-}
-
-/** All checks side by side. */
-export async function reportOf(checks: readonly CachedCheck[]): Promise<HealthReport> {
-  const results = await Promise.all(
-    checks.map(async (cached) => [cached.check.name, await cached.result()] as const),
-  );
-  return Object.fromEntries(results);
 }

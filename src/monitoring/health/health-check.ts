@@ -1,28 +1,36 @@
-/** `degraded`: works, but not as it should; a probe that finds it still answers 200. */
+/** `degraded`: works, but not as it should; the probe still returns 200. */
 export type HealthStatus = 'up' | 'degraded' | 'down';
 
-/** Figures beside a finding, each name with its unit (`ageMs`, `freeBytes`); told to operators alone. */
+/** Which endpoint asks, beside `live`, which runs no checks: `/health/ready` or `/health/startup`. */
+export type ProbeWithChecks = 'ready' | 'startup';
+
+/** Figures of a finding, each name with its unit (`ageMs`, `freeBytes`); shown to operators only. */
 export type HealthDetails = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface HealthFinding {
   status: HealthStatus;
-  /** Why it is not up; told to operators alone. */
+  /** Why it is not up; shown to operators only. */
   reason?: string;
   details?: HealthDetails;
 }
 
-/** One thing that a probe looks at. */
+/** One thing that a probe checks. */
 export interface HealthCheck {
-  /** Unique within its probe; everybody may read it. */
+  /** Unique within its probe; public. */
   name: string;
-  /** required: without it the process can do no work, the probe answers 503. degrading: at worst `degraded`, which is 200. */
+  /**
+   * `required`: the process can do no work without it, so the probe returns 503 while it is down. `degrading`: at worst `degraded`, and the
+   * probe returns 200.
+   */
   kind: 'required' | 'degrading';
-  /** Which probe asks; `ready` by default. */
-  probe?: 'ready' | 'startup';
-  /** A throw counts as down, with the error's message as the reason. */
+  /** Default: `ready`. */
+  probe?: ProbeWithChecks;
+  /** An error counts as down, with its message as the reason. */
   run(): HealthFinding | Promise<HealthFinding>;
-  /** Longest wait for an answer, milliseconds; HEALTH_CHECK_TIMEOUT_MS by default, half of it when degrading. */
+  /** Longest run, milliseconds. Default: HEALTH_CHECK_TIMEOUT_MS, or half of it for a `degrading` check. */
   timeoutMs?: number;
+  /** Raises an alert while the check of `ready` is not up; this is the start of the alert's message: `The database`. */
+  alertTitle?: string;
 }
 
 /** The outcome of one run. */

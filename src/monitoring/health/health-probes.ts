@@ -8,13 +8,13 @@ import {
 import type { HealthResult } from './health-check.js';
 import { HealthService, type ProbeName } from './health.service.js';
 
-/** What a probe is answered: the worst of its checks, and each by name. */
+/** The response of a probe: the worst of its checks, and each by name. */
 export interface ProbeAnswer {
   status: 'ok' | 'degraded';
   checks: HealthIndicatorResult;
 }
 
-/** Turns reports into what Terminus answers. */
+/** Turns reports into Terminus results. */
 @Injectable()
 export class HealthProbes {
   constructor(
@@ -24,7 +24,7 @@ export class HealthProbes {
   ) {}
 
   /**
-   * `detailed`: with reasons, times and figures, for operators; else names and states alone.
+   * @param detailed with reasons, times and figures, for operators; otherwise only names and states
    * @throws ServiceUnavailableException of Terminus when a check is down
    */
   async ask(probe: ProbeName, detailed: boolean): Promise<ProbeAnswer> {
@@ -39,7 +39,7 @@ export class HealthProbes {
     return { status: result.status === 'degraded' ? 'degraded' : 'ok', checks: result.details };
   }
 
-  /** Terminus fails every probe once the application closes; here `ready` alone says so, by a check, and `live` stays well. */
+  /** Terminus fails every probe once the application closes. Here only `ready` does, by a check of its own; `live` stays up. */
   private async judge(checks: (() => HealthIndicatorResult)[]): Promise<HealthCheckResult> {
     try {
       return await this.terminus.check(checks);
@@ -65,7 +65,7 @@ export class HealthProbes {
   }
 }
 
-/** What Terminus threw, as it says it; undefined for any other error. */
+/** The result in an error that Terminus threw; undefined for any other error. */
 export const failedProbe = (error: unknown): HealthCheckResult | undefined =>
   error instanceof HttpException && error.getStatus() === 503
     ? (error.getResponse() as HealthCheckResult)

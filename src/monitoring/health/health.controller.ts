@@ -2,8 +2,7 @@ import { Controller, Get, Header, Req } from '@nestjs/common';
 import { HealthCheck } from '@nestjs/terminus';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { Public } from '../../http/index.js';
-import { AdminKey, bearerOf } from '../../tenant/index.js';
+import { isOperatorRequest, Public } from '../../http/index.js';
 import { HealthProbes, type ProbeAnswer } from './health-probes.js';
 import type { ProbeName } from './health.service.js';
 
@@ -13,14 +12,13 @@ const NO_STORE = 'no-store';
 @Public()
 @Controller('health')
 export class HealthController {
-  constructor(
-    private readonly probes: HealthProbes,
-    private readonly adminKey: AdminKey,
-  ) {}
+  constructor(private readonly probes: HealthProbes) {}
 
   @Get('live')
   @Header('cache-control', NO_STORE)
-  @ApiOperation({ summary: 'Liveness: the process answers and its event loop turns; no dependency is asked' })
+  @ApiOperation({
+    summary: 'Liveness: the process responds and its event loop runs; no dependency is checked',
+  })
   @HealthCheck()
   live(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
     return this.ask('live', request);
@@ -39,15 +37,14 @@ export class HealthController {
 
   @Get('startup')
   @Header('cache-control', NO_STORE)
-  @ApiOperation({ summary: 'Startup: 503 until the database answers and indexes exist' })
+  @ApiOperation({ summary: 'Startup: 503 until the database responds and indexes exist' })
   @HealthCheck()
   startup(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
     return this.ask('startup', request);
   }
 
-  /** With the admin key: reasons, times and figures as well. */
+  /** Operators see reasons, times and figures as well. */
   private ask(probe: ProbeName, request: FastifyRequest): Promise<ProbeAnswer> {
-    const key = bearerOf(request);
-    return this.probes.ask(probe, key !== undefined && this.adminKey.matches(key));
+    return this.probes.ask(probe, isOperatorRequest(request));
   }
 }

@@ -1,16 +1,18 @@
 import { loadSettings } from '../../config/index.js';
-import { judgeFreeSpace } from './checks/disk.check.js';
+import { Monitoring } from '../monitoring.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import type { HealthCheck, HealthStatus } from './health-check.js';
-import { HealthRegistry } from './health-registry.js';
 import { HealthService } from './health.service.js';
 
 const settings = loadSettings({}).monitoring;
 
 function setUp() {
-  const registry = new HealthRegistry(settings);
+  const monitoring = new Monitoring(settings);
   const loop = new EventLoopWatch();
-  return { registry, loop, health: new HealthService(registry, loop, settings) };
+  const add = (check: HealthCheck): void => {
+    monitoring.contribute({ health: [check] });
+  };
+  return { add, loop, health: new HealthService(monitoring, loop, settings) };
 }
 
 describe('HealthService', () => {
@@ -18,9 +20,9 @@ describe('HealthService', () => {
   afterEach(() => jest.useRealTimers());
 
   it('ready tells each check by its name', async () => {
-    const { registry, health } = setUp();
-    registry.register({ name: 'database', kind: 'required', run: () => ({ status: 'up' }) });
-    registry.register({ name: 'queues', kind: 'degrading', run: () => ({ status: 'down', reason: 'full' }) });
+    const { add, health } = setUp();
+    add({ name: 'database', kind: 'required', run: () => ({ status: 'up' }) });
+    add({ name: 'queues', kind: 'degrading', run: () => ({ status: 'down', reason: 'full' }) });
     expect(await health.report('ready')).toEqual({
       database: { status: 'up', durationMs: 0 },
       queues: { status: 'degraded', reason: 'full', durationMs: 0 },
@@ -28,9 +30,9 @@ describe('HealthService', () => {
   });
 
   it('ready is down from the moment that a shutdown begins, and asks nothing any more; live is up', async () => {
-    const { registry, health } = setUp();
+    const { add, health } = setUp();
     const run = jest.fn(() => ({ status: 'up' as const }));
-    registry.register({ name: 'database', kind: 'required', run });
+    add({ name: 'database', kind: 'required', run });
     health.beginShutdown();
     expect(await health.report('ready')).toMatchObject({ shutdown: { status: 'down' } });
     expect(run).not.toHaveBeenCalled();
@@ -38,8 +40,8 @@ describe('HealthService', () => {
   });
 
   it('ready is down when the shutdown begins while its checks run', async () => {
-    const { registry, health } = setUp();
-    registry.register({
+    const { add, health } = setUp();
+    add({
       name: 'database',
       kind: 'required',
       run: () => {
@@ -51,10 +53,10 @@ describe('HealthService', () => {
   });
 
   it('startup is over for good once all of its checks were up', async () => {
-    const { registry, health } = setUp();
+    const { add, health } = setUp();
     let status: HealthStatus = 'down';
     const run = jest.fn(() => ({ status }));
-    registry.register({ name: 'models', kind: 'required', probe: 'startup', run });
+    add({ name: 'models', kind: 'required', probe: 'startup', run });
     expect(await health.report('startup')).toMatchObject({ models: { status: 'down' } });
     status = 'up';
     jest.advanceTimersByTime(1000);
@@ -66,10 +68,10 @@ describe('HealthService', () => {
   });
 
   it('live asks no check of any module', async () => {
-    const { registry, health } = setUp();
+    const { add, health } = setUp();
     const run = jest.fn(() => ({ status: 'down' as const }));
-    registry.register({ name: 'database', kind: 'required', run });
-    registry.register({ name: 'database', kind: 'required', probe: 'startup', run });
+    add({ name: 'database', kind: 'required', run });
+    add({ name: 'database', kind: 'required', probe: 'startup', run });
     expect(await health.report('live')).toMatchObject({
       process: { status: 'up' },
       eventLoop: { status: 'up' },
@@ -78,12 +80,12 @@ describe('HealthService', () => {
   });
 
   it('two checks of one name are refused', () => {
-    const { registry } = setUp();
+    const { add } = setUp();
     const check: HealthCheck = { name: 'database', kind: 'required', run: () => ({ status: 'up' }) };
-    registry.register(check);
-    registry.register({ ...check, probe: 'startup' });
+    add(check);
+    add({ ...check, probe: 'startup' });
     expect(() => {
-      registry.register(check);
+      add(check);
     }).toThrow('named "database"');
   });
 });
@@ -110,19 +112,5 @@ describe('the event loop', () => {
     loop.onApplicationShutdown();
     expect(jest.getTimerCount()).toBe(0);
     now.mockRestore();
-  });
-});
-
-describe('judgeFreeSpace', () => {
-  const bounds = { minBytes: 500, criticalBytes: 60 };
-
-  it.each([
-    [500, 'up'],
-    [499, 'degraded'],
-    [60, 'degraded'],
-    [59, 'down'],
-    [0, 'down'],
-  ] as const)('%d bytes left: %s', (free, status) => {
-    expect(judgeFreeSpace(free, bounds)).toMatchObject({ status, details: { freeBytes: free } });
   });
 });

@@ -1,24 +1,24 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../../config/index.js';
+import { Monitoring } from '../monitoring.js';
 import { EventLoopWatch } from './event-loop-watch.js';
-import type { HealthReport } from './health-check.js';
-import { HealthRegistry } from './health-registry.js';
+import type { HealthReport, ProbeWithChecks } from './health-check.js';
 
-export type ProbeName = 'live' | 'ready' | 'startup';
+export type ProbeName = 'live' | ProbeWithChecks;
 
-/** What the probes ask; the same for the API and the worker. */
+/** The reports behind the probes; the same in the API and the worker. */
 @Injectable()
 export class HealthService {
   private shuttingDown = false;
   private started: HealthReport | undefined;
 
   constructor(
-    private readonly registry: HealthRegistry,
+    private readonly monitoring: Monitoring,
     private readonly loop: EventLoopWatch,
     @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
   ) {}
 
-  /** From now on `ready` says no, so that no new work is sent here. */
+  /** From now on `ready` is down, so that load balancers send no new work. */
   beginShutdown(): void {
     this.shuttingDown = true;
   }
@@ -34,7 +34,7 @@ export class HealthService {
     }
   }
 
-  /** The process and its event loop: nothing but itself is asked, so that a lost database never restarts it. */
+  /** The process and its event loop, and no dependency: a lost database must not cause a restart. */
   live(): HealthReport {
     const delayMs = Math.round(this.loop.sustainedDelayMs);
     const isStuck = delayMs > this.settings.HEALTH_EVENT_LOOP_MAX_DELAY_MS;
@@ -49,18 +49,18 @@ export class HealthService {
     };
   }
 
-  /** Work can be done here, and no shutdown has begun. */
+  /** The process can work, and no shutdown has begun. */
   async ready(): Promise<HealthReport> {
     if (this.shuttingDown) return this.leaving();
-    const report = await this.registry.run('ready');
+    const report = await this.monitoring.check('ready');
     // It may have begun while the checks ran.
     return this.isLeaving() ? this.leaving() : report;
   }
 
-  /** All is there that the start has to do. Once it was so it stays so: what is lost later is told by `ready`. */
+  /** The start is complete. Once it is, that is final: what is lost later is reported by `ready`. */
   async startup(): Promise<HealthReport> {
     if (this.started) return this.started;
-    const report = await this.registry.run('startup');
+    const report = await this.monitoring.check('startup');
     if (Object.values(report).every(({ status }) => status !== 'down')) this.started = report;
     return report;
   }

@@ -1,13 +1,9 @@
-import type { Histogram } from 'prom-client';
 import { Durations } from '../timings/durations.js';
-import type { Metrics } from './metrics.js';
+import type { ExportedMetric, MetricOptions } from './metric.js';
 
-export interface DurationMetricOptions<Label extends string> {
-  /** Ends with `_seconds`. */
-  name: string;
-  help: string;
+export interface DurationMetricOptions<Label extends string> extends MetricOptions<Label> {
   labelNames: readonly Label[];
-  /** Seconds; of those that `Durations` can show. */
+  /** Seconds; must be among the bounds that `Durations` can show. */
   buckets: readonly number[];
   now?: () => number;
 }
@@ -17,7 +13,7 @@ interface Series<Label extends string> {
   durations: Durations;
 }
 
-/** What the registry prints. */
+/** What prom-client's registry prints. */
 interface Shown {
   name: string;
   help: string;
@@ -33,25 +29,20 @@ interface ShownValue {
 }
 
 /**
- * A histogram of Prometheus whose numbers are kept in `Durations`, which percentiles are read from as well: so each duration is recorded
+ * A Prometheus histogram whose numbers are kept in `Durations`, from which percentiles are read as well, so that each duration is recorded
  * once.
  */
-export class DurationMetric<Label extends string> {
+export class DurationMetric<Label extends string> implements ExportedMetric {
   readonly name: string;
   private readonly known = new Map<string, Series<Label>>();
   private readonly boundsMs: readonly number[];
 
-  constructor(
-    metrics: Metrics,
-    private readonly options: DurationMetricOptions<Label>,
-  ) {
+  constructor(private readonly options: DurationMetricOptions<Label>) {
     this.name = options.name;
     this.boundsMs = options.buckets.map((seconds) => seconds * 1000);
-    // The registry asks no more of a histogram than its name and `get`.
-    metrics.registry.registerMetric(this as unknown as Histogram<Label>);
   }
 
-  /** The series of these labels, for the caller to keep; `onNew` is told of one that did not exist. */
+  /** The series with these labels, for the caller to keep; `onNew` is called with it when it did not exist. */
   series(
     labels: Readonly<Record<Label, string | number>>,
     onNew?: (durations: Durations) => void,

@@ -2,20 +2,20 @@ import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../../http/index.js';
-import { Metrics } from './metrics.js';
+import { Monitoring } from '../monitoring.js';
 
 @ApiTags('operations')
 @Public()
 @Controller('metrics')
 export class MetricsController {
-  constructor(private readonly metrics: Metrics) {}
+  constructor(private readonly monitoring: Monitoring) {}
 
   @Get()
-  @ApiOperation({ summary: 'Metrics of this process for Prometheus; nothing of a tenant is named' })
+  @ApiOperation({ summary: 'Metrics of this process for Prometheus; they name no tenant' })
   @ApiProduces('text/plain')
   @ApiOkResponse({ description: "Prometheus' text format", schema: { type: 'string' } })
   async read(@Res() reply: FastifyReply): Promise<void> {
-    const { contentType, body } = await this.metrics.text();
+    const { contentType, body } = await this.monitoring.metricsText();
     await reply.header('content-type', contentType).header('cache-control', 'no-store').send(body);
   }
 }

@@ -5,14 +5,11 @@ import {
   performance,
 } from 'node:perf_hooks';
 
-/** Of the last whole window; of what there is of the first one before that. */
+/** Of the last complete window; of the first one so far, until it is complete. */
 export interface EventLoopStats {
-  /** How much later than asked the event loop came round to a timer, milliseconds. */
-  lagMeanMs: number;
-  lagP50Ms: number;
+  /** 99th percentile of how late timers ran, milliseconds. */
   lagP99Ms: number;
-  lagMaxMs: number;
-  /** Share of the time in which the event loop was at work, 0 to 1. */
+  /** Share of the time in which the event loop was busy, 0 to 1. */
   utilization: number;
 }
 
@@ -21,8 +18,7 @@ const NS_PER_MS = 1_000_000;
 export const EVENT_LOOP_WINDOW_MS = 10_000;
 
 /**
- * Watches the event loop in windows of 10 s, so that all who ask in one window are told the same, whoever else has asked. The delay
- * is sampled natively; nothing of it runs in JavaScript between the windows.
+ * Observes the event loop in windows of 10 s. Alerts and the snapshot need these: the lag that prom-client exports is reset by each scrape.
  */
 export class EventLoopMonitor {
   private readonly delays: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
@@ -54,14 +50,10 @@ export class EventLoopMonitor {
 
   private read(): EventLoopStats {
     const { delays } = this;
-    // A sample is the whole time between two timers. Before the first sample the mean is not a number.
-    const lag = (ns: number): number =>
-      delays.count === 0 ? 0 : Math.max(0, ns / NS_PER_MS - RESOLUTION_MS);
+    // A sample is the whole time between two timers.
+    const p99Ms = delays.count === 0 ? 0 : delays.percentile(99) / NS_PER_MS - RESOLUTION_MS;
     return {
-      lagMeanMs: lag(delays.mean),
-      lagP50Ms: lag(delays.percentile(50)),
-      lagP99Ms: lag(delays.percentile(99)),
-      lagMaxMs: lag(delays.max),
+      lagP99Ms: Math.max(0, p99Ms),
       utilization: performance.eventLoopUtilization(this.utilizationBefore).utilization,
     };
   }

@@ -1,9 +1,10 @@
 import type { AlertPublisher } from '../alerts/alert-publisher.js';
-import type { AlertRules, Measurement } from '../alerts/alert-rules.js';
 import { AlertTracker } from '../alerts/alert-tracker.js';
+import type { Measurement } from '../alerts/alert.js';
 import type { HealthStatus } from '../health/health-check.js';
 import { MetricsService, SNAPSHOT_CACHE_MS } from './metrics.service.js';
-import type { Measured, SnapshotReader } from './snapshot-reader.js';
+import type { Measured } from './monitoring-snapshot.js';
+import type { SnapshotReader } from './snapshot-reader.js';
 
 const HOLD_MS = 3000;
 
@@ -26,25 +27,20 @@ function start() {
         ready: now.check !== 'down',
         checks: { disk: { status: now.check, durationMs: 1 } },
       };
-      const measured: Pick<Measured, 'at' | 'health' | 'service'> = {
+      const measured: Measured = {
         at: new Date().toISOString(),
         health,
+        slow: [],
         service: { name: 'c', version: '1', instance: 'h:1', node: 'v', uptimeSeconds: 1, monitoring: 'on' },
       };
-      return Promise.resolve(measured as Measured);
+      return Promise.resolve({ measured, limited: [lag(now.value)] });
     },
   };
-  const rules: Pick<AlertRules, 'measure'> = { measure: () => [lag(now.value)] };
   const publisher: Pick<AlertPublisher, 'publish'> = {
     publish: ({ kind }, { status }) => void told.push(`${kind} ${status}`),
   };
   const tracker = new AlertTracker({ holdMs: HOLD_MS });
-  const metrics = new MetricsService(
-    reader as SnapshotReader,
-    rules as AlertRules,
-    tracker,
-    publisher as AlertPublisher,
-  );
+  const metrics = new MetricsService(reader as SnapshotReader, tracker, publisher as AlertPublisher);
   return { metrics, now, told };
 }
 

@@ -1,38 +1,36 @@
 import { Injectable } from '@nestjs/common';
 import type { Alert, ServiceStatus } from '../alerts/alert.js';
 import { AlertPublisher } from '../alerts/alert-publisher.js';
-import { AlertRules } from '../alerts/alert-rules.js';
 import { AlertTracker } from '../alerts/alert-tracker.js';
-import type { MonitoringSnapshot } from './monitoring-snapshot.js';
-import { type Measured, SnapshotReader } from './snapshot-reader.js';
+import type { Measured, MonitoringSnapshot } from './monitoring-snapshot.js';
+import { SnapshotReader, type SnapshotReading } from './snapshot-reader.js';
 
-/** How long what was read serves those who ask, milliseconds. */
+/** How long a reading is reused, milliseconds. */
 export const SNAPSHOT_CACHE_MS = 1000;
 
 export interface ThresholdReport {
   status: ServiceStatus;
-  /** Those that last. */
+  /** The active ones. */
   alerts: Alert[];
 }
 
-/** One picture of the whole process, and what is wrong in it. */
+/** The state of the whole process, and what is wrong in it. */
 @Injectable()
 export class MetricsService {
-  private last: { at: number; measured: Measured } | undefined;
-  private flight: Promise<Measured> | undefined;
-  /** The picture that was judged last: none is judged twice. */
-  private judged: Measured | undefined;
+  private last: { at: number; reading: SnapshotReading } | undefined;
+  private flight: Promise<SnapshotReading> | undefined;
+  /** The last reading that was compared with the limits: none is compared twice. */
+  private judged: SnapshotReading | undefined;
 
   constructor(
     private readonly reader: SnapshotReader,
-    private readonly rules: AlertRules,
     private readonly tracker: AlertTracker,
     private readonly publisher: AlertPublisher,
   ) {}
 
-  /** Cheap enough for once a second, however many ask: they share one reading, which serves for a second. Never rejects. */
+  /** Cheap enough for once a second, however many callers there are: they share one reading for a second. Never rejects. */
   async collect(): Promise<MonitoringSnapshot> {
-    const measured = await this.measure();
+    const { measured } = await this.read();
     return {
       ...measured,
       status: this.statusOf(measured),
@@ -41,28 +39,29 @@ export class MetricsService {
   }
 
   /**
-   * Compares with the limits, and tells log, error reports and webhook of alerts that begin, get worse or end. It is called on a schedule; more
-   * calls make no alert begin sooner than it would.
+   * Compares with the limits, and publishes alerts that begin, get worse or end to log, error reports and webhook. It is called on a
+   * schedule; more calls do not make an alert begin sooner.
    */
   async checkThresholds(): Promise<ThresholdReport> {
-    const measured = await this.measure();
-    if (measured !== this.judged) {
-      this.judged = measured;
-      const changes = this.tracker.update(this.rules.measure(measured));
+    const reading = await this.read();
+    const { measured } = reading;
+    if (reading !== this.judged) {
+      this.judged = reading;
+      const changes = this.tracker.update(reading.limited);
       const status = this.statusOf(measured);
       for (const change of changes) this.publisher.publish(change, { status, service: measured.service });
     }
     return { status: this.statusOf(measured), alerts: this.tracker.active() };
   }
 
-  private measure(): Promise<Measured> {
+  private read(): Promise<SnapshotReading> {
     const { last } = this;
-    if (last && performance.now() - last.at < SNAPSHOT_CACHE_MS) return Promise.resolve(last.measured);
+    if (last && performance.now() - last.at < SNAPSHOT_CACHE_MS) return Promise.resolve(last.reading);
     this.flight ??= this.reader
       .read()
-      .then((measured) => {
-        this.last = { at: performance.now(), measured };
-        return measured;
+      .then((reading) => {
+        this.last = { at: performance.now(), reading };
+        return reading;
       })
       .finally(() => (this.flight = undefined));
     return this.flight;

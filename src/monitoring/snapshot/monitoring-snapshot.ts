@@ -11,7 +11,7 @@ export interface PercentilesMs {
 /** How often something ran, how often it failed, and how long it took. */
 export interface OperationFigures extends PercentilesMs {
   count: number;
-  /** Failures of all, 0 to 1. */
+  /** Share of failures, 0 to 1. */
   errorRatio: number;
 }
 
@@ -25,19 +25,21 @@ export interface RouteFigures extends OperationFigures {
   route: string;
 }
 
-/** `find`; over the last five minutes. */
-export interface CommandFigures extends OperationFigures {
-  command: string;
-}
-
-/** A request or a database command that took longer than its limit (SLOW_REQUEST_MS, SLOW_QUERY_MS). */
+/**
+ * Requests of one route, or database commands of one shape, that took longer than their limit (SLOW_REQUEST_MS, SLOW_QUERY_MS). `at`,
+ * `durationMs`, `plan`, `route`, `tenantId` and `requestId` are those of the latest one.
+ */
 export interface SlowOperation {
   /** ISO 8601. */
   at: string;
   kind: 'request' | 'database';
   /** Method and template of the route, or the shape of the command: never a value. */
   what: string;
+  /** How many there were, until none came for 15 minutes. */
+  count: number;
   durationMs: number;
+  maxMs: number;
+  totalMs: number;
   /** How the database ran it: `IXSCAN(tenant_participant) FETCH`, `COLLSCAN`. */
   plan?: string;
   route?: string;
@@ -50,86 +52,23 @@ export interface RequestsSection extends TrafficFigures {
   routes: RouteFigures[];
 }
 
-export interface DatabaseSection {
-  kind: 'embedded' | 'mongodb';
-  connected: boolean;
-  pool: { open: number; inUse: number; waiting: number; max: number };
-  /** All commands together. */
-  total: TrafficFigures;
-  /** The most frequent first, 20 at most. */
-  commands: CommandFigures[];
-  /** Median of the last pings, one every 30 s; null before the first answer. */
-  pingMs: number | null;
-}
-
 export interface ProcessSection {
   rssBytes: number;
-  /** What the process may use: the limit of its container, else the memory of the machine. */
+  /** What the process may use: the limit of its container, or the memory of the machine. */
   memoryLimitBytes: number;
   heapUsedBytes: number;
   heapLimitBytes: number;
   /** Over the last 10 s. */
   eventLoopLagP99Ms: number;
-  /** Share of the last 10 s at work, 0 to 1. */
+  /** Share of the last 10 s in which it was busy, 0 to 1. */
   eventLoopUtilisation: number;
-  /** Of the last minute; null when there was none. */
+  /** Over the last minute; null when there was none. */
   gcPauseP99Ms: number | null;
-  /** Processor time by time since the last snapshot: 1 is one core at work. */
+  /** Processor time per second since the last snapshot: 1 is one core fully used. */
   cpuCores: number;
-  /** Null where the system does not tell. */
+  /** Null where the operating system does not report it. */
   openFiles: number | null;
   maxOpenFiles: number | null;
-}
-
-/** All tiers together, unless named. */
-export interface CacheSection {
-  /** Over the last minute, 0 to 1; null while nothing was asked. */
-  hitRatio: number | null;
-  /** Within that minute. */
-  lookups: number;
-  lookupsPerSecond: number;
-  entries: number;
-  memoryBytes: number;
-  maxMemoryBytes: number;
-  /** Since the start. */
-  evictions: number;
-}
-
-/** Counts are since the start. */
-export interface SessionsSection {
-  /** In the memory of this process. */
-  held: number;
-  max: number;
-  memoryBytes: number;
-  /** Sessions opened, by the tier that had them; `none`: new ones. */
-  opens: { l1: number; l2: number; database: number; none: number };
-  /** Writes that were refused since there was another version. */
-  conflicts: number;
-  evictions: number;
-}
-
-/** One queue, all processes together. */
-export interface QueueFigures {
-  name: string;
-  waiting: number;
-  active: number;
-  delayed: number;
-  failed: number;
-  /** How long the job that waits longest has done so; 0 when none waits. */
-  oldestWaitingMs: number;
-}
-
-/** What waits is of all processes together; completed, dead and retries are of this process since its start. */
-export interface TranscriptsSection {
-  queued: number;
-  processing: number;
-  completed: number;
-  dead: number;
-  retries: number;
-  /** How long the oldest that waits has done so; 0 when none waits. */
-  oldestMs: number;
-  indexVectors: number;
-  indexBytes: number;
 }
 
 /** The disk of DATA_DIR. */
@@ -140,16 +79,13 @@ export interface DiskSection {
 }
 
 export interface HealthSection {
-  /** Whether /health/ready answers 200. */
+  /** Whether /health/ready returns 200. */
   ready: boolean;
   checks: Record<string, { status: HealthStatus; reason?: string; durationMs: number }>;
 }
 
-/**
- * What one process knows of itself, and of queues for all processes together. Plain JSON; the unit of a number is the end of its
- * name, and ratios are 0 to 1. A section is null while it could not be read (the database does not answer, the disk is gone).
- */
-export interface MonitoringSnapshot {
+/** A snapshot without what is concluded from it. */
+export interface Measured {
   /** ISO 8601. */
   at: string;
   service: {
@@ -159,24 +95,23 @@ export interface MonitoringSnapshot {
     instance: string;
     node: string;
     uptimeSeconds: number;
-    /** Whether requests, commands and limits are watched (MONITORING). */
+    /** Whether requests, commands and limits are monitored (MONITORING). */
     monitoring: 'on' | 'off';
   };
+  health: HealthSection;
+  /** The greatest total time first, 10 at most. */
+  slow: SlowOperation[];
+  /** The sections that modules contribute, by name; null while one could not be read. */
+  [section: string]: unknown;
+}
+
+/**
+ * What one process knows of itself, as JSON. The unit of a number is the end of its name, and ratios are 0 to 1. The type with the
+ * sections of all modules is `ServiceSnapshot` in `src/admin`.
+ */
+export interface MonitoringSnapshot extends Measured {
   /** critical: a critical alert, or not ready. degraded: a warning, or a degraded check. */
   status: ServiceStatus;
-  requests: RequestsSection;
-  database: DatabaseSection;
-  process: ProcessSection;
-  cache: CacheSection;
-  /** Null in a process without the module. */
-  sessions: SessionsSection | null;
-  queues: QueueFigures[] | null;
-  transcripts: TranscriptsSection | null;
-  disk: DiskSection | null;
-  redis: { enabled: boolean; up: boolean };
-  health: HealthSection;
-  /** The latest first, 50 at most. */
-  slow: SlowOperation[];
   alerts: {
     active: Alert[];
     /** Ended ones, the latest first, 100 at most. */

@@ -15,10 +15,10 @@ export class MonitoringController {
   @Get()
   @Header('cache-control', 'no-store')
   @ApiOperation({
-    summary: 'How this process fares: traffic, database, queues, memory, health, alerts (admin)',
+    summary: 'The state of this process: traffic, database, queues, memory, health, alerts (admin)',
   })
   @ApiOkResponse({
-    description: 'A snapshot, at most a second old; docs/monitoring.md tells its fields',
+    description: 'A snapshot, at most a second old; docs/monitoring.md describes its fields',
     schema: { type: 'object', additionalProperties: true },
   })
   read(): Promise<MonitoringSnapshot> {

@@ -1,216 +1,74 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { statfs } from 'node:fs/promises';
-import { hostname, totalmem } from 'node:os';
-import { CacheService } from '../../cache/index.js';
-import {
-  MONITORING_SETTINGS,
-  type MonitoringSettings,
-  SERVICE_SETTINGS,
-  type ServiceSettings,
-} from '../../config/index.js';
-import { DatabaseService } from '../../database/index.js';
-import { RedisService } from '../../redis/index.js';
-import { COMMAND_PREFIX, PING_OPERATION } from '../database/database-timings.js';
+import { hostname } from 'node:os';
+import { withTimeout } from '../../common/index.js';
+import { MONITORING_SETTINGS, type MonitoringSettings, programVersion } from '../../config/index.js';
+import type { MeasuredValue, Measurement } from '../alerts/alert.js';
+import type { HealthStatus } from '../health/health-check.js';
 import { HealthService } from '../health/health.service.js';
-import { ProcessMetrics } from '../process/process-metrics.js';
-import type { TimingSummary } from '../timings/durations.js';
-import { PerformanceMonitor } from '../timings/performance-monitor.js';
-import type { OperationStats } from '../timings/timings-table.js';
+import { Monitoring } from '../monitoring.js';
 import { SlowOperations } from '../timings/slow-operations.js';
-import { type Traffic, TrafficMeter } from '../timings/traffic-meter.js';
-import type {
-  CacheSection,
-  DatabaseSection,
-  DiskSection,
-  HealthSection,
-  MonitoringSnapshot,
-  OperationFigures,
-  ProcessSection,
-  RequestsSection,
-  TrafficFigures,
-} from './monitoring-snapshot.js';
-import { RatioWindow } from './ratio-window.js';
-import { SnapshotSources, type SourcedSections } from './snapshot-sources.js';
+import type { HealthSection, Measured } from './monitoring-snapshot.js';
 
-/** All of a snapshot but what is made of it. */
-export type Measured = Omit<MonitoringSnapshot, 'status' | 'alerts'>;
-
-/** Routes and commands in a snapshot. */
-const TOP = 20;
 /** Longest wait for a section, milliseconds. */
 const SECTION_TIMEOUT_MS = 1500;
-const CACHE_WINDOW_MS = 60_000;
-/** Names of requests in PerformanceMonitor begin with their method. */
-const REQUEST = /^[A-Z]+ /;
 
-const figures = (stats: TimingSummary): OperationFigures => ({
-  count: stats.count,
-  errorRatio: stats.errorRate,
-  p50Ms: stats.p50Ms,
-  p95Ms: stats.p95Ms,
-  p99Ms: stats.p99Ms,
-});
+/** Above 0: degraded; above 1: down. */
+const STATE_LEVELS = { warning: 0, critical: 1 };
+const states: Readonly<Record<HealthStatus, number>> = { up: 0, degraded: 1, down: 2 };
 
-const traffic = (stats: Traffic): TrafficFigures => ({
-  ...figures(stats),
-  ratePerSecond: stats.ratePerSecond,
-});
-
-const byCount = (a: { count: number }, b: { count: number }): number => b.count - a.count;
-
-/** Null when it fails or takes too long: the other sections are told all the same. */
+/** Null when it fails or takes too long, which must not affect the other sections. */
 async function orNull<T>(read: () => T | Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, SECTION_TIMEOUT_MS, null);
-  });
   try {
-    return await Promise.race([read(), tooLate]);
+    return await withTimeout(read(), SECTION_TIMEOUT_MS, () => null);
   } catch {
     return null;
-  } finally {
-    clearTimeout(timer);
   }
 }
 
-/** The limit of the container when there is one below the memory of the machine. */
-function memoryLimitBytes(): number {
-  const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+const withLimits = (values: readonly MeasuredValue[]): Measurement[] =>
+  values.flatMap(({ levels, worse = 'higher', ...rest }) => (levels ? [{ ...rest, worse, levels }] : []));
+
+export interface SnapshotReading {
+  measured: Measured;
+  /** What has to be compared with its limits. */
+  limited: Measurement[];
 }
 
-/** Reads what the monitors of this process and the other modules know at the moment. */
+/** Reads the sections of all modules. */
 @Injectable()
 export class SnapshotReader {
-  private readonly cacheWindow = new RatioWindow(CACHE_WINDOW_MS);
-  private cpuBefore = { atMs: performance.now(), usage: process.cpuUsage() };
-
   constructor(
-    private readonly monitor: PerformanceMonitor,
-    private readonly traffic: TrafficMeter,
-    private readonly slow: SlowOperations,
-    private readonly process: ProcessMetrics,
+    private readonly monitoring: Monitoring,
     private readonly health: HealthService,
-    private readonly database: DatabaseService,
-    private readonly cache: CacheService,
-    private readonly redis: RedisService,
-    private readonly sources: SnapshotSources,
-    @Inject(SERVICE_SETTINGS) private readonly service: ServiceSettings,
+    private readonly slow: SlowOperations,
     @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
-  ) {
-    this.cacheWindow.add({ at: performance.now(), hits: 0, total: 0 });
-  }
+  ) {}
 
-  /** Never rejects; takes a few milliseconds, or as long as the slowest check when something does not answer. */
-  async read(): Promise<Measured> {
-    const [health, disk, sessions, queues, transcripts] = await Promise.all([
+  /** Never rejects; takes a few milliseconds, or as long as the slowest check when a dependency does not respond. */
+  async read(): Promise<SnapshotReading> {
+    const [health, ...sections] = await Promise.all([
       this.readHealth(),
-      orNull(() => this.readDisk()),
-      this.section('sessions'),
-      this.section('queues'),
-      this.section('transcripts'),
+      ...this.monitoring.sections.map(async (section) => ({
+        section,
+        value: await orNull(() => section.read()),
+      })),
     ]);
-    const own = this.process.stats();
-    const operations = this.monitor.getAllStats();
-    return {
+    const measured: Measured = {
       at: new Date().toISOString(),
       service: {
         name: 'colloquy',
-        version: own.version,
+        version: programVersion(),
         instance: `${hostname()}:${process.pid}`,
-        node: own.node,
-        uptimeSeconds: own.uptimeSeconds,
+        node: process.version,
+        uptimeSeconds: process.uptime(),
         monitoring: this.settings.MONITORING,
       },
-      requests: this.readRequests(operations),
-      database: this.readDatabase(operations),
-      process: this.readProcess(own),
-      cache: this.readCache(),
-      sessions,
-      queues,
-      transcripts,
-      disk,
-      redis: { enabled: this.redis.enabled, up: this.redis.available },
+      ...Object.fromEntries(sections.map(({ section: { name }, value }) => [name, value])),
       health,
-      slow: this.slow.latest(),
+      slow: this.slow.worst(),
     };
-  }
-
-  private section<Name extends keyof SourcedSections>(name: Name): Promise<SourcedSections[Name] | null> {
-    return orNull(() => this.sources.read(name));
-  }
-
-  private readRequests(operations: readonly OperationStats[]): RequestsSection {
-    const routes = operations
-      .filter(({ operation }) => REQUEST.test(operation))
-      .sort(byCount)
-      .slice(0, TOP)
-      .map((stats) => ({ route: stats.operation, ...figures(stats) }));
-    return { ...traffic(this.traffic.requests.read()), routes };
-  }
-
-  private readDatabase(operations: readonly OperationStats[]): DatabaseSection {
-    const { kind, state, pool } = this.database.stats();
-    const commands = operations
-      .filter(({ operation }) => operation.startsWith(COMMAND_PREFIX) && operation !== PING_OPERATION)
-      .sort(byCount)
-      .slice(0, TOP)
-      .map((stats) => ({ command: stats.operation.slice(COMMAND_PREFIX.length), ...figures(stats) }));
-    return {
-      kind,
-      connected: state === 'connected',
-      pool: { open: pool.open, inUse: pool.inUse, waiting: pool.waiting, max: pool.maxSize },
-      total: traffic(this.traffic.commands.read()),
-      commands,
-      pingMs: operations.find(({ operation }) => operation === PING_OPERATION)?.p50Ms ?? null,
-    };
-  }
-
-  private readProcess(own: ReturnType<ProcessMetrics['stats']>): ProcessSection {
-    return {
-      rssBytes: own.residentBytes,
-      memoryLimitBytes: memoryLimitBytes(),
-      heapUsedBytes: own.heapUsedBytes,
-      heapLimitBytes: own.heapLimitBytes,
-      eventLoopLagP99Ms: own.eventLoop.lagP99Ms,
-      eventLoopUtilisation: own.eventLoop.utilization,
-      gcPauseP99Ms: this.traffic.gcPauses.read().p99Ms,
-      cpuCores: this.readCpu(),
-      openFiles: own.openFileDescriptors,
-      maxOpenFiles: own.maxFileDescriptors,
-    };
-  }
-
-  private readCpu(): number {
-    const { atMs, usage } = this.cpuBefore;
-    const now = { atMs: performance.now(), usage: process.cpuUsage() };
-    this.cpuBefore = now;
-    const usedMs = (now.usage.user - usage.user + now.usage.system - usage.system) / 1000;
-    return now.atMs > atMs ? usedMs / (now.atMs - atMs) : 0;
-  }
-
-  private readCache(): CacheSection {
-    const { l1, families } = this.cache.stats();
-    const all = Object.values(families);
-    const hits = all.reduce((sum, family) => sum + family.hits, 0);
-    const total = all.reduce((sum, family) => sum + family.misses, hits);
-    const window = this.cacheWindow.add({ at: performance.now(), hits, total });
-    return {
-      hitRatio: window.ratio,
-      lookups: window.total,
-      lookupsPerSecond: window.perSecond,
-      entries: l1.entries,
-      memoryBytes: l1.bytes,
-      maxMemoryBytes: l1.maxBytes,
-      evictions: l1.evictions,
-    };
-  }
-
-  private async readDisk(): Promise<DiskSection> {
-    const { bavail, blocks, bsize } = await statfs(this.service.DATA_DIR);
-    const freeBytes = bavail * bsize;
-    const totalBytes = blocks * bsize;
-    return { freeBytes, totalBytes, freeRatio: totalBytes > 0 ? freeBytes / totalBytes : 0 };
+    const limited = sections.flatMap(({ section, value }) => section.alerts?.(value) ?? []);
+    return { measured, limited: withLimits([...limited, ...this.healthAlerts(health)]) };
   }
 
   private async readHealth(): Promise<HealthSection> {
@@ -223,5 +81,12 @@ export class SnapshotReader {
       ready: Object.values(report).every(({ status }) => status !== 'down'),
       checks: Object.fromEntries(checks) as HealthSection['checks'],
     };
+  }
+
+  private healthAlerts({ checks }: HealthSection): MeasuredValue[] {
+    return this.monitoring.checksWithAlert().flatMap(({ name, alertTitle: title }): MeasuredValue[] => {
+      const check = checks[name];
+      return check ? [{ name, title, unit: 'state', levels: STATE_LEVELS, value: states[check.status] }] : [];
+    });
   }
 }

@@ -145,9 +145,9 @@ interface Slice {
 }
 
 /**
- * The durations of one series: those of the last five minutes by slices of ten seconds, and the sum of all there were. Each is
- * recorded once, in the running slice; a slice that leaves the window is added to the sum of the past. The memory does not depend on
- * how much is recorded.
+ * The durations of one series: those of the last five minutes in slices of ten seconds, and the sum of all since the start. Each is
+ * recorded once, in the current slice; a slice that leaves the window is added to the sum. The memory does not depend on how much is
+ * recorded.
  */
 export class Durations {
   private readonly slices: (Slice | undefined)[] = new Array<Slice | undefined>(SLICES).fill(undefined);
@@ -156,7 +156,7 @@ export class Durations {
   /** `now`: a clock that never goes back, milliseconds. */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** A duration that is no number, or below 0, counts as 0. */
+  /** A negative duration, or NaN, counts as 0. */
   record(durationMs: number, ok: boolean): void {
     const index = Math.floor(this.now() / SLICE_MS);
     const slice = this.slices[index % SLICES];

@@ -2,7 +2,7 @@ import { Durations, recentSummary, WINDOW_MS } from './durations.js';
 import { type OperationStats, timingsTable } from './timings-table.js';
 
 export interface PerformanceMonitorOptions {
-  /** Most operations that `record` tells apart; more of them are counted together as `other`. */
+  /** How many operations `record` keeps apart; further ones are counted together as `other`. */
   maxOperations?: number;
   /** A clock that never goes back, milliseconds. */
   now?: () => number;
@@ -12,8 +12,8 @@ export interface PerformanceMonitorOptions {
 export const OTHER_OPERATIONS = 'other';
 
 /**
- * How long the operations of this process took and how often they failed, over the last five minutes. Names must come from the code (a
- * route's template, a method), never from a request.
+ * How long the operations of this process took and how often they failed, over the last five minutes. Names must come from the code (the
+ * template of a route, a method), never from a request.
  */
 export class PerformanceMonitor {
   private readonly operations = new Map<string, Durations[]>();
@@ -25,20 +25,20 @@ export class PerformanceMonitor {
     this.now = now;
   }
 
-  /** From now on what is recorded in `durations` counts for the operation as well; it may have several series. */
+  /** Makes `durations` part of the operation, which may have several series. */
   add(operation: string, durations: Durations): void {
     const series = this.operations.get(operation);
     if (series) series.push(durations);
     else this.operations.set(operation, [durations]);
   }
 
-  /** Notes one run. A duration that is no number, or below 0, counts as 0. */
+  /** Records one run. A negative duration, or NaN, counts as 0. */
   record(operation: string, durationMs: number, ok: boolean): void {
     const [series] = this.operations.get(operation) ?? this.admit(operation);
     series?.record(durationMs, ok);
   }
 
-  /** Runs `work` and notes how long it took and whether it failed; returns and throws as `work` does. */
+  /** Runs `work` and records how long it took and whether it failed; returns and throws what `work` does. */
   async time<T>(operation: string, work: () => T | Promise<T>): Promise<T> {
     const begun = this.now();
     let ok = false;
@@ -65,7 +65,15 @@ export class PerformanceMonitor {
       .sort((a, b) => (b.p95Ms ?? 0) - (a.p95Ms ?? 0) || a.operation.localeCompare(b.operation));
   }
 
-  /** The same as a table for a terminal. */
+  /** Those operations whose name matches, the most frequent first. */
+  getBusiest(name: RegExp, limit: number): OperationStats[] {
+    return this.getAllStats()
+      .filter(({ operation }) => name.test(operation))
+      .sort((a, b) => b.count - a.count)
+      .slice(0, limit);
+  }
+
+  /** All stats as a table for a terminal. */
   formatSummary(): string {
     return timingsTable(this.getAllStats());
   }

@@ -1,11 +1,11 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { loadSettings } from '../../config/index.js';
 import { createLogger } from '../../logging/index.js';
-import { Metrics } from '../metrics/metrics.js';
+import { Monitoring } from '../monitoring.js';
+import type { RequestsSection } from '../snapshot/monitoring-snapshot.js';
 import { PerformanceMonitor } from './performance-monitor.js';
-import { RequestTimings } from './request-timings.js';
+import { requestAlerts, RequestTimings } from './request-timings.js';
 import { SlowOperations } from './slow-operations.js';
-import { TrafficMeter } from './traffic-meter.js';
 
 const { monitoring } = loadSettings({});
 
@@ -14,11 +14,10 @@ function serverWith(settings: Partial<typeof monitoring> = {}) {
   const warned: unknown[] = [];
   jest.spyOn(logger, 'warn').mockImplementation((details: unknown) => void warned.push(details));
   const monitor = new PerformanceMonitor();
-  const metrics = new Metrics();
+  const metrics = new Monitoring(monitoring);
   const server: FastifyInstance = fastify({ genReqId: () => 'r-1' });
-  const traffic = new TrafficMeter();
   const slow = new SlowOperations();
-  const timings = new RequestTimings(monitor, traffic, slow, metrics, { ...monitoring, ...settings }, logger);
+  const timings = new RequestTimings(metrics, monitor, slow, { ...monitoring, ...settings }, logger);
   server.addHook('onResponse', (request, reply, done) => {
     const { url } = request.routeOptions;
     timings.ended(request, reply, {
@@ -34,7 +33,9 @@ function serverWith(settings: Partial<typeof monitoring> = {}) {
   });
   server.get('/v1/live', { config: { longLived: true } }, () => 'stream');
   server.get('/health/ready', async (_request, reply) => reply.code(503).send());
-  return { server, monitor, traffic, slow, metrics, warned };
+  const section = async (): Promise<RequestsSection> =>
+    (await metrics.sections[0]?.read()) as RequestsSection;
+  return { server, monitor, section, slow, metrics, warned };
 }
 
 describe('RequestTimings', () => {
@@ -45,7 +46,7 @@ describe('RequestTimings', () => {
     await server.inject({ method: 'POST', url: '/v1/things' });
     expect(monitor.getStats('GET /v1/things/:id')).toMatchObject({ count: 3, errors: 0 });
     expect(monitor.getStats('POST /v1/things')).toMatchObject({ count: 1, errors: 1 });
-    const { body } = await metrics.text();
+    const { body } = await metrics.metricsText();
     expect(body).toContain(
       'colloquy_http_request_duration_seconds_count{method="GET",route="/v1/things/:id",status="200"} 3',
     );
@@ -59,7 +60,7 @@ describe('RequestTimings', () => {
   it('shows Prometheus cumulative buckets of the same numbers', async () => {
     const { server, monitor, metrics } = serverWith();
     for (let number = 0; number < 20; number++) await server.inject({ method: 'GET', url: '/v1/things/1' });
-    const { body } = await metrics.text();
+    const { body } = await metrics.metricsText();
     const buckets = [
       ...body.matchAll(/^colloquy_http_request_duration_seconds_bucket\{.*le="(\S+)"\} (\d+)$/gm),
     ].map(([, le, count]) => [le, Number(count)] as const);
@@ -122,28 +123,61 @@ describe('RequestTimings', () => {
   });
 
   it('counts the traffic of clients, and not what watches the service', async () => {
-    const { server, traffic } = serverWith();
+    const { server, section } = serverWith();
     await server.inject({ method: 'GET', url: '/v1/things/1' });
     await server.inject({ method: 'POST', url: '/v1/things' });
     for (let probe = 0; probe < 5; probe++) await server.inject({ method: 'GET', url: '/health/ready' });
-    expect(traffic.requests.read()).toMatchObject({ count: 2, errors: 1 });
+    expect(await section()).toMatchObject({ count: 2, errorRatio: 0.5 });
+    expect((await section()).routes.map(({ route }) => route)).toContain('GET /health/ready');
     await server.close();
   });
 
   it('keeps the slow ones for people to look at, without a value of the URL', async () => {
     const { server, slow } = serverWith({ SLOW_REQUEST_MS: 0 });
     await server.inject({ method: 'GET', url: '/v1/things/secret?q=secret' });
-    expect(slow.latest()).toEqual([
+    expect(slow.worst()).toEqual([
       {
         at: expect.any(String) as string,
         kind: 'request',
         what: 'GET /v1/things/:id',
+        count: 1,
         durationMs: expect.any(Number) as number,
+        maxMs: expect.any(Number) as number,
+        totalMs: expect.any(Number) as number,
         route: '/v1/things/:id',
         requestId: 'r-1',
         tenantId: 'acme',
       },
     ]);
     await server.close();
+  });
+});
+
+describe('the limits of requests', () => {
+  const busy: RequestsSection = {
+    count: 20,
+    errorRatio: 0.5,
+    ratePerSecond: 2,
+    p50Ms: 1,
+    p95Ms: 2000,
+    p99Ms: 3000,
+    routes: [],
+  };
+  const values = (requests: RequestsSection): unknown =>
+    requestAlerts(requests, monitoring).map(({ name, value }) => [name, value]);
+
+  it('are compared with the share of errors and the p95', () => {
+    expect(values(busy)).toEqual([
+      ['error_ratio', 0.5],
+      ['request_p95', 2000],
+    ]);
+    expect(requestAlerts(busy, monitoring)[0]?.levels).toEqual({ warning: 0.02, critical: 0.1 });
+  });
+
+  it('are not compared when there is little traffic', () => {
+    expect(values({ ...busy, count: 19 })).toEqual([
+      ['error_ratio', null],
+      ['request_p95', null],
+    ]);
   });
 });

@@ -3,9 +3,12 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../../config/index.js';
 import { LOGGER, type Logger, type RequestContext } from '../../logging/index.js';
+import type { MeasuredValue } from '../alerts/alert.js';
 import { DurationMetric } from '../metrics/duration-metric.js';
-import { METRIC_PREFIX, Metrics } from '../metrics/metrics.js';
+import { Monitoring } from '../monitoring.js';
+import type { RequestsSection } from '../snapshot/monitoring-snapshot.js';
 import type { Durations } from './durations.js';
+import { operationFigures, trafficFigures } from './figures.js';
 import { PerformanceMonitor } from './performance-monitor.js';
 import { RateLimit } from './rate-limit.js';
 import { SlowOperations } from './slow-operations.js';
@@ -14,23 +17,33 @@ import { TrafficMeter } from './traffic-meter.js';
 /** Seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** What no route serves is one, whatever its URL. */
+/** The route of requests that no route serves, whatever their URL. */
 export const UNKNOWN_ROUTE = 'unknown';
 
-/** What watches the service is not part of its traffic: a probe that says no is not a client's failed request. */
-const WATCHERS = /^\/(health\/|metrics$|v1\/monitoring$)/;
+/**
+ * Routes of those who watch a process: probes, scrapes, the snapshot. A worker serves no others. They do not count as traffic: a probe with
+ * 503 is not a failed request of a client.
+ */
+export const MONITORING_ROUTES = /^\/(health\/|metrics$|v1\/monitoring$)/;
 
-/** When everything is slow, the log must not make it slower: lines in a second. */
+/** When everything is slow, the log must not make it slower: most lines in a second. */
 const SLOW_LINES_PER_SECOND = 20;
+
+/** Names of requests in PerformanceMonitor begin with their method. */
+const REQUEST = /^[A-Z]+ /;
+/** Routes in a snapshot. */
+const SHOWN_ROUTES = 20;
+/** With fewer requests in the last minute, a share or a percentile says too little. */
+const MIN_REQUESTS = 20;
 
 interface RouteConfiguration {
   longLived?: boolean;
 }
 
-/** For a route whose response stays open (server-sent events): its duration says nothing and is not timed. */
+/** For a route whose response stays open (server-sent events): its duration means nothing and is not recorded. */
 export const LongLived = (): MethodDecorator => RouteConfig({ longLived: true } satisfies RouteConfiguration);
 
-/** What is known of one method of one route, so that nothing is put together for each request. */
+/** One method of one route, so that no labels are combined for each request. */
 interface TimedRoute {
   isTimed: boolean;
   byStatus: Durations[];
@@ -42,26 +55,34 @@ export class RequestTimings {
   private readonly durations: DurationMetric<'method' | 'route' | 'status'>;
   private readonly routes = new Map<string, Map<string, TimedRoute>>();
   private readonly lines = new RateLimit(SLOW_LINES_PER_SECOND, 1000);
+  private readonly traffic = new TrafficMeter();
   private readonly isOn: boolean;
 
   constructor(
+    monitoring: Monitoring,
     private readonly monitor: PerformanceMonitor,
-    private readonly traffic: TrafficMeter,
     private readonly slow: SlowOperations,
-    metrics: Metrics,
     @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.isOn = settings.MONITORING === 'on';
-    this.durations = new DurationMetric(metrics, {
-      name: `${METRIC_PREFIX}http_request_duration_seconds`,
-      help: 'Requests from their headers to the end of the answer, by template of the route',
+    this.durations = new DurationMetric({
+      name: 'colloquy_http_request_duration_seconds',
+      help: 'Requests from their headers to the end of the response, by template of the route',
       labelNames: ['method', 'route', 'status'],
       buckets: BUCKETS,
     });
+    monitoring.contribute<RequestsSection>({
+      metrics: [this.durations],
+      snapshot: {
+        name: 'requests',
+        read: () => this.section(),
+        alerts: (requests) => requestAlerts(requests, settings),
+      },
+    });
   }
 
-  /** To be called at the end of each request; `context.route` is the template of its route. */
+  /** Must be called at the end of each request; `context.route` is the template of its route. */
   ended(request: FastifyRequest, reply: FastifyReply, context: RequestContext): void {
     if (!this.isOn) return;
     const { method } = request;
@@ -72,6 +93,13 @@ export class RequestTimings {
     const series = timed.byStatus[status] ?? this.addSeries(timed, method, route, status);
     series.record(durationMs, status < 500);
     if (durationMs > this.settings.SLOW_REQUEST_MS) this.noteSlow(method, route, status, durationMs, context);
+  }
+
+  private section(): RequestsSection {
+    const routes = this.monitor
+      .getBusiest(REQUEST, SHOWN_ROUTES)
+      .map((stats) => ({ route: stats.operation, ...operationFigures(stats) }));
+    return { ...trafficFigures(this.traffic.read()), routes };
   }
 
   private admit({ method, routeOptions }: FastifyRequest, route: string): TimedRoute {
@@ -85,7 +113,7 @@ export class RequestTimings {
   private addSeries({ byStatus }: TimedRoute, method: string, route: string, status: number): Durations {
     const series = this.durations.series({ method, route, status }, (fresh) => {
       this.monitor.add(`${method} ${route}`, fresh);
-      if (!WATCHERS.test(route)) this.traffic.requests.add(fresh);
+      if (!MONITORING_ROUTES.test(route)) this.traffic.add(fresh);
     });
     byStatus[status] = series;
     return series;
@@ -108,4 +136,28 @@ export class RequestTimings {
       'slow request',
     );
   }
+}
+
+/** Exported for its spec. */
+export function requestAlerts(
+  requests: RequestsSection | null,
+  { ALERT_ERROR_RATIO, ALERT_REQUEST_P95_MS }: MonitoringSettings,
+): MeasuredValue[] {
+  const busy = requests && requests.count >= MIN_REQUESTS ? requests : null;
+  return [
+    {
+      name: 'error_ratio',
+      title: 'The share of requests that failed (5xx)',
+      unit: 'ratio',
+      levels: ALERT_ERROR_RATIO,
+      value: busy && busy.errorRatio,
+    },
+    {
+      name: 'request_p95',
+      title: 'The p95 of requests',
+      unit: 'ms',
+      levels: ALERT_REQUEST_P95_MS,
+      value: busy && busy.p95Ms,
+    },
+  ];
 }

@@ -1,20 +1,43 @@
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import type { SlowOperation } from '../snapshot/monitoring-snapshot.js';
 
-const MAX_OPERATIONS = 50;
+/** How many are shown, and how many are kept to choose from. */
+const SHOWN = 10;
+const MAX_KEPT = 200;
+/** A shape that was not slow again for this long is no longer shown. */
+const KEPT_MS = 15 * 60_000;
 
-/** The last slow requests and database commands, for people to look at; the log has all of them. */
+/** One run of a slow request or database command. */
+export type SlowRun = Omit<SlowOperation, 'at' | 'count' | 'maxMs' | 'totalMs'>;
+
+/** Slow requests by route and slow database commands by shape, for people to look at; the log has every one of them. */
 @Injectable()
 export class SlowOperations {
-  private readonly operations: SlowOperation[] = [];
+  private readonly shapes = new LRUCache<string, SlowOperation>({ max: MAX_KEPT });
 
-  note(operation: Omit<SlowOperation, 'at'>): void {
-    this.operations.push({ at: new Date().toISOString(), ...operation });
-    if (this.operations.length > MAX_OPERATIONS) this.operations.shift();
+  note(run: SlowRun): void {
+    const key = `${run.kind} ${run.what}`;
+    const { count = 0, maxMs = 0, totalMs = 0 } = this.current(key) ?? {};
+    this.shapes.set(key, {
+      ...run,
+      at: new Date().toISOString(),
+      count: count + 1,
+      maxMs: Math.max(maxMs, run.durationMs),
+      totalMs: totalMs + run.durationMs,
+    });
   }
 
-  /** The latest first. */
-  latest(): SlowOperation[] {
-    return this.operations.toReversed();
+  /** Those that took the most time in total first; ten at most. */
+  worst(): SlowOperation[] {
+    return [...this.shapes.keys()]
+      .flatMap((key) => this.current(key) ?? [])
+      .sort((a, b) => b.totalMs - a.totalMs)
+      .slice(0, SHOWN);
+  }
+
+  private current(key: string): SlowOperation | undefined {
+    const operation = this.shapes.peek(key);
+    return operation && Date.now() - Date.parse(operation.at) < KEPT_MS ? operation : undefined;
   }
 }

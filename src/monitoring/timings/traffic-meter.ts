@@ -1,4 +1,3 @@
-import { Injectable } from '@nestjs/common';
 import { type Durations, recentSummary, type TimingSummary } from './durations.js';
 
 const WINDOW_MS = 60_000;
@@ -9,12 +8,16 @@ export interface Traffic extends TimingSummary {
   ratePerSecond: number;
 }
 
-/** Durations and failures of one kind of work, all series together, over the last minute. */
-class Meter {
+/**
+ * Durations and failures of one kind of work over the last minute, all series together. `PerformanceMonitor` looks back five minutes,
+ * which is too long for alerts: they would last as much longer than their cause.
+ */
+export class TrafficMeter {
   private readonly series: Durations[] = [];
   private readonly startedAt: number;
 
-  constructor(private readonly now: () => number) {
+  /** `now`: the clock of the series that are added. */
+  constructor(private readonly now: () => number = () => performance.now()) {
     this.startedAt = now();
   }
 
@@ -26,26 +29,8 @@ class Meter {
     const now = this.now();
     const summary = recentSummary(this.series, WINDOW_MS);
     const windowMs = WINDOW_MS - SLICE_MS + (now % SLICE_MS);
-    // A rate over the first moments would say more than is known.
+    // A rate over the first moments would overstate.
     const seconds = Math.max(1000, Math.min(windowMs, now - this.startedAt)) / 1000;
     return { ...summary, ratePerSecond: summary.count / seconds };
-  }
-}
-
-/**
- * All requests, all database commands and all pauses of the garbage collector of the last minute. The monitor of single operations
- * looks back further, which is too far for an alert: it would last as long after the cause has gone.
- */
-@Injectable()
-export class TrafficMeter {
-  readonly requests: Meter;
-  readonly commands: Meter;
-  readonly gcPauses: Meter;
-
-  /** `now`: the clock of the series that are added. */
-  constructor(now: () => number = () => performance.now()) {
-    this.requests = new Meter(now);
-    this.commands = new Meter(now);
-    this.gcPauses = new Meter(now);
   }
 }

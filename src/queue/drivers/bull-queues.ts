@@ -5,17 +5,20 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { REDIS_SETTINGS, type RedisSettings } from '../../config/index.js';
 import { LOGGER, type Logger } from '../../logging/index.js';
 
-/** What Redis holds of a job: everything else is in its record. */
+/** The data of a job in Redis. Everything else is in the job's record in the database. */
 export interface BullData {
   tenantId: string;
 }
 
-/** More tries than any queue has: the record of the job decides when it has failed for good. */
+/** More attempts than any queue allows. The job's record decides when it has finally failed. */
 export const BULL_ATTEMPTS = 1_000_000;
 
 const RECONNECT_MAX_MS = 1000;
 
-/** BullMQ's queues, each on the same connection, which fails at once while Redis is away. Made when they are first asked for. */
+/**
+ * Creates BullMQ queues on first use. They share one connection, whose commands fail immediately while Redis
+ * is unavailable.
+ */
 @Injectable()
 export class BullQueues implements OnModuleInit {
   private readonly queues = new Map<string, Queue<BullData>>();
@@ -39,36 +42,36 @@ export class BullQueues implements OnModuleInit {
     });
   }
 
-  /** Waits until it is connected, but never longer than for one connection. */
+  /** Waits until connected, but no longer than REDIS_CONNECT_TIMEOUT_MS. */
   async onModuleInit(): Promise<void> {
     if (!this.producer || this.isReady) return;
     const signal = AbortSignal.timeout(this.settings.REDIS_CONNECT_TIMEOUT_MS);
     await once(this.producer, 'ready', { signal }).catch(() => undefined);
   }
 
-  /** Whether jobs can be handed over now. */
+  /** True if jobs can be added now. */
   get isReady(): boolean {
     return this.producer?.status === 'ready';
   }
 
-  /** Calls the listener each time that Redis is (back) there. */
+  /** Calls the listener each time the connection becomes ready, including after a reconnect. */
   onReady(listener: () => void): void {
     this.readyListeners.push(listener);
   }
 
-  /** Where the keys of a queue are; for its producers and workers alike. */
+  /** Options shared by producers and workers: the prefix of the queues' keys. */
   options(): { prefix: string } {
     return { prefix: `${this.settings.REDIS_KEY_PREFIX}:bull` };
   }
 
-  /** @throws Error when there is no Redis */
+  /** @throws Error if Redis is not configured */
   queue(name: string): Queue<BullData> {
     const queue = this.find(name);
-    if (!queue) throw new Error('there is no Redis for queues');
+    if (!queue) throw new Error('Redis is not configured, so there are no BullMQ queues');
     return queue;
   }
 
-  /** Undefined when there is no Redis. */
+  /** Returns undefined if Redis is not configured. */
   find(name: string): Queue<BullData> | undefined {
     const present = this.queues.get(name);
     if (present || !this.producer) return present;
@@ -76,17 +79,18 @@ export class BullQueues implements OnModuleInit {
       ...this.options(),
       connection: this.producer,
       skipWaitingForReady: true,
-      // A producer asks nothing before its first job. Workers do ask: they sleep whole seconds where they do not know the version.
+      // A producer does not need to know the Redis version before its first job. Workers do: without it they
+      // block for whole seconds.
       skipVersionCheck: true,
     });
     queue.on('error', (error) => {
-      this.logger.debug({ err: error, queue: name }, 'a queue of BullMQ reports an error');
+      this.logger.debug({ err: error, queue: name }, 'BullMQ queue error');
     });
     this.queues.set(name, queue);
     return queue;
   }
 
-  /** A connection that reconnects for ever; closed with the queues. */
+  /** Opens a connection that reconnects indefinitely. It is closed together with the queues. */
   connect(name: string, more: RedisOptions): Redis {
     const connection = new Redis(this.settings.REDIS_URL ?? '', {
       connectionName: `colloquy-${name}`,
@@ -96,7 +100,7 @@ export class BullQueues implements OnModuleInit {
       ...more,
     });
     connection.on('error', (error: Error) => {
-      this.logger.debug({ err: error, connection: name }, 'error on a connection to Redis');
+      this.logger.debug({ err: error, connection: name }, 'Redis connection error');
     });
     this.connections.push(connection);
     return connection;

@@ -4,18 +4,22 @@ import { JobRepository } from '../job.repository.js';
 import type { JobRecord } from '../job.schema.js';
 import { BULL_ATTEMPTS, BullQueues } from './bull-queues.js';
 
-/** How often it is looked for jobs that Redis does not know. */
+/** Interval of the sweep for jobs that are missing in Redis. */
 const SWEEP_MS = 5000;
 
-/** Jobs that one sweep of a queue hands over, and asks Redis about. */
+/** Maximum number of jobs per queue that one sweep adds, and maximum number whose state it checks. */
 const SWEEP_LIMIT = 500;
 
-/** A job this late is asked for: Redis may have lost it. It is later than any claim that is not prolonged. */
+/**
+ * A job this long overdue is checked, because Redis may have lost it. Longer than any claim that is not
+ * renewed.
+ */
 const OVERDUE_MS = 60_000;
 
 /**
- * Hands stored jobs to BullMQ: each after its commit, and by a sweep those that were not handed over, since Redis was away or the process
- * died, and those that Redis has lost. Handing a job over twice changes nothing.
+ * Adds stored jobs to BullMQ. Each job is added after its commit. A sweep adds the jobs that were missed
+ * because Redis was unavailable or the process crashed, and those that Redis has lost. Adding a job twice has
+ * no effect.
  */
 @Injectable()
 export class BullRelay {
@@ -31,14 +35,14 @@ export class BullRelay {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** Hands one job over in the background; what fails is left to the sweep. */
+  /** Adds one job in the background. If that fails, the sweep adds it later. */
   hand(job: JobRecord): void {
     if (this.stopped || !this.bull.isReady) return;
     const handing = this.add(job)
       .catch((error: unknown) => {
         this.logger.debug(
           { err: error, queue: job.queue },
-          'a job was not handed to Redis; the sweep does it',
+          'could not add a job to Redis; the sweep will retry',
         );
       })
       .finally(() => {
@@ -47,7 +51,7 @@ export class BullRelay {
     this.handing.add(handing);
   }
 
-  /** Begins to sweep these queues, also each time that Redis is back. */
+  /** Starts sweeping these queues, at intervals and whenever Redis becomes available again. */
   start(queues: readonly string[]): void {
     this.queues = queues;
     this.timer = setInterval(() => {
@@ -70,7 +74,7 @@ export class BullRelay {
     if (this.stopped || !this.bull.isReady) return;
     this.sweeping ??= this.sweep()
       .catch((error: unknown) => {
-        this.logger.warn({ err: error }, 'the sweep of jobs failed; the next one tries again');
+        this.logger.warn({ err: error }, 'the sweep of jobs failed; the next sweep retries');
       })
       .finally(() => {
         this.sweeping = undefined;
@@ -94,10 +98,10 @@ export class BullRelay {
   private async add(job: JobRecord): Promise<void> {
     const id = job._id.toHexString();
     const queue = this.bull.queue(job.queue);
-    // A job that is tried again by hand is still among BullMQ's failed ones.
+    // A job that an operator retries may still be among BullMQ's failed jobs.
     const present = await queue.getJob(id);
     if (present && (await present.isFailed())) await present.remove();
-    // Brought forward by hand: its record waits already.
+    // An operator has promoted the job: its record is already waiting.
     else if (present && job.state === 'waiting' && (await present.isDelayed())) await present.promote();
     await queue.add(
       job.queue,
@@ -118,7 +122,7 @@ export class BullRelay {
     const state = await this.bull.queue(job.queue).getJobState(id);
     if (state !== 'unknown' && state !== 'completed' && state !== 'failed') return;
     if (state !== 'unknown') await this.bull.queue(job.queue).remove(id);
-    this.logger.warn({ queue: job.queue, jobId: id, state }, 'Redis had lost a job; it is handed over again');
+    this.logger.warn({ queue: job.queue, jobId: id, state }, 'Redis had lost a job; adding it again');
     await this.add(job);
   }
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import {
   DelayedError,
@@ -7,6 +6,7 @@ import {
   UnrecoverableError as BullUnrecoverableError,
   Worker,
 } from 'bullmq';
+import { asError, messageOf, withTimeout } from '../../common/index.js';
 import { LOGGER, type Logger } from '../../logging/index.js';
 import { JobRunner, LEASE_MS } from '../job-runner.js';
 import { JobRepository } from '../job.repository.js';
@@ -16,18 +16,21 @@ import { BULL_ATTEMPTS, type BullData, BullQueues } from './bull-queues.js';
 import { BullRelay } from './bull-relay.js';
 import type { QueueDriver } from './queue-driver.js';
 
-/** How often locks that ended without an outcome are looked for: what a job of a killed worker may wait beyond its lease. */
+/**
+ * Interval of the check for expired locks: the maximum time that a killed worker's job waits beyond its
+ * lease.
+ */
 const STALLED_MS = 5000;
 
-/** How long a job rests that was handed back at a shutdown. */
+/** Delay before a job released at shutdown may run again. */
 const HAND_BACK_MS = 500;
 
-/** After the grace time of a shutdown, for telling Redis what was handed back. */
+/** Time to report released jobs to Redis after the shutdown's grace period. */
 const CLOSE_MS = 2000;
 
 /**
- * Jobs by BullMQ: Redis keeps the order, the limits and the delays, and wakes the workers of all processes. It holds the ids of jobs alone;
- * what they are and what became of them is in the database.
+ * Runs jobs with BullMQ. Redis keeps their order, limits and delays, and wakes the workers of all processes.
+ * It stores only job ids; payloads and results are in the database.
  */
 @Injectable()
 export class BullDriver implements QueueDriver {
@@ -37,7 +40,7 @@ export class BullDriver implements QueueDriver {
   private readonly shutdown = new AbortController();
   private readonly self = randomUUID();
   private claims = 0;
-  /** When jobs that failed are due again, for BullMQ's own delay. */
+  /** When failed jobs are due again; read by BullMQ's backoff strategy. */
   private readonly dueAt = new Map<string, Date>();
 
   constructor(
@@ -61,12 +64,10 @@ export class BullDriver implements QueueDriver {
 
   async stop(graceMs: number): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.pause(true)));
-    const ended = Promise.all(this.running);
-    await Promise.race([ended, delay(graceMs, undefined, { ref: false })]);
+    await withTimeout(Promise.all(this.running), graceMs, () => undefined);
     this.shutdown.abort(new Error('the worker is shutting down'));
-    const handedBack = Promise.allSettled(this.running);
-    await Promise.race([handedBack, delay(CLOSE_MS, undefined, { ref: false })]);
-    // All that is at work has ended: what is left to wait for is only the next look at an empty queue.
+    await withTimeout(Promise.allSettled(this.running), CLOSE_MS, () => undefined);
+    // All running jobs have ended. Closing without force would only wait for the next poll of an empty queue.
     await Promise.allSettled(this.workers.map((worker) => worker.close(true)));
     await this.relay.stop();
     await this.bull.close();
@@ -83,7 +84,7 @@ export class BullDriver implements QueueDriver {
         concurrency,
         lockDuration: LEASE_MS,
         stalledInterval: STALLED_MS,
-        // How often a job may end its workers is for its record to say.
+        // The job's record decides how many worker crashes it survives, not BullMQ.
         maxStalledCount: BULL_ATTEMPTS,
         removeOnComplete: { count: keep.completed },
         removeOnFail: { count: keep.failed },
@@ -92,7 +93,7 @@ export class BullDriver implements QueueDriver {
       },
     );
     worker.on('error', (error) => {
-      this.logger.debug({ err: error, queue: name }, 'a worker of BullMQ reports an error');
+      this.logger.debug({ err: error, queue: name }, 'BullMQ worker error');
     });
     return worker;
   }
@@ -125,19 +126,21 @@ export class BullDriver implements QueueDriver {
       now,
       new Date(now.getTime() + LEASE_MS),
     );
-    // Finished already, and BullMQ did not learn of it; or taken away by hand.
+    // The job has already finished and BullMQ was not notified, or an operator has removed it.
     if (!record) return 'nothing left to do';
     const report = await this.runner.run(queue, { record, claim }, this.shutdown.signal);
-    const message = report.error instanceof Error ? report.error.message : String(report.error);
-    if (report.outcome === 'failed') throw new BullUnrecoverableError(message);
+    if (report.outcome === 'failed') throw new BullUnrecoverableError(messageOf(report.error));
     if (report.outcome === 'retry') {
       if (report.dueAt) this.dueAt.set(id, report.dueAt);
-      throw report.error instanceof Error ? report.error : new Error(message);
+      throw asError(report.error);
     }
     return report.outcome === 'returned' ? this.handBack(job, token) : report.outcome;
   }
 
-  /** For another worker: not at once, or this one would be given it again while it closes. */
+  /**
+   * Returns the job to the queue for another worker. The delay keeps this worker from receiving it again
+   * while it shuts down.
+   */
   private async handBack(job: BullJob<BullData>, token: string): Promise<never> {
     await job.moveToDelayed(Date.now() + HAND_BACK_MS, token);
     throw new DelayedError();

@@ -10,8 +10,9 @@ import type { QueueDriver } from './queue-driver.js';
 import { QueueWorker } from './queue-worker.js';
 
 /**
- * Jobs without Redis: workers claim them in the database, one at a time, by leases that end by themselves. For one machine or a few:
- * a worker learns of jobs that its own process stores at once, and looks for those of others every few seconds.
+ * Runs jobs without Redis: workers claim them in the database, one at a time, with leases that expire.
+ * Suitable for one or a few machines. A worker is notified immediately of jobs stored by its own process, and
+ * polls every few seconds for those of other processes.
  */
 @Injectable()
 export class DatabaseDriver implements QueueDriver {

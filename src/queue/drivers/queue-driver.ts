@@ -1,22 +1,25 @@
 import type { JobRecord } from '../job.schema.js';
 import type { RegisteredQueue } from '../queue-registry.js';
 
-/** Injection token of the driver that the settings choose. */
+/** Injection token of the driver selected by the settings. */
 export const QUEUE_DRIVER = Symbol('QUEUE_DRIVER');
 
 /**
- * Decides which process runs which job, and when. The record of jobs is the database with every driver: what a driver forgets, it
- * finds there again.
+ * Decides which process runs which job, and when. With every driver the database is the source of truth for
+ * jobs: what a driver loses is restored from it.
  */
 export interface QueueDriver {
   readonly kind: 'database' | 'redis';
 
-  /** Begins to do the work of these queues. */
+  /** Starts processing these queues. */
   start(queues: readonly RegisteredQueue[]): Promise<void>;
 
-  /** A job was stored, and its transaction has committed; also in processes that do no work themselves. Never rejects. */
+  /**
+   * Notifies the driver that a job was stored and its transaction has committed. Also called in processes
+   * that run no jobs. Never rejects.
+   */
   stored(job: JobRecord): Promise<void>;
 
-  /** Takes no more work, and ends what is at work or hands it back within `graceMs`. */
+  /** Accepts no more jobs. Waits up to `graceMs` for running jobs, then releases them. */
   stop(graceMs: number): Promise<void>;
 }

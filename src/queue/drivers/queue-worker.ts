@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { withTimeout } from '../../common/index.js';
 import type { Logger } from '../../logging/index.js';
 import { type ClaimedJob, type JobRunner, LEASE_MS } from '../job-runner.js';
 import type { JobRepository } from '../job.repository.js';
@@ -12,25 +12,25 @@ export interface WorkerServices {
   logger: Logger;
 }
 
-/** Longest sleep: jobs that another process stored are found by then. */
-const LOOK_MS = 2000;
+/** Maximum time between polls: jobs stored by another process are found after this time at the latest. */
+const MAX_IDLE_MS = 2000;
 
-/** While jobs keep coming, delayed ones and those of ended claims are looked for this often. */
+/** Interval of the check for delayed jobs that are due and expired claims while jobs keep arriving. */
 const RELEASE_MS = 500;
 
-/** After a failed look (the database is away). */
-const TROUBLE_MS = 1000;
+/** Delay after a failed poll, for example if the database is unavailable. */
+const ERROR_DELAY_MS = 1000;
 
-/** Why a look found nothing to run: until when there is nothing, as far as is known. */
-type Look = { claimed: ClaimedJob } | { idleMs: number };
+/** The claimed job, or how long to wait if there was none to claim. */
+type PollResult = { claimed: ClaimedJob } | { idleMs: number };
 
-/** Runs the jobs of one queue in this process, up to its concurrency. Sleeps until there may be something to do. */
+/** Runs the jobs of one queue in this process, up to its concurrency. Sleeps until there may be work. */
 export class QueueWorker {
   private readonly running = new Set<Promise<void>>();
   private readonly shutdown = new AbortController();
   private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> | undefined;
-  /** Something came while a look was under way: look once more. */
+  private polling: Promise<void> | undefined;
+  /** Set if `wake` was called during a poll, which then polls once more. */
   private woken = false;
   private stopping = false;
   private claims = 0;
@@ -42,27 +42,23 @@ export class QueueWorker {
     private readonly services: WorkerServices,
   ) {}
 
-  /** There may be something to do. */
+  /** Call when there may be work. */
   wake(): void {
     if (this.stopping) return;
     this.woken = true;
-    this.looking ??= this.look().finally(() => {
-      this.looking = undefined;
+    this.polling ??= this.poll().finally(() => {
+      this.polling = undefined;
       if (this.woken && this.mayTake()) this.wake();
     });
   }
 
-  /** Takes nothing more; waits for what is at work, and after `graceMs` hands it back. */
+  /** Claims no more jobs, and waits up to `graceMs` for running jobs before releasing them. */
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
-    // A look under way may still take a job.
-    await this.looking;
+    // A poll in progress may still claim a job.
+    await this.polling;
     clearTimeout(this.timer);
-    const ended = Promise.all(this.running);
-    const timer = new AbortController();
-    const tooLate = delay(graceMs, undefined, { signal: timer.signal, ref: false }).catch(() => undefined);
-    await Promise.race([ended, tooLate]);
-    timer.abort();
+    await withTimeout(Promise.all(this.running), graceMs, () => undefined);
     this.shutdown.abort(new Error('the worker is shutting down'));
     await Promise.all(this.running);
   }
@@ -71,7 +67,7 @@ export class QueueWorker {
     return !this.stopping && this.running.size < this.queue.definition.concurrency;
   }
 
-  private async look(): Promise<void> {
+  private async poll(): Promise<void> {
     clearTimeout(this.timer);
     let idleMs = 0;
     try {
@@ -87,11 +83,8 @@ export class QueueWorker {
       }
     } catch (error) {
       this.woken = false;
-      idleMs = TROUBLE_MS;
-      this.services.logger.warn(
-        { err: error, queue: this.queue.definition.name },
-        'jobs could not be looked for',
-      );
+      idleMs = ERROR_DELAY_MS;
+      this.services.logger.warn({ err: error, queue: this.queue.definition.name }, 'could not poll for jobs');
     }
     if (!this.mayTake()) return;
     this.timer = setTimeout(() => {
@@ -99,22 +92,22 @@ export class QueueWorker {
     }, idleMs);
   }
 
-  private async next(): Promise<Look> {
+  private async next(): Promise<PollResult> {
     const { definition } = this.queue;
     const isFresh = await this.release(RELEASE_MS);
     const claimed = await this.claim();
     if (claimed) return claimed;
-    // What became due since the last release is only found by another one.
+    // Jobs that became due since the last release are found only after another release.
     if (!isFresh && (await this.release(0))) {
       const late = await this.claim();
       if (late) return late;
     }
     const due = await this.services.jobs.nextRelease(definition.name);
-    return { idleMs: Math.min(LOOK_MS, Math.max(1, (due?.getTime() ?? Infinity) - Date.now())) };
+    return { idleMs: Math.min(MAX_IDLE_MS, Math.max(1, (due?.getTime() ?? Infinity) - Date.now())) };
   }
 
-  /** Undefined when no job waits. */
-  private async claim(): Promise<Look | undefined> {
+  /** Returns undefined if no job is waiting. */
+  private async claim(): Promise<PollResult | undefined> {
     const { jobs, limits } = this.services;
     const { name, rateLimit } = this.queue.definition;
     if (rateLimit) {
@@ -128,7 +121,10 @@ export class QueueWorker {
     return record ? { claimed: { record, claim } } : undefined;
   }
 
-  /** Lets due jobs and jobs of ended claims wait, unless that was done within `ageMs`; true when it was done now. */
+  /**
+   * Makes due jobs and jobs with expired claims available, unless this was done within `ageMs`. Returns
+   * whether it was done now.
+   */
   private async release(ageMs: number): Promise<boolean> {
     if (performance.now() - this.released < ageMs) return false;
     this.released = performance.now();
@@ -152,7 +148,7 @@ export class QueueWorker {
     } catch (error) {
       logger.error(
         { err: error, queue: name, jobId: job.record._id.toHexString() },
-        'the end of a job was not noted; it runs again when its claim ends',
+        'could not record the result of a job; it runs again when its claim expires',
       );
     }
   }

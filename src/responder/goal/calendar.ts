@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** A day without a time or zone. */
+/** A calendar day without time or time zone. */
 export interface CalendarDay {
   readonly year: number;
   /** 1 to 12. */
@@ -20,10 +20,13 @@ const fromUtc = (date: Date): CalendarDay => ({
 
 const MINUTE_MS = 60_000;
 
-/** Making a formatter costs some 40 us, using it five; so the last day found in a zone is kept for the minute it was found in. */
+/**
+ * Creating a formatter takes about 40 µs and using it about 5 µs, so the current day of a zone is cached for
+ * one minute.
+ */
 interface Zone {
   readonly formatter: Intl.DateTimeFormat;
-  /** Since 1970. */
+  /** Minutes since 1970. */
   readonly minute: number;
   readonly day: CalendarDay;
 }
@@ -38,7 +41,7 @@ function dayOf(formatter: Intl.DateTimeFormat, instant: Date): CalendarDay {
   return { year: part('year'), month: part('month'), day: part('day') };
 }
 
-/** The day that it is at `instant` in an IANA time zone. */
+/** Returns the calendar day at `instant` in an IANA time zone. */
 export function dayIn(instant: Date, timeZone: string): CalendarDay {
   const minute = Math.floor(instant.getTime() / MINUTE_MS);
   const zone = zones.get(timeZone);
@@ -52,10 +55,10 @@ export function dayIn(instant: Date, timeZone: string): CalendarDay {
 export const addDays = (day: CalendarDay, days: number): CalendarDay =>
   fromUtc(new Date(toUtc(day).getTime() + days * dayMs));
 
-/** 0 for Monday to 6 for Sunday. */
+/** Returns 0 for Monday to 6 for Sunday. */
 export const weekdayOf = (day: CalendarDay): number => (toUtc(day).getUTCDay() + 6) % 7;
 
-/** True for days that exist: not for 31 April. */
+/** False for days that do not exist, such as 31 April. */
 export function isRealDay(day: CalendarDay): boolean {
   const { year, month, day: dayOfMonth } = fromUtc(toUtc(day));
   return year === day.year && month === day.month && dayOfMonth === day.day;
@@ -63,5 +66,5 @@ export function isRealDay(day: CalendarDay): boolean {
 
 export const isBefore = (a: CalendarDay, b: CalendarDay): boolean => toUtc(a) < toUtc(b);
 
-/** YYYY-MM-DD. */
+/** Formats a day as YYYY-MM-DD. */
 export const isoDay = (day: CalendarDay): string => toUtc(day).toISOString().slice(0, 10);

@@ -1,7 +1,7 @@
-/** Longest part of a message that is searched for triggers and values, characters. */
+/** Only this many characters of a message are searched for triggers and values. */
 const SEARCHED_CHARACTERS = 4096;
 
-/** Lower case without diacritics: "Réservér" -> "reserver". */
+/** Converts to lower case without diacritics: "Réservér" -> "reserver". */
 export const fold = (text: string): string =>
   text
     .slice(0, SEARCHED_CHARACTERS)
@@ -9,11 +9,11 @@ export const fold = (text: string): string =>
     .replace(/\p{M}+/gu, '')
     .toLowerCase();
 
-/** Folded text as words with single spaces between them; all punctuation is gone. */
+/** Folds text and reduces it to words separated by single spaces, without punctuation. */
 export const foldWords = (text: string): string =>
   fold(text)
     .replace(/[^\p{L}\p{N}]+/gu, ' ')
     .trim();
 
-/** Where `phrase` begins in `words` as whole words, -1 when it is not there. Both as `foldWords` gives them. */
+/** Index at which `phrase` occurs in `words` as whole words, or -1. Both must come from `foldWords`. */
 export const indexOfPhrase = (words: string, phrase: string): number => ` ${words} `.indexOf(` ${phrase} `);

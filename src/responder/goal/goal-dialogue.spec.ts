@@ -6,7 +6,7 @@ import { starterConfig } from './starter-config.js';
 /** A Wednesday. */
 const today = { year: 2026, month: 5, day: 13 };
 
-/** A participant who talks to the goal responder; state is carried from message to message as a session would. */
+/** A participant talking to the goal responder. State is carried from message to message as in a session. */
 class Talk {
   goals: Goal[] = [];
   context: Record<string, unknown> = {};
@@ -28,7 +28,7 @@ class Talk {
     return result.reply?.content ?? '';
   }
 
-  /** "type status {slots}" of each goal in order of their ids. */
+  /** "type status {slots}" of each goal, ordered by id. */
   get state(): string[] {
     return [...this.goals]
       .sort((a, b) => a.id.localeCompare(b.id))
@@ -51,12 +51,12 @@ describe('GoalDialogue', () => {
     expect(talk.context).toEqual({});
   });
 
-  it('takes every value that the first message holds', () => {
+  it('reads every value in the first message', () => {
     const talk = new Talk();
     expect(talk.say('A table for 2 on 20 May at 8, please')).toContain('for 2 on 2026-05-20 at 20:00');
   });
 
-  it('takes values out of turn and asks for what is left', () => {
+  it('accepts values in any order and asks for the missing ones', () => {
     const talk = new Talk();
     talk.say('reservation');
     expect(talk.say('friday at noon')).toBe('For how many people?');
@@ -64,7 +64,7 @@ describe('GoalDialogue', () => {
     expect(talk.say('3')).toContain('Thank you!');
   });
 
-  it('asks again, saying what would fit, when an answer does not', () => {
+  it('asks again with a hint if an answer does not match', () => {
     const talk = new Talk();
     talk.say('book');
     expect(talk.say('many')).toBe('I need a number from 1 to 50.\nFor how many people?');
@@ -73,7 +73,7 @@ describe('GoalDialogue', () => {
     expect(talk.say('whenever')).toBe('I need a date, for example tomorrow or 12 May.\nOn which day?');
   });
 
-  it('changes a filled slot only when the message says that it corrects', () => {
+  it('changes a filled slot only if the message is a correction', () => {
     const talk = new Talk();
     talk.say('table for 4');
     expect(talk.say('tomorrow, we are 5')).toBe('At what time?');
@@ -82,7 +82,7 @@ describe('GoalDialogue', () => {
     expect(talk.state[0]).toContain('"partySize":5');
   });
 
-  it('cancels the goal at hand', () => {
+  it('cancels the current goal', () => {
     const talk = new Talk();
     talk.say('book a table for 4');
     expect(talk.say('Never mind!')).toBe(starterConfig.cancelled);
@@ -90,7 +90,7 @@ describe('GoalDialogue', () => {
     expect(talk.say('tomorrow')).toBe(starterConfig.fallback);
   });
 
-  it('lets a new goal interrupt, and takes the older one up again', () => {
+  it('lets a new goal interrupt, and resumes the older one', () => {
     const talk = new Talk();
     talk.say('book a table for 4');
     expect(talk.say('wait, where is my order?')).toBe('What is the order number?');
@@ -105,7 +105,7 @@ describe('GoalDialogue', () => {
     ]);
   });
 
-  it('takes up the older goal after the newer one was cancelled', () => {
+  it('resumes the older goal after the newer one was cancelled', () => {
     const talk = new Talk();
     talk.say('book a table');
     talk.say('my order');
@@ -115,7 +115,7 @@ describe('GoalDialogue', () => {
     expect(talk.state).toEqual(['table_booking active {}', 'order_status cancelled {}']);
   });
 
-  it('finishes the goal at hand first when its answer also starts another', () => {
+  it('finishes the current goal first if its answer also starts another', () => {
     const talk = new Talk();
     talk.say('table for 4 tomorrow');
     expect(talk.say('7pm. And where is my order?')).toBe(
@@ -123,14 +123,14 @@ describe('GoalDialogue', () => {
     );
   });
 
-  it('handles goals of one message in the order in which they were mentioned', () => {
+  it('handles several goals of one message in the order of mention', () => {
     const talk = new Talk();
     expect(talk.say('My order, and a table')).toBe('What is the order number?');
     expect(talk.say('77-1')).toContain('For how many people?');
     expect(talk.state).toHaveLength(2);
   });
 
-  it('takes a waiting goal up again, rather than a second of its type', () => {
+  it('resumes a paused goal instead of starting a second one of its type', () => {
     const talk = new Talk();
     talk.say('book a table for 3');
     talk.say('my order');
@@ -138,7 +138,7 @@ describe('GoalDialogue', () => {
     expect(talk.state).toEqual(['table_booking active {"partySize":3}', 'order_status active {}']);
   });
 
-  it('takes the whole message as the value of a text slot, triggers and all', () => {
+  it('takes the whole message as the value of a text slot, including triggers', () => {
     const talk = new Talk();
     expect(talk.say('Can I talk to someone?')).toBe('I will pass you on. What is it about?');
     expect(talk.say('  My order came to the wrong table. ')).toBe(
@@ -147,7 +147,7 @@ describe('GoalDialogue', () => {
     expect(talk.state).toEqual(['human_handover completed {"topic":"My order came to the wrong table."}']);
   });
 
-  describe('when a text slot is asked for', () => {
+  describe('while a text slot is asked for', () => {
     const config = goalResponderConfig.parse({
       templates: [
         {
@@ -166,7 +166,7 @@ describe('GoalDialogue', () => {
       ['get me a human', `Calling one.\n${config.resumed}\nWho?`],
       ['The menu!', `Soup.\n${config.resumed}\nWho?`],
       ['the menu man', 'Hi the menu man'],
-    ])('%j is answered with %j', (content, expected) => {
+    ])('replies to %j with %j', (content, expected) => {
       const talk = new Talk(config);
       talk.say('name');
       expect(talk.say(content)).toBe(expected);
@@ -179,7 +179,7 @@ describe('GoalDialogue', () => {
     });
   });
 
-  it('offers the options of a choice, also to the channel', () => {
+  it('lists the options of a choice in the text and in the metadata', () => {
     const config = goalResponderConfig.parse({
       templates: [
         {
@@ -209,7 +209,7 @@ describe('GoalDialogue', () => {
     });
   });
 
-  it('leaves goals without a template and the rest of the context alone', () => {
+  it('leaves goals without a template and the rest of the context unchanged', () => {
     const talk = new Talk();
     const foreign: Goal = {
       id: 'x',
@@ -224,14 +224,14 @@ describe('GoalDialogue', () => {
     expect(talk.context).toEqual({ locale: 'en' });
   });
 
-  it('goes on with a goal that was added through the API', () => {
+  it('continues a goal that was added through the API', () => {
     const talk = new Talk();
     talk.goals = [{ id: 'api', type: 'table_booking', status: 'active', slots: { partySize: 2 } }];
     expect(talk.say('tomorrow')).toBe('At what time?');
     expect(talk.goals[0]?.slots).toEqual({ partySize: 2, date: '2026-05-14' });
   });
 
-  it('changes nothing that it was given', () => {
+  it('does not modify its input', () => {
     const goal: Goal = Object.freeze({
       id: 'g0',
       type: 'table_booking',
@@ -268,9 +268,9 @@ describe('goalResponderConfig', () => {
 
   it.each([
     [[], {}, 'templates: '],
-    [[template, template], {}, 'templates: types must differ'],
+    [[template, template], {}, 'templates: types must be unique'],
     [[{ ...template, completion: 'done {y}' }], {}, 'templates.0.completion: {y} is not a slot'],
-    [[{ ...template, triggers: ['!!'] }], {}, 'templates.0.triggers.0: must hold letters or digits'],
+    [[{ ...template, triggers: ['!!'] }], {}, 'templates.0.triggers.0: must contain letters or digits'],
     [
       [{ ...template, slots: [{ name: 'x', kind: 'choice', prompt: '?' }] }],
       {},
@@ -289,11 +289,11 @@ describe('goalResponderConfig', () => {
     [
       [{ ...template, slots: [...template.slots, ...template.slots] }],
       {},
-      'templates.0.slots: must have names',
+      'templates.0.slots: must have unique names',
     ],
     [[template], { timeZone: 'Mars/Base' }, 'timeZone: must be an IANA time zone'],
     [[template], { surprise: 1 }, ': Unrecognized key'],
-  ])('refuses %#', (templates, rest, expected) => {
+  ])('rejects %#', (templates, rest, expected) => {
     expect(problems(templates, rest).join('\n')).toContain(expected);
   });
 });

@@ -18,7 +18,7 @@ export interface DialogueInput {
   newGoalId: () => string;
 }
 
-/** The question that the last reply ended with; kept in the session's context under `asking`. */
+/** The question at the end of the last reply. Stored in the session's context as `asking`. */
 interface Asking {
   goalId: string;
   slot: string;
@@ -43,13 +43,14 @@ function askingIn(context: Readonly<Record<string, unknown>>): Asking | undefine
 }
 
 /**
- * One step of a slot-filling dialogue: what a message does to the goals, and what is said next. A goal that is interrupted by
- * another waits; when the newer one ends, the older one is taken up again. Goals of types without a template are left alone.
+ * One step of a slot-filling dialogue: determines how a message changes the goals, and the reply. A goal
+ * interrupted by another one is paused and resumed when the newer one ends. Goals whose type has no template
+ * are left unchanged.
  */
 export class GoalDialogue {
   private goals: Goal[];
   private readonly message: GoalMessage;
-  private readonly said: string[] = [];
+  private readonly sentences: string[] = [];
   private readonly startedNow = new Set<string>();
   private readonly templates: ReadonlyMap<string, GoalTemplate>;
   private readonly asking: Asking | undefined;
@@ -74,7 +75,7 @@ export class GoalDialogue {
       const understood = this.fill(focus, asked);
       return this.proceed(focus.id, !understood);
     }
-    // An answer that also asks for something else: the goal at hand goes on, the other one is taken up after it.
+    // The message answers the question and also starts another goal: continue the current goal first.
     if (asked && asked.kind !== 'text' && this.fill(focus, asked, [asked])) {
       this.start(others, focus.id);
       return this.proceed(focus.id);
@@ -82,7 +83,7 @@ export class GoalDialogue {
     return this.startOthers(others);
   }
 
-  /** The goal that the dialogue is about: the one asked for, else the newest that is active. */
+  /** Returns the goal that the dialogue is about: the preferred one, otherwise the newest active one. */
   private focus(preferred?: string): Goal | undefined {
     const active = this.goals.filter(({ status, type }) => status === 'active' && this.templates.has(type));
     return active.find(({ id }) => id === preferred) ?? active.at(-1);
@@ -112,8 +113,9 @@ export class GoalDialogue {
   }
 
   /**
-   * Starts a goal for each template, or takes up the one that waits. They are put so that the first is the newest, and so taken up
-   * first; with `after`, that goal stays before them all. Answers the goal that is now the newest.
+   * Starts a goal for each template, or resumes the active one of that type. The first template becomes the
+   * newest goal, so it is handled first. The goal `after`, if given, stays ahead of them all. Returns the
+   * goal that is now the newest.
    */
   private start(templates: readonly GoalTemplate[], after?: string): Goal {
     const goals = [...templates].reverse().map((template): Goal => {
@@ -131,7 +133,10 @@ export class GoalDialogue {
     return newest;
   }
 
-  /** In the answer to a question for free text, a trigger counts only alone or when its template interrupts. */
+  /**
+   * While a free-text question is open, a trigger counts only if it is the whole message or its template
+   * interrupts.
+   */
   private triggered(asked: GoalSlot | undefined): GoalTemplate[] {
     const { templates } = this.input.config;
     if (asked?.kind !== 'text') return this.message.triggered(templates);
@@ -139,7 +144,10 @@ export class GoalDialogue {
     return [...new Set([...interrupting, ...this.message.triggeredExactly(templates)])];
   }
 
-  /** Puts what the message says into the goal's slots, or only into `slots`; false when it says nothing that fits. */
+  /**
+   * Fills the goal's slots, or only `slots`, from the message. Returns false if the message contains no
+   * matching value.
+   */
   private fill(goal: Goal, asked: GoalSlot | undefined, slots = this.openSlots(goal)): boolean {
     const values = this.message.readSlots(slots, asked);
     if (Object.keys(values).length === 0) return false;
@@ -147,7 +155,7 @@ export class GoalDialogue {
     return true;
   }
 
-  /** Slots without a value; when the message corrects something, those with one too. */
+  /** Slots without a value. If the message is a correction, filled slots are included. */
   private openSlots(goal: Goal): GoalSlot[] {
     return this.templateOf(goal).slots.filter(
       ({ name }) => this.message.isCorrection || goal.slots[name] === undefined,
@@ -160,30 +168,30 @@ export class GoalDialogue {
 
   private cancel(goal: Goal): ResponderResult {
     this.replace({ ...goal, status: 'cancelled' });
-    this.said.push(this.input.config.cancelled);
+    this.sentences.push(this.input.config.cancelled);
     return this.resume(goal);
   }
 
-  /** Asks for what is missing, or completes the goal and goes on with one that waits. */
+  /** Asks for the next missing slot, or completes the goal and resumes a paused one. */
   private proceed(goalId: string, notUnderstood = false): ResponderResult {
     const goal = this.goal(goalId);
     const template = this.templateOf(goal);
     const missing = template.slots.find(({ name, required }) => required && goal.slots[name] === undefined);
     if (missing) {
       const wasAsked = this.asking?.goalId === goal.id && this.asking.slot === missing.name;
-      if (notUnderstood && wasAsked) this.said.push(missing.reprompt ?? defaultReprompts[missing.kind]);
+      if (notUnderstood && wasAsked) this.sentences.push(missing.reprompt ?? defaultReprompts[missing.kind]);
       return this.ask(goal, missing);
     }
     const done: Goal = { ...goal, status: 'completed' };
     this.replace(done);
-    this.said.push(fillPlaceholders(template.completion, done.slots));
+    this.sentences.push(fillPlaceholders(template.completion, done.slots));
     return this.resume(done);
   }
 
   private resume(ended: Goal): ResponderResult {
     const next = this.focus();
     if (!next) return this.result(undefined, null, ended);
-    if (!this.startedNow.has(next.id)) this.said.push(this.input.config.resumed);
+    if (!this.startedNow.has(next.id)) this.sentences.push(this.input.config.resumed);
     return this.proceed(next.id);
   }
 
@@ -199,7 +207,7 @@ export class GoalDialogue {
     goal?: Goal,
     slot?: GoalSlot,
   ): ResponderResult {
-    const content = [...this.said, ...(text === undefined ? [] : [text])].join('\n');
+    const content = [...this.sentences, ...(text === undefined ? [] : [text])].join('\n');
     const { asking: _previous, ...context } = this.input.context;
     return {
       reply: {

@@ -3,15 +3,15 @@ import { fold, foldWords, indexOfPhrase } from './folded-text.js';
 import type { GoalResponderConfig, GoalSlot, GoalTemplate, SlotKind } from './goal-template.js';
 import { readValue } from './read-value.js';
 
-/** Longest value of a text slot, characters. */
+/** Maximum length of a text slot's value, characters. */
 const MAX_TEXT_VALUE = 2000;
 
-/** The narrower a kind's pattern, the earlier it takes its part of the message, so that "12 May" is no number of people. */
+/** Slots with stricter patterns are read first, so that "12 May" is not taken as a number of people. */
 const readingOrder: readonly SlotKind[] = ['email', 'date', 'time', 'phone', 'code', 'choice', 'number'];
 
 const correctionWords = ['actually', 'instead', 'change', 'rather', 'make it', 'correction', 'i meant'];
 
-/** A message as the goal responder sees it. */
+/** A message as the goal responder interprets it. */
 export class GoalMessage {
   readonly folded: string;
   readonly words: string;
@@ -24,14 +24,15 @@ export class GoalMessage {
     this.words = foldWords(content);
   }
 
-  /** It is meant to change what was said before. */
+  /** True if the message appears to correct an earlier one. */
   get isCorrection(): boolean {
     return correctionWords.some((phrase) => indexOfPhrase(this.words, phrase) >= 0);
   }
 
   /**
-   * Reads the values of `slots`. Each part of the message is used once. The slot that was asked for may be given barely ("7"); a
-   * text slot takes the whole message, and then nothing else is read.
+   * Reads the values of `slots`. Each part of the message is used only once. For the slot that was asked for,
+   * a bare value ("7") is sufficient. If a text slot was asked for, the whole message is its value and
+   * nothing else is read.
    */
   readSlots(slots: readonly GoalSlot[], asked?: GoalSlot): Record<string, string | number> {
     if (asked?.kind === 'text') {
@@ -51,7 +52,7 @@ export class GoalMessage {
     return values;
   }
 
-  /** Templates whose triggers it holds, in the order in which they are mentioned. */
+  /** Returns the templates whose triggers occur in the message, in the order of occurrence. */
   triggered(templates: readonly GoalTemplate[]): GoalTemplate[] {
     return templates
       .map((template) => ({ template, at: firstPhrase(this.words, template.triggers) }))
@@ -60,12 +61,14 @@ export class GoalMessage {
       .map(({ template }) => template);
   }
 
-  /** Templates of which it is a trigger and nothing more. */
+  /** Returns the templates one of whose triggers is the entire message. */
   triggeredExactly(templates: readonly GoalTemplate[]): GoalTemplate[] {
     return templates.filter(({ triggers }) => triggers.some((phrase) => foldWords(phrase) === this.words));
   }
 
-  /** It asks to drop the goal: a cancel phrase in a message of a few words. */
+  /**
+   * True if the message asks to cancel the goal: it contains a cancel phrase and is at most five words long.
+   */
   isCancel({ cancelPhrases }: GoalResponderConfig): boolean {
     const isShort = this.words.split(' ').length <= 5;
     return isShort && firstPhrase(this.words, cancelPhrases) >= 0;

@@ -6,15 +6,18 @@ export type SlotKind = (typeof slotKinds)[number];
 
 const slotName = z
   .string()
-  .regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must begin with a letter and hold up to 64 letters, digits and _');
+  .regex(
+    /^[A-Za-z][A-Za-z0-9_]{0,63}$/,
+    'must begin with a letter and contain up to 64 letters, digits and _',
+  );
 
 const templateType = z
   .string()
-  .regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must begin with a letter and hold up to 64 of a-z, 0-9, _ and -');
+  .regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must begin with a letter and contain up to 64 of a-z, 0-9, _ and -');
 
 const said = (maxLength: number): z.ZodString => z.string().trim().min(1).max(maxLength);
 
-const phrase = said(100).refine((text) => foldWords(text) !== '', 'must hold letters or digits');
+const phrase = said(100).refine((text) => foldWords(text) !== '', 'must contain letters or digits');
 
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time as HH:MM');
 
@@ -22,26 +25,32 @@ export const goalSlot = z
   .strictObject({
     name: slotName,
     kind: z.enum(slotKinds).default('text'),
-    prompt: said(1000).meta({ description: 'Asked when the value is missing; may hold {slot} placeholders' }),
+    prompt: said(1000).meta({
+      description: 'Question asked if the value is missing; may contain {slot} placeholders',
+    }),
     reprompt: said(1000)
       .optional()
-      .meta({ description: 'Said before the prompt when an answer did not fit' }),
-    options: z.array(phrase).min(1).max(50).optional().meta({ description: 'What a choice may be' }),
+      .meta({ description: 'Sent before the prompt if an answer did not match' }),
+    options: z.array(phrase).min(1).max(50).optional().meta({ description: 'Allowed values of a choice' }),
     required: z
       .boolean()
       .default(true)
-      .meta({ description: 'false: filled when a message holds the value, but never asked for' }),
+      .meta({ description: 'false: filled if a message contains the value, but never asked for' }),
     min: z.number().optional(),
     max: z.number().optional(),
     integer: z.boolean().default(false),
     earliest: timeOfDay.optional().meta({
-      description: 'Of a time: an hour said without am or pm that would be earlier is in the afternoon',
+      description: 'For a time: an hour without am or pm that would be earlier is taken as afternoon',
     }),
   })
   .superRefine((slot, context) => {
     const onlyFor = (field: keyof typeof slot, kind: SlotKind): void => {
       if (slot[field] !== undefined && slot[field] !== false && slot.kind !== kind)
-        context.addIssue({ code: 'custom', path: [field], message: `is for slots of kind "${kind}" only` });
+        context.addIssue({
+          code: 'custom',
+          path: [field],
+          message: `is only allowed for slots of kind "${kind}"`,
+        });
     };
     onlyFor('options', 'choice');
     onlyFor('min', 'number');
@@ -49,21 +58,21 @@ export const goalSlot = z
     onlyFor('integer', 'number');
     onlyFor('earliest', 'time');
     if (slot.kind === 'choice' && slot.options === undefined)
-      context.addIssue({ code: 'custom', path: ['options'], message: 'must be given for a choice' });
+      context.addIssue({ code: 'custom', path: ['options'], message: 'is required for a choice' });
     if (slot.kind === 'text' && !slot.required)
       context.addIssue({
         code: 'custom',
         path: ['required'],
-        message: 'must be true for text, which is only read when asked for',
+        message: 'must be true for text, which is read only if asked for',
       });
     if (slot.min !== undefined && slot.max !== undefined && slot.min > slot.max)
-      context.addIssue({ code: 'custom', path: ['min'], message: 'must not be above max' });
+      context.addIssue({ code: 'custom', path: ['min'], message: 'must not be greater than max' });
   });
 export type GoalSlot = z.output<typeof goalSlot>;
 
 const placeholder = /\{([A-Za-z][A-Za-z0-9_]*)\}/g;
 
-/** Replaces {slot} by its value, and by nothing when there is none. */
+/** Replaces each {slot} with its value, or with nothing if it has none. */
 export const fillPlaceholders = (text: string, slots: Readonly<Record<string, unknown>>): string =>
   text.replace(placeholder, (_whole, name: string) => {
     const value = slots[name];
@@ -80,17 +89,17 @@ export const goalTemplate = z
       description: 'Words or phrases that start the goal; case and diacritics do not matter',
     }),
     interrupts: z.boolean().default(false).meta({
-      description: 'true: a trigger counts even in the answer to a question for free text',
+      description: 'true: a trigger counts even in the answer to a free-text question',
     }),
     slots: z.array(goalSlot).max(30),
     completion: said(4000).meta({
-      description: 'Said when nothing is missing; may hold {slot} placeholders',
+      description: 'Sent when no required value is missing; may contain {slot} placeholders',
     }),
   })
   .superRefine((template, context) => {
     const names = new Set(template.slots.map(({ name }) => name));
     if (names.size < template.slots.length)
-      context.addIssue({ code: 'custom', path: ['slots'], message: 'must have names of their own' });
+      context.addIssue({ code: 'custom', path: ['slots'], message: 'must have unique names' });
     const check = (text: string, path: (string | number)[]): void => {
       for (const name of unknownPlaceholders(text, names))
         context.addIssue({ code: 'custom', path, message: `{${name}} is not a slot of this template` });
@@ -107,9 +116,9 @@ export const goalResponderConfig = z.strictObject({
     .max(50)
     .refine(
       (templates) => new Set(templates.map(({ type }) => type)).size === templates.length,
-      'types must differ from each other',
+      'types must be unique',
     ),
-  fallback: said(2000).meta({ description: 'Said when no goal is active and no trigger was found' }),
+  fallback: said(2000).meta({ description: 'Sent if no goal is active and no trigger was found' }),
   cancelPhrases: z.array(phrase).max(50).default(['cancel', 'stop', 'never mind', 'forget it']),
   cancelled: said(1000).default('All right, I have dropped that.'),
   resumed: said(1000).default('Back to where we were.'),
@@ -118,7 +127,7 @@ export const goalResponderConfig = z.strictObject({
     .max(64)
     .default('UTC')
     .refine(isTimeZone, 'must be an IANA time zone, for example Europe/Berlin')
-    .meta({ description: 'In which "tomorrow" is reckoned' }),
+    .meta({ description: 'Time zone in which words such as "tomorrow" are interpreted' }),
 });
 export type GoalResponderConfig = z.output<typeof goalResponderConfig>;
 

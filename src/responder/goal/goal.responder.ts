@@ -5,14 +5,17 @@ import { dayIn } from './calendar.js';
 import { GoalDialogue } from './goal-dialogue.js';
 import { type GoalResponderConfig, goalResponderConfig } from './goal-template.js';
 
-/** The built-in responder: recognises what the participant wants by trigger words and asks for what it needs to know. */
+/**
+ * The built-in responder: recognizes what the participant wants by trigger words and asks for missing
+ * information.
+ */
 @Injectable()
 export class GoalResponder implements Responder<GoalResponderConfig> {
   readonly type: string = 'goals';
   readonly isImmediate = true;
   readonly configSchema = goalResponderConfig;
 
-  /** Replaceable in tests, so that "tomorrow" and ids come out the same each time. */
+  /** Overridden in tests to make "tomorrow" and ids deterministic. */
   protected readonly now = (): Date => new Date();
   protected readonly newGoalId = (): string => randomUUID();
 

@@ -40,12 +40,12 @@ describe('readDate', () => {
     },
   );
 
-  it('takes a short weekday alone only when a date was asked for', () => {
+  it('accepts an abbreviated weekday on its own only if a date was asked for', () => {
     expect(readDate('sat', today)).toBeUndefined();
     expect(readDate('sat', today, true)?.value).toBe('2026-05-16');
   });
 
-  it('says which part of the text it used', () => {
+  it('returns the range of the text it used', () => {
     const text = 'a table on 20 may for two';
     const reading = readDate(text, today);
     expect(text.slice(reading?.start, reading?.end)).toBe('20 may');
@@ -53,7 +53,7 @@ describe('readDate', () => {
 });
 
 describe('dayIn', () => {
-  it('gives the day of the time zone, not of UTC', () => {
+  it('returns the day in the time zone, not in UTC', () => {
     const instant = new Date('2026-05-13T22:30:00Z');
     expect(dayIn(instant, 'UTC')).toEqual({ year: 2026, month: 5, day: 13 });
     expect(dayIn(instant, 'Europe/Berlin')).toEqual({ year: 2026, month: 5, day: 14 });

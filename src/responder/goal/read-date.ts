@@ -29,7 +29,7 @@ const relativeDays: Record<string, number> = {
 
 const real = (day: CalendarDay): string | undefined => (isRealDay(day) ? isoDay(day) : undefined);
 
-/** A day and month without a year is the next such day, today included. */
+/** A day and month without a year is the next such day, possibly today. */
 function dayOfMonth(today: CalendarDay, day: string, month: string, yearText?: string): string | undefined {
   const monthNumber = months.indexOf(month.slice(0, 3)) + 1;
   if (yearText) return real({ year: Number(yearText), month: monthNumber, day: Number(day) });
@@ -37,7 +37,10 @@ function dayOfMonth(today: CalendarDay, day: string, month: string, yearText?: s
   return real(isBefore(thisYear, today) ? { ...thisYear, year: today.year + 1 } : thisYear);
 }
 
-/** "friday" is the next one after today; "next friday" the one of the next week, which begins on Monday. */
+/**
+ * "friday" is the next Friday after today; "next friday" is the Friday of the next week, which begins on
+ * Monday.
+ */
 function weekday(today: CalendarDay, name: string, next: boolean): string {
   const target = weekdays.indexOf(name.slice(0, 3));
   const now = weekdayOf(today);
@@ -45,8 +48,9 @@ function weekday(today: CalendarDay, name: string, next: boolean): string {
 }
 
 /**
- * The first date in folded text, as YYYY-MM-DD: ISO dates, "12 May", "May 12th 2027", "tomorrow", "in 3 days", "friday". Short
- * weekdays ("sat") need "on", "this" or "next" before them, unless a date was `asked` for.
+ * Reads the first date in folded text, as YYYY-MM-DD: ISO dates, "12 May", "May 12th 2027", "tomorrow", "in 3
+ * days", "friday". Abbreviated weekdays ("sat") require a preceding "on", "this" or "next", unless a date was
+ * `asked` for.
  */
 export function readDate(text: string, today: CalendarDay, asked = false): Reading<string> | undefined {
   return firstReading<string>(text, [

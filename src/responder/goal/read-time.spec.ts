@@ -44,7 +44,7 @@ describe('readTime', () => {
     expect(readTime(text, { earliest: '11:00' })?.value).toBe(expected);
   });
 
-  it('takes a lone number as the hour only when a time was asked for', () => {
+  it('reads a lone number as the hour only if a time was asked for', () => {
     expect(readTime('7', { asked: true })?.value).toBe('07:00');
     expect(readTime('19', { asked: true })?.value).toBe('19:00');
     expect(readTime('7 or 8', { asked: true })).toBeUndefined();

@@ -1,11 +1,11 @@
 import { firstReading, numberOf, numberWords, type Reading } from './reading.js';
 
 export interface TimeHints {
-  /** HH:MM; an hour said without am or pm that would be before it is the afternoon's. */
+  /** HH:MM. An hour without am or pm that would be earlier is taken as afternoon. */
   earliest?: string | undefined;
-  /** The time was asked for, so that a lone number is an hour. */
+  /** True if a time was asked for; a lone number is then an hour. */
   asked?: boolean;
-  /** Text to look in for "morning" or "evening"; by default the text that the time is read from. */
+  /** Text to search for "morning" or "evening". Defaults to the text from which the time is read. */
   whole?: string;
 }
 
@@ -30,7 +30,10 @@ const format = (hour: number, minute: number): string | undefined =>
 
 const quarters: Record<string, number> = { 'half past': 30, 'quarter past': 15, 'quarter to': -15 };
 
-/** The first time of day in folded text, as HH:MM: "7pm", "7.30 p.m.", "19:30", "noon", "half past seven", "at 7". */
+/**
+ * Reads the first time of day in folded text, as HH:MM: "7pm", "7.30 p.m.", "19:30", "noon", "half past
+ * seven", "at 7".
+ */
 export function readTime(text: string, hints: TimeHints = {}): Reading<string> | undefined {
   const { whole = text } = hints;
   const ambiguous = (hourText: string, minute: number): string | undefined => {

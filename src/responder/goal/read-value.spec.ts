@@ -25,11 +25,11 @@ describe('readValue', () => {
     },
   );
 
-  it('takes "one" as a number when a number was asked for', () => {
+  it('reads "one" as a number if a number was asked for', () => {
     expect(read('just one', { kind: 'number' }, true)).toBe(1);
   });
 
-  it('keeps to the limits of a number slot', () => {
+  it('respects the limits of a number slot', () => {
     expect(read('60', { kind: 'number', min: 1, max: 50 }, true)).toBeUndefined();
     expect(read('2.5', { kind: 'number', integer: true }, true)).toBeUndefined();
     expect(read('50', { kind: 'number', min: 1, max: 50 }, true)).toBe(50);
@@ -42,26 +42,26 @@ describe('readValue', () => {
     expect(read('anna at example', { kind: 'email' })).toBeUndefined();
   });
 
-  it('reads phone numbers as digits with their plus sign', () => {
+  it('reads phone numbers as digits with the plus sign', () => {
     expect(read('call +49 (30) 123-4567', { kind: 'phone' })).toBe('+49301234567');
     expect(read('room 123', { kind: 'phone' })).toBeUndefined();
   });
 
-  it('reads codes with a digit, short ones only when asked', () => {
+  it('reads codes that contain a digit, short ones only if asked for', () => {
     expect(read('it is #a-1042.', { kind: 'code' })).toBe('A-1042');
     expect(read('my order', { kind: 'code' })).toBeUndefined();
     expect(read('my 2 orders', { kind: 'code' })).toBeUndefined();
     expect(read('7', { kind: 'code' }, true)).toBe('7');
   });
 
-  it('reads choices by name, the longest first, in any case and with diacritics', () => {
+  it('reads choices by name, longest first, ignoring case and diacritics', () => {
     const options = ['Café', 'Café au lait', 'Tea'];
     expect(read('a cafe-au-LAIT please', { kind: 'choice', options })).toBe('Café au lait');
     expect(read('CAFÉ', { kind: 'choice', options })).toBe('Café');
     expect(read('steamed', { kind: 'choice', options })).toBeUndefined();
   });
 
-  it('takes a number as the place of a choice only when asked', () => {
+  it('reads a number as the position of a choice only if asked for', () => {
     const options = ['small', 'large'];
     expect(read('2', { kind: 'choice', options }, true)).toBe('large');
     expect(read('2', { kind: 'choice', options })).toBeUndefined();
@@ -69,10 +69,10 @@ describe('readValue', () => {
   });
 
   it.each(['email', 'phone', 'code', 'number', 'date', 'time'])(
-    'searches hostile messages of full length for a %s to the end',
+    'searches hostile messages of maximum length for a %s in reasonable time',
     (kind) => {
       const hostile = ['1 ', 'a-', 'a@a.', '1.', 'in ', '1:'].map((part) => part.repeat(3000));
-      // Exponential or cubic work over 4,096 characters would not come to an end here.
+      // Exponential or cubic matching of 4,096 characters would not finish.
       expect(() => {
         for (const text of hostile) read(text, { kind }, true);
       }).not.toThrow();

@@ -7,9 +7,12 @@ import { firstReading, numberOf, numberWords, type Reading } from './reading.js'
 
 export interface ReadOptions {
   today: CalendarDay;
-  /** This slot was asked for in the message before, so that a bare value is meant for it. */
+  /** True if the previous reply asked for this slot, so that a bare value is meant for it. */
   asked: boolean;
-  /** The message before other slots took their parts: "tonight" makes a later "at 7" the evening's. */
+  /**
+   * The entire message, including parts already used by other slots: "tonight" makes a later "at 7" an
+   * evening time.
+   */
   whole: string;
 }
 
@@ -38,7 +41,7 @@ function readNumber(text: string, slot: GoalSlot, asked: boolean): Reading | und
   ]);
 }
 
-/** Where `option` stands in the text as whole words, with any punctuation between them. */
+/** Finds `option` in the text as whole words, with any punctuation between them. */
 function findOption(text: string, option: string): Reading | undefined {
   const words = foldWords(option).split(' ').filter(Boolean);
   if (words.length === 0) return undefined;
@@ -62,8 +65,8 @@ const readPhone = (text: string): Reading | undefined =>
   firstReading<string>(text, [[phonePattern, ([whole]) => whole.replace(/[^\d+]/g, '')]]);
 
 /**
- * The value of a slot's kind in folded text. `text` slots are never read this way: only the whole answer to their own question
- * is one.
+ * Reads a value of the slot's kind from folded text. `text` slots are never read here: their value is the
+ * whole answer to their own question.
  */
 export function readValue(
   text: string,

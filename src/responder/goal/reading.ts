@@ -1,4 +1,4 @@
-/** A value found in a message, and the part of the folded text that it was read from. */
+/** A value found in a message, and the range of the folded text from which it was read. */
 export interface Reading<Value extends string | number = string | number> {
   value: Value;
   start: number;
@@ -11,7 +11,7 @@ export const readingOf = <Value extends string | number>(
 ): Reading<Value> | undefined =>
   value === undefined ? undefined : { value, start: match.index, end: match.index + match[0].length };
 
-/** The first pattern that matches and gives a value. */
+/** Returns the value of the first pattern that matches and yields one. */
 export function firstReading<Value extends string | number>(
   text: string,
   rules: readonly (readonly [RegExp, (match: RegExpExecArray) => Value | undefined])[],
@@ -29,7 +29,7 @@ const smallNumbers =
     ' ',
   );
 
-/** The number that a digit text or an English number word up to twenty stands for. */
+/** Parses digits, or an English number word up to twenty. */
 export function numberOf(text: string): number | undefined {
   const word = smallNumbers.indexOf(text);
   if (word >= 0) return word;
@@ -37,5 +37,5 @@ export function numberOf(text: string): number | undefined {
   return text !== '' && Number.isFinite(value) ? value : undefined;
 }
 
-/** Alternatives of a pattern: the number words from `from` up to twenty. */
+/** Alternatives for a pattern: the number words from `from` to twenty. */
 export const numberWords = (from: number): string => smallNumbers.slice(from).join('|');

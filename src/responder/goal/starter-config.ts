@@ -1,6 +1,6 @@
 import { type GoalResponderConfig, goalResponderConfig } from './goal-template.js';
 
-/** What a tenant without a responder of its own starts with. */
+/** The configuration of tenants that have not chosen a responder. */
 export const starterConfig: GoalResponderConfig = goalResponderConfig.parse({
   templates: [
     {

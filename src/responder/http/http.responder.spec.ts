@@ -4,12 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { loadSettings, type ProcessingSettings } from '../../config/index.js';
 import { allFeatures } from '../../tenant/index.js';
 import type { ResponderRequest } from '../responder.js';
-import {
-  HttpResponder,
-  type HttpResponderConfig,
-  MAX_RESPONSE_BYTES,
-  retryAfterMs,
-} from './http.responder.js';
+import { HttpResponder, type HttpResponderConfig, MAX_RESPONSE_BYTES } from './http.responder.js';
 
 interface Received {
   request: IncomingMessage;
@@ -70,8 +65,8 @@ describe('HttpResponder', () => {
       json(response, { reply: { content: 'hi' } });
     };
   });
-  afterEach(() => {
-    for (const created of responders.splice(0)) created.onModuleDestroy();
+  afterEach(async () => {
+    await Promise.all(responders.splice(0).map((created) => created.onModuleDestroy()));
   });
   afterAll(async () => {
     server.closeAllConnections();
@@ -180,7 +175,7 @@ describe('HttpResponder', () => {
     [
       'an empty reply',
       '{"reply":{"content":""}}',
-      'reply.content: must not be empty when there are no attachments',
+      'reply.content: must not be empty if there are no attachments',
     ],
     [
       'an unknown goal status',
@@ -221,7 +216,7 @@ describe('HttpResponder', () => {
         abort.abort(new Error('too late'));
       });
     };
-    await expect(ask({}, {}, abort.signal)).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(ask({}, {}, abort.signal)).rejects.toThrow('too late');
     expect(received).toHaveLength(1);
   });
 
@@ -258,19 +253,5 @@ describe('HttpResponder', () => {
   ])('does not take %s as the URL', (target, message) => {
     const { error } = responder().configSchema.safeParse({ url: target, secret });
     expect(error?.issues[0]?.message).toBe(message);
-  });
-});
-
-describe('retryAfterMs', () => {
-  const now = Date.parse('2026-01-01T00:00:00Z');
-
-  it.each([
-    ['2', 2000],
-    ['Thu, 01 Jan 2026 00:00:03 GMT', 3000],
-    ['Wed, 31 Dec 2025 23:59:00 GMT', 0],
-    ['soon', undefined],
-    [undefined, undefined],
-  ])('reads %j as %j', (header, expected) => {
-    expect(retryAfterMs(header, now)).toBe(expected);
   });
 });

@@ -1,15 +1,15 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import {
-  backoffDelay,
-  HttpPoster,
-  type PostResponse,
-  ResponseTooLargeError,
-  signatureOf,
-} from '../../common/index.js';
+import { type RetryPolicy, retryPolicy } from '../../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../config/index.js';
+import {
+  HttpClient,
+  type HttpResponse,
+  ResponseTooLargeError,
+  retryAfterMs,
+  signatureOf,
+} from '../../http-client/index.js';
 import { checkResult } from '../responder-result.js';
 import {
   type Responder,
@@ -53,14 +53,6 @@ const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
     historyLimit: z.int().min(0).max(50).default(10).meta({ description: 'Earlier messages sent along' }),
   });
 
-/** Milliseconds that `Retry-After` asks for; undefined when it is absent or cannot be read. */
-export function retryAfterMs(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
-}
-
 /** One thing to ask of an endpoint. */
 interface Question {
   config: HttpResponderConfig;
@@ -71,7 +63,28 @@ interface Question {
 
 const summaryAnswer = z.object({ summary: z.string() });
 
-type Attempt = { response: PostResponse } | { error: unknown };
+/** An attempt that failed; `mayRetry` unless the endpoint asks for more patience than there is. */
+class FailedAttempt extends Error {
+  constructor(
+    /** What the endpoint answered, or what kept it from answering. */
+    readonly outcome: { status: number } | { error: unknown },
+    readonly mayRetry: boolean,
+    readonly waitMs?: number,
+  ) {
+    super('an attempt failed');
+  }
+
+  /** The error that ends the call. */
+  after(attempts: number): ResponderError {
+    const times = attempts === 1 ? '' : ` after ${attempts} attempts`;
+    if ('status' in this.outcome)
+      return new ResponderError(`The endpoint answered ${this.outcome.status}${times}.`);
+    const { error } = this.outcome;
+    const hasCode = typeof error === 'object' && error !== null && 'code' in error;
+    const code = hasCode ? ` (${String(error.code)})` : '';
+    return new ResponderError(`The endpoint could not be reached${times}${code}.`, { cause: error });
+  }
+}
 
 /** Asks the tenant's own endpoint. See docs/responders.md for the request and response. */
 @Injectable()
@@ -79,22 +92,30 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
   readonly type: string = 'http';
   readonly secretFields: readonly string[] = ['secret'];
   readonly configSchema: z.ZodType<HttpResponderConfig>;
-  private readonly poster: HttpPoster;
-  private readonly attempts: number;
+  private readonly http: HttpClient;
+  private readonly retrying: RetryPolicy;
   private readonly allowPrivate: boolean;
 
   /** Replaceable in tests. */
   protected readonly now = (): number => Date.now();
 
   constructor(@Inject(PROCESSING_SETTINGS) settings: ProcessingSettings) {
-    this.attempts = settings.HTTP_RESPONDER_ATTEMPTS;
     this.allowPrivate = settings.HTTP_RESPONDER_ALLOW_PRIVATE;
     this.configSchema = configSchema(this.allowPrivate);
-    this.poster = new HttpPoster(MAX_RESPONSE_BYTES, this.allowPrivate ? undefined : publicLookup());
+    this.http = new HttpClient({
+      maxResponseBytes: MAX_RESPONSE_BYTES,
+      ...(!this.allowPrivate && { lookup: publicLookup() }),
+    });
+    this.retrying = retryPolicy({
+      attempts: settings.HTTP_RESPONDER_ATTEMPTS,
+      backoff: retryBackoff,
+      isRetryable: (error) => error instanceof FailedAttempt && error.mayRetry,
+      waitMs: (error) => (error instanceof FailedAttempt ? error.waitMs : undefined),
+    });
   }
 
-  onModuleDestroy(): void {
-    this.poster.close();
+  onModuleDestroy(): Promise<void> {
+    return this.http.close();
   }
 
   async respond(
@@ -117,20 +138,29 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
     return answer.data.summary;
   }
 
-  /** The first answer that is none of a broken server. */
-  private async post(question: Question, signal: AbortSignal): Promise<PostResponse> {
+  /**
+   * The first answer that is none of a broken server.
+   * @throws ResponderError; the signal's reason when it is aborted
+   */
+  private async post(question: Question, signal: AbortSignal): Promise<HttpResponse> {
     const url = new URL(question.config.url);
     if (!this.allowPrivate && namesPrivateHost(url)) throw privateAddress();
-    for (let attempt = 1; ; attempt++) {
-      const outcome = await this.attempt(url, question, signal);
-      if ('response' in outcome && outcome.response.status < 500) return outcome.response;
-      const waitMs = this.waitBeforeRetry(outcome, attempt);
-      if (waitMs === undefined) throw failureOf(outcome, attempt);
-      await delay(waitMs, undefined, { signal });
+    let attempts = 0;
+    try {
+      return await this.retrying((attempt) => {
+        attempts = attempt;
+        return this.attempt(url, question, signal);
+      }, signal);
+    } catch (error) {
+      throw error instanceof FailedAttempt ? error.after(attempts) : error;
     }
   }
 
-  private async attempt(url: URL, { config, key, body }: Question, signal: AbortSignal): Promise<Attempt> {
+  private async attempt(
+    url: URL,
+    { config, key, body }: Question,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
     const timestamp = String(Math.floor(this.now() / 1000));
     const headers = {
       'content-type': 'application/json',
@@ -140,26 +170,25 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
       'x-colloquy-timestamp': timestamp,
       'x-colloquy-signature': signatureOf(config.secret, timestamp, body),
     };
-    try {
-      return { response: await this.poster.post({ url, headers, body, signal }) };
-    } catch (error) {
-      if (signal.aborted) throw error;
-      if (error instanceof PrivateAddressError) throw privateAddress(error);
-      if (error instanceof ResponseTooLargeError)
-        throw new ResponderError(`The endpoint's answer is larger than ${error.maxBytes} bytes.`, {
-          cause: error,
-        });
-      return { error };
-    }
+    const response = await this.http
+      .request({ method: 'POST', url, headers, body, signal })
+      .catch((error: unknown) => {
+        throw signal.aborted ? error : failureOf(error);
+      });
+    if (response.status < 500) return response;
+    const waitMs = retryAfterMs(response.retryAfter, this.now());
+    throw new FailedAttempt(response, waitMs === undefined || waitMs <= MAX_RETRY_AFTER_MS, waitMs);
   }
+}
 
-  /** Undefined: do not try again. */
-  private waitBeforeRetry(outcome: Attempt, attempt: number): number | undefined {
-    if (attempt >= this.attempts) return undefined;
-    const asked = 'response' in outcome ? retryAfterMs(outcome.response.retryAfter, this.now()) : undefined;
-    if (asked === undefined) return backoffDelay(attempt, retryBackoff);
-    return asked <= MAX_RETRY_AFTER_MS ? asked : undefined;
-  }
+/** The failure of an attempt without an answer. */
+function failureOf(error: unknown): Error {
+  if (error instanceof PrivateAddressError) return privateAddress(error);
+  if (error instanceof ResponseTooLargeError)
+    return new ResponderError(`The endpoint's answer is larger than ${error.maxBytes} bytes.`, {
+      cause: error,
+    });
+  return new FailedAttempt({ error }, true);
 }
 
 async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<string> {
@@ -175,7 +204,7 @@ async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<s
 }
 
 /** @throws ResponderError for what is no JSON of a success */
-function jsonOf({ status, body }: PostResponse): unknown {
+function jsonOf({ status, body }: HttpResponse): unknown {
   if (status >= 300 && status < 400)
     throw new ResponderError(`The endpoint answered ${status}: redirects are not followed.`);
   if (status < 200 || status >= 300)
@@ -191,13 +220,3 @@ const privateAddress = (cause?: unknown): ResponderError =>
   new ResponderError('The endpoint is on a loopback, link-local or private address, which is not allowed.', {
     cause,
   });
-
-function failureOf(outcome: Attempt, attempts: number): ResponderError {
-  const times = attempts === 1 ? '' : ` after ${attempts} attempts`;
-  if ('response' in outcome)
-    return new ResponderError(`The endpoint answered ${outcome.response.status}${times}.`);
-  const { error } = outcome;
-  const hasCode = typeof error === 'object' && error !== null && 'code' in error;
-  const code = hasCode ? ` (${String(error.code)})` : '';
-  return new ResponderError(`The endpoint could not be reached${times}${code}.`, { cause: error });
-}

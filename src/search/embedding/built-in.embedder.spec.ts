@@ -26,13 +26,13 @@ describe('wordsOf', () => {
     );
   });
 
-  it('takes the composed and the decomposed form for the same', () => {
+  it('treats composed and decomposed forms as equal', () => {
     expect([...wordsOf('cafe\u0301 \u1e69')]).toEqual([...wordsOf('caf\u00e9 s\u0323\u0307')]);
   });
 });
 
 describe('BuiltInEmbedder', () => {
-  it('gives a vector of 256 dimensions and length 1 for each text, in order', async () => {
+  it('returns a vector of 256 dimensions and length 1 for each text, in order', async () => {
     const texts = ['a taxi to the airport', 'two tickets', 'a taxi to the airport'];
     const vectors = await embedder.embed(texts);
     expect(vectors.map(({ length }) => length)).toEqual([256, 256, 256]);
@@ -41,7 +41,7 @@ describe('BuiltInEmbedder', () => {
     expect(vectors[1]).not.toEqual(vectors[0]);
   });
 
-  it('gives for ever the vectors that were stored under its name', async () => {
+  it('returns the same vectors as earlier versions of this model name', async () => {
     const [vector] = await embedder.embed(['Book a Café in Łódź at 7:30, please']);
     expect(Array.from(vector?.slice(0, 8) ?? [], (value) => Number(value.toFixed(4)))).toEqual([
       0.0774, 0.0774, 0, 0, -0.2387, -0.0774, 0, 0,
@@ -49,30 +49,30 @@ describe('BuiltInEmbedder', () => {
     expect(embedder.model).toBe('built-in-256-v1');
   });
 
-  it('gives nothing for a text without words', async () => {
+  it('returns a zero vector for a text without words', async () => {
     const [empty, blank] = await embedder.embed(['', ' …\n']);
     expect(empty?.every((value) => value === 0)).toBe(true);
     expect(blank?.every((value) => value === 0)).toBe(true);
   });
 
-  it('finds shared words whatever their case and accents', async () => {
+  it('finds shared words regardless of case and accents', async () => {
     expect(await likeness('Un CAFÉ olé', 'un cafe ole')).toBeCloseTo(1, 5);
   });
 
-  it('finds inflections and slight misspellings through pieces of words', async () => {
+  it('finds inflections and slight misspellings through parts of words', async () => {
     const unrelated = await likeness('reservation', 'umbrella');
     expect(await likeness('reservation', 'reservations')).toBeGreaterThan(unrelated + 0.2);
     expect(await likeness('reservation', 'resarvation')).toBeGreaterThan(unrelated + 0.1);
   });
 
-  it('puts what has the same words in the same order above what has them in another', async () => {
+  it('ranks the same words in the same order above the same words in another order', async () => {
     const query = 'transfer money from savings to checking';
     expect(await likeness(query, 'transfer money from savings to checking today')).toBeGreaterThan(
       await likeness(query, 'today to money checking savings from transfer'),
     );
   });
 
-  it('goes by the subject more than by function words', async () => {
+  it('weights the subject more than function words', async () => {
     const query = 'can you find me a dentist in Oakland';
     expect(await likeness(query, 'Oakland, dentist')).toBeGreaterThan(
       (await likeness(query, 'me in you can')) + 0.2,
@@ -92,7 +92,7 @@ describe('BuiltInEmbedder', () => {
     expect(found).toEqual(cities.map((_, i) => i));
   });
 
-  it('reads half a million characters without a space, and marks upon marks', async () => {
+  it('reads half a million characters without a space, and stacked combining marks', async () => {
     const vectors = await embedder.embed([
       'x'.repeat(500_000),
       'a\u0301\u0323'.repeat(150_000),
@@ -101,7 +101,7 @@ describe('BuiltInEmbedder', () => {
     for (const vector of vectors) expect(dot(vector, vector)).toBeCloseTo(1, 5);
   });
 
-  it('stops between texts when it is aborted', async () => {
+  it('stops between texts if it is aborted', async () => {
     const controller = new AbortController();
     const long = 'some words that differ '.repeat(20_000);
     const embedded = embedder.embed([long, long, long], controller.signal);

@@ -6,7 +6,7 @@ import { wordsOf } from './words.js';
 
 const DIMENSIONS = 256;
 
-/** Seeds of the kinds of features. */
+/** Hash seeds of the feature types. */
 const WORD = 1;
 const PAIR = 2;
 const GRAM = 3;
@@ -14,15 +14,24 @@ const GRAM = 3;
 const SHORTEST_GRAM = 3;
 const LONGEST_GRAM = 5;
 
-/** Weight of all character n-grams of a word together, as a share of the word's own: in length, not in sum. */
+/**
+ * Weight of all character n-grams of a word together, relative to the word's own weight. Refers to the
+ * Euclidean length, not the sum.
+ */
 const GRAM_SHARE = 0.5;
 const FUNCTION_WORD_WEIGHT = 0.1;
 const COMMONPLACE_WEIGHT = 0.4;
 
-/** Dimensions are raised to this power: a feature that is repeated or weighty shall not drown all others. */
+/**
+ * Each dimension is raised to this power, so that repeated or heavily weighted features do not dominate the
+ * vector.
+ */
 const POWER = 0.7;
 
-/** Longest time between two turns of the event loop while many texts are embedded, milliseconds; one text is never interrupted. */
+/**
+ * Maximum time between two yields to the event loop while many texts are embedded, milliseconds. A single
+ * text is never interrupted.
+ */
 const TURN_MS = 1;
 
 const LESS_THAN = 0x3c;
@@ -37,13 +46,15 @@ function weightOf(word: string): number {
   return commonplaces.has(word) ? COMMONPLACE_WEIGHT : 1;
 }
 
-/** Adds a feature where its hash says, with the sign that it says: what collides cancels out on average. */
+/**
+ * Adds a feature to the dimension, and with the sign, given by its hash. Collisions cancel out on average.
+ */
 function put(vector: Float64Array, hash: number, weight: number): void {
   const at = hash % DIMENSIONS;
   vector[at] = (vector[at] ?? 0) + (hash >>> 31 ? -weight : weight);
 }
 
-/** Adds the n-grams of 3 to 5 UTF-16 units of `<word>`, whose brackets mark where it begins and ends. */
+/** Adds the n-grams of 3 to 5 UTF-16 units of `<word>`; the brackets mark its beginning and end. */
 function putGrams(vector: Float64Array, word: string, weight: number): void {
   const length = word.length + 2;
   const unitAt = (i: number): number =>
@@ -61,7 +72,7 @@ function putGrams(vector: Float64Array, word: string, weight: number): void {
   }
 }
 
-/** The vector of one text: 256 numbers, of length 1 unless the text has no word. */
+/** Returns the vector of one text: 256 numbers, normalized to length 1 unless the text has no words. */
 function vectorOf(text: string): Float32Array {
   const words = new Map<string, number>();
   const pairs = new Map<string, number>();
@@ -77,18 +88,20 @@ function vectorOf(text: string): Float32Array {
     put(vector, hashText(word, WORD), weight);
     if (!functionWords.has(word)) putGrams(vector, word, GRAM_SHARE * weight);
   }
-  // Pairs count in full even when both words are common: how somebody puts it tells dialogues apart that are about the same.
+  // Pairs have full weight even if both words are common: the phrasing distinguishes dialogues about the same
+  // subject.
   for (const [pair, times] of pairs) put(vector, hashText(pair, PAIR), 1 + Math.log(times));
   return normalize(Float32Array.from(vector, (value) => Math.sign(value) * Math.abs(value) ** POWER));
 }
 
 /**
- * Embeds without any service or model: hashes words, pairs of words and pieces of words into 256 dimensions, each weighted by
- * 1 + ln of how often it occurs, common English words less than others.
+ * Embeds without any service or model: hashes words, word pairs and parts of words into 256 dimensions. Each
+ * is weighted by 1 + ln of its frequency; common English words weigh less.
  *
- * It finds texts that share words, phrases, names, numbers and spellings, also inflected or slightly misspelt ones, in any script. It
- * does not know what words mean: it finds neither synonyms nor translations. The same text gives the same vector in every process
- * and at all times; a change of any weight or list is a new `model`.
+ * It finds texts that share words, phrases, names, numbers and spellings, including inflected or slightly
+ * misspelled ones, in any script. It does not know the meaning of words, so it finds neither synonyms nor
+ * translations. The same text always gives the same vector, in every process. Changing any weight or word
+ * list requires a new `model` name.
  */
 export class BuiltInEmbedder implements Embedder {
   readonly model = 'built-in-256-v1';

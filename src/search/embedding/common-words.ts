@@ -1,6 +1,9 @@
 const setOf = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 
-/** English words that hold a sentence together and say nothing of its subject (and what apostrophes leave of them: `don`, `ll`). */
+/**
+ * English function words, which say nothing about the subject of a sentence, and fragments that apostrophes
+ * leave (`don`, `ll`).
+ */
 export const functionWords = setOf(`
   a an the and or but if so as at by for from in into of off on onto out over per than to up down with without about after before
   between during until till i me my mine myself we us our ours you your yours he him his she her hers it its they them their theirs
@@ -10,7 +13,7 @@ export const functionWords = setOf(`
   neither other another such same own more most much many few less least lot lots bit
 `);
 
-/** English words that any dialogue with a service may hold: courtesies, and verbs of asking and giving. */
+/** English words that are common in any service dialogue: courtesies, and verbs of asking and giving. */
 export const commonplaces = setOf(`
   please thanks thank hello hi hey bye goodbye sure right correct great good nice fine perfect excellent awesome cool alright well
   welcome sorry want need like love wish help assist assistance find look looking search get got give take make know tell see let

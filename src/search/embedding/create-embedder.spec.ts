@@ -13,7 +13,7 @@ describe('createEmbedder', () => {
       'text-embedding-3-small',
       undefined,
     ],
-  ])('takes the one that %j names', async (env, model, dimensions) => {
+  ])('creates the embedder selected by %j', async (env, model, dimensions) => {
     const { embedder, stop } = createEmbedder(loadSettings(env).transcript, logger);
     expect(embedder.model).toBe(model);
     expect(embedder.dimensions).toBe(dimensions);
@@ -27,7 +27,7 @@ describe('createEmbedder', () => {
     expect(embedder.stats()).toEqual({ size: 2, max: 2, hits: 1, misses: 3, hitRate: 0.25 });
   });
 
-  it('needs an address for EMBEDDER=openai, said at start', () => {
+  it('fails at start if EMBEDDER=openai has no URL', () => {
     expect(() => loadSettings({ EMBEDDER: 'openai' })).toThrow(SettingsError);
     expect(() => loadSettings({ EMBEDDER: 'openai' })).toThrow(/OPENAI_EMBEDDINGS_URL: is required/);
   });

@@ -7,7 +7,7 @@ import { OllamaEmbedder } from './ollama.embedder.js';
 import { OpenAiEmbedder } from './openai.embedder.js';
 import { hasThreadFile, ThreadedEmbedder } from './threaded.embedder.js';
 
-/** The embedder of the settings behind its cache, and what is to be called at shutdown. */
+/** The configured embedder behind its cache, and a function to call at shutdown. */
 export interface CreatedEmbedder {
   embedder: CachedEmbedder;
   stop: () => Promise<void>;
@@ -22,8 +22,8 @@ function builtIn(logger: Logger): { embedder: Embedder; stop: () => Promise<void
       logger.warn(
         { err },
         wasReady
-          ? 'the thread of the built-in embedder ended; the next texts start another'
-          : 'the built-in embedder works on the main thread for a while',
+          ? 'the thread of the built-in embedder ended; the next texts will start a new one'
+          : 'the thread of the built-in embedder could not start; embedding on the main thread for now',
       ),
   });
   return { embedder, stop: () => embedder.stop() };
@@ -66,7 +66,7 @@ function choose(
   return builtIn(logger);
 }
 
-/** The embedder that `EMBEDDER` names, with a cache of `EMBEDDING_CACHE_SIZE` vectors before it. */
+/** Creates the embedder selected by `EMBEDDER`, with a cache of `EMBEDDING_CACHE_SIZE` vectors. */
 export function createEmbedder(settings: TranscriptSettings, logger: Logger): CreatedEmbedder {
   const { embedder, stop } = choose(settings, logger);
   return { embedder: new CachedEmbedder(embedder, new EmbeddingCache(settings.EMBEDDING_CACHE_SIZE)), stop };

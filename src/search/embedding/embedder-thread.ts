@@ -1,13 +1,17 @@
 import { parentPort } from 'node:worker_threads';
+import { messageOf } from '../../common/index.js';
 import { BuiltInEmbedder } from './built-in.embedder.js';
 
-/** What the thread is told: texts to embed, or the id of a call that nobody waits for any more. */
+/** A message to the thread: texts to embed, or the id of a call to abort. */
 export type ToThread = { id: number; texts: readonly string[] } | { abort: number };
 
-/** `ready` comes first and once. Each call is answered, also one that was aborted, in the order in which they came. */
+/**
+ * A message from the thread. `ready` is sent once, first. Every call, even an aborted one, gets a response,
+ * in order of arrival.
+ */
 export type FromThread =
   | { type: 'ready' }
-  /** float32 of all vectors, one after the other in the texts' order. */
+  /** The float32 values of all vectors, concatenated in the order of the texts. */
   | { type: 'embedded'; id: number; vectors: ArrayBuffer }
   | { type: 'failed'; id: number; message: string };
 
@@ -15,17 +19,17 @@ const port = parentPort;
 if (!port) throw new Error('this module runs in a worker thread');
 
 const embedder = new BuiltInEmbedder();
-const unanswered = new Map<number, AbortController>();
+const pending = new Map<number, AbortController>();
 let last = Promise.resolve();
 
-async function answer(id: number, texts: readonly string[], signal: AbortSignal): Promise<FromThread> {
+async function respond(id: number, texts: readonly string[], signal: AbortSignal): Promise<FromThread> {
   try {
     const vectors = await embedder.embed(texts, signal);
     const all = new Float32Array(texts.length * embedder.dimensions);
     vectors.forEach((vector, place) => all.set(vector, place * embedder.dimensions));
     return { type: 'embedded', id, vectors: all.buffer };
   } catch (error) {
-    return { type: 'failed', id, message: error instanceof Error ? error.message : String(error) };
+    return { type: 'failed', id, message: messageOf(error) };
   }
 }
 
@@ -34,15 +38,15 @@ const send = (message: FromThread): void =>
 
 port.on('message', (message: ToThread) => {
   if ('abort' in message) {
-    unanswered.get(message.abort)?.abort();
+    pending.get(message.abort)?.abort();
     return;
   }
   const { id, texts } = message;
   const controller = new AbortController();
-  unanswered.set(id, controller);
+  pending.set(id, controller);
   last = last.then(async () => {
-    send(await answer(id, texts, controller.signal));
-    unanswered.delete(id);
+    send(await respond(id, texts, controller.signal));
+    pending.delete(id);
   });
 });
 

@@ -1,15 +1,16 @@
-/** Turns texts into vectors whose dot product says how alike two texts are. */
+/** Turns texts into vectors whose dot product measures the similarity of the texts. */
 export interface Embedder {
-  /** Names the vectors: those of different models cannot be compared. */
+  /** Identifies the model. Vectors of different models cannot be compared. */
   readonly model: string;
-  /** Length of each vector; undefined until a remote model has answered for the first time. */
+  /** Length of each vector. Undefined until a remote model has responded for the first time. */
   readonly dimensions: number | undefined;
-  /** It works with the processors of this machine. */
+  /** True if embedding uses the CPU of this machine. */
   readonly isLocal?: boolean;
   /**
-   * One vector a text, in the texts' order, of Euclidean length 1 (all zero for a text without anything to go by). All or none: one
-   * text that the model refuses fails the call, and the caller finds it by embedding the texts one by one.
-   * @throws EmbeddingError, or the signal's reason when it is aborted
+   * Returns one vector per text, in the order of the texts, normalized to Euclidean length 1 (all zero for a
+   * text without content). All or none: if the model rejects one text, the call fails, and the caller finds
+   * that text by embedding them one by one.
+   * @throws EmbeddingError, or the signal's reason if it is aborted
    */
   embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
 }
@@ -21,9 +22,9 @@ export interface EmbeddingErrorOptions extends ErrorOptions {
   retryable: boolean;
 }
 
-/** A text could not be embedded. The message names no text and no key. */
+/** A text could not be embedded. The message contains neither the text nor any key. */
 export class EmbeddingError extends Error {
-  /** The same call may succeed later: the service is away or overloaded. */
+  /** True if the same call may succeed later, because the service is unavailable or overloaded. */
   readonly retryable: boolean;
 
   constructor(message: string, { retryable, ...options }: EmbeddingErrorOptions) {
@@ -33,7 +34,7 @@ export class EmbeddingError extends Error {
   }
 }
 
-/** Scales a vector to length 1 in place; one of length 0 stays as it is. */
+/** Scales a vector to length 1 in place. A zero vector is left unchanged. */
 export function normalize(vector: Float32Array): Float32Array {
   let squares = 0;
   for (const value of vector) squares += value * value;

@@ -8,7 +8,7 @@ interface Call {
   reject: (error: Error) => void;
 }
 
-/** Answers each text with its length, when it is told to. */
+/** Returns the length of each text once a test resolves the call. */
 class HeldEmbedder implements Embedder {
   readonly dimensions = 1;
   readonly calls: Call[] = [];
@@ -48,14 +48,14 @@ describe('CachedEmbedder', () => {
     return (await vectors).map(([first]) => first ?? NaN);
   };
 
-  it('asks for what it does not know only, once a text, and answers in order', async () => {
+  it('embeds only unknown texts, each once, and returns vectors in order', async () => {
     expect(await embed(['a', 'bb'])).toEqual([1, 2]);
     expect(await embed(['ccc', 'bb', 'ccc', 'a'])).toEqual([3, 2, 3, 1]);
     expect(held.calls.map(({ texts }) => texts)).toEqual([['a', 'bb'], ['ccc']]);
     expect(cached.stats()).toEqual({ size: 3, max: 3, hits: 3, misses: 3, hitRate: 0.5 });
   });
 
-  it('forgets the least recently used', async () => {
+  it('evicts the least recently used', async () => {
     await embed(['a', 'bb', 'ccc']);
     await embed(['a']);
     await embed(['dddd']);
@@ -64,11 +64,11 @@ describe('CachedEmbedder', () => {
     expect(cached.stats().size).toBe(3);
   });
 
-  it('answers a batch that is larger than the cache', async () => {
+  it('handles a batch that is larger than the cache', async () => {
     expect(await embed(['a', 'bb', 'ccc', 'dddd', 'eeeee'])).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it('keeps models apart', async () => {
+  it('keeps models separate', async () => {
     await embed(['a']);
     const other = new HeldEmbedder('other');
     const vectors = new CachedEmbedder(other, cache).embed(['a']);
@@ -78,7 +78,7 @@ describe('CachedEmbedder', () => {
     await vectors;
   });
 
-  it('is not changed through the vectors that it hands out', async () => {
+  it('is not affected by changes to the vectors it returns', async () => {
     const vectors = cached.embed(['a']);
     await settle();
     held.calls[0]?.resolve();
@@ -86,7 +86,7 @@ describe('CachedEmbedder', () => {
     expect(await embed(['a'])).toEqual([1]);
   });
 
-  it('shares one call among those who want the same text at the same time', async () => {
+  it('shares one call among concurrent callers with the same text', async () => {
     const first = cached.embed(['a', 'bb']);
     const second = cached.embed(['bb', 'ccc']);
     await settle();
@@ -96,7 +96,7 @@ describe('CachedEmbedder', () => {
     expect(await second).toEqual([Float32Array.of(2), Float32Array.of(3)]);
   });
 
-  it('asks again for a text whose shared call failed, and keeps no failure', async () => {
+  it('retries a text whose shared call failed, and caches no failure', async () => {
     const first = cached.embed(['a', 'bad']);
     const second = cached.embed(['a']);
     await settle();
@@ -109,7 +109,7 @@ describe('CachedEmbedder', () => {
     expect(cached.stats()).toMatchObject({ size: 1, hits: 0, misses: 3 });
   });
 
-  it('lets one caller go without the others losing the call', async () => {
+  it('lets one caller abort without aborting the shared call', async () => {
     const controller = new AbortController();
     const first = cached.embed(['a'], controller.signal);
     const second = cached.embed(['a']);
@@ -122,7 +122,7 @@ describe('CachedEmbedder', () => {
     expect(held.calls).toHaveLength(1);
   });
 
-  it('ends the call when all callers have gone, and begins another for the next', async () => {
+  it('aborts the call when all callers have aborted, and starts another for the next', async () => {
     const controller = new AbortController();
     const first = cached.embed(['a'], controller.signal);
     await settle();

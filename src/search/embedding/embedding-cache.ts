@@ -1,29 +1,33 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { untilAborted } from '../../common/index.js';
 import type { Embedder } from './embedder.js';
 
 export interface EmbeddingCacheStats {
-  /** Vectors held now. */
+  /** Number of cached vectors. */
   size: number;
   max: number;
-  /** Texts answered without a call of their own: known, being embedded for another caller, or twice in one call. */
+  /**
+   * Texts that needed no embedding: cached, already being embedded for another caller, or repeated within a
+   * call.
+   */
   hits: number;
-  /** Texts that the embedder was asked for. */
+  /** Texts passed to the embedder. */
   misses: number;
-  /** Share of hits, 0 to 1; 0 before the first text. */
+  /** hits / (hits + misses), or 0 before the first text. */
   hitRate: number;
 }
 
-/** One call of the embedder under way, and those who wait for it. */
+/** A call of the embedder in progress, shared by all callers that wait for it. */
 class Flight {
   private readonly controller = new AbortController();
   private readonly vectors: Promise<Map<string, Float32Array>>;
   private waiters = 0;
 
   constructor(load: (signal: AbortSignal) => Promise<Map<string, Float32Array>>) {
-    // Not at once: the load needs to know its flight.
+    // Deferred, because `load` refers to this flight.
     this.vectors = Promise.resolve().then(() => load(this.controller.signal));
-    // Whoever waits learns of the failure; nobody may be left to.
+    // Every waiting caller receives the error; this prevents an unhandled rejection if none is left.
     this.vectors.catch(() => undefined);
   }
 
@@ -31,25 +35,24 @@ class Flight {
     return this.controller.signal.aborted;
   }
 
-  /** Waits with a signal of one's own. The call is given up when the last one who waits has gone. */
+  /**
+   * Waits for the result until `signal` aborts. When the last waiting caller leaves, the call itself is
+   * aborted.
+   */
   async wait(signal?: AbortSignal): Promise<Map<string, Float32Array>> {
     signal?.throwIfAborted();
     this.waiters++;
-    let onAbort: (() => void) | undefined;
-    const gone = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal?.reason as Error);
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
     try {
-      return await Promise.race([this.vectors, gone]);
+      return await (signal ? untilAborted(this.vectors, signal) : this.vectors);
     } finally {
-      if (onAbort) signal?.removeEventListener('abort', onAbort);
       if (--this.waiters === 0) this.controller.abort();
     }
   }
 }
 
-/** The most recently used vectors, by model and SHA-256 of the text. Texts themselves are not kept. */
+/**
+ * Caches the most recently used vectors by model and SHA-256 of the text. Texts themselves are not stored.
+ */
 export class EmbeddingCache {
   private readonly vectors: LRUCache<string, Float32Array>;
   private readonly flights = new Map<string, Flight>();
@@ -70,7 +73,10 @@ export class EmbeddingCache {
     this.vectors.clear();
   }
 
-  /** The texts' vectors, copies of those kept; `embedder` is asked once for those that are neither known nor on their way. */
+  /**
+   * Returns copies of the texts' vectors. Calls `embedder` once, for the texts that are neither cached nor
+   * already being embedded.
+   */
   async embed(embedder: Embedder, texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]> {
     signal?.throwIfAborted();
     const keys = texts.map((text) => keyOf(embedder.model, text));
@@ -91,7 +97,8 @@ export class EmbeddingCache {
     await Promise.all([own && collect(own, unknown, found, signal), this.join(joined, found, signal)]);
     const left = [...textOf.keys()].filter((key) => !found.has(key));
     if (left.length > 0) {
-      // Those that another caller's call failed for: its failure may be due to a text of that caller.
+      // Texts for which another caller's call failed. The failure may be due to one of that caller's texts,
+      // so retry them here.
       this.hits -= left.length;
       this.misses += left.length;
       await collect(this.begin(embedder, left, textOf), left, found, signal);
@@ -154,7 +161,7 @@ async function collect(
   }
 }
 
-/** An embedder that does not embed the same text twice while its vector is remembered. */
+/** An embedder that does not embed a text again while its vector is cached. */
 export class CachedEmbedder implements Embedder {
   constructor(
     private readonly embedder: Embedder,

@@ -1,7 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { backoffDelay, type BackoffOptions, type BreakerState, CircuitBreaker } from '../../common/index.js';
+import pLimit, { type LimitFunction } from 'p-limit';
+import {
+  type BackoffOptions,
+  type BreakerState,
+  CircuitBreaker,
+  type RetryPolicy,
+  retryPolicy,
+  untilAborted,
+} from '../../common/index.js';
+import { HttpClient, type HttpResponse, retryAfterMs } from '../../http-client/index.js';
 import { EmbeddingError } from './embedder.js';
-import { Semaphore } from './semaphore.js';
 
 export interface RemoteCallsOptions {
   /** Of the service, for messages: `Ollama`. */
@@ -10,7 +17,10 @@ export interface RemoteCallsOptions {
   timeoutMs: number;
   /** Tries of one call. */
   attempts: number;
-  /** Calls at a time; a call that waits to be tried again keeps its place, so that a service in trouble is not asked by more. */
+  /**
+   * Calls at a time; a call that waits to be tried again keeps its place, so that a service in trouble is not
+   * asked by more.
+   */
   concurrency: number;
   backoff?: BackoffOptions;
   /** Failed tries one after the other that open the circuit breaker. */
@@ -30,17 +40,9 @@ export interface RemoteCall {
 }
 
 /** A longer Retry-After is cut to this, milliseconds. */
-export const MAX_RETRY_AFTER_MS = 30_000;
+const MAX_RETRY_AFTER_MS = 30_000;
 
 const defaultBackoff: BackoffOptions = { baseMs: 200, maxMs: 10_000, jitter: 0.5 };
-
-/** Milliseconds that `Retry-After` asks for, at most 30 s; undefined when it is absent or cannot be read. */
-export function retryAfterMs(header: string | null, now: number): number | undefined {
-  if (header === null) return undefined;
-  const text = header.trim();
-  const asked = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
-  return Number.isNaN(asked) ? undefined : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, asked));
-}
 
 class TryError extends EmbeddingError {
   constructor(
@@ -55,23 +57,25 @@ class TryError extends EmbeddingError {
 const isTransient = (status: number): boolean =>
   status >= 500 || status === 429 || status === 408 || status === 425;
 
-/** Lets the connection go back to the pool. */
-const discard = async (response: Response): Promise<void> => {
-  await response.body?.cancel().catch(() => undefined);
-};
-
 /**
- * Posts JSON to an embedding service: so many at a time, each try with a timeout, tries again what may pass, and refuses at once while
- * the circuit breaker is open. Neither bodies nor headers are logged or put into messages.
+ * Posts JSON to an embedding service: so many at a time, each try with a timeout, tries again what may pass,
+ * and refuses at once while the circuit breaker is open. Neither bodies nor headers are logged or put into
+ * messages.
  */
 export class RemoteCalls {
-  private readonly semaphore: Semaphore;
+  private readonly http = new HttpClient();
+  private readonly limit: LimitFunction;
+  private readonly retrying: RetryPolicy;
   private readonly breaker: CircuitBreaker;
-  private readonly backoff: BackoffOptions;
 
   constructor(private readonly options: RemoteCallsOptions) {
-    this.semaphore = new Semaphore(options.concurrency);
-    this.backoff = options.backoff ?? defaultBackoff;
+    this.limit = pLimit(options.concurrency);
+    this.retrying = retryPolicy({
+      attempts: options.attempts,
+      backoff: options.backoff ?? defaultBackoff,
+      isRetryable: (error) => error instanceof TryError && this.breaker.isClosed,
+      waitMs: (error) => (error instanceof TryError ? error.waitMs : undefined),
+    });
     this.breaker = new CircuitBreaker({
       failures: options.breakerFailures ?? 5,
       probeIntervalMs: options.breakerProbeIntervalMs ?? 2000,
@@ -84,29 +88,26 @@ export class RemoteCalls {
     return this.breaker.state;
   }
 
-  /** Ends the probes of the breaker. */
+  /**
+   * Ends the probes of the breaker. Calls go on: requests may still be served. Connections that are idle keep
+   * no process alive.
+   */
   stop(): Promise<void> {
     return this.breaker.stop();
   }
 
   /**
    * The parsed body of the answer.
-   * @throws EmbeddingError, or the signal's reason when it is aborted
+   * @throws EmbeddingError, or the signal's reason when it is aborted, also while the call waits for its turn
    */
-  post(call: RemoteCall, signal?: AbortSignal): Promise<unknown> {
-    return this.semaphore.run(async () => {
-      for (let attempt = 1; ; attempt++) {
+  post(call: RemoteCall, signal: AbortSignal): Promise<unknown> {
+    const inTurn = this.limit(() =>
+      this.retrying(async () => {
         this.refuseWhileOpen();
-        try {
-          return await this.once(call, signal);
-        } catch (error) {
-          signal?.throwIfAborted();
-          if (!(error instanceof TryError) || attempt >= this.options.attempts) throw error;
-          if (!this.breaker.isClosed) throw error;
-          await this.pause(error.waitMs ?? backoffDelay(attempt, this.backoff), signal);
-        }
-      }
-    }, signal);
+        return this.once(call, signal);
+      }, signal),
+    );
+    return untilAborted(inTurn, signal);
   }
 
   private refuseWhileOpen(): void {
@@ -116,44 +117,27 @@ export class RemoteCalls {
     });
   }
 
-  private async pause(ms: number, signal?: AbortSignal): Promise<void> {
-    try {
-      await delay(ms, undefined, signal && { signal });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    }
-  }
-
-  private async once(call: RemoteCall, signal?: AbortSignal): Promise<unknown> {
+  private async once(call: RemoteCall, signal: AbortSignal): Promise<unknown> {
     const timeout = AbortSignal.timeout(this.options.timeoutMs);
-    let response: Response;
-    let text: string;
+    let response: HttpResponse;
     try {
-      response = await fetch(call.url, {
+      response = await this.http.request({
         method: 'POST',
+        url: new URL(call.url),
         headers: { 'content-type': 'application/json', accept: 'application/json', ...call.headers },
         body: JSON.stringify(call.body),
-        // A redirect would take the key elsewhere.
-        redirect: 'manual',
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+        signal: AbortSignal.any([signal, timeout]),
       });
-      text = response.ok ? await response.text() : '';
     } catch (error) {
-      signal?.throwIfAborted();
-      throw this.failed(
-        timeout.aborted ? `did not answer within ${this.options.timeoutMs} ms` : 'cannot be reached',
-        {
-          cause: error,
-        },
-      );
+      signal.throwIfAborted();
+      const what = timeout.aborted
+        ? `did not answer within ${this.options.timeoutMs} ms`
+        : 'cannot be reached';
+      throw this.failed(what, { cause: error });
     }
-    if (!response.ok) {
-      await discard(response);
-      throw this.refusal(response, call);
-    }
+    if (response.status < 200 || response.status >= 300) throw this.refusal(response, call);
     this.breaker.succeeded();
-    return this.parse(text);
+    return this.parse(response.body);
   }
 
   private parse(text: string): unknown {
@@ -165,14 +149,14 @@ export class RemoteCalls {
     }
   }
 
-  private refusal(response: Response, call: RemoteCall): EmbeddingError {
-    const { status } = response;
+  private refusal({ status, retryAfter }: HttpResponse, call: RemoteCall): EmbeddingError {
     if (!isTransient(status)) {
       this.breaker.succeeded();
       const reason = call.explain?.(status);
       return new EmbeddingError(reason ?? `${this.options.name} answered ${status}.`, { retryable: false });
     }
-    const waitMs = retryAfterMs(response.headers.get('retry-after'), Date.now());
+    const asked = retryAfterMs(retryAfter, Date.now());
+    const waitMs = asked && Math.min(MAX_RETRY_AFTER_MS, asked);
     // A service that asks for patience is there.
     if (status === 429) return new TryError(`${this.options.name} answered 429: too many requests.`, waitMs);
     return this.failed(`answered ${status}`, {}, waitMs);
@@ -185,12 +169,12 @@ export class RemoteCalls {
 
   private async probe(): Promise<void> {
     const { url, headers } = this.options.probe;
-    const response = await fetch(url, {
+    const { status } = await this.http.request({
+      method: 'GET',
+      url: new URL(url),
       ...(headers && { headers }),
-      redirect: 'manual',
       signal: AbortSignal.timeout(this.options.timeoutMs),
     });
-    await discard(response);
-    if (response.status >= 500) throw new Error(`answered ${response.status}`);
+    if (status >= 500) throw new Error(`answered ${status}`);
   }
 }

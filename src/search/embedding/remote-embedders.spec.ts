@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net';
 import { EmbeddingError } from './embedder.js';
 import { OllamaEmbedder, type OllamaEmbedderOptions } from './ollama.embedder.js';
 import { OpenAiEmbedder } from './openai.embedder.js';
-import { MAX_RETRY_AFTER_MS, retryAfterMs } from './remote-calls.js';
 
 interface Received {
   path: string;
@@ -189,10 +188,10 @@ describe('remote embedders', () => {
 
   it('gives up a try that is not answered in time', async () => {
     answer = () => undefined;
-    const error = await failure(ollama({ timeoutMs: 30, attempts: 2 }).embed(['a']));
+    const error = await failure(ollama({ timeoutMs: 300, attempts: 2 }).embed(['a']));
     expect(error).toMatchObject({
       retryable: true,
-      message: expect.stringContaining('within 30 ms') as string,
+      message: expect.stringContaining('within 300 ms') as string,
     });
     expect(received).toHaveLength(2);
   });
@@ -261,19 +260,5 @@ describe('remote embedders', () => {
     expect(await embedder.embed(['a'])).toHaveLength(1);
     expect(states[0]).toBe('open');
     expect(received.some(({ path }) => path === '/api/version')).toBe(true);
-  });
-});
-
-describe('retryAfterMs', () => {
-  const now = Date.parse('2026-01-01T00:00:00Z');
-  it.each([
-    [null, undefined],
-    ['soon', undefined],
-    ['2', 2000],
-    ['86400', MAX_RETRY_AFTER_MS],
-    ['Thu, 01 Jan 2026 00:00:05 GMT', 5000],
-    ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
-  ])('reads %j', (header, ms) => {
-    expect(retryAfterMs(header, now)).toBe(ms);
   });
 });

@@ -4,14 +4,14 @@ import type { FromThread, ToThread } from './embedder-thread.js';
 import { EmbeddingError } from './embedder.js';
 import { type EmbedderThread, SHORT_LENGTH, ThreadedEmbedder } from './threaded.embedder.js';
 
-/** Answers, ends and fails to start when it is told to. */
+/** A thread that responds, ends or fails to start when a test requests it. */
 class FakeThread extends EventEmitter implements EmbedderThread {
-  readonly told: ToThread[] = [];
+  readonly received: ToThread[] = [];
   keepsAlive = true;
   isTerminated = false;
 
   postMessage(message: ToThread): void {
-    this.told.push(message);
+    this.received.push(message);
   }
 
   ref(): void {
@@ -36,7 +36,7 @@ class FakeThread extends EventEmitter implements EmbedderThread {
     this.emit('message', message);
   }
 
-  /** Answers the call with vectors that begin with `first`, `first` + 1 and so on. */
+  /** Responds to the call with vectors that begin with `first`, `first` + 1 and so on. */
   embedded(id: number, first: number, texts = 1): void {
     const all = new Float32Array(texts * 256);
     for (let place = 0; place < texts; place++) all[place * 256] = first + place;
@@ -49,7 +49,7 @@ class FakeThread extends EventEmitter implements EmbedderThread {
   }
 
   get calls(): number[] {
-    return this.told.flatMap((message) => ('id' in message ? [message.id] : []));
+    return this.received.flatMap((message) => ('id' in message ? [message.id] : []));
   }
 }
 
@@ -86,20 +86,20 @@ describe('ThreadedEmbedder', () => {
     return last;
   };
 
-  /** Of the error that the call was rejected with. */
+  /** Relevant properties of the error with which the call was rejected. */
   const failure = async (call: Promise<unknown>): Promise<unknown> => {
     const error: unknown = await call.catch((reason: unknown) => reason);
     return error instanceof EmbeddingError ? { message: error.message, retryable: error.retryable } : error;
   };
 
-  const ENDED = { message: 'the thread that embeds ended', retryable: false };
+  const ENDED = { message: 'the embedding thread ended', retryable: false };
 
   it('has the model and the dimensions of the built-in embedder', () => {
     const { model, dimensions } = new BuiltInEmbedder();
     expect([embedder.model, embedder.dimensions]).toEqual([model, dimensions]);
   });
 
-  it('embeds short texts on the calling thread, and starts none for them', async () => {
+  it('embeds short texts on the calling thread without starting a thread', async () => {
     const texts = ['a taxi to the airport', 'x'.repeat(SHORT_LENGTH - 21)];
     expect(await embedder.embed(texts)).toEqual(await new BuiltInEmbedder().embed(texts));
     expect(threads).toEqual([]);
@@ -109,7 +109,7 @@ describe('ThreadedEmbedder', () => {
     const first = embedder.embed(['x'.repeat(SHORT_LENGTH), 'y']);
     const second = embedder.embed([long('b')]);
     expect(threads).toHaveLength(1);
-    expect(thread().told).toEqual([
+    expect(thread().received).toEqual([
       { id: 1, texts: ['x'.repeat(SHORT_LENGTH), 'y'] },
       { id: 2, texts: [long('b')] },
     ]);
@@ -120,7 +120,7 @@ describe('ThreadedEmbedder', () => {
     expect(firsts(await second)).toEqual([20]);
   });
 
-  it('gives vectors with memory of their own', async () => {
+  it('returns vectors with separate memory', async () => {
     const call = embedder.embed([long('a'), long('b')]);
     thread().embedded(1, 1, 2);
     expect((await call).map(({ buffer, length }) => [buffer.byteLength, length])).toEqual([
@@ -129,7 +129,7 @@ describe('ThreadedEmbedder', () => {
     ]);
   });
 
-  it('keeps the process alive only while a call is under way', async () => {
+  it('keeps the process alive only while a call is in progress', async () => {
     const first = embedder.embed([long('a')]);
     const second = embedder.embed([long('b')]);
     thread().embedded(1, 1);
@@ -143,39 +143,41 @@ describe('ThreadedEmbedder', () => {
     await third;
   });
 
-  it('rejects what the thread could not embed, as not worth another try', async () => {
+  it('rejects texts that the thread could not embed as not retryable', async () => {
     const call = embedder.embed([long('a')]);
     thread().say({ type: 'failed', id: 1, message: 'too large' });
     expect(await failure(call)).toEqual({
-      message: 'the texts cannot be embedded: too large',
+      message: 'the texts could not be embedded: too large',
       retryable: false,
     });
   });
 
-  it('refuses the call at which the thread ended, and gives those behind it to the next thread in order', async () => {
-    const [answered, atWork, ...behind] = ['a', 'b', 'c', 'd'].map((word) => embedder.embed([long(word)]));
+  it('rejects the call during which the thread ended, and sends those behind it to the next thread in order', async () => {
+    const [answered, inProgress, ...behind] = ['a', 'b', 'c', 'd'].map((word) =>
+      embedder.embed([long(word)]),
+    );
     thread().ready();
     thread().embedded(1, 1);
     thread().crash('out of memory');
     await expect(answered).resolves.toHaveLength(1);
-    expect(await failure(atWork ?? Promise.resolve())).toEqual(ENDED);
+    expect(await failure(inProgress ?? Promise.resolve())).toEqual(ENDED);
     expect(threads).toHaveLength(2);
     expect(thread().calls).toEqual([3, 4]);
     thread().ready();
     thread().embedded(3, 3);
     thread().embedded(4, 4);
     expect((await Promise.all(behind)).map(firsts)).toEqual([[3], [4]]);
-    expect(ends).toEqual([['the thread that embeds ended', true]]);
+    expect(ends).toEqual([['the embedding thread ended', true]]);
   });
 
-  it('tells why the thread ended', async () => {
+  it('reports why the thread ended', async () => {
     const call = embedder.embed([long('a')]);
     thread().ready();
     thread().crash('out of memory');
     await expect(call).rejects.toMatchObject({ cause: { message: 'out of memory' } });
   });
 
-  it('starts no thread by itself after one ended, but for the next call', async () => {
+  it('starts no new thread when one ends, but for the next call', async () => {
     const call = embedder.embed([long('a')]);
     thread().ready();
     thread().emit('exit', 1);
@@ -187,7 +189,7 @@ describe('ThreadedEmbedder', () => {
     expect(firsts(await next)).toEqual([2]);
   });
 
-  it('starts no more threads than there are calls that end them', async () => {
+  it('starts no more threads than there are calls that crash them', async () => {
     const calls = ['a', 'b', 'c'].map((word) => failure(embedder.embed([long(word)])));
     for (let i = 0; i < 3; i++) {
       thread().ready();
@@ -200,7 +202,7 @@ describe('ThreadedEmbedder', () => {
   it.each([
     ['cannot be started', (): void => void (fails = true), (): void => undefined],
     ['ends before it is ready', (): void => undefined, (): void => thread().crash('no such file')],
-  ])('embeds on the calling thread for a while when a thread %s', async (_, before, after) => {
+  ])('embeds on the calling thread for a while if a thread %s', async (_, before, after) => {
     before();
     const texts = [long('a'), long('b')];
     const call = embedder.embed(texts);
@@ -210,7 +212,7 @@ describe('ThreadedEmbedder', () => {
     clock = 29_999;
     expect(await embedder.embed(texts)).toEqual(await new BuiltInEmbedder().embed(texts));
     expect(threads).toHaveLength(started);
-    expect(ends).toEqual([['the thread that embeds could not be started', false]]);
+    expect(ends).toEqual([['the embedding thread could not be started', false]]);
     clock = 30_000;
     fails = false;
     const later = embedder.embed([long('c')]);
@@ -219,19 +221,19 @@ describe('ThreadedEmbedder', () => {
     expect(firsts(await later)).toEqual([7]);
   });
 
-  it('lets an aborted call go at once, tells the thread, and drops its late answer', async () => {
+  it('rejects an aborted call immediately, notifies the thread, and drops its late response', async () => {
     const controller = new AbortController();
     const first = embedder.embed([long('a')], controller.signal);
     const second = embedder.embed([long('b')]);
     controller.abort(new Error('gone'));
     await expect(first).rejects.toThrow('gone');
-    expect(thread().told.at(-1)).toEqual({ abort: 1 });
+    expect(thread().received.at(-1)).toEqual({ abort: 1 });
     thread().embedded(1, 1);
     thread().embedded(2, 2);
     expect(firsts(await second)).toEqual([2]);
   });
 
-  it('does not send what was aborted before, nor report an abort after the answer', async () => {
+  it('does not send an already aborted call, nor an abort after the response', async () => {
     await expect(embedder.embed([long('a')], AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
     expect(threads).toEqual([]);
     const controller = new AbortController();
@@ -239,10 +241,10 @@ describe('ThreadedEmbedder', () => {
     thread().embedded(1, 1);
     await call;
     controller.abort();
-    expect(thread().told).toHaveLength(1);
+    expect(thread().received).toHaveLength(1);
   });
 
-  it('blames an aborted call for the end of the thread that worked at it, and sends none again', async () => {
+  it('attributes the end of the thread to the aborted call in progress, and resends no aborted calls', async () => {
     const controllers = [new AbortController(), new AbortController()];
     const aborted = controllers.map(({ signal }) => failure(embedder.embed([long('a')], signal)));
     const call = embedder.embed([long('b')]);
@@ -255,11 +257,11 @@ describe('ThreadedEmbedder', () => {
     expect(await Promise.all(aborted)).toEqual([new Error('gone'), new Error('gone')]);
   });
 
-  it('stops: ends the thread, and rejects what is under way and what comes later', async () => {
+  it('stops: ends the thread, and rejects calls in progress and later calls', async () => {
     const call = failure(embedder.embed([long('a')]));
     thread().ready();
     await embedder.stop();
-    const stopped = { message: 'the embedder was stopped', retryable: true };
+    const stopped = { message: 'the embedder has been stopped', retryable: true };
     expect(await call).toEqual(stopped);
     expect(thread().isTerminated).toBe(true);
     expect(await failure(embedder.embed([long('b')]))).toEqual(stopped);
@@ -269,7 +271,7 @@ describe('ThreadedEmbedder', () => {
     expect(ends).toEqual([]);
   });
 
-  it('stops without ever having started a thread, and twice', async () => {
+  it('can stop without having started a thread, and twice', async () => {
     await embedder.stop();
     await embedder.stop();
     expect(threads).toEqual([]);

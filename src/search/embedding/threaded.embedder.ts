@@ -7,20 +7,21 @@ import { type Embedder, EmbeddingError } from './embedder.js';
 
 const threadUrl = new URL('./embedder-thread.js', import.meta.url);
 
-/** False when this module runs from its TypeScript source, as under jest. */
+/** False if this module runs from its TypeScript source, as in jest. */
 export const hasThreadFile = (): boolean => existsSync(fileURLToPath(threadUrl));
 
 /**
- * Texts of at most so many UTF-16 units in all, as most search queries are, are embedded on the calling thread. The way to the other
- * thread and back would cost the calling one less, about 0.03 ms where these texts need 0.1 to 0.25 ms; but they would wait there
- * for all batches before them, 30 ms for a hundred dialogues. Longer ones wait, since 2,000 units take 0.6 ms and 500,000 take 60 ms.
+ * Maximum total length, in UTF-16 units, of texts embedded on the calling thread; this covers most search
+ * queries. Sending them to the other thread would use less time of the calling thread (about 0.03 ms instead
+ * of 0.1 to 0.25 ms), but they would wait behind queued batches, 30 ms for a hundred dialogues. Longer texts
+ * are sent to the thread: 2,000 units take 0.6 ms and 500,000 take 60 ms.
  */
 export const SHORT_LENGTH = 500;
 
-/** When no thread can be started, the calling one does the work for so long, milliseconds. */
-const REST_MS = 30_000;
+/** How long to embed on the calling thread after a thread failed to start, milliseconds. */
+const RESTART_DELAY_MS = 30_000;
 
-/** What is used of a Worker. */
+/** The part of a Worker that is used. */
 export interface EmbedderThread extends Pick<Worker, 'postMessage' | 'ref' | 'unref' | 'terminate'> {
   on(event: 'message', listener: (message: FromThread) => void): unknown;
   on(event: 'error', listener: (error: unknown) => void): unknown;
@@ -29,7 +30,7 @@ export interface EmbedderThread extends Pick<Worker, 'postMessage' | 'ref' | 'un
 
 export interface ThreadedEmbedderOptions {
   startThread?: () => EmbedderThread;
-  /** The thread ended without having been told to (`wasReady`), or could not start. */
+  /** Called when the thread ended unexpectedly (`wasReady`), or could not start. */
   onEnd?: (error: Error, wasReady: boolean) => void;
   now?: () => number;
 }
@@ -46,15 +47,16 @@ const isShort = (texts: readonly string[]): boolean =>
   texts.reduce((length, text) => length + text.length, 0) <= SHORT_LENGTH;
 
 const stoppedError = (): EmbeddingError =>
-  new EmbeddingError('the embedder was stopped', { retryable: true });
+  new EmbeddingError('the embedder has been stopped', { retryable: true });
 
 /**
- * The built-in embedder in a thread of its own, with the same vectors. The thread is started by the first texts that need it (many
- * processes never embed) and serves calls in the order in which they came, those of short texts excepted, which do not get there. It
- * keeps the process alive only while a call is under way.
+ * Runs the built-in embedder in a separate thread, with identical vectors. The thread is started by the first
+ * texts that need it (many processes never embed). It processes calls in order of arrival; short texts are
+ * embedded on the calling thread. It keeps the process alive only while a call is in progress.
  *
- * Should the thread end, of memory exhausted for instance, the call that was at work is refused: the caller finds the text at fault by
- * embedding them one by one. The calls behind it go to the next thread. Each end of a thread answers a call, so no text starts threads for ever.
+ * If the thread ends, for example because it is out of memory, the call in progress is rejected as not
+ * retryable, and the caller finds the offending text by embedding the texts one by one. The calls behind it
+ * go to a new thread. Since each crash rejects one call, no text can restart threads endlessly.
  */
 export class ThreadedEmbedder implements Embedder {
   private readonly local = new BuiltInEmbedder();
@@ -62,7 +64,10 @@ export class ThreadedEmbedder implements Embedder {
   readonly dimensions = this.local.dimensions;
   readonly isLocal = true;
 
-  /** Sent and not answered, oldest first. Aborted ones stay: the oldest is the one that the thread works at. */
+  /**
+   * Calls sent to the thread without a response, oldest first. Aborted ones are included, because the oldest
+   * is the one in progress.
+   */
   private readonly calls = new Map<number, Call>();
   private readonly startThread: () => EmbedderThread;
   private readonly onEnd: (error: Error, wasReady: boolean) => void;
@@ -70,7 +75,7 @@ export class ThreadedEmbedder implements Embedder {
   private thread: EmbedderThread | undefined;
   private isReady = false;
   private isStopped = false;
-  private restUntil = -Infinity;
+  private noStartUntil = -Infinity;
   private lastId = 0;
 
   constructor({ startThread, onEnd, now }: ThreadedEmbedderOptions = {}) {
@@ -99,7 +104,10 @@ export class ThreadedEmbedder implements Embedder {
     }
   }
 
-  /** Ends the thread. Calls under way, and those that come later, are rejected as worth another try: by the next process. */
+  /**
+   * Stops the thread. Calls in progress and later calls are rejected as retryable, to be retried by another
+   * process.
+   */
   async stop(): Promise<void> {
     this.isStopped = true;
     for (const { reject } of this.calls.values()) reject(stoppedError());
@@ -119,24 +127,24 @@ export class ThreadedEmbedder implements Embedder {
     thread.ref();
   }
 
-  /** The thread, started when there is none; undefined while none can be started. */
+  /** Returns the thread, starting it if necessary. Undefined while none can be started. */
   private running(): EmbedderThread | undefined {
-    if (this.thread || this.now() < this.restUntil) return this.thread;
+    if (this.thread || this.now() < this.noStartUntil) return this.thread;
     try {
       const thread = this.startThread();
       let cause: unknown;
       this.isReady = false;
-      thread.on('message', (message) => this.answered(message));
+      thread.on('message', (message) => this.received(message));
       thread.on('error', (error) => (cause = error));
       thread.on('exit', (code) => this.ended(cause ?? new Error(`exit code ${code}`)));
       this.thread = thread;
     } catch (error) {
-      this.rest(error);
+      this.startFailed(error);
     }
     return this.thread;
   }
 
-  private answered(message: FromThread): void {
+  private received(message: FromThread): void {
     if (message.type === 'ready') {
       this.isReady = true;
       return;
@@ -147,34 +155,34 @@ export class ThreadedEmbedder implements Embedder {
     if (!call) return;
     if (message.type === 'failed') {
       call.reject(
-        new EmbeddingError(`the texts cannot be embedded: ${message.message}`, { retryable: false }),
+        new EmbeddingError(`the texts could not be embedded: ${message.message}`, { retryable: false }),
       );
       return;
     }
     const { vectors } = message;
     const bytes = this.dimensions * Float32Array.BYTES_PER_ELEMENT;
-    // Copies: a vector that is kept must not keep those of its whole batch.
+    // Copied, so that a retained vector does not keep the memory of its whole batch.
     call.resolve(
       call.texts.map((_, place) => new Float32Array(vectors, place * bytes, this.dimensions).slice()),
     );
   }
 
-  /** All that the thread had answered has been read by now. */
+  /** All responses that the thread sent have been received by now. */
   private ended(cause: unknown): void {
     this.thread = undefined;
     if (this.isStopped) return;
     const waiting = [...this.calls.values()];
     this.calls.clear();
     if (this.isReady) {
-      const error = new EmbeddingError('the thread that embeds ended', { retryable: false, cause });
+      const error = new EmbeddingError('the embedding thread ended', { retryable: false, cause });
       waiting.shift()?.reject(error);
       this.onEnd(error, true);
-    } else this.rest(cause);
+    } else this.startFailed(cause);
     for (const call of waiting) if (!call.signal?.aborted) this.send(call);
   }
 
-  private rest(cause: unknown): void {
-    this.restUntil = this.now() + REST_MS;
-    this.onEnd(new Error('the thread that embeds could not be started', { cause }), false);
+  private startFailed(cause: unknown): void {
+    this.noStartUntil = this.now() + RESTART_DELAY_MS;
+    this.onEnd(new Error('the embedding thread could not be started', { cause }), false);
   }
 }

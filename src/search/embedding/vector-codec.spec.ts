@@ -2,7 +2,7 @@ import { Binary, deserialize, serialize } from 'bson';
 import { decodeVector, dimensionsOf, encodeVector, VectorFormatError } from './vector-codec.js';
 
 describe('encodeVector and decodeVector', () => {
-  it('store a BSON vector of float32, as the bson library makes it', () => {
+  it('store a BSON vector of float32, identical to that of the bson library', () => {
     const binary = encodeVector(Float32Array.of(1, -2));
     expect(binary.sub_type).toBe(9);
     expect(Buffer.from(binary.value()).toString('hex')).toBe('27000000803f000000c0');
@@ -10,7 +10,7 @@ describe('encodeVector and decodeVector', () => {
     expect(encodeVector(Float32Array.of(1, -2))).toEqual(Binary.fromFloat32Array(Float32Array.of(1, -2)));
   });
 
-  it('read the older form, floats under subtype 0, also where they begin like the header of a vector', () => {
+  it('read the older form, floats of subtype 0, even if they begin like the header of a vector', () => {
     const vector = Float32Array.of(1, -2);
     vector.set(new Float32Array(Uint8Array.of(0x27, 0, 1, 2).buffer));
     const old = new Binary(Buffer.from(vector.buffer), 0);
@@ -19,12 +19,12 @@ describe('encodeVector and decodeVector', () => {
     expect(dimensionsOf(encodeVector(vector))).toBe(2);
   });
 
-  it('refuse bytes that are no whole number of floats', () => {
+  it('reject bytes that are not a whole number of floats', () => {
     const torn = Buffer.from('0000803f0000', 'hex');
     expect(() => decodeVector(torn, dimensionsOf(torn))).toThrow(VectorFormatError);
   });
 
-  it('bring back each number through BSON, as Binary and as bytes', () => {
+  it('round-trip each number through BSON, as Binary and as bytes', () => {
     const vector = Float32Array.of(0.1, -0, 3e-39, 1.5, -7e20);
     const bytes = serialize({ vector: encodeVector(vector) });
     expect(decodeVector(deserialize(bytes)['vector'] as Binary, 5)).toEqual(vector);
@@ -33,7 +33,7 @@ describe('encodeVector and decodeVector', () => {
     expect(decodeVector(promoted, 5)).toEqual(vector);
   });
 
-  it('encode the part of a larger matrix that a view shows, as a copy', () => {
+  it('encode a view of a larger matrix, as a copy', () => {
     const matrix = Float32Array.of(1, 2, 3, 4);
     const binary = encodeVector(matrix.subarray(2));
     matrix.fill(0);
@@ -45,7 +45,7 @@ describe('encodeVector and decodeVector', () => {
     expect(decodeVector(bytes, 2)).toEqual(Float32Array.of(5, 6));
   });
 
-  it('refuse another number of dimensions, and what is not finite', () => {
+  it('reject another number of dimensions, and numbers that are not finite', () => {
     expect(() => decodeVector(encodeVector(Float32Array.of(1, 2)), 3)).toThrow(VectorFormatError);
     expect(() => decodeVector(encodeVector(Float32Array.of(1, NaN)), 2)).toThrow(VectorFormatError);
   });

@@ -1,13 +1,16 @@
 import { mongo } from 'mongoose';
 
-/** The class that Mongoose casts in updates; an import of bson in an ES module is another class of the same name. */
+/**
+ * The class that Mongoose casts in updates. An import of bson in an ES module would be a different class of
+ * the same name.
+ */
 const { Binary } = mongo;
 type Binary = mongo.Binary;
 
 const FLOAT_BYTES = 4;
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** A stored vector is not what its row says that it is. */
+/** A stored vector does not have the expected format. */
 export class VectorFormatError extends Error {
   constructor(message: string) {
     super(message);
@@ -15,12 +18,13 @@ export class VectorFormatError extends Error {
   }
 }
 
-/** What comes before the numbers of a BSON vector: float32 elements, no padding bits. */
+/** Header of a BSON vector: float32 elements, no padding bits. */
 const HEADER = [Binary.VECTOR_TYPE.Float32, 0] as const;
 
 /**
- * The vector as it is stored: a BSON vector (binary of subtype 9) of float32, which vector indexes of the server read: 2 bytes of header and 4 a
- * dimension, little-endian IEEE 754. The bytes are a copy.
+ * Encodes a vector for storage as a BSON vector (binary subtype 9) of float32, which the server's vector
+ * indexes can read: a header of 2 bytes, then 4 bytes per dimension, little-endian IEEE 754. The bytes are a
+ * copy.
  */
 export function encodeVector(vector: Float32Array): Binary {
   const bytes = Buffer.allocUnsafe(HEADER.length + vector.length * FLOAT_BYTES);
@@ -34,22 +38,22 @@ export function encodeVector(vector: Float32Array): Binary {
 const bytesOf = (stored: Binary | Uint8Array): Uint8Array =>
   stored instanceof Uint8Array ? stored : stored.buffer.subarray(0, stored.position);
 
-/** Bytes before the numbers: none in rows of the older form, subtype 0. */
+/** Length of the header in bytes. Rows in the older form (subtype 0) have none. */
 const headerBytes = (bytes: Uint8Array): number =>
   bytes.length % FLOAT_BYTES === HEADER.length && HEADER.every((byte, i) => bytes[i] === byte)
     ? HEADER.length
     : 0;
 
-/** How many numbers a stored vector has. */
+/** Returns the number of dimensions of a stored vector. */
 export function dimensionsOf(stored: Binary | Uint8Array): number {
   const bytes = bytesOf(stored);
   return (bytes.length - headerBytes(bytes)) / FLOAT_BYTES;
 }
 
 /**
- * The vector that was stored, as a BSON vector or in the older form without its header; takes what drivers answer with, a Binary or its bytes.
- * The numbers are a copy.
- * @throws VectorFormatError when it has not `dimensions` numbers, or one of them is not finite
+ * Decodes a stored vector, either a BSON vector or the older form without a header. Accepts what drivers
+ * return: a Binary or its bytes. The numbers are a copy.
+ * @throws VectorFormatError if it does not have `dimensions` numbers, or one of them is not finite
  */
 export function decodeVector(stored: Binary | Uint8Array, dimensions: number): Float32Array {
   const whole = bytesOf(stored);
@@ -65,6 +69,6 @@ export function decodeVector(stored: Binary | Uint8Array, dimensions: number): F
     for (let i = 0; i < dimensions; i++) vector[i] = view.getFloat32(i * FLOAT_BYTES, true);
   }
   if (!vector.every(Number.isFinite))
-    throw new VectorFormatError('A stored vector has a number that is not finite.');
+    throw new VectorFormatError('A stored vector contains a number that is not finite.');
   return vector;
 }

@@ -4,9 +4,10 @@ const unspaced = '\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Thai}\\p{sc=
 const spaced = `[[\\p{L}\\p{M}\\p{N}]--[${unspaced}]]`;
 
 /**
- * A character of a script that puts no spaces between words is a word by itself; other letters and digits in a row are one, together
- * with the parts of a number (`7:30`, `19.99`). Runs of more than 64 are cut, which bounds the work per character. What one part
- * of the pattern takes, no other could, so that matching takes linear time.
+ * In scripts that do not separate words with spaces, each character is a word. Otherwise a word is a run of
+ * letters and digits, including the parts of a number (`7:30`, `19.99`). Runs of more than 64 characters are
+ * cut, which bounds the work per character. The parts of the pattern match disjoint characters, so matching
+ * takes linear time.
  */
 const wordPattern = new RegExp(
   `[${unspaced}]|${spaced}{1,${LONGEST_WORD}}(?:[.:,]\\p{N}{1,${LONGEST_WORD}}){0,8}`,
@@ -15,7 +16,7 @@ const wordPattern = new RegExp(
 
 const combining = /[\u0300-\u036f]/g;
 
-/** Letters that are another one with a stroke or two in one, but have no decomposition of their own. */
+/** Variants and ligatures of letters that have no Unicode decomposition. */
 const letters: Readonly<Record<string, string>> = {
   ß: 'ss',
   æ: 'ae',
@@ -30,7 +31,10 @@ const letters: Readonly<Record<string, string>> = {
 };
 const special = new RegExp(`[${Object.keys(letters).join('')}]`, 'g');
 
-/** Lower case without accents: `Café` and `CAFE` are the same. Vowel signs of Indic scripts stay, since they are letters there. */
+/**
+ * Converts to lower case without accents: `Café` and `CAFE` become equal. Vowel signs of Indic scripts are
+ * kept, because they are letters.
+ */
 const fold = (word: string): string =>
   word
     .normalize('NFKD')
@@ -41,7 +45,7 @@ const fold = (word: string): string =>
 
 const ascii = /^\p{ASCII}*$/u;
 
-/** The folded words of a text, in order. */
+/** Yields the folded words of a text, in order. */
 export function* wordsOf(text: string): Generator<string> {
   const isAscii = ascii.test(text);
   for (const [word] of (isAscii ? text.toLowerCase() : text).matchAll(wordPattern)) {

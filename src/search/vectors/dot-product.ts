@@ -1,6 +1,7 @@
 /**
- * Dot product of `query` with the `query.length` numbers of `vectors` from `offset`. Four sums are added up side by side, so that the
- * processor need not wait for each addition; the order of additions is fixed, and so is the result, to the last bit.
+ * Dot product of `query` with `query.length` numbers of `vectors`, starting at `offset`. Uses four
+ * independent sums so that the CPU can pipeline the additions. The order of additions is fixed, so the result
+ * is reproducible to the last bit.
  */
 export function dotProduct(query: Float32Array, vectors: Float32Array, offset: number): number {
   const length = query.length;
@@ -9,7 +10,8 @@ export function dotProduct(query: Float32Array, vectors: Float32Array, offset: n
   let b = 0;
   let c = 0;
   let d = 0;
-  // The casts spare a check in the inner loop: the caller holds `vectors.length >= offset + query.length`.
+  // The casts avoid a check in the inner loop. The caller guarantees `vectors.length >= offset +
+  // query.length`.
   for (let i = 0, j = offset; i < even; i += 4, j += 4) {
     a += (query[i] as number) * (vectors[j] as number);
     b += (query[i + 1] as number) * (vectors[j + 1] as number);
@@ -20,7 +22,7 @@ export function dotProduct(query: Float32Array, vectors: Float32Array, offset: n
   return a + b + (c + d);
 }
 
-/** Every number is finite: one NaN would make the order of answers arbitrary. */
+/** True if every number is finite. A single NaN would make the order of results arbitrary. */
 export function isFiniteVector(vector: Float32Array): boolean {
   for (let i = 0; i < vector.length; i++) if (!Number.isFinite(vector[i])) return false;
   return true;

@@ -1,7 +1,11 @@
-// A Map entry (three words and its share of the buckets, in a table that may be half empty), the string's header, the counted use.
+// Per name: a Map entry (three words plus its share of the buckets, in a table that may be half empty), the
+// string header, the use count.
 const BYTES_PER_NAME = 96;
 
-/** Small whole numbers, from 1, for names that occur often. A name that nobody uses any more gives its number back. */
+/**
+ * Assigns small integers, starting at 1, to frequently used names. The number of a name that is no longer
+ * used is reused.
+ */
 export class Interner {
   private readonly codes = new Map<string, number>();
   private readonly names: string[] = [''];
@@ -9,17 +13,17 @@ export class Interner {
   private readonly free: number[] = [];
   private nameBytes = 0;
 
-  /** The number of a name, 0 when no row uses it. */
+  /** Returns the number of a name, or 0 if the name is not in use. */
   code(name: string): number {
     return this.codes.get(name) ?? 0;
   }
 
-  /** Estimated bytes. */
+  /** Estimated memory, bytes. */
   get bytes(): number {
     return this.nameBytes;
   }
 
-  /** The number of a name for one more user of it. */
+  /** Returns the number of a name and counts one more use. */
   take(name: string): number {
     const known = this.codes.get(name);
     if (known !== undefined) {
@@ -34,7 +38,7 @@ export class Interner {
     return code;
   }
 
-  /** One user less of a number that `take` gave. */
+  /** Counts one use less of a number returned by `take`. */
   release(code: number): void {
     const left = (this.uses[code] ?? 0) - 1;
     this.uses[code] = left;

@@ -3,7 +3,7 @@ import type { ChangeCursor, CommittedChange, VectorChanges, VectorRow } from './
 
 type Changes = Pick<VectorChanges, 'rows' | 'deletedIds'>;
 
-/** A matrix with the newest change that it has seen. */
+/** A matrix in memory, with the number of the latest change that it includes. */
 export class ResidentMatrix {
   private running: Promise<boolean> | undefined;
   private queued: Promise<boolean> | undefined;
@@ -16,8 +16,9 @@ export class ResidentMatrix {
   ) {}
 
   /**
-   * Takes over a change of this process, if it is the one next to come. One that was seen already could bring back what a later one
-   * deleted; one that is ahead would hide those before it. Both are left to `catchUp`.
+   * Applies a change made by this process, if it is the next one in sequence. Otherwise `catchUp` handles it:
+   * applying an earlier change could restore a row deleted since, and applying a later one would skip those
+   * in between.
    */
   apply(change: CommittedChange): void {
     if (change.seq !== this.cursor + 1) return;
@@ -25,7 +26,7 @@ export class ResidentMatrix {
     this.cursor = change.seq;
   }
 
-  /** Takes over everything that was committed before the call. False when the matrix has to be rebuilt. */
+  /** Applies everything that was committed before the call. Returns false if the matrix must be rebuilt. */
   catchUp(): Promise<boolean> {
     if (!this.running) {
       this.running = this.run().finally(() => {
@@ -33,7 +34,8 @@ export class ResidentMatrix {
       });
       return this.running;
     }
-    // The one under way may have asked before the caller's moment. All who come meanwhile share the next.
+    // The run in progress may have read the changes before this call. All callers that arrive meanwhile share
+    // the next run.
     const next = (): Promise<boolean> => {
       this.queued = undefined;
       return this.catchUp();
@@ -46,7 +48,7 @@ export class ResidentMatrix {
     for (;;) {
       const changes = await this.fetch(this.cursor);
       if (!changes) return false;
-      // Meanwhile `apply` may have gone further than what was read.
+      // In the meantime, `apply` may have advanced beyond what was read.
       if (changes.cursor > this.cursor) {
         this.write(changes);
         this.cursor = changes.cursor;

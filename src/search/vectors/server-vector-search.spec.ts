@@ -3,7 +3,7 @@ import { type AggregatedCollection, searchPipeline, ServerVectorSearch } from '.
 
 const QUERY = Float32Array.of(0.5, -0.5);
 
-/** A collection that answers each aggregation with these rows, or fails with this error. */
+/** A collection that returns these rows for each aggregation, or fails with this error. */
 function collectionOf(answer: mongo.Document[] | Error): AggregatedCollection & { seen: mongo.Document[][] } {
   const seen: mongo.Document[][] = [];
   return {
@@ -18,7 +18,7 @@ function collectionOf(answer: mongo.Document[] | Error): AggregatedCollection & 
 const logger = { warn: jest.fn() };
 
 describe('searchPipeline', () => {
-  it('asks for the tenant and the model alone when nothing narrows the search', () => {
+  it('filters by tenant and model only if there is no other filter', () => {
     expect(searchPipeline('the-index', 'acme', 'model-1', QUERY, { limit: 5 })).toEqual([
       {
         $vectorSearch: {
@@ -34,7 +34,7 @@ describe('searchPipeline', () => {
     ]);
   });
 
-  it('filters before it searches', () => {
+  it('applies the filter before searching', () => {
     const since = Date.UTC(2026, 0, 1);
     const until = Date.UTC(2026, 1, 1);
     const [stage] = searchPipeline('i', 'acme', 'm', QUERY, {
@@ -57,7 +57,7 @@ describe('searchPipeline', () => {
     });
   });
 
-  it('asks for no more candidates than servers allow', () => {
+  it('requests no more candidates than servers allow', () => {
     const [stage] = searchPipeline('i', 'acme', 'm', QUERY, { limit: 1000 });
     expect(stage?.['$vectorSearch']).toMatchObject({ numCandidates: 10_000 });
   });
@@ -68,7 +68,7 @@ describe('ServerVectorSearch', () => {
     logger.warn.mockReset();
   });
 
-  it('answers cosines, best first, equal ones by id', async () => {
+  it('returns cosines, best first, equal ones by id', async () => {
     const [a, b, c] = ['a', 'b', 'c'].map((digit) => new mongo.ObjectId(digit.repeat(24)));
     const collection = collectionOf([
       { _id: b, score: 0.75 },
@@ -84,20 +84,20 @@ describe('ServerVectorSearch', () => {
     expect(collection.seen).toEqual([searchPipeline('i', 'acme', 'm', QUERY, { limit: 3 })]);
   });
 
-  it('finds nothing for a query without direction, and does not ask', async () => {
-    const collection = collectionOf(new Error('must not be asked'));
+  it('returns nothing for a zero vector, without querying', async () => {
+    const collection = collectionOf(new Error('must not be queried'));
     const search = new ServerVectorSearch(collection, 'i', logger);
     expect(await search.search('acme', 'm', new Float32Array(2), { limit: 3 })).toEqual([]);
   });
 
-  it('refuses to start on a server without vector search, and says why', async () => {
+  it('fails to start on a server without vector search, with a reason', async () => {
     const search = new ServerVectorSearch(collectionOf(new Error('Unrecognized stage')), 'i', logger);
     await expect(search.onModuleInit()).rejects.toThrow(
-      /^VECTOR_SEARCH=atlas: .*no vector search \(Unrecognized stage\)\. Set VECTOR_SEARCH=memory/,
+      /^VECTOR_SEARCH=atlas: .*not support vector search \(Unrecognized stage\)\. Set VECTOR_SEARCH=memory/,
     );
   });
 
-  it('starts when the index is there, and warns when it cannot be searched', async () => {
+  it('starts if the index exists, and warns if it is not queryable', async () => {
     await new ServerVectorSearch(collectionOf([{ name: 'i', queryable: true }]), 'i', logger).onModuleInit();
     expect(logger.warn).not.toHaveBeenCalled();
     await new ServerVectorSearch(collectionOf([]), 'i', logger).onModuleInit();

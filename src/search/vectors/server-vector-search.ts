@@ -1,23 +1,24 @@
 import type { OnModuleInit } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import { messageOf } from '../../common/index.js';
 import type { Logger } from '../../logging/index.js';
 import { compareHits, type VectorHit } from './top-hits.js';
 import type { VectorQuery } from './vector-filter.js';
 import type { VectorSearch } from './vector-search.js';
 
-/** What is asked of a collection of the driver. */
+/** The part of the driver's collection that is used. */
 export interface AggregatedCollection {
   aggregate(pipeline: mongo.Document[]): { toArray(): Promise<mongo.Document[]> };
 }
 
-/** Neighbours that the server considers for each that is wanted; more find better and cost more. */
+/** Number of candidates per requested hit. A higher number improves accuracy and increases cost. */
 const CANDIDATES_PER_HIT = 20;
 const MIN_CANDIDATES = 200;
 
-/** What servers allow. */
+/** Maximum that the server accepts. */
 const MAX_CANDIDATES = 10_000;
 
-/** The stages that find the hits: approximate neighbours among the rows that pass the filter. */
+/** Returns the stages of the search: approximate nearest neighbors among the rows that match the filter. */
 export function searchPipeline(
   index: string,
   tenantId: string,
@@ -45,12 +46,13 @@ export function searchPipeline(
   ];
 }
 
-/** The server scores from 0 to 1. */
+/** Converts the server's score, 0 to 1, to a cosine. */
 const cosineOf = (score: number): number => 2 * score - 1;
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-/** Search by the server's vector index: approximate, and behind the rows by what the index needs to take them up. */
+/**
+ * Searches with the server's vector index. Results are approximate, and new rows appear only after the server
+ * has indexed them.
+ */
 export class ServerVectorSearch implements VectorSearch, OnModuleInit {
   constructor(
     private readonly collection: AggregatedCollection,
@@ -58,21 +60,21 @@ export class ServerVectorSearch implements VectorSearch, OnModuleInit {
     private readonly logger: Pick<Logger, 'warn'>,
   ) {}
 
-  /** @throws Error when the server has no vector search */
+  /** @throws Error if the server does not support vector search */
   async onModuleInit(): Promise<void> {
     let found: mongo.Document[];
     try {
       found = await this.collection.aggregate([{ $listSearchIndexes: { name: this.index } }]).toArray();
     } catch (error) {
       throw new Error(
-        `VECTOR_SEARCH=atlas: this MongoDB server has no vector search (${messageOf(error)}). Set VECTOR_SEARCH=memory, or use a server that has it.`,
+        `VECTOR_SEARCH=atlas: this MongoDB server does not support vector search (${messageOf(error)}). Set VECTOR_SEARCH=memory, or use a server that supports it.`,
         { cause: error },
       );
     }
     if (found[0]?.['queryable'] !== true)
       this.logger.warn(
         { index: this.index, status: found[0]?.['status'] ?? 'missing' },
-        'the vector index cannot be searched yet; see docs/transcripts.md for its definition',
+        'the vector index is not queryable yet; see docs/transcripts.md for its definition',
       );
   }
 
@@ -84,7 +86,7 @@ export class ServerVectorSearch implements VectorSearch, OnModuleInit {
     signal?: AbortSignal,
   ): Promise<VectorHit[]> {
     signal?.throwIfAborted();
-    // A text without content has no direction, and the server refuses it.
+    // A text without content has a zero vector, which the server rejects.
     if (query.every((value) => value === 0)) return [];
     const pipeline = searchPipeline(this.index, tenantId, model, query, options);
     const rows = await this.collection.aggregate(pipeline).toArray();

@@ -1,23 +1,23 @@
 export interface VectorHit {
   id: string;
-  /** Cosine, from -1 to 1. */
+  /** Cosine similarity, -1 to 1. */
   score: number;
 }
 
-/** The order of answers: by score, best first; equal scores by id. */
+/** Orders results by descending score, then by id. */
 export const compareHits = (a: VectorHit, b: VectorHit): number =>
   b.score - a.score || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
-/** The best `limit` of all that is offered: a heap whose root is the worst of those kept. */
+/** Keeps the best `limit` hits offered, in a heap whose root is the worst one. */
 export class TopHits {
   private readonly heap: VectorHit[] = [];
-  /** Whatever scores below it is not taken. */
+  /** Hits with a lower score will not be kept. */
   floor = -Infinity;
 
-  /** @throws RangeError when `limit` is no whole number above 0 */
+  /** @throws RangeError if `limit` is not a positive integer */
   constructor(private readonly limit: number) {
     if (!Number.isInteger(limit) || limit < 1)
-      throw new RangeError(`limit must be a whole number above 0, not ${limit}`);
+      throw new RangeError(`limit must be a positive integer, not ${limit}`);
   }
 
   offer(id: string, score: number): void {
@@ -34,7 +34,7 @@ export class TopHits {
     if (heap.length === this.limit) this.floor = heap[0]?.score ?? -Infinity;
   }
 
-  /** What was kept, best first. */
+  /** Returns the kept hits, best first. */
   sorted(): VectorHit[] {
     return [...this.heap].sort(compareHits);
   }
@@ -52,7 +52,7 @@ export class TopHits {
     heap[at] = hit;
   }
 
-  /** Puts a hit in the place of the root. */
+  /** Replaces the root with a hit. */
   private sink(hit: VectorHit): void {
     const { heap } = this;
     let at = 0;

@@ -10,7 +10,7 @@ export interface VectorFilter {
 }
 
 export interface VectorQuery extends VectorFilter {
-  /** At most so many hits; 1 at least. */
+  /** Maximum number of hits, at least 1. */
   limit: number;
 }
 

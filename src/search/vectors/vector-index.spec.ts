@@ -30,7 +30,7 @@ function gate(): { opened: Promise<void>; open: () => void } {
 const open = (source: MemoryVectorSource, maxBytes = MIB): VectorIndex =>
   new VectorIndex(source, { maxBytes });
 
-/** Bytes of a matrix of so many rows of this spec. */
+/** Bytes of a matrix with this many rows of this spec. */
 function bytesOf(count: number): number {
   const matrix = new VectorMatrix(3);
   for (const added of rows(0, count)) matrix.upsert(added.id, added.vector, added);
@@ -38,7 +38,7 @@ function bytesOf(count: number): number {
 }
 
 describe('VectorIndex', () => {
-  it('builds a matrix once for all who search at the same time, and keeps it', async () => {
+  it('builds a matrix once for concurrent searches, and keeps it', async () => {
     const source = new MemoryVectorSource();
     source.commit('acme', rows(0, 30));
     const index = open(source);
@@ -49,7 +49,7 @@ describe('VectorIndex', () => {
     expect(index.stats()).toMatchObject({ tenants: 1, vectors: 30, builds: 1, searches: 4, streamed: 0 });
   });
 
-  it('keeps tenants and models apart', async () => {
+  it('keeps tenants and models separate', async () => {
     const source = new MemoryVectorSource();
     source.commit('acme', rows(0, 3));
     source.commit('acme', rows(3, 5), [], 'other-model');
@@ -61,7 +61,7 @@ describe('VectorIndex', () => {
     expect(await index.search('nobody', MODEL, east, all)).toEqual([]);
   });
 
-  it('tells the matrix of the old model that a row went over to another', async () => {
+  it('removes a row from the matrix of the old model when its model changes', async () => {
     const source = new MemoryVectorSource();
     source.commit('acme', rows(0, 3));
     const index = open(source);
@@ -72,7 +72,7 @@ describe('VectorIndex', () => {
   });
 
   describe('changes', () => {
-    it('are seen by the next search in every process, over several pages', async () => {
+    it('are seen by the next search in every process, across several pages', async () => {
       const source = new MemoryVectorSource(7, 2);
       source.commit('acme', rows(0, 5));
       const processes = [open(source), open(source)];
@@ -83,7 +83,7 @@ describe('VectorIndex', () => {
       expect(source.fullReads).toBe(2);
     });
 
-    it('that are committed during a build win over the older rows that it read', async () => {
+    it('committed during a build take precedence over the older rows that it read', async () => {
       const source = new MemoryVectorSource(2);
       source.commit('acme', rows(0, 6));
       const reached = gate();
@@ -96,7 +96,7 @@ describe('VectorIndex', () => {
       const index = open(source);
       const search = index.search('acme', MODEL, east, all);
       await reached.opened;
-      // Row 0 is in the matrix by now, 2 was read and not yet taken over, 5 is not read yet.
+      // Row 0 is in the matrix by now, row 2 has been read but not yet added, row 5 has not been read yet.
       const deleted = { rows: [], deletedIds: idsOf(0, 2, 5) };
       const changed = { rows: [row(1, { vector: east }), row(9)], deletedIds: [] };
       for (const { rows: put, deletedIds } of [deleted, changed]) {
@@ -109,7 +109,7 @@ describe('VectorIndex', () => {
       expect(hits[0]).toEqual({ id: idOf(1), score: 1 });
     });
 
-    it('of this process are taken over in their order alone: a late one brings nothing back', async () => {
+    it('of this process are applied only in order: a late one restores nothing', async () => {
       const source = new MemoryVectorSource();
       source.commit('acme', rows(0, 2));
       const index = open(source);
@@ -123,7 +123,7 @@ describe('VectorIndex', () => {
       expect(ids(await index.search('acme', MODEL, east, all))).toEqual(idsOf(1, 8));
     });
 
-    it('that were read before a newer one was applied do not undo it', async () => {
+    it('read before a newer one was applied do not undo it', async () => {
       const source = new MemoryVectorSource();
       source.commit('acme', rows(0, 2));
       const index = open(source);
@@ -144,7 +144,7 @@ describe('VectorIndex', () => {
       expect(ids(await search)).toEqual(idsOf(0, 1));
     });
 
-    it('committed while others already ask for changes are seen by a search that begins after them', async () => {
+    it('committed while others are already reading changes are seen by a search that begins after them', async () => {
       const source = new MemoryVectorSource();
       source.commit('acme', rows(0, 2));
       const index = open(source);
@@ -166,7 +166,7 @@ describe('VectorIndex', () => {
       expect(source.changeReads).toBe(before + 1);
     });
 
-    it('that the source cannot tell any more lead to a new build', async () => {
+    it('that the source can no longer provide cause a rebuild', async () => {
       const source = new MemoryVectorSource();
       source.commit('acme', rows(0, 3));
       const index = open(source);
@@ -176,7 +176,7 @@ describe('VectorIndex', () => {
       expect(index.stats()).toMatchObject({ tenants: 1, builds: 2 });
     });
 
-    it('to a tenant that is not in memory load nothing', () => {
+    it('of a tenant that is not in memory load nothing', () => {
       const source = new MemoryVectorSource();
       const index = open(source);
       index.apply('acme', MODEL, { seq: source.commit('acme', [row(1)]), rows: [row(1)], deletedIds: [] });
@@ -185,8 +185,8 @@ describe('VectorIndex', () => {
     });
   });
 
-  describe('room', () => {
-    it('is made by evicting the least recently searched tenant, which is rebuilt when it is searched', async () => {
+  describe('memory', () => {
+    it('is freed by evicting the least recently searched tenant, which is rebuilt by its next search', async () => {
       const source = new MemoryVectorSource();
       for (const tenant of ['a', 'b', 'c']) source.commit(tenant, rows(0, 100));
       const maxBytes = Math.ceil(bytesOf(100) * 2.5);
@@ -199,7 +199,7 @@ describe('VectorIndex', () => {
       expect(index.stats()).toMatchObject({ tenants: 2, builds: 4, evictions: 2, streamed: 0 });
     });
 
-    it('is bounded also while several tenants are built at once; who finds none is answered all the same', async () => {
+    it('is bounded even while several tenants are built concurrently; a search that gets none still returns results', async () => {
       const source = new MemoryVectorSource();
       const tenants = ['a', 'b', 'c', 'd'];
       for (const tenant of tenants) source.commit(tenant, rows(0, 100));
@@ -214,7 +214,7 @@ describe('VectorIndex', () => {
       expect(index.stats().bytes).toBeLessThanOrEqual(maxBytes);
     });
 
-    it('that a tenant outgrows by its changes is given back', async () => {
+    it('is freed when a tenant outgrows the limit through changes', async () => {
       const source = new MemoryVectorSource();
       source.commit('acme', rows(0, 10));
       const maxBytes = bytesOf(100);
@@ -226,7 +226,7 @@ describe('VectorIndex', () => {
       expect(index.stats()).toMatchObject({ tenants: 0, bytes: 0, evictions: 1, streamed: 1 });
     });
 
-    it('is tried again for a large tenant when most of it was deleted', async () => {
+    it('is used again for a large tenant once most of it was deleted', async () => {
       const source = new MemoryVectorSource();
       source.commit('acme', rows(0, 300));
       const index = open(source, bytesOf(100));
@@ -241,7 +241,7 @@ describe('VectorIndex', () => {
       expect(index.stats()).toMatchObject({ tenants: 1, vectors: 10, builds: 1, streamed: 2 });
     });
 
-    it('or none, the answers are the same', async () => {
+    it('does not affect results', async () => {
       const numberOf = fc.integer({ min: 0, max: 60 });
       const query = fc.record({
         limit: fc.integer({ min: 1, max: 9 }),
@@ -262,7 +262,7 @@ describe('VectorIndex', () => {
             const inMemory = open(source);
             const streaming = open(source, 1);
             await inMemory.search('acme', MODEL, east, all);
-            // A deleted id never returns.
+            // The id of a deleted row is never reused.
             const gone = new Set<number>();
             for (const { put, deleted } of commits) {
               source.commit(
@@ -286,7 +286,7 @@ describe('VectorIndex', () => {
   });
 
   describe('faults', () => {
-    it('of a build reach all who wait for it, and the next search rebuilds', async () => {
+    it('of a build reach all waiting searches, and the next search rebuilds', async () => {
       const source = new MemoryVectorSource();
       source.commit('acme', rows(0, 3));
       source.beforeBatch = () => Promise.reject(new Error('connection lost'));
@@ -298,7 +298,7 @@ describe('VectorIndex', () => {
       expect(await index.search('acme', MODEL, east, all)).toHaveLength(3);
     });
 
-    it('of a catch-up fail its search alone, and lose no change', async () => {
+    it('of a catch-up fail only its search, and lose no change', async () => {
       const source = new MemoryVectorSource();
       source.commit('acme', rows(0, 3));
       const index = open(source);
@@ -311,7 +311,7 @@ describe('VectorIndex', () => {
       expect(source.fullReads).toBe(1);
     });
 
-    it('of one row leave the others to be found, and are reported', async () => {
+    it('of one row are reported and do not affect the others', async () => {
       const source = new MemoryVectorSource();
       const bad = [row(1, { vector: normalised([1, 1]) }), row(2, { vector: new Float32Array(3).fill(NaN) })];
       source.commit('acme', [row(0), ...bad, row(3)]);
@@ -325,7 +325,7 @@ describe('VectorIndex', () => {
       expect(index.stats().rejected).toBe(2);
     });
 
-    it('of a query are told: its length, its values, its limit, its abort', async () => {
+    it('of a query are reported: its dimension, its values, its limit, its abort', async () => {
       const source = new MemoryVectorSource();
       source.commit('acme', rows(0, 3));
       const index = open(source);
@@ -340,7 +340,7 @@ describe('VectorIndex', () => {
       await expect(index.search('acme', MODEL, east, all, AbortSignal.abort())).rejects.toThrow('aborted');
     });
 
-    it('do not outlast close: a build under way ends, and nothing is kept', async () => {
+    it('end with close: a build in progress is aborted, and nothing is kept', async () => {
       const source = new MemoryVectorSource(1);
       source.commit('acme', rows(0, 3));
       const reached = gate();

@@ -8,35 +8,35 @@ import type { VectorSearch } from './vector-search.js';
 import type { CommittedChange, VectorRow, VectorSource } from './vector-source.js';
 import { VectorDimensionError, VectorValueError } from './vector.errors.js';
 
-/** Rows that are taken over, or scored from the source, before others have a turn. */
+/** Maximum number of rows processed before yielding to the event loop. */
 const ROWS_PER_TURN = 5_000;
-/** A tenant that was too large is loaded again when it would fill this much of the bound. */
-const ROOM_TO_RETURN = 0.8;
+/** A tenant that was too large is loaded again once it would fill no more than this share of the limit. */
+const RELOAD_SHARE = 0.8;
 const MAX_BUILDS_PER_SEARCH = 3;
 
 export interface VectorIndexOptions {
-  /** Bound of all matrices together, those under construction included. */
+  /** Limit for all matrices together, including those being built. */
   maxBytes: number;
-  /** Told of each row that cannot be searched (wrong dimension, not finite), when it is read. */
+  /** Called for each row that cannot be searched (wrong dimension or not finite) when it is read. */
   onRejected?: (tenantId: string, id: string, error: Error) => void;
 }
 
 export interface VectorIndexStats {
-  /** Matrices in memory: one for each tenant and model. */
+  /** Number of matrices in memory: one for each tenant and model. */
   tenants: number;
   vectors: number;
   bytes: number;
   maxBytes: number;
-  /** Matrices that were read from the source in full. */
+  /** Number of matrices built by reading all rows from the source. */
   builds: number;
-  /** Time of those in all, milliseconds. */
+  /** Total time of the builds, milliseconds. */
   buildMs: number;
-  /** Matrices that made room for others, or outgrew the bound. */
+  /** Number of matrices evicted to make room for others, or because they exceeded the limit. */
   evictions: number;
   searches: number;
-  /** Searches that read the source, since the tenant has no room in memory. */
+  /** Number of searches that read all rows from the source, because the tenant does not fit in memory. */
   streamed: number;
-  /** Rows read that could not be searched. */
+  /** Number of rows read that could not be searched. */
   rejected: number;
 }
 
@@ -53,16 +53,17 @@ const targetOf = (tenantId: string, model: string): Target => ({
 });
 
 /**
- * Exact search over the vectors of all tenants. A tenant's matrix is built by its first search and kept until others need the room.
- * Before each search it takes over what any process has committed (`VectorSource.changes`), so that a search sees every change that was
- * committed before it began, in whichever process; how that stays exact is told at `VectorSource`.
+ * Exact search over the vectors of all tenants. A tenant's matrix is built by its first search and kept in
+ * memory until it is evicted. Before each search, the changes committed by any process are applied
+ * (`VectorSource.changes`), so that a search sees every change that was committed before it began, in any
+ * process. `VectorSource` describes why this is exact.
  */
 export class VectorIndex implements VectorSearch {
-  /** The least recently used first. */
+  /** In order of use, least recently used first. */
   private readonly residents = new Map<string, ResidentMatrix>();
   private readonly builds = new Map<string, Promise<ResidentMatrix | undefined>>();
   private readonly underConstruction = new Set<VectorMatrix>();
-  /** Tenants whose matrix alone is beyond the bound. */
+  /** Tenants whose matrix alone exceeds the limit. */
   private readonly large = new Set<string>();
   private readonly closing = new AbortController();
   private readonly counters = { builds: 0, buildMs: 0, evictions: 0, searches: 0, streamed: 0, rejected: 0 };
@@ -73,9 +74,11 @@ export class VectorIndex implements VectorSearch {
   ) {}
 
   /**
-   * The tenant's rows most like `query` (L2-normalised): best first, equal scores by id. A row that is deleted while the search is under way
-   * may still be in the answer when the tenant is streamed: look the ids up, and leave out those that are gone.
-   * @throws VectorDimensionError when the matrix was built for another length; VectorValueError; RangeError (limit); errors of the source
+   * Returns the tenant's rows most similar to `query` (L2-normalized), best first, equal scores by id. If the
+   * tenant is streamed, a row deleted during the search may still be returned: look up the ids and ignore
+   * those that no longer exist.
+   * @throws VectorDimensionError if the matrix was built for another dimension; VectorValueError; RangeError
+   * (limit); errors of the source
    */
   async search(
     tenantId: string,
@@ -95,8 +98,9 @@ export class VectorIndex implements VectorSearch {
   }
 
   /**
-   * Takes over what this process has committed, which saves the next search to read it. Call it after the commit. A tenant that is not
-   * in memory has nothing to take over; one that is being built reads the change by itself.
+   * Applies a change committed by this process, so that the next search need not read it. Call it after the
+   * commit. It has no effect on a tenant that is not in memory; a matrix that is being built reads the change
+   * itself.
    */
   apply(tenantId: string, model: string, change: CommittedChange): void {
     const target = targetOf(tenantId, model);
@@ -113,13 +117,15 @@ export class VectorIndex implements VectorSearch {
     return { tenants: this.residents.size, vectors, bytes: this.bytes(), maxBytes, ...this.counters };
   }
 
-  /** Ends builds and streams under way, which fail with an AbortError, and lets go of all matrices. */
+  /** Aborts builds and streams in progress with an AbortError, and releases all matrices. */
   close(): void {
     this.closing.abort();
     this.residents.clear();
   }
 
-  /** The tenant's matrix with all that is committed by now; undefined when there is no room for it. */
+  /**
+   * Returns the tenant's matrix with everything committed so far, or undefined if it does not fit in memory.
+   */
   private async current(target: Target, dimension: number): Promise<ResidentMatrix | undefined> {
     for (let turn = 0; turn < MAX_BUILDS_PER_SEARCH && !this.large.has(target.key); turn++) {
       this.closing.signal.throwIfAborted();
@@ -160,7 +166,8 @@ export class VectorIndex implements VectorSearch {
     const { tenantId, model, key } = target;
     const { signal } = this.closing;
     const put = (into: VectorMatrix, row: VectorRow): void => this.put(tenantId, into, row);
-    // Read before the rows: what is committed while they are read comes again with the changes after it, and wins.
+    // Read before the rows: changes committed while the rows are read are applied again afterward and take
+    // precedence.
     const cursor = await this.source.head(tenantId, signal);
     for await (const rows of this.inTurns(this.source.vectors(tenantId, model, signal))) {
       signal.throwIfAborted();
@@ -184,7 +191,10 @@ export class VectorIndex implements VectorSearch {
     return resident;
   }
 
-  /** A row that cannot be compared is left out and reported: it must not keep the tenant from searching the others. */
+  /**
+   * Skips and reports rows that cannot be compared, so that they do not prevent the tenant from searching the
+   * others.
+   */
   private put(tenantId: string, matrix: VectorMatrix, row: VectorRow): void {
     try {
       matrix.upsert(row.id, row.vector, row);
@@ -203,7 +213,10 @@ export class VectorIndex implements VectorSearch {
     return bytes;
   }
 
-  /** Evicts the least recently used matrices but `kept` until all fit; false when they do not even then. */
+  /**
+   * Evicts the least recently used matrices other than `kept` until all fit. Returns false if they do not fit
+   * even then.
+   */
   private makeRoom(kept: VectorMatrix): boolean {
     let excess = this.bytes() - this.options.maxBytes;
     if (kept.bytes > this.options.maxBytes) return false;
@@ -217,7 +230,7 @@ export class VectorIndex implements VectorSearch {
     return excess <= 0;
   }
 
-  /** After a matrix has grown: others make room for it, or it goes itself. */
+  /** Called after a matrix has grown: evicts others to make room, or this one if it does not fit. */
   private settle({ key }: Target, resident: ResidentMatrix): void {
     if (this.residents.get(key) !== resident || this.makeRoom(resident.matrix)) return;
     this.residents.delete(key);
@@ -245,11 +258,11 @@ export class VectorIndex implements VectorSearch {
       }
     }
     const bytes = VectorMatrix.bytesFor(rowsSeen, query.length);
-    if (bytes <= ROOM_TO_RETURN * this.options.maxBytes) this.large.delete(key);
+    if (bytes <= RELOAD_SHARE * this.options.maxBytes) this.large.delete(key);
     return hits.sorted();
   }
 
-  /** The source's batches, cut and spaced so that others have a turn after each few thousand rows. */
+  /** Yields the source's batches in parts, giving way to the event loop every few thousand rows. */
   private async *inTurns(batches: AsyncIterable<readonly VectorRow[]>): AsyncGenerator<readonly VectorRow[]> {
     let rowsInTurn = 0;
     for await (const batch of batches) {

@@ -44,7 +44,10 @@ const stepOf: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** What a filtered and sorted list answers. The same dot product gives the oracle the same scores, to the bit. */
+/**
+ * Expects the same result as filtering and sorting a list. The same dot product makes the scores identical to
+ * the bit.
+ */
 function expectAnswer(
   matrix: VectorMatrix,
   oracle: ReadonlyMap<string, VectorRow>,
@@ -70,7 +73,7 @@ const put = (matrix: VectorMatrix, added: VectorRow): void => matrix.upsert(adde
 const east = normalised([1, 0, 0, 0, 0]);
 
 describe('dotProduct', () => {
-  it('is the sum of the products, at each length and offset', () => {
+  it('is the sum of the products, for each length and offset', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.integer({ min: -9, max: 9 }), fc.integer({ min: -9, max: 9 })), {
@@ -90,7 +93,7 @@ describe('dotProduct', () => {
 });
 
 describe('VectorMatrix', () => {
-  it('answers as a list that is filtered and sorted, whatever was inserted, replaced and deleted', () => {
+  it('returns the same as a filtered and sorted list, after any inserts, replacements and deletions', () => {
     fc.assert(
       fc.property(fc.array(stepOf, { maxLength: 120 }), (steps) => {
         const matrix = new VectorMatrix(DIMENSION);
@@ -112,7 +115,7 @@ describe('VectorMatrix', () => {
     );
   });
 
-  it('finds every row across blocks, and gives the blocks back when rows are deleted', () => {
+  it('finds every row across blocks, and releases blocks when rows are deleted', () => {
     const matrix = new VectorMatrix(DIMENSION);
     const oracle = new Map<string, VectorRow>();
     for (let number = 0; number < 10_000; number++) {
@@ -130,18 +133,18 @@ describe('VectorMatrix', () => {
     expect(matrix.bytes).toBeLessThan(full / 1.4);
     for (const id of oracle.keys()) matrix.delete(id);
     expect(matrix.size).toBe(0);
-    // One block of three is left.
+    // One of three blocks is left.
     expect(matrix.bytes).toBeLessThan(4_096 * 40);
     expect(matrix.search(east, { limit: 5 })).toEqual([]);
   });
 
-  it('orders equal scores by id, also at the edge of the limit', () => {
+  it('orders equal scores by id, even at the limit', () => {
     const matrix = new VectorMatrix(DIMENSION);
     for (const number of [5, 3, 9, 1, 7, 2]) put(matrix, row(number, { vector: east }));
     expect(matrix.search(east, { limit: 3 }).map(({ id }) => id)).toEqual([idOf(1), idOf(2), idOf(3)]);
   });
 
-  it('takes since as inclusive and until as exclusive', () => {
+  it('treats since as inclusive and until as exclusive', () => {
     const matrix = new VectorMatrix(DIMENSION);
     for (let number = 0; number < 6; number++) put(matrix, row(number, { vector: east }));
     const hits = matrix.search(east, { limit: 9, since: 2, until: 4 });
@@ -156,7 +159,7 @@ describe('VectorMatrix', () => {
     expect(matrix.search(east, { limit: 1 })).toEqual([{ id: idOf(1), score: 1 }]);
   });
 
-  it('lets others have turns, and then answers as without', async () => {
+  it('yields to the event loop and returns the same results', async () => {
     const matrix = new VectorMatrix(DIMENSION);
     for (let number = 0; number < 20_000; number++) put(matrix, row(number));
     let turns = 0;
@@ -171,12 +174,13 @@ describe('VectorMatrix', () => {
     expect(hits).toEqual(matrix.search(east, { limit: 10 }));
   });
 
-  it('sees each row that stays exactly once, and none that went, when rows change between two turns', async () => {
+  it('finds each unchanged row exactly once, and no deleted ones, if rows change during a search', async () => {
     const matrix = new VectorMatrix(DIMENSION);
     const total = 20_000;
     for (let number = 0; number < total; number++) put(matrix, row(number));
     const search = matrix.searchInTurns(east, { limit: 2 * total });
-    // The first slice is done. Rows of it and of the slices to come go; one goes and returns; new ones come.
+    // The first slice is done. Rows in it and in later slices are deleted, one is deleted and inserted again,
+    // and new ones are inserted.
     const deleted = new Set<string>();
     for (let number = 0; number < total; number += 3) deleted.add(idOf(number));
     for (const id of deleted) matrix.delete(id);
@@ -192,7 +196,7 @@ describe('VectorMatrix', () => {
     expect(matrix.search(east, { limit: 2 * total })).toHaveLength(matrix.size);
   });
 
-  it('ends a search that is aborted, and fills the holes then', async () => {
+  it('ends an aborted search, and then fills the holes', async () => {
     const matrix = new VectorMatrix(DIMENSION);
     for (let number = 0; number < 10_000; number++) put(matrix, row(number));
     const abort = new AbortController();
@@ -205,7 +209,7 @@ describe('VectorMatrix', () => {
     expect(matrix.search(east, { limit: 200 })).toHaveLength(100);
   });
 
-  it('refuses vectors of another length, values that are not finite, and a limit below 1', () => {
+  it('rejects vectors of another dimension, values that are not finite, and a limit below 1', () => {
     const matrix = new VectorMatrix(DIMENSION);
     put(matrix, row(1));
     expect(() => put(matrix, row(2, { vector: new Float32Array(4) }))).toThrow(

@@ -9,18 +9,21 @@ import { VectorDimensionError, VectorValueError } from './vector.errors.js';
 const BLOCK_SHIFT = 12;
 const BLOCK_ROWS = 1 << BLOCK_SHIFT;
 const FIRST_ROWS = 16;
-/** Rows that a search looks at before it lets others have a turn: two milliseconds or so at 256 dimensions. */
+/**
+ * Blocks scanned by a search before it yields to the event loop: about two milliseconds at 256 dimensions.
+ */
 const SLICE_BLOCKS = 2;
 
-// An id is kept as the string that it came as, shared by the list and the map. Twelve bytes in a typed array would save a
-// third of this, and cost a hash table of our own; beside the 1,024 bytes of 256 dimensions that is 3 %.
-// A string of 24 Latin characters: 40; a slot of the list, with room to grow: 10; an entry of the map, in a table between half and
-// quite full: 42. The benchmark prints the measured heap beside it.
+// Ids are kept as strings, shared by the list and the map. Storing twelve bytes in a typed array would save a
+// third of this memory but require a custom hash table; compared with 1,024 bytes for 256 dimensions, that is
+// 3 %. Estimate: a string of 24 Latin characters takes 40 bytes, a slot of the list with spare capacity 10,
+// and an entry of the map, in a table between half and completely full, 42. The benchmark prints the measured
+// heap for comparison.
 const BYTES_PER_ID = 92;
 
 interface Block {
   vectors: Float32Array;
-  /** Interned; 0 where there is no row. */
+  /** Interned; 0 if there is no row. */
   channels: Uint32Array;
   participants: Uint32Array;
   times: Float64Array;
@@ -36,8 +39,9 @@ const newBlock = (rows: number, dimension: number): Block => ({
 const bytesPerRow = (dimension: number): number => 4 * dimension + 4 + 4 + 8;
 
 /**
- * The vectors of one tenant and model, searched exactly. Rows lie in blocks of 4,096 (the first grows by doubling up to that), not in one
- * array: growing copies no more than one block, and what is allocated ahead of need stays below one block.
+ * The vectors of one tenant and model, searched exactly. Rows are stored in blocks of 4,096 (the first block
+ * grows by doubling up to that size) rather than one array: growing copies at most one block, and at most one
+ * block is allocated in advance.
  */
 export class VectorMatrix {
   private readonly blocks: Block[] = [];
@@ -45,18 +49,21 @@ export class VectorMatrix {
   private readonly rows = new Map<string, number>();
   private readonly channels = new Interner();
   private readonly participants = new Interner();
-  /** Rows deleted while a search was under way, which must not find another row in their place. */
+  /**
+   * Rows deleted during a search. They are filled only after it, so that the search does not find another row
+   * in their place.
+   */
   private holes: number[] = [];
   private scans = 0;
   private arrayBytes = 0;
 
-  /** @throws RangeError when `dimension` is no whole number above 0 */
+  /** @throws RangeError if `dimension` is not a positive integer */
   constructor(readonly dimension: number) {
     if (!Number.isInteger(dimension) || dimension < 1)
-      throw new RangeError(`dimension must be a whole number above 0, not ${dimension}`);
+      throw new RangeError(`dimension must be a positive integer, not ${dimension}`);
   }
 
-  /** Bytes that so many vectors take at least. */
+  /** Minimum memory for this many vectors, bytes. */
   static bytesFor(rows: number, dimension: number): number {
     return rows * (bytesPerRow(dimension) + BYTES_PER_ID);
   }
@@ -66,7 +73,7 @@ export class VectorMatrix {
     return this.rows.size;
   }
 
-  /** Bytes of the typed arrays as allocated, and an estimate for ids, map and names. */
+  /** Allocated bytes of the typed arrays, plus an estimate for ids, map and names. */
   get bytes(): number {
     const named = this.ids.length * BYTES_PER_ID + this.channels.bytes + this.participants.bytes;
     return this.arrayBytes + named;
@@ -77,7 +84,7 @@ export class VectorMatrix {
   }
 
   /**
-   * Inserts or replaces a row. The vector is copied; it must be L2-normalised, which is not checked.
+   * Inserts or replaces a row. The vector is copied. It must be L2-normalized, which is not checked.
    * @throws VectorDimensionError, VectorValueError; the matrix is unchanged then
    */
   upsert(id: string, vector: Float32Array, attributes: VectorAttributes): void {
@@ -99,7 +106,10 @@ export class VectorMatrix {
     this.rows.set(id, row);
   }
 
-  /** False when there is no such row. The last row moves into its place, so that rows stay without gaps. */
+  /**
+   * Deletes a row. Returns false if it does not exist. The last row moves into its place, so that rows have
+   * no gaps.
+   */
   delete(id: string): boolean {
     const row = this.rows.get(id);
     if (row === undefined) return false;
@@ -114,7 +124,8 @@ export class VectorMatrix {
   }
 
   /**
-   * The rows most like `query` among those that the filter lets through: by cosine, best first, equal ones by id.
+   * Returns the rows most similar to `query` that match the filter: by cosine, best first, equal scores by
+   * id.
    * @throws VectorDimensionError, VectorValueError, RangeError (limit)
    */
   search(query: Float32Array, options: VectorQuery): VectorHit[] {
@@ -126,8 +137,9 @@ export class VectorMatrix {
   }
 
   /**
-   * Like `search`, with a turn for others after each 8,192 rows. Rows may be inserted and deleted meanwhile: a row that comes or changes may
-   * be seen or not, a row that was there throughout is seen once, a deleted one is not in the answer (which may then be one short).
+   * Like `search`, but yields to the event loop every 8,192 rows. Rows may be inserted and deleted meanwhile.
+   * A row that is inserted or changed during the search may or may not be found, an unchanged row is found
+   * exactly once, and a deleted row is not returned (the result may then have fewer than `limit` hits).
    */
   async searchInTurns(query: Float32Array, options: VectorQuery, signal?: AbortSignal): Promise<VectorHit[]> {
     const scan = this.scan(query, options);
@@ -156,7 +168,7 @@ export class VectorMatrix {
     } finally {
       if (--this.scans === 0) this.fillHoles();
     }
-    // A row may have gone since it was seen, or gone and come back in another place.
+    // A row may have been deleted since it was scanned, or deleted and inserted again at another position.
     const seen = new Set<string>();
     return hits.sorted().filter(({ id }) => this.rows.has(id) && !seen.has(id) && seen.add(id));
   }
@@ -170,7 +182,7 @@ export class VectorMatrix {
   ): void {
     const { vectors, channels, participants, times } = this.block(first);
     const { dimension, ids } = this;
-    // Looked up in each block: between two turns a number may have gone to another name.
+    // Looked up for each block, because numbers may be reassigned to other names between two yields.
     const channel = options.channel === undefined ? 0 : this.channels.code(options.channel);
     const participant =
       options.participantId === undefined ? 0 : this.participants.code(options.participantId);
@@ -205,7 +217,7 @@ export class VectorMatrix {
     this.participants.release(block.participants[slot] ?? 0);
   }
 
-  /** One more row at the end. */
+  /** Adds a row at the end. */
   private append(): number {
     const row = this.ids.length;
     const at = row >> BLOCK_SHIFT;
@@ -234,10 +246,10 @@ export class VectorMatrix {
     this.arrayBytes += more * bytesPerRow(this.dimension);
   }
 
-  /** Moves the last rows into the holes, and lets go of blocks that are empty then. */
+  /** Moves the last rows into the holes, and releases blocks that are then empty. */
   private fillHoles(): void {
     if (this.holes.length === 0) return;
-    // From the back: the last row is then either this hole or a row to keep.
+    // In descending order, so that the last row is either this hole or a row to keep.
     for (const hole of this.holes.sort((a, b) => b - a)) {
       const last = this.ids.length - 1;
       if (hole !== last) this.move(last, hole);
@@ -262,7 +274,9 @@ export class VectorMatrix {
     this.rows.set(id, to);
   }
 
-  /** One empty block is kept, so that a row that comes and goes at an edge does not allocate each time. */
+  /**
+   * Keeps one empty block, so that inserting and deleting at a block boundary does not allocate each time.
+   */
   private shrink(): void {
     const needed = Math.ceil(this.ids.length / BLOCK_ROWS) + 1;
     for (const block of this.blocks.splice(needed))

@@ -1,11 +1,13 @@
 import type { VectorHit } from './top-hits.js';
 import type { VectorQuery } from './vector-filter.js';
 
-/** Finds a tenant's rows by their vectors: in memory (`VectorIndex`), or by the server (`ServerVectorSearch`). */
+/**
+ * Finds a tenant's rows by their vectors, in memory (`VectorIndex`) or on the server (`ServerVectorSearch`).
+ */
 export interface VectorSearch {
   /**
-   * The rows most like `query` (L2-normalised) of those with a vector of `model`: best first, equal scores by id. Rows that were deleted may be
-   * among them: look the ids up.
+   * Returns the rows with a vector of `model` that are most similar to `query` (L2-normalized), best first,
+   * equal scores by id. Deleted rows may be among them: look up the ids.
    */
   search(
     tenantId: string,
@@ -16,5 +18,5 @@ export interface VectorSearch {
   ): Promise<VectorHit[]>;
 }
 
-/** Injection token of the search of the settings. */
+/** Injection token of the search implementation selected by the settings. */
 export const VECTOR_SEARCH = Symbol('VECTOR_SEARCH');

@@ -1,4 +1,4 @@
-/** What searches may be narrowed by. */
+/** The attributes by which searches can be filtered. */
 export interface VectorAttributes {
   channel: string;
   participantId: string;
@@ -7,16 +7,16 @@ export interface VectorAttributes {
 }
 
 export interface VectorRow extends VectorAttributes {
-  /** ObjectId as 24 hex digits. An id that was deleted is never given to another row. */
+  /** ObjectId as 24 hex digits. The id of a deleted row is never reused. */
   id: string;
-  /** L2-normalised, so that a dot product is the cosine. All zeros stands for a text without content. */
+  /** L2-normalized, so that a dot product is the cosine. All zeros for a text without content. */
   vector: Float32Array;
 }
 
-/** The number of a tenant's newest change that was seen; 0 before the first. */
+/** The number of a tenant's latest change that has been seen; 0 before the first. */
 export type ChangeCursor = number;
 
-/** All that one transaction changed. */
+/** Everything that one transaction changed. */
 export interface CommittedChange {
   /** The number that the transaction took from the tenant's counter. */
   seq: ChangeCursor;
@@ -25,58 +25,67 @@ export interface CommittedChange {
 }
 
 export interface VectorChanges {
-  /** The rows that were inserted or changed, as they are now. */
+  /** The inserted or changed rows in their current state. */
   rows: readonly VectorRow[];
-  /** Rows that were deleted, or whose vector is now one of another model. They win over `rows`. */
+  /**
+   * Rows that were deleted, or whose vector now belongs to another model. They take precedence over `rows`.
+   */
   deletedIds: readonly string[];
-  /** Every change up to this one is told of. */
+  /** All changes up to this number are included. */
   cursor: ChangeCursor;
-  /** There are more: ask again after `cursor`. */
+  /** True if there are more changes; call again with `cursor`. */
   hasMore: boolean;
 }
 
 /**
- * Where the vectors are kept for good. All reads go to the primary, with read concern that shows acknowledged commits; a read on a
- * lagging secondary would give one process older answers than another.
+ * The persistent storage of vectors. All reads go to the primary, with a read concern that shows acknowledged
+ * commits. Reads on a lagging secondary would give one process older results than another.
  *
- * **How a process learns of the changes of others.** Each tenant has a counter row `{tenantId, seq, forgottenSeq}`. A transaction that
- * inserts, re-embeds or deletes transcripts increments `seq` by 1, once and as its first write, stamps its rows with the new number
- * (`changeSeq`) and leaves a tombstone `{tenantId, transcriptId, changeSeq}` for each deletion. The counter row stays write-locked until
- * the commit, so that of one tenant the changes become visible in the order of their numbers and without gaps (an abort takes its
- * number back): who has seen number n has seen all before it. No clock is involved, and one read of the counter tells a process
- * that nothing changed.
+ * **How a process detects the changes of others.** Each tenant has a counter row `{tenantId, seq,
+ * forgottenSeq}`. A transaction that inserts, re-embeds or deletes transcripts increments `seq` by 1, once
+ * and as its first write. It stamps its rows with the new number (`changeSeq`) and writes a tombstone
+ * `{tenantId, transcriptId, changeSeq}` for each deletion. The counter row stays write-locked until the
+ * commit, so the changes of a tenant become visible in the order of their numbers and without gaps (an abort
+ * rolls its number back): a process that has seen number n has seen all before it. No clock is involved, and
+ * a single read of the counter shows that nothing has changed.
  *
- * The alternative, to re-read an overlap of N seconds by `updatedAt`, serialises nobody, but is exact only while no transaction lasts longer
- * than N less the skew of all clocks, and reads N seconds of vectors (1 KB each) in each search, most of all during an import.
+ * The alternative is to re-read an overlap of N seconds by `updatedAt`. It would not serialize writers, but
+ * it is exact only if no transaction lasts longer than N minus the skew of all clocks, and each search would
+ * read N seconds of vectors (1 KB each), most of all during an import.
  *
- * What the counter costs: the writing transactions of **one tenant** run one at a time; those of different tenants do not meet. A
- * transaction that finds the counter taken is aborted with WriteConflict (112) and retried, so writers of one tenant in one process should
- * queue up (a keyed serializer) before they begin: then only other processes collide. One number is for a whole batch,
- * therefore embed before the transaction begins, and write many rows in it: at 5 ms for a transaction of 10 rows one tenant can
- * store 2,000 rows a second, of 100 rows ten times as many. Enqueueing does not touch the counter.
+ * The cost of the counter: writing transactions of **one tenant** run one at a time; those of different
+ * tenants do not conflict. A transaction that finds the counter locked is aborted with WriteConflict (112)
+ * and retried, so writers of one tenant within a process should queue (with a keyed serializer) before they
+ * begin; then only other processes conflict. A whole batch uses one number, so embed before the transaction
+ * begins and write many rows in it: at 5 ms for a transaction of 10 rows, one tenant can store 2,000 rows per
+ * second; with 100 rows, ten times as many. Enqueueing does not use the counter.
  *
- * Indexes that the queries need:
+ * Indexes that the queries require:
  * - counter: unique `{tenantId}`;
- * - transcripts: `{tenantId, changeSeq}` for `changes` (without the model: a row that went over to another model must be told of as
- *   deleted to the matrix of its old one), `{tenantId, model, _id}` for `vectors`, both partial on rows that have a vector;
- * - tombstones: `{tenantId, changeSeq}`. Old ones are deleted by a sweep that in the same transaction raises `forgottenSeq` to the highest
- *   number it removed (not by a TTL index, which would forget without telling); a cursor below it cannot be served any more.
+ * - transcripts: `{tenantId, changeSeq}` for `changes` (without the model: a row whose model changed must be
+ *   reported as deleted to the matrix of its old model), `{tenantId, model, _id}` for `vectors`, both partial
+ *   on rows that have a vector;
+ * - tombstones: `{tenantId, changeSeq}`. Old tombstones are deleted by a sweep that in the same transaction
+ *   raises `forgottenSeq` to the highest number it removed. A cursor below it can no longer be served. A TTL
+ *   index would not update `forgottenSeq`.
  */
 export interface VectorSource {
-  /** The tenant's newest committed change, 0 when there was none. */
+  /** Returns the tenant's latest committed change, or 0 if there is none. */
   head(tenantId: string, signal: AbortSignal): Promise<ChangeCursor>;
 
   /**
-   * Every row of the tenant that has a vector of this model, in batches, each id at most once (in the order of `_id`, say). It need not be
-   * of one moment: a row that is committed or deleted meanwhile may be in it or not, one that was committed before is.
+   * Returns every row of the tenant that has a vector of this model, in batches, each id at most once (for
+   * example ordered by `_id`). It need not be a snapshot: a row committed or deleted meanwhile may or may not
+   * be included; a row committed before is included.
    */
   vectors(tenantId: string, model: string, signal: AbortSignal): AsyncIterable<readonly VectorRow[]>;
 
   /**
-   * What changed after `after`, or undefined when that cannot be told any more (tombstones are forgotten, the tenant was erased, the counter is
-   * behind `after` since a backup was restored): the caller rebuilds.
+   * Returns the changes after `after`, or undefined if they are no longer available: tombstones were deleted,
+   * the tenant was erased, or the counter is behind `after` because a backup was restored. The caller then
+   * rebuilds its matrix.
    *
-   * Counter, rows and tombstones are read from one snapshot of what a majority of the servers has: rows and tombstones with
+   * Counter, rows and tombstones are read from one majority-committed snapshot: rows and tombstones with
    * `after < changeSeq <= cursor`, where `cursor` is the counter or, for a page, `after + 100`.
    */
   changes(

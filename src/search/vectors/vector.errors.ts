@@ -1,4 +1,4 @@
-/** A vector of another length than its matrix: it belongs to another model, and no score could compare the two. */
+/** A vector whose dimension differs from its matrix. It belongs to another model and cannot be compared. */
 export class VectorDimensionError extends Error {
   constructor(what: string, given: number, expected: number) {
     super(`${what} has ${given} dimensions, expected ${expected}`);
@@ -6,10 +6,10 @@ export class VectorDimensionError extends Error {
   }
 }
 
-/** A vector or a time with NaN or an infinity. */
+/** A vector or time that contains NaN or an infinity. */
 export class VectorValueError extends Error {
   constructor(what: string) {
-    super(`${what} is not made of finite numbers`);
+    super(`${what} contains numbers that are not finite`);
     this.name = 'VectorValueError';
   }
 }

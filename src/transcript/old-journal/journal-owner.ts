@@ -1,6 +1,8 @@
-// Whether the process that wrote a folder of the old journal still runs. While it did, it listened on a socket in the folder, which the kernel closes with
-// the process: "connection refused" says that it ended, an accepted connection that it runs. Where there is no socket (some shared file
-// systems), its pid decides, with start time, boot and pid namespace; when that is not certain either, it counts as running.
+// Determines whether the process that owns a folder of the old journal is still running. Such a process
+// listens on a socket in the folder, which the kernel closes when the process ends. A refused connection
+// means that it has ended, an accepted one that it is running. Without a socket (some shared file systems do
+// not support them), its pid decides, together with start time, boot id and pid namespace. If that is
+// inconclusive too, the process counts as running.
 import { open, readFile, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -8,7 +10,7 @@ import { join } from 'node:path';
 const SOCKET = 'alive';
 const OWNER_FILE = 'owner.json';
 
-/** Socket addresses hold 104 to 108 bytes, by system. */
+/** Socket addresses are limited to 104 to 108 bytes, depending on the operating system. */
 const LONGEST_SOCKET_PATH = 100;
 
 interface OwnerMark {
@@ -26,7 +28,8 @@ const orUndefined = (reading: Promise<string>): Promise<string | undefined> =>
 
 async function startTicksOf(pid: number): Promise<string | undefined> {
   const line = await orUndefined(readFile(`/proc/${pid}/stat`, 'utf8'));
-  // The name in brackets may hold spaces and brackets itself; start time is field 22, the 20th after it.
+  // The name in parentheses may contain spaces and parentheses. The start time is field 22, the 20th after
+  // the name.
   return line?.slice(line.lastIndexOf(')') + 2).split(' ')[19];
 }
 
@@ -48,7 +51,7 @@ async function isGone({ pid, startTicks, ...mark }: OwnerMark): Promise<boolean>
   return startTicks !== undefined && started !== undefined && started !== startTicks;
 }
 
-/** Calls `use` with an address of the folder's socket that is short enough for the system. */
+/** Calls `use` with a path of the folder's socket that is short enough for the operating system. */
 async function withSocketPath<T>(folder: string, use: (path: string) => Promise<T>): Promise<T> {
   const path = join(folder, SOCKET);
   if (Buffer.byteLength(path) <= LONGEST_SOCKET_PATH || process.platform !== 'linux') return use(path);
@@ -87,7 +90,7 @@ async function readMark(folder: string): Promise<OwnerMark | undefined> {
 export async function isOwnerRunning(folder: string): Promise<boolean> {
   const state = await withSocketPath(folder, askSocket);
   if (state !== 'unknown') return state === 'running';
-  // The mark of a running owner is always complete; an owner that ended in order has removed it.
+  // A running owner's file is always complete; an owner that shut down cleanly has removed it.
   const mark = await readMark(folder);
   return mark !== undefined && !(await isGone(mark));
 }

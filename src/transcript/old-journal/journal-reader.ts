@@ -1,9 +1,12 @@
-// The journal that earlier versions accepted transcripts into: read to import what it still holds, never written.
+// Reads the journal to which earlier versions wrote accepted transcripts, in order to import what is left of it.
+// It is never written.
 //
-// DIR/<uuid> is the folder of one process. A segment (`.seg`) is a sequence of frames, then perhaps zeros or frames of the segment whose file it was
-// before. A frame: marker u32 | crc32 u32 | length u32 | group u32 | time f64 | the record, little endian. Marker and CRC seed come from the segment's
-// name. Its `.done` file says up to which offset records are stored: offset f64 | crc32 u32. A folder may hold folders of other processes
-// (`adopting-<uuid>`), which its own process was taking over.
+// DIR/<uuid> is the folder of one process. A segment (`.seg`) is a sequence of frames, possibly followed by zeros
+// or by frames of the segment whose file was reused. A frame, little endian:
+// marker u32 | crc32 u32 | length u32 | group u32 | time f64 | the record.
+// Marker and CRC seed are derived from the segment's name. The segment's `.done` file contains the offset up to
+// which records are stored: offset f64 | crc32 u32. A folder may contain folders of other processes
+// (`adopting-<uuid>`) that its process was taking over.
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -15,11 +18,11 @@ const SEGMENT = '.seg';
 
 export interface OldSegment {
   records: Buffer[];
-  /** Bytes between and after the records that begin like one and cannot be read. */
+  /** Bytes that look like the start of a record but cannot be read. */
   unreadableBytes: number;
 }
 
-/** Paths of the segments in a folder and the folders in it, in the order in which they were written. */
+/** Paths of the segments in a folder and its subfolders, in the order in which they were written. */
 export async function segmentsOf(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true });
   return names
@@ -28,7 +31,7 @@ export async function segmentsOf(folder: string): Promise<string[]> {
     .map((name) => join(folder, name));
 }
 
-/** The records of a segment that are not marked as done. */
+/** Returns the records of a segment that are not marked as done. */
 export async function readSegment(path: string): Promise<OldSegment> {
   const salt = crc32(basename(path, SEGMENT)) || 1;
   const bytes = await readFile(path);
@@ -47,7 +50,7 @@ async function doneOffset(path: string, salt: number, size: number): Promise<num
   return offset <= size ? offset : 0;
 }
 
-/** After what cannot be read it goes on with the next marker that begins a sound frame. */
+/** Scans for frames. After an unreadable part it continues at the next marker that starts a valid frame. */
 function scan(segment: Buffer, salt: number, from: number): OldSegment {
   const marker = Buffer.alloc(4);
   marker.writeUInt32LE(salt);
@@ -71,7 +74,10 @@ function scan(segment: Buffer, salt: number, from: number): OldSegment {
   return found;
 }
 
-/** The record of the frame at `at`; the length of a frame that begins there and is not sound; undefined when none begins there. */
+/**
+ * Returns the record of the frame at `at`, or the length of an invalid frame that starts there, or undefined
+ * if none does.
+ */
 function frameAt(segment: Buffer, at: number, salt: number): Buffer | number | undefined {
   if (segment.length - at < HEADER_BYTES) return undefined;
   if (segment.readUInt32LE(at) !== salt) return undefined;

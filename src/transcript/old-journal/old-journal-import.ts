@@ -15,28 +15,28 @@ import { hasCode, isOwnerRunning } from './journal-owner.js';
 import { readSegment, segmentsOf } from './journal-reader.js';
 
 const FOLDER_NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** Of a folder that was imported and holds bytes that could not be read: it is kept for the operator. */
+/** Suffix of an imported folder that contains unreadable bytes and is kept for the operator. */
 const KEPT_SUFFIX = '.unreadable';
 const GROUP = 100;
 
-/** Folders of processes that still run are looked at again after this. */
+/** Delay before folders of processes that are still running are checked again. */
 const AGAIN_MS = 30_000;
 
 export interface ImportReport {
   folders: number;
   records: number;
-  /** Queued now; the others were there already, or had been deleted. */
+  /** Newly queued records; the others already existed or had been deleted. */
   queued: number;
-  /** Dead letters whose replay was under way, queued again. */
+  /** Dead letters that were being replayed and are queued again. */
   replayed: number;
   unreadableBytes: number;
-  /** Folders of processes that still run. */
+  /** Folders of processes that are still running. */
   left: number;
 }
 
 type OldRecord = AcceptedTranscript & { _id: Types.ObjectId; createdAt: Date; isReplay?: boolean };
 
-/** The folder below DATA_DIR/journal that earlier versions used with this database. */
+/** The folder below DATA_DIR/journal that earlier versions used for this database. */
 export function oldJournalOf({
   kind,
   uri,
@@ -49,8 +49,9 @@ export function oldJournalOf({
 }
 
 /**
- * Queues what earlier versions accepted into a journal on this machine's disk and did not store. A folder is removed after all of it is committed; ids
- * that are there, or were deleted, are left out, so that an import that was interrupted, or runs in two processes, queues each one once.
+ * Queues the transcripts that earlier versions accepted into a journal on local disk but did not store. A
+ * folder is removed once its contents are committed. Ids that exist or were deleted are skipped, so an import
+ * that is interrupted or runs in two processes queues each transcript once.
  */
 @Injectable()
 export class OldJournalImport implements OnModuleDestroy {
@@ -71,21 +72,18 @@ export class OldJournalImport implements OnModuleDestroy {
     clearTimeout(this.timer);
   }
 
-  /** Never rejects: what could not be imported is tried again, and at the next start at the latest. */
+  /** Never rejects. A failed import is retried after a delay, or at the next start. */
   async start(): Promise<void> {
     try {
       const { left, ...report } = await this.run();
       if (report.folders > 0)
-        this.logger.info(report, 'transcripts of a journal of an earlier version are queued');
+        this.logger.info(report, 'queued transcripts from the journal of an earlier version');
       if (report.unreadableBytes > 0)
-        this.logger.error(report, 'parts of the journal cannot be read; its folders are kept');
+        this.logger.error(report, 'parts of the journal are unreadable; the affected folders are kept');
       if (left === 0) return;
-      this.logger.info({ left }, 'journals of earlier versions whose processes still run are imported later');
+      this.logger.info({ left }, 'journals whose processes are still running will be imported later');
     } catch (error) {
-      this.logger.error(
-        { err: error },
-        'a journal of an earlier version could not be imported; it is tried again',
-      );
+      this.logger.error({ err: error }, 'could not import the journal of an earlier version; retrying later');
     }
     if (this.isOver) return;
     this.timer = setTimeout(() => void this.start(), AGAIN_MS);
@@ -112,7 +110,7 @@ export class OldJournalImport implements OnModuleDestroy {
         await this.importFolder(folder, report);
         report.folders++;
       } catch (error) {
-        // Another process on this DATA_DIR has imported it meanwhile.
+        // Another process with the same DATA_DIR has imported it in the meantime.
         if (!hasCode(error, 'ENOENT')) throw error;
       }
     }
@@ -170,7 +168,10 @@ async function foldersOf(root: string): Promise<string[]> {
   }
 }
 
-/** What is not empty stays: folders that were kept, files that earlier versions set aside as damaged. */
+/**
+ * Folders that are not empty stay: they hold unreadable data, or files that earlier versions set aside as
+ * damaged.
+ */
 async function removeEmpty(...folders: readonly string[]): Promise<void> {
   for (const folder of folders) await rmdir(folder).catch(() => undefined);
 }

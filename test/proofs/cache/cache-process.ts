@@ -1,9 +1,7 @@
 // A process with a cache of its own, which asks for one cold key when it is told to. Forked by test/proofs/cache.ts.
 import { setTimeout as delay } from 'node:timers/promises';
-import { CacheFamily, CacheService } from '../../../src/cache/index.js';
-import { settingsFromEnvironment } from '../../../src/config/index.js';
-import { createLogger } from '../../../src/logging/index.js';
-import { RedisService } from '../../../src/redis/index.js';
+import { CacheFamily } from '../../../src/cache/index.js';
+import { openCache } from '../../support/cache.js';
 
 interface Order {
   key: string;
@@ -18,10 +16,11 @@ export interface CacheReport {
   values: string[];
 }
 
-const settings = settingsFromEnvironment();
-const logger = createLogger({ level: 'warn', pretty: false });
-const redis = new RedisService(settings.redis, logger);
-const cache = new CacheService(settings.cache, redis, logger);
+const { REDIS_URL, REDIS_COMMAND_TIMEOUT_MS } = process.env;
+const { cache } = await openCache({
+  ...(REDIS_URL !== undefined && { REDIS_URL }),
+  ...(REDIS_COMMAND_TIMEOUT_MS !== undefined && { REDIS_COMMAND_TIMEOUT_MS }),
+});
 const family = new CacheFamily<{ by: string }>('cold');
 
 async function obey({ key, callers, loadMs }: Order): Promise<CacheReport> {
@@ -37,7 +36,6 @@ async function obey({ key, callers, loadMs }: Order): Promise<CacheReport> {
   return { type: 'report', loads, values: [...new Set(answers.map((answer) => answer?.by ?? 'none'))] };
 }
 
-await redis.onModuleInit();
 process.on('message', (order: Order) => {
   void obey(order).then((report) => process.send?.(report));
 });

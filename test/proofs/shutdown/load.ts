@@ -1,3 +1,4 @@
+import { withTimeout } from '../../../src/common/index.js';
 import { BenchConnection, httpRequest } from '../../support/http-load.js';
 
 /** One request that wrote something, or only read. */
@@ -14,6 +15,11 @@ export interface SentRequest {
 }
 
 const WAIT_MS = 60_000;
+
+const noAnswer = (): never => {
+  throw new Error(`no answer within ${WAIT_MS} ms`);
+};
+
 const SUCCESS: Readonly<Record<SentRequest['kind'], number>> = {
   append: 201,
   handle: 201,
@@ -84,7 +90,7 @@ export class ShutdownLoad {
   /** Answers whether the connection can be used again. */
   private async exchange(connection: BenchConnection, entry: SentRequest, request: Buffer): Promise<boolean> {
     try {
-      entry.answer = (await withDeadline(connection.send(request))).status;
+      entry.answer = (await withTimeout(connection.send(request), WAIT_MS, noAnswer)).status;
       this.onAnswer?.();
       return !connection.isEnding;
     } catch {
@@ -136,19 +142,5 @@ export class ShutdownLoad {
           request: send('GET', `${messages}?limit=20`),
         };
     }
-  }
-}
-
-async function withDeadline<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`no answer within ${WAIT_MS} ms`));
-    }, WAIT_MS);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,4 +1,5 @@
 import { type ClientSession, type Db, type MongoClient, MongoError, MongoServerError } from 'mongodb';
+import { messageOf } from '../../../src/common/index.js';
 import type { Outcome } from './history.js';
 
 /** A transaction of several documents: an order, its lines, and the writer's total. */
@@ -162,7 +163,7 @@ export class StoreCrashLoad {
     const code = error instanceof MongoServerError ? error.code : undefined;
     // Without a code it is the end of a connection, which a bulk write wraps.
     if (error instanceof MongoError && (code === undefined || code === NO_SUCH_TRANSACTION)) return;
-    this.count(error instanceof Error ? error.message : String(error));
+    this.count(messageOf(error));
   }
 
   private count(name: string): void {

@@ -1,4 +1,4 @@
-// The charts: what each shows, and its drawing by uPlot, which another script of the page has loaded.
+// Defines the charts and draws them with uPlot, which is loaded by another script of the page.
 import { create, byId, setText } from './dom.js';
 import { bytes, count, milliseconds, number, percent, perMinute, rate, timeOfDay } from './format.js';
 
@@ -13,9 +13,9 @@ import { bytes, count, milliseconds, number, percent, perMinute, rate, timeOfDay
  * @property {string} title
  * @property {Write} write
  * @property {Line[]} lines
- * @property {number} least the axis reaches at least so far
- * @property {number} [most] and no further than this
- * @property {boolean} [isWhole] whether there is nothing between whole numbers
+ * @property {number} least minimum upper end of the axis
+ * @property {number} [most] maximum upper end of the axis
+ * @property {boolean} [isWhole] whether all values are whole numbers
  */
 
 const SPAN_SECONDS = 900;
@@ -35,10 +35,10 @@ const plans = [
     write: percent,
     least: 0.01,
     most: 1,
-    lines: [{ name: 'errorRatio', label: 'Answered with 5xx' }],
+    lines: [{ name: 'errorRatio', label: '5xx responses' }],
   },
   {
-    title: 'Time of requests',
+    title: 'Request duration',
     write: milliseconds,
     least: 10,
     lines: [
@@ -69,7 +69,7 @@ const plans = [
     isWhole: true,
     lines: [
       { name: 'poolInUse', label: 'In use' },
-      { name: 'poolWaiting', label: 'Waiting for one' },
+      { name: 'poolWaiting', label: 'Operations waiting' },
     ],
   },
   {
@@ -97,15 +97,18 @@ const plans = [
   },
 ];
 
-/** Lines differ by colour and by dash, so that none depends on colours alone. */
+/** Lines differ in color and dash pattern, so that they can be distinguished without colors. */
 const dashes = [[], [8, 4], [2, 3]];
 
 const { uPlot } = /** @type {{ uPlot: typeof import('uplot') }} */ (/** @type {unknown} */ (globalThis));
 
-/** @param {string} name of a custom property of the page */
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** @param {string} name of a custom CSS property of the page */
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** @type {import('uplot').Series.Points.Filter} a line shows nothing of a number that has none beside it: it gets a point */
+/**
+ * @type {import('uplot').Series.Points.Filter} returns the values without neighbors, which a line would not
+ * show; they are drawn as points
+ */
 const isolated = (plot, series) => {
   const values = plot.data[series] ?? [];
   return Array.from(values.keys()).filter(
@@ -121,11 +124,11 @@ class Chart {
     const legend = create(
       'ul',
       { class: 'legend' },
-      plan.lines.map(({ label }, place) =>
+      plan.lines.map(({ label }, index) =>
         create('li', {}, [
-          create('span', { class: `marker line-${place + 1}`, 'aria-hidden': 'true' }),
+          create('span', { class: `marker line-${index + 1}`, 'aria-hidden': 'true' }),
           document.createTextNode(`${label} `),
-          /** @type {HTMLElement} */ (this.values[place]),
+          /** @type {HTMLElement} */ (this.values[index]),
         ]),
       ),
     );
@@ -139,7 +142,7 @@ class Chart {
     this.plot = undefined;
   }
 
-  /** @param {import('uplot').AlignedData} data draws anew in the colours that the page has now */
+  /** @param {import('uplot').AlignedData} data redraws the chart in the current colors of the page */
   draw(data) {
     this.plot?.destroy();
     this.plot = new uPlot(this.options(), data, this.place);
@@ -150,20 +153,20 @@ class Chart {
   update(data) {
     this.plot?.setData(data);
     this.empty.hidden = data.slice(1).some((column) => Array.from(column).some((value) => value != null));
-    this.tell(this.plot?.cursor.idx ?? null);
+    this.showValues(this.plot?.cursor.idx ?? null);
   }
 
   fit() {
     this.plot?.setSize({ width: this.place.clientWidth, height: HEIGHT });
   }
 
-  /** @param {number | null} index the moment whose numbers are told in words; null: the latest */
-  tell(index) {
+  /** @param {number | null} index of the point whose values are shown in the legend; null: the latest */
+  showValues(index) {
     const data = this.plot?.data;
     if (!data) return;
-    this.plan.lines.forEach(({ write = this.plan.write }, place) => {
-      const value = data[place + 1]?.[index ?? data[0].length - 1];
-      const node = this.values[place];
+    this.plan.lines.forEach(({ write = this.plan.write }, line) => {
+      const value = data[line + 1]?.[index ?? data[0].length - 1];
+      const node = this.values[line];
       if (node) setText(node, write(value));
     });
   }
@@ -171,8 +174,8 @@ class Chart {
   /** @returns {import('uplot').Options} */
   options() {
     const { write, lines, least, most, isWhole } = this.plan;
-    const axis = { stroke: colour('--soft'), font: '12px system-ui, sans-serif', ticks: { show: false } };
-    const grid = { stroke: colour('--grid'), width: 1 };
+    const axis = { stroke: color('--soft'), font: '12px system-ui, sans-serif', ticks: { show: false } };
+    const grid = { stroke: color('--grid'), width: 1 };
     return {
       width: this.place.clientWidth,
       height: HEIGHT,
@@ -207,19 +210,19 @@ class Chart {
       ],
       series: [
         {},
-        ...lines.map(({ label }, place) => ({
+        ...lines.map(({ label }, index) => ({
           label,
-          stroke: colour(`--line-${place + 1}`),
-          dash: dashes[place] ?? [],
+          stroke: color(`--line-${index + 1}`),
+          dash: dashes[index] ?? [],
           width: 2,
-          ...(lines.length === 1 && { fill: colour('--area') }),
+          ...(lines.length === 1 && { fill: color('--area') }),
           points: { show: true, size: 5, filter: isolated },
         })),
       ],
       hooks: {
         setCursor: [
           (plot) => {
-            this.tell(plot.cursor.idx ?? null);
+            this.showValues(plot.cursor.idx ?? null);
           },
         ],
       },
@@ -227,13 +230,16 @@ class Chart {
   }
 }
 
-/** @param {ArrayLike<number>} moments @returns {[number, number]} seconds: the last quarter of an hour up to the latest */
+/**
+ * @param {ArrayLike<number>} moments @returns {[number, number]} the last 15 minutes up to the latest point,
+ * in seconds
+ */
 function spanOf(moments) {
   const last = moments[moments.length - 1] ?? Date.now() / 1000;
   return [last - SPAN_SECONDS, last];
 }
 
-/** All charts, over the same moments. */
+/** All charts, which share one time axis. */
 export class Charts {
   constructor() {
     this.charts = plans.map((plan) => new Chart(plan));
@@ -249,12 +255,12 @@ export class Charts {
     });
   }
 
-  /** @param {HistoryColumns} history in place of all that was there: it may be of another process than before */
+  /** @param {HistoryColumns} history replaces all points, because it may come from a different process */
   begin(history) {
-    this.points = history.at.map((at, place) => {
+    this.points = history.at.map((at, index) => {
       const values = plans
         .flatMap(({ lines }) => lines)
-        .map(({ name }) => [name, history[name][place] ?? null]);
+        .map(({ name }) => [name, history[name][index] ?? null]);
       return /** @type {ChartPoint} */ ({ at, ...Object.fromEntries(values) });
     });
     this.update();
@@ -262,7 +268,7 @@ export class Charts {
 
   /** @param {ChartPoint} point */
   add(point) {
-    // A clock that was set back makes future ones of some.
+    // If the clock was set back, some points are in the future.
     this.points = this.points.filter(({ at }) => at < point.at && at >= point.at - SPAN_SECONDS);
     this.points.push(point);
     this.update();

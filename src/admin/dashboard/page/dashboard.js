@@ -1,4 +1,4 @@
-// The dashboard: follows the server's events and shows what they tell.
+// The dashboard: receives the server's events and displays them.
 import { Charts } from './charts.js';
 import { byId, create } from './dom.js';
 import { showAlerts, showBanner, showFacts, showTables, showTiles, showTranscripts } from './sections.js';
@@ -9,10 +9,10 @@ import { follow } from './stream.js';
 /** @type {Record<Connection, string>} */
 const words = {
   live: '',
-  silent: 'Connected, but no news come. What is shown is old.',
-  lost: 'Connection lost, trying again. What is shown is old.',
-  full: 'The service has no room for one more viewer now, or is about to stop. Trying again.',
-  'signed-out': 'Your sign-in has ended. ',
+  silent: 'Connected, but no updates are arriving. The data shown is outdated.',
+  lost: 'Connection lost; retrying. The data shown is outdated.',
+  full: 'The service accepts no more viewers at the moment, or is shutting down. Retrying.',
+  'signed-out': 'Your session has expired. ',
 };
 
 /** @param {Connection} state */

@@ -1,4 +1,4 @@
-// How numbers and times are written for people. `-` stands for what is not known.
+// Formats numbers and times for display. Unknown values are shown as a dash.
 
 const NONE = '–';
 
@@ -7,7 +7,7 @@ const NONE = '–';
 /** @param {Maybe} value @param {(value: number) => string} write */
 const orNone = (value, write) => (value == null || !Number.isFinite(value) ? NONE : write(value));
 
-/** @param {number} value three significant digits, no more than needed */
+/** @param {number} value written with up to three significant digits */
 const digits = (value) =>
   value >= 100 || Number.isInteger(value)
     ? Math.round(value).toLocaleString('en')
@@ -42,7 +42,7 @@ export const bytes = (value) =>
     return `${digits(size / 1024 ** power)} ${units[power]}`;
   });
 
-/** @param {Maybe} value milliseconds; in its two largest units: "2 h 5 min" */
+/** @param {Maybe} value in milliseconds; written in its two largest units: "2 h 5 min" */
 export const duration = (value) =>
   orNone(value, (ms) => {
     const seconds = Math.max(0, Math.floor(ms / 1000));
@@ -73,7 +73,7 @@ const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
 /** @param {Date} at */
 export const timeOfDay = (at) => clock.format(at);
 
-/** @param {string} iso with the day, unless it is today */
+/** @param {string} iso written with the day, unless it is today */
 export function time(iso) {
   const at = new Date(iso);
   const isToday = at.toDateString() === new Date().toDateString();

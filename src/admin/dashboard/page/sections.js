@@ -1,4 +1,4 @@
-// What stands below and above the charts: banner, alerts, tiles, tables, facts.
+// The sections above and below the charts: banner, alerts, tiles, tables, facts.
 import { byId, create, fillFacts, fillTable, setText } from './dom.js';
 import { bytes, count, duration, milliseconds, number, percent, perMinute, rate, time } from './format.js';
 
@@ -16,11 +16,11 @@ export function showBanner({ snapshot, statusSince }) {
   const { service, status, at } = snapshot;
   byId('banner').dataset['status'] = status;
   setText(byId('status'), statusWords[status]);
-  // Minutes are enough: a reader is told of each change.
+  // Only in minutes, because screen readers announce each change.
   const minutes = Math.floor((Date.parse(at) - Date.parse(statusSince)) / 60_000);
-  const lasting = minutes >= 1 ? `, for ${duration(minutes * 60_000)}` : '';
-  setText(byId('since'), `since ${time(statusSince)}${lasting}`);
-  const monitoring = service.monitoring === 'off' ? ' · monitoring is off: requests are not watched' : '';
+  const forText = minutes >= 1 ? `, for ${duration(minutes * 60_000)}` : '';
+  setText(byId('since'), `since ${time(statusSince)}${forText}`);
+  const monitoring = service.monitoring === 'off' ? ' · monitoring is off: requests are not timed' : '';
   setText(
     byId('service'),
     `${service.name} ${service.version} · ${service.instance} · Node ${service.node.replace(/^v/, '')} · up ${duration(service.uptimeSeconds * 1000)}${monitoring}`,
@@ -42,7 +42,7 @@ const alertItem = ({ severity, message, startedAt, endedAt }) => {
 /** @param {Snapshot['alerts']} alerts */
 export function showAlerts({ active, recent }) {
   const list = byId('active-alerts');
-  // Built anew only when something is different, since readers are told of what is built.
+  // Only rebuilt when something has changed, because screen readers announce what is rebuilt.
   const key = JSON.stringify(active.map(({ id, severity, message }) => [id, severity, message]));
   if (list.dataset['key'] !== key) {
     list.dataset['key'] = key;
@@ -60,7 +60,7 @@ export function showAlerts({ active, recent }) {
   ended.dataset['key'] = endedKey;
   ended.replaceChildren(
     ...(shown.length === 0
-      ? [create('li', { class: 'none', text: 'None since the start.' })]
+      ? [create('li', { class: 'none', text: 'None since this process started.' })]
       : shown.map(alertItem)),
   );
 }
@@ -101,8 +101,9 @@ export function showTables({ requests, slow, queues }) {
     'slow',
     [
       { title: 'What', read: ({ what }) => what },
-      { title: 'At', isShort: true, read: ({ at }) => time(at) },
-      { title: 'Took', isNumber: true, read: ({ durationMs }) => milliseconds(durationMs) },
+      { title: 'Times', isNumber: true, read: (row) => count(row.count) },
+      { title: 'Longest', isNumber: true, read: ({ maxMs }) => milliseconds(maxMs) },
+      { title: 'Latest', isShort: true, read: ({ at }) => time(at) },
       {
         title: 'Plan',
         read: ({ plan }) => plan ?? '',
@@ -112,7 +113,7 @@ export function showTables({ requests, slow, queues }) {
       { title: 'Tenant', read: ({ tenantId }) => tenantId ?? '' },
     ],
     slow,
-    'Nothing was slow since the start.',
+    'Nothing was slow in the last 15 minutes.',
   );
   fillTable(
     'queues',
@@ -128,7 +129,7 @@ export function showTables({ requests, slow, queues }) {
         mark: ({ failed }) => (failed > 0 ? 'warning' : undefined),
       },
       {
-        title: 'Oldest waits',
+        title: 'Oldest waiting',
         isNumber: true,
         read: ({ waiting, oldestWaitingMs }) => (waiting === 0 ? '–' : duration(oldestWaitingMs)),
       },
@@ -139,7 +140,7 @@ export function showTables({ requests, slow, queues }) {
 }
 
 /** @type {readonly Fact[]} */
-const unread = [['Not known', 'could not be read']];
+const unread = [['Unknown', 'could not be read']];
 
 /** @param {Snapshot} snapshot */
 export function showFacts(snapshot) {
@@ -149,7 +150,7 @@ export function showFacts(snapshot) {
     sessions
       ? [
           ['In memory', `${count(sessions.held)} of ${count(sessions.max)}`],
-          ['Their memory', bytes(sessions.memoryBytes)],
+          ['Memory used', bytes(sessions.memoryBytes)],
           ['Opened from memory', count(sessions.opens.l1)],
           ['Opened from Redis', count(sessions.opens.l2)],
           ['Opened from the database', count(sessions.opens.database)],
@@ -177,17 +178,17 @@ export function showFacts(snapshot) {
     ['Ping', milliseconds(database.pingMs)],
     [
       'Connections',
-      `${count(database.pool.inUse)} in use, ${count(database.pool.open)} open, ${count(database.pool.max)} at most`,
+      `${count(database.pool.inUse)} in use, ${count(database.pool.open)} open, ${count(database.pool.max)} maximum`,
     ],
-    ['Waiting for one', count(database.pool.waiting), database.pool.waiting > 0 ? 'warning' : undefined],
+    ['Operations waiting', count(database.pool.waiting), database.pool.waiting > 0 ? 'warning' : undefined],
     ['Commands', rate(database.total.ratePerSecond)],
     ['Commands, p95', milliseconds(database.total.p95Ms)],
   ]);
   fillFacts('process', [
     ['Memory (RSS)', `${bytes(process.rssBytes)} of ${bytes(process.memoryLimitBytes)}`],
     ['Heap', `${bytes(process.heapUsedBytes)} of ${bytes(process.heapLimitBytes)}`],
-    ['Processor', `${number(process.cpuCores)} cores`],
-    ['Event loop at work', percent(process.eventLoopUtilisation)],
+    ['CPU', `${number(process.cpuCores)} cores`],
+    ['Event loop utilization', percent(process.eventLoopUtilisation)],
     ['GC pause, p99', milliseconds(process.gcPauseP99Ms)],
     [
       'Open files',
@@ -213,11 +214,11 @@ export function showTranscripts({ snapshot: { transcripts }, point }) {
     transcripts
       ? [
           ['Queued', count(transcripts.queued)],
-          ['At work', count(transcripts.processing)],
+          ['In progress', count(transcripts.processing)],
           ['Stored', `${count(transcripts.completed)} (${perMinute(point.transcriptsStoredPerMinute)})`],
-          ['Failed for good', count(transcripts.dead), transcripts.dead > 0 ? 'critical' : undefined],
-          ['Tried again', count(transcripts.retries)],
-          ['Oldest waits', transcripts.oldestMs === 0 ? '–' : duration(transcripts.oldestMs)],
+          ['Permanently failed', count(transcripts.dead), transcripts.dead > 0 ? 'critical' : undefined],
+          ['Retries', count(transcripts.retries)],
+          ['Oldest waiting', transcripts.oldestMs === 0 ? '–' : duration(transcripts.oldestMs)],
           ['Vectors', `${count(transcripts.indexVectors)} (${bytes(transcripts.indexBytes)})`],
         ]
       : unread,

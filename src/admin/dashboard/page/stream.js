@@ -1,15 +1,16 @@
-// The stream of events from the server, opened again whenever it breaks.
+// The event stream from the server, which is reopened whenever it breaks.
 
 /** @typedef {import('./types.js').HistoryColumns} HistoryColumns */
 /** @typedef {import('./types.js').DashboardSample} DashboardSample */
 
 const EVENTS = '/admin/dashboard/events';
 const RETRY_MS = 3000;
-/** Snapshots come every 2 s. */
+/** Snapshots arrive every 2 s. */
 const SILENCE_MS = 12_000;
 
 /**
- * `live`; `silent`: connected, but nothing comes; `lost`: trying again; `full`: too many look; `signed-out`: not tried again.
+ * `live`; `silent`: connected, but nothing arrives; `lost`: retrying; `full`: too many viewers, retrying;
+ * `signed-out`: not retried.
  * @typedef {'live' | 'silent' | 'lost' | 'full' | 'signed-out'} Connection
  */
 
@@ -20,8 +21,8 @@ const SILENCE_MS = 12_000;
  * @property {(state: Connection) => void} onConnection
  */
 
-/** Why the server refuses the stream: browsers tell scripts of a refused stream no more than that it is. */
-async function askWhy() {
+/** Returns the status with which the server rejects the stream, because EventSource does not report it. */
+async function fetchStatus() {
   const asking = new AbortController();
   try {
     const { status } = await fetch(EVENTS, {
@@ -40,7 +41,7 @@ async function askWhy() {
 export function follow({ onHistory, onSample, onConnection }) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let silence;
-  const heard = () => {
+  const received = () => {
     clearTimeout(silence);
     silence = setTimeout(() => onConnection('silent'), SILENCE_MS);
     onConnection('live');
@@ -54,7 +55,7 @@ export function follow({ onHistory, onSample, onConnection }) {
     };
     source.addEventListener('history', (event) => onHistory(JSON.parse(event.data)));
     source.addEventListener('snapshot', (event) => {
-      heard();
+      received();
       onSample(JSON.parse(event.data));
     });
     source.addEventListener('signed-out', () => {
@@ -64,13 +65,13 @@ export function follow({ onHistory, onSample, onConnection }) {
     source.addEventListener('error', () => {
       clearTimeout(silence);
       onConnection('lost');
-      // Otherwise the browser itself tries again.
+      // Otherwise the browser retries automatically.
       if (source.readyState === EventSource.CLOSED) void reopen();
     });
   };
 
   const reopen = async () => {
-    const status = await askWhy();
+    const status = await fetchStatus();
     if (status === 401) {
       onConnection('signed-out');
       return;

@@ -1,6 +1,6 @@
-// Names for what the server sends; the types are those of the server.
+// Names for the data that the server sends, with the server's types.
 
-/** @typedef {import('../../../monitoring/snapshot/monitoring-snapshot.js').MonitoringSnapshot} Snapshot */
+/** @typedef {import('../service-snapshot.js').ServiceSnapshot} Snapshot */
 /** @typedef {import('../../../monitoring/alerts/alert.js').Alert} Alert */
 /** @typedef {import('../chart-point.js').ChartPoint} ChartPoint */
 /** @typedef {import('../chart-point.js').Charted} Charted */

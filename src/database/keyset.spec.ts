@@ -1,0 +1,18 @@
+import { Types } from 'mongoose';
+import { afterCursor } from './keyset.js';
+
+const id = '0123456789abcdef01234567';
+const date = new Date('2026-01-01T00:00:00Z');
+
+describe('afterCursor', () => {
+  it('bounds the field, and settles equal dates by the id', () => {
+    expect(afterCursor('createdAt', { date, id })).toEqual({
+      createdAt: { $lte: date },
+      $or: [{ createdAt: { $lt: date } }, { createdAt: date, _id: { $lt: new Types.ObjectId(id) } }],
+    });
+  });
+
+  it('is no condition on the first page', () => {
+    expect(afterCursor('createdAt', undefined)).toEqual({});
+  });
+});

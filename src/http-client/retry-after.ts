@@ -1,0 +1,10 @@
+/**
+ * How long a `Retry-After` header asks to wait, milliseconds; undefined when it is absent or cannot be read.
+ * @param now milliseconds since 1970, for a header that names a date
+ */
+export function retryAfterMs(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return undefined;
+  const text = header.trim();
+  const askedMs = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isNaN(askedMs) ? undefined : Math.max(0, askedMs);
+}
