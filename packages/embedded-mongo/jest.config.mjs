@@ -13,7 +13,7 @@ export default {
   rootDir: import.meta.dirname,
   testMatch: ['<rootDir>/{src,test}/**/*.spec.ts'],
   testEnvironment: 'node',
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   transform: { '^.+\\.ts$': swc },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/\\.dist-next/'],

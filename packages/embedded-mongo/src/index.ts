@@ -7,25 +7,25 @@ import type { StoreServer } from './server/store-server.js';
 import { hasWorkerFile, startInWorker } from './server/worker-host.js';
 
 export interface EmbeddedMongoOptions {
-  /** Directory of the store; made when it does not exist. */
+  /** Directory of the store; created when it does not exist. */
   dir: string;
-  /** A fixed TCP port, for tools and other processes; 0 for a free one. Without it a unix socket is used where possible. */
+  /**
+   * A fixed TCP port, for tools and other processes; 0 for a free one. Without it a unix socket is used where
+   * possible.
+   */
   port?: number;
   /** Address to listen on; `127.0.0.1` unless given. There is no authentication: keep it on loopback. */
   host?: string;
   /** Path of the unix socket; `mongodb.sock` in `dir` unless given. */
   socketPath?: string;
   log?: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
-  /** Called when the store's thread died after it was opened. Without it the error is logged. */
+  /** Called when the store's thread ends unexpectedly after opening. Without it the error is logged. */
   onError?: (error: Error) => void;
-  /** Serve on this thread rather than in a worker. Default: only when there is no compiled worker, as under jest. */
-  inProcess?: boolean;
   /**
-   * Whether clients may send JavaScript: `$where`, `$function`, `$accumulator`, mapReduce. Default false, unlike MongoDB. It
-   * runs in threads of its own without `require` and `process`, but `node:vm` is no wall: whoever may send queries may then
-   * run code in this process.
+   * Serve on this thread rather than in a worker. Default: only when there is no compiled worker, as under
+   * jest.
    */
-  javascript?: boolean;
+  inProcess?: boolean;
   /** Epoch milliseconds; for tests, in process only. */
   now?: () => number;
 }
@@ -33,12 +33,12 @@ export interface EmbeddedMongoOptions {
 const attachPatienceMs = 10_000;
 
 /**
- * A MongoDB-compatible store in one directory, served to the official driver, Mongoose and mongosh on a local socket.
- * One process owns a directory; others that open it are given the owner's URI.
+ * A MongoDB-compatible store in one directory, served to the official driver, Mongoose and mongosh on a local
+ * socket. One process owns a directory; others that open it are given the owner's URI.
  */
 export class EmbeddedMongo {
   private constructor(
-    /** What to connect with. */
+    /** The URI to connect to. */
     readonly uri: string,
     /** True when another process owns the store; `close` then does nothing. */
     readonly attached: boolean,
@@ -47,7 +47,10 @@ export class EmbeddedMongo {
     private readonly server: StoreServer | undefined,
   ) {}
 
-  /** Opens the store, or attaches to the process that has it open. Throws when the directory or the port cannot be used. */
+  /**
+   * Opens the store, or attaches to the process that has it open. Throws when the directory or the port
+   * cannot be used.
+   */
   static async open(options: EmbeddedMongoOptions): Promise<EmbeddedMongo> {
     const dir = resolve(options.dir);
     await mkdir(dir, { recursive: true });
@@ -58,15 +61,15 @@ export class EmbeddedMongo {
         const server = await start({ ...options, dir });
         return new EmbeddedMongo(server.uri, false, process.pid, server);
       } catch (error) {
-        // Another process was quicker between the look and the opening.
+        // Another process has opened the store between the check and the opening.
         if (!isStoreInUse(error) || attempt === 3) throw error;
       }
     }
   }
 
   /**
-   * Copies the store, as it is at one moment, to a directory that is empty or missing, while it is in use. The copy is a
-   * store that `open` opens. Throws in a process that is merely attached: ask the owner.
+   * Copies the store, as it is at one moment, to a directory that is empty or missing, while it is in use.
+   * The copy is a store that `open` opens. Throws in a process that is only attached; the owner can do it.
    */
   async backup(dir: string): Promise<void> {
     if (!this.server)
@@ -81,11 +84,11 @@ export class EmbeddedMongo {
 }
 
 async function start(options: EmbeddedMongoOptions): Promise<StoreServer> {
-  const { dir, port, host, socketPath, javascript, now } = options;
+  const { dir, port, host, socketPath, now } = options;
   const log = options.log ?? ((): void => undefined);
-  const settings = { dir, port, host, socketPath, javascript };
+  const settings = { dir, port, host, socketPath };
   if (options.inProcess ?? !hasWorkerFile()) {
-    // With a worker this thread has no use for the engine.
+    // With a worker this thread does not need the engine.
     const { startStoreServer } = await import('./server/store-server.js');
     return startStoreServer(settings, log, now);
   }
@@ -97,7 +100,7 @@ async function start(options: EmbeddedMongoOptions): Promise<StoreServer> {
 
 const isStoreInUse = (error: unknown): boolean => error instanceof Error && error.name === 'StoreInUse';
 
-/** The process that has the store open and answers; waits for one that is just starting. */
+/** The process that has the store open and accepts connections; waits for one that is starting. */
 async function liveOwner(dir: string): Promise<{ pid: number; uri: string } | undefined> {
   const until = Date.now() + attachPatienceMs;
   for (;;) {

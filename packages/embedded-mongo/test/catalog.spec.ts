@@ -1,7 +1,7 @@
 import type { Db, Document } from 'mongodb';
 import { openTestStore, serverError, type TestStore } from './store.js';
 
-describe('time series, clustered collections and creation in transactions', () => {
+describe('clustered collections and creation in transactions', () => {
   let store: TestStore;
   let db: Db;
 
@@ -14,103 +14,26 @@ describe('time series, clustered collections and creation in transactions', () =
 
   const listed = (name: string): Promise<Document[]> => db.listCollections({ name }).toArray();
 
-  describe('time series', () => {
-    it('are created with their defaults, listed, and take the same _id twice', async () => {
-      const timeseries = { timeField: 'at', metaField: 'sensor' };
-      await db.createCollection('readings', { timeseries, expireAfterSeconds: 3_600 });
-      expect(await listed('readings')).toEqual([
-        {
-          name: 'readings',
-          type: 'timeseries',
-          options: {
-            timeseries: { ...timeseries, granularity: 'seconds', bucketMaxSpanSeconds: 3_600 },
-            expireAfterSeconds: 3_600,
-          },
-          info: { readOnly: false },
-        },
-      ]);
-      const readings = db.collection<{ _id: number; at: Date; sensor?: number }>('readings');
-      const now = Date.now();
-      await readings.insertMany([
-        { _id: 1, at: new Date(now + 1), sensor: 7 },
-        { _id: 1, at: new Date(now) },
-      ]);
-      await expect(readings.find({ _id: 1 }, { sort: { at: 1 } }).toArray()).resolves.toHaveLength(2);
-      await expect(readings.countDocuments({ at: { $gt: new Date(now) } })).resolves.toBe(1);
-      await expect(readings.indexes()).resolves.toMatchObject([{ name: 'sensor_1_at_1' }]);
-      await readings.createIndex({ _id: 1 });
-      await expect(readings.indexes()).resolves.toHaveLength(1);
-      await expect(serverError(db.collection('readings').insertOne({ at: 'noon' }))).resolves.toMatchObject({
-        code: 5743702,
-        message: "'at' must be present and contain a valid BSON UTC datetime value",
-      });
-      await store.client.withSession(async (session) => {
-        session.startTransaction();
-        const insert = readings.insertOne({ _id: 2, at: new Date(now) }, { session });
-        await expect(serverError(insert)).resolves.toMatchObject({ code: 263 });
-      });
-      await db.command({
-        collMod: 'readings',
-        timeseries: { granularity: 'hours' },
-        expireAfterSeconds: 'off',
-      });
-      const [info] = await listed('readings');
-      expect(info?.['options']).toEqual({
-        timeseries: { ...timeseries, granularity: 'hours', bucketMaxSpanSeconds: 2_592_000 },
-      });
-      await expect(
-        serverError(db.command({ collMod: 'readings', timeseries: { granularity: 'minutes' } })),
-      ).resolves.toMatchObject({ code: 72 });
-    });
-
-    it.each<[Document, number, string]>([
-      [{ timeseries: {} }, 40414, "BSON field 'create.timeseries.timeField' is missing but a required field"],
-      [
-        { timeseries: { timeField: 'a.b' } },
-        72,
-        "catalog.x: 'timeField' must be a top-level field and not contain a '.'",
-      ],
-      [
-        { timeseries: { timeField: 'a', metaField: 'a' } },
-        72,
-        "'metaField' cannot be the same as 'timeField'",
-      ],
-      [{ timeseries: { timeField: 'a', metaField: '_id' } }, 72, '\'metaField\' cannot be "_id"'],
-      [
-        { timeseries: { timeField: 'a' }, capped: true, size: 5 },
-        72,
-        "catalog.x: 'timeseries' is not allowed with 'capped'",
-      ],
-      [
-        { timeseries: { timeField: 'a', granularity: 'days' } },
-        2,
-        "Enumeration value 'days' for field 'create.timeseries.granularity' is not a valid value.",
-      ],
-      [
-        { timeseries: { timeField: 'a', metField: 'b' } },
-        40415,
-        "BSON field 'create.timeseries.metField' is an unknown field.",
-      ],
-      [
-        { expireAfterSeconds: 5 },
-        72,
-        "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
-      ],
-      [
-        { clusteredIndex: { key: { a: 1 }, unique: true } },
-        197,
-        'The clusteredIndex option is only supported for key: {_id: 1}',
-      ],
-      [
-        { clusteredIndex: { key: { _id: 1 }, unique: false } },
-        5979700,
-        'The clusteredIndex option requires unique: true to be specified',
-      ],
-    ])('create refuses %j', async (options, code, message) => {
-      await expect(serverError(db.command({ create: 'x', ...options }))).resolves.toMatchObject({
-        code,
-        message,
-      });
+  it.each<[Document, number, string]>([
+    [
+      { expireAfterSeconds: 5 },
+      72,
+      "'expireAfterSeconds' is only supported when the 'clusteredIndex' option is specified",
+    ],
+    [
+      { clusteredIndex: { key: { a: 1 }, unique: true } },
+      197,
+      'The clusteredIndex option is only supported for key: {_id: 1}',
+    ],
+    [
+      { clusteredIndex: { key: { _id: 1 }, unique: false } },
+      5979700,
+      'The clusteredIndex option requires unique: true to be specified',
+    ],
+  ])('create refuses %j', async (options, code, message) => {
+    await expect(serverError(db.command({ create: 'x', ...options }))).resolves.toMatchObject({
+      code,
+      message,
     });
   });
 

@@ -184,24 +184,23 @@ describe('projections, updates and stages', () => {
     ]);
     expect((await run('POWERSOF2', 100))[0]).toEqual({ _id: { min: 0, max: 0.5 }, count: 1 });
   });
+});
 
-  it('$derivative and $integral are exact over dates', async () => {
-    const at = new Date('2020-05-18T14:10:30Z');
-    await insert({ _id: 1, at, m: 1 }, { _id: 2, at: new Date(at.getTime() + 30_000), m: 4 });
-    const over = (operator: string): Promise<Document[]> =>
-      coll
-        .aggregate([
-          {
-            $setWindowFields: {
-              sortBy: { at: 1 },
-              output: { v: { [operator]: { input: '$m', unit: 'hour' }, window: { documents: [-1, 0] } } },
-            },
-          },
-          { $match: { _id: 2 } },
-        ])
-        .toArray();
-    expect((await over('$derivative'))[0]?.['v']).toBe(360);
-    expect((await over('$integral'))[0]?.['v']).toBe(75 / 3600);
+describe('updates of fields whose names begin with a dollar', () => {
+  it('may change fields of embedded documents, and insert fields at the top, but not change these', async () => {
+    const upsert = (_id: number): Promise<unknown> =>
+      coll.updateOne({ _id, 'a.$b': 1 }, { $set: { $hotel: 320 } }, { upsert: true });
+    await upsert(1);
+    expect(await coll.findOne({ 'a.$b': 1 })).toEqual({ _id: 1, a: { $b: 1 }, $hotel: 320 });
+    await coll.updateOne({ _id: 1 }, { $set: { 'a.$b': 2 } });
+    expect(await serverError(coll.updateOne({ _id: 1 }, { $set: { $hotel: 1 } }))).toMatchObject({
+      code: 52,
+    });
+    const { $hotel, ...rest } = (await coll.findOneAndUpdate({}, { $inc: { 'a.$b': 1 } }))!;
+    expect([$hotel, rest]).toEqual([320, { _id: 1, a: { $b: 2 } }]);
+    const setField = { field: { $literal: '$hotel' }, input: '$$ROOT', value: 5 };
+    await coll.updateOne({ _id: 1 }, [{ $replaceWith: { $setField: setField } }]);
+    expect(await coll.findOne()).toEqual({ _id: 1, a: { $b: 3 }, $hotel: 5 });
   });
 });
 

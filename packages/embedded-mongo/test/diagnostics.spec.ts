@@ -28,7 +28,7 @@ beforeEach(() => {
   coll = db.collection('c');
 });
 
-/** Asks again until the answer is there. */
+/** Repeats the request until it has a result. */
 async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const answer = await ask();
@@ -386,5 +386,25 @@ it('does many operations of bulkWrite together and reports each', async () => {
     nErrors: 1,
     nMatched: 0,
     cursor: { firstBatch: [{ idx: 0, code: 11000 }] },
+  });
+});
+
+it('removes expired documents as often as ttlMonitorSleepSecs says', async () => {
+  await coll.createIndex({ at: 1 }, { expireAfterSeconds: 0 });
+  expect(await admin.command({ getParameter: 1, ttlMonitorSleepSecs: 1 })).toMatchObject({
+    ttlMonitorSleepSecs: 60,
+  });
+  expect(await admin.command({ setParameter: 1, ttlMonitorSleepSecs: 1 })).toMatchObject({ was: 60 });
+  const changes = coll.watch([{ $match: { operationType: 'delete' } }]);
+  try {
+    await changes.tryNext();
+    await coll.insertOne({ _id: 'old' as never, at: new Date(0) });
+    expect(await changes.next()).toMatchObject({ documentKey: { _id: 'old' } });
+  } finally {
+    await changes.close();
+    await admin.command({ setParameter: 1, ttlMonitorSleepSecs: 60 });
+  }
+  expect(await serverError(admin.command({ setParameter: 1, ttlMonitorSleepSecs: 0 }))).toMatchObject({
+    code: 2,
   });
 });

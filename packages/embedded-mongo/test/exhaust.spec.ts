@@ -13,7 +13,7 @@ interface Reply {
   body: Document;
 }
 
-/** A connection that sends OP_MSG with flags of its own and reads the answers one by one. */
+/** A connection that sends OP_MSG with chosen flags and reads the replies one by one. */
 class RawClient {
   private buffered = Buffer.alloc(0);
   private readonly waiting: ((reply: Reply) => void)[] = [];

@@ -145,10 +145,7 @@ describe('aggregation', () => {
     expect(found.map(({ item }) => item as string)).toEqual(['c', 'a', 'b', 'a']);
   });
 
-  it.each([
-    [{ $nothing: 1 }, 40324],
-    [{ $geoNear: {} }, 5860400],
-  ])('refuses %j with code %i', async (stage, code) => {
-    expect((await serverError(coll.aggregate([stage]).toArray())).code).toBe(code);
+  it('refuses an unknown stage', async () => {
+    expect((await serverError(coll.aggregate([{ $nothing: 1 }]).toArray())).code).toBe(40324);
   });
 });

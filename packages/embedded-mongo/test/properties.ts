@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 
 /**
- * How many times as many examples are tried as by default: `PROPERTY_RUNS=20 npx jest …` looks longer. A failure prints its
- * seed and path, and the smallest example; `PROPERTY_SEED` tries that one again.
+ * How many times as many examples are tried as by default: `PROPERTY_RUNS=20 npx jest …` looks longer. A
+ * failure prints its seed and path, and the smallest example; `PROPERTY_SEED` tries that one again.
  */
 const factor = Number(process.env['PROPERTY_RUNS'] ?? 1);
 const seed = process.env['PROPERTY_SEED'];

@@ -124,7 +124,7 @@ beforeAll(async () => {
 });
 afterAll(() => store.destroy());
 
-/** Makes the collection anew; documents that an index refuses are left out. */
+/** Creates the collection again; documents that an index refuses are left out. */
 const prepare = async ({ docs, indexes }: Pick<Case, 'docs' | 'indexes'>): Promise<string[]> => {
   await store.engine.dropCollection(ns, {});
   await store.engine.createCollection(ns, {}, {});
@@ -151,7 +151,7 @@ const find = (filter: Doc, spec: Partial<FindSpec>): Promise<Doc[] | undefined> 
 const idOf = (doc: Doc): number => plain(doc['_id']) as number;
 const ids = (docs: readonly Doc[]): number[] => docs.map(idOf);
 
-/** An index that leaves documents out answers no more than the others, when it is asked for by name. */
+/** An index that leaves documents out finds no more than the others when a hint names it. */
 const isWhole = (name: string): boolean => {
   const spec = store.engine.collection(ns)?.indexes.find((index) => index.name === name);
   return spec?.sparse !== true && !spec?.partialFilterExpression;
@@ -215,7 +215,10 @@ describe('cursors with tiny batches while others write', () => {
     at: fc.nat(7),
   });
 
-  /** Documents from 1,000 are the others' and come and go; the rest stays as it is and must be found once each. */
+  /**
+   * Documents from 1,000 are the others' and come and go; the rest stays as it is and must be found once
+   * each.
+   */
   const check = async (made: Case, batchSize: number, others: { doc: Doc; kind: string; at: number }[]) => {
     await prepare(made);
     const write = async ({ doc, kind, at }: (typeof others)[number]): Promise<void> => {

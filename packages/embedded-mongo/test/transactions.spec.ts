@@ -186,6 +186,24 @@ describe('retryable writes', () => {
   });
 });
 
+it('begins beside the creation of its collection, without an error', async () => {
+  const db = test.client.db('transactions');
+  for (let i = 0; i < 20; i++) {
+    const session = test.client.startSession();
+    const target = db.collection<{ _id: number }>(`created${i}`);
+    session.startTransaction();
+    const created = db.createCollection(target.collectionName);
+    const inserted = target.insertOne({ _id: i }, { session });
+    // Whichever is first makes the collection; the other one finds it.
+    const [creation] = await Promise.allSettled([created, inserted]);
+    if (creation.status === 'rejected') expect(creation.reason).toMatchObject({ code: 48 });
+    await expect(inserted).resolves.toMatchObject({ insertedId: i });
+    await session.commitTransaction();
+    await session.endSession();
+    await expect(target.countDocuments()).resolves.toBe(1);
+  }
+});
+
 it('counts exactly under concurrent writers', async () => {
   const client = await test.connect({ maxPoolSize: 50 });
   const counters = client.db('transactions').collection<{ _id: string; n: number }>('counters');

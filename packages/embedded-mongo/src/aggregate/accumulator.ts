@@ -4,8 +4,6 @@ import type { MemoryBudget } from './memory.js';
 /** Gathers one field of one group. */
 export interface Accumulator {
   add(doc: Doc): void;
-  /** To be awaited, with the group's id, before `result` is asked. */
-  settle?: (id: Value) => Promise<void>;
   /** `undefined` leaves the field out. */
   result(): Value;
 }

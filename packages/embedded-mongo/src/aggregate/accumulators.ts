@@ -11,12 +11,11 @@ import {
   type Value,
 } from '../values/bson.js';
 import { compareValues } from '../values/compare.js';
-import { ServerError } from '../values/errors.js';
+import { ServerError, unsupported } from '../values/errors.js';
 import { add, divide } from '../values/numbers.js';
 import { compileSort } from '../query/sort.js';
 import type { AccumulatorFactory } from './accumulator.js';
 import { bindExpression, constant, type PipelineContext } from './context.js';
-import { scriptedAccumulator } from './javascript.js';
 import { valueKey } from './value-key.js';
 
 type Evaluate = (doc: Doc) => Value;
@@ -301,6 +300,6 @@ export function compileAccumulator(field: string, spec: Value, context: Pipeline
   if (['$firstN', '$lastN', '$minN', '$maxN'].includes(name)) return severalOf(name, argument, context);
   if (['$top', '$bottom', '$topN', '$bottomN'].includes(name)) return ranked(name, argument, context);
   if (name === '$median' || name === '$percentile') return percentiles(name, argument, context);
-  if (name === '$accumulator') return scriptedAccumulator(argument, context);
+  if (name === '$accumulator') throw unsupported(name);
   throw new ServerError(15952, `unknown group operator '${name}'`);
 }

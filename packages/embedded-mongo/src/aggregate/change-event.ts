@@ -32,7 +32,7 @@ export class EventBuilder {
   /** Whether the stream shows the change. */
   concerns(change: Change): boolean {
     const { kind, ns, uuid } = change;
-    // Of views, which have no uuid, a stream tells only when it is asked for more.
+    // Events of views, which have no uuid, are among the expanded ones only.
     const ofView = uuid === undefined && kind !== 'dropDatabase';
     if (!this.options.showExpandedEvents && (ofView || !always.has(kind))) return false;
     const { scope } = this.options;

@@ -7,7 +7,7 @@ import { parseToken, type StreamPosition } from './resume-token.js';
 export type FullDocumentMode = 'default' | 'updateLookup' | 'whenAvailable' | 'required';
 export type BeforeChangeMode = 'off' | 'whenAvailable' | 'required';
 
-/** What a `$changeStream` stage asks for. */
+/** The options of a `$changeStream` stage. */
 export interface ChangeStreamOptions {
   scope: StreamScope;
   fullDocument: FullDocumentMode;

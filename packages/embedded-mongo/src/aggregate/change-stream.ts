@@ -26,7 +26,10 @@ const splitStage = '$changeStreamSplitLargeEvent';
 export const isChangeStream = (pipeline: readonly Doc[]): boolean =>
   pipeline[0] !== undefined && Object.hasOwn(pipeline[0], '$changeStream');
 
-/** Checks the pipeline of a change stream and begins to watch. `collectionless`: the command was over a database. */
+/**
+ * Checks the pipeline of a change stream and begins to watch. `collectionless`: the command was over a
+ * database.
+ */
 export function openChangeStream(
   context: PipelineContext,
   pipeline: readonly Doc[],
@@ -58,8 +61,8 @@ const historyLost = (): ServerError =>
   );
 
 /**
- * The events of one change stream, as a cursor's documents. It never waits: when there are no more events yet, a batch is
- * empty; `onMore` tells when to ask again.
+ * The events of one change stream, as a cursor's documents. It never waits: when there are no more events
+ * yet, a batch is empty; `onMore` notifies when there may be more.
  */
 export class ChangeStream {
   private readonly log: ChangeLog;
@@ -183,7 +186,10 @@ export class ChangeStream {
     return true;
   }
 
-  /** Notes that all until `time` was looked at. The last event's own token stays while nothing has come after it. */
+  /**
+   * Notes that all until `time` was looked at. The last event's own token stays while nothing has come after
+   * it.
+   */
   private passTo(time: ClusterTime): void {
     const { t, i, index } = this.position;
     if (comparePositions({ ...time, index }, { t, i, index }) > 0) this.position = markAt(time);

@@ -1,6 +1,6 @@
 import { decode, isDoc, newDoc, pathKeys, readField, type Doc, type Value } from '../values/bson.js';
 
-/** Stages whose answer holds nothing of a document but what their expressions read. */
+/** Stages whose result contains only what their expressions read of a document. */
 const condensing: ReadonlySet<string> = new Set(['$group', '$sortByCount', '$bucket', '$count']);
 
 /** Operators that name fields otherwise than by `$path`. */
@@ -12,7 +12,6 @@ const opaque: ReadonlySet<string> = new Set([
   '$getField',
   '$setField',
   '$unsetField',
-  '$meta',
 ]);
 
 /** Reading more fields than this one by one costs more than decoding the document. */

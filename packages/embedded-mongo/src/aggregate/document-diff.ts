@@ -16,8 +16,9 @@ const ENTRY_BYTES = 15;
 const EMPTY_BYTES = 5;
 
 /**
- * The difference of two documents, found by comparison as MongoDB does for an update by a pipeline. Where a description of
- * the parts would be no smaller than the whole, the whole is given; for the document itself that is undefined.
+ * The difference of two documents, found by comparison as MongoDB does for an update by a pipeline. Where a
+ * description of the parts would be no smaller than the whole, the whole is given; for the document itself
+ * that is undefined.
  */
 export function diffDocuments(before: Doc, after: Doc): UpdateDescription | undefined {
   const found = documentDiff(before, after, []);

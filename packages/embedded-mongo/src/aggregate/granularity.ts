@@ -63,8 +63,8 @@ const powersOfTwo = {
 const preferred = (numbers: readonly number[]): typeof powersOfTwo => {
   const around = (value: number): number[] => {
     const decade = Math.floor(Math.log10(value)) - Math.floor(Math.log10(numbers[0] ?? 1));
-    // One decade on either side: the neighbour of a number near the edge is in the next one. Powers of ten below one
-    // leave a rounding error behind; fifteen digits are exact.
+    // One decade on either side: the neighbour of a number near the edge is in the next one. Powers of ten
+    // below one leave a rounding error behind; fifteen digits are exact.
     return [-1, 0, 1].flatMap((shift) =>
       numbers.map((number) => Number((number * 10 ** (decade + shift)).toPrecision(15))),
     );

@@ -48,10 +48,7 @@ class Grouping {
     for (const accumulator of group.accumulators) accumulator.add(doc);
   }
 
-  async docs(): Promise<Doc[]> {
-    for (const { id, accumulators } of this.groups.values()) {
-      for (const accumulator of accumulators) if (accumulator.settle) await accumulator.settle(id);
-    }
+  docs(): Doc[] {
     return [...this.groups.values()].map(({ id, accumulators }) => this.doc(id, accumulators));
   }
 
@@ -133,7 +130,7 @@ export const bucket: StageBuilder = (spec, context) => {
   return blocking(async (input) => {
     const grouping = new Grouping(fields, new MemoryBudget('$bucket'), context);
     for await (const batch of input) for (const doc of batch) grouping.add(bucketOf(doc), doc);
-    return (await grouping.docs()).sort((a, b) => compareValues(a['_id'], b['_id']));
+    return grouping.docs().sort((a, b) => compareValues(a['_id'], b['_id']));
   });
 };
 

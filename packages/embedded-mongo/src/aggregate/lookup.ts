@@ -35,7 +35,9 @@ function pipelineOf(stage: string, value: Value): Doc[] {
   return value;
 }
 
-/** What an equality join looks up by: the values at a path, elements of arrays one by one, null for nothing. */
+/**
+ * What an equality join looks up by: the values at a path, elements of arrays one by one, null for nothing.
+ */
 function joinValues(doc: Doc, path: string): Value[] {
   const reached = getPath(doc, path).flatMap((value) => (Array.isArray(value) ? value : [value]));
   const values = reached.filter((value) => value !== undefined);

@@ -1,7 +1,7 @@
 import type { EngineCursor, FindSpec, Namespace } from '../engine/types.js';
 import { isDoc, newDoc, typeName, type Doc, type Value } from '../values/bson.js';
 import { parseCollation } from '../values/compare.js';
-import { ServerError, withContext } from '../values/errors.js';
+import { ServerError, unsupported, withContext } from '../values/errors.js';
 import type { PipelineContext, StageBuilder } from './context.js';
 import { bucket, bucketAuto, facetStage, group, sortByCount } from './group.js';
 import { readerFor } from './dependencies.js';
@@ -31,32 +31,28 @@ import {
 } from './stages-basic.js';
 import { sourceStage } from './sources.js';
 import { batched, decoded, type Batches, type Stage } from './stream.js';
-import { hasJavaScript } from '../expression/javascript.js';
-import { hoistJavaScript, javaScriptSession } from './javascript.js';
-import { buildScripted } from './stream.js';
-import { geoNear } from './geo-near.js';
-import { addMeta, checkMatches, readWithMeta } from './search.js';
 import { unwind } from './unwind.js';
 import { checkViewCollation, resolveView, type ResolvedView } from './views.js';
-import { densify, fill } from './series.js';
-import { setWindowFields } from './window-fields.js';
 
 const maxDepth = 20;
 
-/** Stages that MongoDB has and this server refuses, with why. */
-const refused: Readonly<Record<string, string>> = {
-  $search: 'Atlas Search',
-  $searchMeta: 'Atlas Search',
-  $vectorSearch: 'Atlas Vector Search',
-  $rankFusion: 'Atlas Search',
-  $planCacheStats: 'the plan cache',
-  $listSessions: 'listing sessions',
-};
+/** Stages of MongoDB that this store does not have. */
+const refused: ReadonlySet<string> = new Set([
+  '$search',
+  '$searchMeta',
+  '$vectorSearch',
+  '$rankFusion',
+  '$planCacheStats',
+  '$listSessions',
+  '$geoNear',
+  '$setWindowFields',
+  '$densify',
+  '$fill',
+]);
 
 /** Stages that read something else than a collection, and so come first. */
 const firstOnly: ReadonlySet<string> = new Set([
   '$changeStream',
-  '$geoNear',
   '$collStats',
   '$indexStats',
   '$documents',
@@ -66,7 +62,7 @@ const firstOnly: ReadonlySet<string> = new Set([
 
 /** Whether there is a stage of that name, be it one that this server refuses. */
 export const isStageName = (name: string): boolean =>
-  Object.hasOwn(builders, name) || Object.hasOwn(refused, name) || firstOnly.has(name);
+  Object.hasOwn(builders, name) || refused.has(name) || firstOnly.has(name);
 
 const runPipeline: RunPipeline = (ns, pipeline, context) =>
   buildPipeline(ns ? { ...context, ns } : context, pipeline, ns === undefined);
@@ -86,16 +82,9 @@ const facet: StageBuilder = (spec, context) => {
     for (const stage of pipeline) {
       const operator = Object.keys(stage)[0] ?? '';
       if (
-        [
-          '$facet',
-          '$out',
-          '$merge',
-          '$collStats',
-          '$indexStats',
-          '$geoNear',
-          '$documents',
-          '$changeStream',
-        ].includes(operator)
+        ['$facet', '$out', '$merge', '$collStats', '$indexStats', '$documents', '$changeStream'].includes(
+          operator,
+        )
       ) {
         throw new ServerError(40600, `${operator} is not allowed to be used within a $facet stage`);
       }
@@ -130,13 +119,7 @@ const builders: Readonly<Record<string, StageBuilder>> = {
   $unionWith: unionWithBuilder(runPipeline),
   $out: out,
   $merge: merge,
-  $setWindowFields: setWindowFields,
-  $densify: densify,
-  $fill: fill,
 };
-
-/** Stages whose specification holds pipelines. */
-const enclosing: ReadonlySet<string> = new Set(['$facet', '$lookup', '$unionWith']);
 
 /** The one operator of a stage. */
 export function stageName(stage: Doc): string {
@@ -158,7 +141,7 @@ export function buildStages(pipeline: readonly Doc[], context: PipelineContext):
     if (isDoc(sorted) && Object.keys(sorted).length > 0 && next?.['$limit'] !== undefined) {
       stages.push(sortStage(sorted, context, limitOf(next['$limit'])));
     } else {
-      stages.push(...builtStage(name, stage[name], context));
+      stages.push(buildStage(name, stage[name], context));
     }
   }
   return stages;
@@ -177,24 +160,10 @@ function buildStage(name: string, spec: Value, context: PipelineContext): Stage 
   }
 }
 
-/** A stage; one with JavaScript of its own (not of an inner pipeline) gets a session for it. */
-function builtStage(name: string, spec: Value, context: PipelineContext): Stage[] {
-  if (enclosing.has(name) || !hasJavaScript(spec)) return [buildStage(name, spec, context)];
-  const session = javaScriptSession(context);
-  if (name !== '$group' || !isDoc(spec))
-    return [buildScripted(session, () => buildStage(name, spec, context))];
-  const { computed, group: rewritten } = hoistJavaScript(spec);
-  const stage = group(rewritten, context);
-  if (Object.keys(computed).length === 0) return [stage];
-  return [buildScripted(session, () => addFields(computed, context)), stage];
-}
-
 function builderOf(name: string): StageBuilder {
   const builder = Object.hasOwn(builders, name) ? builders[name] : undefined;
   if (builder) return builder;
-  const reason = Object.hasOwn(refused, name) ? refused[name] : undefined;
-  if (reason !== undefined)
-    throw new ServerError('CommandNotSupported', `${name} is not supported by this server: ${reason}`);
+  if (refused.has(name)) throw unsupported(name);
   if (name === '$changeStreamSplitLargeEvent') {
     throw new ServerError('IllegalOperation', `${name} can only be used in a $changeStream pipeline`);
   }
@@ -227,8 +196,8 @@ export type Plan =
   | { kind: 'batches'; ns: Namespace; pushed: Pushdown | undefined; stages: string[]; run: () => Batches };
 
 /**
- * Checks the whole pipeline and decides what the engine does of it; a pipeline over a view becomes one over the collection
- * beneath. `collectionless`: the command was over a database.
+ * Checks the whole pipeline and decides what the engine does of it; a pipeline over a view becomes one over
+ * the collection beneath. `collectionless`: the command was over a database.
  */
 export function planPipeline(
   context: PipelineContext,
@@ -259,10 +228,7 @@ export function planPipeline(
       `{aggregate: 1} is not valid for '${names[0] ?? ''}'; a collection is required.`,
     );
   }
-  checkMatches(pipeline);
-  if (names[0] === '$geoNear') return planGeoNear(context, pipeline);
   const pushed = pushDown(pipeline);
-  const withMeta = addMeta(pushed);
   const shape = countShape(pushed.rest);
   if (shape)
     return { kind: 'batches', ns, pushed, stages: names, run: () => counted(context, pushed, shape) };
@@ -271,15 +237,14 @@ export function planPipeline(
     context.engine.find(context.ns, findSpec(pushed.find, context), context.op);
   if (pushed.rest.length === 0 && !pushed.empty) return { kind: 'cursor', ns, pushed, open };
   const run = (): Batches =>
-    stages(
-      pushed.empty
-        ? batched([])
-        : decoded(open(), context.interruption, withMeta ? readWithMeta : readerFor(pushed.rest[0])),
-    );
+    stages(pushed.empty ? batched([]) : decoded(open(), context.interruption, readerFor(pushed.rest[0])));
   return { kind: 'batches', ns, pushed, stages: pushed.rest.map(stageName), run };
 }
 
-/** `$lookup` and the like compare by the collation of the pipeline that they are in, a command by that of its view. */
+/**
+ * `$lookup` and the like compare by the collation of the pipeline that they are in, a command by that of its
+ * view.
+ */
 function planView(context: PipelineContext, view: ResolvedView, pipeline: readonly Doc[]): Plan {
   const first = pipeline[0] ? stageName(pipeline[0]) : undefined;
   if (first === '$collStats' || first === '$indexStats') {
@@ -292,22 +257,6 @@ function planView(context: PipelineContext, view: ResolvedView, pipeline: readon
     resolved = { ...resolved, collationSpec: view.collation, collation: parseCollation(view.collation) };
   }
   return planPipeline(resolved, [...view.pipeline, ...pipeline], view.collectionless);
-}
-
-/** `$geoNear` is a query by `$near`, and a stage that shows what the query found out. */
-function planGeoNear(context: PipelineContext, pipeline: readonly Doc[]): Plan {
-  const { find, show } = geoNear(pipeline[0]!['$geoNear'], context);
-  const rest = pipeline.slice(1);
-  const pushed: Pushdown = { find, rest, empty: false };
-  const stages = chain([show, ...buildStages(rest, context)]);
-  const open = (): EngineCursor => context.engine.find(context.ns, findSpec(find, context), context.op);
-  return {
-    kind: 'batches',
-    ns: context.ns,
-    pushed,
-    stages: pipeline.map(stageName),
-    run: () => stages(decoded(open(), context.interruption, readWithMeta)),
-  };
 }
 
 function buildPipeline(context: PipelineContext, pipeline: readonly Doc[], collectionless: boolean): Batches {

@@ -73,7 +73,9 @@ function parse(spec: Doc, context: PipelineContext, root: Branch, prefix: string
   }
 }
 
-/** Sets the computed fields of `node` on a copy of `value`, inside each element where an array stands in the way. */
+/**
+ * Sets the computed fields of `node` on a copy of `value`, inside each element where the path meets an array.
+ */
 function compute(value: Value, node: Branch, root: Doc): Value {
   if (Array.isArray(value)) return value.map((item) => compute(item, node, root));
   const result: Doc = newDoc();

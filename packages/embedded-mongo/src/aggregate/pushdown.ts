@@ -2,7 +2,7 @@ import type { FindSpec } from '../engine/types.js';
 import { isDoc, isNumeric, toNumber, type Doc } from '../values/bson.js';
 import { limitOf, skipOf } from './stages-basic.js';
 
-/** The part of a pipeline that the engine answers as a query, and the stages that are left. */
+/** The part of a pipeline that the engine runs as a query, and the remaining stages. */
 export interface Pushdown {
   find: FindSpec;
   rest: Doc[];
@@ -75,7 +75,7 @@ function isPlainProjection(projection: Doc): boolean {
 
 /** The field that a `$count`-like end of a pipeline gives, if counting is all that it does. */
 export interface CountShape {
-  /** The answer's document for so many matches. */
+  /** The result document for this number of matches. */
   field: string;
   withId: boolean;
   id: Doc['_id'];

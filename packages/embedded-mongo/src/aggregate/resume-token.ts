@@ -4,8 +4,8 @@ import { formatDoc, isDoc, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 
 /**
- * What a token stands for, in the order in which they follow at one place: an event, the end of the stream that the event
- * brought about, or the place after it.
+ * The position that a token names, in the order in which they follow at one time: an event, the end of the
+ * stream that the event brought about, or the place after it.
  */
 export type TokenKind = 'event' | 'invalidate' | 'mark';
 

@@ -26,7 +26,7 @@ async function* oneBatch(docs: () => Promise<Doc[]>): AsyncGenerator<Doc[]> {
   yield await docs();
 }
 
-/** The latency of a collection's operations, with a histogram of nothing when it is asked for. */
+/** The latency of a collection's operations, with an empty histogram when one is wanted. */
 function latencyStats(spec: Doc, { latency, ns }: PipelineContext): Doc {
   const histogram = spec['histograms'] === true ? { histogram: [] } : {};
   const { reads, writes, commands } = latency(ns);
@@ -79,7 +79,10 @@ function storageStats({ scale: given }: Doc, stats: CollectionStats, info: Colle
   };
 }
 
-/** The limits of a capped collection as collStats tells them: documents (0: no limit) and bytes divided by `scale`. */
+/**
+ * The limits of a capped collection as collStats shows them: documents (0: no limit) and bytes divided by
+ * `scale`.
+ */
 export function cappedLimits({ capped, size, max }: Doc, scale: number): { max?: number; maxSize?: number } {
   if (capped !== true) return {};
   return {

@@ -15,8 +15,8 @@ export const tooLarge = (bytes: number): ServerError =>
   );
 
 /**
- * A large event in fragments of whole fields, the smallest fields first. `token` gives the resume token of each. Throws when
- * one field alone is too large.
+ * A large event in fragments of whole fields, the smallest fields first. `token` gives the resume token of
+ * each. Throws when one field alone is too large.
  */
 export function splitEvent(event: Doc, token: (fragment: number) => Doc, limit = maxEventBytes): Doc[] {
   const fields = Object.keys(event)

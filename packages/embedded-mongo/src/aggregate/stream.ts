@@ -1,8 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { decode, encode, type Doc } from '../values/bson.js';
-import type { JavaScriptSession } from '../expression/javascript.js';
 import { interrupted, ServerError, type ErrorCodeName } from '../values/errors.js';
-import { carryMeta } from '../values/meta.js';
 import type { EngineCursor } from '../engine/types.js';
 
 /** Documents on their way through a pipeline, in batches. */
@@ -77,48 +75,8 @@ export async function collect(input: Batches, onBatch?: (batch: Doc[]) => void):
   return all;
 }
 
-/** The session of the stage that is being built, when its expressions have JavaScript in them. */
-let building: JavaScriptSession | undefined;
-
-/** Builds a stage whose expressions call JavaScript; only stages that take documents one by one can. */
-export const buildScripted = (session: JavaScriptSession, build: () => Stage): Stage => {
-  building = session;
-  try {
-    return build();
-  } finally {
-    building = undefined;
-  }
-};
-
-/** Documents whose calls are answered together. */
-const scriptedBatch = 100;
-
-const scriptedMapping = (change: (doc: Doc, out: Doc[]) => void, session: JavaScriptSession): Stage =>
-  async function* (input) {
-    for await (const batch of input) {
-      for (let at = 0; at < batch.length; at += scriptedBatch) {
-        const docs = batch.slice(at, at + scriptedBatch);
-        const results = docs.map((): Doc[] | undefined => undefined);
-        for (;;) {
-          docs.forEach((doc, i) => {
-            const out: Doc[] = [];
-            if (!results[i] && session.evaluate(() => change(doc, out))) results[i] = out;
-          });
-          if (!session.waits) break;
-          await session.settle();
-        }
-        session.forget();
-        const out = results.flatMap((result) => result ?? []);
-        if (out.length > 0) yield out;
-      }
-    }
-  };
-
 /** A stage that changes, drops or multiplies documents one by one. */
 export const flatMapping = (change: (doc: Doc, out: Doc[]) => void): Stage =>
-  building ? scriptedMapping(change, building) : plainMapping(change);
-
-const plainMapping = (change: (doc: Doc, out: Doc[]) => void): Stage =>
   async function* (input) {
     for await (const batch of input) {
       const out: Doc[] = [];
@@ -127,9 +85,7 @@ const plainMapping = (change: (doc: Doc, out: Doc[]) => void): Stage =>
     }
   };
 
-/** Metadata of the query goes along with what a document becomes. */
-export const mapping = (change: (doc: Doc) => Doc): Stage =>
-  flatMapping((doc, out) => out.push(carryMeta(doc, change(doc))));
+export const mapping = (change: (doc: Doc) => Doc): Stage => flatMapping((doc, out) => out.push(change(doc)));
 
 /** A stage that needs all documents before it gives any. */
 export const blocking = (compute: (input: Batches) => Promise<readonly Doc[]>): Stage =>

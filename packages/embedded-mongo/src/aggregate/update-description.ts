@@ -3,8 +3,9 @@ import { fieldKey, fieldName, int, isDoc, newDoc, pathKeys, type Doc, type Value
 import { diffDocuments, same, type FieldPath, type UpdateDescription } from './document-diff.js';
 
 /**
- * What an update did to a document. By operators: at the paths that these name. By a pipeline (`touched` undefined): by
- * comparison; undefined when that would be larger than the new document, as such an update counts as a replacement.
+ * What an update did to a document. By operators: at the paths that these name. By a pipeline (`touched`
+ * undefined): by comparison; undefined when that would be larger than the new document, as such an update
+ * counts as a replacement.
  */
 export function describeUpdate(
   before: Doc,
@@ -26,7 +27,9 @@ const childOf = (value: Value, part: string | number): Value => {
   return isDoc(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 };
 
-/** Follows the paths of operators through a document's old and new state, down to where they begin to differ. */
+/**
+ * Follows the paths of operators through a document's old and new state, down to where they begin to differ.
+ */
 class PathWalk {
   readonly description: UpdateDescription = { updated: [], removed: [], truncated: [] };
   private readonly seen = new Set<string>();

@@ -3,7 +3,10 @@ import type { Value } from '../values/bson.js';
 import type { Collation } from '../values/compare.js';
 import { encodeKey } from '../values/key.js';
 
-/** A text that two values share exactly when they are equal in BSON's order: 1, 1.0 and NumberLong(1) give the same. */
+/**
+ * A text that two values share exactly when they are equal in BSON's order: 1, 1.0 and NumberLong(1) give the
+ * same.
+ */
 export function valueKey(value: Value, collation?: Collation): string {
   if (typeof value === 'string' && !collation) return `s${value}`;
   if (value instanceof ObjectId) return `o${value.toHexString()}`;

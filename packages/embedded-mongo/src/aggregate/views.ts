@@ -5,7 +5,10 @@ import { ServerError } from '../values/errors.js';
 
 const maxViewDepth = 20;
 
-/** Where the documents of a view come from: a collection and the stages of the view and of those beneath it. */
+/**
+ * Where the documents of a view come from: a collection and the stages of the view and of the views that it
+ * reads.
+ */
 export interface ResolvedView {
   ns: Namespace;
   pipeline: Doc[];
@@ -16,7 +19,10 @@ export interface ResolvedView {
 
 const simple: Doc = { locale: 'simple' };
 
-/** The view of that name, nested ones resolved; undefined for anything else. Throws ViewDepthLimitExceeded (165). */
+/**
+ * The view of that name, nested ones resolved; undefined for anything else. Throws ViewDepthLimitExceeded
+ * (165).
+ */
 export function resolveView(engine: Engine, ns: Namespace): ResolvedView | undefined {
   if (!engine.hasViews) return undefined;
   if (ns.coll === 'system.views') return definitions(engine, ns);
@@ -48,7 +54,7 @@ function definitions(engine: Engine, ns: Namespace): ResolvedView {
   };
 }
 
-/** Throws when a command asks for another collation than the view's. */
+/** Throws when a command has another collation than the view. */
 export function checkViewCollation(given: Doc | undefined, view: ResolvedView): void {
   if (given && !sameCollation(given, view.collation)) {
     throw new ServerError('OptionNotSupportedOnView', "Cannot override a view's default collation");
@@ -61,8 +67,8 @@ const sameCollation = (a: Doc | undefined, b: Doc | undefined): boolean => {
 };
 
 /**
- * Checks what a view is to be against the other views: no stage that writes, no cycle, no chain of more than 20 views, one
- * collation in all views that it is made of.
+ * Checks what a view is to be against the other views: no stage that writes, no cycle, no chain of more than
+ * 20 views, one collation in all views that it is made of.
  */
 export function checkViewDefinition(engine: Engine, ns: Namespace, view: ViewDefinition): void {
   view.pipeline.forEach((stage, at) => checkStage(ns, stage, at));
@@ -138,7 +144,10 @@ function sourcesOfStage(stage: Doc): string[] {
   return found;
 }
 
-/** The names from `from`, exclusive, to `target`, inclusive, along what views read; undefined when there is no way. */
+/**
+ * The names from `from`, exclusive, to `target`, inclusive, along what views read; undefined when there is no
+ * way.
+ */
 function pathTo(
   target: string,
   from: string,

@@ -44,7 +44,7 @@ const noMechanism = (name: string): Command => ({
   },
 });
 
-/** What a server without access control answers: it has no users, and nobody can become one. */
+/** Commands that create or change users and roles are refused: the server has no access control. */
 export const accessControlCommands: readonly Command[] = [
   rolesInfo,
   { name: 'dropAllRolesFromDatabase', counter: 'command', writes: true, run: () => ({ n: 0 }) },

@@ -18,7 +18,6 @@ export const aggregateFields: readonly string[] = [
   'hint',
   'collation',
   'let',
-  'isMapReduceCommand',
 ];
 
 /** `{ aggregate: 1 }` is over the database. */

@@ -17,8 +17,8 @@ export function throwIfKilled(signal: KillSignal): void {
 export const isAwaitable = (source: BatchSource): source is AwaitableSource => 'onMore' in source;
 
 /**
- * The next batch of a cursor that may get more documents later. When there is none it waits for one, `waitMs` milliseconds
- * at most; then the batch is empty. Throws when it is killed meanwhile.
+ * The next batch of a cursor that may get more documents later. When there is none it waits for one, `waitMs`
+ * milliseconds at most; then the batch is empty. Throws when it is killed meanwhile.
  */
 export async function nextAwaited(
   source: AwaitableSource,
@@ -36,7 +36,7 @@ export async function nextAwaited(
       if (!(await bell.wait(endsAt - performance.now()))) return batch;
       throwIfKilled(signal);
     } catch (error) {
-      // A source that notices by itself does not know why.
+      // A source that notices the interruption first does not know its reason.
       throwIfKilled(signal);
       throw error;
     } finally {

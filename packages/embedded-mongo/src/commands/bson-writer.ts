@@ -1,27 +1,35 @@
 import { serialize } from 'bson';
 import { fieldName, isDoc, type Value } from '../values/bson.js';
 
-/** What an answer may hold beside BSON values: plain numbers, 64-bit integers and documents that are BSON already. */
+/**
+ * What a reply may contain beside BSON values: plain numbers, 64-bit integers and documents that are BSON
+ * already.
+ */
 export type ReplyValue = Value | number | bigint | RawDocument | ReplyDoc | readonly ReplyValue[] | undefined;
 
 export interface ReplyDoc {
   [field: string]: ReplyValue;
 }
 
-/** A document that is BSON already and is copied into the answer as it stands. */
+/** A document that is BSON already and is copied into the reply unchanged. */
 export class RawDocument {
   constructor(readonly bytes: Uint8Array) {}
 }
 
 const initialBytes = 512;
 
-/** Writes BSON into one growing buffer. Elements are written in order; documents and arrays nest by begin and end. */
+/**
+ * Writes BSON into one growing buffer. Elements are written in order; documents and arrays nest by begin and
+ * end.
+ */
 export class BsonWriter {
   private buffer: Buffer;
   private length: number;
   private readonly open: number[] = [];
 
-  /** `prefix`: bytes left free at the front. `expected`: bytes of the content, when they are known to be many. */
+  /**
+   * `prefix`: bytes left free at the front. `expected`: bytes of the content, when they are known to be many.
+   */
   constructor(prefix = 0, expected = 0) {
     this.buffer = Buffer.allocUnsafe(prefix + Math.max(initialBytes, expected));
     this.length = prefix;
@@ -137,7 +145,7 @@ export class BsonWriter {
     this.end();
   }
 
-  /** Types that are rare in answers are written by the bson package and copied. */
+  /** Types that are rare in replies are written by the bson package and copied. */
   private typed(name: string, value: object): void {
     const element = serialize({ [fieldName(name)]: value }, { ignoreUndefined: true });
     this.bytes(element.subarray(4, element.length - 1));

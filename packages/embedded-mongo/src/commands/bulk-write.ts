@@ -27,7 +27,7 @@ type Operation =
   | { kind: 'update'; ns: Namespace; statement: UpdateStatement }
   | { kind: 'delete'; ns: Namespace; statement: DeleteStatement };
 
-/** What one operation did, as a document of the answer's cursor. */
+/** The result of one operation, as a document of the reply's cursor. */
 interface Outcome {
   n: number;
   nModified?: number;
@@ -95,7 +95,10 @@ function operation(bytes: Uint8Array, known: readonly Namespace[], variables: Do
 /** Operations that are done by one call of the engine. */
 const groupSize = 1_000;
 
-/** The operations from `at` on that are of one kind and collection. In a transaction each is a group: the first failure ends it. */
+/**
+ * The operations from `at` on that are of one kind and collection. In a transaction each is a group: the
+ * first failure ends it.
+ */
 function groupFrom(ctx: CommandContext, operations: readonly Operation[], at: number): Operation[] {
   const first = operations[at]!;
   if (ctx.op.txn) return [first];
@@ -106,7 +109,10 @@ function groupFrom(ctx: CommandContext, operations: readonly Operation[], at: nu
   return operations.slice(at, end);
 }
 
-/** What the operations did, in their order; shorter when one of an ordered list failed. `first`: the index of the first. */
+/**
+ * What the operations did, in their order; shorter when one of an ordered list failed. `first`: the index of
+ * the first.
+ */
 async function performGroup(
   ctx: CommandContext,
   group: readonly Operation[],

@@ -1,10 +1,9 @@
 import type { CollectionChange, CollectionInfo } from '../engine/types.js';
-import { isDoc, toNumber, type Doc } from '../values/bson.js';
-import { ServerError } from '../values/errors.js';
+import { isDoc, type Doc } from '../values/bson.js';
+import { ServerError, unsupported } from '../values/errors.js';
 import { pipelineOf } from './aggregate.js';
 import { Args, namespaceOf, nsText } from './arguments.js';
 import {
-  bucketing,
   cappedMax,
   cappedSize,
   enumeration,
@@ -19,39 +18,17 @@ import type { CommandContext } from './host.js';
 
 const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
 
-/** What of time series and of their expiry is to change. */
+/** The change of a clustered collection's expiry. */
 function expiryChange(args: Args, info: CollectionInfo | undefined): Doc | undefined {
   const options: Doc = {};
   const expiry = expirySeconds(args);
   if (expiry !== undefined) {
-    const expires = info?.type === 'timeseries' || isDoc(info?.options['clusteredIndex']);
-    if (info && !expires) {
-      throw invalid(
-        "'expireAfterSeconds' option is only supported on collections clustered by _id or time-series collections",
-      );
+    if (info && !isDoc(info.options['clusteredIndex'])) {
+      throw invalid("'expireAfterSeconds' option is only supported on collections clustered by _id");
     }
     options['expireAfterSeconds'] = expiry === 'off' ? undefined : expiry;
   }
-  const timeseries = args.document('timeseries');
-  if (timeseries) {
-    if (info && info.type !== 'timeseries')
-      throw invalid('option only supported on a time-series collection: timeseries');
-    const before = info?.options['timeseries'];
-    if (isDoc(before)) options['timeseries'] = widened(before, timeseries);
-  }
   return Object.keys(options).length > 0 ? options : undefined;
-}
-
-/** Buckets may become longer, never shorter. */
-function widened(before: Doc, change: Doc): Doc {
-  const { timeField, metaField } = before;
-  const after = bucketing(new Args('collMod.timeseries', change));
-  if (toNumber(after['bucketMaxSpanSeconds']) < toNumber(before['bucketMaxSpanSeconds'])) {
-    throw invalid(
-      'Invalid transition for timeseries.granularity. Can only transition from a lower to a higher granularity.',
-    );
-  }
-  return { timeField, ...(metaField !== undefined && { metaField }), ...after };
 }
 
 function changeOf(ctx: CommandContext, args: Args, info: CollectionInfo | undefined): CollectionChange {
@@ -97,6 +74,7 @@ export const collMod: Command = {
   run(ctx) {
     const ns = namespaceOf('collMod', ctx.db, ctx.body);
     const args = new Args('collMod', ctx.body);
+    if (args.has('timeseries')) throw unsupported('a time series collection');
     return ctx.engine.modifyCollection(ns, changeOf(ctx, args, ctx.engine.collection(ns)), ctx.op);
   },
 };

@@ -1,12 +1,10 @@
 import { wholeNumber } from '../engine/collection-traits.js';
-import type { Namespace } from '../engine/types.js';
 import { int, isDoc, isNumeric, long, toNumber, typeName, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { formatDoc } from '../values/format.js';
-import { Args, nsText } from './arguments.js';
+import { Args } from './arguments.js';
 
 const maxCappedBytes = 2 ** 50;
-const maxSpanSeconds = 31_536_000;
 
 const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
 
@@ -19,7 +17,7 @@ export function cappedSize(args: Args, field: string): number | undefined {
   return given;
 }
 
-/** Reads a number of documents; zero and less stand for no limit. */
+/** Reads a number of documents; zero and less mean no limit. */
 export function cappedMax(args: Args, field: string): number | undefined {
   const given = numberOf(args, field);
   if (given === undefined) return undefined;
@@ -77,83 +75,6 @@ export function cappedOptions(args: Args): Doc {
   };
 }
 
-/** How far apart the times of one bucket may lie, by granularity, in seconds. */
-const spanOf: Readonly<Record<string, number>> = { seconds: 3_600, minutes: 86_400, hours: 2_592_000 };
-
-const besideTimeseries: ReadonlySet<string> = new Set([
-  'create',
-  'timeseries',
-  'expireAfterSeconds',
-  'collation',
-  'storageEngine',
-  'indexOptionDefaults',
-]);
-
-/** The `timeseries` of a create command, with the defaults that listCollections shows. */
-export function timeseriesOption(ns: Namespace, args: Args, fields: readonly string[]): Doc | undefined {
-  const given = args.document('timeseries');
-  if (!given) return undefined;
-  for (const field of fields) {
-    const off = field === 'capped' && !args.boolean('capped');
-    if (args.has(field) && !off && !besideTimeseries.has(field))
-      throw invalid(`${nsText(ns)}: 'timeseries' is not allowed with '${field}'`);
-  }
-  checkFields('create.timeseries', given, timeseriesFields);
-  const inner = new Args('create.timeseries', given);
-  const timeField = inner.required('timeField', inner.string('timeField'));
-  const metaField = inner.string('metaField');
-  checkTopLevel(ns, 'timeField', timeField);
-  if (metaField !== undefined) {
-    if (metaField === '_id') throw invalid('\'metaField\' cannot be "_id"');
-    if (metaField === timeField) throw invalid("'metaField' cannot be the same as 'timeField'");
-    checkTopLevel(ns, 'metaField', metaField);
-  }
-  return { timeField, ...(metaField !== undefined && { metaField }), ...bucketing(inner) };
-}
-
-const timeseriesFields = [
-  'timeField',
-  'metaField',
-  'granularity',
-  'bucketMaxSpanSeconds',
-  'bucketRoundingSeconds',
-];
-
-function checkTopLevel(ns: Namespace, option: string, field: string): void {
-  if (field.includes('.'))
-    throw invalid(`${nsText(ns)}: '${option}' must be a top-level field and not contain a '.'`);
-}
-
-/** Granularity, or the same in seconds: the one excludes the other. */
-export function bucketing(args: Args): Doc {
-  const granularity = enumeration(args, 'granularity', Object.keys(spanOf));
-  const span = seconds(args, 'bucketMaxSpanSeconds');
-  const rounding = seconds(args, 'bucketRoundingSeconds');
-  if (span === undefined && rounding === undefined) {
-    const chosen = granularity ?? 'seconds';
-    return { granularity: chosen, bucketMaxSpanSeconds: int(spanOf[chosen]!) };
-  }
-  if (granularity !== undefined && span !== spanOf[granularity]) {
-    throw invalid(
-      'bucketMaxSpanSeconds and bucketRoundingSeconds are not allowed when granularity is set, unless they are the default values',
-    );
-  }
-  if (span !== rounding) {
-    throw invalid(
-      'bucketMaxSpanSeconds and bucketRoundingSeconds must be set, and be equal, to use custom bucketing parameters',
-    );
-  }
-  return { bucketRoundingSeconds: int(rounding!), bucketMaxSpanSeconds: int(span!) };
-}
-
-function seconds(args: Args, field: string): number | undefined {
-  const value = numberOf(args, field);
-  if (value === undefined) return undefined;
-  if (value < 1) throw outOfRange(field, '>= 1', value);
-  if (value > maxSpanSeconds) throw outOfRange(field, `<= ${maxSpanSeconds}`, value);
-  return value;
-}
-
 /** The `clusteredIndex` of a create command, with its defaults. */
 export function clusteredOption(args: Args): Doc | undefined {
   const value = args.body['clusteredIndex'];
@@ -173,7 +94,7 @@ export function clusteredOption(args: Args): Doc | undefined {
   return { v: int(2), key: { _id: int(1) }, name: inner.string('name') ?? '_id_', unique: true };
 }
 
-/** Seconds after which documents of a time series or a clustered collection expire; 'off' for never. */
+/** Seconds after which documents of a clustered collection expire; 'off' for never. */
 export function expirySeconds(args: Args): Value {
   const value = args.body['expireAfterSeconds'];
   if (value === undefined || value === null) return undefined;

@@ -5,7 +5,9 @@ import type { Reply } from './reply.js';
 export interface Command {
   readonly name: string;
   readonly aliases?: readonly string[];
-  /** Its own top-level fields. When given, any other field (but the generic ones) is refused with code 40415. */
+  /**
+   * Its own top-level fields. When given, any other field (but the generic ones) is refused with code 40415.
+   */
   readonly fields?: readonly string[];
   readonly adminOnly?: boolean;
   /** Whether it may run inside a multi-document transaction. */

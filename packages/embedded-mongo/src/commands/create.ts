@@ -2,7 +2,7 @@ import { planPipeline } from '../aggregate/pipeline.js';
 import { checkViewDefinition } from '../aggregate/views.js';
 import type { Namespace } from '../engine/types.js';
 import type { Doc } from '../values/bson.js';
-import { ServerError } from '../values/errors.js';
+import { ServerError, unsupported } from '../values/errors.js';
 import { pipelineContext, pipelineOf } from './aggregate.js';
 import { Args, namespaceOf } from './arguments.js';
 import {
@@ -12,7 +12,6 @@ import {
   enumeration,
   expirySeconds,
   preAndPostImages,
-  timeseriesOption,
   validationActions,
   validationLevels,
 } from './collection-options.js';
@@ -89,15 +88,13 @@ function viewOptions(ctx: CommandContext, ns: Namespace, args: Args): Doc | unde
   return { viewOn, pipeline: stages, ...(collation && { collation }) };
 }
 
-function collectionOptions(ns: Namespace, args: Args): Doc {
+function collectionOptions(args: Args): Doc {
   const options: Doc = cappedOptions(args);
-  const timeseries = timeseriesOption(ns, args, fields);
+  if (args.has('timeseries')) throw unsupported('a time series collection');
   const clusteredIndex = clusteredOption(args);
   const expireAfterSeconds = expirySeconds(args);
-  if (expireAfterSeconds !== undefined && !timeseries && !clusteredIndex) {
-    throw invalid(
-      "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
-    );
+  if (expireAfterSeconds !== undefined && !clusteredIndex) {
+    throw invalid("'expireAfterSeconds' is only supported when the 'clusteredIndex' option is specified");
   }
   const validator = args.document('validator');
   const images = preAndPostImages(args);
@@ -110,7 +107,6 @@ function collectionOptions(ns: Namespace, args: Args): Doc {
     validationAction: action,
     indexOptionDefaults: args.document('indexOptionDefaults'),
     collation: args.document('collation'),
-    timeseries,
     clusteredIndex,
     changeStreamPreAndPostImages: images?.enabled ? images : undefined,
     expireAfterSeconds: expireAfterSeconds === 'off' ? undefined : expireAfterSeconds,
@@ -130,7 +126,7 @@ export const create: Command = {
     const args = new Args('create', ctx.body);
     checkIdIndex(args);
     const view = viewOptions(ctx, ns, args);
-    await ctx.engine.createCollection(ns, view ?? collectionOptions(ns, args), ctx.op);
+    await ctx.engine.createCollection(ns, view ?? collectionOptions(args), ctx.op);
     return args.has('autoIndexId') ? { note: autoIndexIdNote } : {};
   },
 };

@@ -20,7 +20,7 @@ export interface CursorOptions {
   noTimeout?: boolean;
   /** The command's time limit is for the first batch alone. */
   tailable?: boolean;
-  /** What stands in front of the message of a failure while documents are read. */
+  /** The prefix of an error's message while documents are read. */
   context?: string;
 }
 
@@ -121,14 +121,14 @@ const getMore: Command = {
   },
 };
 
-/** Milliseconds that the getMore may wait; throws when it asks for that on a cursor which cannot. */
+/** Milliseconds that the getMore may wait; throws on a cursor that cannot wait. */
 function awaitTime(ctx: CommandContext, source: BatchSource): number {
   const given = ctx.body['maxTimeMS'];
   if (!isAwaitable(source)) {
     if (given === undefined) return 0;
     throw new ServerError('BadValue', 'cannot set maxTimeMS on getMore command for a non-awaitData cursor');
   }
-  // A zero stands for no limit of the client's, as in every command.
+  // Zero means that the client sets no limit, as in every command.
   return (given === undefined ? 0 : toNumber(given)) || defaultAwaitMs;
 }
 
@@ -138,7 +138,10 @@ function nextBatch({ source, signal }: OpenCursor, maxDocs: number, waitMs: numb
     : source.next(maxDocs, maxBatchBytes);
 }
 
-/** Draws under what the cursor was opened with, in the time that it has left, and reports what that examined as its own. */
+/**
+ * Draws under what the cursor was opened with, in the time that it has left, and reports what that examined
+ * as its own.
+ */
 async function drawBatch(
   ctx: CommandContext,
   cursor: OpenCursor,

@@ -54,7 +54,9 @@ function getLog(ctx: CommandContext): ReplyDoc {
   throw new ServerError('OperationFailed', `No log named '${String(name)}'`);
 }
 
-/** Every acknowledged write is on disk: there is nothing to flush, and no files that a lock would keep still. */
+/**
+ * Every acknowledged write is on disk: there is nothing to flush, and no files that a lock would keep still.
+ */
 function fsync(ctx: CommandContext): ReplyDoc {
   if (new Args('fsync', ctx.body).boolean('lock')) {
     throw new ServerError('CommandNotSupported', 'fsync with lock is not supported by this server');

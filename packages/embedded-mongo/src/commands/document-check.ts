@@ -3,7 +3,9 @@ import { ServerError } from '../values/errors.js';
 const invalid = (message: string): ServerError => new ServerError(22, message, { codeName: 'InvalidBSON' });
 const maxDepth = 180;
 
-/** Fixed sizes of values by BSON type; -1 marks types with a length of their own, absent ones do not exist. */
+/**
+ * Fixed sizes of values by BSON type; -1 marks types with a length of their own, absent ones do not exist.
+ */
 const sizes: readonly (number | undefined)[] = (() => {
   const table: (number | undefined)[] = new Array<number | undefined>(256).fill(undefined);
   for (const type of [0x06, 0x0a, 0xff, 0x7f]) table[type] = 0;
@@ -17,8 +19,8 @@ const sizes: readonly (number | undefined)[] = (() => {
 })();
 
 /**
- * Walks a document's structure: lengths, types, terminators, and how deep it nests. Throws InvalidBSON (22), so that a
- * broken document is never stored.
+ * Walks a document's structure: lengths, types, terminators, and how deep it nests. Throws InvalidBSON (22),
+ * so that a broken document is never stored.
  */
 export function checkDocument(bytes: Uint8Array): void {
   const end = walk(bytes, 0, bytes.length, 0);

@@ -8,7 +8,10 @@ export interface Execution {
   millis: number;
 }
 
-/** The filter as MongoDB shows it: one clause for each condition, equality spelled out, several joined by `$and`. */
+/**
+ * The filter as MongoDB shows it: one clause for each condition, equality spelled out, several joined by
+ * `$and`.
+ */
 export function parsedQuery(filter: Doc): Doc {
   const clauses = clausesOf(filter);
   return clauses.length > 1 ? { $and: clauses } : (clauses[0] ?? {});

@@ -26,7 +26,7 @@ type Verbosity = 'queryPlanner' | 'executionStats' | 'allPlansExecution';
 interface Explained {
   ns: Namespace;
   spec: FindSpec;
-  /** The stage that stands above the query: UPDATE, DELETE, COUNT. */
+  /** The stage above the query: UPDATE, DELETE, COUNT. */
   above?: string;
   /** A write of one document at most. */
   single?: boolean;
@@ -118,7 +118,7 @@ const querySpec = (filter: Doc, hint: string | Doc | undefined, collation: Doc |
   ...(collation && { collation }),
 });
 
-/** Runs the query, without what stands above it: a write is explained, not done. */
+/** Runs the query, without the stage above it: a write is explained, not performed. */
 async function execute(ctx: CommandContext, { ns, spec, single }: Explained): Promise<Execution> {
   const startedAt = performance.now();
   const cursor = ctx.engine.find(ns, single ? { ...spec, limit: 1 } : spec, ctx.op);

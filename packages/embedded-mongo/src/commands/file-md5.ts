@@ -5,7 +5,9 @@ import { ServerError } from '../values/errors.js';
 import { Args, checkNamespace } from './arguments.js';
 import type { Command } from './command.js';
 
-/** `filemd5` of GridFS: the MD5 of a file's chunks in order. Throws when a chunk is missing or holds no bytes. */
+/**
+ * `filemd5` of GridFS: the MD5 of a file's chunks in order. Throws when a chunk is missing or holds no bytes.
+ */
 export const fileMd5Commands: readonly Command[] = [
   {
     name: 'filemd5',

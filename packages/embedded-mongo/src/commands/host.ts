@@ -7,7 +7,7 @@ import type { ReplyDoc, ReplyValue } from './bson-writer.js';
 export interface BatchSource {
   next(maxDocs: number, maxBytes?: number): Promise<Batch>;
   close(): void;
-  /** More fields of the answer's `cursor`, such as `postBatchResumeToken`; asked for after each batch. */
+  /** More fields of the reply's `cursor`, such as `postBatchResumeToken`; called after each batch. */
   replyFields?(): ReplyDoc;
 }
 
@@ -18,13 +18,13 @@ export interface Batch {
 }
 
 /**
- * A cursor that may get more documents later: a change stream, a tailable cursor with `awaitData`. Its `next` never waits:
- * it answers an empty batch that is not done. `getMore` does the waiting.
+ * A cursor that may get more documents later: a change stream, a tailable cursor with `awaitData`. Its `next`
+ * never waits: it returns an empty batch that is not done. `getMore` does the waiting.
  */
 export interface AwaitableSource extends BatchSource {
   /**
-   * From now on calls `wake` whenever there may be more, or the end of the cursor; needlessly at times, never too seldom.
-   * The returned function ends that.
+   * From now on calls `wake` whenever there may be more, or the end of the cursor; needlessly at times, never
+   * too seldom. The returned function ends that.
    */
   onMore(wake: () => void): () => void;
 }
@@ -93,7 +93,7 @@ export interface LogicalSession {
 }
 
 export interface SessionStore {
-  /** The session of that id, made known when it is new; its idle time begins anew. */
+  /** The session with this id, created when it is new; its idle time starts again. */
   touch(lsid: string): LogicalSession;
   find(lsid: string): LogicalSession | undefined;
   /** Aborts the session's transaction, kills its cursors and forgets it. */
@@ -144,7 +144,7 @@ export interface FailAction {
 export interface FailPointStore {
   /** False when no fail point is set. */
   readonly active: boolean;
-  /** Throws on an unknown fail point or a bad mode. The answer is how often it has acted so far. */
+  /** Returns how often it has acted so far. Throws on an unknown fail point or a bad mode. */
   configure(name: string, mode: Value, data: Doc): number;
   /** The data of a fail point that acts now; counts as one use. */
   enter(name: string): Doc | undefined;

@@ -8,7 +8,10 @@ import type { CommandContext } from './host.js';
 import type { Reply } from './reply.js';
 import { asTransactionWriteError, checkBatchSize, writeErrorDocs } from './write-support.js';
 
-/** The documents to insert as BSON, each checked for its structure. One that is too large fails alone, in the engine. */
+/**
+ * The documents to insert as BSON, each checked for its structure. One that is too large fails alone, in the
+ * engine.
+ */
 function documents(ctx: CommandContext, args: Args): Uint8Array[] {
   const raw = ctx.raw.get('documents') ?? args.array('documents')?.map(asBytes);
   const docs = args.required('documents', raw);

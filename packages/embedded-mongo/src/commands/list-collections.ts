@@ -14,7 +14,6 @@ function collectionDoc(info: CollectionInfo, nameOnly: boolean): Doc {
   const base: Doc = { name: info.ns.coll, type };
   if (nameOnly) return base;
   if (type === 'view') return { ...base, options, info: { readOnly: true } };
-  if (type === 'timeseries') return { ...base, options, info: { readOnly: false } };
   const idIndex = indexes.find(({ name }) => name === '_id_');
   return {
     ...base,

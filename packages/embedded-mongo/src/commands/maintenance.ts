@@ -58,7 +58,7 @@ const dbHash: Command = {
   },
 };
 
-/** Indexes are written in the same commit as their documents: there is nothing to build anew. */
+/** Indexes are written in the same commit as their documents: there is nothing to rebuild. */
 const reIndex: Command = {
   name: 'reIndex',
   fields: ['reIndex'],

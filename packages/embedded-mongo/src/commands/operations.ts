@@ -152,7 +152,7 @@ const killOp: Command = {
 
 export const operationCommands: readonly Command[] = [currentOp, killOp];
 
-/** What stands for a user where nobody logs in: the digest of nothing. */
+/** The user's digest where there is no login: that of the empty text. */
 const nobody = createHash('sha256').digest();
 
 const listedSession = ({ lsid, lastUse }: LogicalSession): Doc => ({

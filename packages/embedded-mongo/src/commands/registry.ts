@@ -3,6 +3,7 @@ import { aggregateCommands } from './aggregate-command.js';
 import { bulkWriteCommands } from './bulk-write.js';
 import { catalogCommands } from './catalog.js';
 import type { ReplyDoc } from './bson-writer.js';
+import { ServerError, unsupported } from '../values/errors.js';
 import type { Command } from './command.js';
 import { countCommands } from './count.js';
 import { cursorCommands } from './cursor-commands.js';
@@ -18,7 +19,6 @@ import { handshakeCommands } from './handshake.js';
 import { indexCommands } from './indexes.js';
 import { insertCommands } from './insert.js';
 import { maintenanceCommands } from './maintenance.js';
-import { mapReduceCommands } from './map-reduce.js';
 import { operationCommands } from './operations.js';
 import { parameterCommands } from './parameters.js';
 import { profileCommands } from './profile.js';
@@ -45,7 +45,6 @@ const all: readonly Command[] = [
   ...countCommands,
   ...distinctCommands,
   ...aggregateCommands,
-  ...mapReduceCommands,
   ...bulkWriteCommands,
   ...explainCommands,
   ...fileMd5Commands,
@@ -60,8 +59,6 @@ const all: readonly Command[] = [
   ...profileCommands,
   ...replicaSetCommands,
   ...serverStatusCommands,
-  // A command of no API version, as servers with test commands have it for drivers' suites.
-  { name: 'testVersion2', counter: 'command', run: () => ({}) },
   { name: 'listCommands', counter: 'command', run: () => ({ commands: described() }) },
 ];
 
@@ -79,4 +76,14 @@ const byName = new Map<string, Command>();
 for (const command of all)
   for (const name of [command.name, ...(command.aliases ?? [])]) byName.set(name, command);
 
-export const findCommand = (name: string): Command | undefined => byName.get(name);
+/** Commands of MongoDB that this store does not have; any other is an unknown name. */
+const refused: ReadonlySet<string> = new Set(['mapReduce', 'mapreduce']);
+
+/** Throws CommandNotSupported (115) or CommandNotFound (59) when there is no such command. */
+export const findCommand = (name: string): Command => {
+  const command = byName.get(name);
+  if (command) return command;
+  throw refused.has(name)
+    ? unsupported(name)
+    : new ServerError('CommandNotFound', `no such command: '${name}'`);
+};

@@ -1,7 +1,7 @@
 import type { Timestamp } from 'bson';
 import type { BsonWriter, ReplyDoc } from './bson-writer.js';
 
-/** A batch of stored documents, copied into the answer without being decoded. */
+/** A batch of stored documents, copied into the reply without being decoded. */
 export class CursorReply {
   /** The time of the snapshot that it was read from. */
   atClusterTime: Timestamp | undefined;
@@ -17,7 +17,7 @@ export class CursorReply {
     readonly cursorFields: ReplyDoc = {},
   ) {}
 
-  /** An estimate of the answer's size, bytes. */
+  /** An estimate of the reply's size, bytes. */
   get size(): number {
     let size = 200;
     for (const doc of this.docs) size += doc.length + 8;
@@ -38,5 +38,5 @@ export class CursorReply {
   }
 }
 
-/** What a command answers with; `ok` and the operation time are added to it. */
+/** What a command returns; `ok` and the operation time are added to it. */
 export type Reply = ReplyDoc | CursorReply;

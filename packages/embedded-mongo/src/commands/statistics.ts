@@ -9,7 +9,7 @@ import type { CommandContext } from './host.js';
 import { cappedLimits } from '../aggregate/sources.js';
 import { refuseView } from './view-reads.js';
 
-/** What collStats tells; sizes are divided by `scale`. */
+/** The reply of collStats; sizes are divided by `scale`. */
 async function storageStats({ engine, op }: CommandContext, ns: Namespace, scale: number): Promise<ReplyDoc> {
   const stats = await engine.collectionStats(ns, op);
   const info = engine.collection(ns);

@@ -1,7 +1,7 @@
 import { checkDatabaseName } from './arguments.js';
 import type { Command } from './command.js';
 
-/** What clients ask of a server without users: there are none, and none to drop. */
+/** Commands about users: there are none to list or to drop. */
 export const userCommands: readonly Command[] = [
   {
     name: 'usersInfo',

@@ -33,7 +33,10 @@ export function findPipeline({ filter, sort, skip, limit, projection }: FindSpec
   return pipeline;
 }
 
-/** Runs a find or distinct over a view. Throws InvalidPipelineOperator (168) for options that only a query has. */
+/**
+ * Runs a find or distinct over a view. Throws InvalidPipelineOperator (168) for options that only a query
+ * has.
+ */
 export function findThroughView(ctx: CommandContext, args: Args, ns: Namespace, spec: FindSpec): BatchSource {
   if (spec.tailable) {
     throw new ServerError('InvalidPipelineOperator', 'Tailable cursors are not supported in aggregation.');

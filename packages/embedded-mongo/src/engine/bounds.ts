@@ -19,11 +19,16 @@ export interface Interval {
   highText: string;
 }
 
-/** `exact`: every key within the intervals fulfils the conditions, so that they need no check on the document. */
+/**
+ * `exact`: every key within the intervals fulfils the conditions, so that they need no check on the document.
+ */
 export interface FieldBounds {
   intervals: Interval[];
   exact: boolean;
-  /** Only NaN, which lies below all numbers in an index but is less than none of them, keeps it from being exact. */
+  /**
+   * Only NaN, which lies below all numbers in an index but is less than none of them, keeps it from being
+   * exact.
+   */
   exceptNaN?: boolean;
 }
 
@@ -108,7 +113,7 @@ export class BoundsMaker {
       const type = typeNumber(value);
       // An array is indexed by its elements, and equals a document's element that is the same array.
       if (type === BsonType.array) intervals.push(this.point((value as Value[])[0]));
-      // null is also asked for where the field is undefined.
+      // A condition on null also matches undefined.
       if (type === BsonType.null) intervals.push(this.point(undefined));
       if (type === BsonType.undefined) intervals.push(this.point(null));
     }
@@ -180,7 +185,8 @@ export class BoundsMaker {
   }
 
   private prefixRange(prefix: string): { low: Uint8Array; high: Uint8Array } {
-    // The key of a string ends with two bytes that mark its end; without them it is the prefix of all longer ones.
+    // The key of a string ends with two bytes that mark its end; without them it is the prefix of all longer
+    // ones.
     const whole = this.encode(prefix);
     const low = whole.subarray(0, whole.length - 2);
     return { low, high: keyUpperBound(low) };

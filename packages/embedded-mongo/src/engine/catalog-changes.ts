@@ -67,8 +67,8 @@ export const addCollection = (core: EngineCore, batch: Batch, ns: Namespace, opt
 };
 
 /**
- * Creates a collection or a view. One that exists with the same options is taken as created, except by a transaction,
- * whose own creations are committed at once.
+ * Creates a collection or a view. One that exists with the same options is taken as created, except by a
+ * transaction, whose own creations are committed at once.
  */
 export const createCollection = async (
   core: EngineCore,
@@ -104,11 +104,10 @@ export const createCollection = async (
 };
 
 const refuseKindInTransaction = (ns: Namespace, options: Doc): void => {
-  const kind = options.viewOn !== undefined ? 'view' : options.timeseries && 'time-series collection';
-  if (!kind) return;
+  if (options.viewOn === undefined) return;
   throw new ServerError(
     'OperationNotSupportedInTransaction',
-    `Cannot create a ${kind} in a multi-document transaction: ${nameOf(ns)}`,
+    `Cannot create a view in a multi-document transaction: ${nameOf(ns)}`,
   );
 };
 

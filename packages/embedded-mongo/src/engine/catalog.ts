@@ -22,9 +22,6 @@ import type { View } from './view.js';
 
 const NEXT_ID_KEY = textKey(KeySpace.fact, 'nextId');
 
-/** The index of a time series by its time, which listIndexes does not show. */
-const timeIndexName = '_internal.time';
-
 export const nameOf = (ns: Namespace): string => `${ns.db}.${ns.coll}`;
 
 /** A collection in memory. `documents` and `bytes` count what is committed. */
@@ -33,7 +30,10 @@ export class Collection {
   bytes = 0;
   nextRecordId = 1;
   dropped = false;
-  /** Sequence of the commit that last changed the collection's definition; an older snapshot must not write to it. */
+  /**
+   * Sequence of the commit that last changed the collection's definition; an older snapshot must not write to
+   * it.
+   */
   definedAt = 0;
   indexes: Index[] = [];
   /** The transaction that created it, until that has committed or another writer has come to use it. */
@@ -68,7 +68,7 @@ export class Collection {
     return nameOf(this.ns);
   }
 
-  /** A view and a time series have none. */
+  /** A view has none. */
   get idIndex(): Index | undefined {
     const first = this.indexes[0];
     return first?.isId ? first : undefined;
@@ -82,7 +82,7 @@ export class Collection {
 
   /** The indexes that clients see. */
   get listedIndexes(): Index[] {
-    return this.indexes.filter((index) => !index.building && index.spec.name !== timeIndexName);
+    return this.indexes.filter((index) => !index.building);
   }
 
   /** The filter that inserted and updated documents must match. */
@@ -203,15 +203,9 @@ export const newCollection = (
 };
 
 const firstIndexes = ({ traits, options }: Collection): IndexSpec[] => {
-  const { type, timeField, metaField, clustered } = traits;
+  const { type, clustered } = traits;
   const collation = options.collation ? { collation: options.collation as Doc } : {};
   if (type === 'view') return [];
-  if (timeField !== undefined) {
-    const byTime: IndexSpec = { v: 2, key: { [timeField]: int(1) }, name: timeIndexName, ...collation };
-    if (metaField === undefined) return [byTime];
-    const key = { [metaField]: int(1), [timeField]: int(1) };
-    return [byTime, { v: 2, key, name: `${metaField}_1_${timeField}_1`, ...collation }];
-  }
   const idSpec: IndexSpec = { v: 2, key: { _id: int(1) }, name: '_id_', ...collation };
   if (clustered) Object.assign(idSpec, { name: clustered.name, unique: true, clustered: true });
   return [idSpec];

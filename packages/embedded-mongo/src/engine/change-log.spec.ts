@@ -30,7 +30,7 @@ describe('ClusterClock', () => {
     expect(clock().time.i).toBeGreaterThan(last.i);
   });
 
-  it('goes on when nobody writes', () => {
+  it('advances when there are no writes', () => {
     now = 5_000;
     const idle = clock();
     now = 14_999;

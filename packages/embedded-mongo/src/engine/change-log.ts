@@ -17,7 +17,7 @@ export type ChangeKind =
   | 'dropIndexes'
   | 'modify';
 
-/** One change, as a statement notes it and, once it is committed, as the log keeps it. */
+/** One change, as a statement records it and, after the commit, as the log keeps it. */
 export interface Change {
   readonly kind: ChangeKind;
   /** `coll` is empty for dropDatabase. */
@@ -48,7 +48,7 @@ export interface CatalogChange {
   stateBeforeChange?: Doc;
 }
 
-/** A place between changes, or on one. */
+/** A position between changes, or at one. */
 export interface LogPosition extends ClusterTime {
   readonly index: number;
 }
@@ -57,15 +57,15 @@ export interface LogPosition extends ClusterTime {
 export const AFTER_ALL = 0xffffffff;
 
 export interface ChangeLogLimits {
-  /** Bytes and changes that are kept whether anyone reads them or not. */
+  /** Bytes and changes that are kept even when no stream is open. */
   bytes: number;
   changes: number;
 }
 
 const DEFAULT_LIMITS: ChangeLogLimits = { bytes: 32 * 1024 * 1024, changes: 100_000 };
-/** What a reader has still to read may take so many times as much. */
+/** Factor by which unread changes of an open stream may exceed these limits. */
 const UNREAD_FACTOR = 4;
-/** What a change takes in memory beside its documents, and what each of these takes beside its bytes, roughly. */
+/** Estimates of the memory of a change without its documents, and of a document without its bytes. */
 const CHANGE_BYTES = 256;
 const VALUE_BYTES = 128;
 const SLAB_BYTES = 256 * 1024;
@@ -96,14 +96,14 @@ export const newChange = (
   wallTime: 0,
 });
 
-/** Someone who reads the log; `next` is the number of the change that it will read. */
+/** A reader of the log; `next` is the number of the change that it will read next. */
 export interface LogReader {
   next: number;
 }
 
 /**
- * The last changes that were committed, in the order of their commits, in memory only. Documents are copied into slabs of
- * the log's own: what came over a socket or out of a pool would keep far more memory than it shows.
+ * The last changes that were committed, in the order of their commits, in memory only. Documents are copied
+ * into the log's own slabs: a slice of a socket's or a pool's buffer would keep the whole buffer in memory.
  */
 export class ChangeLog {
   private changes: Change[] = [];
@@ -116,7 +116,7 @@ export class ChangeLog {
   private filled = 0;
   private readonly readers = new Set<LogReader>();
   private readonly listeners = new Set<() => void>();
-  /** Everything after this place is in the log. */
+  /** Everything after this position is in the log. */
   floor: LogPosition;
 
   constructor(
@@ -154,7 +154,7 @@ export class ChangeLog {
     return low;
   }
 
-  /** What `reader` has still to read is kept longer, until the returned function is called. */
+  /** Keeps longer what `reader` has not read, until the returned function is called. */
   addReader(reader: LogReader): () => void {
     this.readers.add(reader);
     return () => this.readers.delete(reader);
@@ -166,7 +166,7 @@ export class ChangeLog {
     return () => this.listeners.delete(listener);
   }
 
-  /** Takes the changes of one commit, once that is on disk. */
+  /** Appends the changes of a commit that is on disk. */
   append(changes: readonly Change[]): void {
     if (changes.length === 0) return;
     const wallTime = this.now();
@@ -228,7 +228,7 @@ export class ChangeLog {
     this.floor = positionOf(gone);
     this.head++;
     this.oldest++;
-    // The array is cut only now and then; until then it must not hold what is gone.
+    // The array is shortened only now and then; until then it must not refer to removed changes.
     if ((this.head & 255) === 0) this.changes.fill(released, this.head - 256, this.head);
   }
 }

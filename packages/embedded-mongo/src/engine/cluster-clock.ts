@@ -4,12 +4,12 @@ export interface ClusterTime {
   readonly i: number;
 }
 
-/** A replica set writes nothing for at most so long: its time goes on even when nobody writes. */
+/** The longest time for which a replica set writes nothing: its clock advances even without writes. */
 const IDLE_SECONDS = 10;
 
 /**
- * Gives each commit a time later than all before it, in this life of the store and in earlier ones: the ordinals of the
- * second in which it is opened begin with the millisecond, in steps of a million.
+ * Gives each commit a time later than all before it, in this life of the store and in earlier ones: the
+ * ordinals of the second in which it is opened begin with the millisecond, in steps of a million.
  */
 export class ClusterClock {
   private seconds: number;

@@ -4,29 +4,29 @@ import type { ViewDefinition } from './types.js';
 
 /** What a collection's options mean to reads and writes. */
 export interface CollectionTraits {
-  readonly type: 'collection' | 'view' | 'timeseries';
+  readonly type: 'collection' | 'view';
   readonly view?: ViewDefinition;
   /** Limits beyond which an insert removes the oldest documents; bytes of BSON, and documents. */
   readonly capped?: { readonly size: number; readonly max: number };
-  /** The field of a time series that must hold a date. */
-  readonly timeField?: string;
-  readonly metaField?: string;
-  /** Documents expire so many seconds after the date in `field`, without an index that says so. */
-  readonly expiry?: { readonly field: string; readonly seconds: number };
+  /** Documents expire so many seconds after the date in their `_id`, without a TTL index. */
+  readonly expireAfterSeconds?: number;
   /** The `clusteredIndex` option. */
   readonly clustered?: Doc;
   /** Change streams may show its documents as they were before and after a change. */
   readonly images?: true;
 }
 
-/** Of all collections without special options, so that one comparison tells a write that there is nothing to heed. */
+/**
+ * Shared by all collections without special options, so that a write needs one comparison to see that no rule
+ * applies.
+ */
 export const plainTraits: CollectionTraits = Object.freeze({ type: 'collection' });
 
-const special = ['viewOn', 'capped', 'timeseries', 'clusteredIndex', 'changeStreamPreAndPostImages'];
+const special = ['viewOn', 'capped', 'clusteredIndex', 'changeStreamPreAndPostImages'];
 
 export const traitsOf = (options: Doc): CollectionTraits => {
   if (!special.some((option) => options[option])) return plainTraits;
-  const { viewOn, pipeline, timeseries, clusteredIndex, expireAfterSeconds } = options;
+  const { viewOn, pipeline, clusteredIndex, expireAfterSeconds } = options;
   const images = options.changeStreamPreAndPostImages;
   if (typeof viewOn === 'string') {
     return {
@@ -39,21 +39,12 @@ export const traitsOf = (options: Doc): CollectionTraits => {
     };
   }
   const seconds = isNumeric(expireAfterSeconds) ? toNumber(expireAfterSeconds) : undefined;
-  if (isDoc(timeseries)) {
-    const field = String(timeseries.timeField);
-    return {
-      type: 'timeseries',
-      timeField: field,
-      ...(typeof timeseries.metaField === 'string' && { metaField: timeseries.metaField }),
-      ...(seconds !== undefined && { expiry: { field, seconds } }),
-    };
-  }
   return {
     type: 'collection',
     ...(options.capped === true && { capped: limitsOf(options) }),
     ...(isDoc(clusteredIndex) && { clustered: clusteredIndex }),
     ...(isDoc(images) && images.enabled === true && { images: true as const }),
-    ...(isDoc(clusteredIndex) && seconds !== undefined && { expiry: { field: '_id', seconds } }),
+    ...(isDoc(clusteredIndex) && seconds !== undefined && { expireAfterSeconds: seconds }),
   };
 };
 

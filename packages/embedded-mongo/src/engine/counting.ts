@@ -1,13 +1,15 @@
 import type { Collection } from './catalog.js';
 import { countersKey, readU64 } from './key-layout.js';
 import { PreparedQuery } from './prepared-query.js';
-import { checkInterrupt, RecordSource, sessionFor, Slice } from './record-source.js';
+import { breathe, checkInterrupt, RecordSource, Slice } from './record-source.js';
 import { scanOf } from './scan.js';
 import type { CursorSource } from './cursor.js';
 import type { EngineTransaction } from './transaction.js';
 import type { FindSpec, OpContext } from './types.js';
 
-/** Number of matches, after skip and limit. Exact at one moment only when no filter or a transaction is given. */
+/**
+ * Number of matches, after skip and limit. Exact at one moment only when no filter or a transaction is given.
+ */
 export const countMatches = async (
   collection: Collection,
   spec: FindSpec,
@@ -29,7 +31,7 @@ export const countMatches = async (
   const fromKeys = !query.check && (plan.kind === 'index' || plan.kind === 'point');
   const keys =
     fromKeys && !(plan.kind === 'index' && plan.index.multikey) ? scanOf(plan, collection.id) : undefined;
-  const source = new RecordSource(collection, query, false, sessionFor(query, ctx), ctx);
+  const source = new RecordSource(collection, query, false, ctx);
   for (;;) {
     checkInterrupt(ctx, reader.now);
     const slice = new Slice();
@@ -38,11 +40,13 @@ export const countMatches = async (
       ? keys.run(reader.view(), () => visit() && !slice.spend())
       : source.run(reader.view(), slice, visit) === 'done';
     if (finished || count >= enough) return limited(count);
-    await source.rest();
+    await breathe();
   }
 };
 
-/** All documents: the counter of the last commit, or that of the transaction's snapshot with its own changes. */
+/**
+ * All documents: the counter of the last commit, or that of the transaction's snapshot with its own changes.
+ */
 const countAll = (collection: Collection, txn: EngineTransaction | undefined): number => {
   if (!txn) return collection.documents;
   const own = txn.counters.get(collection)?.documents ?? 0;

@@ -3,15 +3,10 @@ import { compileProjection } from '../query/projection.js';
 import type { Projection } from '../query/projection.js';
 import { encode, long } from '../values/bson.js';
 import type { Doc } from '../values/bson.js';
-import { checkMetaAvailable, metaWanted } from '../expression/meta.js';
-import { nearOf, textOf } from '../query/placement.js';
-import { compileSort } from '../query/sort.js';
-import { encodedMeta, metaOf, setMeta } from '../values/meta.js';
-import type { DocMeta } from '../values/meta.js';
 import { getPath } from '../values/path.js';
 import type { Collection } from './catalog.js';
 import { PreparedQuery } from './prepared-query.js';
-import { checkInterrupt, RecordSource, sessionFor, Slice } from './record-source.js';
+import { breathe, checkInterrupt, RecordSource, Slice } from './record-source.js';
 import { SortBuffer } from './sort-buffer.js';
 import { StoredDocument } from './stored-document.js';
 import type { EngineCursor, FindSpec, OpContext, PlanSummary, ScanStats } from './types.js';
@@ -22,7 +17,7 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 /** The order of insertion, in which a tailable cursor reads. */
 const inserted: Doc = { $natural: 1 };
 
-/** What a cursor reads from: checked and chosen anew for every slice. */
+/** What a cursor reads from: checked and chosen again for every slice. */
 export interface CursorSource {
   /** Throws when the reader's transaction is over. */
   view: () => View;
@@ -38,8 +33,6 @@ export class FindCursor implements EngineCursor {
   private readonly source: RecordSource;
   private readonly sortBuffer: SortBuffer | undefined;
   private readonly projection: Projection | undefined;
-  /** What the projection asks for with `$meta`. */
-  private readonly metaWanted: ReadonlySet<string> | undefined;
   private toSkip: number;
   private left: number;
   private exhausted = false;
@@ -58,7 +51,7 @@ export class FindCursor implements EngineCursor {
       spec.tailable ? { ...spec, sort: undefined, hint: inserted } : spec,
       reader.snapshotSeq,
     );
-    this.source = new RecordSource(collection, this.query, false, sessionFor(this.query, ctx), ctx);
+    this.source = new RecordSource(collection, this.query, false, ctx);
     this.stats = this.source.stats;
     this.toSkip = spec.skip ?? 0;
     this.left = spec.limit && spec.limit > 0 ? spec.limit : Infinity;
@@ -67,8 +60,6 @@ export class FindCursor implements EngineCursor {
     if (spec.projection && Object.keys(spec.projection).length > 0) {
       const projection = compileProjection(spec.projection, this.query.filter.ast, { let: spec.let });
       if (!projection.isNoop) this.projection = projection;
-      this.metaWanted = metaWanted(spec.projection);
-      if (this.metaWanted.size > 0) this.checkMeta(this.metaWanted);
     }
   }
 
@@ -130,7 +121,7 @@ export class FindCursor implements EngineCursor {
         return;
       }
       if (!room()) return;
-      await this.source.rest();
+      await breathe();
     }
   }
 
@@ -145,9 +136,7 @@ export class FindCursor implements EngineCursor {
         this.exhausted = true;
         return;
       }
-      const document = new StoredDocument(item.value.bytes);
-      this.query.annotate?.(document);
-      take(item.value.recordId, document);
+      take(item.value.recordId, new StoredDocument(item.value.bytes));
     }
   }
 
@@ -159,17 +148,15 @@ export class FindCursor implements EngineCursor {
         return true;
       });
       if (state === 'done') break;
-      await this.source.rest();
+      await breathe();
     }
     this.sorted = buffer.sorted();
   }
 
   private shape(recordId: number, document: StoredDocument): Uint8Array {
     const { spec, projection } = this;
-    if (!projection && !spec.showRecordId && !spec.returnKey && !spec.withMeta) return document.bytes;
+    if (!projection && !spec.showRecordId && !spec.returnKey) return document.bytes;
     let doc = document.doc;
-    if (this.metaWanted && this.metaWanted.size > 0) this.addMeta(recordId, doc);
-    const meta = spec.withMeta ? metaOf(doc) : undefined;
     if (spec.returnKey) doc = this.keyOf(doc);
     else if (projection) {
       const arrayIndex = projection.needsPosition
@@ -177,22 +164,8 @@ export class FindCursor implements EngineCursor {
         : undefined;
       doc = projection.apply(doc, arrayIndex);
     }
-    if (spec.withMeta) return encode({ ...doc, $metadata: encodedMeta(meta) });
     // A key alone is given without it, as MongoDB does.
     return encode(spec.showRecordId && !spec.returnKey ? { ...doc, $recordId: long(recordId) } : doc);
-  }
-
-  private checkMeta(wanted: ReadonlySet<string>): void {
-    const { ast } = this.query.filter;
-    checkMetaAvailable(wanted, { text: textOf(ast) !== undefined, near: nearOf(ast) !== undefined });
-  }
-
-  private addMeta(recordId: number, doc: Doc): void {
-    const meta: DocMeta = { ...metaOf(doc), recordId };
-    const { sort } = this.spec;
-    if (this.metaWanted?.has('indexKey') && this.plan.keyPattern) meta.indexKey = this.keyOf(doc);
-    if (sort && this.metaWanted?.has('sortKey')) meta.sortKey = compileSort(sort).sortKey(doc);
-    setMeta(doc, meta);
   }
 
   private keyOf(doc: Doc): Doc {
@@ -202,7 +175,7 @@ export class FindCursor implements EngineCursor {
   }
 }
 
-/** A tailable cursor that tells when there may be more. */
+/** A tailable cursor that notifies when there may be more. */
 export class AwaitCursor extends FindCursor {
   onMore(wake: () => void): () => void {
     const { listeners } = this.collection;

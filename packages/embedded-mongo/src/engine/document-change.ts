@@ -41,8 +41,8 @@ interface IndexChange {
 }
 
 /**
- * Inserts, replaces or removes one document with its index entries. Everything that can fail (index keys, claims, unique
- * checks) comes first; when it throws, nothing has been written.
+ * Inserts, replaces or removes one document with its index entries. Everything that can fail (index keys,
+ * claims, unique checks) comes first; when it throws, nothing has been written.
  */
 export const applyChange = (writer: Writer, collection: Collection, change: DocumentChange): void => {
   const { recordId, before, after } = change;
@@ -83,9 +83,9 @@ export const applyChange = (writer: Writer, collection: Collection, change: Docu
 const TRIM_AT_ONCE = 500;
 
 /**
- * Removes the oldest documents of a capped collection, in the same commit, until it is within its limits; `kept`, the
- * newest, stays whatever its size. False when there is more to remove. No transaction holds any key of a capped
- * collection, so that the removals cannot fail.
+ * Removes the oldest documents of a capped collection, in the same commit, until it is within its limits;
+ * `kept`, the newest, stays whatever its size. False when there is more to remove. No transaction holds any
+ * key of a capped collection, so that the removals cannot fail.
  */
 export const trimCapped = (writer: Writer, collection: Collection, kept?: number): boolean => {
   const { capped } = collection.traits;

@@ -38,14 +38,9 @@ export const checkId = (id: Value): void => {
   }
 };
 
-const requireTime = (after: StoredDocument, field: string): void => {
-  if (typeNumber(readField(after.bytes, field)) === BsonType.date) return;
-  throw new ServerError(5743702, `'${field}' must be present and contain a valid BSON UTC datetime value`);
-};
-
 /**
- * Applies the collection's validator and the rule of a time series. With `validationLevel: 'moderate'` a document that was already invalid may stay so;
- * with `validationAction: 'warn'` nothing is refused.
+ * Applies the collection's validator. With `validationLevel: 'moderate'` a document that was already invalid
+ * may stay so; with `validationAction: 'warn'` nothing is refused.
  */
 export const validate = (
   collection: Collection,
@@ -53,8 +48,7 @@ export const validate = (
   before: StoredDocument | undefined,
   bypass: boolean | undefined,
 ): void => {
-  const { validator, options, traits } = collection;
-  if (traits.timeField !== undefined) requireTime(after, traits.timeField);
+  const { validator, options } = collection;
   if (!validator || bypass || options.validationLevel === 'off' || options.validationAction === 'warn')
     return;
   if (validator.matches(after.doc)) return;

@@ -52,7 +52,7 @@ export class DocumentUpdate {
     });
   }
 
-  /** What change streams tell of the way in which it changes documents. */
+  /** How change streams describe the change of a document. */
   get by(): ChangedBy {
     const { kind } = this.updater;
     return (this.changedBy ??= {

@@ -61,7 +61,10 @@ const DEFAULT_LIFETIME_MS = 60_000;
 const DEFAULT_SWEEP_MS = 60_000;
 const EXPIRY_CHECK_MS = 1_000;
 
-/** Opens the store in `options.dir`, made when it is not there. Throws StoreInUse when a living process has it open. */
+/**
+ * Opens the store in `options.dir`, made when it is not there. Throws StoreInUse when a living process has it
+ * open.
+ */
 export const openEngine = async (options: EngineOptions): Promise<Engine> => {
   const { store, ownership } = await Ownership.acquire(options.dir, (dir) => Store.open(dir), options.probe);
   return new StorageEngine(store, ownership, options);
@@ -75,6 +78,7 @@ class StorageEngine implements Engine {
   private readonly now: () => number;
   private readonly openedAt: number;
   private readonly sweeper: Sweeper;
+  private sweepEvery: { ms: number; timer: NodeJS.Timeout | undefined } = { ms: 0, timer: undefined };
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -117,7 +121,7 @@ class StorageEngine implements Engine {
     this.sweeper = new Sweeper(core, store.view, (error) => {
       this.log('error', 'the periodic sweep failed', error);
     });
-    this.every(options.ttlSweepMs ?? DEFAULT_SWEEP_MS, () => void this.sweep());
+    this.ttlSweepMs = options.ttlSweepMs ?? DEFAULT_SWEEP_MS;
     this.every(Math.min(EXPIRY_CHECK_MS, Math.max(10, lifetime / 4)), () => transactions.expireOld());
   }
 
@@ -274,6 +278,19 @@ class StorageEngine implements Engine {
     this.core.transactions.lifetimeMs = ms;
   }
 
+  get ttlSweepMs(): number {
+    return this.sweepEvery.ms;
+  }
+
+  set ttlSweepMs(ms: number) {
+    clearInterval(this.sweepEvery.timer);
+    this.sweepEvery = { ms, timer: setInterval(() => void this.sweep(), ms).unref() };
+  }
+
+  flushed(): Promise<void> {
+    return this.core.queue.run(() => undefined);
+  }
+
   get expired(): { documents: number; passes: number } {
     return this.sweeper.ttl;
   }
@@ -354,9 +371,9 @@ class StorageEngine implements Engine {
   }
 
   private async shutDown(): Promise<void> {
-    for (const timer of this.timers) clearInterval(timer);
+    for (const timer of [...this.timers, this.sweepEvery.timer]) clearInterval(timer);
     this.core.transactions.abortAll();
-    // What they have created goes with them.
+    // Collections that they have created are removed with them.
     await breathe();
     const stopped = this.garbage.stop();
     const swept = this.sweeper.stop();

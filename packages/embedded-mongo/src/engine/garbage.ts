@@ -16,8 +16,8 @@ import type { Batch, WriteQueue } from './write-queue.js';
 const CHUNK = 2_000;
 
 /**
- * Deletes what dropped collections and indexes have left, in the background. What is to be deleted is recorded in the
- * commit of the drop, so that a crash only delays it.
+ * Deletes what dropped collections and indexes have left, in the background. What is to be deleted is
+ * recorded in the commit of the drop, so that a crash only delays it.
  */
 export class GarbageCollector {
   private running: Promise<void> | undefined;
@@ -31,7 +31,7 @@ export class GarbageCollector {
     private readonly failed: (error: unknown) => void,
   ) {}
 
-  /** To be put into the commit of a drop. Index 0 stands for the whole collection. */
+  /** To be put into the commit of a drop. Index 0 means the whole collection. */
   static mark(batch: Batch, collectionId: number, indexId: number): void {
     batch.put(garbageKey(collectionId, indexId), EMPTY);
   }

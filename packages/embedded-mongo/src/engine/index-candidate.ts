@@ -19,7 +19,7 @@ export interface Candidate {
   plan: Plan;
   /** Fields bounded by one value each. */
   equalities: number;
-  /** Those of them that ask for true or false, which leaves half of the records on average. */
+  /** Those of them that compare with true or false, which leaves half of the records on average. */
   flags: number;
   /** Fields bounded by several values or a range. */
   ranges: number;
@@ -92,7 +92,10 @@ export const candidateOf = (index: Index, request: CandidateRequest): Candidate 
   };
 };
 
-/** The bounded fields' conditions are all that the filter asks, and every key within the bounds fulfils them. */
+/**
+ * The filter has no other conditions than those on the bounded fields, and every key within the bounds
+ * fulfils them.
+ */
 const isExact = (fields: Bounded[], conjuncts: number): boolean => {
   let used = 0;
   for (const { bounds, predicates } of fields) {
@@ -187,7 +190,10 @@ interface Prefix {
   bytes: Uint8Array;
 }
 
-/** The intervals of whole keys, grouped by the values of the fields before `groupBy` (all in one group without it). */
+/**
+ * The intervals of whole keys, grouped by the values of the fields before `groupBy` (all in one group without
+ * it).
+ */
 const keyGroups = (index: Index, fields: Bounded[], groupBy: number | undefined) => {
   const split = Math.min(groupBy ?? 0, fields.length);
   const heads = combine([{ bytes: new Uint8Array(0) }], fields.slice(0, split));

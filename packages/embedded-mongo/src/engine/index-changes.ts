@@ -59,7 +59,10 @@ export const createIndexes = async (
   return { createdCollection, before, after: collection.listedIndexes.length };
 };
 
-/** From here on writers maintain the indexes; no plan uses them yet, and a crash leaves them to the garbage collector. */
+/**
+ * From here on writers maintain the indexes; no plan uses them yet, and a crash leaves them to the garbage
+ * collector.
+ */
 const registerIndexes = (
   core: EngineCore,
   batch: Batch,
@@ -128,7 +131,10 @@ const requireCreatedIn = (txn: EngineTransaction, collection: Collection): void 
   );
 };
 
-/** Adds the entries of the documents that are there, chunk by chunk; entries that writers have added are met again. */
+/**
+ * Adds the entries of the documents that are there, chunk by chunk; entries that writers have added are met
+ * again.
+ */
 const fillIndex = async (
   core: EngineCore,
   collection: Collection,

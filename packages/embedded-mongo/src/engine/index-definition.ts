@@ -5,13 +5,10 @@ import type { Doc } from '../values/bson.js';
 import { parseCollation } from '../values/compare.js';
 import type { Collation } from '../values/compare.js';
 import type { Direction } from '../values/key.js';
-import { kindOfKey } from './index-kinds.js';
-import type { IndexKind } from './index-kinds.js';
+import { isWildcardKey } from './index-kinds.js';
 import { indexPrefix } from './key-layout.js';
 import { compileWildcard } from './wildcard.js';
 import type { WildcardPaths } from './wildcard.js';
-import { textIndexSpec } from '../query/text/spec.js';
-import type { TextIndexSpec } from '../query/text/spec.js';
 import type { IndexSpec } from './types.js';
 
 /** An index in memory. Entries of a unique one hold the record id as value, others end with it. */
@@ -21,8 +18,6 @@ export class Index {
   readonly collation: Collation | undefined;
   readonly prefix: Uint8Array;
   readonly isId: boolean;
-  readonly kind: IndexKind;
-  readonly text: TextIndexSpec | undefined;
   readonly wildcard: WildcardPaths | undefined;
   /** True when documents must be decoded to know their entries. */
   readonly simpleField: string | undefined;
@@ -40,7 +35,10 @@ export class Index {
   /** Maintained by writers, but not yet complete and not in the catalog row. */
   building = false;
   dropped = false;
-  /** Sequence of the commit that completed it: older snapshots must not read through it. undefined: not yet usable. */
+  /**
+   * Sequence of the commit that completed it: older snapshots must not read through it. undefined: not yet
+   * usable.
+   */
   readyAt: number | undefined = 0;
 
   constructor(
@@ -48,17 +46,16 @@ export class Index {
     readonly id: number,
     public spec: IndexSpec,
   ) {
-    this.kind = kindOfKey(spec.key);
-    this.text = this.kind === 'text' ? textIndexSpec(spec) : undefined;
-    this.wildcard = this.kind === 'wildcard' ? compileWildcard(spec) : undefined;
-    this.fields = storedFields(this.kind, spec.key);
+    this.wildcard = isWildcardKey(spec.key) ? compileWildcard(spec) : undefined;
+    // A stored key of a wildcard index is a path and a value.
+    this.fields = this.wildcard ? ['$_path', '$_value'] : Object.keys(spec.key);
     this.directions = this.fields.map((field) => (toNumber(spec.key[field]) < 0 ? -1 : 1));
     this.collation = parseCollation(spec.collation);
     this.prefix = indexPrefix(collectionId, id);
     this.isId = spec.name === '_id_' || spec.clustered === true;
     const [field] = this.fields;
     this.simpleField =
-      (this.kind === 'plain' || this.kind === 'hashed') &&
+      this.ordered &&
       this.fields.length === 1 &&
       field &&
       !field.includes('.') &&
@@ -69,12 +66,12 @@ export class Index {
   }
 
   get unique(): boolean {
-    return this.isId || (this.spec.unique === true && this.kind === 'plain');
+    return this.isId || (this.spec.unique === true && this.ordered);
   }
 
   /** True when the values of its fields are its keys, in their order. */
   get ordered(): boolean {
-    return this.kind === 'plain' || this.kind === 'hashed';
+    return !this.wildcard;
   }
 
   get sparse(): boolean {
@@ -86,8 +83,8 @@ export class Index {
   }
 
   /**
-   * To be called when a row with the present flags is made; what it returns, when that row is on disk. Flags set in
-   * between remain unsaved.
+   * To be called when a row with the present flags is made; what it returns, when that row is on disk. Flags
+   * set in between remain unsaved.
    */
   savingFlags(): () => void {
     const { multikey, cut } = this;
@@ -110,13 +107,6 @@ export class Index {
   }
 }
 
-/** The fields of a stored key: those before the texts and a term of them, or the path and the value of a wildcard index. */
-const storedFields = (kind: IndexKind, key: Doc): string[] => {
-  const fields = Object.keys(key);
-  if (kind === 'wildcard') return ['$_path', '$_value'];
-  return kind === 'text' ? fields.slice(0, fields.indexOf('_fts') + 1) : fields;
-};
-
 const specOfRow = (row: Doc): IndexSpec => {
   const spec: IndexSpec = { v: 2, key: row.key as Doc, name: row.name as string };
   if (typeof row.background === 'boolean') spec.background = row.background;
@@ -127,13 +117,6 @@ const specOfRow = (row: Doc): IndexSpec => {
   if (row.expireAfterSeconds !== undefined) spec.expireAfterSeconds = toNumber(row.expireAfterSeconds);
   if (row.clustered === true) spec.clustered = true;
   if (row.collation) spec.collation = row.collation as Doc;
-  if (row.weights) spec.weights = row.weights as Doc;
   if (row.wildcardProjection) spec.wildcardProjection = row.wildcardProjection as Doc;
-  for (const option of ['default_language', 'language_override'] as const) {
-    if (typeof row[option] === 'string') spec[option] = row[option];
-  }
-  for (const option of ['textIndexVersion', '2dsphereIndexVersion', 'bits', 'min', 'max'] as const) {
-    if (row[option] !== undefined) spec[option] = toNumber(row[option]);
-  }
   return spec;
 };

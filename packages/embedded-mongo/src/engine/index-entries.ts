@@ -4,8 +4,8 @@ import { encodeKey } from '../values/key.js';
 import { indexKeyValues } from '../values/path.js';
 import type { Index } from './index-definition.js';
 import { compareBytes, concatKey, isCut, storedKey } from './key-layout.js';
-import { specialKeys } from './special-keys.js';
 import type { StoredDocument } from './stored-document.js';
+import { wildcardKeys } from './wildcard.js';
 
 export interface IndexEntry {
   /** The LMDB key without the record id. */
@@ -24,12 +24,10 @@ export const entriesOf = (index: Index, document: StoredDocument): IndexEntry[] 
   }
   const { doc } = document;
   if (index.partial && !index.partial.matches(doc)) return NONE;
-  if (index.kind !== 'plain') {
-    const special = specialKeys(index, doc);
-    if (special) {
-      if (special.multikey) index.multikey = true;
-      return distinct(special.keys.map((values) => entry(index, values)));
-    }
+  if (index.wildcard) {
+    const { keys, multikey } = wildcardKeys(index.wildcard, doc);
+    if (multikey) index.multikey = true;
+    return distinct(keys.map((values) => entry(index, values)));
   }
   const { keys, multikey, allMissing } = indexKeyValues(doc, index.fields, { sparse: index.sparse });
   if (index.sparse && allMissing) return NONE;

@@ -4,27 +4,20 @@ import { equalValues, parseCollation } from '../values/compare.js';
 import { ServerError } from '../values/errors.js';
 import { formatDoc } from '../values/format.js';
 import type { Collection } from './catalog.js';
-import { checkPlugin, completeSpecial, isWildcardField, kindOfKey } from './index-kinds.js';
+import { checkKind, isWildcardField, refusedType } from './index-kinds.js';
 import { checkPartialFilter } from './partial-filter.js';
 import { sameKeyPattern } from './planner.js';
 import type { IndexSpec } from './types.js';
 
 const MAX_FIELDS = 32;
 /** Options that are accepted and mean nothing to this store. */
-const ignoredOptions = new Set([
-  'ns',
-  'dropDups',
-  'storageEngine',
-  'v',
-  'prepareUnique',
-  'bucketSize',
-  'coarsestIndexedLevel',
-  'finestIndexedLevel',
-]);
+const ignoredOptions = new Set(['ns', 'dropDups', 'storageEngine', 'v', 'prepareUnique']);
 
 const cannotCreate = (message: string): ServerError => new ServerError('CannotCreateIndex', message);
 
-/** The index that a createIndexes entry asks for, its defaults filled in. Throws when it cannot be built here. */
+/**
+ * The index of a createIndexes entry, with defaults filled in. Throws when it is invalid or not supported.
+ */
 export const parseIndexSpec = (given: Doc, collection: { options: Doc }): IndexSpec => {
   const { key } = given;
   if (!isDoc(key))
@@ -33,7 +26,6 @@ export const parseIndexSpec = (given: Doc, collection: { options: Doc }): IndexS
       "The 'key' field is a required property of an index specification",
     );
   checkKey(key);
-  const kind = kindOfKey(key);
   const name = given.name ?? nameOfKey(key);
   if (typeof name !== 'string' || name === '') {
     throw new ServerError(
@@ -54,7 +46,7 @@ export const parseIndexSpec = (given: Doc, collection: { options: Doc }): IndexS
       `TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: ${formatDoc(given)}`,
     );
   }
-  if (kind !== 'plain') completeSpecial(spec, kind, given);
+  checkKind(spec);
   return isIdKey(key) ? { v: 2, key: { _id: 1 }, name: '_id_' } : spec;
 };
 
@@ -64,8 +56,8 @@ const checkKey = (key: Doc): void => {
   if (fields.length > MAX_FIELDS) throw new ServerError(13103, 'too many compound keys');
   for (const field of fields) {
     const value = key[field];
-    if (typeof value === 'string') checkPlugin(value);
-    else if (!isNumeric(value) || !(toNumber(value) !== 0)) {
+    if (typeof value === 'string') throw refusedType(value);
+    if (!isNumeric(value) || !(toNumber(value) !== 0)) {
       throw cannotCreate(
         `Values in v:2 index key pattern cannot be of type ${typeName(value)}. Only numbers > 0, numbers < 0, and strings are allowed.`,
       );
@@ -102,24 +94,6 @@ const applyOption = (spec: IndexSpec, option: string, value: Value): void => {
         throw new ServerError('TypeMismatch', "The field 'wildcardProjection' must be a non-empty object");
       spec.wildcardProjection = value;
       return;
-    case 'bits':
-    case 'min':
-    case 'max':
-      if (!isNumeric(value)) {
-        throw new ServerError(
-          'TypeMismatch',
-          `The field '${option}' must be a number, but got ${typeName(value)}`,
-        );
-      }
-      spec[option] = toNumber(value);
-      return;
-    case 'weights':
-    case 'default_language':
-    case 'language_override':
-    case 'textIndexVersion':
-    case '2dsphereIndexVersion':
-      // Read with the kind of the index.
-      return;
     case 'key':
     case 'name':
     case 'collation':
@@ -153,7 +127,10 @@ export const nameOfKey = (key: Doc): string =>
 
 const isIdKey = (key: Doc): boolean => sameKeyPattern(key, { _id: 1 });
 
-/** True when the index exists already; throws when its name is taken by a different one, or it exists under another name. */
+/**
+ * True when the index exists already; throws when its name is taken by a different one, or it exists under
+ * another name.
+ */
 export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean => {
   const existing = collection.indexes.map((index) => index.spec);
   const named = existing.find(({ name }) => name === spec.name);
@@ -171,13 +148,7 @@ export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean 
     );
   }
   const same = existing.find((other) => sameSignature(other, spec));
-  if (!same) {
-    const text = spec.weights && existing.find(({ weights }) => weights);
-    if (!text) return false;
-    throw cannotCreate(
-      `only one text index per collection allowed, found existing text index "${text.name}"`,
-    );
-  }
+  if (!same) return false;
   throw new ServerError(
     'IndexOptionsConflict',
     sameOptions(same, spec)
@@ -186,7 +157,7 @@ export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean 
   );
 };
 
-/** What tells two indexes of a collection apart beside their names. */
+/** Whether two indexes of a collection are the same apart from their names and options. */
 const sameSignature = (a: IndexSpec, b: IndexSpec): boolean =>
   sameKeyPattern(a.key, b.key) &&
   sameDoc(a.collation, b.collation) &&
@@ -196,14 +167,7 @@ const sameSignature = (a: IndexSpec, b: IndexSpec): boolean =>
   (a.sparse ?? false) === (b.sparse ?? false);
 
 /** Whether two indexes on the same key do the same. */
-const sameOptions = (a: IndexSpec, b: IndexSpec): boolean =>
-  a.expireAfterSeconds === b.expireAfterSeconds &&
-  sameDoc(a.weights, b.weights) &&
-  a.default_language === b.default_language &&
-  a.language_override === b.language_override &&
-  a.bits === b.bits &&
-  a.min === b.min &&
-  a.max === b.max;
+const sameOptions = (a: IndexSpec, b: IndexSpec): boolean => a.expireAfterSeconds === b.expireAfterSeconds;
 
 const sameDoc = (a: Doc | undefined, b: Doc | undefined): boolean => (a && b ? equalValues(a, b) : a === b);
 

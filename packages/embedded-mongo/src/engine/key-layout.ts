@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 
 /**
- * The keys of the one LMDB database. Numbers are big-endian, so that the order of the bytes is the order of the numbers.
+ * The keys of the one LMDB database. Numbers are big-endian, so that the order of the bytes is the order of
+ * the numbers.
  *
- *   00 name                                   facts of the store
- *   01 db.collection                          catalog row
- *   02 collection(u32) record(u64)            document
- *   03 collection(u32) index(u32) key [record(u64)]   index entry; a unique one holds the record id as its value
- *   04 lsid                                   retry record
- *   05 collection(u32)                        counters: documents, bytes
- *   06 collection(u32) index(u32)             range that is still to be deleted (index 0: the whole collection)
+ * 00 name                                   facts of the store 01 db.collection
+ * catalog row 02 collection(u32) record(u64)            document 03 collection(u32) index(u32) key
+ * [record(u64)]   index entry; a unique one holds the record id as its value 04 lsid
+ * retry record 05 collection(u32)                        counters: documents, bytes 06 collection(u32)
+ * index(u32)             range that is still to be deleted (index 0: the whole collection)
  */
 export const KeySpace = {
   fact: 0,
@@ -107,7 +106,10 @@ export const storedKey = (encoded: Uint8Array): Uint8Array => {
   return key;
 };
 
-/** An inclusive lower or exclusive upper bound must not cut off keys that were cut: the bound itself is shortened. */
+/**
+ * An inclusive lower or exclusive upper bound must not cut off keys that were cut: the bound itself is
+ * shortened.
+ */
 export const lowerBoundKey = (encoded: Uint8Array): Uint8Array =>
   encoded.length > CUT_BYTES ? encoded.subarray(0, CUT_BYTES) : encoded;
 

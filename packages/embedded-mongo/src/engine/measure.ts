@@ -15,8 +15,9 @@ const hasEntryPerDocument = (index: Index): boolean =>
   !index.multikey && !index.sparse && index.spec.partialFilterExpression === undefined;
 
 /**
- * Sizes of a collection and of its indexes, bytes. The entries of an index that leaves documents out or has several of one
- * are counted, slice by slice; the others are known. Throws when the operation is killed or out of time.
+ * Sizes of a collection and of its indexes, bytes. The entries of an index that leaves documents out or has
+ * several of one are counted, slice by slice; the others are known. Throws when the operation is killed or
+ * out of time.
  */
 export const measureCollection = async (
   collection: Collection,

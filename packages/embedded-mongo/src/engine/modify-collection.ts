@@ -22,7 +22,9 @@ const notOfViews = [
   'changeStreamPreAndPostImages',
 ] as const;
 
-/** collMod: changes the collection's options or one index in one commit. Answers what changed of the index. */
+/**
+ * collMod: changes the collection's options or one index in one commit. Answers what changed of the index.
+ */
 export const modifyCollection = async (
   core: EngineCore,
   ns: Namespace,
@@ -44,7 +46,7 @@ export const modifyCollection = async (
   });
 };
 
-/** What change streams are told. `before`: the options as they were; `answer`: what changed of an index. */
+/** The change for the change streams. `before`: the previous options; `answer`: what changed of an index. */
 const modification = (collection: Collection, change: CollectionChange, before: Doc, answer: Doc): Change => {
   const uuid = uuidOf(collection);
   const { options, ...given } = change;
@@ -71,7 +73,6 @@ const checkApplies = ({ traits }: Collection, change: CollectionChange): void =>
   };
   if (traits.view) refuse(notOfViews, 'option not supported on a view');
   else refuse(ofViews, 'option only supported on a view');
-  if (traits.type === 'timeseries') refuse(validation, 'option not supported on a time-series collection');
   if (!traits.capped && (change.cappedSize !== undefined || change.cappedMax !== undefined)) {
     throw new ServerError('InvalidOptions', 'Collection must be capped.');
   }

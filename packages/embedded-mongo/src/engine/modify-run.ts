@@ -3,15 +3,17 @@ import type { Collection } from './catalog.js';
 import { documentKey } from './key-layout.js';
 import { PreparedQuery } from './prepared-query.js';
 import type { QuerySpec } from './prepared-query.js';
-import { RecordSource, sessionFor, Slice } from './record-source.js';
-import type { JavaScriptSession } from '../expression/javascript.js';
+import { RecordSource, Slice } from './record-source.js';
 import { StoredDocument } from './stored-document.js';
 import type { OpContext } from './types.js';
 import { Blocked } from './write-queue.js';
 import type { Step } from './write-runner.js';
 import type { Writer } from './writer.js';
 
-/** Matches of a multi-document statement that are gathered before they are changed: the scan never meets its own changes. */
+/**
+ * Matches of a multi-document statement that are gathered before they are changed: the scan never meets its
+ * own changes.
+ */
 const GATHER = 200;
 const MAX_RESTARTS = 10;
 
@@ -29,13 +31,12 @@ export interface ModifyAction {
 }
 
 /**
- * One update or delete statement, in steps: find matches, change them. Between two steps others write; what was gathered
- * before is therefore looked at again. One document's change is atomic; a statement over many is not.
+ * One update or delete statement, in steps: find matches, change them. Between two steps others write; what
+ * was gathered before is therefore looked at again. One document's change is atomic; a statement over many is
+ * not.
  */
 export class ModifyRun {
   private readonly query: PreparedQuery;
-  /** Set when the filter has JavaScript in it, which is answered between two steps. */
-  private readonly session: JavaScriptSession | undefined;
   private source: RecordSource;
   private gathered: Match[] = [];
   private gatheredNow = false;
@@ -55,21 +56,17 @@ export class ModifyRun {
     private readonly ctx: OpContext,
   ) {
     this.query = new PreparedQuery(collection, spec, writer.txn?.snapshotSeq);
-    this.session = sessionFor(this.query, ctx);
     this.source = this.newSource();
   }
 
   step(writer: Writer): Step {
     this.steps++;
     this.gatheredNow = false;
-    if (this.gathered.length === 0 && !this.scanDone) {
-      this.gather(writer);
-      if (this.session?.waits) return new Blocked(this.session.settle());
-    }
+    if (this.gathered.length === 0 && !this.scanDone) this.gather(writer);
     const blocked = this.changeGathered(writer);
     if (blocked) {
       // A single match is looked for from the beginning: another one may come first by then.
-      if (!this.action.multi && !this.session) this.restart();
+      if (!this.action.multi) this.restart();
       return blocked;
     }
     if (!this.scanDone && (this.action.multi || !this.found)) return 'more';
@@ -77,14 +74,13 @@ export class ModifyRun {
   }
 
   private newSource(): RecordSource {
-    return new RecordSource(this.collection, this.query, this.action.multi, this.session, this.ctx);
+    return new RecordSource(this.collection, this.query, this.action.multi, this.ctx);
   }
 
   private gather(writer: Writer): void {
     const { blockingSort } = this.query;
     const room = this.action.multi ? GATHER : 1;
-    // A match that was decided in an earlier step may have been changed since.
-    this.gatheredNow = !this.session;
+    this.gatheredNow = true;
     const state = this.source.run(writer.view, new Slice(), (recordId, document) => {
       if (blockingSort && !this.action.multi) {
         const key = blockingSort.sortKey(document.doc);
@@ -128,25 +124,16 @@ export class ModifyRun {
   }
 
   /** The record as it is now, if it still matches. */
-  private lookAgain(writer: Writer, { recordId, document: before }: Match): Match | undefined {
+  private lookAgain(writer: Writer, { recordId }: Match): Match | undefined {
     const bytes = writer.view.get(documentKey(this.collection.id, recordId));
     if (!bytes) return undefined;
     const document = new StoredDocument(bytes);
-    return this.stillMatches(document, before) ? { recordId, document } : undefined;
-  }
-
-  private stillMatches(document: StoredDocument, before: StoredDocument): boolean {
-    const { filter } = this.query;
-    if (!this.session) return filter.matches(document.doc);
-    if (Buffer.compare(document.bytes, before.bytes) === 0) return true;
-    const verdict = this.session.evaluate(() => filter.matches(document.doc));
-    if (!verdict) throw new Blocked(this.session.settle());
-    return verdict.value;
+    return this.query.filter.matches(document.doc) ? { recordId, document } : undefined;
   }
 
   /**
-   * The scan is over and nothing was changed. When it took several steps, others may have taken what it had found, or
-   * inserted what an upsert would: then it begins anew.
+   * The scan is over and nothing was changed. When it took several steps, others may have taken what it had
+   * found, or inserted what an upsert would: then it starts again.
    */
   private finishEmpty(writer: Writer): Step {
     if (this.lost && !this.action.multi && this.restarts++ < MAX_RESTARTS) return this.restart();

@@ -68,7 +68,10 @@ const lowerBound = (keys: string[], key: string): number => {
   return low;
 };
 
-/** What a transaction has written and not yet committed, above a snapshot: reads and range scans see both as one. */
+/**
+ * What a transaction has written and not yet committed, above a snapshot: reads and range scans see both as
+ * one.
+ */
 export class Overlay implements View {
   private readonly written = new Map<string, Written>();
   private readonly sorted = new SortedKeys();

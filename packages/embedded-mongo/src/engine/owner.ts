@@ -6,19 +6,21 @@ import { Store } from './store.js';
 
 const OWNER_KEY = textKey(KeySpace.fact, 'owner');
 
-/** The process that has a store open, as it says so in the store itself. */
+/** The process that has a store open, as recorded in the store. */
 export interface StoreOwner {
   pid: number;
-  /** When that process started and in which boot: a process id alone is used again. Empty where it cannot be known. */
+  /**
+   * When that process started and in which boot, as process ids are reused. Empty where this is not known.
+   */
   startId: string;
   /** The namespace in which `pid` has a meaning, as a container has its own; absent where there are none. */
   pidNamespace?: string;
-  /** When the owner entered itself, epoch milliseconds. */
+  /** When the owner was recorded, epoch milliseconds. */
   enteredAt?: number;
   token: string;
   /** Inode of the data file: a copied store does not have the owner of its original. */
   file: number;
-  /** Where its server listens, once it does. */
+  /** Where its server listens; absent until it does. */
   endpoint?: string;
 }
 
@@ -43,7 +45,7 @@ const openHere = new Map<string, { store?: Store }>();
 
 const dataFile = (dir: string): string => join(dir, 'data.mdb');
 
-/** An owner that does not yet say where it listens is taken to be starting for this time. */
+/** An owner without an endpoint counts as starting for this time. */
 const STARTING_MS = 30_000;
 
 const readText = (path: string): string | undefined => {
@@ -54,15 +56,19 @@ const readText = (path: string): string | undefined => {
   }
 };
 
-/** Start of a process in clock ticks since boot, and the boot's id; undefined when there is no such process, '' off Linux. */
+/**
+ * Start of a process in clock ticks since boot, and the boot's id; undefined when there is no such process,
+ * '' off Linux.
+ */
 export const startIdOf = (pid: number): string | undefined => {
   const boot = readText('/proc/sys/kernel/random/boot_id');
   if (boot === undefined) return '';
   const stat = readText(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
-  // The second field is the command in brackets and may hold spaces; the start time is the twentieth after it.
+  // The second field is the command in brackets and may hold spaces; the start time is the twentieth after
+  // it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // A zombie holds no files.
+  // A zombie has no open files.
   if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
   return `${boot.trim()}/${fields[19] ?? ''}`;
 };
@@ -101,7 +107,7 @@ const parse = (bytes: Uint8Array | undefined): StoreOwner | undefined =>
 
 const serialize = (owner: StoreOwner): Uint8Array => Buffer.from(JSON.stringify(owner), 'utf8');
 
-/** This process's hold on a store. */
+/** This process's ownership of a store. */
 export class Ownership {
   private constructor(
     private readonly store: Store,
@@ -110,8 +116,8 @@ export class Ownership {
   ) {}
 
   /**
-   * Opens the store and enters this process as its owner. Throws StoreInUse when a living process, or this one, has it
-   * open; the record of a process that is gone is replaced.
+   * Opens the store and enters this process as its owner. Throws StoreInUse when a living process, or this
+   * one, has it open; the record of a process that is gone is replaced.
    */
   static async acquire(
     dir: string,
@@ -142,7 +148,7 @@ export class Ownership {
     await this.store.write(() => this.store.put(OWNER_KEY, serialize(this.owner)));
   }
 
-  /** Clears the record; to be called when nothing else is written any more, before the store is closed. */
+  /** Clears the record; to be called after the last write, before the store is closed. */
   async release(): Promise<void> {
     await this.store.write(() => {
       const current = parse(this.store.view.get(OWNER_KEY));
@@ -174,7 +180,7 @@ const pathOf = (dir: string): string => {
   return realpathSync(dir);
 };
 
-/** Compare and set: the record that was found dead is replaced only while it is still there. */
+/** Compare and set: the record of a dead owner is replaced only if it is unchanged. */
 const enter = async (store: Store, dir: string, own: StoreOwner, probe: Probe | undefined): Promise<void> => {
   for (;;) {
     const found = parse(store.view.get(OWNER_KEY));
@@ -190,8 +196,8 @@ const enter = async (store: Store, dir: string, own: StoreOwner, probe: Probe | 
 };
 
 /**
- * The living owner of the store in `dir`, or undefined. It opens the store for reading only; a store open in this process
- * is not opened again, its owner is this process.
+ * The living owner of the store in `dir`, or undefined. It opens the store for reading only; a store open in
+ * this process is not opened again, its owner is this process.
  */
 export const readOwner = async (dir: string, probe?: Probe): Promise<StoreOwner | undefined> => {
   if (!existsSync(dataFile(dir))) return undefined;

@@ -42,7 +42,7 @@ const check = (node: FilterNode): void => {
 };
 
 /**
- * Checks the filter of a partial index: equality, ranges, `$in`, `$type`, `$exists: true`, `$and` and `$or`. Anything else is
- * refused with CannotCreateIndex (67).
+ * Checks the filter of a partial index: equality, ranges, `$in`, `$type`, `$exists: true`, `$and` and `$or`.
+ * Anything else is refused with CannotCreateIndex (67).
  */
 export const checkPartialFilter = (filter: Doc): void => check(parseFilter(filter));

@@ -2,7 +2,9 @@ import type { Doc } from '../values/bson.js';
 import type { Index } from './index-definition.js';
 import type { PlanSummary } from './types.js';
 
-/** Encoded keys in [low, high), index prefix included; `prefixLength` bytes of it are equal for all of them. */
+/**
+ * Encoded keys in [low, high), index prefix included; `prefixLength` bytes of it are equal for all of them.
+ */
 export interface KeyInterval {
   low: Uint8Array;
   high: Uint8Array;
@@ -18,8 +20,8 @@ export type Plan =
       index: Index;
       reverse: boolean;
       /**
-       * Intervals in ascending order. Several groups are merged by what follows their first `mergeAfter` bytes; one group
-       * is read from end to end.
+       * Intervals in ascending order. Several groups are merged by what follows their first `mergeAfter`
+       * bytes; one group is read from end to end.
        */
       groups: { intervals: KeyInterval[]; mergeAfter: number }[];
       exact: boolean;

@@ -185,7 +185,9 @@ interface Case {
   queries: { filter: Doc; sort?: Doc }[];
 }
 
-/** Index scans must give what a scan of the collection gives, in the same order as far as the sort decides it. */
+/**
+ * Index scans must give what a scan of the collection gives, in the same order as far as the sort decides it.
+ */
 const check = async (store: TestStore, { docs, indexes, queries }: Case, inTransaction: boolean) => {
   await store.engine.dropCollection(ns, {});
   await store.engine.createCollection(ns, {}, {});

@@ -15,15 +15,12 @@ import { isSorted } from './plan.js';
 import type { Plan } from './plan.js';
 import { conjunctsOf, excludesMissing, expressionPredicates, implies, predicatesOf } from './predicates.js';
 import type { Predicate } from './predicates.js';
-import { textOf } from '../query/placement.js';
-import type { TextNode } from '../query/placement.js';
-import { textMatcher } from '../query/text/search.js';
-import { planOfTerms, planOfWildcard } from './special-plans.js';
+import { planOfWildcard } from './wildcard-plan.js';
 
 export interface PlanRequest {
   ast: FilterNode;
   sort?: readonly SortField[];
-  /** Order of storage asked for with `$natural`, as sort or hint. */
+  /** The order of storage, by `$natural` in the sort or the hint. */
   natural?: 1 | -1;
   hint?: string | Doc;
   min?: Doc;
@@ -38,8 +35,8 @@ export interface PlanRequest {
 }
 
 /**
- * Chooses how to find the records: unique equality, then a list of unique keys, then most equalities (of as many, those that ask for
- * the fewest flags), then ranges, then order, then all records.
+ * Chooses how to find the records: unique equality, then a list of unique keys, then most equalities (of as
+ * many, those that ask for the fewest flags), then ranges, then order, then all records.
  */
 export const planQuery = (collection: Collection, request: PlanRequest): Plan => {
   const conjuncts = conjunctsOf(request.ast);
@@ -52,8 +49,6 @@ export const planQuery = (collection: Collection, request: PlanRequest): Plan =>
   if (request.natural !== undefined) return scanAll;
   const hinted = request.hint === undefined ? undefined : hintedIndex(collection, request.hint);
   if (request.min || request.max) return boundedByKeys(hinted, request);
-  const text = textOf(request.ast);
-  if (text) return textPlan(collection, text, conjuncts, request);
   if (hinted) return hintedPlan(hinted, conjuncts, request) ?? scanAll;
   const usable = collection.indexes.filter((index) => isUsable(index, request));
   const best = bestCandidate(usable, conjuncts, request);
@@ -120,32 +115,6 @@ const wildcardCandidate = (
     withTexts: request.withTexts ?? false,
   });
 
-/** The terms' documents, from the collection's text index. */
-const textPlan = (
-  collection: Collection,
-  node: TextNode,
-  conjuncts: readonly FilterNode[],
-  request: PlanRequest,
-): Plan => {
-  const index = collection.indexes.find((other) => other.text && isVisible(other, request));
-  if (!index?.text) throw new ServerError('IndexNotFound', 'text index required for $text query');
-  const terms = textMatcher(index.text, node.query).indexTerms;
-  if (conjuncts.includes(node)) return planOfTerms(index, terms, conjuncts, request.withTexts ?? false);
-  const either = conjuncts.find((other) => other.kind === 'or' && textOf(other) === node);
-  const usable = collection.indexes.filter((other) => isUsable(other, request));
-  const inputs = (either?.kind === 'or' ? either.children : []).map((branch) => {
-    const parts = [...conjunctsOf(branch), ...conjuncts.filter((other) => other !== either)];
-    if (conjunctsOf(branch).includes(node)) return planOfTerms(index, terms, parts, false);
-    const best = bestCandidate(usable, parts, { ...request, sort: undefined });
-    return best && best.equalities + best.ranges > 0 ? withoutExactness(best.plan) : undefined;
-  });
-  if (inputs.length > 0 && inputs.every((input) => input !== undefined)) return { kind: 'or', inputs };
-  throw new ServerError(
-    'NoQueryExecutionPlans',
-    'error processing query: planner returned error :: caused by :: Failed to produce a solution for TEXT under OR - other non-TEXT clauses under OR have to be indexed as well.',
-  );
-};
-
 const allPredicates = (conjuncts: readonly FilterNode[], request: PlanRequest): Predicate[] => [
   ...predicatesOf(conjuncts),
   ...expressionPredicates(conjuncts, request.let),
@@ -188,7 +157,9 @@ const rank = (a: Candidate, b: Candidate): number =>
   Number(a.sorted) - Number(b.sorted) ||
   b.index.fields.length - a.index.fields.length;
 
-/** A sparse index holds every match only when a condition on one of its fields refuses documents without it. */
+/**
+ * A sparse index holds every match only when a condition on one of its fields refuses documents without it.
+ */
 const coversAll = (index: Index, conjuncts: readonly FilterNode[]): boolean =>
   conjuncts.some(
     (node) => node.kind === 'field' && index.fields.includes(node.path) && excludesMissing(node),
@@ -289,7 +260,7 @@ const boundedByKeys = (index: Index | undefined, request: PlanRequest): Plan => 
   };
 };
 
-/** A sort or hint of `{ $natural: 1 }` asks for the order of storage. */
+/** A sort or hint of `{ $natural: 1 }` selects the order of storage. */
 export const naturalOrder = (spec: string | Doc | undefined): 1 | -1 | undefined => {
   if (!spec || typeof spec === 'string') return spec === '$natural' ? 1 : undefined;
   if (!('$natural' in spec)) return undefined;

@@ -11,8 +11,8 @@ export const conjunctsOf = (ast: FilterNode): FilterNode[] => {
 };
 
 /**
- * Conditions on one path that hold for one and the same value. Without arrays all conditions on a path are about one
- * value; through an array, only those of one `$elemMatch` are.
+ * Conditions on one path that hold for one and the same value. Without arrays all conditions on a path are
+ * about one value; through an array, only those of one `$elemMatch` are.
  */
 export interface Predicate {
   path: string;
@@ -48,7 +48,10 @@ export const predicatesOf = (conjuncts: readonly FilterNode[], prefix = ''): Pre
   return predicates;
 };
 
-/** The value of an operand that is the same for every document: a constant, or a variable of the command's `let`. */
+/**
+ * The value of an operand that is the same for every document: a constant, or a variable of the command's
+ * `let`.
+ */
 const constantOf = (operand: Value, variables: Doc | undefined): Value => {
   if (typeof operand === 'string' && operand.startsWith('$')) {
     const name = operand.slice(2);
@@ -69,8 +72,8 @@ const fieldOf = (operand: Value): string | undefined =>
     : undefined;
 
 /**
- * What an index can narrow down of `$expr`: `{ $eq: ['$field', constant] }`. The documents found are a superset of the
- * matches, as an expression looks at whole arrays.
+ * What an index can narrow down of `$expr`: `{ $eq: ['$field', constant] }`. The documents found are a
+ * superset of the matches, as an expression looks at whole arrays.
  */
 export const expressionPredicates = (
   conjuncts: readonly FilterNode[],
@@ -122,8 +125,6 @@ export const excludesMissing = (node: FilterNode): boolean => {
     case 'mod':
     case 'elemMatchObject':
     case 'elemMatchValue':
-    case 'geo':
-    case 'near':
       return true;
     default:
       return false;

@@ -11,16 +11,7 @@ import { encodeKey } from '../values/key.js';
 import type { Collection } from './catalog.js';
 import type { Index } from './index-definition.js';
 import { concatKey, storedKey } from './key-layout.js';
-import { checkMetaAvailable, metaWanted } from '../expression/meta.js';
-import { javaScriptOf, nearOf, textOf } from '../query/placement.js';
-import {
-  checkNatural,
-  checkTextQuery,
-  nearAnnotation,
-  requireGeoIndex,
-  textAnnotation,
-} from './search-query.js';
-import type { StoredDocument } from './stored-document.js';
+import { checkNatural } from './natural-order.js';
 import { isExact, summaryOf } from './plan.js';
 import type { Plan } from './plan.js';
 import { naturalOrder, needsBlockingSort, planQuery } from './planner.js';
@@ -38,21 +29,17 @@ export interface QuerySpec {
   max?: Doc;
 }
 
-/** A query with its plan. `filter` is compiled when first asked for: a lookup by `_id` may never need it. */
+/** A query with its plan. `filter` is compiled at its first use: a lookup by `_id` may never need it. */
 export class PreparedQuery {
   readonly plan: Plan;
   /** Set when the plan does not give the order. */
   readonly blockingSort: Sort | undefined;
-  /** Notes on a match what `$text` or `$near` know of it. */
-  readonly annotate: ((document: StoredDocument) => void) | undefined;
-  /** Which JavaScript the filter has in it. */
-  readonly javascript: '$where' | '$function' | undefined;
   private readonly explained: (() => Plan) | undefined;
   private readonly collation: Collation | undefined;
   private compiled: Filter | undefined;
 
   constructor(
-    private readonly collection: Collection,
+    collection: Collection,
     readonly spec: QuerySpec,
     snapshotSeq?: number,
   ) {
@@ -66,23 +53,14 @@ export class PreparedQuery {
     const sortsNaturally = naturalOrder(spec.sort);
     const natural = sortsNaturally ?? naturalOrder(spec.hint);
     const { collation } = this;
-    const sorted = spec.sort && sortsNaturally === undefined && Object.keys(spec.sort).length > 0;
+    const sorted =
+      spec.sort && sortsNaturally === undefined && Object.keys(spec.sort).length > 0 ? spec.sort : undefined;
     const { ast } = this.filter;
-    this.javascript = javaScriptOf(ast);
-    const near = nearOf(ast);
-    const text = textOf(ast);
-    if (near) requireGeoIndex(collection, near, spec);
-    if (text) checkTextQuery(spec);
     checkNatural(spec);
-    if (sorted) checkMetaAvailable(metaWanted(spec.sort), { text: !!text, near: !!near });
-    this.annotate = near ? nearAnnotation(near) : text && textAnnotation(collection, text);
-    const order = sorted ? spec.sort : near && { $near: { $meta: 'geoNearDistance' } };
-    const sort = order && compileSort(order, collation);
-    // What the query knows of a document is in no index.
-    const byMeta = sort?.fields.some((field) => field.meta) ?? false;
+    const sort = sorted ? compileSort(sorted, collation) : undefined;
     const request: PlanRequest = {
       ast,
-      sort: byMeta ? undefined : sort?.fields,
+      sort: sort?.fields,
       natural,
       hint: spec.hint,
       min: spec.min,
@@ -93,14 +71,13 @@ export class PreparedQuery {
     };
     this.plan = planQuery(collection, request);
     this.explained = () => planQuery(collection, { ...request, withTexts: true });
-    this.blockingSort = byMeta || needsBlockingSort(this.plan, sort?.fields) ? sort : undefined;
+    this.blockingSort = needsBlockingSort(this.plan, sort?.fields) ? sort : undefined;
   }
 
   get filter(): Filter {
     return (this.compiled ??= compileFilter(this.spec.filter, {
       collation: this.collation,
       let: this.spec.let,
-      textIndex: this.collection.indexes.find((index) => index.text && index.readyAt !== undefined)?.text,
     }));
   }
 
@@ -122,7 +99,7 @@ export const checkQuery = ({ filter, sort, projection, ...rest }: QuerySpec & { 
   if (projection) compileProjection(projection, ast, { let: rest.let });
 };
 
-/** The value of a filter that asks for one `_id` and nothing else. */
+/** The value of a filter that consists of one `_id`. */
 const soleId = ({ filter, hint, min, max }: QuerySpec): Doc[string] => {
   if (hint !== undefined || min || max) return undefined;
   let fields = 0;

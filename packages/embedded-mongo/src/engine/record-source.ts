@@ -1,4 +1,3 @@
-import { javaScriptDisabled, JavaScriptSession } from '../expression/javascript.js';
 import { interrupted, ServerError } from '../values/errors.js';
 import type { Collection } from './catalog.js';
 import type { Index } from './index-definition.js';
@@ -13,8 +12,6 @@ import type { View } from './view.js';
 
 const SLICE_KEYS = 1_000;
 const SLICE_MS = 4;
-const MAX_CANDIDATES = 100;
-const MAX_CANDIDATE_BYTES = 4 * 1024 * 1024;
 
 /** How long a scan may go on before others are served. */
 export class Slice {
@@ -38,36 +35,18 @@ export const checkInterrupt = (ctx: OpContext, now: () => number): void => {
   }
 };
 
-/** What a filter with JavaScript is evaluated in; undefined for one without. Throws when JavaScript is switched off. */
-export const sessionFor = (query: PreparedQuery, ctx: OpContext): JavaScriptSession | undefined => {
-  if (!query.javascript) return undefined;
-  if (ctx.javascript) return new JavaScriptSession(ctx.javascript, ctx);
-  throw query.javascript === '$where'
-    ? new ServerError(6108304, 'no globalScriptEngine in $where parsing')
-    : javaScriptDisabled();
-};
-
 /** The matching documents of a query, slice by slice. */
 export class RecordSource {
   readonly stats: ScanStats = { keysExamined: 0, docsExamined: 0, matched: 0, nReturned: 0 };
   private readonly scan: RecordScan;
   private readonly indexes: Index[];
   private seen: Set<number> | undefined;
-  /** Of a filter with JavaScript: documents whose match is not decided, and how many are gathered next. */
-  private readonly candidates: {
-    recordId: number;
-    document: StoredDocument;
-    matches: boolean | undefined;
-  }[] = [];
-  private room = 1;
-  private scanned = false;
 
   /** `once`: a record is given once even when a change moves it ahead in the scan. */
   constructor(
     readonly collection: Collection,
     private readonly query: PreparedQuery,
     private readonly once = false,
-    private readonly session?: JavaScriptSession,
     private readonly ctx?: OpContext,
   ) {
     this.scan = scanOf(query.plan, collection.id);
@@ -85,21 +64,13 @@ export class RecordSource {
     visit: (recordId: number, document: StoredDocument) => boolean,
   ): 'done' | 'paused' {
     this.requireAlive(view);
-    if (this.session) return this.runScripted(this.session, view, slice, visit);
-    const { annotate, check } = this.query;
+    const { check } = this.query;
     const finished = this.scanRecords(view, slice, (recordId, document) => {
       if (check && !check.matches(document.doc)) return true;
       this.stats.matched++;
-      annotate?.(document);
       return visit(recordId, document);
     });
     return finished ? 'done' : 'paused';
-  }
-
-  /** To be awaited after 'paused': others have their turn, and what JavaScript was asked is answered. */
-  async rest(): Promise<void> {
-    if (this.session?.waits) await this.session.settle();
-    else await breathe();
   }
 
   private scanRecords(
@@ -125,44 +96,6 @@ export class RecordSource {
     if (this.ctx)
       this.report(this.ctx, this.stats.keysExamined - keysExamined, this.stats.docsExamined - docsExamined);
     return finished;
-  }
-
-  /**
-   * As `run`, for a filter with JavaScript: gathers a few documents, pauses until their calls are answered, then visits those
-   * that match. It begins with one, as the first match may be all that is wanted.
-   */
-  private runScripted(
-    session: JavaScriptSession,
-    view: View,
-    slice: Slice,
-    visit: (recordId: number, document: StoredDocument) => boolean,
-  ): 'done' | 'paused' {
-    const { annotate, filter } = this.query;
-    const { candidates } = this;
-    if (candidates.length === 0 && !this.scanned) {
-      let bytes = 0;
-      this.scanned = this.scanRecords(view, slice, (recordId, document) => {
-        candidates.push({ recordId, document, matches: undefined });
-        bytes += document.bytes.length;
-        return candidates.length < this.room && bytes < MAX_CANDIDATE_BYTES;
-      });
-      this.room = Math.min(this.room * 2, MAX_CANDIDATES);
-    }
-    for (const candidate of candidates) {
-      candidate.matches ??= session.evaluate(() => filter.matches(candidate.document.doc))?.value;
-    }
-    if (session.waits) return 'paused';
-    for (let next = candidates.shift(); next; next = candidates.shift()) {
-      if (!next.matches) continue;
-      this.stats.matched++;
-      annotate?.(next.document);
-      if (!visit(next.recordId, next.document)) return 'paused';
-    }
-    session.forget();
-    const done = this.scanned;
-    // A tailable cursor asks again for what has come since.
-    this.scanned = false;
-    return done ? 'done' : 'paused';
   }
 
   /** Adds to what the operation as a whole has examined. */

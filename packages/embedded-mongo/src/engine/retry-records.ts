@@ -8,7 +8,7 @@ import type { View } from './view.js';
 /** How long an unused record is kept: as long as a logical session lives. */
 export const RETRY_RECORD_LIFETIME_MS = 30 * 60_000;
 
-/** What one statement of a retryable write answered. */
+/** The result of one statement of a retryable write. */
 export type StatementOutcome =
   | { kind: 'insert' }
   | { kind: 'update'; n: number; nModified: number; upserted?: Value; hasUpserted?: boolean }
@@ -25,7 +25,7 @@ interface Sink {
   put(key: Uint8Array, value: Uint8Array): void;
 }
 
-/** The highest transaction number of one session and what its statements answered. */
+/** The highest transaction number of one session and the results of its statements. */
 export class RetryRecord {
   committed = false;
   /** Statement numbers of inserts that were done, as [first, count] pairs. */

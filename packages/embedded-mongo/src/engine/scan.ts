@@ -11,12 +11,15 @@ import {
 import type { KeyInterval, Plan } from './plan.js';
 import type { View } from './view.js';
 
-/** Takes one position of a scan; false pauses the scan after it. `bytes` when the scan has the document at hand. */
+/**
+ * Takes one position of a scan; false pauses the scan after it. `bytes` when the scan has the document at
+ * hand.
+ */
 export type Visit = (recordId: number, bytes: Uint8Array | undefined) => boolean;
 
 /**
- * Record ids in the order of a plan. It holds nothing between runs but its position, so that each run may read another
- * view; changes made meanwhile are seen as far as they lie ahead.
+ * Record ids in the order of a plan. It holds nothing between runs but its position, so that each run may
+ * read another view; changes made meanwhile are seen as far as they lie ahead.
  */
 export interface RecordScan {
   /** Goes on until `visit` says stop (then false) or all is visited (then true). */
@@ -68,7 +71,10 @@ class CollectionScan implements RecordScan {
     return true;
   }
 
-  /** The next run goes on after the position, also when this one came to the end: a tailable cursor has more to come. */
+  /**
+   * The next run goes on after the position, also when this one came to the end: a tailable cursor has more
+   * to come.
+   */
   private pass(): void {
     if (!this.position) return;
     if (this.reverse) this.high = this.position;
@@ -150,7 +156,10 @@ interface Head {
   rest: Generator<{ key: Uint8Array; recordId: number }>;
 }
 
-/** Several groups of intervals, each in order, as one sequence ordered by what follows the groups' own prefixes. */
+/**
+ * Several groups of intervals, each in order, as one sequence ordered by what follows the groups' own
+ * prefixes.
+ */
 class MergeScan implements RecordScan {
   private readonly groups: { intervals: KeyInterval[]; mergeAfter: number }[];
 

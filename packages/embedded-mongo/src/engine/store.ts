@@ -9,11 +9,11 @@ type Database = RootDatabase<Uint8Array, Uint8Array>;
 
 const MAX_READERS = 4_096;
 const FULL_BELOW_BYTES = 1024 * 1024;
-/** How long the reason of a failed commit is waited for. */
+/** How long to wait for the reason of a failed commit. */
 const REASON_WITHIN_MS = 1_000;
 const NOTHING: Iterable<never> = [];
 
-/** LMDB could not take a write: the whole commit fails. */
+/** LMDB could not write: the whole commit fails. */
 export class StoreFailure extends Error {
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
@@ -21,7 +21,10 @@ export class StoreFailure extends Error {
   }
 }
 
-/** Reads through lmdb-js: of a held read transaction, or of whatever is current (inside a write callback: its own writes). */
+/**
+ * Reads through lmdb-js: of a held read transaction, or of whatever is current (inside a write callback: its
+ * own writes).
+ */
 class LmdbView implements View {
   constructor(
     private readonly db: Database,
@@ -57,15 +60,17 @@ class LmdbView implements View {
   }
 }
 
-/** A held read transaction. LMDB cannot reuse pages freed after it, so its life must be short. */
+/**
+ * A read transaction that is kept open. LMDB cannot reuse pages freed after it, so it must be closed soon.
+ */
 export interface Snapshot {
   readonly view: View;
   release(): void;
 }
 
 /**
- * One LMDB environment with one database of binary keys and values. `write` runs a callback inside a write transaction of
- * its own and resolves when the commit is on disk; a callback that throws leaves nothing behind.
+ * One LMDB environment with one database of binary keys and values. `write` runs a callback inside a write
+ * transaction and resolves when the commit is on disk; when the callback throws, nothing is written.
  */
 export class Store {
   readonly view: View;
@@ -78,7 +83,10 @@ export class Store {
     this.view = new LmdbView(db);
   }
 
-  /** Every commit is flushed before it is visible: `overlappingSync` would gain nothing, as commits are already grouped. */
+  /**
+   * Every commit is flushed before it is visible: `overlappingSync` would gain nothing, as commits are
+   * already grouped.
+   */
   static open(dir: string, options: { readOnly?: boolean } = {}): Store {
     const db = open<Uint8Array, Uint8Array>({
       path: dir,
@@ -86,7 +94,8 @@ export class Store {
       keyEncoding: 'binary',
       encoding: 'binary',
       overlappingSync: false,
-      // Batching of event turns adds a write of its own whose promise nobody can handle when the commit fails.
+      // Batching of event turns adds a write of its own whose promise cannot be handled when the commit
+      // fails.
       eventTurnBatching: false,
       maxReaders: MAX_READERS,
       readOnly: options.readOnly ?? false,
@@ -145,7 +154,10 @@ export class Store {
     };
   }
 
-  /** True when so little of the disk is left that this explains a failed write: LMDB reports a short write as EIO. */
+  /**
+   * True when so little of the disk is left that this explains a failed write: LMDB reports a short write as
+   * EIO.
+   */
   isDiskFull(): boolean {
     try {
       const { bavail, bsize } = statfsSync(this.dir);
@@ -166,8 +178,8 @@ export class Store {
 }
 
 /**
- * lmdb-js tells the reason of a failed commit through a second promise. That one is taken care of even when the reason is
- * known already, as a rejection that nobody handles ends the process; and it may never settle.
+ * lmdb-js gives the reason of a failed commit in a second promise. That one is handled even when the reason
+ * is known already, as an unhandled rejection ends the process; and it may never settle.
  */
 const commitFailure = async (error: unknown): Promise<unknown> => {
   if (!(error instanceof Error) || !('commitError' in error)) return error;

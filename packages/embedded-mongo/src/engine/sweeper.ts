@@ -6,7 +6,9 @@ import type { EngineCore } from './write-runner.js';
 
 const STALE_CHUNK = 1_000;
 
-/** The periodic work: expired documents, transactions beyond their lifetime, retry records that nobody asks for any more. */
+/**
+ * The periodic work: expired documents, transactions beyond their lifetime, retry records that have expired.
+ */
 export class Sweeper {
   /** Since the store was opened. */
   readonly ttl = { documents: 0, passes: 0 };
@@ -19,7 +21,7 @@ export class Sweeper {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** One round, or the end of the one under way. A failure is told to `onError`. */
+  /** Runs one round, or waits for the current one. A failure is passed to `onError`. */
   async sweep(): Promise<void> {
     this.sweeping ??= this.sweepOnce().finally(() => (this.sweeping = undefined));
     await this.sweeping;

@@ -26,8 +26,8 @@ const snapshotUnavailable = (collection: string): ServerError =>
   );
 
 /**
- * The open transactions, the keys that they hold (intents), and which keys were committed since the oldest snapshot.
- * Keys are those of documents and of unique index entries: whatever two writers can quarrel about.
+ * The open transactions, the keys that they hold (intents), and which keys were committed since the oldest
+ * snapshot. Keys are those of documents and of unique index entries: whatever two writers can quarrel about.
  */
 export class TransactionTable {
   private readonly open = new Set<EngineTransaction>();
@@ -143,7 +143,9 @@ export class TransactionTable {
     for (const txn of this.open) this.abort(txn);
   }
 
-  /** After the statements of a batch: transactions with an older snapshot must not overwrite what it wrote. */
+  /**
+   * After the statements of a batch: transactions with an older snapshot must not overwrite what it wrote.
+   */
   record(batch: Batch): void {
     if (this.recorded === batch) return;
     this.recorded = batch;

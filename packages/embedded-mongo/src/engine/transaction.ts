@@ -5,10 +5,13 @@ import type { Snapshot } from './store.js';
 import type { Transaction } from './types.js';
 import type { CounterChange } from './write-queue.js';
 
-/** A multi-document transaction: a snapshot, what it wrote above it, and the keys that it holds against other writers. */
+/**
+ * A multi-document transaction: a snapshot, what it wrote above it, and the keys that it holds against other
+ * writers.
+ */
 export class EngineTransaction implements Transaction {
   state: 'open' | 'committed' | 'aborted' = 'open';
-  /** Set once the commit is in the write queue: its outcome is then no longer the caller's to choose. */
+  /** Set once the commit is in the write queue; from then on the transaction cannot be aborted. */
   committing: Promise<void> | undefined;
   readonly overlay: Overlay;
   readonly intents = new Set<string>();

@@ -29,7 +29,7 @@ describe('multi-document transactions', () => {
 
   afterEach(() => store.destroy());
 
-  it('reads its own writes and shows them to nobody before the commit', async () => {
+  it('reads its own writes, which are not visible outside before the commit', async () => {
     const txn = begin();
     await set(1, { n: 11 }, txn);
     await store.insert(ns, [{ _id: 3, n: 30 }], { txn });
@@ -194,7 +194,7 @@ describe('multi-document transactions', () => {
     store.engine.abortTransaction(third);
   });
 
-  it('lets a plain write wait for the transaction and then look anew', async () => {
+  it('makes a plain write wait for the transaction and then search again', async () => {
     const txn = begin();
     await set(1, { n: 50 }, txn);
     const order: string[] = [];

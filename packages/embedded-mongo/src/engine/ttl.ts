@@ -4,13 +4,16 @@ import type { Index } from './index-definition.js';
 import { deleteDocuments } from './statements.js';
 import type { EngineCore } from './write-runner.js';
 
-/** Removes documents whose TTL index or collection says that they have expired. Deletes in chunks, as any delete of many does. */
+/**
+ * Removes documents whose TTL index or collection says that they have expired. Deletes in chunks, as any
+ * delete of many does.
+ */
 export const sweepExpired = async (core: EngineCore): Promise<number> => {
   let removed = 0;
   for (const collection of [...core.catalog.all()]) {
-    const { expiry } = collection.traits;
-    if (expiry) {
-      const due: Doc = { [expiry.field]: { $lte: new Date(core.now() - expiry.seconds * 1_000) } };
+    const { expireAfterSeconds } = collection.traits;
+    if (expireAfterSeconds !== undefined) {
+      const due: Doc = { _id: { $lte: new Date(core.now() - expireAfterSeconds * 1_000) } };
       const { n } = await deleteDocuments(core, collection.ns, [{ filter: due, limit: 0 }], true, {});
       removed += n;
     }

@@ -1,4 +1,3 @@
-import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Doc, Value } from '../values/bson.js';
 import type { ErrorCodeName } from '../values/errors.js';
 import type { ChangeLog, ChangeLogLimits } from './change-log.js';
@@ -19,16 +18,6 @@ export interface IndexSpec {
   partialFilterExpression?: Doc;
   expireAfterSeconds?: number;
   collation?: Doc;
-  /** Of a text index, whose `key` has `_fts` and `_ftsx` in the place of its texts. */
-  weights?: Doc;
-  default_language?: string;
-  language_override?: string;
-  textIndexVersion?: number;
-  '2dsphereIndexVersion'?: number;
-  /** Of a 2d index: precision, and the range of both coordinates. */
-  bits?: number;
-  min?: number;
-  max?: number;
   wildcardProjection?: Doc;
   /** The `_id` index of a clustered collection. */
   clustered?: boolean;
@@ -53,18 +42,21 @@ export interface CollectionInfo {
   id: number;
   uuid: Uint8Array;
   /** A view holds no documents and has no indexes. */
-  type: 'collection' | 'view' | 'timeseries';
-  /** `create` options as given: validator, validationLevel, validationAction, capped …; returned by listCollections. */
+  type: 'collection' | 'view';
+  /**
+   * `create` options as given: validator, validationLevel, validationAction, capped …; returned by
+   * listCollections.
+   */
   options: Doc;
   indexes: IndexSpec[];
 }
 
 /**
- * What each write and read is done under.
- * `txn`: the open multi-document transaction, if any. `retry`: set for a retryable write outside of a transaction; the engine
- * stores each statement's outcome in the same commit and answers a repeated (lsid, txnNumber, statement) from there;
- * `stmtIds` numbers the statements of this call when one command is made of several calls (default 0, 1, 2 …).
- * `durable`: the client asked for j:true or w:majority. Every write waits for the flush to disk at present, whatever it says.
+ * What each write and read is done under. `txn`: the open multi-document transaction, if any. `retry`: set
+ * for a retryable write outside of a transaction; the engine stores each statement's outcome in the same
+ * commit and returns it when (lsid, txnNumber, statement) is repeated; `stmtIds` numbers the statements of
+ * this call when one command is made of several calls (default 0, 1, 2 …). `durable`: the client wants j:true
+ * or w:majority. At present every write waits for the flush to disk.
  */
 export interface OpContext {
   txn?: Transaction;
@@ -74,8 +66,6 @@ export interface OpContext {
   deadline?: number;
   signal?: { readonly killed: boolean; readonly reason?: ErrorCodeName };
   bypassDocumentValidation?: boolean;
-  /** Runs clients' JavaScript; undefined: it is refused. */
-  javascript?: JavaScriptRunner;
   /** What the operation's queries have examined so far; set by the first of them. */
   examined?: Examined;
   /** True while the operation waits for a transaction to end. */
@@ -85,7 +75,10 @@ export interface OpContext {
     index: number,
     outcome: { n: number; nModified?: number; upserted?: { _id: Value } },
   ) => void;
-  /** Called before each statement of a retryable write that is not yet done; what it throws fails the statement. */
+  /**
+   * Called before each statement of a retryable write that is not yet done; what it throws fails the
+   * statement.
+   */
   beforeStatement?: (() => void) | undefined;
 }
 
@@ -161,7 +154,9 @@ export interface FindAndModifySpec {
 }
 
 export interface FindAndModifyResult {
-  /** The document before or after the change (projected by `fields`), as BSON bytes; null when there was none. */
+  /**
+   * The document before or after the change (projected by `fields`), as BSON bytes; null when there was none.
+   */
   value: Uint8Array | null;
   n: number;
   updatedExisting?: boolean;
@@ -182,11 +177,9 @@ export interface FindSpec {
   max?: Doc;
   returnKey?: boolean;
   showRecordId?: boolean;
-  /** Adds to each document what the query knows of it beyond its fields, as a last field `$metadata`. */
-  withMeta?: boolean;
   /**
-   * The cursor stays open at the end of a capped collection and gives what is inserted later. Throws BadValue on any other
-   * collection; done at once on an empty one.
+   * The cursor stays open at the end of a capped collection and gives what is inserted later. Throws BadValue
+   * on any other collection; done at once on an empty one.
    */
   tailable?: boolean;
   /** A tailable cursor has `onMore`. */
@@ -233,12 +226,15 @@ export interface ScanStats {
 }
 
 /**
- * Documents of one query. Outside of a transaction it holds no snapshot between batches: it resumes after the last key.
- * A cursor whose collection was dropped throws QueryPlanKilled (175); one that scans a capped collection and whose last
- * document was removed meanwhile throws CappedPositionLost (136).
+ * Documents of one query. Outside of a transaction it holds no snapshot between batches: it resumes after the
+ * last key. A cursor whose collection was dropped throws QueryPlanKilled (175); one that scans a capped
+ * collection and whose last document was removed meanwhile throws CappedPositionLost (136).
  */
 export interface EngineCursor {
-  /** Up to `maxDocs` documents, or fewer so that their bytes stay within `maxBytes` (at least one). Yields on long scans. */
+  /**
+   * Up to `maxDocs` documents, or fewer so that their bytes stay within `maxBytes` (at least one). Yields on
+   * long scans.
+   */
   next(maxDocs: number, maxBytes?: number): Promise<{ docs: Uint8Array[]; done: boolean }>;
   readonly plan: PlanSummary;
   readonly stats: ScanStats;
@@ -248,10 +244,11 @@ export interface EngineCursor {
 }
 
 /**
- * An open multi-document transaction. A collection that it creates, or inserts into when there is none, is created at
- * once, by a commit of its own, and so are the indexes that it adds to such a collection while that is empty. Others see
- * it from the commit on, and it goes when the transaction aborts, unless others have inserted into it meanwhile; a crash
- * may leave it, empty. Other catalog changes are refused inside of it. Its life is limited by the engine's `transactionLifetimeMs` (default 60,000).
+ * An open multi-document transaction. A collection that it creates, or inserts into when there is none, is
+ * created at once, by a commit of its own, and so are the indexes that it adds to such a collection while
+ * that is empty. Others see it from the commit on, and it goes when the transaction aborts, unless others
+ * have inserted into it meanwhile; a crash may leave it, empty. Other catalog changes are refused inside of
+ * it. Its life is limited by the engine's `transactionLifetimeMs` (default 60,000).
  */
 export interface Transaction {
   readonly id: number;
@@ -268,7 +265,9 @@ export interface CollectionStats {
   indexSizes: Record<string, number>;
 }
 
-/** What a reading of a whole collection found: numbers of documents and entries, and what is wrong, in words. */
+/**
+ * What a reading of a whole collection found: numbers of documents and entries, and what is wrong, in words.
+ */
 export interface ValidationResult {
   documents: number;
   /** Documents that cannot be read. */
@@ -285,8 +284,9 @@ export interface EngineOptions {
   /** Epoch milliseconds; tests inject a fake. */
   now?: () => number;
   /**
-   * Asks whether a store's server listens at `endpoint`: tells a living owner from a crashed one where its process cannot
-   * be seen, in another pid namespace or on a system that does not show when a process started.
+   * Checks whether a store's server listens at `endpoint`: distinguishes a living owner from a crashed one
+   * where its process cannot be seen, in another pid namespace or on a system that does not show when a
+   * process started.
    */
   probe?: (endpoint: string) => Promise<boolean>;
   transactionLifetimeMs?: number;
@@ -297,10 +297,11 @@ export interface EngineOptions {
 }
 
 /**
- * The storage engine: collections, indexes, queries, writes and transactions, with no knowledge of wire or commands.
- * Failures are `MongoServerError`-like `ServerError`s of `values/errors.ts` with MongoDB's code, codeName and labels.
- * A write inside a transaction that fails throws (the command layer aborts the transaction); outside of one, statement
- * failures are collected in `writeErrors` (`ordered`: stop at the first).
+ * The storage engine: collections, indexes, queries, writes and transactions, with no knowledge of wire or
+ * commands. Failures are `MongoServerError`-like `ServerError`s of `values/errors.ts` with MongoDB's code,
+ * codeName and labels. A write inside a transaction that fails throws (the command layer aborts the
+ * transaction); outside of one, statement failures are collected in `writeErrors` (`ordered`: stop at the
+ * first).
  */
 export interface Engine {
   /** What was committed since the store was opened, as far as it is remembered. */
@@ -322,7 +323,10 @@ export interface Engine {
   createCollection(ns: Namespace, options: Doc, ctx: OpContext): Promise<void>;
   /** A view has no indexes to count. */
   dropCollection(ns: Namespace, ctx: OpContext): Promise<{ nIndexesWas?: number } | undefined>;
-  /** Caps a collection, removes its oldest documents beyond `size` bytes and all its indexes but that of `_id`. */
+  /**
+   * Caps a collection, removes its oldest documents beyond `size` bytes and all its indexes but that of
+   * `_id`.
+   */
   convertToCapped(ns: Namespace, size: number, ctx: OpContext): Promise<void>;
   dropDatabase(db: string, ctx: OpContext): Promise<boolean>;
   renameCollection(from: Namespace, to: Namespace, dropTarget: boolean, ctx: OpContext): Promise<void>;
@@ -365,9 +369,15 @@ export interface Engine {
   indexUse(ns: Namespace): { name: string; ops: number; since: number }[];
   /** How long transactions that begin from now on may last, milliseconds. */
   transactionLifetimeMs: number;
+  /** How often expired documents are removed; a new period begins when it is set. */
+  ttlSweepMs: number;
+  /** Resolves once the writes that have been received are on disk, and visible to new snapshots. */
+  flushed(): Promise<void>;
   /** What the TTL sweeps have done since the store was opened. */
   readonly expired: { documents: number; passes: number };
-  /** Compares documents, index entries and counters of one moment; undefined when there is no such collection. */
+  /**
+   * Compares documents, index entries and counters of one moment; undefined when there is no such collection.
+   */
   validate(ns: Namespace, ctx: OpContext): Promise<ValidationResult | undefined>;
 
   /** Opens the snapshot at once. */

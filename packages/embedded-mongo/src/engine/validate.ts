@@ -29,8 +29,9 @@ interface IndexCheck {
 }
 
 /**
- * Reads every document of one moment, and compares the index entries that they must have with those that are stored, and
- * the collection's counters with what was counted. `checkAlive` throws to end it early. The snapshot is released at the end.
+ * Reads every document of one moment, and compares the index entries that they must have with those that are
+ * stored, and the collection's counters with what was counted. `checkAlive` throws to end it early. The
+ * snapshot is released at the end.
  */
 export const validateCollection = async (
   collection: Collection,

@@ -6,10 +6,13 @@ import { StoreFailure } from './store.js';
 import type { Store } from './store.js';
 
 const SEQUENCE_KEY = textKey(KeySpace.fact, 'sequence');
-/** A commit is closed after this time, so that what it holds is acknowledged and reads are served. */
+/** A batch is committed after this time, so that its statements are acknowledged and reads are served. */
 const BATCH_MS = 10;
 
-/** Thrown by a statement, before it has written anything, that must wait until `ended` resolves and then run anew. */
+/**
+ * Thrown by a statement, before it has written anything, that must wait until `ended` resolves and then run
+ * again.
+ */
 export class Blocked extends Error {
   constructor(readonly ended: Promise<void>) {
     super('the statement must wait for a transaction');
@@ -22,8 +25,8 @@ export interface CounterChange {
 }
 
 /**
- * The write transaction in progress. Statements put through it; memory that they change at once is registered with `undo`,
- * what may change only after the commit with `afterCommit`.
+ * The write transaction in progress. Statements write through it. They register with `undo` how to restore
+ * memory that they change at once, and with `afterCommit` what must change only after the commit.
  */
 export class Batch {
   operations = 0;
@@ -32,7 +35,7 @@ export class Batch {
   readonly savedRows = new Set<Collection>();
   readonly undo: (() => void)[] = [];
   readonly afterCommit: (() => void)[] = [];
-  /** What change streams are told once the commit is on disk. */
+  /** Changes for the change streams, appended when the commit is on disk. */
   readonly changes: Change[] = [];
 
   constructor(
@@ -69,7 +72,7 @@ interface Job {
   blocked?: Promise<void>;
 }
 
-/** A statement has failed, by no fault of the storage, after its first write. */
+/** A statement has failed after its first write, for another reason than the storage. */
 class TornStatement extends Error {
   constructor(
     readonly job: Job,
@@ -85,13 +88,13 @@ export interface QueueHooks {
   beforeCommit(batch: Batch): void;
   /** Inside the write callback, after all writes; the batch may be visible to readers from here on. */
   written(batch: Batch): void;
-  /** Once the commit is on disk, before anyone is answered. */
+  /** Once the commit is on disk, before any statement's promise is resolved. */
   committed(batch: Batch): void;
 }
 
 /**
- * The single writer. Statements are synchronous functions that run in order of arrival; many of them share one commit.
- * The next commit begins when the one before is on disk, so that statements gather meanwhile.
+ * The single writer. Statements are synchronous functions that run in order of arrival; many of them share
+ * one commit. The next commit begins when the previous one is on disk; meanwhile statements queue up.
  */
 export class WriteQueue {
   private waiting: Job[] = [];
@@ -166,8 +169,8 @@ export class WriteQueue {
   }
 
   /**
-   * What a job of a commit that was given up is told. The others do not run again by themselves: a statement keeps what it
-   * has done in memory, and a second run would take that as written.
+   * The error for a job of a failed commit. The other jobs are not run again: a statement remembers what it
+   * has done, and a second run would take that as written.
    */
   private failureFor(job: Job, failure: unknown): ServerError {
     if (!(failure instanceof TornStatement)) return storageError(failure, this.store);
@@ -189,7 +192,7 @@ export class WriteQueue {
     this.next = 0;
   }
 
-  /** A statement that fails after it has written takes the whole commit with it: LMDB cannot undo a part. */
+  /** A statement that fails after it has written fails the whole commit: LMDB cannot undo a part. */
   private runStatement(job: Job, batch: Batch): void {
     const before = batch.operations;
     job.failed = false;

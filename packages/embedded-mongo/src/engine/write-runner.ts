@@ -19,16 +19,18 @@ export interface EngineCore {
   readonly queue: WriteQueue;
   readonly transactions: TransactionTable;
   readonly now: () => number;
-  /** Adds a collection that a write needs, in the place of an abandoned one. */
+  /** Creates a collection that a write needs, replacing an abandoned one. */
   createImplicitly(batch: Batch, ns: Namespace): Collection;
   /** Removes a collection whose transaction has aborted, if it is still that transaction's alone. */
   discard(collection: Collection): void;
 }
 
-/** One piece of work within a commit: all done, more to do in the next, or waiting for a transaction to end. */
+/**
+ * One piece of work within a commit: all done, more to do in the next, or waiting for a transaction to end.
+ */
 export type Step = 'done' | 'more' | Blocked;
 
-/** How long one operation may hold a commit before others have their turn. */
+/** How long one operation may use a commit before others are served. */
 const CHUNK_MS = 5;
 
 export class Chunk {
@@ -43,8 +45,8 @@ export const transactionOf = (ctx: OpContext): EngineTransaction | undefined =>
   ctx.txn as EngineTransaction | undefined;
 
 /**
- * Runs a piece of work until it is done: each step in a commit of its own, or against the transaction's overlay. A step
- * must not throw after it has written.
+ * Runs a piece of work until it is done: each step in a commit of its own, or against the transaction's
+ * overlay. A step must not throw after it has written.
  */
 export const runSteps = async (
   core: EngineCore,
@@ -84,10 +86,12 @@ export const requireWritable = (collection: Collection, writer: Writer, removing
 export const isView = (name: string): ServerError =>
   new ServerError('CommandNotSupportedOnView', `Namespace ${name} is a view, not a collection`);
 
-/** How often a write that waits looks whether it was killed or its time is up, milliseconds. */
+/** How often a waiting write checks whether it was killed or has timed out, milliseconds. */
 const WAIT_CHECK_MS = 10;
 
-/** Waits for the transaction in the way to end; throws when the operation is killed or out of time before. */
+/**
+ * Waits for the blocking transaction to end; throws when the operation is killed or times out before that.
+ */
 const turnOf = async ({ ended }: Blocked, ctx: OpContext, now: () => number): Promise<void> => {
   let over = false;
   const end = ended.then(() => {
@@ -106,17 +110,14 @@ const turnOf = async ({ ended }: Blocked, ctx: OpContext, now: () => number): Pr
   }
 };
 
-/** The collection that a write inserts into. A transaction's is made at once, outside of it: see `prepareInsert`. */
+/**
+ * The collection that a write inserts into. A transaction's is made at once, outside of it: see
+ * `prepareInsert`.
+ */
 export const collectionForInsert = (core: EngineCore, writer: Writer, ns: Namespace): Collection => {
   const existing = core.catalog.get(ns);
   if (existing && !isAbandoned(existing)) {
     requireWritable(existing, writer);
-    if (writer.txn && existing.traits.timeField !== undefined) {
-      throw new ServerError(
-        'OperationNotSupportedInTransaction',
-        `Cannot insert into a time-series collection in a multi-document transaction: ${existing.name}`,
-      );
-    }
     if (writer.txn) core.transactions.requireCurrent(writer.txn, existing);
     if (existing.pendingIn !== writer.txn) existing.pendingIn = undefined;
     return existing;
@@ -128,8 +129,9 @@ export const collectionForInsert = (core: EngineCore, writer: Writer, ns: Namesp
 };
 
 /**
- * A collection that a transaction inserts into and that does not exist is created before, by a commit of its own. Others
- * see it when the transaction has committed; it goes when that aborts, unless others have inserted into it by then.
+ * Creates a missing collection that a transaction inserts into, in a separate commit before. Others see it
+ * when the transaction has committed. It is removed when the transaction aborts, unless others have inserted
+ * into it.
  */
 export const prepareInsert = async (core: EngineCore, ctx: OpContext, ns: Namespace): Promise<void> => {
   const txn = transactionOf(ctx);
@@ -145,7 +147,7 @@ export const prepareInsert = async (core: EngineCore, ctx: OpContext, ns: Namesp
 /** Created by a transaction that aborted, and not yet removed. */
 export const isAbandoned = ({ pendingIn }: Collection): boolean => pendingIn?.state === 'aborted';
 
-/** Takes note that the transaction has created the collection. */
+/** Records that the transaction has created the collection. */
 export const own = (core: EngineCore, txn: EngineTransaction, collection: Collection): void => {
   txn.created.add(collection);
   collection.pendingIn = txn;
@@ -157,8 +159,8 @@ export const own = (core: EngineCore, txn: EngineTransaction, collection: Collec
 };
 
 /**
- * The failure of one statement, to be reported for it alone; undefined for what ends the whole command. An unexpected
- * error counts as the statement's own: all computing comes before the first write.
+ * The failure of one statement, to be reported for it alone; undefined for what ends the whole command. An
+ * unexpected error counts as the statement's own: all computing comes before the first write.
  */
 export const statementError = (error: unknown): ServerError | undefined => {
   if (error instanceof StoreFailure) return undefined;
@@ -177,7 +179,10 @@ const wholeCommand = new Set([
   'OutOfDiskSpace',
 ]);
 
-/** The retry record of one operation, read within each commit and written back in the same one when it has grown. */
+/**
+ * The retry record of one operation, read within each commit and written back in the same one when it has
+ * grown.
+ */
 export class RetrySession {
   private readonly record: RetryRecord | undefined;
   private grown = false;
@@ -190,7 +195,7 @@ export class RetrySession {
     if (retry && !ctx.txn) this.record = openRecord(writer.view, retry.lsid, retry.txnNumber);
   }
 
-  /** What statement `index` answered before. */
+  /** The earlier result of statement `index`. */
   outcome(index: number): StatementOutcome | undefined {
     return this.record?.outcome(this.statementId(index));
   }

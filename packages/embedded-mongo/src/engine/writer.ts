@@ -10,8 +10,9 @@ export interface Writer {
   readonly view: View;
   readonly txn: EngineTransaction | undefined;
   /**
-   * Announces a write to the key of a document or a unique index entry. Throws `Blocked` (a plain write meets an open
-   * transaction) or WriteConflict (a transaction meets another writer); nothing may have been written before.
+   * Announces a write to the key of a document or a unique index entry. Throws `Blocked` (a plain write meets
+   * an open transaction) or WriteConflict (a transaction meets another writer); nothing may have been written
+   * before.
    */
   claim(key: Uint8Array): void;
   put(key: Uint8Array, value: Uint8Array): void;
@@ -19,7 +20,9 @@ export interface Writer {
   count(collection: Collection, documents: number, bytes: number): void;
   /** What this commit or transaction has counted so far. */
   pending(collection: Collection): CounterChange | undefined;
-  /** The collection's catalog row must be written with this change: an index has become multikey or cuts keys. */
+  /**
+   * The collection's catalog row must be written with this change: an index has become multikey or cuts keys.
+   */
   saveRow(collection: Collection): void;
   /** Told to change streams when it is committed. Only after all writes of the change. */
   note(change: Change): void;

@@ -39,7 +39,10 @@ export const deviationOf = (values: readonly Value[], sample: boolean): Value =>
   return double(Math.sqrt(squares / (sample ? count - 1 : count)));
 };
 
-/** Percentiles `p` (0 to 1) of the numbers among the values: each the lowest value with that share at or below it. */
+/**
+ * Percentiles `p` (0 to 1) of the numbers among the values: each the lowest value with that share at or below
+ * it.
+ */
 export const percentilesOf = (values: readonly Value[], p: readonly number[]): Value[] => {
   const sorted = values
     .filter(isNumeric)

@@ -31,7 +31,7 @@ export const formatOf = (value: Value): Format => {
   return value as Format;
 };
 
-/** The subtype that `to: { type, subtype }` asks for; 0 without one. */
+/** The subtype of `to: { type, subtype }`; 0 without one. */
 export const subtypeOf = (to: Value): number => {
   const subtype = isDoc(to) ? to['subtype'] : undefined;
   if (subtype === undefined) return 0;

@@ -1,6 +1,6 @@
 import { formatValue, isDoc, newDoc, pathKeys } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
-import { ServerError } from '../values/errors.js';
+import { ServerError, unsupported } from '../values/errors.js';
 import { accumulatorOperators } from './accumulators.js';
 import { arithmeticOperators } from './arithmetic.js';
 import { arrayOperators } from './arrays.js';
@@ -9,9 +9,7 @@ import { comparisonOperators } from './comparison.js';
 import { conversionOperators } from './conversion.js';
 import { dateOperators } from './dates.js';
 import { dateArithmeticOperators } from './date-arithmetic.js';
-import { functionOperators } from './function.js';
 import { mathOperators } from './math.js';
-import { metaOperators } from './meta.js';
 import { objectOperators } from './objects.js';
 import { regexOperators } from './regex-operators.js';
 import { fail } from './scope.js';
@@ -40,9 +38,10 @@ export const operators: Operators = {
   ...regexOperators,
   ...setOperators,
   ...stringOperators,
-  ...functionOperators,
-  ...metaOperators,
 };
+
+/** Operators of MongoDB that this store does not have. */
+const refused: ReadonlySet<string> = new Set(['$function', '$accumulator', '$meta', '$toHashedIndexKey']);
 
 /** The value of a field path as aggregation reads it: arrays are mapped over, positions mean nothing. */
 export const resolveNames = (value: Value, names: readonly string[], from = 0): Value => {
@@ -129,6 +128,7 @@ const compileObject = (expression: { [field: string]: Value }): Evaluate => {
     }
     const operator = Object.hasOwn(operators, first) ? operators[first] : undefined;
     if (!operator) {
+      if (refused.has(first)) throw unsupported(first);
       throw new ServerError(168, `Unrecognized expression '${first}'`, {
         codeName: 'InvalidPipelineOperator',
       });

@@ -12,7 +12,6 @@ import {
 } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
-import { hashedKey } from '../values/hashed.js';
 import { integerOf, isTruthy, toDecimal, truncate } from '../values/numbers.js';
 import { parseDate } from './date-parsing.js';
 import { binaryOfText, formatOf, subtypeOf, textOfBinary } from './binary-conversion.js';
@@ -208,10 +207,9 @@ const convert: OperatorCompiler = (operand, compile, name) => {
   };
 };
 
-/** `$type`, `$convert` with its short forms, and the key of a hashed index. */
+/** `$type`, and `$convert` with its short forms. */
 export const conversionOperators: Operators = {
   $type: unary((value) => (value === undefined ? 'missing' : typeName(value))),
-  $toHashedIndexKey: unary((value) => hashedKey(value ?? null)),
   $isNumber: unary((value) => isNumeric(value)),
   $convert: convert,
   $toBool: nullable(toBool),

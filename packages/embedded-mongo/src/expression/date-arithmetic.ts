@@ -115,7 +115,10 @@ const difference = named(
 
 const floorTo = (value: number, step: number): number => Math.floor(value / step) * step;
 
-/** Bins are counted from the first of January 2000 in the zone (for weeks, from the first such weekday after it). */
+/**
+ * Bins are counted from the first of January 2000 in the zone (for weeks, from the first such weekday after
+ * it).
+ */
 const truncate = (instant: number, unit: string, bin: number, zone: Zone, start: number): number => {
   const reference = Date.UTC(2000, 0, 1);
   const fixed = lengths[unit];

@@ -35,7 +35,10 @@ const inRange = (parts: DateParts): boolean =>
   (parts.minute ?? 0) < 60 &&
   (parts.second ?? 0) < 61;
 
-/** Parses an ISO 8601 text, or one that the runtime's Date understands, which is then taken as UTC unless it says more. */
+/**
+ * Parses an ISO 8601 text, or one that the runtime's Date understands, which is then taken as UTC unless it
+ * says more.
+ */
 export const parseParts = (text: string): DateParts | undefined => {
   const found = iso.exec(text.trim());
   if (found) {
@@ -115,7 +118,10 @@ const readers: Record<string, PartReader> = {
   Z: ['([+-]\\d+)', (parts, text) => (parts.offset = Number(text))],
 };
 
-/** Parses text by a format of `%` specifiers; undefined when it does not fit, 'format' when the format is malformed. */
+/**
+ * Parses text by a format of `%` specifiers; undefined when it does not fit, 'format' when the format is
+ * malformed.
+ */
 export const parseByFormat = (text: string, format: string): DateParts | 'format' | undefined => {
   const stores: PartReader[1][] = [];
   let pattern = '^';

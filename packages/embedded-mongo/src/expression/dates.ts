@@ -50,7 +50,9 @@ const parts: Record<string, (date: Date) => number> = {
   $isoDayOfWeek: isoDay,
 };
 
-/** The date and time zone arguments of `$year` and its like: a date, an array of one, or `{ date, timezone }`. */
+/**
+ * The date and time zone arguments of `$year` and its like: a date, an array of one, or `{ date, timezone }`.
+ */
 const dateOperand = (
   operand: Value,
   compile: (value: Value) => Evaluate,

@@ -445,8 +445,6 @@ describe('errors', () => {
       18536,
       "Invalid format character '%Q' in format string",
     ],
-    [{ $function: {} }, 31261, 'The body function must be specified.'],
-    [{ $meta: 'nonsense' }, 17308, 'Unsupported argument to $meta: nonsense'],
     [{ $sqrt: int(-1) }, 28714, '$sqrt'],
     [
       { $replaceOne: { input: { a: 1 }, find: 'a', replacement: 'b' } },

@@ -5,8 +5,8 @@ import type { Evaluate } from './scope.js';
 export { averageOf, deviationOf, extremeOf, percentilesOf, sumOf } from './accumulators.js';
 
 /**
- * Evaluates on a document with variables by name (without `$$`); `NOW` among them sets `$$NOW`. `undefined` stands for a
- * missing value.
+ * Evaluates on a document with variables by name (without `$$`); `NOW` among them sets `$$NOW`. `undefined`
+ * is a missing value.
  */
 export type CompiledExpression = (doc: Doc, vars?: Readonly<Record<string, Value>>) => Value;
 

@@ -9,7 +9,7 @@ export interface Scope {
   readonly vars: Readonly<Record<string, Value>>;
 }
 
-/** `undefined` stands for a missing value. */
+/** `undefined` is a missing value. */
 export type Evaluate = (scope: Scope) => Value;
 export type Compile = (expression: Value) => Evaluate;
 /** Compiles `{ [name]: operand }`; throws for an operand that the operator does not take. */

@@ -5,7 +5,10 @@ import { compareUtf8 } from '../values/compare.js';
 import { binary, fail, isNullish, named, typeText, unary, variadic, wholeArgument } from './scope.js';
 import type { OperatorCompiler, Operators } from './scope.js';
 
-/** Text of a scalar as string operators take it: numbers, dates, ids and nothing are converted, other types refused. */
+/**
+ * Text of a scalar as string operators take it: numbers, dates, ids and nothing are converted, other types
+ * refused.
+ */
 export const coerceToString = (value: Value): string => {
   if (typeof value === 'string') return value;
   if (isNullish(value)) return '';

@@ -46,7 +46,10 @@ const named = (name: string): Zone => {
   };
 };
 
-/** The zone of an Olson name (`Europe/London`) or an offset (`+03`, `-0530`, `+05:30`); UTC for null and missing. */
+/**
+ * The zone of an Olson name (`Europe/London`) or an offset (`+03`, `-0530`, `+05:30`); UTC for null and
+ * missing.
+ */
 export const zoneOf = (value: Value): Zone => {
   if (isNullish(value)) return utc;
   if (typeof value !== 'string')
@@ -64,7 +67,10 @@ export const zoneOf = (value: Value): Zone => {
 /** A Date whose UTC fields show the wall clock of the zone at an instant. */
 export const wallClock = (instant: number, zone: Zone): Date => new Date(instant + zone(instant));
 
-/** The instant at which the zone's wall clock shows `wall` (as UTC milliseconds); the earlier one when it does twice. */
+/**
+ * The instant at which the zone's wall clock shows `wall` (as UTC milliseconds); the earlier one when it does
+ * twice.
+ */
 export const instantOf = (wall: number, zone: Zone): number => {
   const guess = wall - zone(wall);
   const corrected = wall - zone(guess);

@@ -1,8 +1,5 @@
 import type { BSONRegExp } from 'bson';
 import type { Doc, Value } from '../values/bson.js';
-import type { Geometry } from './geo/geometry.js';
-import type { Near } from './geo/near.js';
-import type { TextQuery } from './text/query.js';
 
 export type ComparisonOp = 'eq' | 'gt' | 'gte' | 'lt' | 'lte';
 export type BitsOp = 'bitsAllSet' | 'bitsAllClear' | 'bitsAnySet' | 'bitsAnyClear';
@@ -26,15 +23,15 @@ export type FieldNode =
   | { kind: 'field'; path: string; op: 'size'; size: number }
   | { kind: 'field'; path: string; op: 'mod'; divisor: bigint; remainder: bigint }
   | { kind: 'field'; path: string; op: BitsOp; mask: bigint }
-  /** A place for which `test` holds: `$geoWithin`, `$geoIntersects`. */
-  | { kind: 'field'; path: string; op: 'geo'; test: (place: Geometry) => boolean }
-  | { kind: 'field'; path: string; op: 'near'; near: Near }
   /** Some element that is a document (or array) matches `child`, whose paths begin at the element. */
   | { kind: 'field'; path: string; op: 'elemMatchObject'; child: FilterNode }
   /** Some element itself satisfies `child`, whose paths are ''. */
   | { kind: 'field'; path: string; op: 'elemMatchValue'; child: FilterNode };
 
-/** A parsed filter. `$ne`, `$nin` and `$exists: false` are a `not` around their positive form; `$all` is an `and`. */
+/**
+ * A parsed filter. `$ne`, `$nin` and `$exists: false` are a `not` around their positive form; `$all` is an
+ * `and`.
+ */
 export type FilterNode =
   | { kind: 'and' | 'or' | 'nor'; children: FilterNode[] }
   | { kind: 'not'; child: FilterNode }
@@ -43,6 +40,4 @@ export type FilterNode =
   | FieldNode
   | { kind: 'expr'; expression: Value }
   | { kind: 'jsonSchema'; schema: Doc }
-  | { kind: 'text'; query: TextQuery }
-  | { kind: 'sampleRate'; rate: number }
-  | { kind: 'where'; code: string };
+  | { kind: 'sampleRate'; rate: number };

@@ -31,7 +31,10 @@ const maskOfNumber = (operand: NumericValue, op: string): bigint => {
   return whole;
 };
 
-/** The operand of a bits operator: a mask as a number or as binary data (bit 0 first), or a list of bit positions. */
+/**
+ * The operand of a bits operator: a mask as a number or as binary data (bit 0 first), or a list of bit
+ * positions.
+ */
 export const parseBits = (path: string, op: BitsOp, operand: Value): FieldNode => {
   const node = (mask: bigint): FieldNode => ({ kind: 'field', path, op, mask });
   if (Array.isArray(operand)) {

@@ -1,9 +1,7 @@
 import { BSONRegExp, BSONSymbol, MaxKey, MinKey, ObjectId } from 'bson';
 import { compileExpression } from '../expression/expression.js';
-import { callJavaScript } from '../expression/javascript.js';
 import { fieldKey, isDoc, isNumeric, newDoc, typeNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
-import { ServerError } from '../values/errors.js';
 import { Bracket, bracket, compareValues, equalValues } from '../values/compare.js';
 import type { Collation } from '../values/compare.js';
 import { fitsInt64, isNaNValue, isTruthy, truncate } from '../values/numbers.js';
@@ -12,19 +10,13 @@ import type { Candidate } from '../values/path.js';
 import type { ComparisonOp, FieldNode, FilterNode } from './ast.js';
 import { matchBits } from './bits.js';
 import { compileJsonSchema } from './json-schema.js';
-import { storedGeometry } from './geo/geojson.js';
-import { distanceWithin } from './geo/nearest.js';
 import { parseFilter } from './parse.js';
-import { textMatcher } from './text/search.js';
-import type { TextIndexSpec } from './text/spec.js';
 import { toRegExp } from '../values/regex.js';
 
 export interface FilterOptions {
   collation?: Collation;
   /** Values of the command's `let`, for `$expr`. */
   let?: Doc;
-  /** The collection's text index; without one `$text` is refused. */
-  textIndex?: TextIndexSpec;
   /** What `$$NOW` is. */
   now?: Date;
 }
@@ -32,11 +24,11 @@ export interface FilterOptions {
 export interface Filter {
   readonly ast: FilterNode;
   matches(doc: Doc): boolean;
-  /** Also tells which array element matched, for the positional `$`. */
+  /** Also returns which array element matched, for the positional `$`. */
   matchPositional(doc: Doc): { matched: boolean; arrayIndex?: number };
 }
 
-/** Where a match was found; -1 for none. Null when nobody asks. */
+/** Where a match was found; -1 for none. Null when it is not needed. */
 type Position = { index: number } | null;
 type Test = (doc: Doc, position: Position) => boolean;
 type ValueTest = (value: Candidate, position: Position) => boolean;
@@ -172,13 +164,6 @@ const valueTest = (node: FieldNode, options: FilterOptions): ValueTest => {
       const child = compileValueNode(node.child, options);
       return anyElement((element) => child(element, null));
     }
-    case 'geo':
-      return (found) => {
-        const place = found === MISSING ? undefined : storedGeometry(found);
-        return place !== undefined && node.test(place);
-      };
-    case 'near':
-      return (found) => found !== MISSING && distanceWithin(node.near, found) !== undefined;
     default:
       return (found) => found !== MISSING && matchBits(node.op, node.mask, found);
   }
@@ -267,15 +252,6 @@ const compileNode = (node: FilterNode, options: FilterOptions): Test => {
       const validate = compileJsonSchema(node.schema);
       return (doc) => validate(doc);
     }
-    case 'text': {
-      if (!options.textIndex) {
-        throw new ServerError('IndexNotFound', 'text index required for $text query');
-      }
-      const search = textMatcher(options.textIndex, node.query);
-      return (doc) => search.matches(doc);
-    }
-    case 'where':
-      return (doc) => isTruthy(callJavaScript({ kind: 'where', code: node.code, doc }));
     case 'sampleRate':
       return () => Math.random() < node.rate;
     case 'field':
@@ -297,7 +273,10 @@ export const compileFilterNode = (ast: FilterNode, options: FilterOptions = {}):
   };
 };
 
-/** Parses and compiles a filter. Errors are MongoDB's, thrown here and not while matching (but for those of `$expr`). */
+/**
+ * Parses and compiles a filter. Errors are MongoDB's, thrown here and not while matching (but for those of
+ * `$expr`).
+ */
 export const compileFilter = (filter: Doc, options: FilterOptions = {}): Filter =>
   compileFilterNode(parseFilter(filter), options);
 

@@ -1,17 +1,12 @@
 import { BSONRegExp } from 'bson';
 import { formatValue, isDoc, isNumeric, toNumber, typeName } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
-import { ServerError } from '../values/errors.js';
+import { ServerError, unsupported } from '../values/errors.js';
 import { isTruthy, truncate } from '../values/numbers.js';
 import type { ComparisonOp, FieldNode, FilterNode } from './ast.js';
 import { parseBits } from './bits.js';
 import { parseJsonSchema } from './json-schema.js';
 import { checkedRegex, prefixOf } from '../values/regex.js';
-import { codeText } from '../expression/function.js';
-import { parseNear } from './geo/near.js';
-import { regionTest } from './geo/region.js';
-import { checkPlacement } from './placement.js';
-import { parseTextQuery } from './text/query.js';
 import { parseTypes } from './types.js';
 
 const bad = (message: string): ServerError => new ServerError('BadValue', message);
@@ -105,7 +100,7 @@ const parseSize = (path: string, operand: Value): FilterNode => {
   return { kind: 'field', path, op: 'size', size };
 };
 
-/** Operators that stand at the top of a filter; an `$elemMatch` that begins with one of them matches documents. */
+/** Operators at the top of a filter; an `$elemMatch` that begins with one of them matches documents. */
 export const logical: ReadonlySet<string> = new Set([
   '$and',
   '$or',
@@ -125,7 +120,6 @@ const parseElemMatch = (path: string, operand: Value): FilterNode => {
   if (isOperatorDoc(operand) && first !== undefined && !logical.has(first)) {
     return { kind: 'field', path, op: 'elemMatchValue', child: parseOperators('', operand) };
   }
-  if (Object.hasOwn(operand, '$where')) throw bad('$elemMatch cannot contain $where expression');
   return { kind: 'field', path, op: 'elemMatchObject', child: parseClauses(operand, false) };
 };
 
@@ -160,31 +154,17 @@ const parseNot = (path: string, operand: Value): FilterNode => {
   return not(parseOperators(path, operand));
 };
 
-const parseGeo =
-  (operator: string) =>
-  (path: string, operand: Value): FilterNode => ({
-    kind: 'field',
-    path,
-    op: 'geo',
-    test: regionTest(operator, operand),
-  });
-
-const nearParser =
-  (operator: string) =>
-  (path: string, operand: Value, operators: Doc): FilterNode => ({
-    kind: 'field',
-    path,
-    op: 'near',
-    near: parseNear(operator, operand, operators),
-  });
-
-/** What stands beside `$near` is read with it. */
-const besideNear = new Set(['$maxDistance', '$minDistance', '$uniqueDocs']);
-
-const hasNear = (operators: Doc): boolean =>
-  Object.hasOwn(operators, '$near') ||
-  Object.hasOwn(operators, '$nearSphere') ||
-  Object.hasOwn(operators, '$geoNear');
+/** Operators of MongoDB that this store does not have. */
+const refused: ReadonlySet<string> = new Set([
+  '$where',
+  '$text',
+  '$geoWithin',
+  '$within',
+  '$geoIntersects',
+  '$near',
+  '$nearSphere',
+  '$geoNear',
+]);
 
 const fieldParsers: Record<string, (path: string, operand: Value, operators: Doc) => FilterNode> = {
   $eq: (path, operand) => comparison(path, 'eq', operand),
@@ -210,12 +190,6 @@ const fieldParsers: Record<string, (path: string, operand: Value, operators: Doc
   $all: parseAll,
   $not: parseNot,
   $comment: () => ({ kind: 'true' }),
-  $geoWithin: parseGeo('$geoWithin'),
-  $within: parseGeo('$within'),
-  $geoIntersects: parseGeo('$geoIntersects'),
-  $near: nearParser('$near'),
-  $nearSphere: nearParser('$nearSphere'),
-  $geoNear: nearParser('$geoNear'),
   $bitsAllSet: (path, operand) => parseBits(path, 'bitsAllSet', operand),
   $bitsAllClear: (path, operand) => parseBits(path, 'bitsAllClear', operand),
   $bitsAnySet: (path, operand) => parseBits(path, 'bitsAnySet', operand),
@@ -229,8 +203,8 @@ const parseOperators = (path: string, operators: Doc): FilterNode => {
       if (!Object.hasOwn(operators, '$regex')) throw bad('$options needs a $regex');
       continue;
     }
-    if (besideNear.has(name) && hasNear(operators)) continue;
     const parse = Object.hasOwn(fieldParsers, name) ? fieldParsers[name] : undefined;
+    if (refused.has(name)) throw unsupported(name);
     if (!parse) throw bad(`unknown operator: ${name}`);
     children.push(parse(path, operators[name], operators));
   }
@@ -273,12 +247,6 @@ const topLevelParsers: Record<string, (operand: Value) => FilterNode> = {
     if (!(rate >= 0 && rate <= 1)) throw bad('numeric argument to $sampleRate must be in [0, 1]');
     return { kind: 'sampleRate', rate };
   },
-  $where: (operand) => {
-    const code = codeText(operand);
-    if (code === undefined) throw bad('$where got bad type');
-    return { kind: 'where', code };
-  },
-  $text: (operand) => ({ kind: 'text', query: parseTextQuery(operand) }),
 };
 
 const parseClauses = (filter: Doc, top: boolean): FilterNode => {
@@ -291,6 +259,7 @@ const parseClauses = (filter: Doc, top: boolean): FilterNode => {
     }
     const parse = Object.hasOwn(topLevelParsers, name) ? topLevelParsers[name] : undefined;
     if (!parse) {
+      if (refused.has(name)) throw unsupported(name);
       // DBRef fields may be queried by name inside of $elemMatch and embedded filters.
       if (!top && ['$ref', '$id', '$db'].includes(name)) children.push(parseField(name, value));
       else throw bad(unknownTopLevel(name));
@@ -305,14 +274,15 @@ const parseClauses = (filter: Doc, top: boolean): FilterNode => {
 const unknownTopLevel = (name: string): string =>
   `unknown top level operator: ${name}. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.`;
 
-/** Parses a filter; BadValue (2), FailedToParse (9) or TypeMismatch (14) for a malformed one, with MongoDB's words. */
+/**
+ * Parses a filter. Throws BadValue (2), FailedToParse (9) or TypeMismatch (14) for a malformed one, as
+ * MongoDB does, and CommandNotSupported (115) for an operator that this store does not have.
+ */
 export const parseFilter = (filter: Doc): FilterNode => {
   if (!isDoc(filter))
     throw new ServerError(
       'TypeMismatch',
       `Expected field filter to be of type object, is ${typeName(filter)}`,
     );
-  const ast = parseClauses(filter, true);
-  checkPlacement(ast);
-  return ast;
+  return parseClauses(filter, true);
 };

@@ -150,11 +150,6 @@ const parseOperator = (state: Parsing, path: string, value: Doc): void => {
     const leaf = elemMatchLeaf(value[name], path);
     return addLeaf(state.root, path, leaf);
   }
-  if (state.find && name === '$meta') {
-    // It adds a field and says nothing of the others.
-    state.plain = false;
-    return addLeaf(state.root, path, { kind: 'compute', evaluate: compileExpression(value) });
-  }
   parseComputed(state, path, value);
 };
 

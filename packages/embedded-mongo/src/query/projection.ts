@@ -7,11 +7,14 @@ import { parseProjection } from './projection-parse.js';
 import type { ProjectionLeaf, ProjectionNode } from './projection-parse.js';
 
 export interface Projection {
-  /** The projected document; `arrayIndex`: the element that the filter matched, for `a.$`; `vars`: more variables. */
+  /**
+   * The projected document; `arrayIndex`: the element that the filter matched, for `a.$`; `vars`: more
+   * variables.
+   */
   apply(doc: Doc, arrayIndex?: number, vars?: Record<string, Value>): Doc;
   /** True when documents come through unchanged. */
   readonly isNoop: boolean;
-  /** True when `apply` must be told the position of the matching array element. */
+  /** True when `apply` needs the position of the matching array element. */
   readonly needsPosition: boolean;
   /** Top-level and dotted paths that are all the projection reads: an index that holds them covers it. */
   readonly coveredFields?: readonly string[];
@@ -20,7 +23,9 @@ export interface Projection {
 export interface ProjectionOptions {
   let?: Doc;
   now?: Date;
-  /** `aggregate`: no `$slice`, `$elemMatch`, `$meta` and `a.$` of their own; all operators are expressions. */
+  /**
+   * `aggregate`: no `$slice`, `$elemMatch`, `$meta` and `a.$` of their own; all operators are expressions.
+   */
   dialect?: 'find' | 'aggregate';
 }
 
@@ -127,8 +132,8 @@ export const applyComputed = (node: ProjectionNode, doc: Doc, root: Doc, vars: R
   node.computes ? computeDoc(node, doc, { root, inclusive: false, vars, arrayIndex: undefined }) : doc;
 
 /**
- * Compiles a projection: inclusion or exclusion, `_id`, dotted paths, `$slice`, `$elemMatch`, `a.$`, and computed fields.
- * Malformed ones are refused with MongoDB's codes (31249-31256, 31275, 31276 …).
+ * Compiles a projection: inclusion or exclusion, `_id`, dotted paths, `$slice`, `$elemMatch`, `a.$`, and
+ * computed fields. Malformed ones are refused with MongoDB's codes (31249-31256, 31275, 31276 …).
  */
 export const compileProjection = (
   spec: Doc,

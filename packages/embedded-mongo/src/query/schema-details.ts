@@ -123,7 +123,7 @@ const ruleDetails = (keyword: string, schema: Doc, value: Value): Doc => {
   }
 };
 
-/** The keyword by itself, with what it depends on. */
+/** The keyword alone, with what it depends on. */
 const alone = (keyword: string, schema: Doc): Doc => {
   const part: Doc = { [keyword]: schema[keyword] };
   for (const name of companions[keyword] ?? []) if (schema[name] !== undefined) part[name] = schema[name];

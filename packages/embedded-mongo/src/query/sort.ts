@@ -1,18 +1,13 @@
-import { double, formatValue, isDoc, isNumeric, toNumber } from '../values/bson.js';
+import { formatValue, isDoc, isNumeric, toNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import { compareValues } from '../values/compare.js';
 import type { Collation } from '../values/compare.js';
-import { ServerError } from '../values/errors.js';
-import { metaOf } from '../values/meta.js';
+import { ServerError, unsupported } from '../values/errors.js';
 import { getField, indexKeyValues, MISSING } from '../values/path.js';
-
-export type SortMeta = 'textScore' | 'geoNearDistance' | 'randVal';
 
 export interface SortField {
   path: string;
   direction: 1 | -1;
-  /** Sorts by what the query knows of a document instead of by a field. */
-  meta?: SortMeta;
 }
 
 export interface Sort {
@@ -50,29 +45,11 @@ const checkPath = (path: string): void => {
   }
 };
 
-/** `{ $meta: … }`: the best text first, the nearest place first. */
-const metaField = (path: string, meta: Value): SortField => {
-  switch (meta) {
-    case 'textScore':
-      return { path, direction: -1, meta };
-    case 'geoNearDistance':
-    case 'randVal':
-      return { path, direction: 1, meta };
-    default:
-      throw new ServerError(31138, `Illegal $meta sort: $meta: ${formatValue(meta)}`);
-  }
-};
-
 /** The fields of a sort specification; Location15974-15976 for a malformed one. */
 export const parseSort = (spec: Doc): SortField[] =>
   Object.keys(spec).map((path) => {
     const value = spec[path];
-    if (isDoc(value) && value['$meta'] !== undefined) {
-      if (Object.keys(value).length > 1) {
-        throw new ServerError('BadValue', `Cannot have additional keys in a $meta sort specification`);
-      }
-      return metaField(path, value['$meta']);
-    }
+    if (isDoc(value) && value['$meta'] !== undefined) throw unsupported('$meta');
     checkPath(path);
     return { path, direction: directionOf(path, value) };
   });
@@ -97,21 +74,10 @@ const expandedKeys = (doc: Doc, paths: readonly string[]): Value[][] => {
   }
 };
 
-const metaValue = (doc: Doc, meta: SortMeta): Value =>
-  meta === 'randVal' ? double(Math.random()) : double(metaOf(doc)?.[meta] ?? 0);
-
-/** The fields' own keys, found as if they were sorted by alone, with the metadata between them. */
-const keyWithMeta = (doc: Doc, fields: readonly SortField[], collation: Collation | undefined): Value[] => {
-  const spec: Doc = {};
-  for (const { path, direction, meta } of fields) if (!meta) spec[path] = direction;
-  const key = compileSort(spec, collation).sortKey(doc);
-  let at = 0;
-  return fields.map(({ meta }) => (meta ? metaValue(doc, meta) : key[at++]));
-};
-
 /**
- * Compiles a sort. An array sorts by its lowest element upwards and by its highest downwards, a missing field as null, an
- * empty array below null. With arrays in compound sorts, the first of the document's index keys counts, as in MongoDB.
+ * Compiles a sort. An array sorts by its lowest element upwards and by its highest downwards, a missing field
+ * as null, an empty array below null. With arrays in compound sorts, the first of the document's index keys
+ * counts, as in MongoDB.
  */
 export const compileSort = (spec: Doc, collation?: Collation): Sort => {
   const fields = parseSort(spec);
@@ -123,9 +89,7 @@ export const compileSort = (spec: Doc, collation?: Collation): Sort => {
     }
     return 0;
   };
-  const byMeta = fields.some((field) => field.meta);
   const sortKey = (doc: Doc): Value[] => {
-    if (byMeta) return keyWithMeta(doc, fields, collation);
     const plain = keyOfPlainFields(doc, fields);
     if (plain) return plain;
     const keys = expandedKeys(doc, paths);

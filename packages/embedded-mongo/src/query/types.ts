@@ -28,7 +28,10 @@ const typesOf = (value: Value): readonly number[] => {
   return [number];
 };
 
-/** The BSON type numbers that the operand of `$type` (or of `bsonType`) names: numbers, aliases, or an array of them. */
+/**
+ * The BSON type numbers that the operand of `$type` (or of `bsonType`) names: numbers, aliases, or an array
+ * of them.
+ */
 export const parseTypes = (operand: Value, operator = '$type'): ReadonlySet<number> => {
   const list = Array.isArray(operand) ? operand : [operand];
   if (list.length === 0) {

@@ -74,7 +74,10 @@ const clauseDetails = ({ name, filter, path }: Clause, doc: Doc): Doc => {
   return { ...details, reason: reasons[name] ?? 'predicate did not match', ...considered(values, name) };
 };
 
-/** Why a document does not match a validator, in the shape of `errInfo.details` of DocumentValidationFailure (121). */
+/**
+ * Why a document does not match a validator, in the shape of `errInfo.details` of DocumentValidationFailure
+ * (121).
+ */
 export const detailsOf = (filter: Doc, doc: Doc): Doc => {
   const clauses = clausesOf(filter);
   const failing = clauses.flatMap((clause, index): Doc[] =>

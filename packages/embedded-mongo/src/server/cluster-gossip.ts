@@ -7,7 +7,9 @@ import { ServerError } from '../values/errors.js';
 const maxDriftSeconds = 365 * 24 * 60 * 60;
 const timestampAt = 4 + 1 + 'clusterTime'.length + 1;
 
-/** The BSON of `{ clusterTime, signature: { hash, keyId: 0 } }` as a server without authentication signs it. */
+/**
+ * The BSON of `{ clusterTime, signature: { hash, keyId: 0 } }` as a server without authentication signs it.
+ */
 function unsigned(): Buffer {
   const name = (text: string): Buffer => Buffer.from(`${text}\0`, 'latin1');
   const length = (bytes: number): Buffer => {
@@ -29,7 +31,7 @@ function unsigned(): Buffer {
   return Buffer.concat([length(4 + fields.length + 1), fields, Buffer.alloc(1)]);
 }
 
-/** What answers say of the logical time, and what requests bring of it. */
+/** The logical time in replies, and what requests contain of it. */
 export class ClusterGossip {
   private readonly bytes = unsigned();
 
@@ -42,7 +44,7 @@ export class ClusterGossip {
     return new Timestamp(this.clock.time);
   }
 
-  /** The bytes of an answer's `$clusterTime`; valid until the next call. */
+  /** The bytes of a reply's `$clusterTime`; valid until the next call. */
   signed({ t, i }: ClusterTime): Uint8Array {
     this.bytes.writeUInt32LE(i, timestampAt);
     this.bytes.writeUInt32LE(t, timestampAt + 4);

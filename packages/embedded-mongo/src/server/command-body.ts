@@ -11,8 +11,8 @@ export interface CommandBody {
 }
 
 /**
- * Decodes the command. The documents of an insert stay the bytes that they came as, wherever in the request they are.
- * Throws InvalidBSON on a broken body.
+ * Decodes the command. The documents of an insert stay the bytes that they came as, wherever in the request
+ * they are. Throws InvalidBSON on a broken body.
  */
 export function readCommand(request: WireRequest): CommandBody {
   const { sequences } = request;

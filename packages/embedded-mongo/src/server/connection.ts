@@ -6,7 +6,7 @@ import { FrameReader, parseMessage, type WireRequest } from './framing.js';
 import { awaitedHello, waitForChange } from './hello-stream.js';
 import type { ServerState } from './state.js';
 
-/** One client's socket. Its requests are answered one after another, in the order in which they came. */
+/** One client's socket. Its requests run one after another, in the order of arrival. */
 export class Connection implements ConnectionInfo {
   client: Doc | undefined;
   private readonly reader = new FrameReader();
@@ -38,7 +38,7 @@ export class Connection implements ConnectionInfo {
     return this.serving && !this.waiting;
   }
 
-  /** Hangs up; a command that runs is told to stop. */
+  /** Closes the socket; a running command is interrupted. */
   destroy(): void {
     if (this.closed) return;
     this.closed = true;

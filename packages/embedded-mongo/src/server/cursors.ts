@@ -97,7 +97,7 @@ export class CursorRegistry implements CursorStore {
     return [...this.entries.values()].filter(({ pinned }) => !pinned);
   }
 
-  /** Ends the cursors that nobody used for as long as one may be idle: ten minutes, unless set otherwise. */
+  /** Closes the cursors that have exceeded the idle limit (ten minutes by default). */
   sweep(): void {
     const oldest = this.now() - this.idleLimitMs;
     for (const entry of [...this.entries.values()]) {

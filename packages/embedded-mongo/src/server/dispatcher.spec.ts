@@ -5,7 +5,7 @@ import type { Doc } from '../values/bson.js';
 import { Dispatcher } from './dispatcher.js';
 import { ServerState } from './state.js';
 
-/** Bytes before the body of an OP_MSG answer: header, flags, kind of the section. */
+/** Bytes before the body of an OP_MSG reply: header, flags, kind of the section. */
 const bodyAt = 21;
 
 describe('Dispatcher', () => {

@@ -24,24 +24,26 @@ import { reportOf } from './operation-report.js';
 import { profileCollection } from './profiler.js';
 import { checkShape, readOptions, type RequestOptions } from './request-options.js';
 import type { Session } from './sessions.js';
-import { checkStableApi } from './stable-api.js';
 import type { ServerState } from './state.js';
 import { enterTransaction } from './transactions.js';
 
-/** An answer; `moreToCome`: the request is to be run again and its answer sent after this one, in response to `id`. */
+/**
+ * A reply; `moreToCome`: the request is to be run again and its reply sent after this one, in response to
+ * `id`.
+ */
 export interface Answer {
   message: Buffer;
   id: number;
   moreToCome: boolean;
 }
 
-/** What the connection does with a request: send an answer, or hang up as a fail point demands. */
+/** What the connection does after a request: send a reply, or close as a fail point demands. */
 export type Outcome = Answer | 'close';
 
-/** Which of the answers to one request is wanted. */
+/** Which of the replies to one request is wanted. */
 export interface Turn {
   responseTo: number;
-  /** The request is answered again and again, whatever it is answered with, until it fails. */
+  /** The request is repeated, whatever its replies are, until it fails. */
   streams: boolean;
 }
 
@@ -67,7 +69,12 @@ const noOptions: RequestOptions = {
   snapshot: undefined,
 };
 
-/** Runs requests: finds the command, checks what is common to all, sets the session up, and frames the answer. */
+/** How many snapshots the first statement of a transaction may try. */
+const maxSnapshots = 10;
+
+/**
+ * Runs requests: finds the command, checks what is common to all, sets the session up, and frames the reply.
+ */
 export class Dispatcher {
   constructor(private readonly state: ServerState) {}
 
@@ -90,7 +97,6 @@ export class Dispatcher {
       const body = readCommand(request);
       ({ name } = body);
       const command = findCommand(name);
-      if (!command) throw new ServerError('CommandNotFound', `no such command: '${name}'`);
       options = readOptions(command, body.body);
       call = { ...body, command, options, connection };
       // The options decide which labels the failure bears.
@@ -103,7 +109,6 @@ export class Dispatcher {
         if (action) await carryOut(action);
       }
       this.checkTimes(call);
-      checkStableApi(command, body.body);
       checkShape(command, name, body.db, body.body);
       reply = await this.run(call);
       countDocuments(metrics.documents, command.name, reply);
@@ -153,7 +158,7 @@ export class Dispatcher {
     }
   }
 
-  /** Counts the operation and tells the profiler of one that it may want to know of. */
+  /** Counts the operation and reports it to the profiler when it is slow or profiling is on. */
   private report(
     call: Call | undefined,
     reply: Reply,
@@ -181,9 +186,30 @@ export class Dispatcher {
     const release = await session.checkOut();
     try {
       const op = enterTransaction(this.state, session, command, call.name, options);
+      if (options.startTransaction && op.txn) return await this.executeFirst(call, session, op);
       return await this.execute(call, session, op);
     } finally {
       release();
+    }
+  }
+
+  /**
+   * The first statement of a transaction. When its snapshot lacks a collection or an index that was being
+   * committed, it is run again on a newer one, which is safe as nothing was read or written in the
+   * transaction before.
+   */
+  private async executeFirst(call: Call, session: Session, first: OpContext): Promise<Reply> {
+    const { engine } = this.state;
+    for (let op = first, attempt = 1; ; attempt++) {
+      try {
+        return await this.execute(call, session, op);
+      } catch (error) {
+        const stale = error instanceof ServerError && error.codeName === 'SnapshotUnavailable';
+        if (!stale || attempt === maxSnapshots) throw error;
+        await engine.flushed();
+        this.state.begin(session, session.txnNumber);
+        op = session.txn ? { txn: session.txn } : {};
+      }
     }
   }
 
@@ -222,7 +248,6 @@ export class Dispatcher {
     this.state.operations.start(operation);
     op.durable = options.durable;
     op.signal = signal;
-    if (this.state.javascript) op.javascript = this.state.javascript;
     if (options.maxTimeMs !== undefined) op.deadline = startedAt + options.maxTimeMs;
     if (body['bypassDocumentValidation'] === true) op.bypassDocumentValidation = true;
     const ctx: CommandContext = {

@@ -2,7 +2,10 @@ import { connect } from 'node:net';
 
 const patienceMs = 2_000;
 
-/** Errors that only come when nothing listens at an address; others, as a full backlog's, say nothing about it. */
+/**
+ * Errors that only come when nothing listens at an address; others, as a full backlog's, say nothing about
+ * it.
+ */
 const nobodyListens: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTSOCK']);
 
 /** Whether a server takes a connection where the URI points. */

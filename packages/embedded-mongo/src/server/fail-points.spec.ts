@@ -19,7 +19,7 @@ describe('FailPoints', () => {
     points = new FailPoints();
   });
 
-  it('acts as often as it was told to', () => {
+  it('acts as often as configured', () => {
     points.configure(
       'failCommand',
       { times: new Int32(2) },
@@ -81,7 +81,7 @@ describe('FailPoints', () => {
     expect(points.take({ ...subject(insert), ns: 'd.other' })?.closeConnection).toBe(true);
   });
 
-  it('passes what it is told to skip, then acts on', () => {
+  it('skips the configured number of commands, then acts', () => {
     points.configure('failGetMoreAfterCursorCheckout', { skip: new Int32(1) }, { errorCode: new Int32(6) });
     expect(points.enter('failGetMoreAfterCursorCheckout')).toBeUndefined();
     expect(points.enter('failGetMoreAfterCursorCheckout')).toEqual({ errorCode: new Int32(6) });

@@ -33,7 +33,7 @@ export interface FailSubject {
   command: Command;
   /** The collection that it names, as `db.collection`. */
   ns: string;
-  /** What the client told of itself, be it in this very command. */
+  /** The client's metadata, which may be in this command. */
   client: Doc | undefined;
   /** It is a write that its driver may send again, or the end of a transaction. */
   retryable: boolean;
@@ -41,7 +41,7 @@ export interface FailSubject {
 
 /** Test hooks of MongoDB that drivers' test suites set. */
 export class FailPoints implements FailPointStore {
-  /** True while any fail point is set: requests ask for nothing else. */
+  /** True while any fail point is set; the only check of a request otherwise. */
   active = false;
   private readonly points = new Map<string, ActiveFailPoint>();
   private readonly entered = new Map<string, number>();

@@ -17,17 +17,17 @@ const requiredFlags = 0xffff;
 /** One request, cut out of the byte stream but not decoded. */
 export interface WireRequest {
   requestId: number;
-  /** `legacy`: an OP_QUERY, which only carries the handshake; answered with OP_REPLY. */
+  /** `legacy`: an OP_QUERY, which only carries the handshake; its reply is an OP_REPLY. */
   kind: 'message' | 'legacy';
   /** The database of a legacy request; for OP_MSG it is in the body's `$db`. */
   legacyDb?: string;
   /** The command document's BSON. */
   body: Uint8Array;
-  /** Documents sent beside the body (kind 1 sections) by the name of the field they stand for. */
+  /** Documents sent beside the body (kind 1 sections) by the name of the field that they replace. */
   sequences: Map<string, Uint8Array[]>;
-  /** The client waits for no answer. */
+  /** The client expects no reply. */
   moreToCome: boolean;
-  /** The client can take a stream of answers to this one request. */
+  /** The client accepts a stream of replies to this one request. */
   exhaustAllowed: boolean;
   /** Bytes on the wire. */
   size: number;
@@ -36,8 +36,8 @@ export interface WireRequest {
 const protocolError = (message: string): ServerError => new ServerError('ProtocolError', message);
 
 /**
- * Cuts a byte stream into messages. Chunks are kept as they come and joined once per message, so that a large message
- * in many chunks costs one copy.
+ * Cuts a byte stream into messages. Chunks are kept as they come and joined once per message, so that a large
+ * message in many chunks costs one copy.
  */
 export class FrameReader {
   private chunks: Buffer[] = [];
@@ -48,7 +48,9 @@ export class FrameReader {
     this.buffered += chunk.length;
   }
 
-  /** The next whole message, or undefined until more bytes come. Throws ProtocolError on an impossible length. */
+  /**
+   * The next whole message, or undefined until more bytes come. Throws ProtocolError on an impossible length.
+   */
   next(): Buffer | undefined {
     if (this.buffered < headerBytes) return undefined;
     if (this.chunks[0]!.length < 4) this.chunks = [Buffer.concat(this.chunks)];
@@ -87,7 +89,10 @@ export class FrameReader {
   }
 }
 
-/** Takes one whole message apart. Throws ProtocolError when it is malformed; the connection then has to be closed. */
+/**
+ * Takes one whole message apart. Throws ProtocolError when it is malformed; the connection then has to be
+ * closed.
+ */
 export function parseMessage(message: Buffer): WireRequest {
   const requestId = message.readInt32LE(4);
   const opCode = message.readInt32LE(12);
@@ -196,7 +201,7 @@ function parseOpQuery(message: Buffer, requestId: number): WireRequest {
   };
 }
 
-/** Bytes to leave free before the answer's document, so that it can be framed in place. */
+/** Bytes to leave free before the reply's document, so that it can be framed in place. */
 export const replyPrefixBytes = (kind: WireRequest['kind']): number =>
   headerBytes + (kind === 'legacy' ? 20 : 5);
 
@@ -210,8 +215,8 @@ export interface ReplyHeader {
 }
 
 /**
- * Fills in the header before an answer's document that begins at `replyPrefixBytes(kind)` of `message`; returns the id of
- * the answer, which the next one of a stream responds to.
+ * Fills in the header before a reply's document that begins at `replyPrefixBytes(kind)` of `message`; returns
+ * the id of the reply, to which the next one of a stream responds.
  */
 export function frameReply(
   message: Buffer,

@@ -7,8 +7,8 @@ import type { WireRequest } from './framing.js';
 const helloNames = new Set(['hello', 'isMaster', 'ismaster']);
 
 /**
- * A monitor's hello that may wait: it names the topology version it knows, which is still the present one, and how long
- * to wait for a change. This server's role never changes, so that the wait always lasts in full.
+ * A monitor's hello that may wait: it names the topology version it knows, which is still the present one,
+ * and how long to wait for a change. This server's role never changes, so that the wait always lasts in full.
  */
 export function awaitedHello(request: WireRequest): { maxAwaitMs: number } | undefined {
   const { body } = request;

@@ -15,20 +15,20 @@ export interface Finished {
   raw: ReadonlyMap<string, Uint8Array[]>;
   reply: Reply;
   error: ServerError | undefined;
-  /** Bytes of the answer. */
+  /** Bytes of the reply. */
   responseLength: number;
   millis: number;
   /** Epoch milliseconds. */
   endedAt: number;
 }
 
-/** The plan as the log and the profile tell it: `IXSCAN { a: 1 }`, `COLLSCAN`. */
+/** The plan as the log and the profile show it: `IXSCAN { a: 1 }`, `COLLSCAN`. */
 export function planText(plan: PlanSummary): string {
   if (plan.stage === 'OR') return (plan.inputs ?? []).map(planText).join(', ');
   return plan.stage === 'IXSCAN' && plan.keyPattern ? `IXSCAN ${formatDoc(plan.keyPattern)}` : plan.stage;
 }
 
-/** What profile and log tell of an operation, with MongoDB's field names. */
+/** What profile and log contain about an operation, with MongoDB's field names. */
 export function reportOf(finished: Finished): Doc {
   const { operation, reply, error } = finished;
   const { examined } = operation.op;

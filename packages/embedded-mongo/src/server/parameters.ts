@@ -28,7 +28,10 @@ function remembered(first: number | boolean | string): Parameter {
   };
 }
 
-/** `setParameter` and `getParameter`: what driver suites and tools ask for, and what this server can change. */
+/**
+ * `setParameter` and `getParameter`: the parameters that driver suites and tools use, and those that this
+ * server can change.
+ */
 export class Parameters implements ParameterStore {
   private readonly known: ReadonlyMap<string, Parameter>;
 
@@ -38,11 +41,9 @@ export class Parameters implements ParameterStore {
       ['authenticationMechanisms', fixed([])],
       ['authSchemaVersion', fixed(5)],
       ['enableTestCommands', remembered(true)],
-      ['requireApiVersion', remembered(false)],
       ['localLogicalSessionTimeoutMinutes', fixed(30)],
       ['maxBSONDepth', fixed(180)],
       ['ttlMonitorEnabled', fixed(true)],
-      ['ttlMonitorSleepSecs', fixed(60)],
       ['logLevel', remembered(0)],
       ['quiet', remembered(false)],
       ['logComponentVerbosity', fixed({ verbosity: 0 })],
@@ -51,6 +52,15 @@ export class Parameters implements ParameterStore {
       ['internalQueryExecYieldPeriodMS', remembered(10)],
       ['externalClientBaseBackoffMS', remembered(0)],
       ['notablescan', { get: () => false, set: refuseNoTableScan }],
+      [
+        'ttlMonitorSleepSecs',
+        {
+          get: () => engine.ttlSweepMs / 1000,
+          set(value) {
+            engine.ttlSweepMs = amount(value, 1) * 1000;
+          },
+        },
+      ],
       [
         'transactionLifetimeLimitSeconds',
         {

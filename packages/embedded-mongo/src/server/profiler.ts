@@ -6,10 +6,10 @@ import type { ServerLog } from './server-log.js';
 
 /** Size of one database's `system.profile`, bytes. */
 const profileBytes = 1024 * 1024;
-/** Reports that wait to be written; further ones are lost. */
+/** Limit of reports that wait to be written; further ones are dropped. */
 const maxPending = 1_000;
 const defaultSlowMs = 100;
-/** Lines on slow operations that the log gets within one second; of further ones it gets the number. */
+/** Limit of log lines on slow operations within one second; further ones are only counted. */
 const maxLinesPerSecond = 20;
 
 export const profileCollection = 'system.profile';
@@ -23,8 +23,8 @@ interface DatabaseSettings {
 const off: DatabaseSettings = { level: 0, filter: undefined, matcher: undefined };
 
 /**
- * Keeps reports of operations: in a database's `system.profile` as its level asks for, and of slow ones in the log.
- * Reports are written behind the requests that they tell of; a failure to write one is logged and ends there.
+ * Keeps reports of operations: in a database's `system.profile` according to its level, and of slow ones in
+ * the log. Reports are written after the replies to their requests; a failure to write one is only logged.
  */
 export class Profiler implements ProfilerStore {
   /** True while some database profiles. */
@@ -67,7 +67,10 @@ export class Profiler implements ProfilerStore {
     this.active = [...this.databases.values()].some((one) => one.level > 0);
   }
 
-  /** Keeps `report()` if the database's settings say so. To be called when a database profiles or the operation is slow. */
+  /**
+   * Keeps `report()` if the database's settings say so. To be called when a database profiles or the
+   * operation is slow.
+   */
   note(db: string, millis: number, report: () => Doc): void {
     const { level, matcher } = this.databases.get(db) ?? off;
     const slow = millis >= this.slowMs && (this.sampleRate >= 1 || this.random() < this.sampleRate);
@@ -84,7 +87,9 @@ export class Profiler implements ProfilerStore {
     while (this.writing) await this.writing;
   }
 
-  /** False when this second has had its lines: a server that is late with everything does not log everything. */
+  /**
+   * False when this second has had its lines: a server that is late with everything does not log everything.
+   */
   private mayLog(): boolean {
     const now = this.clock();
     if (now - this.secondStart >= 1_000) {

@@ -3,9 +3,9 @@ import { toBigInt } from '../commands/arguments.js';
 import { genericFields, type Command } from '../commands/command.js';
 import { sessionKey } from '../commands/session-commands.js';
 import { isDoc, toNumber, typeName, isNumeric, type Doc } from '../values/bson.js';
-import { ServerError } from '../values/errors.js';
+import { ServerError, unsupported } from '../values/errors.js';
 
-/** What the generic fields of a command ask for. */
+/** The generic fields of a command. */
 export interface RequestOptions {
   lsid: string | undefined;
   txnNumber: bigint | undefined;
@@ -18,7 +18,7 @@ export interface RequestOptions {
   maxTimeMs: number | undefined;
   /** What a read must not be older than; undefined without a causally consistent session. */
   afterClusterTime: Timestamp | undefined;
-  /** A read outside of a transaction asks for a snapshot: of this time, or, when it names none, of now. */
+  /** A read outside of a transaction wants a snapshot: of this time, or of now when `at` is undefined. */
   snapshot: { at: Timestamp | undefined } | undefined;
 }
 
@@ -27,7 +27,10 @@ const maxInt32 = 0x7fffffff;
 
 const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
 
-/** Throws 40415 for a field that the command does not have, and Unauthorized off the admin database when it needs that. */
+/**
+ * Throws 40415 for a field that the command does not have, and Unauthorized off the admin database when it
+ * needs that.
+ */
 export function checkShape(command: Command, name: string, db: string, body: Doc): void {
   if (command.adminOnly && db !== 'admin') {
     throw new ServerError('Unauthorized', `${name} may only be run against the admin database.`);
@@ -41,6 +44,9 @@ export function checkShape(command: Command, name: string, db: string, body: Doc
 }
 
 export function readOptions(command: Command, body: Doc): RequestOptions {
+  // Drivers that are set to a version of the stable API name it in every command, which is no matter unless
+  // they insist on it.
+  if (body['apiStrict'] === true) throw unsupported('apiStrict');
   const lsid = body['lsid'] === undefined ? undefined : sessionKey(body['lsid']);
   const txnNumber = body['txnNumber'] === undefined ? undefined : toBigInt(body['txnNumber']);
   const { autocommit } = body;

@@ -1,6 +1,5 @@
 import { rm, chmod } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Engine } from '../engine/types.js';
 import { Connection } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
@@ -15,8 +14,6 @@ export interface ServerOptions {
   endpoint: Endpoint;
   now: () => number;
   log: ServerLog;
-  /** Undefined: clients' JavaScript is refused. */
-  javascript?: JavaScriptRunner | undefined;
 }
 
 const sweepMs = 60_000;
@@ -33,7 +30,7 @@ export class MongoServer {
   private whenIdle: (() => void) | undefined;
 
   private constructor(private readonly options: ServerOptions) {
-    this.state = new ServerState(options.engine, options.now, options.log, options.javascript);
+    this.state = new ServerState(options.engine, options.now, options.log);
     this.dispatcher = new Dispatcher(this.state);
     this.listener = createServer({ noDelay: true }, (socket) => this.accept(socket));
   }
@@ -53,8 +50,8 @@ export class MongoServer {
   }
 
   /**
-   * Takes no more connections or commands, lets the running ones finish for ten seconds, and hangs up. The engine stays
-   * open.
+   * Takes no more connections or commands, lets the running ones finish for ten seconds, and hangs up. The
+   * engine stays open.
    */
   async close(): Promise<void> {
     if (this.state.closing) return;

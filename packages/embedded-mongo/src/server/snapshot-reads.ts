@@ -13,9 +13,9 @@ interface Held {
 }
 
 /**
- * Reads outside of transactions with read concern `snapshot`. The first one of a session gets the present snapshot and
- * its time; later ones name that time and read the same snapshot, until it is as old as a transaction may be, or gives way
- * to newer ones.
+ * Reads outside of transactions with read concern `snapshot`. The first one of a session gets the present
+ * snapshot and its time; later ones name that time and read the same snapshot, until it is as old as a
+ * transaction may be, or gives way to newer ones.
  */
 export class SnapshotReads {
   private readonly held = new Map<string, Held>();

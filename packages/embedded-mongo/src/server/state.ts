@@ -8,7 +8,6 @@ import type {
   OperationStore,
   ServerMetrics,
 } from '../commands/host.js';
-import type { JavaScriptRunner } from '../expression/javascript.js';
 import type { Engine } from '../engine/types.js';
 import { CursorRegistry } from './cursors.js';
 import { ClusterGossip } from './cluster-gossip.js';
@@ -20,7 +19,7 @@ import { SnapshotReads } from './snapshot-reads.js';
 import type { ServerLog } from './server-log.js';
 import { Usage } from './usage.js';
 
-/** The commands that run at this moment. */
+/** The commands that are running. */
 export class OperationRegistry implements OperationStore {
   private readonly running = new Map<number, Operation>();
   private lastId = 0;
@@ -52,12 +51,12 @@ export class OperationRegistry implements OperationStore {
     for (const operation of this.running.values()) kill(operation.signal);
   }
 
-  /** Ends the waits for documents that may come later. */
+  /** Interrupts operations that wait for new documents. */
   killWaiting(): void {
     for (const { signal } of this.running.values()) if (signal.wake) kill(signal, 'InterruptedAtShutdown');
   }
 
-  /** Stops reads that nobody waits for any more; a write goes on to its end. */
+  /** Interrupts the reads of a closed connection; a write runs to its end. */
   killReadsOf(connection: ConnectionInfo): void {
     for (const operation of this.running.values()) {
       if (operation.connection === connection && reads.has(operation.command)) kill(operation.signal);
@@ -67,7 +66,7 @@ export class OperationRegistry implements OperationStore {
 
 const reads: ReadonlySet<string> = new Set(['find', 'getMore', 'count', 'distinct']);
 
-/** What one running server knows: the engine, its cursors, sessions, operations and counters. */
+/** The state of a running server: the engine, its cursors, sessions, operations and counters. */
 export class ServerState implements Host {
   readonly cursors: CursorRegistry;
   readonly sessions: SessionRegistry;
@@ -93,7 +92,6 @@ export class ServerState implements Host {
     readonly engine: Engine,
     readonly now: () => number,
     readonly log: ServerLog,
-    readonly javascript?: JavaScriptRunner,
   ) {
     this.startedAt = now();
     this.gossip = new ClusterGossip(engine.changes.clock, now);
@@ -138,7 +136,7 @@ export class ServerState implements Host {
     this.end(session, 'aborted');
   }
 
-  /** Takes note of a transaction that the engine ended by itself, at the end of its lifetime. */
+  /** Updates the session when the engine has aborted its transaction at the end of its lifetime. */
   noticeExpiry(session: LogicalSession): void {
     if (session.state === 'inProgress' && session.txn && session.txn.state !== 'open') {
       this.killTransactionCursors(session);

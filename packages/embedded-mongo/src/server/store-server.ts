@@ -1,18 +1,15 @@
 import { join } from 'node:path';
 import { openEngine } from '../engine/engine.js';
 import { mayListen } from './endpoint-probe.js';
-import { openJavaScript } from './javascript/runner.js';
 import { MongoServer, type Endpoint } from './server.js';
 import type { ServerLog } from './server-log.js';
 
-/** What a worker can be told; functions are passed beside it. */
+/** The settings that can be sent to a worker; functions are passed separately. */
 export interface StoreServerSettings {
   dir: string;
   port?: number | undefined;
   host?: string | undefined;
   socketPath?: string | undefined;
-  /** Whether clients may send JavaScript; false unless given. */
-  javascript?: boolean | undefined;
 }
 
 export interface StoreServer {
@@ -26,7 +23,9 @@ export interface StoreServer {
 /** Longest path that a unix socket can have on every platform, bytes. */
 const maxSocketPath = 100;
 
-/** A unix socket in the data directory, unless a port is asked for or the platform or the path does not allow it. */
+/**
+ * A unix socket in the data directory, unless a port is given or the platform or the path does not allow it.
+ */
 export function endpointFor({ dir, port, host, socketPath }: StoreServerSettings): Endpoint {
   if (port === undefined && host === undefined && process.platform !== 'win32') {
     const path = socketPath ?? join(dir, 'mongodb.sock');
@@ -44,10 +43,9 @@ export async function startStoreServer(
   now: () => number = Date.now,
 ): Promise<StoreServer> {
   const engine = await openEngine({ dir: settings.dir, now, log, probe: mayListen });
-  const javascript = settings.javascript ? openJavaScript(now) : undefined;
   let server: MongoServer;
   try {
-    server = await MongoServer.listen({ engine, endpoint: endpointFor(settings), now, log, javascript });
+    server = await MongoServer.listen({ engine, endpoint: endpointFor(settings), now, log });
   } catch (error) {
     await engine.close();
     throw error;
@@ -58,7 +56,6 @@ export async function startStoreServer(
     backup: (dir) => engine.backup(dir),
     async close() {
       await server.close();
-      await javascript?.close();
       await engine.close();
     },
   };

@@ -10,7 +10,7 @@ const workerUrl = new URL('./worker.js', import.meta.url);
 /** False when this module runs from its TypeScript source, as under jest. */
 export const hasWorkerFile = (): boolean => existsSync(fileURLToPath(workerUrl));
 
-/** Backups that the worker has been asked for and has not answered. */
+/** Backups that the worker has not finished yet. */
 class Backups {
   private readonly waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
   private asked = 0;
@@ -34,7 +34,7 @@ class Backups {
     else asker?.resolve();
   }
 
-  /** The worker has ended: nobody will answer. */
+  /** The worker has ended: no backup will finish. */
   end(error: Error): void {
     this.gone = error;
     for (const { reject } of this.waiting.values()) reject(error);
@@ -42,7 +42,10 @@ class Backups {
   }
 }
 
-/** Opens and serves the store in a worker thread. `onError`: the worker died; the store is gone until it is opened again. */
+/**
+ * Opens and serves the store in a worker thread. `onError`: the worker died; the store is gone until it is
+ * opened again.
+ */
 export function startInWorker(
   settings: StoreServerSettings,
   log: ServerLog,

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { startStoreServer, type StoreServer, type StoreServerSettings } from './store-server.js';
 import type { ServerLog } from './server-log.js';
 
-/** What the worker tells the thread that started it. */
+/** Messages of the worker to the thread that started it. */
 export type FromWorker =
   | { type: 'ready'; uri: string }
   | { type: 'failed'; name: string; message: string }

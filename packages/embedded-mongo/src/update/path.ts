@@ -24,12 +24,6 @@ const parsePart = (text: string, path: string): PathPart => {
   if (text === '$') return { kind: 'position' };
   if (text === '$[]') return { kind: 'all' };
   if (text.startsWith('$[') && text.endsWith(']')) return { kind: 'filtered', identifier: text.slice(2, -1) };
-  if (text.startsWith('$') && text !== '$id' && text !== '$ref' && text !== '$db') {
-    throw new ServerError(
-      'DollarPrefixedFieldName',
-      `The dollar ($) prefixed field '${text}' in '${path}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
-    );
-  }
   return { kind: 'name', name: fieldKey(text) };
 };
 

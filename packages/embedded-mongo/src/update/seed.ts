@@ -42,8 +42,8 @@ const put = (doc: Doc, path: string, value: Value): void => {
 const made = new WeakSet<Doc>();
 
 /**
- * The document that an upsert starts from: the equalities that every match of the filter must have, `_id` first. Paths that
- * name the same field twice cannot be put into one document: NotSingleValueField (54).
+ * The document that an upsert starts from: the equalities that every match of the filter must have, `_id`
+ * first. Paths that name the same field twice cannot be put into one document: NotSingleValueField (54).
  */
 export const seedFromFilter = (filter: Doc): Doc => {
   const found: [string, Value][] = [];

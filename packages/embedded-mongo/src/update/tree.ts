@@ -5,7 +5,7 @@ import { ServerError } from '../values/errors.js';
 import type { Candidate } from '../values/path.js';
 import { comparePathNames, parseUpdatePath, textOfPart } from './path.js';
 
-/** What operators may ask about the document under change. */
+/** What operators may know about the document that is changed. */
 export interface ChangeContext {
   /** The document before the update. */
   readonly original: Doc;
@@ -23,7 +23,10 @@ export interface FieldOperation {
   readonly creates: boolean;
   /** `$pop` creates nothing and yet fails where the path could not be made. */
   readonly needsViablePath?: boolean;
-  /** The new value, MISSING to remove the field, or `current` itself for no change. `path` is the field's full path. */
+  /**
+   * The new value, MISSING to remove the field, or `current` itself for no change. `path` is the field's full
+   * path.
+   */
   apply(current: Candidate, path: string, context: ChangeContext): Candidate;
 }
 

@@ -328,7 +328,9 @@ describe('errors', () => {
     ],
     [{ $set: { '': 1 } }, 56, 'An empty update path is not valid.'],
     [{ $set: { 'a.': 1 } }, 56, "The update path 'a.' contains an empty field name, which is not allowed."],
-    [{ $set: { $a: 1 } }, 52, "The dollar ($) prefixed field '$a'"],
+    [{ $set: { $a: 1 } }, 52, "The dollar ($) prefixed field '$a' in '$a'"],
+    [{ $set: { '$a.b': 1 } }, 52, "The dollar ($) prefixed field '$a' in '$a.b'"],
+    [{ $rename: { a: '$b' } }, 52, "The dollar ($) prefixed field '$b' in '$b'"],
     [{ $set: { 'a.$.b.$': 1 } }, 2, "Too many positional (i.e. '$') elements found in path 'a.$.b.$'"],
     [{ $set: { $: 1 } }, 2, "Cannot have positional (i.e. '$') element in the first position in path '$'"],
     [
@@ -367,6 +369,23 @@ describe('errors', () => {
     expect(() => run({ $set: { 'list.$[x]': 1 } }, {}, {}, { arrayFilters })).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) }),
     );
+  });
+});
+
+describe('names that begin with a dollar', () => {
+  it('are allowed below the top of a document', () => {
+    expect(run({ $set: { 'a.$b': 2 }, $unset: { 'a.$c': '' } }, { a: { $b: 1, $c: 1 } })).toEqual({
+      a: { $b: 2 },
+    });
+    expect(run({ $set: { a: { $b: 1 } } }, {})).toEqual({ a: { $b: 1 } });
+    expect(run({ a: { $b: 1 } }, {})).toEqual({ a: { $b: 1 } });
+  });
+
+  it('are allowed at the top of a document that an upsert inserts', () => {
+    const insert = { isInsert: true };
+    expect(run({ $set: { $hotel: 320, phone: 25 } }, {}, insert)).toEqual({ $hotel: 320, phone: 25 });
+    expect(run({ $setOnInsert: { '$a.$b': 1 } }, {}, insert)).toEqual({ $a: { $b: 1 } });
+    expect(run({ a: 1, $b: 2 }, {}, insert)).toEqual({ a: 1, $b: 2 });
   });
 });
 

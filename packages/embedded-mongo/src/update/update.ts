@@ -33,7 +33,7 @@ export interface UpdateContext {
 
 export interface Updater {
   readonly kind: 'operators' | 'replacement' | 'pipeline';
-  /** True when `apply` must be told the position of the matching array element. */
+  /** True when `apply` needs the position of the matching array element. */
   readonly needsPosition: boolean;
   /** The changed document; the given one is left as it is, parts that did not change may be shared. */
   apply(doc: Doc, ctx: UpdateContext): { doc: Doc; changed: boolean };
@@ -76,9 +76,9 @@ const operands = (update: Doc, operator: string): [string, Value][] => {
 
 const addOperator = (root: UpdateNode, update: Doc, operator: string, collation?: Collation): string[] => {
   if (operator === '$rename') {
-    return operands(update, operator).map(([from, to]) => {
+    return operands(update, operator).flatMap(([from, to]) => {
       addRename(root, from, to);
-      return from;
+      return [from, String(to)];
     });
   }
   const field = Object.hasOwn(fieldOperators, operator) ? fieldOperators[operator] : undefined;
@@ -104,7 +104,9 @@ const compileOperators = (update: Doc, options: UpdateOptions): Updater => {
   sortChildren(root);
   const filters = compileArrayFilters(options.arrayFilters ?? [], options.collation);
   checkIdentifiers(paths, filters, update);
+  const dollar = paths.find((path) => path.startsWith('$') && !referenceFields.has(path.split('.')[0]!));
   const apply: Updater['apply'] = (doc, ctx) => {
+    if (dollar !== undefined && !ctx.isInsert) throw dollarPrefixed(dollar);
     const changed = applyTree(root, doc, {
       original: doc,
       isInsert: ctx.isInsert ?? false,
@@ -126,7 +128,7 @@ const noArrayFilters = (options: UpdateOptions, kind: string): void => {
   }
 };
 
-/** An empty timestamp at the top of a replacement stands for the current one, as on insert. */
+/** An empty timestamp at the top of a replacement is replaced by the current one, as on insert. */
 const fillTimestamps = (doc: Doc, timestamp: () => Timestamp): Doc => {
   const filled = newDoc();
   for (const [name, value] of Object.entries(doc)) {
@@ -136,16 +138,26 @@ const fillTimestamps = (doc: Doc, timestamp: () => Timestamp): Doc => {
   return filled;
 };
 
+/** Names that MongoDB allows at the top of a document for references (DBRef). */
+const referenceFields: ReadonlySet<string> = new Set(['$ref', '$id', '$db']);
+
+/**
+ * Only an insert, also one of an upsert, may give a field at the top of a document a name that begins with a
+ * dollar.
+ */
+const dollarPrefixed = (path: string): ServerError => {
+  const [name = ''] = path.split('.');
+  return new ServerError(
+    'DollarPrefixedFieldName',
+    `The dollar ($) prefixed field '${name}' in '${path}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
+  );
+};
+
 const compileReplacement = (update: Doc, options: UpdateOptions): Updater => {
   const dollar = Object.keys(update).find((name) => name.startsWith('$'));
-  if (dollar !== undefined) {
-    throw new ServerError(
-      'DollarPrefixedFieldName',
-      `The dollar ($) prefixed field '${dollar}' in '${dollar}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
-    );
-  }
   noArrayFilters(options, 'with a replacement document');
-  const apply: Updater['apply'] = (doc) => {
+  const apply: Updater['apply'] = (doc, ctx) => {
+    if (dollar !== undefined && !ctx.isInsert) throw dollarPrefixed(dollar);
     const result = newDoc();
     const id = getField(doc, '_id');
     if (id !== MISSING) result['_id'] = id;
@@ -175,8 +187,9 @@ const compilePipelineUpdate = (stages: Doc[], options: UpdateOptions): Updater =
 };
 
 /**
- * Compiles an update: a document of operators, a replacement, or a pipeline. Malformed ones are refused here, with MongoDB's
- * codes and words; what depends on the document (PathNotViable, TypeMismatch, ImmutableField …) by `apply`.
+ * Compiles an update: a document of operators, a replacement, or a pipeline. Malformed ones are refused here,
+ * with MongoDB's codes and words; what depends on the document (PathNotViable, TypeMismatch, ImmutableField
+ * …) by `apply`.
  */
 export const compileUpdate = (update: Doc | Doc[], options: UpdateOptions): Updater => {
   if (Array.isArray(update)) return compilePipelineUpdate(update, options);

@@ -1,4 +1,4 @@
-/** The door to BSON: types, constructors, decoding, encoding and reading of raw bytes. */
+/** The one entry to BSON: types, constructors, decoding, encoding and reading of raw bytes. */
 export {
   BsonType,
   DbPointer,

@@ -91,8 +91,9 @@ const levelsOf = (text: string, options: Omit<Collation, 'key' | 'spec' | 'local
 };
 
 /**
- * A sort key in the manner of the Unicode collation algorithm: base letters, then accents, then case. It depends on nothing
- * but the text, so that index entries stay in order when the runtime's collation tables change.
+ * A sort key in the manner of the Unicode collation algorithm: base letters, then accents, then case. It
+ * depends on nothing but the text, so that index entries stay in order when the runtime's collation tables
+ * change.
  */
 const keyOf = (text: string, options: Omit<Collation, 'key' | 'spec' | 'locale'>): string => {
   const { primary, accents, cases } = levelsOf(text, options);
@@ -177,7 +178,7 @@ const specOf = (collation: Omit<Collation, 'key' | 'spec'>, given: Doc): Doc =>
     version: '57.1',
   });
 
-/** The collation that a command's `collation` document asks for; undefined for none and for `{ locale: 'simple' }`. */
+/** The collation of a command's `collation` document; undefined for none and for `{ locale: 'simple' }`. */
 export const parseCollation = (spec: Doc | undefined): Collation | undefined => {
   if (spec === undefined || !isDoc(spec) || Object.keys(spec).length === 0) return undefined;
   for (const name of Object.keys(spec)) {

@@ -57,7 +57,9 @@ const brackets: Partial<Record<number, number>> = {
 
 export const bracketOfType = (type: number): number => brackets[type] ?? Bracket.object;
 
-/** The class of a value's type in BSON order; all numeric types are one class, strings and symbols another. */
+/**
+ * The class of a value's type in BSON order; all numeric types are one class, strings and symbols another.
+ */
 export const bracket = (value: Value): number => bracketOfType(typeNumber(value));
 
 const order = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -167,8 +169,8 @@ const compareAlike = (kind: number, a: Value, b: Value, collation?: Collation): 
 };
 
 /**
- * BSON's order over all types. Numbers compare exactly across their types, strings by UTF-8 bytes (or by the collation),
- * documents field by field: type class, name, value. Negative, zero or positive.
+ * BSON's order over all types. Numbers compare exactly across their types, strings by UTF-8 bytes (or by the
+ * collation), documents field by field: type class, name, value. Negative, zero or positive.
  */
 export function compareValues(a: Value, b: Value, collation?: Collation): number {
   if (typeof a === 'string' && typeof b === 'string') return compareStrings(a, b, collation);
@@ -189,7 +191,9 @@ const sameObjects = (a: Doc, b: Doc): boolean => {
   );
 };
 
-/** True when two values have the same types and contents all the way down, as their BSON bytes would be equal. */
+/**
+ * True when two values have the same types and contents all the way down, as their BSON bytes would be equal.
+ */
 export const identical = (a: Value, b: Value): boolean => {
   if (a === b) return typeof a !== 'number' || Object.is(a, b);
   const type = typeNumber(a);

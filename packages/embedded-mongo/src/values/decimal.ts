@@ -17,7 +17,10 @@ export interface DecimalParts extends Exact {
   negative: boolean;
 }
 
-/** Reads the IEEE 754-2008 decimal128 (BID) layout; a coefficient out of range counts as zero, as the standard says. */
+/**
+ * Reads the IEEE 754-2008 decimal128 (BID) layout; a coefficient out of range counts as zero, as the standard
+ * says.
+ */
 export const decimalParts = (value: Decimal128): DecimalParts => {
   const bytes = value.bytes;
   const view = new DataView(bytes.buffer, bytes.byteOffset, 16);

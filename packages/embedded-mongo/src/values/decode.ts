@@ -58,7 +58,7 @@ const sameAscii = (text: string, bytes: Uint8Array, start: number): boolean => {
   return true;
 };
 
-/** Field names repeat from document to document: short ASCII ones are looked up rather than made anew. */
+/** Field names repeat from document to document: short ASCII ones are looked up instead of being created. */
 const readName = (bytes: Buffer, start: number, end: number): string => {
   const length = end - start;
   const first = bytes[start] ?? 0;

@@ -254,8 +254,8 @@ function writeArray(values: readonly Encodable[], depth: number): void {
 const indexNames = Array.from({ length: 1000 }, (_, index) => String(index));
 
 /**
- * BSON bytes of a document. Fields whose value is `undefined` are left out. A plain number becomes Int32 when it is
- * integral and in range, else Double; a bigint becomes Long.
+ * BSON bytes of a document. Fields whose value is `undefined` are left out. A plain number becomes Int32 when
+ * it is integral and in range, else Double; a bigint becomes Long.
  */
 export const encode = (doc: EncodableDoc): Uint8Array => {
   at = 0;

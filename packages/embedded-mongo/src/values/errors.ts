@@ -75,12 +75,18 @@ export type ErrorCodeName = keyof typeof ErrorCodes;
 
 const nameOfCode = new Map<number, string>(Object.entries(ErrorCodes).map(([name, code]) => [code, name]));
 
-/** An error that reaches the client as `{ ok: 0, code, codeName, errmsg, errorLabels? }`, or inside `writeErrors`. */
+/**
+ * An error that reaches the client as `{ ok: 0, code, codeName, errmsg, errorLabels? }`, or inside
+ * `writeErrors`.
+ */
 export class ServerError extends Error {
   readonly code: number;
   readonly codeName: string;
   readonly errorLabels: string[];
-  /** More fields of the answer: `keyPattern` and `keyValue` of a duplicate key, `errInfo` of a failed validation. */
+  /**
+   * More fields of the reply: `keyPattern` and `keyValue` of a duplicate key, `errInfo` of a failed
+   * validation.
+   */
   readonly details: Doc | undefined;
 
   constructor(
@@ -97,13 +103,17 @@ export class ServerError extends Error {
   }
 }
 
+/** The error for a feature of MongoDB that this store does not have; the README lists them. */
+export const unsupported = (feature: string): ServerError =>
+  new ServerError('CommandNotSupported', `${feature} is not supported by the embedded store`);
+
 /** The error of a write that lost against another transaction; drivers run the whole transaction again. */
 export const writeConflict = (): ServerError =>
   new ServerError('WriteConflict', 'Write conflict during plan execution and yielding is disabled.', {
     errorLabels: ['TransientTransactionError'],
   });
 
-/** Failures of no document: a lost conflict, and a view where a collection must be. Their messages stand alone. */
+/** Errors that concern no single document: their messages get no prefix. */
 const withoutContext: ReadonlySet<number> = new Set([
   ErrorCodes.WriteConflict,
   ErrorCodes.CommandNotSupportedOnView,

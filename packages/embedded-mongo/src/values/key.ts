@@ -92,7 +92,10 @@ const floorDouble = (exact: Exact, nearest: number): number => {
   return compareExact(exactOfDouble(nearest), exact) > 0 ? previousDouble(nearest) : nearest;
 };
 
-/** Digits of a number that no double equals: sign, magnitude, digits; after the double below it they decide the order. */
+/**
+ * Digits of a number that no double equals: sign, magnitude, digits; after the double below it they decide
+ * the order.
+ */
 const putDigits = (exact: Exact): void => {
   const digits = absolute(exact.coefficient).toString().replace(/0+$/, '');
   const size = digitCount(exact.coefficient) + exact.exponent + 0x8000;
@@ -218,9 +221,9 @@ function putValue(value: Value, collation?: Collation): void {
 }
 
 /**
- * Bytes that order as `compareValues` orders the values, field by field, each field in its direction. Equal values of
- * different numeric types give equal bytes. Every field delimits itself: the key of fewer values is a prefix of the key of
- * more. `directions` may be longer than `values`.
+ * Bytes that order as `compareValues` orders the values, field by field, each field in its direction. Equal
+ * values of different numeric types give equal bytes. Every field delimits itself: the key of fewer values is
+ * a prefix of the key of more. `directions` may be longer than `values`.
  */
 export const encodeKey = (
   values: readonly Value[],
@@ -249,8 +252,8 @@ export const keyUpperBound = (prefix: Uint8Array): Uint8Array => {
 };
 
 /**
- * Keys that begin with `prefix` and whose next field is of the type class of `value` lie in [low, high). For comparisons,
- * which match values of the operand's class only.
+ * Keys that begin with `prefix` and whose next field is of the type class of `value` lie in [low, high). For
+ * comparisons, which match values of the operand's class only.
  */
 export const bracketBounds = (
   prefix: Uint8Array,

@@ -1,7 +1,8 @@
 /**
- * Names of fields as keys of decoded documents. JavaScript moves keys that look like array indexes to the front of an object,
- * whatever the order in which they were set; BSON keeps every field where it is. So such a name has a null byte in front of
- * it while the document is decoded: no BSON name can hold one. `decode` puts it there, `encode` takes it away.
+ * Names of fields as keys of decoded documents. JavaScript moves keys that look like array indexes to the
+ * front of an object, whatever the order in which they were set; BSON keeps every field where it is. So such
+ * a name has a null byte in front of it while the document is decoded: no BSON name can hold one. `decode`
+ * puts it there, `encode` takes it away.
  */
 const MARK = '\0';
 

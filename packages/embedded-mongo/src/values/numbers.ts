@@ -191,7 +191,10 @@ const isNaNValue = (value: Value): boolean =>
 
 export { isNaNValue };
 
-/** What counts as true where MongoDB takes any value as a flag: all but false, zero, null, undefined and missing. */
+/**
+ * What counts as true where MongoDB takes any value as a flag: all but false, zero, null, undefined and
+ * missing.
+ */
 export const isTruthy = (value: Value): boolean => {
   if (value === null || value === undefined || value === false) return false;
   return !isNumeric(value) || !isZero(value);

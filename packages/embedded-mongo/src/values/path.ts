@@ -37,15 +37,16 @@ export type Missing = typeof MISSING;
 export type Candidate = Value | Missing;
 
 /**
- * Called with each value that a path reaches. `index`: the element of the outermost array that was expanded on the way,
- * or -1. `Stop` by returning true.
+ * Called with each value that a path reaches. `index`: the element of the outermost array that was expanded
+ * on the way, or -1. `Stop` by returning true.
  */
 export type Visitor = (value: Candidate, index: number) => boolean;
 
 /** A document's own field; never something that its prototype has. */
 export const getField = (doc: Doc, name: string): Candidate => {
   const value = doc[name];
-  // What plain objects inherit are functions, and `__proto__`; looking up first is cheaper than asking for ownership.
+  // What plain objects inherit are functions, and `__proto__`; looking up first is cheaper than asking for
+  // ownership.
   if (value !== undefined && typeof value !== 'function' && name !== '__proto__') return value;
   return Object.hasOwn(doc, name) ? value : MISSING;
 };
@@ -100,14 +101,17 @@ const visitDoc = (
 };
 
 /**
- * Calls `visit` with each value that a dotted path reaches, as query operators see them: arrays on the way are expanded
- * (or entered by a numeric component); with `expandLeaf` an array at the end gives its elements, then itself. True when a
- * visit returned true.
+ * Calls `visit` with each value that a dotted path reaches, as query operators see them: arrays on the way
+ * are expanded (or entered by a numeric component); with `expandLeaf` an array at the end gives its elements,
+ * then itself. True when a visit returned true.
  */
 export const visitPath = (doc: Doc, path: readonly string[], expandLeaf: boolean, visit: Visitor): boolean =>
   visitDoc(doc, path, 0, expandLeaf, visit, -1);
 
-/** Every value that a dotted path reaches, arrays on the way expanded, one at the end not; without missing ones. */
+/**
+ * Every value that a dotted path reaches, arrays on the way expanded, one at the end not; without missing
+ * ones.
+ */
 export const getPath = (doc: Doc, path: string): Value[] => {
   const values: Value[] = [];
   visitPath(doc, splitPath(path), false, (value) => {
@@ -117,14 +121,16 @@ export const getPath = (doc: Doc, path: string): Value[] => {
   return values;
 };
 
-/** One indexed field on its way down: `value` is what it has reached, `from` the next component of its path. */
+/**
+ * One indexed field on its way down: `value` is what it has reached, `from` the next component of its path.
+ */
 interface Probe {
   path: readonly string[];
   from: number;
   value: Candidate;
 }
 
-/** Goes down until the path ends, a value is missing, or an array stands in the way. */
+/** Descends until the path ends, a value is missing, or an array is met. */
 const descend = ({ path, from, value }: Probe): Probe => {
   let at = from;
   let reached = value;
@@ -143,7 +149,7 @@ const descend = ({ path, from, value }: Probe): Probe => {
   return { path, from: at, value: reached };
 };
 
-/** The probe inside one element of the array that stood in its way; undefined stands for the element of an empty one. */
+/** The probe inside one element of the array that it met; undefined means the element of an empty array. */
 const enter = (probe: Probe, element: Value): Probe => {
   if (probe.from === probe.path.length) return { ...probe, value: element, path: [], from: 0 };
   return isDoc(element) ? { ...probe, value: element } : { path: [], from: 0, value: MISSING };
@@ -201,9 +207,9 @@ const plainKey = (doc: Doc, fields: readonly string[]): Value[] | undefined => {
 };
 
 /**
- * The keys that an index on `fields` has of a document: null for a missing field, one key per element of an array, the
- * value undefined for an empty array. Keys may repeat. With `sparse`, a key whose fields are all missing is left out.
- * Throws CannotIndexParallelArrays (171) when two fields meet different arrays.
+ * The keys that an index on `fields` has of a document: null for a missing field, one key per element of an
+ * array, the value undefined for an empty array. Keys may repeat. With `sparse`, a key whose fields are all
+ * missing is left out. Throws CannotIndexParallelArrays (171) when two fields meet different arrays.
  */
 export const indexKeyValues = (
   doc: Doc,

@@ -130,7 +130,10 @@ export const fieldNames = (bytes: Uint8Array): string[] => {
   return names;
 };
 
-/** The document with `_id` as its first field: the same bytes when it is already, else a copy; `makeId` if it has none. */
+/**
+ * The document with `_id` as its first field: the same bytes when it is already, else a copy; `makeId` if it
+ * has none.
+ */
 export const withIdFirst = (bytes: Uint8Array, makeId: () => ObjectId): Uint8Array => {
   if (bytes[5] === 0x5f && bytes[6] === 0x69 && bytes[7] === 0x64 && bytes[8] === 0) {
     checkFrame(bytes);
@@ -164,5 +167,5 @@ export const idDocument = (bytes: Uint8Array): Uint8Array => {
   return made;
 };
 
-/** Size of a document in bytes, as its first four bytes tell it. */
+/** Size of a document in bytes, by its first four bytes. */
 export const docSize = (bytes: Uint8Array): number => readInt32(bytes, 0);

@@ -22,9 +22,9 @@ export class DbPointer {
 }
 
 /**
- * A BSON value as the store works on it: no number is promoted, so that no type is lost.
- * Plain `number` and `bigint` occur only in documents that the server makes itself; they count as Int32 (integral and in
- * range), Double and Long. `undefined` is BSON's undefined, or a missing field.
+ * A BSON value as the store works on it: no number is promoted, so that no type is lost. Plain `number` and
+ * `bigint` occur only in documents that the server makes itself; they count as Int32 (integral and in range),
+ * Double and Long. `undefined` is BSON's undefined, or a missing field.
  */
 export type Value =
   | Int32
@@ -88,8 +88,8 @@ const BlankDoc = function (this: Doc) {} as unknown as { new (): Doc; prototype:
 BlankDoc.prototype = Object.create(null) as object;
 
 /**
- * An empty document without inherited properties: `doc['toString']` is undefined and `__proto__` is a field like any
- * other. Unlike `Object.create(null)` it keeps V8's fast properties.
+ * An empty document without inherited properties: `doc['toString']` is undefined and `__proto__` is a field
+ * like any other. Unlike `Object.create(null)` it keeps V8's fast properties.
  */
 export const newDoc = (): Doc => new BlankDoc();
 
@@ -126,7 +126,10 @@ const typeOfObject = (value: object): number => {
 /** True for a plain number that is stored as Int32. */
 export const isInt32Number = (value: number): boolean => (value | 0) === value && !Object.is(value, -0);
 
-/** The BSON type number of a value. Decided by prototype, so that no field of a document can pretend to be a type. */
+/**
+ * The BSON type number of a value. Decided by prototype, so that no field of a document can pretend to be a
+ * type.
+ */
 export const typeNumber = (value: Value): number => {
   switch (typeof value) {
     case 'string':
@@ -148,7 +151,10 @@ const nameOfType = new Map<number, BsonTypeName>(
   Object.entries(BsonType).map(([name, number]) => [number, name as BsonTypeName]),
 );
 
-/** The name that MongoDB uses for the type of a value in `$type` and in messages: `int`, `objectId`, `binData` … */
+/**
+ * The name that MongoDB uses for the type of a value in `$type` and in messages: `int`, `objectId`, `binData`
+ * …
+ */
 export const typeName = (value: Value): BsonTypeName => nameOfType.get(typeNumber(value)) ?? 'object';
 
 export const typeNameOfNumber = (type: number): BsonTypeName | undefined => nameOfType.get(type);
@@ -163,7 +169,10 @@ export const isNumericType = (type: number): boolean =>
 
 export const isNumeric = (value: Value): value is NumericValue => isNumericType(typeNumber(value));
 
-/** The value as a JavaScript number, rounded where a Long or a Decimal128 does not fit; NaN for what is no number. */
+/**
+ * The value as a JavaScript number, rounded where a Long or a Decimal128 does not fit; NaN for what is no
+ * number.
+ */
 export const toNumber = (value: Value): number => {
   if (typeof value === 'number') return value;
   if (value instanceof Int32 || value instanceof Double) return value.value;

@@ -2,7 +2,10 @@ import { MaxKey, MinKey } from 'bson';
 import { type Doc, type Value, isDoc, toNumber, typeName } from '../../src/values/types.js';
 import { classOf, compare, type Found, isNaNumber, isNumber, NOTHING, wholeOf } from './order.js';
 
-/** MongoDB's filters, written from the manual alone and without regard to speed, for the tests to compare with. */
+/**
+ * MongoDB's filters, written from the manual alone and without regard to speed, for the tests to compare
+ * with.
+ */
 
 const own = (doc: Doc, name: string): Found => (Object.hasOwn(doc, name) ? doc[name] : NOTHING);
 

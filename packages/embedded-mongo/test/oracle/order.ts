@@ -14,7 +14,10 @@ import {
 } from 'bson';
 import type { Doc, Value } from '../../src/values/types.js';
 
-/** BSON's order, written from its description alone and without regard to speed, for the tests to compare with. */
+/**
+ * BSON's order, written from its description alone and without regard to speed, for the tests to compare
+ * with.
+ */
 
 /** Stands for a field that is not there; below null. */
 export const NOTHING: unique symbol = Symbol('nothing');
@@ -32,7 +35,7 @@ const classes: [number, (value: Found) => boolean][] = [
   [7, (value) => value instanceof ObjectId],
   [8, (value) => typeof value === 'boolean'],
   [9, (value) => value instanceof Date],
-  // A Timestamp is a Long to JavaScript, and told apart above all others.
+  // A Timestamp is an instance of Long, so it is recognised first.
   [11, (value) => value instanceof BSONRegExp],
   [12, (value) => value instanceof Code && !value.scope],
   [13, (value) => value instanceof Code],

@@ -1,6 +1,6 @@
 /**
- * Updates of documents of plain numbers, texts, nulls, lists and documents, written from the manual alone, for the tests to
- * compare with. Whatever MongoDB refuses throws Refused.
+ * Updates of documents of plain numbers, texts, nulls, lists and documents, written from the manual alone,
+ * for the tests to compare with. Whatever MongoDB refuses throws Refused.
  */
 
 export type Plain = number | string | null | Plain[] | { [name: string]: Plain };

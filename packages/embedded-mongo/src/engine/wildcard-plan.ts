@@ -1,12 +1,10 @@
-import type { FilterNode } from '../query/ast.js';
 import { isDoc, newDoc } from '../values/bson.js';
 import type { Value } from '../values/bson.js';
-import { ServerError } from '../values/errors.js';
 import { encodeKey } from '../values/key.js';
 import { BoundsMaker, intersectBounds } from './bounds.js';
 import type { FieldBounds } from './bounds.js';
 import type { Index } from './index-definition.js';
-import { concatKey, isCut, lowerBoundKey, prefixEnd, storedKey, upperBoundKey } from './key-layout.js';
+import { concatKey, lowerBoundKey, upperBoundKey } from './key-layout.js';
 import type { KeyInterval, Plan } from './plan.js';
 import { excludesMissing } from './predicates.js';
 import type { Predicate } from './predicates.js';
@@ -24,39 +22,9 @@ const oneGroup = (index: Index, intervals: KeyInterval[], bounds: ReturnType<typ
         bounds,
       };
 
-/** All entries whose key begins with these values. */
-const entriesWith = (index: Index, values: readonly Value[]): KeyInterval => {
-  const encoded = encodeKey(values, index.directions, index.collation);
-  const low = concatKey(index.prefix, isCut(encoded) ? storedKey(encoded) : encoded);
-  return { low, high: prefixEnd(low) };
-};
-
-/** The documents that have one of the terms, and the values that the filter demands of the fields before the texts. */
-export const planOfTerms = (
-  index: Index,
-  terms: readonly string[],
-  conjuncts: readonly FilterNode[],
-  withTexts: boolean,
-): Plan => {
-  const before = index.fields.slice(0, -1).map((path) => {
-    const node = conjuncts.find(
-      (other) => other.kind === 'field' && other.op === 'eq' && other.path === path,
-    );
-    if (node?.kind === 'field' && node.op === 'eq') return node.value;
-    throw new ServerError(
-      'NoQueryExecutionPlans',
-      'error processing query: planner returned error :: caused by :: failed to use text index to satisfy $text query (if text index is compound, are equality predicates given for all prefix fields?)',
-    );
-  });
-  const bounds = newDoc();
-  if (withTexts) bounds._fts = [...terms].sort().map((term) => `["${term}", "${term}"]`);
-  const intervals = [...terms].sort().map((term) => entriesWith(index, [...before, term]));
-  return oneGroup(index, intervals, bounds);
-};
-
 const isLeaf = (value: Value): boolean => !Array.isArray(value) && !isDoc(value);
 
-/** Only values that stand in the index by themselves can be found in it: none that are missing, embedded or arrays. */
+/** Only scalar values are in the index as they are: missing values, embedded documents and arrays are not. */
 const servesNode = (node: Predicate['nodes'][number]): boolean => {
   if (!excludesMissing(node)) return false;
   if (node.op === 'in') return node.values.every(isLeaf);
