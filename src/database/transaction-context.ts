@@ -5,6 +5,8 @@ import type { mongo } from 'mongoose';
 export interface TransactionContext {
   session: mongo.ClientSession;
   attempt: number;
+  /** A command was sent in it, or may have been: its session was handed out. */
+  hasCommands: boolean;
   afterCommit: (() => void | Promise<void>)[];
   /**
    * The work has ended. Whatever still runs in its asynchronous context no longer takes part in the

@@ -70,7 +70,9 @@ export class TransactionRunner {
    * `run`.
    */
   get session(): mongo.ClientSession | undefined {
-    return this.current?.session;
+    const context = this.current;
+    if (context) context.hasCommands = true;
+    return context?.session;
   }
 
   /**
@@ -97,10 +99,16 @@ export class TransactionRunner {
     let session = await this.startSession();
     try {
       for (let attempt = 1; ; attempt++) {
-        const context: TransactionContext = { session, attempt, afterCommit: [], isOver: false };
+        const context: TransactionContext = {
+          session,
+          attempt,
+          hasCommands: work.length > 0,
+          afterCommit: [],
+          isOver: false,
+        };
         try {
           const result = await this.attempt(context, work, deadline);
-          this.counters.committed++;
+          if (context.hasCommands) this.counters.committed++;
           await this.runHooks(context);
           return result;
         } catch (error) {
@@ -166,20 +174,26 @@ export class TransactionRunner {
   ): Promise<T> {
     const { session } = context;
     session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } });
-    const scope: { session: mongo.ClientSession | undefined } = { session };
+    // Mongoose reads the session from here for each model call.
+    const scope = {
+      get session(): mongo.ClientSession | undefined {
+        if (context.isOver) return undefined;
+        context.hasCommands = true;
+        return session;
+      },
+    };
     let result: T;
     try {
       result = await runWithin(transactionStorage, context, () =>
         runWithin(this.sessions, scope, () => work(session)),
       );
     } catch (error) {
-      this.counters.aborted++;
+      if (context.hasCommands) this.counters.aborted++;
       if (session.inTransaction() && !isDatabaseAway(error)) await session.abortTransaction();
       throw error;
     } finally {
       // Timers and loops that started inside the work keep running in this asynchronous context.
       context.isOver = true;
-      scope.session = undefined;
     }
     await this.commit(session, deadline);
     return result;

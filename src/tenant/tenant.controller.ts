@@ -9,6 +9,7 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
+import { Transactional } from '../database/index.js';
 import { AdminOnly, type Page } from '../http/index.js';
 import {
   apiKeyPageSchema,
@@ -37,6 +38,7 @@ export class TenantController {
   constructor(private readonly tenants: TenantService) {}
 
   @Post()
+  @Transactional()
   @ApiOperation({ summary: 'Create a tenant and its first key (admin)' })
   @ApiCreatedResponse({ standardSchema: createdTenantSchema })
   @ApiConflictResponse({ description: '`tenant_exists`' })

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { duplicateKeyFields, positionBy, Transactional, TransactionRunner } from '../database/index.js';
+import { duplicateKeyFields, positionBy, TransactionRunner } from '../database/index.js';
 import { dateIdCursor, notFound, type Page, toPage } from '../http/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { createApiKey, type NewApiKey } from './api-key.js';
@@ -46,10 +46,9 @@ export class TenantService {
   ) {}
 
   /**
-   * Creates a tenant and its first key. Either both are stored, or neither.
+   * Creates a tenant and its first key. Called in a transaction, so that both are stored or neither.
    * @throws ProblemError 409 `tenant_exists`
    */
-  @Transactional()
   async create({ id, name, plan }: CreateTenantBody): Promise<{ tenant: TenantView; apiKey: string }> {
     const now = new Date();
     const row: TenantRow = { tenantId: id, name, plan, isActive: true, createdAt: now, updatedAt: now };

@@ -195,6 +195,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     await page.setViewportSize({ width: 390, height: 844 });
     await page.waitForFunction('document.querySelector(".plot canvas").clientWidth < 390');
     await fits(page);
+    expect(await lineColour()).not.toBe(light);
   });
 
   it('says that the connection is lost, and goes on by itself when it is back', async () => {

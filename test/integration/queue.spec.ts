@@ -55,11 +55,17 @@ const startApp = async (
   more: Readonly<Record<string, string>> = {},
 ): Promise<QueueApp> => {
   const errors = { ...silentReporter, report };
-  const { app, close } = await createTestApp(
+  const test = await createTestApp(
     { WORKERS: 'off', ...settings, ...more },
     { database, queues, processors, errors },
   );
-  return { app, close, queues: app.get(QueueService), workers: app.get(QueueWorkers) };
+  const { app } = test;
+  return {
+    app,
+    queues: app.get(QueueService),
+    workers: app.get(QueueWorkers),
+    close: () => test.close(),
+  };
 };
 const open = async (definition = numbers): Promise<QueueApp> => {
   const app = await startApp([definition], [processorOf(definition, (job: Job<Payload>) => work(job))]);
