@@ -39,7 +39,7 @@ const regexOperator = (
     return work(pattern, input);
   });
 
-/** Refuses a pattern for which JavaScript would capture something else than PCRE. */
+/** Rejects a pattern if JavaScript's capture groups could differ from PCRE's. */
 const withCaptures =
   (work: (pattern: CompiledRegex, text: string) => Value) =>
   (pattern: CompiledRegex, text: string): Value => {
