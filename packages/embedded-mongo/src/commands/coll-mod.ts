@@ -18,7 +18,7 @@ import type { CommandContext } from './host.js';
 
 const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
 
-/** The change of a clustered collection's expiry. */
+/** Changes the expiry of a clustered collection. */
 function expiryChange(args: Args, info: CollectionInfo | undefined): Doc | undefined {
   const options: Doc = {};
   const expiry = expirySeconds(args);

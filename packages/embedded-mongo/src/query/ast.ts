@@ -16,7 +16,7 @@ export type FieldNode =
       path: string;
       op: 'regex';
       regex: BSONRegExp;
-      /** Text that every match begins with; '' when unknown. */
+      /** Text with which every match starts, or '' if unknown. */
       prefix: string;
       /** True if the expression requires nothing but this prefix. */
       prefixOnly: boolean;
