@@ -74,7 +74,7 @@ export class EmbeddedMongo {
    */
   async backup(dir: string): Promise<void> {
     if (!this.server)
-      throw new Error(`the store is owned by process ${this.pid}, which alone can back it up`);
+      throw new Error(`the store is owned by process ${this.pid}, and only that process can back it up`);
     await this.server.backup(resolve(dir));
   }
 
@@ -93,7 +93,7 @@ async function start(options: EmbeddedMongoOptions): Promise<StoreServer> {
     const { startStoreServer } = await import('./server/store-server.js');
     return startStoreServer(settings, log, now);
   }
-  if (now) throw new Error('a clock of your own needs inProcess: true');
+  if (now) throw new Error('the option now requires inProcess: true');
   const onError =
     options.onError ?? ((error: Error): void => log('error', `the embedded store failed: ${error.message}`));
   return startInWorker(settings, log, onError);
@@ -110,7 +110,7 @@ async function liveOwner(dir: string): Promise<{ pid: number; uri: string } | un
     if (owner.endpoint !== undefined && (await isListening(owner.endpoint)))
       return { pid: owner.pid, uri: owner.endpoint };
     if (Date.now() > until) {
-      throw new Error(`process ${owner.pid} holds the store in ${dir} but does not answer`);
+      throw new Error(`process ${owner.pid} has the store in ${dir} open but does not respond`);
     }
     await delay(100);
   }

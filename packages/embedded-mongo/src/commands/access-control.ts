@@ -10,7 +10,7 @@ const refused = (name: string): Command => ({
   run() {
     throw new ServerError(
       'CommandNotSupported',
-      `${name} is not supported: this server has no access control and keeps no users or roles`,
+      `${name} is not supported: this server has no access control, users or roles`,
     );
   },
 });

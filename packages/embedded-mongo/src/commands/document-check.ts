@@ -57,7 +57,7 @@ function afterZero(bytes: Uint8Array, start: number, end: number): number {
 function afterValue(bytes: Uint8Array, type: number, at: number, end: number, depth: number): number {
   if (type === 0x03 || type === 0x04) return walk(bytes, at, end - 1, depth + 1);
   if (type === 0x0b) return afterZero(bytes, afterZero(bytes, at, end), end);
-  if (at + 4 > end) throw invalid('a value is cut short');
+  if (at + 4 > end) throw invalid('a value is truncated');
   const length = int32At(bytes, at);
   if (type === 0x05) {
     if (length < 0) throw invalid('binary data has a negative length');

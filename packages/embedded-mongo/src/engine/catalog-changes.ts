@@ -25,7 +25,7 @@ export const checkNamespace = (ns: Namespace): void => {
   if (ns.coll === '' || ns.coll.startsWith('.') || ns.coll.endsWith('.') || /[$\0]/.test(ns.coll)) {
     throw invalid('bad collection name');
   }
-  if (ns.coll === 'system.views') throw invalid('views are made by the create command');
+  if (ns.coll === 'system.views') throw invalid('views can only be created with the create command');
   if (Buffer.byteLength(nameOf(ns)) > MAX_NAME_BYTES) throw invalid('the name is too long');
 };
 

@@ -108,18 +108,18 @@ class StorageEngine implements Engine {
           () => !this.closing && this.garbage.start(),
           (error: unknown) => {
             if (!this.closing)
-              this.log('error', 'removing what an aborted transaction created failed', error);
+              this.log('error', 'failed to remove a collection created by an aborted transaction', error);
           },
         );
       },
     };
     this.core = core;
     this.garbage = new GarbageCollector(store.view, queue, isBuilding(catalog), (error) => {
-      this.log('error', 'deleting what a drop has left failed', error);
+      this.log('error', 'failed to delete the data of a dropped collection or index', error);
     });
     this.garbage.start();
     this.sweeper = new Sweeper(core, store.view, (error) => {
-      this.log('error', 'the periodic sweep failed', error);
+      this.log('error', 'the periodic cleanup failed', error);
     });
     this.ttlSweepMs = options.ttlSweepMs ?? DEFAULT_SWEEP_MS;
     this.every(Math.min(EXPIRY_CHECK_MS, Math.max(10, lifetime / 4)), () => transactions.expireOld());

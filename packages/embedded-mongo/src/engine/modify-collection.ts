@@ -48,7 +48,12 @@ export const modifyCollection = async (
 };
 
 /** The change for the change streams. `before`: the previous options; `changed`: what changed of an index. */
-const modification = (collection: Collection, change: CollectionChange, before: Doc, changed: Doc): Change => {
+const modification = (
+  collection: Collection,
+  change: CollectionChange,
+  before: Doc,
+  changed: Doc,
+): Change => {
   const uuid = uuidOf(collection);
   const { options, ...given } = change;
   const operationDescription: Doc = {};

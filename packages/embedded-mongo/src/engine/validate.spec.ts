@@ -95,7 +95,7 @@ describe('validate', () => {
     expect(found).toMatchObject({
       missing: { [name]: 1 },
       extra: {},
-      errors: [`index ${name} lacks 1 entries`],
+      errors: [`index ${name} is missing 1 entries`],
     });
   });
 
@@ -113,8 +113,6 @@ describe('validate', () => {
       store.put(countersKey(id), Buffer.concat([u64(9), u64(9)]));
     });
     expect(found?.corrupt).toBe(1);
-    expect(found?.errors).toContainEqual(
-      expect.stringMatching(/^the collection counts 9 documents of 9 bytes/),
-    );
+    expect(found?.errors).toContainEqual(expect.stringMatching(/^the counters show 9 documents of 9 bytes/));
   });
 });

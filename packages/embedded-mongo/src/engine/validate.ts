@@ -131,8 +131,8 @@ class Validation {
 
   private checkIndex({ index, probe, missing }: IndexCheck, surplus: number): void {
     const { name } = index.spec;
-    if (missing > 0) this.addError(`index ${name} lacks ${missing} entries`);
-    if (surplus > 0) this.addError(`index ${name} has ${surplus} entries that no document has`);
+    if (missing > 0) this.addError(`index ${name} is missing ${missing} entries`);
+    if (surplus > 0) this.addError(`index ${name} has ${surplus} entries without a matching document`);
     if (probe.multikey && !index.multikey) this.addError(`index ${name} is not marked as multikey`);
     if (probe.cut && !index.cut) this.addError(`index ${name} is not marked as having cut keys`);
   }
@@ -142,7 +142,7 @@ class Validation {
     const [documents, bytes] = row ? [readU64(row, 0), readU64(row, 8)] : [0, 0];
     if (documents !== this.documents || bytes !== this.bytes)
       this.addError(
-        `the collection counts ${documents} documents of ${bytes} bytes and has ${this.documents} of ${this.bytes}`,
+        `the counters show ${documents} documents of ${bytes} bytes, but there are ${this.documents} of ${this.bytes} bytes`,
       );
   }
 

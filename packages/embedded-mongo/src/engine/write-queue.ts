@@ -76,7 +76,7 @@ class PartialStatement extends Error {
     readonly job: Job,
     readonly error: unknown,
   ) {
-    super('a statement failed after it had written');
+    super('a statement failed after its first write');
     this.name = 'PartialStatement';
   }
 }
@@ -173,7 +173,7 @@ export class WriteQueue {
   private failureFor(job: Job, failure: unknown): ServerError {
     if (!(failure instanceof PartialStatement)) return storageError(failure, this.store);
     if (failure.job === job) return storageError(failure.error, this.store);
-    return new ServerError('InternalError', 'not written: another statement of the same commit failed');
+    return new ServerError('InternalError', 'not written: another statement in the same commit failed');
   }
 
   private runStatements(batch: Batch, jobs: Job[]): void {

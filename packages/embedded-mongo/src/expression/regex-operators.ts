@@ -44,7 +44,7 @@ const withCaptures =
   (work: (pattern: CompiledRegex, text: string) => Value) =>
   (pattern: CompiledRegex, text: string): Value => {
     if (!pattern.sameCaptures)
-      throw unsupportedRegex('capturing beside a repeated group that may match nothing');
+      throw unsupportedRegex('capture groups combined with a repeated group that can match nothing');
     return work(pattern, text);
   };
 

@@ -58,7 +58,7 @@ export class FrameReader {
     const first = this.chunks[0]!;
     const length = first.readInt32LE(0);
     if (length < headerBytes || length > maxMessageBytes) {
-      throw protocolError(`message length ${length} is outside of ${headerBytes} to ${maxMessageBytes}`);
+      throw protocolError(`message length ${length} is not between ${headerBytes} and ${maxMessageBytes}`);
     }
     if (this.buffered < length) return undefined;
     this.buffered -= length;
@@ -155,7 +155,7 @@ function readSequence(
   end: number,
   sequences: Map<string, Uint8Array[]>,
 ): number {
-  if (start + 5 > end) throw protocolError('a document sequence is cut short');
+  if (start + 5 > end) throw protocolError('a document sequence is truncated');
   const sectionEnd = start + message.readInt32LE(start);
   const nameEnd = message.indexOf(0, start + 4);
   if (sectionEnd > end || nameEnd < 0 || nameEnd >= sectionEnd) {
@@ -186,7 +186,7 @@ function parseOpQuery(message: Buffer, requestId: number): WireRequest {
   const nameEnd = message.indexOf(0, headerBytes + 4);
   if (nameEnd < 0) throw protocolError('OP_QUERY has no collection name');
   const name = message.toString('utf8', headerBytes + 4, nameEnd);
-  if (!name.endsWith('.$cmd')) throw protocolError('OP_QUERY is supported for the handshake only');
+  if (!name.endsWith('.$cmd')) throw protocolError('OP_QUERY is supported only for the handshake');
   return {
     requestId,
     kind: 'legacy',

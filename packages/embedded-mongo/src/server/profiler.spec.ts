@@ -95,7 +95,7 @@ describe('Profiler', () => {
     for (let i = 0; i < 1_101; i++) note('op', 0);
     await profiler.flush();
     expect(await store.engine.count(ns, { filter: {} }, {})).toBe(1_001);
-    expect(logged).toContain('reports of operations were lost: too many wait');
+    expect(logged).toContain('dropped operation reports: too many were pending');
   });
 
   it('keeps working when a report cannot be written', async () => {
@@ -103,7 +103,7 @@ describe('Profiler', () => {
     await store.engine.close();
     note('op', 0);
     await profiler.flush();
-    expect(logged).toEqual(['a report could not be written to the profile']);
+    expect(logged).toEqual(['failed to write operation reports to the profile']);
     await store.reopen();
   });
 });

@@ -134,11 +134,11 @@ export class Profiler implements ProfilerStore {
         try {
           await this.append(db, docs);
         } catch (error) {
-          this.log('warn', 'a report could not be written to the profile', { db, error: String(error) });
+          this.log('warn', 'failed to write operation reports to the profile', { db, error: String(error) });
         }
       }
       if (this.lost > 0)
-        this.log('warn', 'reports of operations were lost: too many wait', { count: this.lost });
+        this.log('warn', 'dropped operation reports: too many were pending', { count: this.lost });
       this.lost = 0;
     }
   }

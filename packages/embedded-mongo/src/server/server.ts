@@ -118,5 +118,7 @@ export class MongoServer {
 function listenError(error: NodeJS.ErrnoException, endpoint: Endpoint): Error {
   const where = 'socketPath' in endpoint ? endpoint.socketPath : `${endpoint.host}:${endpoint.port}`;
   if (error.code !== 'EADDRINUSE') return error;
-  return new Error(`${where} is in use by another process; choose another port or none`, { cause: error });
+  return new Error(`${where} is in use by another process; choose another port or omit the option`, {
+    cause: error,
+  });
 }

@@ -37,7 +37,7 @@ port.on('message', (message: ToWorker) => {
     return;
   }
   void (server?.close() ?? Promise.resolve())
-    .catch((error: unknown) => log('error', `closing failed: ${textOf(error)}`))
+    .catch((error: unknown) => log('error', `failed to close the store: ${textOf(error)}`))
     .then(() => {
       post({ type: 'closed' });
       port.close();

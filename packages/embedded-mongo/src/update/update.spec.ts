@@ -437,7 +437,7 @@ describe('pipeline', () => {
 });
 
 describe('numbers in results', () => {
-  it('are the update's values when nothing is stored yet', () => {
+  it('are the values of the update when nothing is stored yet', () => {
     const result = run({ $inc: { n: 2 } }, {})['n'];
     expect(toNumber(result)).toBe(2);
   });

@@ -88,7 +88,7 @@ class Translator {
     if (this.at < this.pattern.length) throw invalidRegex('unmatched closing parenthesis');
     if (!this.sameCaptures && (this.needsSameCaptures || this.sawReference)) {
       throw unsupportedRegex(
-        'a back reference or an atomic group beside a repeated group that may match nothing',
+        'a back reference or an atomic group combined with a repeated group that can match nothing',
       );
     }
     return {

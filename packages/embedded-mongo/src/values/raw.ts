@@ -110,7 +110,7 @@ export const rawArray = (bytes: Uint8Array, name: string): Uint8Array[] | undefi
     const type = bytes[i] ?? 0;
     const start = endOfName(bytes, i + 1, last) + 1;
     const end = endOfValue(bytes, type, start, last);
-    if (type !== 0x03) throw invalidBson(`'${name}' must hold documents only`);
+    if (type !== 0x03) throw invalidBson(`'${name}' must contain only documents`);
     docs.push(bytes.subarray(start, end));
     i = end;
   }
