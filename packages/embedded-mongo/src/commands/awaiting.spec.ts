@@ -73,7 +73,7 @@ describe('nextAwaited', () => {
     [undefined, 11601],
     ['CursorKilled' as const, 237],
     ['InterruptedAtShutdown' as const, 11600],
-  ])('ends when it is killed: %s', async (reason, code) => {
+  ])('fails when killed: %s', async (reason, code) => {
     const batch = next();
     await Promise.resolve();
     kill(signal, reason);

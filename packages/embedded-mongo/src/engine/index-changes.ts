@@ -77,7 +77,7 @@ const registerIndexes = (
   const wanted: IndexSpec[] = [];
   for (const given of specs) {
     const spec = parseIndexSpec(given, existing ?? { options: {} });
-    // The index of `_id` is there, or, in a time series, not to be had.
+    // The `_id` index is created with the collection and cannot be added to a clustered one.
     if (spec.name === '_id_' && (existing?.idIndex === undefined || existing.traits.clustered)) continue;
     if (existing && alreadyExists(existing, spec)) continue;
     const twin = wanted.find((other) => other.name === spec.name);

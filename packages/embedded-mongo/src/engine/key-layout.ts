@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
  * - `00 name`: facts about the store
  * - `01 db.collection`: catalog row
  * - `02 collection(u32) record(u64)`: document
- * - `03 collection(u32) index(u32) key [record(u64)]`: index entry; a unique index stores the record id as the
- *   value instead
+ * - `03 collection(u32) index(u32) key [record(u64)]`: index entry; a unique index stores the record id as
+ *   the value instead
  * - `04 lsid`: retry record
  * - `05 collection(u32)`: counters of documents and bytes
  * - `06 collection(u32) index(u32)`: range that is still to be deleted (index 0: the whole collection)

@@ -47,7 +47,10 @@ export const modifyCollection = async (
   });
 };
 
-/** The change for the change streams. `before`: the previous options; `changed`: what changed of an index. */
+/**
+ * Describes the change to change streams. `before`: the previous options. `changed`: the old and new values of
+ * the index.
+ */
 const modification = (
   collection: Collection,
   change: CollectionChange,

@@ -65,7 +65,7 @@ describe('the planner', () => {
     expect(plan({ t: 1, p: 1, _id: { $gt: 1 } })).toMatchObject({ indexName: 't_1_p_1' });
   });
 
-  it('prefers an equality with a value to one with a flag, whichever index is older', async () => {
+  it('prefers an equality with a value to one with a boolean, regardless of which index is older', async () => {
     await store.engine.createIndexes(
       ns,
       [{ key: { t: 1, isOpen: 1, at: -1 } }, { key: { t: 1, p: 1, at: -1 } }, { key: { t: 1, isNew: 1 } }],

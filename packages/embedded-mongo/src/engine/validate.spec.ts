@@ -84,7 +84,7 @@ describe('validate', () => {
     ['a_1_b_-1', 1],
     ['tags_1', 2],
     ['ext_1', 3],
-  ])('finds an entry that is missing in %s', async (name, nth) => {
+  ])('detects a missing entry in %s', async (name, nth) => {
     const found = await validateAfter((store, id) => {
       const prefixes = [
         ...store.view.keys({ low: indexPrefix(id, 0), high: prefixEnd(indexPrefix(id, 2 ** 32 - 1)) }),

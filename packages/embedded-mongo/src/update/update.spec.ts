@@ -372,8 +372,8 @@ describe('errors', () => {
   });
 });
 
-describe('names that begin with a dollar', () => {
-  it('are allowed below the top of a document', () => {
+describe('names that start with a dollar sign', () => {
+  it('are allowed in embedded documents', () => {
     expect(run({ $set: { 'a.$b': 2 }, $unset: { 'a.$c': '' } }, { a: { $b: 1, $c: 1 } })).toEqual({
       a: { $b: 2 },
     });
@@ -381,7 +381,7 @@ describe('names that begin with a dollar', () => {
     expect(run({ a: { $b: 1 } }, {})).toEqual({ a: { $b: 1 } });
   });
 
-  it('are allowed at the top of a document that an upsert inserts', () => {
+  it('are allowed at the top level of a document that an upsert inserts', () => {
     const insert = { isInsert: true };
     expect(run({ $set: { $hotel: 320, phone: 25 } }, {}, insert)).toEqual({ $hotel: 320, phone: 25 });
     expect(run({ $setOnInsert: { '$a.$b': 1 } }, {}, insert)).toEqual({ $a: { $b: 1 } });

@@ -65,7 +65,7 @@ describe('decode and encode', () => {
     expect(again['ref']).toEqual({ $ref: 'c', $id: new Int32(2), $db: 'd' });
   });
 
-  it('does not take a document for a BSON type because of a _bsontype field', () => {
+  it('does not mistake a document with a _bsontype field for a BSON type', () => {
     const again = decode(serialize({ a: new Map(Object.entries({ _bsontype: 'Int32', value: 3 })) }));
     expect(typeName(again['a'])).toBe('object');
     expect(decode(encode(again))).toEqual(again);

@@ -171,7 +171,7 @@ describe('collation', () => {
     [{ locale: '!!' }, 2],
     [{ locale: 'en', other: 1 }, 40415],
     [{ locale: 'en', caseFirst: 'up' }, 2],
-  ])('refuses %j with code %d', (spec, code) => {
+  ])('rejects %j with code %d', (spec, code) => {
     expect(() => parseCollation(spec)).toThrow(expect.objectContaining({ code }));
   });
 });

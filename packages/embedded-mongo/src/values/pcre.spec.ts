@@ -41,7 +41,7 @@ describe('PCRE patterns match as in MongoDB', () => {
     ['^', 'm', '\n', ''],
     ['a.b', '', 'a\u2028b', 'a\u2028b'],
     ['a.b', '', 'a\rb', 'a\rb'],
-    // Options inside of the pattern
+    // Options within the pattern
     ['(?i:A)b', '', 'ab', 'ab'],
     ['(?i:A)b', '', 'aB', null],
     ['a(?i)b', '', 'aB', 'aB'],
