@@ -30,7 +30,7 @@ export interface EmbeddedMongoOptions {
   now?: () => number;
 }
 
-const attachPatienceMs = 10_000;
+const attachTimeoutMs = 10_000;
 
 /**
  * A MongoDB-compatible store in a directory, served on a local socket to the official driver, Mongoose and
@@ -103,7 +103,7 @@ const isStoreInUse = (error: unknown): boolean => error instanceof Error && erro
 
 /** Finds the process that has the store open and accepts connections. Waits for one that is starting. */
 async function liveOwner(dir: string): Promise<{ pid: number; uri: string } | undefined> {
-  const until = Date.now() + attachPatienceMs;
+  const until = Date.now() + attachTimeoutMs;
   for (;;) {
     const owner = await readOwner(dir, mayListen);
     if (!owner) return undefined;

@@ -18,7 +18,7 @@ const always: ReadonlySet<ChangeKind> = new Set([
 ]);
 
 /** Without authentication, every session belongs to the user with the empty name. */
-const noUser = createHash('sha256').update('').digest();
+const anonymousUser = createHash('sha256').update('').digest();
 
 const isSystem = ({ coll }: Namespace): boolean => coll.startsWith('system.');
 
@@ -64,7 +64,7 @@ export class EventBuilder {
     const shownKind = kind === 'update' && !description ? 'replace' : kind;
     const doc = this.head(change, token, shownKind);
     if (txn) {
-      doc['lsid'] = { id: new Binary(Buffer.from(txn.lsid, 'hex'), 4), uid: new Binary(noUser, 0) };
+      doc['lsid'] = { id: new Binary(Buffer.from(txn.lsid, 'hex'), 4), uid: new Binary(anonymousUser, 0) };
       doc['txnNumber'] = long(txn.txnNumber);
     }
     if (showExpandedEvents && uuid) doc['collectionUUID'] = new Binary(uuid, 4);

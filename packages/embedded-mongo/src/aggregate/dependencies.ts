@@ -1,7 +1,7 @@
 import { decode, isDoc, newDoc, pathKeys, readField, type Doc, type Value } from '../values/bson.js';
 
 /** Stages whose output depends only on the fields that their expressions read. */
-const condensing: ReadonlySet<string> = new Set(['$group', '$sortByCount', '$bucket', '$count']);
+const selectiveStages: ReadonlySet<string> = new Set(['$group', '$sortByCount', '$bucket', '$count']);
 
 /** Operators that refer to fields in other ways than `$path`. */
 const opaque: ReadonlySet<string> = new Set([
@@ -15,12 +15,12 @@ const opaque: ReadonlySet<string> = new Set([
 ]);
 
 /** Above this number of fields, decoding the whole document is cheaper than reading the fields one by one. */
-const worthwhile = 6;
+const maxSeparateFields = 6;
 
 /** The top-level fields that a stage reads, or undefined if it may read any field. */
 export function fieldsReadBy(stage: Doc | undefined): ReadonlySet<string> | undefined {
   const name = Object.keys(stage ?? {})[0];
-  if (!stage || name === undefined || !condensing.has(name)) return undefined;
+  if (!stage || name === undefined || !selectiveStages.has(name)) return undefined;
   const found = new Set<string>();
   return gather(name === '$count' ? null : stage[name], found) ? found : undefined;
 }
@@ -39,7 +39,7 @@ function gather(value: Value, found: Set<string>): boolean {
 /** Returns a decoder for stored documents that decodes only what `stage`, the first to read them, needs. */
 export function readerFor(stage: Doc | undefined): (bytes: Uint8Array) => Doc {
   const fields = fieldsReadBy(stage);
-  if (!fields || fields.size > worthwhile) return decode;
+  if (!fields || fields.size > maxSeparateFields) return decode;
   const names = [...fields];
   return (bytes) => {
     const doc = newDoc();

@@ -139,8 +139,8 @@ function nextBatch({ source, signal }: OpenCursor, maxDocs: number, waitMs: numb
 }
 
 /**
- * Reads a batch in the context in which the cursor was opened and within its remaining time. Adds what was
- * examined to the getMore's statistics.
+ * Reads a batch in the context in which the cursor was opened and within its remaining time. What the cursor
+ * examines is reported as part of the getMore.
  */
 async function drawBatch(
   ctx: CommandContext,

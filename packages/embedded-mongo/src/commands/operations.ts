@@ -153,10 +153,10 @@ const killOp: Command = {
 export const operationCommands: readonly Command[] = [currentOp, killOp];
 
 /** The user digest without authentication: that of the empty string. */
-const nobody = createHash('sha256').digest();
+const anonymousUser = createHash('sha256').digest();
 
 const listedSession = ({ lsid, lastUse }: LogicalSession): Doc => ({
-  _id: { ...sessionDoc(lsid), uid: new Binary(nobody, 0) },
+  _id: { ...sessionDoc(lsid), uid: new Binary(anonymousUser, 0) },
   lastUse: new Date(lastUse),
 });
 

@@ -36,9 +36,9 @@ export const writeErrorDocs = (errors: readonly WriteError[]): ReplyDoc[] =>
   }));
 
 /**
- * Converts a statement's error in a transaction, which it aborts, to a write error. Errors after which the
- * client should retry the whole transaction are thrown instead. `index`: position of the first statement that
- * was passed to the engine.
+ * Handles a failed statement in a transaction: aborts the transaction and returns the error as a write error.
+ * Errors after which the client should retry the whole transaction are thrown instead. `index`: position of
+ * the first statement that was passed to the engine.
  */
 export function asTransactionWriteError(ctx: CommandContext, error: unknown, index: number): WriteError {
   const transient = error instanceof ServerError && error.errorLabels.length > 0;

@@ -12,7 +12,7 @@ import { GarbageCollector } from './garbage.js';
 import { countersKey } from './key-layout.js';
 import type { Namespace, OpContext } from './types.js';
 import type { Batch } from './write-queue.js';
-import { isAbandoned, own, transactionOf } from './write-runner.js';
+import { isAbandoned, recordCreation, transactionOf } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
 
 const MAX_NAME_BYTES = 255;
@@ -92,7 +92,7 @@ export const createCollection = async (
     const existing = core.catalog.get(ns);
     if (!existing || isAbandoned(existing)) {
       const created = addCollection(core, batch, ns, kept);
-      if (txn) own(core, txn, created);
+      if (txn) recordCreation(core, txn, created);
       return;
     }
     // Another writer now depends on the collection, so it must survive an abort of the transaction.

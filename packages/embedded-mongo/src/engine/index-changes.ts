@@ -28,7 +28,7 @@ import type { EngineTransaction } from './transaction.js';
 import type { IndexSpec, Namespace, OpContext } from './types.js';
 import type { Batch } from './write-queue.js';
 import { Blocked } from './write-queue.js';
-import { Chunk, isAbandoned, isView, own, statementError, transactionOf } from './write-runner.js';
+import { Chunk, isAbandoned, isView, recordCreation, statementError, transactionOf } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
 import { PlainWriter } from './writer.js';
 
@@ -100,7 +100,7 @@ const registerIndexes = (
   // An invalid partial filter or collation must be detected before anything is written.
   for (const spec of wanted) new Index(0, 0, spec);
   const collection = existing ?? addCollection(core, batch, ns, {});
-  if (txn && !existing) own(core, txn, collection);
+  if (txn && !existing) recordCreation(core, txn, collection);
   const indexes = wanted.map((spec) => {
     const id = core.catalog.allocateId((key, value) => batch.put(key, value));
     const index = new Index(collection.id, id, spec);

@@ -115,7 +115,7 @@ export const storedKey = (encoded: Uint8Array): Uint8Array => {
 };
 
 /**
- * Truncates a bound that is longer than stored keys can be, so that an inclusive lower or exclusive upper
+ * Shortens a long bound to the part that truncated keys preserve, so that an inclusive lower or exclusive upper
  * bound does not exclude truncated keys.
  */
 export const lowerBoundKey = (encoded: Uint8Array): Uint8Array =>

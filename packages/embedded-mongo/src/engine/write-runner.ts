@@ -139,7 +139,7 @@ export const prepareInsert = async (core: EngineCore, ctx: OpContext, ns: Namesp
   core.transactions.requireOpen(txn);
   await core.queue.run((batch) => {
     const existing = core.catalog.get(ns);
-    if (!existing || isAbandoned(existing)) own(core, txn, core.createImplicitly(batch, ns));
+    if (!existing || isAbandoned(existing)) recordCreation(core, txn, core.createImplicitly(batch, ns));
   });
 };
 
@@ -147,7 +147,7 @@ export const prepareInsert = async (core: EngineCore, ctx: OpContext, ns: Namesp
 export const isAbandoned = ({ pendingIn }: Collection): boolean => pendingIn?.state === 'aborted';
 
 /** Records that the transaction created the collection. */
-export const own = (core: EngineCore, txn: EngineTransaction, collection: Collection): void => {
+export const recordCreation = (core: EngineCore, txn: EngineTransaction, collection: Collection): void => {
   txn.created.add(collection);
   collection.pendingIn = txn;
   void txn.ended.then(() => {

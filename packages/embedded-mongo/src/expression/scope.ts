@@ -103,7 +103,10 @@ export const namedOperand = (
   return operand;
 };
 
-/** Returns an integer that a double represents exactly. Throws an error with `code` for anything else. */
+/**
+ * Converts a whole number that fits 64 bits to a JavaScript number. Throws an error with `code` for anything
+ * else.
+ */
 export const wholeArgument = (value: Value, code: number, message: string): number => {
   if (!isNumeric(value) || !isIntegral(value)) throw fail(code, message);
   return toNumber(value);

@@ -106,7 +106,7 @@ export class Dispatcher {
         });
       if (this.state.failPoints.active) {
         action = this.failCommand(call);
-        if (action) await carryOut(action);
+        if (action) await applyFailAction(action);
       }
       this.checkTimes(call);
       checkShape(command, name, body.db, body.body);
@@ -359,7 +359,7 @@ export class Dispatcher {
 }
 
 /** Waits, closes the connection or fails, as specified by the fail point. */
-async function carryOut({ blockMs, closeConnection, error }: FailAction): Promise<void> {
+async function applyFailAction({ blockMs, closeConnection, error }: FailAction): Promise<void> {
   if (blockMs > 0) await new Promise((resolve) => setTimeout(resolve, blockMs));
   if (closeConnection) throw new HangUp();
   if (error) throw error;

@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 
-const patienceMs = 2_000;
+const timeoutMs = 2_000;
 
 /**
  * Errors that occur only if nothing listens at an address. Others, such as that of a full backlog, are
  * inconclusive.
  */
-const nobodyListens: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTSOCK']);
+const notListeningCodes: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTSOCK']);
 
 /** Whether a server accepts connections at the URI. */
 export const isListening = async (uri: string): Promise<boolean> => (await probe(uri)) === 'yes';
@@ -26,10 +26,10 @@ const probe = (uri: string): Promise<'yes' | 'no' | 'unclear'> => {
       socket.destroy();
       done(found);
     };
-    socket.setTimeout(patienceMs, () => finish('unclear'));
+    socket.setTimeout(timeoutMs, () => finish('unclear'));
     socket.once('connect', () => finish('yes'));
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      finish(nobodyListens.has(error.code) ? 'no' : 'unclear');
+      finish(notListeningCodes.has(error.code) ? 'no' : 'unclear');
     });
   });
 };
