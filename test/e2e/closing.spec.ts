@@ -33,7 +33,7 @@ let tenant: TestTenant;
 let others: TestApp[];
 /** What most tests of a describe share; the workers of its queues may be running. */
 let shared: TestApp | undefined;
-/** Settings of the application that `startAlone` started last. */
+/** Settings that only `app` has: those of `startAlone`. */
 let alone: Readonly<Record<string, string>> = {};
 
 const create = (overrides: Readonly<Record<string, string>> = {}): Promise<TestApp> =>
@@ -41,6 +41,7 @@ const create = (overrides: Readonly<Record<string, string>> = {}): Promise<TestA
 /** A tenant of its own on the shared application. */
 const start = async (): Promise<void> => {
   app = shared ??= await create();
+  alone = {};
   tenant = await app.createTenant();
 };
 /**
@@ -62,7 +63,7 @@ const startOther = async (overrides: Readonly<Record<string, string>> = {}): Pro
   const other = await createTestApp({
     TRANSCRIPT_BATCH_TIMEOUT_MS: '20',
     ...settings,
-    REDIS_KEY_PREFIX: String(alone['REDIS_KEY_PREFIX']),
+    ...alone,
     ...overrides,
     MONGODB_URI: app.database.uri,
   });
