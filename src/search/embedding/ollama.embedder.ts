@@ -3,7 +3,7 @@ import { RemoteCalls, type RemoteCall, type RemoteCallsOptions } from './remote-
 import { RemoteEmbedder, vectorSchema } from './remote.embedder.js';
 
 export interface OllamaEmbedderOptions extends Omit<RemoteCallsOptions, 'name' | 'probe'> {
-  /** Where Ollama listens, without `/api`. */
+  /** Base URL of Ollama, without `/api`. */
   url: string;
   model: string;
   batchSize: number;
@@ -13,7 +13,7 @@ const answerSchema = z.object({ embeddings: z.array(vectorSchema) });
 
 const withoutSlash = (url: string): string => url.replace(/\/$/, '');
 
-/** Asks Ollama: `POST /api/embed`. The model must have been pulled there. */
+/** Embeds with Ollama: `POST /api/embed`. The model must have been pulled there. */
 export class OllamaEmbedder extends RemoteEmbedder {
   private readonly url: string;
 
