@@ -70,13 +70,13 @@ export class CommandTimings implements OnModuleInit, OnApplicationBootstrap, OnM
     });
     this.waits = new DurationMetric({
       name: 'colloquy_database_pool_wait_seconds',
-      help: 'How long operations waited for a connection of the pool',
+      help: 'How long operations waited for a connection from the pool',
       labelNames: ['outcome'],
       buckets: WAIT_BUCKETS,
     });
     this.pings = new DurationMetric({
       name: 'colloquy_database_ping_duration_seconds',
-      help: 'Round trips that do nothing, one every 30 s',
+      help: 'Pings, one every 30 s',
       labelNames: ['outcome'],
       buckets: COMMAND_BUCKETS,
     });
@@ -121,7 +121,7 @@ export class CommandTimings implements OnModuleInit, OnApplicationBootstrap, OnM
       .map((stats) => ({ ...stats, operation: stats.operation.slice(COMMAND_PREFIX.length) }));
   }
 
-  /** Median of the last pings; null before the first one is answered. */
+  /** Median of the last pings; null before the first reply. */
   pingMs(): number | null {
     return this.monitor.getStats(PING_OPERATION)?.p50Ms ?? null;
   }

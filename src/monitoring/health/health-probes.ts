@@ -8,13 +8,13 @@ import {
 import type { HealthResult } from './health-check.js';
 import { HealthService, type ProbeName } from './health.service.js';
 
-/** The response of a probe: the worst of its checks, and each by name. */
+/** The response of a probe: the worst status, and the result of each check by name. */
 export interface ProbeAnswer {
   status: 'ok' | 'degraded';
   checks: HealthIndicatorResult;
 }
 
-/** Turns reports into Terminus results. */
+/** Converts health reports to Terminus results. */
 @Injectable()
 export class HealthProbes {
   constructor(
@@ -24,8 +24,8 @@ export class HealthProbes {
   ) {}
 
   /**
-   * @param detailed with reasons, times and figures, for operators; otherwise only names and states
-   * @throws ServiceUnavailableException of Terminus when a check is down
+   * @param detailed includes reasons, times and figures, for operators; otherwise only names and states
+   * @throws ServiceUnavailableException of Terminus if a check is down
    */
   async ask(probe: ProbeName, detailed: boolean): Promise<ProbeAnswer> {
     const report = await this.health.report(probe);
@@ -39,7 +39,10 @@ export class HealthProbes {
     return { status: result.status === 'degraded' ? 'degraded' : 'ok', checks: result.details };
   }
 
-  /** Terminus fails every probe once the application closes. Here only `ready` does, by a check of its own; `live` stays up. */
+  /**
+   * Terminus fails every probe once the application closes. Here only `ready` must fail then, which it does
+   * by its own check, so a result without a failed check is returned.
+   */
   private async judge(checks: (() => HealthIndicatorResult)[]): Promise<HealthCheckResult> {
     try {
       return await this.terminus.check(checks);
@@ -65,7 +68,7 @@ export class HealthProbes {
   }
 }
 
-/** The result in an error that Terminus threw; undefined for any other error. */
+/** Extracts the result from an error thrown by Terminus; undefined for any other error. */
 export const failedProbe = (error: unknown): HealthCheckResult | undefined =>
   error instanceof HttpException && error.getStatus() === 503
     ? (error.getResponse() as HealthCheckResult)

@@ -17,7 +17,7 @@ export class HealthController {
   @Get('live')
   @Header('cache-control', NO_STORE)
   @ApiOperation({
-    summary: 'Liveness: the process responds and its event loop runs; no dependency is checked',
+    summary: 'Liveness: the process responds and its event loop is not blocked; dependencies are not checked',
   })
   @HealthCheck()
   live(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
@@ -28,7 +28,7 @@ export class HealthController {
   @Header('cache-control', NO_STORE)
   @ApiOperation({
     summary:
-      'Readiness: 503 without the database or its unique indexes, on a full disk and during a shutdown; "degraded" for lesser problems',
+      'Readiness: 503 without the database or its unique indexes, with a full disk and during a shutdown; "degraded" for less severe problems',
   })
   @HealthCheck()
   ready(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
@@ -37,13 +37,13 @@ export class HealthController {
 
   @Get('startup')
   @Header('cache-control', NO_STORE)
-  @ApiOperation({ summary: 'Startup: 503 until the database responds and indexes exist' })
+  @ApiOperation({ summary: 'Startup: 503 until the database responds and its indexes exist' })
   @HealthCheck()
   startup(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
     return this.ask('startup', request);
   }
 
-  /** Operators see reasons, times and figures as well. */
+  /** Operators also receive reasons, times and figures. */
   private ask(probe: ProbeName, request: FastifyRequest): Promise<ProbeAnswer> {
     return this.probes.ask(probe, isOperatorRequest(request));
   }

@@ -3,7 +3,7 @@ import type { ExportedMetric, MetricOptions } from './metric.js';
 
 export interface DurationMetricOptions<Label extends string> extends MetricOptions<Label> {
   labelNames: readonly Label[];
-  /** Seconds; must be among the bounds that `Durations` can show. */
+  /** Upper bounds in seconds. Each must be one of the bounds that `Durations` can export. */
   buckets: readonly number[];
   now?: () => number;
 }
@@ -13,7 +13,7 @@ interface Series<Label extends string> {
   durations: Durations;
 }
 
-/** What prom-client's registry prints. */
+/** The format that prom-client's registry prints. */
 interface Shown {
   name: string;
   help: string;
@@ -29,8 +29,8 @@ interface ShownValue {
 }
 
 /**
- * A Prometheus histogram whose numbers are kept in `Durations`, from which percentiles are read as well, so that each duration is recorded
- * once.
+ * A Prometheus histogram based on `Durations`, which also provides percentiles, so that each duration is
+ * recorded only once.
  */
 export class DurationMetric<Label extends string> implements ExportedMetric {
   readonly name: string;
@@ -42,7 +42,10 @@ export class DurationMetric<Label extends string> implements ExportedMetric {
     this.boundsMs = options.buckets.map((seconds) => seconds * 1000);
   }
 
-  /** The series with these labels, for the caller to keep; `onNew` is called with it when it did not exist. */
+  /**
+   * Returns the series with these labels, which the caller should keep. If it is created, `onNew` is called
+   * with it.
+   */
   series(
     labels: Readonly<Record<Label, string | number>>,
     onNew?: (durations: Durations) => void,
