@@ -34,7 +34,7 @@ function answerTo(error: unknown, translators: ProblemTranslator[] = []) {
 }
 
 describe('ProblemFilter', () => {
-  it('says which health check failed and why, as a warning without errorId', () => {
+  it('names the failed health check and the reason, as a warning without errorId', () => {
     const { body, warn, logError } = answerTo(
       new ServiceUnavailableException({
         status: 'error',
@@ -59,7 +59,7 @@ describe('ProblemFilter', () => {
     expect(logError).not.toHaveBeenCalled();
   });
 
-  it('logs an unexpected error with its stack under the errorId, and answers without it', () => {
+  it('logs an unexpected error with its stack and errorId, and sends no stack to the client', () => {
     const error = new Error('secret');
     const { body, logError } = answerTo(error);
     expect(body).toMatchObject({ status: 500, code: 'internal_error', instance: '/x', requestId: 'r1' });
@@ -77,7 +77,7 @@ describe('ProblemFilter', () => {
     expect(logError).toHaveBeenCalledTimes(1);
   });
 
-  it('reports what was not foreseen under the errorId of the answer, with the template of the route', () => {
+  it('reports an unexpected error with the errorId of the response and the route template', () => {
     const error = new TypeError('x is undefined');
     const { body, report } = answerTo(error);
     expect(body['errorId']).toBe('f'.repeat(32));
@@ -85,14 +85,14 @@ describe('ProblemFilter', () => {
     expect(report.mock.calls).toEqual([[error, { level: 'error', tags }]]);
   });
 
-  it('reports nothing below 500, and no failed health check', () => {
+  it('does not report errors below 500 and failed health checks', () => {
     const gone = new ProblemError({ status: 404, code: 'gone', title: 'Gone' });
     const check = new ServiceUnavailableException({ status: 'error', error: { db: { status: 'down' } } });
     for (const error of [new NotFoundException(), new BadRequestException('no'), gone, check])
       expect(answerTo(error).report).not.toHaveBeenCalled();
   });
 
-  it('reports a foreseen failure of others as a warning, throttled by its code, and logs no stack', () => {
+  it('reports an expected failure of a dependency as a warning, throttled by code, and logs no stack', () => {
     const away = new Error('connection refused');
     const problem = { status: 503, code: 'database_unavailable', title: 'Away' };
     const { body, report, warn, logError } = answerTo(away, [() => problem]);
@@ -103,7 +103,7 @@ describe('ProblemFilter', () => {
 });
 
 describe('createErrorId', () => {
-  it('has the form of an id of a report', () => {
+  it('has the format of a report id', () => {
     expect(createErrorId()).toMatch(/^[0-9a-f]{32}$/);
     expect(createErrorId()).not.toBe(createErrorId());
   });

@@ -42,7 +42,7 @@ describe('SlowCommands', () => {
     expect(JSON.stringify(lines)).not.toContain('secret');
   });
 
-  it('asks for the plan of one shape once a minute, and tells the last one between', async () => {
+  it('requests the plan of a shape once a minute, and logs the last known one in between', async () => {
     const { slow, clock, lines, explain } = slowCommandsWith();
     for (const at of [0, 1000, 59_999]) {
       clock.now = at;

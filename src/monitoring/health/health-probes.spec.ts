@@ -25,7 +25,7 @@ describe('HealthProbes', () => {
   });
   afterEach(() => module.close());
 
-  it('tells names and states, and figures when asked to', async () => {
+  it('returns names and states, and figures on request', async () => {
     expect(await probes.ask('live', false)).toEqual({ status: 'ok', checks: { process: { status: 'up' } } });
     expect(await probes.ask('live', true)).toEqual({
       status: 'ok',
@@ -33,7 +33,7 @@ describe('HealthProbes', () => {
     });
   });
 
-  it('is degraded when one check is', async () => {
+  it('is degraded if one check is', async () => {
     report = { ...up, redis: { status: 'degraded', reason: 'away', durationMs: 1 } };
     expect(await probes.ask('ready', false)).toEqual({
       status: 'degraded',
@@ -41,7 +41,7 @@ describe('HealthProbes', () => {
     });
   });
 
-  it('fails when one check is down, also beside a degraded one', async () => {
+  it('fails if one check is down, even if another is degraded', async () => {
     report = {
       redis: { status: 'degraded', durationMs: 1 },
       database: { status: 'down', reason: 'away', durationMs: 1 },
@@ -56,7 +56,7 @@ describe('HealthProbes', () => {
     });
   });
 
-  it('stays well while the application closes, as a worker that finishes its jobs must not be restarted', async () => {
+  it('stays up while the application closes, because a worker that finishes its jobs must not be restarted', async () => {
     await module.close();
     expect(await probes.ask('live', false)).toMatchObject({ status: 'ok' });
   });

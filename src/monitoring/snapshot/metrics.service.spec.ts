@@ -52,7 +52,7 @@ describe('MetricsService', () => {
     jest.useRealTimers();
   });
 
-  it('reads once for those who ask at the same time, and again after a second', async () => {
+  it('reads once for concurrent callers, and again after a second', async () => {
     const { metrics, now } = start();
     const [first, second] = await Promise.all([metrics.collect(), metrics.collect()]);
     expect(first.at).toBe(second.at);
@@ -64,7 +64,7 @@ describe('MetricsService', () => {
     expect(now.reads).toBe(2);
   });
 
-  it('reports each change once, with the status that it made', async () => {
+  it('reports each change once, with the resulting status', async () => {
     const { metrics, now, told } = start();
     now.value = 300;
     for (let second = 0; second < 10; second++) {
@@ -83,7 +83,7 @@ describe('MetricsService', () => {
     expect((await metrics.collect()).alerts.recent).toHaveLength(1);
   });
 
-  it('begins no alert sooner however often it is called', async () => {
+  it('does not start an alert sooner if it is called more often', async () => {
     const { metrics, now, told } = start();
     now.value = 5000;
     for (let call = 0; call < 20; call++) await metrics.checkThresholds();
@@ -99,7 +99,7 @@ describe('MetricsService', () => {
     ['up', 'healthy'],
     ['degraded', 'degraded'],
     ['down', 'critical'],
-  ] as const)('makes of a check that is %s the status %s', async (check, status) => {
+  ] as const)('converts a check that is %s to the status %s', async (check, status) => {
     const { metrics, now } = start();
     now.check = check;
     expect((await metrics.collect()).status).toBe(status);

@@ -46,7 +46,7 @@ interface RouteConfiguration {
 /** For routes whose response stays open (server-sent events): their duration is not recorded. */
 export const LongLived = (): MethodDecorator => RouteConfig({ longLived: true } satisfies RouteConfiguration);
 
-/** One method of one route, so that no labels are combined for each request. */
+/** The series of one method of one route, so that no labels are built for each request. */
 interface TimedRoute {
   isTimed: boolean;
   byStatus: Durations[];

@@ -9,7 +9,7 @@ export interface OllamaEmbedderOptions extends Omit<RemoteCallsOptions, 'name' |
   batchSize: number;
 }
 
-const answerSchema = z.object({ embeddings: z.array(vectorSchema) });
+const responseSchema = z.object({ embeddings: z.array(vectorSchema) });
 
 const withoutSlash = (url: string): string => url.replace(/\/$/, '');
 
@@ -39,7 +39,7 @@ export class OllamaEmbedder extends RemoteEmbedder {
     };
   }
 
-  protected vectorsIn(answer: unknown): number[][] | undefined {
-    return answerSchema.safeParse(answer).data?.embeddings;
+  protected vectorsIn(response: unknown): number[][] | undefined {
+    return responseSchema.safeParse(response).data?.embeddings;
   }
 }

@@ -10,7 +10,7 @@ export interface OpenAiEmbedderOptions extends Omit<RemoteCallsOptions, 'name' |
   batchSize: number;
 }
 
-const answerSchema = z.object({
+const responseSchema = z.object({
   data: z.array(z.object({ index: z.int().min(0), embedding: vectorSchema })),
 });
 
@@ -48,8 +48,8 @@ export class OpenAiEmbedder extends RemoteEmbedder {
     };
   }
 
-  protected vectorsIn(answer: unknown): number[][] | undefined {
-    const rows = answerSchema.safeParse(answer).data?.data;
+  protected vectorsIn(response: unknown): number[][] | undefined {
+    const rows = responseSchema.safeParse(response).data?.data;
     if (!rows) return undefined;
     const sorted = rows.toSorted((a, b) => a.index - b.index);
     return sorted.every(({ index }, i) => index === i) ? sorted.map(({ embedding }) => embedding) : undefined;

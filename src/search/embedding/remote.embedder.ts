@@ -46,7 +46,7 @@ export abstract class RemoteEmbedder implements Embedder {
   protected abstract callFor(texts: readonly string[]): RemoteCall;
 
   /** Returns the vectors in the order of the texts; undefined if the response has an unexpected format. */
-  protected abstract vectorsIn(answer: unknown): number[][] | undefined;
+  protected abstract vectorsIn(response: unknown): number[][] | undefined;
 
   private async embedBatch(texts: readonly string[], signal: AbortSignal): Promise<Float32Array[]> {
     const vectors = this.vectorsIn(await this.calls.post(this.callFor(texts), signal));
