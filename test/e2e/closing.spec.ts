@@ -33,17 +33,24 @@ let tenant: TestTenant;
 let others: TestApp[];
 /** What most tests of a describe share; the workers of its queues may be running. */
 let shared: TestApp | undefined;
+/** Settings that only `app` has: those of `startAlone`. */
+let alone: Readonly<Record<string, string>> = {};
 
 const create = (overrides: Readonly<Record<string, string>> = {}): Promise<TestApp> =>
   createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '20', ...settings, ...overrides });
 /** A tenant of its own on the shared application. */
 const start = async (): Promise<void> => {
   app = shared ??= await create();
+  alone = {};
   tenant = await app.createTenant();
 };
-/** An application of its own, which runs no job of another test, and none until the test starts its workers. */
+/**
+ * An application of its own, also in Redis: no worker of another test takes its jobs, and it runs none until the
+ * test starts its workers.
+ */
 const startAlone = async (overrides: Readonly<Record<string, string>> = {}): Promise<void> => {
-  app = await create(overrides);
+  alone = { REDIS_KEY_PREFIX: redisPrefix(), ...overrides };
+  app = await create(alone);
   others.push(app);
   tenant = await app.createTenant();
 };
@@ -56,6 +63,7 @@ const startOther = async (overrides: Readonly<Record<string, string>> = {}): Pro
   const other = await createTestApp({
     TRANSCRIPT_BATCH_TIMEOUT_MS: '20',
     ...settings,
+    ...alone,
     ...overrides,
     MONGODB_URI: app.database.uri,
   });
