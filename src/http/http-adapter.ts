@@ -39,7 +39,7 @@ const malformedRequest = {
 };
 
 /** Responds to a request that Node.js could not parse: it has no request id, and the connection is closed. */
-function answerClientError(
+function respondToClientError(
   error: ConnectionFailure,
   socket: Socket & { _httpMessage?: ServerResponse },
 ): void {
@@ -132,7 +132,7 @@ export function createHttpAdapter(
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
     frameworkErrors: createFrameworkErrorHandler(settings, logger, errors),
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: respondToClientError,
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   // Only JSON is parsed; other content types get 415.

@@ -9,7 +9,7 @@ import type { HealthResult } from './health-check.js';
 import { HealthService, type ProbeName } from './health.service.js';
 
 /** The response of a probe: the worst status, and the result of each check by name. */
-export interface ProbeAnswer {
+export interface ProbeResponse {
   status: 'ok' | 'degraded';
   checks: HealthIndicatorResult;
 }
@@ -27,7 +27,7 @@ export class HealthProbes {
    * @param detailed includes reasons, times and figures, for operators; otherwise only names and states
    * @throws ServiceUnavailableException of Terminus if a check is down
    */
-  async ask(probe: ProbeName, detailed: boolean): Promise<ProbeAnswer> {
+  async ask(probe: ProbeName, detailed: boolean): Promise<ProbeResponse> {
     const report = await this.health.report(probe);
     const result = await this.judge(
       Object.entries(report).map(

@@ -3,7 +3,7 @@ import { HealthCheck } from '@nestjs/terminus';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { isOperatorRequest, Public } from '../../http/index.js';
-import { HealthProbes, type ProbeAnswer } from './health-probes.js';
+import { HealthProbes, type ProbeResponse } from './health-probes.js';
 import type { ProbeName } from './health.service.js';
 
 const NO_STORE = 'no-store';
@@ -20,7 +20,7 @@ export class HealthController {
     summary: 'Liveness: the process responds and its event loop is not blocked; dependencies are not checked',
   })
   @HealthCheck()
-  live(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
+  live(@Req() request: FastifyRequest): Promise<ProbeResponse> {
     return this.ask('live', request);
   }
 
@@ -31,7 +31,7 @@ export class HealthController {
       'Readiness: 503 without the database or its unique indexes, with a full disk and during a shutdown; "degraded" for less severe problems',
   })
   @HealthCheck()
-  ready(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
+  ready(@Req() request: FastifyRequest): Promise<ProbeResponse> {
     return this.ask('ready', request);
   }
 
@@ -39,12 +39,12 @@ export class HealthController {
   @Header('cache-control', NO_STORE)
   @ApiOperation({ summary: 'Startup: 503 until the database responds and its indexes exist' })
   @HealthCheck()
-  startup(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
+  startup(@Req() request: FastifyRequest): Promise<ProbeResponse> {
     return this.ask('startup', request);
   }
 
   /** Operators also receive reasons, times and figures. */
-  private ask(probe: ProbeName, request: FastifyRequest): Promise<ProbeAnswer> {
+  private ask(probe: ProbeName, request: FastifyRequest): Promise<ProbeResponse> {
     return this.probes.ask(probe, isOperatorRequest(request));
   }
 }

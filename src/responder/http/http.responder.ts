@@ -54,14 +54,14 @@ const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
   });
 
 /** One event sent to an endpoint. */
-interface Question {
+interface EndpointRequest {
   config: HttpResponderConfig;
-  /** The same on every try. */
+  /** The same for all attempts. */
   key: string;
   body: string;
 }
 
-const summaryAnswer = z.object({ summary: z.string() });
+const summarySchema = z.object({ summary: z.string() });
 
 /** A failed attempt. `mayRetry` is false when the endpoint asks for a delay above MAX_RETRY_AFTER_MS. */
 class FailedAttempt extends Error {
@@ -133,23 +133,23 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
   ): Promise<string> {
     const event = { event: 'summarize', tenantId: tenant.tenantId, conversation, transcript, goals };
     const response = await this.post({ config, key: transcriptId, body: JSON.stringify(event) }, signal);
-    const answer = summaryAnswer.safeParse(jsonOf(response));
-    if (!answer.success) throw new ResponderError("The endpoint's response contains no summary.");
-    return answer.data.summary;
+    const parsed = summarySchema.safeParse(jsonOf(response));
+    if (!parsed.success) throw new ResponderError("The endpoint's response contains no summary.");
+    return parsed.data.summary;
   }
 
   /**
    * Sends the event with retries and returns the first response that is not a server failure.
    * @throws ResponderError, or the signal's reason if it is aborted
    */
-  private async post(question: Question, signal: AbortSignal): Promise<HttpResponse> {
-    const url = new URL(question.config.url);
+  private async post(request: EndpointRequest, signal: AbortSignal): Promise<HttpResponse> {
+    const url = new URL(request.config.url);
     if (!this.allowPrivate && namesPrivateHost(url)) throw privateAddress();
     let attempts = 0;
     try {
       return await this.retrying((attempt) => {
         attempts = attempt;
-        return this.attempt(url, question, signal);
+        return this.attempt(url, request, signal);
       }, signal);
     } catch (error) {
       throw error instanceof FailedAttempt ? error.after(attempts) : error;
@@ -158,7 +158,7 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
 
   private async attempt(
     url: URL,
-    { config, key, body }: Question,
+    { config, key, body }: EndpointRequest,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
     const timestamp = String(Math.floor(this.now() / 1000));
