@@ -193,7 +193,9 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
    * generation.
    */
   clear(): Promise<void> {
-    return Promise.reject(new Error('the shared cache cannot be cleared completely; invalidate a tenant instead'));
+    return Promise.reject(
+      new Error('the shared cache cannot be cleared completely; invalidate a tenant instead'),
+    );
   }
 
   private async read(key: string): Promise<Found | undefined> {

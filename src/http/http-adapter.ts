@@ -92,8 +92,7 @@ function invalidJson(text: string): ProblemError {
     status: 400,
     code: 'forbidden_key',
     title: 'The body has a forbidden key',
-    detail:
-      'JSON bodies must not contain the key "__proto__", or "constructor" with a "prototype" in it.',
+    detail: 'JSON bodies must not contain the key "__proto__", or "constructor" with a "prototype" in it.',
   });
 }
 

@@ -21,7 +21,10 @@ const problemSchema: Schema = {
     code: { type: 'string', description: 'Stable and machine-readable.', example: 'validation_failed' },
     detail: { type: 'string', description: 'What happened and what to do.' },
     instance: { type: 'string', description: 'The path of the request.' },
-    requestId: { type: 'string', description: 'Also returned in the X-Request-Id header and written to the log.' },
+    requestId: {
+      type: 'string',
+      description: 'Also returned in the X-Request-Id header and written to the log.',
+    },
     errorId: {
       type: 'string',
       pattern: '^[0-9a-f]{32}$',

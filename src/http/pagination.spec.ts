@@ -38,7 +38,7 @@ describe.each(formats)('the cursor of %s', (_name, format, position) => {
     cursorOf('after.x'),
     cursorOf(`zzzzzzzzzzzz.${row(7).id}`),
     cursorOf(`1.${row(7).id}.1`),
-  ])('refuses %j with 400 invalid_cursor', (text) => {
+  ])('rejects %j with 400 invalid_cursor', (text) => {
     expect(() => format.decode(text)).toThrow(
       expect.objectContaining({
         problem: expect.objectContaining({ status: 400, code: 'invalid_cursor' }) as unknown,

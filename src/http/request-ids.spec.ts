@@ -10,7 +10,7 @@ describe('createRequestIds', () => {
     for (const id of ids) expect(id).toMatch(/^[0-9a-z]{1,13}-[0-9a-z]+$/);
   });
 
-  it('uses the client's id if it is safe to log', () => {
+  it('uses the id of the client if it is safe to log', () => {
     const idOf = createRequestIds();
     expect(idOf(own('trace:1.a_b-C'))).toBe('trace:1.a_b-C');
     for (const unsafe of ['', 'a b', 'a\nb', '{"a":1}', 'x'.repeat(129), 'é'])

@@ -64,7 +64,7 @@ describe('jsonObject', () => {
     ['a NUL in a key', { 'a\0b': 1 }],
     ['more than the bytes allowed', { a: 'x'.repeat(80) }],
     ['an array', [1]],
-  ])('refuses %s', (_name, value) => {
+  ])('rejects %s', (_name, value) => {
     expect(schema.safeParse(value).success).toBe(false);
   });
 

@@ -32,9 +32,7 @@ export const createValidationPipe = (): PipeTransform => ({
     if (!schema || type === 'custom') return value;
     const result = schema['~standard'].validate(value);
     if (type === 'body' && value === undefined && 'issues' in result && result.issues)
-      throw validationFailed([
-        { path: '', message: 'send a JSON body with content-type: application/json' },
-      ]);
+      throw validationFailed([{ path: '', message: 'send a JSON body with content-type: application/json' }]);
     return result instanceof Promise ? result.then(valueOf) : valueOf(result);
   },
 });
@@ -53,7 +51,9 @@ export const externalName = z
   .max(128)
   .regex(/^[\p{L}\p{N}._:@+-]+$/u, 'may only contain letters, digits and . _ : @ + -');
 
-export const objectIdString = z.string().regex(/^[0-9a-f]{24}$/, 'must be an id of 24 lowercase hexadecimal digits');
+export const objectIdString = z
+  .string()
+  .regex(/^[0-9a-f]{24}$/, 'must be an id of 24 lowercase hexadecimal digits');
 
 /** The page size in a query string. */
 export const pageLimit = z.coerce.number().int().min(1).max(200).default(50);

@@ -120,8 +120,8 @@ export class InvalidationBus<Change extends Invalidation> {
   }
 
   /**
-   * Applies the change. If Redis is unavailable, keeps the change for a retry and returns false. If Redis is
-   * not configured, returns true without doing anything.
+   * Applies the change. If that fails, keeps the change for a retry and returns false. If Redis is not
+   * configured, returns true without doing anything.
    */
   async invalidate(change: Change): Promise<boolean> {
     if (!this.redis.enabled) return true;

@@ -77,7 +77,7 @@ export class TranscriptMonitoring {
         alerts: (section) => [
           {
             name: 'backlog:transcripts',
-            title: 'The age of the oldest waiting transcript',
+            title: 'The age of the oldest unfinished transcript',
             unit: 'ms',
             levels: settings.ALERT_BACKLOG_AGE_MS,
             value: section?.oldestMs,

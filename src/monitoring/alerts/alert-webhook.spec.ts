@@ -115,7 +115,13 @@ describe('AlertWebhook', () => {
     await webhook.idle();
     expect(received.map(({ name }) => name)).toEqual(['a', 'a', 'a', 'a', 'a', 'b']);
     expect(lost).toEqual([
-      { alertId: 'id-of-a', alert: 'a', event: 'alert.raised', reason: 'the receiver responded with 500', attempts: 5 },
+      {
+        alertId: 'id-of-a',
+        alert: 'a',
+        event: 'alert.raised',
+        reason: 'the receiver responded with 500',
+        attempts: 5,
+      },
     ]);
     expect(JSON.stringify(lost)).not.toMatch(/password|T0KEN/);
     await webhook.onApplicationShutdown();
@@ -173,7 +179,10 @@ describe('AlertWebhook', () => {
     webhook.send(eventOf('a'));
     webhook.send(eventOf('b'));
     await webhook.onApplicationShutdown();
-    expect(lost).toMatchObject([{ alert: 'a' }, { alert: 'b', reason: 'the process is shutting down', attempts: 0 }]);
+    expect(lost).toMatchObject([
+      { alert: 'a' },
+      { alert: 'b', reason: 'the process is shutting down', attempts: 0 },
+    ]);
   });
 
   it('does nothing without a URL', async () => {

@@ -2,7 +2,10 @@ import type { AlertLevels } from '../../config/index.js';
 
 export type AlertSeverity = 'warning' | 'critical';
 
-/** healthy: no alert and no failed check. degraded: at least a warning. critical: something is critical. */
+/**
+ * healthy: no active alert, and all checks are up. degraded: a warning, or a check that is not up. critical: a
+ * critical alert, or the process is not ready.
+ */
 export type ServiceStatus = 'healthy' | 'degraded' | 'critical';
 
 /**

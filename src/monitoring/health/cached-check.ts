@@ -2,8 +2,8 @@ import { messageOf, withTimeout } from '../../common/index.js';
 import type { HealthCheck, HealthFinding, HealthResult } from './health-check.js';
 
 /**
- * Maximum number of concurrent runs, which occurs when runs exceed their timeout. No further run starts until
- * one of them has ended.
+ * Maximum number of concurrent runs. Runs overlap only if they exceed their timeout. At the maximum, no run
+ * starts until one has ended.
  */
 const MAX_RUNNING = 4;
 

@@ -47,7 +47,9 @@ export class HealthService {
         status: isStuck ? 'down' : 'up',
         durationMs: 0,
         details: { delayMs },
-        ...(isStuck && { reason: `every turn of the event loop has been delayed by at least ${delayMs} ms for some time` }),
+        ...(isStuck && {
+          reason: `every turn of the event loop has been delayed by at least ${delayMs} ms for some time`,
+        }),
       },
     };
   }

@@ -13,7 +13,7 @@ function monitorAt(options: PerformanceMonitorOptions = {}) {
   return { monitor, clock };
 }
 
-/** The nearest-rank percentile: the smallest value for which `percentile` % of all values are not above it. */
+/** Nearest-rank percentile: the smallest value that at least `percentile` % of the values do not exceed. */
 const exactPercentile = (values: readonly number[], percentile: number): number =>
   [...values].sort((a, b) => a - b)[Math.ceil((percentile / 100) * values.length) - 1] ?? NaN;
 

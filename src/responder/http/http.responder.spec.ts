@@ -159,7 +159,11 @@ describe('HttpResponder', () => {
   it.each([
     [404, {}, 'The endpoint responded with 404 Not Found.'],
     [429, {}, 'The endpoint responded with 429 Too Many Requests.'],
-    [302, { location: 'http://127.0.0.1:1/' }, 'The endpoint responded with 302: redirects are not followed.'],
+    [
+      302,
+      { location: 'http://127.0.0.1:1/' },
+      'The endpoint responded with 302: redirects are not followed.',
+    ],
   ])('neither retries nor follows a %i', async (status, headers, message) => {
     answer = (response) => {
       response.writeHead(status, headers).end('{"reply":null}');
@@ -198,11 +202,13 @@ describe('HttpResponder', () => {
     answer = (response) => {
       response.end(`{"reply":null,"pad":"${'x'.repeat(MAX_RESPONSE_BYTES)}"}`);
     };
-    await expect(ask()).rejects.toThrow(`The endpoint's response is larger than ${MAX_RESPONSE_BYTES} bytes.`);
+    await expect(ask()).rejects.toThrow(
+      `The endpoint's response is larger than ${MAX_RESPONSE_BYTES} bytes.`,
+    );
     expect(received).toHaveLength(1);
   });
 
-  it('says that the endpoint cannot be reached', async () => {
+  it('reports that the endpoint cannot be reached', async () => {
     await expect(ask({ HTTP_RESPONDER_ATTEMPTS: '1' }, { url: 'http://127.0.0.1:1/' })).rejects.toThrow(
       'The endpoint could not be reached (ECONNREFUSED).',
     );

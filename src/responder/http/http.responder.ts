@@ -50,7 +50,12 @@ const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
       .min(16, 'must have at least 16 characters')
       .max(256)
       .meta({ description: 'Key for signing each request; never returned by the API' }),
-    historyLimit: z.int().min(0).max(50).default(10).meta({ description: 'Number of earlier messages that are included in the request' }),
+    historyLimit: z
+      .int()
+      .min(0)
+      .max(50)
+      .default(10)
+      .meta({ description: 'Number of earlier messages that are included in the request' }),
   });
 
 /** One event sent to an endpoint. */
@@ -124,7 +129,9 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
   ): Promise<ResponderResult> {
     const body = await bodyOf(request);
     const response = await this.post({ config: request.config, key: request.message.id, body }, signal);
-    return response.status === 204 ? { reply: null } : checkResult(jsonOf(response), "The endpoint's response");
+    return response.status === 204
+      ? { reply: null }
+      : checkResult(jsonOf(response), "The endpoint's response");
   }
 
   async summarize(
@@ -208,7 +215,9 @@ function jsonOf({ status, body }: HttpResponse): unknown {
   if (status >= 300 && status < 400)
     throw new ResponderError(`The endpoint responded with ${status}: redirects are not followed.`);
   if (status < 200 || status >= 300)
-    throw new ResponderError(`The endpoint responded with ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.');
+    throw new ResponderError(
+      `The endpoint responded with ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.',
+    );
   try {
     return JSON.parse(body) as unknown;
   } catch (error) {

@@ -112,9 +112,12 @@ export class RemoteCalls {
 
   private refuseWhileOpen(): void {
     if (this.breaker.isClosed) return;
-    throw new EmbeddingError(`${this.options.name} is unavailable; it is called again after a successful probe.`, {
-      retryable: true,
-    });
+    throw new EmbeddingError(
+      `${this.options.name} is unavailable; it is called again after a successful probe.`,
+      {
+        retryable: true,
+      },
+    );
   }
 
   private async once(call: RemoteCall, signal: AbortSignal): Promise<unknown> {
@@ -145,7 +148,9 @@ export class RemoteCalls {
       return JSON.parse(text) as unknown;
     } catch {
       // The cause is omitted because it would quote the response.
-      throw new EmbeddingError(`${this.options.name} returned a response that is not JSON.`, { retryable: false });
+      throw new EmbeddingError(`${this.options.name} returned a response that is not JSON.`, {
+        retryable: false,
+      });
     }
   }
 
@@ -153,12 +158,15 @@ export class RemoteCalls {
     if (!isTransient(status)) {
       this.breaker.succeeded();
       const reason = call.explain?.(status);
-      return new EmbeddingError(reason ?? `${this.options.name} responded with ${status}.`, { retryable: false });
+      return new EmbeddingError(reason ?? `${this.options.name} responded with ${status}.`, {
+        retryable: false,
+      });
     }
     const asked = retryAfterMs(retryAfter, Date.now());
     const waitMs = asked && Math.min(MAX_RETRY_AFTER_MS, asked);
     // A service that responds with 429 is available, so this does not count as a failure for the breaker.
-    if (status === 429) return new TryError(`${this.options.name} responded with 429: too many requests.`, waitMs);
+    if (status === 429)
+      return new TryError(`${this.options.name} responded with 429: too many requests.`, waitMs);
     return this.failed(`responded with ${status}`, {}, waitMs);
   }
 
