@@ -3,8 +3,8 @@ import type { AlertLevels } from '../../config/index.js';
 export type AlertSeverity = 'warning' | 'critical';
 
 /**
- * healthy: no active alert, and all checks are up. degraded: a warning, or a check that is not up. critical: a
- * critical alert, or the process is not ready.
+ * healthy: no active alert, and all checks are up. degraded: a warning, or a check that is not up. critical:
+ * a critical alert, or the process is not ready.
  */
 export type ServiceStatus = 'healthy' | 'degraded' | 'critical';
 
