@@ -112,7 +112,7 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   }
 
   async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
-    const found = await this.unlessAway(() => this.read(key));
+    const found = await this.ifAvailable(() => this.read(key));
     this.counts[found ? 'hits' : 'misses']++;
     return found && ({ value: found } as StoredData<Value>);
   }
@@ -123,7 +123,7 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
    * loaded is not shared.
    */
   async awaitTurn(key: string, flight: Flight): Promise<boolean> {
-    const isLoaded = await this.unlessAway(async () => {
+    const isLoaded = await this.ifAvailable(async () => {
       const tenantId = tenantOf(key);
       const token = `${this.processId}:${++this.tokens}`;
       const args = [token, this.settings.CACHE_LOAD_LOCK_MS, GENERATION_TTL_MS, this.bus.trustedSince];
@@ -151,7 +151,7 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   async abandon(key: string, { token }: Flight): Promise<void> {
     if (token === undefined) return;
     const { lock } = this.redisKeysOf(key);
-    await this.unlessAway(() => this.redis.call((client) => abandonLoad.run(client, [lock], [token])));
+    await this.ifAvailable(() => this.redis.call((client) => abandonLoad.run(client, [lock], [token])));
   }
 
   /** Stores the loaded value. Cancels its flight if the value was invalidated in the meantime. */
@@ -171,7 +171,7 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
       return false;
     }
     const args = [token, generation, Math.ceil(ttlMs), encoded];
-    const reply = await this.unlessAway(() =>
+    const reply = await this.ifAvailable(() =>
       this.redis.call((client) => finishLoad.run(client, this.allKeys(key), args)),
     );
     if (reply === 0) flight.cancelled = true;
@@ -261,7 +261,7 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
     };
   }
 
-  private async unlessAway<T>(work: () => Promise<T>): Promise<T | undefined> {
+  private async ifAvailable<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {

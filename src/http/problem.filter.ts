@@ -75,12 +75,12 @@ function fromHealthCheck(error: unknown): ProblemDetails | undefined {
  * How an error is handled: the problem to send, and whether it is an expected failure outside of this
  * process.
  */
-interface Verdict {
+interface Classification {
   problem: ProblemDetails;
   /**
    * Then the stack is not logged, and reports are throttled because many requests may fail in the same way.
    */
-  isForeseen: boolean;
+  isExpected: boolean;
 }
 
 const isOutside = (status: number): boolean => status >= 502 && status <= 504;
@@ -124,8 +124,8 @@ export class ProblemFilter implements ExceptionFilter {
    * long.
    */
   send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const verdict = this.judge(error);
-    const { problem } = verdict;
+    const classification = this.classify(error);
+    const { problem } = classification;
     const body: Record<string, unknown> = {
       type: 'about:blank',
       title: problem.title,
@@ -137,9 +137,9 @@ export class ProblemFilter implements ExceptionFilter {
       ...problem.extra,
     };
     if (problem.status >= 500) {
-      const errorId = problem.code === 'not_ready' ? undefined : this.report(error, verdict, request);
+      const errorId = problem.code === 'not_ready' ? undefined : this.report(error, classification, request);
       if (errorId !== undefined) body['errorId'] = errorId;
-      this.log(error, verdict, request, errorId);
+      this.log(error, classification, request, errorId);
     }
     if (reply.sent) return;
     if (problem.retryAfterSeconds !== undefined)
@@ -151,27 +151,27 @@ export class ProblemFilter implements ExceptionFilter {
       .send(JSON.stringify(body));
   }
 
-  private report(error: unknown, { problem, isForeseen }: Verdict, request: FastifyRequest): string {
+  private report(error: unknown, { problem, isExpected }: Classification, request: FastifyRequest): string {
     const { status, code } = problem;
     const { id: requestId, method } = request;
     const tenantId = contextOf(request)?.tenantId;
     return this.errors.report(error, {
-      level: isForeseen ? 'warning' : 'error',
+      level: isExpected ? 'warning' : 'error',
       tags: { route: routeOf(request), method, status, code, requestId, tenantId },
-      ...(isForeseen && { throttle: code }),
+      ...(isExpected && { throttle: code }),
     });
   }
 
   private log(
     error: unknown,
-    { problem, isForeseen }: Verdict,
+    { problem, isExpected }: Classification,
     request: FastifyRequest,
     errorId: string | undefined,
   ): void {
     const { status, code, detail } = problem;
     const tenantId = contextOf(request)?.tenantId;
     const known = { requestId: request.id, ...(tenantId !== undefined && { tenantId }) };
-    if (!isForeseen) {
+    if (!isExpected) {
       this.logger.error({ ...known, err: error, errorId, code }, 'request failed');
       return;
     }
@@ -184,10 +184,10 @@ export class ProblemFilter implements ExceptionFilter {
     );
   }
 
-  private judge(error: unknown): Verdict {
+  private classify(error: unknown): Classification {
     const known = this.knownProblem(error);
-    if (known) return { problem: known, isForeseen: known.code === 'not_ready' || isOutside(known.status) };
-    return { problem: this.unknownProblem(error), isForeseen: false };
+    if (known) return { problem: known, isExpected: known.code === 'not_ready' || isOutside(known.status) };
+    return { problem: this.unknownProblem(error), isExpected: false };
   }
 
   /** Returns the problem if the error is a known one or a module translates it; otherwise undefined. */

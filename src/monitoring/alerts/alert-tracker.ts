@@ -53,7 +53,7 @@ class Hold {
   }
 }
 
-interface Judgement {
+interface Comparison {
   /**
    * Since when the value has been beyond the limit, milliseconds since 1970; undefined until that has lasted
    * long enough.
@@ -73,7 +73,7 @@ class LevelWatch {
     this.within = new Hold(holdMs);
   }
 
-  judge(value: number | null, limit: number, worse: Measurement['worse'], now: number): Judgement {
+  compare(value: number | null, limit: number, worse: Measurement['worse'], now: number): Comparison {
     const isHigher = worse === 'higher';
     const isBeyond = value !== null && (isHigher ? value > limit : value < limit);
     const isWithin =
@@ -107,8 +107,8 @@ class Watch {
       this.levels.critical.reset();
       return undefined;
     }
-    const warning = this.levels.warning.judge(value, levels.warning, worse, now);
-    const critical = this.levels.critical.judge(value, levels.critical, worse, now);
+    const warning = this.levels.warning.compare(value, levels.warning, worse, now);
+    const critical = this.levels.critical.compare(value, levels.critical, worse, now);
     if (!this.alert) return this.raise(measurement, warning, critical);
     if (warning.isWithin) return this.clear(now);
     if (value !== null) this.alert = { ...this.alert, value };
@@ -119,7 +119,11 @@ class Watch {
     return undefined;
   }
 
-  private raise(measurement: Measurement, warning: Judgement, critical: Judgement): AlertChange | undefined {
+  private raise(
+    measurement: Measurement,
+    warning: Comparison,
+    critical: Comparison,
+  ): AlertChange | undefined {
     const since = warning.beyond ?? critical.beyond;
     if (since === undefined || typeof measurement.value !== 'number') return undefined;
     const severity = critical.beyond === undefined ? 'warning' : 'critical';

@@ -81,7 +81,7 @@ export class AlertWebhook implements OnApplicationShutdown {
     // The first one is being sent, so the second is the oldest that waits.
     if (this.waiting.length > MAX_WAITING)
       for (const { event: lost } of this.waiting.splice(1, 1))
-        this.logLost(lost, 'too many alerts are waiting to be sent');
+        this.logUndelivered(lost, 'too many alerts are waiting to be sent');
     this.worker ??= this.work(this.url).finally(() => (this.worker = undefined));
   }
 
@@ -111,13 +111,13 @@ export class AlertWebhook implements OnApplicationShutdown {
     for (let attempt = 1; ; attempt++) {
       const isLast = attempt >= ATTEMPTS || this.closing.signal.aborted;
       if (this.over.signal.aborted) {
-        this.logLost(delivery.event, 'the process is shutting down', attempt - 1);
+        this.logUndelivered(delivery.event, 'the process is shutting down', attempt - 1);
         return;
       }
       const failure = await this.attempt(url, delivery);
       if (!failure) return;
       if (isLast || !failure.isRetryable) {
-        this.logLost(delivery.event, failure.reason, attempt);
+        this.logUndelivered(delivery.event, failure.reason, attempt);
         return;
       }
       const { baseMs, maxMs } = this.options.backoff ?? { baseMs: 1000, maxMs: 30_000 };
@@ -152,7 +152,7 @@ export class AlertWebhook implements OnApplicationShutdown {
     };
   }
 
-  private logLost({ event, alert }: AlertEvent, reason: string, attempts = 0): void {
+  private logUndelivered({ event, alert }: AlertEvent, reason: string, attempts = 0): void {
     this.options.logger.error(
       { alertId: alert.id, alert: alert.name, event, reason, attempts },
       'an alert could not be delivered to ALERT_WEBHOOK_URL',

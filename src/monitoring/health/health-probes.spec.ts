@@ -26,8 +26,8 @@ describe('HealthProbes', () => {
   afterEach(() => module.close());
 
   it('returns names and states, and figures on request', async () => {
-    expect(await probes.ask('live', false)).toEqual({ status: 'ok', checks: { process: { status: 'up' } } });
-    expect(await probes.ask('live', true)).toEqual({
+    expect(await probes.run('live', false)).toEqual({ status: 'ok', checks: { process: { status: 'up' } } });
+    expect(await probes.run('live', true)).toEqual({
       status: 'ok',
       checks: { process: { status: 'up', durationMs: 1, uptimeSeconds: 7 } },
     });
@@ -35,7 +35,7 @@ describe('HealthProbes', () => {
 
   it('is degraded if one check is', async () => {
     report = { ...up, redis: { status: 'degraded', reason: 'away', durationMs: 1 } };
-    expect(await probes.ask('ready', false)).toEqual({
+    expect(await probes.run('ready', false)).toEqual({
       status: 'degraded',
       checks: { process: { status: 'up' }, redis: { status: 'degraded' } },
     });
@@ -46,7 +46,7 @@ describe('HealthProbes', () => {
       redis: { status: 'degraded', durationMs: 1 },
       database: { status: 'down', reason: 'away', durationMs: 1 },
     };
-    const error: unknown = await probes.ask('ready', true).then(
+    const error: unknown = await probes.run('ready', true).then(
       () => undefined,
       (thrown: unknown) => thrown,
     );
@@ -58,6 +58,6 @@ describe('HealthProbes', () => {
 
   it('stays up while the application closes, because a worker that finishes its jobs must not be restarted', async () => {
     await module.close();
-    expect(await probes.ask('live', false)).toMatchObject({ status: 'ok' });
+    expect(await probes.run('live', false)).toMatchObject({ status: 'ok' });
   });
 });

@@ -27,9 +27,9 @@ export class HealthProbes {
    * @param detailed includes reasons, times and figures, for operators; otherwise only names and states
    * @throws ServiceUnavailableException of Terminus if a check is down
    */
-  async ask(probe: ProbeName, detailed: boolean): Promise<ProbeResponse> {
+  async run(probe: ProbeName, detailed: boolean): Promise<ProbeResponse> {
     const report = await this.health.report(probe);
-    const result = await this.judge(
+    const result = await this.evaluate(
       Object.entries(report).map(
         ([name, outcome]) =>
           () =>
@@ -43,7 +43,7 @@ export class HealthProbes {
    * Terminus fails every probe once the application closes. Here only `ready` must fail then, which it does
    * by its own check, so a result without a failed check is returned.
    */
-  private async judge(checks: (() => HealthIndicatorResult)[]): Promise<HealthCheckResult> {
+  private async evaluate(checks: (() => HealthIndicatorResult)[]): Promise<HealthCheckResult> {
     try {
       return await this.terminus.check(checks);
     } catch (error) {

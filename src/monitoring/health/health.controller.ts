@@ -21,7 +21,7 @@ export class HealthController {
   })
   @HealthCheck()
   live(@Req() request: FastifyRequest): Promise<ProbeResponse> {
-    return this.ask('live', request);
+    return this.run('live', request);
   }
 
   @Get('ready')
@@ -32,7 +32,7 @@ export class HealthController {
   })
   @HealthCheck()
   ready(@Req() request: FastifyRequest): Promise<ProbeResponse> {
-    return this.ask('ready', request);
+    return this.run('ready', request);
   }
 
   @Get('startup')
@@ -40,11 +40,11 @@ export class HealthController {
   @ApiOperation({ summary: 'Startup: 503 until the database responds and its indexes exist' })
   @HealthCheck()
   startup(@Req() request: FastifyRequest): Promise<ProbeResponse> {
-    return this.ask('startup', request);
+    return this.run('startup', request);
   }
 
   /** Operators also receive reasons, times and figures. */
-  private ask(probe: ProbeName, request: FastifyRequest): Promise<ProbeResponse> {
-    return this.probes.ask(probe, isOperatorRequest(request));
+  private run(probe: ProbeName, request: FastifyRequest): Promise<ProbeResponse> {
+    return this.probes.run(probe, isOperatorRequest(request));
   }
 }

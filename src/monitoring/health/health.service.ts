@@ -56,10 +56,10 @@ export class HealthService {
 
   /** Whether the process can do its work and is not shutting down. */
   async ready(): Promise<HealthReport> {
-    if (this.shuttingDown) return this.leaving();
+    if (this.shuttingDown) return this.shutdownReport();
     const report = await this.monitoring.check('ready');
     // The shutdown may have begun while the checks ran.
-    return this.isLeaving() ? this.leaving() : report;
+    return this.isShuttingDown() ? this.shutdownReport() : report;
   }
 
   /**
@@ -73,11 +73,11 @@ export class HealthService {
     return report;
   }
 
-  private isLeaving(): boolean {
+  private isShuttingDown(): boolean {
     return this.shuttingDown;
   }
 
-  private leaving(): HealthReport {
+  private shutdownReport(): HealthReport {
     return { shutdown: { status: 'down', reason: 'shutting down', durationMs: 0 } };
   }
 }

@@ -14,7 +14,7 @@ interface Series<Label extends string> {
 }
 
 /** The format that prom-client's registry prints. */
-interface Shown {
+interface PrintedMetric {
   name: string;
   help: string;
   type: 'histogram';
@@ -60,7 +60,7 @@ export class DurationMetric<Label extends string> implements ExportedMetric {
     return durations;
   }
 
-  get(): Promise<Shown> {
+  get(): Promise<PrintedMetric> {
     const { name, help } = this.options;
     const values = [...this.known.values()].flatMap((series) => this.valuesOf(series));
     return Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values });

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { loadSettings } from '../../config/index.js';
 import type { HealthResult } from '../health/health-check.js';
 import { Monitoring } from '../monitoring.js';
-import { DiskMonitoring, judgeFreeSpace } from './disk-monitoring.js';
+import { DiskMonitoring, checkFreeSpace } from './disk-monitoring.js';
 
 function monitoringWith(env: Readonly<Record<string, string>>): Monitoring {
   const { service, monitoring: settings, database } = loadSettings(env);
@@ -53,7 +53,7 @@ describe('the disk in the snapshot', () => {
   });
 });
 
-describe('judgeFreeSpace', () => {
+describe('checkFreeSpace', () => {
   const bounds = { minBytes: 500, criticalBytes: 60 };
 
   it.each([
@@ -63,6 +63,6 @@ describe('judgeFreeSpace', () => {
     [59, 'down'],
     [0, 'down'],
   ] as const)('%d bytes left: %s', (free, status) => {
-    expect(judgeFreeSpace(free, bounds)).toMatchObject({ status, details: { freeBytes: free } });
+    expect(checkFreeSpace(free, bounds)).toMatchObject({ status, details: { freeBytes: free } });
   });
 });

@@ -16,7 +16,7 @@ import type { DiskSection } from '../snapshot/monitoring-snapshot.js';
  * Below `minBytes` of free space the disk is degraded. Below `criticalBytes` it is down, because the embedded
  * store will soon be unable to write.
  */
-export function judgeFreeSpace(
+export function checkFreeSpace(
   freeBytes: number,
   { minBytes, criticalBytes }: { minBytes: number; criticalBytes: number },
 ): HealthFinding {
@@ -74,7 +74,7 @@ export class DiskMonitoring {
       throw error;
     });
     if (!disk) return { status: 'up' };
-    return judgeFreeSpace(disk.freeBytes, {
+    return checkFreeSpace(disk.freeBytes, {
       minBytes: this.settings.HEALTH_DISK_MIN_BYTES,
       criticalBytes: this.settings.HEALTH_DISK_CRITICAL_BYTES,
     });

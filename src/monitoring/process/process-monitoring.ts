@@ -17,7 +17,7 @@ import { EventLoopMonitor } from './event-loop-monitor.js';
  * metrics` rejects, and those that duplicate `nodejs_active_resources` through deprecated functions of
  * Node.js.
  */
-const LEFT_OUT = /^nodejs_active_(handles|requests|resources_total)/;
+const EXCLUDED = /^nodejs_active_(handles|requests|resources_total)/;
 
 let defaultMetrics: Registry | undefined;
 
@@ -30,7 +30,7 @@ function metricsOfProcess(): Registry {
     defaultMetrics = new Registry();
     collectDefaultMetrics({ register: defaultMetrics });
     for (const { name } of defaultMetrics.getMetricsAsArray())
-      if (LEFT_OUT.test(name)) defaultMetrics.removeSingleMetric(name);
+      if (EXCLUDED.test(name)) defaultMetrics.removeSingleMetric(name);
   }
   return defaultMetrics;
 }

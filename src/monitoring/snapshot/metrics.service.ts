@@ -20,7 +20,7 @@ export class MetricsService {
   private last: { at: number; reading: SnapshotReading } | undefined;
   private flight: Promise<SnapshotReading> | undefined;
   /** The last reading that was compared with the limits. A reading is compared only once. */
-  private judged: SnapshotReading | undefined;
+  private lastCompared: SnapshotReading | undefined;
 
   constructor(
     private readonly reader: SnapshotReader,
@@ -46,8 +46,8 @@ export class MetricsService {
   async checkThresholds(): Promise<ThresholdReport> {
     const reading = await this.read();
     const { measured } = reading;
-    if (reading !== this.judged) {
-      this.judged = reading;
+    if (reading !== this.lastCompared) {
+      this.lastCompared = reading;
       const changes = this.tracker.update(reading.limited);
       const status = this.statusOf(measured);
       for (const change of changes) this.publisher.publish(change, { status, service: measured.service });
