@@ -157,13 +157,13 @@ describe('remote embedders', () => {
   it('rejects a missing or duplicate index', async () => {
     answer = (response) =>
       json(response, { data: [{ index: 0, embedding: [1] }, { index: 0, embedding: [2] }] }); // prettier-ignore
-    expect((await failure(openAi().embed(['a', 'bb']))).message).toMatch(/another form/);
+    expect((await failure(openAi().embed(['a', 'bb']))).message).toMatch(/unexpected format/);
   });
 
   it('rejects a response that is not JSON without quoting it', async () => {
     answer = (response) => response.end('a text of somebody');
     const error = await failure(ollama().embed(['a']));
-    expect(error.message).toMatch(/no JSON/);
+    expect(error.message).toMatch(/not JSON/);
     expect(String(error.cause)).not.toContain('somebody');
   });
 
