@@ -45,9 +45,9 @@ export async function configureApp(
 }
 
 /**
- * The application, set up but not yet listening, as `main.ts`, `worker.ts` and the tests run it. With the role `worker` it serves probes,
- * metrics and the snapshot only.
- * @throws StartupError when the store or database cannot be used
+ * Creates the application, configured but not listening, as used by `main.ts`, `worker.ts` and the tests.
+ * With the role `worker` it serves only probes, metrics and the snapshot.
+ * @throws StartupError if the store or database cannot be used
  */
 export async function createApp(settings: Settings, options: AppOptions): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(

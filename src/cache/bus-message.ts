@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What processes publish: an entry was deleted, or a tenant has a new generation. */
+/** Published by each process: an entry was deleted, or a tenant has a new generation. */
 const busMessage = z.union([
   z.object({ key: z.string() }),
   z.object({ tenantId: z.string(), generation: z.string().regex(/^\d{1,16}$/) }),
@@ -8,5 +8,5 @@ const busMessage = z.union([
 
 export type BusMessage = z.infer<typeof busMessage>;
 
-/** Undefined for anything else: whoever has access to Redis may publish on the channel. */
+/** Returns undefined for anything else, because anyone with access to Redis can publish on the channel. */
 export const busMessageOf = (message: unknown): BusMessage | undefined => busMessage.safeParse(message).data;

@@ -1,10 +1,14 @@
-/** Names one entry of the cache. Made by a family, so that no key is without its tenant. */
+/**
+ * Identifies one entry of the cache. Only a `CacheFamily` creates keys, so that every key contains its
+ * tenant.
+ */
 export interface CacheKey<Value> {
   readonly family: CacheFamily<Value>;
   readonly tenantId: string;
   readonly id: string;
   /**
-   * Tenant, family and id, separated by NUL, which none of them may contain: no two keys have the same text.
+   * Tenant, family and id, separated by NUL, which none of them can contain. Different keys have different
+   * texts.
    */
   readonly text: string;
 }
@@ -12,27 +16,27 @@ export interface CacheKey<Value> {
 /** How long an entry is valid. */
 export interface Lifetime {
   /**
-   * Milliseconds. Up to a tenth is subtracted at random, so that entries made together do not expire
-   * together.
+   * Time to live in milliseconds. Up to a tenth is subtracted at random, so that entries stored together do
+   * not expire together.
    */
   readonly ttlMs: number;
-  /** Longest time in the memory of one process, milliseconds, when shorter than CACHE_LOCAL_TTL_MS. */
+  /** Maximum time in the memory of one process, milliseconds, if shorter than CACHE_LOCAL_TTL_MS. */
   readonly localTtlMs?: number;
 }
 
 export interface FamilyOptions {
   /**
-   * Shared through Redis whatever the policy says about the tenant: for entries that the policy itself
-   * depends on.
+   * Entries are always shared through Redis, without asking the `SharedTierPolicy`. For entries on which the
+   * policy itself depends.
    */
   always?: boolean;
 }
 
-/** A kind of entries, with its own name in the statistics. */
+/** A kind of entries, with its own statistics. */
 export class CacheFamily<Value> {
   readonly always: boolean;
 
-  /** Exists in types only: what the entries of this family hold. */
+  /** Only for the type system: the type of the values of this family. */
   declare readonly holds: Value;
 
   constructor(

@@ -15,18 +15,18 @@ const section: CacheSection = {
   evictions: 0,
 };
 
-describe('the limit of the hit ratio', () => {
+describe('the alert on the hit ratio', () => {
   const monitoring = new Monitoring(settings);
   new CacheMonitoring(monitoring, {} as CacheService, settings);
   const [cache] = monitoring.sections;
 
-  it('is below it', () => {
+  it('is a lower limit', () => {
     expect(cache?.alerts?.(section)).toMatchObject([
       { name: 'cache_hit_ratio', value: 0.4, worse: 'lower', levels: settings.ALERT_CACHE_HIT_RATIO },
     ]);
   });
 
-  it('is not compared when there are few lookups', () => {
+  it('is not evaluated if there are few lookups', () => {
     expect(cache?.alerts?.({ ...section, lookups: 499 })).toMatchObject([{ value: null }]);
   });
 });

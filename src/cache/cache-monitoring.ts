@@ -6,24 +6,24 @@ import { CacheService } from './cache.service.js';
 import { RatioWindow } from './ratio-window.js';
 
 const WINDOW_MS = 60_000;
-/** With fewer lookups in the last minute, their share of hits says too little. */
+/** With fewer lookups than this in the last minute, the hit ratio is not compared with its limits. */
 const MIN_LOOKUPS = 500;
 
-/** The cache in the snapshot: all tiers together, unless named. */
+/** The `cache` section of the snapshot. All tiers combined, unless the name says otherwise. */
 export interface CacheSection {
-  /** Over the last minute, 0 to 1; null without lookups. */
+  /** Over the last minute, 0 to 1; null if there were no lookups. */
   hitRatio: number | null;
-  /** Within that minute. */
+  /** Number of lookups in that minute. */
   lookups: number;
   lookupsPerSecond: number;
   entries: number;
   memoryBytes: number;
   maxMemoryBytes: number;
-  /** Since the start. */
+  /** Since the start of the process. */
   evictions: number;
 }
 
-/** What this module contributes to monitoring. */
+/** Metrics and snapshot section of the cache. */
 @Injectable()
 export class CacheMonitoring {
   private readonly window = new RatioWindow(WINDOW_MS);
@@ -42,7 +42,7 @@ export class CacheMonitoring {
         alerts: (section) => [
           {
             name: 'cache_hit_ratio',
-            title: 'The share of lookups that the cache had',
+            title: 'The cache hit ratio',
             unit: 'ratio',
             worse: 'lower',
             levels: ALERT_CACHE_HIT_RATIO,
@@ -92,7 +92,7 @@ export class CacheMonitoring {
       }),
       counter({
         name: 'colloquy_cache_loads_total',
-        help: 'Entries that were loaded from their source, by family of keys',
+        help: 'Loads of entries from their source, by key family',
         labelNames: ['family', 'outcome'],
         read: (set) => {
           for (const [family, { loads, loadErrors }] of Object.entries(cache.stats().families)) {
@@ -103,12 +103,12 @@ export class CacheMonitoring {
       }),
       counter({
         name: 'colloquy_cache_evictions_total',
-        help: 'Entries that were evicted from the memory of this process for others',
+        help: 'Entries removed from the memory of this process to make room for others',
         read: read(({ l1 }) => l1.evictions),
       }),
       counter({
         name: 'colloquy_cache_invalidations_total',
-        help: 'Invalidations that began in this process',
+        help: 'Invalidations that this process started',
         read: read(({ invalidations }) => invalidations),
       }),
       gauge({
@@ -118,7 +118,7 @@ export class CacheMonitoring {
       }),
       gauge({
         name: 'colloquy_cache_memory_bytes',
-        help: 'Estimated memory of these entries',
+        help: 'Estimated memory used by these entries',
         read: read(({ l1 }) => l1.bytes),
       }),
     ];

@@ -3,14 +3,14 @@ import type { RedisStats } from '../redis/index.js';
 export interface TierStats {
   hits: number;
   misses: number;
-  /** Share of hits among all lookups, 0 to 1; null before the first. */
+  /** Share of hits among all lookups, 0 to 1; null before the first lookup. */
   hitRate: number | null;
 }
 
 export interface FamilyStats extends TierStats {
   loads: number;
   loadErrors: number;
-  /** Mean and maximum, milliseconds. */
+  /** Mean, in milliseconds; null before the first load. */
   meanLoadMs: number | null;
   maxLoadMs: number;
 }
@@ -22,18 +22,21 @@ export interface CacheStats {
     /** Estimated. */
     bytes: number;
     maxBytes: number;
-    /** Entries that were removed to make room for others. */
+    /** Entries removed because of the limits. */
     evictions: number;
   };
   l2: TierStats &
     RedisStats & {
       /** Invalidations that have not reached Redis yet. */
       pendingInvalidations: number;
-      /** Lookups without Redis: it was away, an invalidation was pending, or the tenant may not use it. */
+      /**
+       * Lookups that skipped Redis: it was unavailable, an invalidation was pending, or the tenant is
+       * excluded.
+       */
       skipped: number;
     };
   invalidations: number;
-  /** Waits for another process's load that lasted CACHE_LOAD_WAIT_MS and ended without an entry. */
+  /** How often a process waited CACHE_LOAD_WAIT_MS for another process's load without getting an entry. */
   loadWaitTimeouts: number;
   families: Record<string, FamilyStats>;
 }
@@ -49,7 +52,7 @@ export const tierStats = ({ hits, misses }: Counts): TierStats => ({
   hitRate: hits + misses === 0 ? null : hits / (hits + misses),
 });
 
-/** Counts the lookups and loads of one family of keys. */
+/** Counts the lookups and loads of one cache family. */
 export class FamilyCounter {
   hits = 0;
   misses = 0;

@@ -13,7 +13,7 @@ export class CacheController {
   constructor(private readonly cache: CacheService) {}
 
   @Get()
-  @ApiOperation({ summary: 'Statistics of the cache of this process since its start (admin)' })
+  @ApiOperation({ summary: 'Cache statistics of this process since its start (admin)' })
   @ApiOkResponse({ standardSchema: cacheStatsSchema })
   get(): CacheStats {
     return this.cache.stats();

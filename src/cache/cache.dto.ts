@@ -25,7 +25,7 @@ export const cacheStatsSchema = z.object({
     .object({
       ...tier,
       state: z.enum(['off', 'closed', 'open', 'half-open']).meta({
-        description: 'Of the circuit breaker: closed while Redis is used; off: no Redis is configured',
+        description: 'State of the circuit breaker: closed while Redis is used; off: no Redis is configured',
       }),
       calls: count,
       errors: count,
@@ -33,16 +33,16 @@ export const cacheStatsSchema = z.object({
       timesOpened: count,
       skipped: count.meta({
         description:
-          'Lookups without Redis: it was away, an invalidation was pending, or the tenant may not use it',
+          'Lookups that skipped Redis: it was unavailable, an invalidation was pending, or the tenant is excluded',
       }),
       pendingInvalidations: count.meta({
         description: 'Invalidations that have not reached Redis yet',
       }),
     })
-    .meta({ description: 'Redis, as this process sees it; calls and errors are of all its users' }),
+    .meta({ description: 'Redis, as seen by this process; calls and errors include those of other modules' }),
   invalidations: count,
   loadWaitTimeouts: count.meta({
-    description: "Waits for another process's load that ended without an entry",
+    description: "How often waiting for another process's load ended without an entry",
   }),
   families: z.record(
     z.string(),

@@ -11,7 +11,7 @@ const heads = new CacheFamily<Head>('head');
 const createCache = (overrides: Readonly<Record<string, string>> = {}): CacheService =>
   createProcess(overrides).cache;
 
-/** A load that ends when the test says so. */
+/** A load that the test resolves or rejects. */
 function heldLoad<T>(): { load: jest.Mock<Promise<T>>; end: (value: T) => void } {
   const ends: ((value: T) => void)[] = [];
   return {
@@ -33,7 +33,7 @@ describe('CacheService without Redis', () => {
     jest.restoreAllMocks();
   });
 
-  it('loads once for 200 callers at the same time, and not again while the entry holds', async () => {
+  it('loads once for 200 concurrent callers, and not again while the entry is valid', async () => {
     const cache = createCache();
     const { load, end } = heldLoad<Head>();
     const callers = Array.from({ length: 200 }, async () => cache.wrap(key, 60_000, load));
@@ -45,7 +45,7 @@ describe('CacheService without Redis', () => {
     expect(cache.stats().families['head']).toMatchObject({ loads: 1, misses: 200, hits: 1 });
   });
 
-  it('returns what is in memory without a promise, and peeks at it as long as it is fresh', async () => {
+  it('returns an entry in memory synchronously, and peeks at it while it is valid', async () => {
     jest.useFakeTimers({ now: 0 });
     jest.spyOn(Math, 'random').mockReturnValue(0);
     const cache = createCache();
@@ -61,7 +61,7 @@ describe('CacheService without Redis', () => {
     await invalidated;
   });
 
-  it('passes an error of the load on to all who wait, and loads again for the next', async () => {
+  it('rejects for all waiting callers if the load fails, and loads again for the next one', async () => {
     const cache = createCache();
     const load = jest.fn(() => Promise.reject(new Error('no database')));
     const results = await Promise.allSettled([cache.wrap(key, 1000, load), cache.wrap(key, 1000, load)]);
@@ -71,7 +71,7 @@ describe('CacheService without Redis', () => {
     expect(cache.stats().families['head']).toMatchObject({ loads: 2, loadErrors: 1 });
   });
 
-  it('holds an entry for its time to live less a tenth at most, and never longer than the local limit', async () => {
+  it('keeps an entry for its time to live minus up to a tenth, and never longer than the local limit', async () => {
     jest.useFakeTimers({ now: 0 });
     const random = jest.spyOn(Math, 'random').mockReturnValue(1);
     const cache = createCache({ CACHE_LOCAL_TTL_MS: '10000' });
@@ -89,7 +89,7 @@ describe('CacheService without Redis', () => {
     expect(load).toHaveBeenCalledTimes(3);
   });
 
-  it('counts the age of an entry from the begin of its load', async () => {
+  it('measures the age of an entry from the start of its load', async () => {
     jest.useFakeTimers({ now: 0 });
     jest.spyOn(Math, 'random').mockReturnValue(0);
     const cache = createCache();
@@ -106,7 +106,7 @@ describe('CacheService without Redis', () => {
     expect(await cache.wrap(key, 1000, next)).toEqual({ title: 'fresh' });
   });
 
-  it('does not keep that there is no value', async () => {
+  it('does not cache the absence of a value', async () => {
     const cache = createCache();
     const none = jest.fn(() => Promise.resolve(undefined));
     await cache.wrap(key, 60_000, none);
@@ -115,7 +115,7 @@ describe('CacheService without Redis', () => {
     expect(cache.stats().l1.entries).toBe(0);
   });
 
-  it('invalidates all entries of a tenant, and none of another tenant', async () => {
+  it('invalidates all entries of a tenant, but none of another tenant', async () => {
     const cache = createCache();
     const other = heads.key('other', '1');
     await cache.wrap(key, 60_000, loadHead('a'));
@@ -144,7 +144,7 @@ describe('CacheService without Redis', () => {
     },
   );
 
-  it('is bounded by entries and by bytes', async () => {
+  it('is limited by number of entries and by bytes', async () => {
     const few = createCache({ MAX_CACHE_SIZE: '3' });
     for (let id = 0; id < 10; id++) await few.wrap(heads.key('acme', String(id)), 60_000, loadHead('x'));
     expect(few.stats().l1).toMatchObject({ entries: 3, maxEntries: 3, evictions: 7 });
@@ -158,7 +158,7 @@ describe('CacheService without Redis', () => {
     expect(bytes).toBeLessThanOrEqual(maxBytes);
   });
 
-  it('gives out values that nobody can change for the others', async () => {
+  it('returns frozen values, so that no caller can change them for others', async () => {
     const cache = createCache();
     const value = await cache.wrap(
       new CacheFamily<{ inner: { list: number[] }; at: Date }>('f').key('t', '1'),
@@ -169,7 +169,7 @@ describe('CacheService without Redis', () => {
     expect(value?.at).toEqual(new Date(0));
   });
 
-  it('keeps keys of families, tenants and ids apart', async () => {
+  it('distinguishes keys by family, tenant and id', async () => {
     const cache = createCache();
     const others = new CacheFamily<Head>('other');
     await cache.wrap(heads.key('a', 'b'), 1000, loadHead('1'));

@@ -16,14 +16,14 @@ import { SharedStore, type SharedTierPolicy } from './shared-store.js';
 
 type Load<Value> = () => Promise<Value | undefined>;
 
-/** Share of a time to live that is subtracted at random, at most. */
+/** Maximum share of the time to live that is subtracted at random. */
 const JITTER = 0.1;
 
 const MIN_TENANTS = 1000;
 
 const jittered = (ttlMs: number): number => Math.round(ttlMs * (1 - JITTER * Math.random()));
 
-/** Values are passed to our stores as they are, and a store that fails is a miss. */
+/** Passes values to the store unserialized, and treats an error of the store as a miss. */
 function keyvOf(store: KeyvStoreAdapter): Keyv {
   const keyv = new Keyv({ store, useKeyPrefix: false, emitErrors: false });
   keyv.serialize = undefined;
@@ -32,13 +32,14 @@ function keyvOf(store: KeyvStoreAdapter): Keyv {
 }
 
 /**
- * Values that are read often, in two tiers: the memory of this process (L1), and Redis (L2) if there is one.
- * One load at a time for each key, in this process and, with Redis, among all processes. An invalidated value
- * is not returned again: in this process at once, in others when they are notified, at the latest after
- * CACHE_LOCAL_TTL_MS. Values are shared and frozen; what BSON can hold keeps its type.
+ * A cache with two levels: the memory of this process (L1) and, if configured, Redis (L2). Each key is loaded
+ * only once at a time, in this process and, with Redis, across all processes. An invalidated value is not
+ * returned again: immediately in this process, and in others when they are notified, or after
+ * CACHE_LOCAL_TTL_MS at the latest. Values are shared between callers and frozen. Types that BSON supports
+ * are preserved.
  *
  * Inside a transaction of `TransactionRunner` the cache is bypassed: reads see the transaction's own writes
- * and keep nothing of them, and invalidations take place after the commit, or not at all after an abort.
+ * and are not cached, and invalidations are executed after the commit, or not at all after an abort.
  */
 @Injectable()
 export class CacheService implements OnApplicationShutdown {
@@ -80,17 +81,17 @@ export class CacheService implements OnApplicationShutdown {
   }
 
   /**
-   * Lets another module decide which tenants share entries through Redis; families that are shared `always`
-   * are not asked for.
+   * Sets the policy that decides which tenants share entries through Redis. It is not called for families
+   * with `always`.
    */
   useSharedTierFor(policy: SharedTierPolicy): void {
     this.shared.useFor(policy);
   }
 
   /**
-   * The cached value, else that of `load`, which is called once for all concurrent callers. Undefined from
-   * `load` means that there is no value, and is not kept; neither is an error, which all waiting callers
-   * receive. A value in the memory of this process is returned at once, without a promise.
+   * Returns the cached value, or the result of `load`, which is called once for all concurrent callers.
+   * `undefined` means that there is no value; neither that nor an error is cached, and all waiting callers
+   * receive it. A value in the memory of this process is returned synchronously, not as a promise.
    */
   wrap<Value>(
     key: CacheKey<Value>,
@@ -98,15 +99,15 @@ export class CacheService implements OnApplicationShutdown {
     load: Load<Value>,
   ): Value | undefined | Promise<Value | undefined> {
     if (this.transactions.active) return load();
-    // The first store is asked directly: this runs for every request, and a lookup through cache-manager
-    // takes several promises.
+    // Reads the first store directly: this runs for every request, and a lookup through cache-manager creates
+    // several promises.
     const local = this.local.find(key.text);
     if (!local) return this.findElsewhere(key, lifetime, load);
     this.countLocalHit(key);
     return local.value as Value;
   }
 
-  /** The value in the memory of this process, if there is one. */
+  /** Returns the value in the memory of this process, if there is one. */
   peek<Value>(key: CacheKey<Value>): Value | undefined {
     const entry = this.transactions.active ? undefined : this.local.find(key.text);
     if (!entry) return undefined;
@@ -114,7 +115,7 @@ export class CacheService implements OnApplicationShutdown {
     return entry.value as Value;
   }
 
-  /** Invalidates an entry everywhere. */
+  /** Invalidates an entry in all processes. */
   del(key: CacheKey<unknown>): Promise<void> {
     return this.transactions.afterCommit(async () => {
       this.invalidations++;
@@ -123,7 +124,7 @@ export class CacheService implements OnApplicationShutdown {
     });
   }
 
-  /** Invalidates every entry of the tenant everywhere, in one step however many there are. */
+  /** Invalidates all entries of the tenant in all processes, at the same cost regardless of their number. */
   invalidateTenant(tenantId: string): Promise<void> {
     return this.transactions.afterCommit(async () => {
       this.invalidations++;
@@ -194,7 +195,7 @@ export class CacheService implements OnApplicationShutdown {
       if (value === undefined || flight.cancelled) await this.shared.abandon(key.text, flight);
     }
     if (value === undefined || flight.cancelled) return { value, from: 'load' };
-    // The age of a value counts from when its load began to read.
+    // The time to live starts when the load started to read.
     const expiresAt = began + Math.max(1, jittered(ttlMs));
     const entry = entryOf(key, { value: deepFreeze(value), generation, expiresAt }, flight, maxLocalMs);
     await this.tiers.set(key.text, entry, Math.max(1, expiresAt - Date.now()));

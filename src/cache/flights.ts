@@ -1,26 +1,27 @@
-/** What a caller receives, and where it was found. */
+/** The value for a caller, and where it was found. */
 export interface Outcome {
   readonly value: unknown;
   readonly from: 'shared' | 'load';
 }
 
-/** A lookup under way. */
+/** A lookup in progress. */
 export interface Flight {
   /**
-   * Of the tenant, known once the load begins: the load may not have seen what was invalidated after that.
+   * The tenant's generation, known once the load begins. The load may have missed changes that were
+   * invalidated after that.
    */
   generation: string | undefined;
-  /** Of this process's turn to load, in Redis. */
+  /** Token of the lock in Redis that allows this process to load. */
   token: string | undefined;
-  /** The entry was invalidated meanwhile: callers that wait already receive the value, and it is not kept. */
+  /** The entry was invalidated in the meantime. Waiting callers receive the value, but it is not cached. */
   cancelled: boolean;
 }
 
-/** The lookups under way, one for each key. */
+/** The lookups in progress, one per key. */
 export class Flights {
   private readonly joinable = new Map<string, { flight: Flight; outcome: Promise<Outcome> }>();
 
-  /** The outcome of the lookup under way, unless it began with another generation than the current one. */
+  /** Returns the outcome of the lookup in progress, unless it began in an earlier generation. */
   join(key: string, generation: () => string): Promise<Outcome> | undefined {
     const present = this.joinable.get(key);
     if (!present) return undefined;
@@ -28,7 +29,7 @@ export class Flights {
     return began === undefined || began === generation() ? present.outcome : undefined;
   }
 
-  /** Begins a lookup that others may join; it replaces one that is under way. */
+  /** Starts a lookup that later callers can join. It replaces one in progress. */
   begin(key: string, work: (flight: Flight) => Promise<Outcome>): Promise<Outcome> {
     const flight: Flight = { generation: undefined, token: undefined, cancelled: false };
     const outcome = work(flight).finally(() => {
@@ -38,7 +39,7 @@ export class Flights {
     return outcome;
   }
 
-  /** From now on nobody joins the lookup of the key, and it keeps nothing. */
+  /** Prevents other callers from joining the lookup of this key, and its result from being cached. */
   cancel(key: string): void {
     const present = this.joinable.get(key);
     if (!present) return;

@@ -2,15 +2,16 @@ import { LRUCache } from 'lru-cache';
 
 interface Known {
   current: string;
-  /** The latest generation that Redis is known to have given the tenant, 0 for none. */
+  /** The latest known generation of the tenant that Redis assigned; 0 if there is none. */
   floor: number;
 }
 
 /**
- * The generation of each tenant as this process knows it. An entry keeps the generation of its load and is
- * valid while the tenant still has it, so a new generation invalidates all older entries in one step. Numbers
- * come from Redis and only grow; those that begin with `l` were made here. Bounded: a tenant that was evicted
- * returns with a generation that no entry has.
+ * The generation of each tenant, as known to this process. An entry stores the generation in which it was
+ * loaded, and is valid while that is still the tenant's generation. A new generation therefore invalidates
+ * all older entries of the tenant at once. Generations from Redis are increasing numbers; those that begin
+ * with `l` were created locally. The number of tenants is limited: one that was evicted later receives a new
+ * generation, which no entry has.
  */
 export class Generations {
   private readonly tenants: LRUCache<string, Known>;
@@ -24,7 +25,7 @@ export class Generations {
     return this.tenants.get(tenantId)?.current ?? this.renew(tenantId);
   }
 
-  /** Gives the tenant a new generation, and returns it. */
+  /** Gives the tenant a new generation and returns it. */
   renew(tenantId: string): string {
     const current = `l${++this.made}`;
     this.tenants.set(tenantId, { current, floor: this.floor(tenantId) });
@@ -36,8 +37,8 @@ export class Generations {
   }
 
   /**
-   * Adopts a generation from Redis. False when this process knows a later one: Redis lost an invalidation,
-   * and what it holds for this tenant must not be used.
+   * Adopts a generation from Redis. Returns false if this process knows a later one: then Redis has lost an
+   * invalidation, and its entries for this tenant must not be used.
    */
   advance(tenantId: string, generation: string): boolean {
     const floor = Number(generation);

@@ -5,8 +5,8 @@ import type { Entry } from './entry.js';
 import type { Generations } from './generations.js';
 
 /**
- * Keyv's store for the memory of one process, bounded by number of entries and by bytes; the least recently
- * used are evicted first. Returns valid entries only.
+ * Keyv store in the memory of one process, limited by number of entries and by bytes; the least recently used
+ * entries are evicted first. Returns only valid entries.
  */
 export class LocalStore extends EventEmitter implements KeyvStoreAdapter {
   readonly opts = {};
@@ -42,12 +42,12 @@ export class LocalStore extends EventEmitter implements KeyvStoreAdapter {
     return this.entries.calculatedSize;
   }
 
-  /** Entries that were removed to make room for others. */
+  /** Entries removed because of the limits. */
   get evictions(): number {
     return this.evicted;
   }
 
-  /** `get` without a promise. */
+  /** Synchronous `get`. */
   find(key: string): Entry | undefined {
     const entry = this.entries.get(key);
     if (!entry || this.isValid(entry)) return entry;
@@ -55,7 +55,7 @@ export class LocalStore extends EventEmitter implements KeyvStoreAdapter {
     return undefined;
   }
 
-  /** `set` without a promise. */
+  /** Synchronous `set`. */
   put(key: string, entry: Entry): void {
     if (this.isValid(entry)) this.entries.set(key, entry);
   }

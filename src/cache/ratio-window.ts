@@ -5,13 +5,13 @@ interface Sample {
 }
 
 export interface WindowRatio {
-  /** Share of hits within the window, 0 to 1; null without any lookup. */
+  /** Share of hits within the window, 0 to 1; null if there was no lookup. */
   ratio: number | null;
   total: number;
   perSecond: number;
 }
 
-/** The ratio of two growing counters over a sliding window, from occasional readings. */
+/** Ratio of two increasing counters over a sliding window, computed from occasional samples. */
 export class RatioWindow {
   private samples: Sample[] = [];
 

@@ -1,8 +1,8 @@
 import { RedisScript } from '../redis/index.js';
 
-// An entry is a hash: g generation, v value as BSON, t when it was stored by the server's clock in ms. A
-// generation is a number in microseconds of the server's clock, so that it grows even when the server lost
-// the previous one.
+// An entry is a hash: g generation, v value as BSON, t time of storage in ms by the server's clock. A
+// generation is the server's time in microseconds, so that it increases even if the server has lost the
+// previous one.
 
 const clock = `
 local function now_us()
@@ -12,7 +12,7 @@ end
 local function text(number) return string.format('%.0f', number) end
 `;
 
-/** KEYS entry, generation. Returns [ms left, g, v, t, current generation]; what is missing is empty. */
+/** KEYS entry, generation. Returns [ms left, g, v, t, current generation]; missing ones are empty. */
 export const readEntry = new RedisScript(`
 local reply = {redis.call('PTTL', KEYS[1])}
 for i, field in ipairs(redis.call('HMGET', KEYS[1], 'g', 'v', 't')) do reply[i + 1] = field or '' end
@@ -22,8 +22,8 @@ return reply
 
 /**
  * KEYS entry, lock, generation. ARGV token, lock ms, generation ms, trusted since ms. Returns [`hit`,
- * generation] when a valid entry is there, [`load`, generation] to the caller whose turn it is to load, and
- * [`wait`, generation] while another loads in this generation.
+ * generation] if there is a valid entry, [`load`, generation] if the caller may load, or [`wait`, generation]
+ * while another process loads in this generation.
  */
 export const beginLoad = new RedisScript(`${clock}
 local gen = redis.call('GET', KEYS[3])
@@ -42,8 +42,8 @@ return {'load', gen}
 `);
 
 /**
- * KEYS entry, lock, generation. ARGV token, generation, ttl ms, value. Stores what was loaded, and returns 1,
- * unless the load was cancelled (its lock is gone) or the tenant was invalidated meanwhile.
+ * KEYS entry, lock, generation. ARGV token, generation, ttl ms, value. Stores the loaded value and returns 1,
+ * unless the load was cancelled (its lock is gone) or the tenant was invalidated in the meantime.
  */
 export const finishLoad = new RedisScript(`${clock}
 if redis.call('GET', KEYS[2]) ~= ARGV[1] .. '|' .. ARGV[2] then return 0 end
@@ -55,7 +55,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 `);
 
-/** KEYS lock. ARGV token. Lets the next caller load after a load that failed. */
+/** KEYS lock. ARGV token. Releases the lock after a failed load, so that another process can load. */
 export const abandonLoad = new RedisScript(`
 local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, #ARGV[1] + 1) == ARGV[1] .. '|' then redis.call('DEL', KEYS[1]) end
@@ -63,8 +63,8 @@ return 1
 `);
 
 /**
- * KEYS entry, lock. ARGV channel, message. Deletes the entry, and prevents a load under way from storing what
- * it read before.
+ * KEYS entry, lock. ARGV channel, message. Deletes the entry, and prevents a load in progress from storing
+ * what it has already read.
  */
 export const deleteEntry = new RedisScript(`
 redis.call('UNLINK', KEYS[1])
@@ -75,7 +75,7 @@ return 1
 
 /**
  * KEYS generation. ARGV floor, generation ms, channel, message before and after the number. Returns the new
- * generation, which is above the floor.
+ * generation, which is greater than the floor.
  */
 export const renewGeneration = new RedisScript(`${clock}
 local g = math.max(tonumber(redis.call('GET', KEYS[1]) or 0) + 1, tonumber(ARGV[1]) + 1, now_us())

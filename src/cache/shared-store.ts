@@ -29,7 +29,7 @@ import {
 /** Returns whether a tenant's entries may be shared through Redis. */
 export type SharedTierPolicy = (tenantId: string) => boolean | Promise<boolean>;
 
-/** Generations outlive every entry; one that is lost all the same only invalidates its entries. */
+/** Longer than any entry lives. If a generation is lost anyway, its entries only become invalid. */
 const GENERATION_TTL_MS = 24 * 3_600_000;
 
 const pollBackoff = { baseMs: 5, maxMs: 50, jitter: 0.5 };
@@ -38,12 +38,12 @@ const listOf = (reply: unknown): unknown[] => (Array.isArray(reply) ? reply : []
 
 const text = (reply: unknown): string => (reply instanceof Buffer ? reply.toString('utf8') : String(reply));
 
-/** Texts of cache keys begin with their tenant. */
+/** The text of a cache key begins with its tenant. */
 const tenantOf = (key: string): string => key.slice(0, key.indexOf('\0'));
 
 /**
- * Keyv's store for Redis, which all processes share, with what they need to agree on: generations, and whose
- * turn it is to load. Returns valid entries only. Without Redis every lookup is a miss.
+ * Keyv store in Redis, shared by all processes, with what they coordinate through it: generations, and which
+ * process may load a value. Returns only valid entries. Without Redis, every lookup is a miss.
  */
 export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   readonly opts = {};
@@ -77,12 +77,13 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   }
 
   /**
-   * `onKey` is called when another process deleted an entry, `onGap` when such messages may have been lost.
+   * `onKey` is called when another process has deleted an entry, `onGap` when such messages may have been
+   * lost.
    */
   listen(onKey: (key: string) => void, onGap: () => void): void {
     const adopt = (message: BusMessage): void => {
       if ('key' in message) onKey(message.key);
-      // An invalidation of this process that has not reached Redis yet is later than this one.
+      // If an invalidation of this process has not reached Redis yet, it is later than the received one.
       else if (!this.bus.isPending(message.tenantId))
         this.generations.advance(message.tenantId, message.generation);
     };
@@ -100,7 +101,7 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
     return Promise.resolve();
   }
 
-  /** Whether Redis may be asked about this key now. */
+  /** Whether this key may be looked up in Redis now. */
   async isUsable({ tenantId, text: id, family }: CacheKey<unknown>): Promise<boolean> {
     const isUsable =
       this.redis.available &&
@@ -111,17 +112,18 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
   }
 
   async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
-    const found = await this.unlessAway(() => this.read(key));
+    const found = await this.ifAvailable(() => this.read(key));
     this.counts[found ? 'hits' : 'misses']++;
     return found && ({ value: found } as StoredData<Value>);
   }
 
   /**
-   * Waits for this process's turn to load, which is noted in `flight`, or until another process has loaded:
-   * true then. After CACHE_LOAD_WAIT_MS every process may load, and what it loads is not shared.
+   * Waits until this process may load, which is recorded in `flight`, and returns false; or until another
+   * process has loaded, and returns true. After CACHE_LOAD_WAIT_MS it returns false too, but what is then
+   * loaded is not shared.
    */
   async awaitTurn(key: string, flight: Flight): Promise<boolean> {
-    const isLoaded = await this.unlessAway(async () => {
+    const isLoaded = await this.ifAvailable(async () => {
       const tenantId = tenantOf(key);
       const token = `${this.processId}:${++this.tokens}`;
       const args = [token, this.settings.CACHE_LOAD_LOCK_MS, GENERATION_TTL_MS, this.bus.trustedSince];
@@ -145,14 +147,14 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
     return isLoaded ?? false;
   }
 
-  /** Gives the turn back after a load that is not stored. */
+  /** Releases the right to load after a load whose result is not stored. */
   async abandon(key: string, { token }: Flight): Promise<void> {
     if (token === undefined) return;
     const { lock } = this.redisKeysOf(key);
-    await this.unlessAway(() => this.redis.call((client) => abandonLoad.run(client, [lock], [token])));
+    await this.ifAvailable(() => this.redis.call((client) => abandonLoad.run(client, [lock], [token])));
   }
 
-  /** Stores what was loaded in this process's turn. Cancels its flight if it was invalidated meanwhile. */
+  /** Stores the loaded value. Cancels its flight if the value was invalidated in the meantime. */
   async set(key: string, { value: entry }: { value: Entry }, ttlMs = 1): Promise<boolean> {
     const { value, flight, generation } = entry;
     const { token } = flight;
@@ -163,32 +165,37 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
     } catch (error) {
       this.logger.warn(
         { err: error, family: key.split('\0')[1] },
-        'a cached value has no BSON; it is not shared with other processes',
+        'a cached value cannot be encoded as BSON; it is not shared with other processes',
       );
       await this.abandon(key, flight);
       return false;
     }
     const args = [token, generation, Math.ceil(ttlMs), encoded];
-    const reply = await this.unlessAway(() =>
+    const reply = await this.ifAvailable(() =>
       this.redis.call((client) => finishLoad.run(client, this.allKeys(key), args)),
     );
     if (reply === 0) flight.cancelled = true;
     return reply === 1;
   }
 
-  /** Deletes an entry in Redis and in every process; see `InvalidationBus.invalidate`. */
+  /** Deletes an entry in Redis and in all processes; see `InvalidationBus.invalidate`. */
   delete(key: string): Promise<boolean> {
     return this.bus.invalidate({ tenantId: tenantOf(key), id: key });
   }
 
-  /** Invalidates all entries of a tenant, likewise. */
+  /** Invalidates all entries of a tenant in Redis and in all processes. */
   async invalidateTenant(tenantId: string): Promise<void> {
     await this.bus.invalidate({ tenantId });
   }
 
-  /** Entries are never scanned: a tenant's are invalidated by its generation, the rest expire. */
+  /**
+   * Not supported, because it would have to scan all keys. The entries of a tenant are invalidated by its
+   * generation.
+   */
   clear(): Promise<void> {
-    return Promise.reject(new Error('the shared cache cannot be cleared as a whole; invalidate a tenant'));
+    return Promise.reject(
+      new Error('the shared cache cannot be cleared completely; invalidate a tenant instead'),
+    );
   }
 
   private async read(key: string): Promise<Found | undefined> {
@@ -205,15 +212,16 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
     try {
       return { value: decodeValue(rest[1] as Buffer), generation, expiresAt: Date.now() + leftMs };
     } catch {
-      // Otherwise each lookup would find it, and fail, until it expires.
+      // Otherwise each lookup would find this entry and fail, until it expires.
       await this.redis.call((client) => client.unlink(entry));
       return undefined;
     }
   }
 
   /**
-   * Adopts the generation that Redis has. False when Redis is behind: an invalidation of this process is
-   * pending, or Redis lost one that was known before it was asked (`floor`), which is repeated then.
+   * Adopts the generation from Redis. Returns false if Redis is behind: an invalidation of this process is
+   * pending, or Redis has lost a generation that was known before the call (`floor`), whose invalidation is
+   * then repeated.
    */
   private adopt(tenantId: string, generation: string, floor: number): boolean {
     if (generation === '' || this.bus.isPending(tenantId)) return false;
@@ -253,7 +261,7 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
     };
   }
 
-  private async unlessAway<T>(work: () => Promise<T>): Promise<T | undefined> {
+  private async ifAvailable<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {

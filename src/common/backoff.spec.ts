@@ -7,7 +7,7 @@ describe('backoffDelay', () => {
     expect([1, 2, 3, 4, 5].map((n) => backoffDelay(n, exact))).toEqual([100, 200, 400, 800, 1000]);
   });
 
-  it('takes off at most the random share', () => {
+  it('subtracts at most the random share', () => {
     const half = { ...exact, jitter: 0.5 };
     expect(backoffDelay(2, { ...half, random: () => 0 })).toBe(200);
     expect(backoffDelay(2, { ...half, random: () => 1 })).toBe(100);

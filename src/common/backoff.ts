@@ -1,19 +1,19 @@
 export interface BackoffOptions {
   /** Delay before the first retry, milliseconds. */
   baseMs: number;
-  /** No delay is longer, milliseconds. */
+  /** Maximum delay, milliseconds. */
   maxMs: number;
   /**
-   * Share of the delay that is random, 0 to 1: 0 gives the exact powers of two, 1 anything from 0 to the full
-   * delay ("full jitter"), which keeps clients that collided once from colliding again.
+   * Random share of the delay, 0 to 1. 0 gives exact powers of two; 1 gives a delay between 0 and the full
+   * value ("full jitter"), which keeps clients that failed together from retrying together.
    */
   jitter: number;
   random?: () => number;
 }
 
 /**
- * Delay before retry number `retry` (1 for the first), milliseconds: baseMs * 2^(retry-1), capped, less the
- * random share.
+ * Returns the delay before retry number `retry` (1 for the first) in milliseconds: baseMs * 2^(retry-1),
+ * limited to maxMs, minus the random share.
  */
 export function backoffDelay(
   retry: number,

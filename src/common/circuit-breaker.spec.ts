@@ -27,7 +27,7 @@ describe('CircuitBreaker', () => {
     jest.useRealTimers();
   });
 
-  it('opens after that many failures one after the other, and not when a success came between', () => {
+  it('opens after the configured number of consecutive failures, but not if a success is among them', () => {
     breaker.failure('1');
     breaker.failure('2');
     breaker.succeeded();
@@ -39,7 +39,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.timesOpened).toBe(1);
   });
 
-  it('probes by timer until a probe succeeds, and counts as open all the while', async () => {
+  it('probes periodically until a probe succeeds, and is not closed until then', async () => {
     probe.mockRejectedValueOnce(new Error('still down'));
     breaker.open('lost');
     await jest.advanceTimersByTimeAsync(999);
@@ -53,7 +53,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.timesOpened).toBe(1);
   });
 
-  it('probes at once when it is told to, one probe at a time', async () => {
+  it('probes immediately on probeNow(), but never concurrently', async () => {
     let end!: () => void;
     probe.mockReturnValue(new Promise((resolve) => (end = resolve)));
     breaker.open('lost');
@@ -65,7 +65,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.isClosed).toBe(true);
   });
 
-  it('stays open when it is opened again while a probe is under way', async () => {
+  it('stays open if it is opened again during a probe', async () => {
     let end!: () => void;
     probe.mockReturnValueOnce(new Promise((resolve) => (end = resolve)));
     breaker.open('lost');
@@ -78,7 +78,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.isClosed).toBe(true);
   });
 
-  it('may begin open, and then waits to be told', async () => {
+  it('can be created open, and then does not probe until probeNow() is called', async () => {
     breaker = create('open');
     await jest.advanceTimersByTimeAsync(5000);
     expect(probe).not.toHaveBeenCalled();
@@ -87,7 +87,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.timesOpened).toBe(0);
   });
 
-  it('probes no more once it is stopped', async () => {
+  it('does not probe after stop()', async () => {
     breaker.open('lost');
     await breaker.stop();
     await jest.advanceTimersByTimeAsync(5000);

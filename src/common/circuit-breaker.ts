@@ -3,19 +3,19 @@ import { messageOf } from './errors.js';
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export interface CircuitBreakerOptions {
-  /** Failures one after the other that open the breaker. */
+  /** Number of consecutive failures after which the breaker opens. */
   failures: number;
-  /** Time between two probes of an open breaker, milliseconds. */
+  /** Interval between probes while the breaker is open, milliseconds. */
   probeIntervalMs: number;
-  /** Says whether the service is to be trusted again; called while half open, never twice at a time. */
+  /** Resolves if the service can be used again. Called while half open; calls never overlap. */
   probe: () => Promise<void>;
   onChange?: (state: BreakerState, reason: string) => void;
 }
 
 /**
- * Keeps work away from a service that fails. Closed: work passes. Open: work is to be refused at once, and
- * the service is probed by timer. Half open: one probe is under way; callers are still refused, so that no
- * caller pays for finding out.
+ * Stops calls to a failing service. Closed: calls are allowed. Open: callers must fail immediately, and a
+ * timer probes the service. Half open: a probe is in progress, and callers must still fail, so that no caller
+ * waits for a service that may not respond.
  */
 export class CircuitBreaker {
   private current: BreakerState;
@@ -25,7 +25,7 @@ export class CircuitBreaker {
   private stopped = false;
   private openings = 0;
 
-  /** Begins as `initial`; an open one waits for `probeNow` or `open`. */
+  /** A breaker that is initially open starts probing only after a call to `probeNow` or `open`. */
   constructor(
     private readonly options: CircuitBreakerOptions,
     initial: 'closed' | 'open' = 'closed',
@@ -41,7 +41,7 @@ export class CircuitBreaker {
     return this.current === 'closed';
   }
 
-  /** Times that the breaker opened. */
+  /** How often the breaker has opened. */
   get timesOpened(): number {
     return this.openings;
   }
@@ -50,14 +50,14 @@ export class CircuitBreaker {
     if (this.isClosed) this.failed = 0;
   }
 
-  /** Counts a failure; the one too many opens the breaker. */
+  /** Counts a failure, and opens the breaker when the limit is reached. */
   failure(reason: string): void {
     if (!this.isClosed) return;
     this.failed++;
     if (this.failed >= this.options.failures) this.open(reason);
   }
 
-  /** Opens the breaker, however many failures there were. */
+  /** Opens the breaker regardless of the number of failures. */
   open(reason: string): void {
     if (this.stopped) return;
     if (this.current !== 'open') {
@@ -67,14 +67,14 @@ export class CircuitBreaker {
     this.schedule();
   }
 
-  /** Probes an open breaker now instead of waiting for the timer. Never rejects. */
+  /** Probes now instead of waiting for the timer, if the breaker is open. Never rejects. */
   probeNow(): Promise<void> {
     if (this.stopped || this.isClosed) return Promise.resolve();
     this.probing ??= this.probe().finally(() => (this.probing = undefined));
     return this.probing;
   }
 
-  /** Ends the probes, and waits for one under way. */
+  /** Stops probing, and waits for a probe in progress. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
@@ -92,7 +92,7 @@ export class CircuitBreaker {
       this.schedule();
       return;
     }
-    // What opened it again during the probe stays in force.
+    // `open` may have been called during the probe; then the breaker stays open.
     if (this.current !== 'half-open') return;
     this.failed = 0;
     this.change('closed', 'the probe succeeded');

@@ -1,7 +1,7 @@
 import { deepFreeze } from './deep-freeze.js';
 
 describe('deepFreeze', () => {
-  it('freezes objects and arrays all the way down, in place', () => {
+  it('freezes objects and arrays recursively and in place', () => {
     const value = {
       list: [{ a: 1 }],
       inner: Object.assign(Object.create(null) as object, { b: {} }),
@@ -12,7 +12,7 @@ describe('deepFreeze', () => {
       expect(Object.isFrozen(part)).toBe(true);
   });
 
-  it('leaves instances of classes as they are', () => {
+  it('does not freeze class instances', () => {
     const value = deepFreeze({ at: new Date(0), bytes: Buffer.from('x') });
     value.bytes[0] = 0x79;
     expect(value.bytes.toString()).toBe('y');

@@ -4,8 +4,8 @@ const isPlain = (value: object): boolean => {
 };
 
 /**
- * Freezes plain objects and arrays with all that they hold, in place, so that they can be shared. Instances
- * of classes stay as they are, and what is frozen already is taken to be so all the way down.
+ * Freezes plain objects and arrays recursively and in place, so that they can be shared. Class instances are
+ * not frozen. A value that is already frozen is assumed to be frozen at all levels.
  */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value) || !isPlain(value)) return value;

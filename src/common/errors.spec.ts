@@ -11,11 +11,11 @@ it.each([
   expect(asError(thrown).message).toBe(message);
 });
 
-it('stackOf has the stack where there is one', () => {
+it('stackOf returns the stack if there is one', () => {
   expect(stackOf(error)).toBe(error.stack);
   expect(stackOf('a text')).toBe('a text');
 });
 
-it('asError keeps an error as it is', () => {
+it('asError returns an error unchanged', () => {
   expect(asError(error)).toBe(error);
 });

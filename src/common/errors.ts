@@ -1,11 +1,11 @@
-/** The message of what was thrown, which may be anything. */
+/** Returns the message of a thrown value of any type. */
 export const messageOf = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message : String(thrown);
 
-/** As `messageOf`, with the stack where there is one: for faults of our own. */
+/** Like `messageOf`, but with the stack if there is one. For faults of this program. */
 export const stackOf = (thrown: unknown): string =>
   thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 
-/** What was thrown, as an error. */
+/** Converts a thrown value to an error. */
 export const asError = (thrown: unknown): Error =>
   thrown instanceof Error ? thrown : new Error(String(thrown));

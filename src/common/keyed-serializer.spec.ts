@@ -7,7 +7,7 @@ const deferred = (): { promise: Promise<void>; resolve: () => void } => {
 };
 
 describe('KeyedSerializer', () => {
-  it('runs work on one key one at a time, in the order of arrival', async () => {
+  it('runs work for one key sequentially, in the order of arrival', async () => {
     const serializer = new KeyedSerializer();
     const log: string[] = [];
     const gate = deferred();
@@ -23,7 +23,7 @@ describe('KeyedSerializer', () => {
     expect(log).toEqual(['first begins', 'first ends', 'second', 'third']);
   });
 
-  it('lets other keys pass', async () => {
+  it('runs work for other keys concurrently', async () => {
     const serializer = new KeyedSerializer();
     const gate = deferred();
     const blocked = serializer.run('a', () => gate.promise);
@@ -32,7 +32,7 @@ describe('KeyedSerializer', () => {
     await blocked;
   });
 
-  it('goes on after work that failed, and forgets keys without work', async () => {
+  it('continues after work that failed, and removes keys without work', async () => {
     const serializer = new KeyedSerializer();
     await expect(serializer.run('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     await expect(serializer.run('a', () => Promise.resolve(1))).resolves.toBe(1);

@@ -1,12 +1,12 @@
 /**
- * Runs work on one key one at a time, in the order of arrival; work on different keys runs side by side.
- * Serial within this process only: across processes the data's own version or the database's conflict
- * detection guards.
+ * Runs work for the same key sequentially, in the order of arrival, and work for different keys concurrently.
+ * Only within this process: across processes, document versions or the database's conflict detection prevent
+ * lost updates.
  */
 export class KeyedSerializer {
   private readonly tails = new Map<string, Promise<void>>();
 
-  /** Keys at work or waiting. */
+  /** Number of keys with running or waiting work. */
   get size(): number {
     return this.tails.size;
   }

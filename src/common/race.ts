@@ -1,8 +1,8 @@
 /**
- * The outcome of `work`, or that of `late` when the work has not settled within `ms`. Work that was given up
- * goes on: it needs a signal of its own to end, and what it does later, also a rejection, is ignored.
+ * Returns the result of `work`, or of `late` if the work has not settled within `ms`. The timeout does not
+ * stop the work, which needs its own signal for that. Its later result or rejection is ignored.
  * @param ms milliseconds
- * @param late returns what stands in for the work, or throws
+ * @param late returns a substitute result, or throws
  */
 export async function withTimeout<T, Late>(
   work: T | PromiseLike<T>,
@@ -21,8 +21,8 @@ export async function withTimeout<T, Late>(
 }
 
 /**
- * The outcome of `work`, unless `signal` is aborted before: also where the work itself takes no notice of the
- * signal.
+ * Returns the result of `work`, or rejects as soon as `signal` is aborted, even if the work itself ignores
+ * the signal.
  * @throws the signal's reason
  */
 export async function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {

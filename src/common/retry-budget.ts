@@ -1,26 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { backoffDelay } from './backoff.js';
 
-/** Attempts of one request, the first included. */
+/** Maximum number of attempts for one request, including the first. */
 const MAX_ATTEMPTS = 6;
-/** No new attempt begins after this time, milliseconds. */
+/** No attempt starts after this time, milliseconds. */
 export const RETRY_TIMEOUT_MS = 20_000;
 const backoff = { baseMs: 5, maxMs: 200, jitter: 0.5 };
 
-/** What is left to an attempt. */
+/** One attempt within the budget. */
 export interface Attempt {
   /** 1 for the first. */
   readonly number: number;
-  /** Time after which nothing is to be tried again, milliseconds from when it is read. */
+  /** Time left until no further attempt starts, in milliseconds, computed when it is read. */
   readonly remainingMs: number;
 }
 
 /**
- * The one place that decides how often the work of a request is tried: MAX_ATTEMPTS within `timeoutMs`. What
- * it calls throws errors that say what happened, and does not retry; the group commit, which retries after
- * conflicts between transactions, takes `remainingMs` as its limit. Not a `retryPolicy`, which has no
- * deadline to pass down and takes longer: docs/decisions/0018-libraries-and-own-code.md.
- * @param isRetryable whether an error says that another attempt may succeed
+ * The only place that decides how often a request is retried: MAX_ATTEMPTS within `timeoutMs`. Code called by
+ * `work` throws typed errors and does not retry. The exception is the group commit, which retries after
+ * transaction conflicts within `remainingMs`. This does not use `retryPolicy`, which cannot pass down a
+ * deadline and is slower: see docs/decisions/0018-libraries-and-own-code.md.
+ * @param isRetryable whether another attempt may succeed after this error
  * @throws the error of the last attempt
  */
 export async function withRetries<T>(

@@ -27,7 +27,7 @@ describe('retryPolicy', () => {
     jest.useRealTimers();
   });
 
-  /** Runs `work` to its end, and notes when each attempt began. */
+  /** Runs `work` until it settles, and records when each attempt started. */
   const outcomeOf = async (work: (attempt: number) => Promise<unknown>, options = {}): Promise<unknown> => {
     const begun = Date.now();
     const outcome = policy(options)((attempt) => {
@@ -38,30 +38,30 @@ describe('retryPolicy', () => {
     return outcome;
   };
 
-  it('returns the first success, with the waits of the backoff between', async () => {
+  it('returns the first success, with the delays of the backoff between attempts', async () => {
     const work = (attempt: number) => (attempt < 4 ? Promise.reject(new Busy()) : Promise.resolve(attempt));
     expect(await outcomeOf(work)).toBe(4);
     expect(delays).toEqual([0, 100, 300, 600]);
   });
 
-  it('waits as long as the error asks', async () => {
+  it('waits as long as the error requests', async () => {
     const work = (attempt: number) => (attempt < 2 ? Promise.reject(new Busy(5000)) : Promise.resolve(1));
     await outcomeOf(work);
     expect(delays).toEqual([0, 5000]);
   });
 
-  it('rejects with the last error when the attempts are used up', async () => {
+  it('rejects with the last error after the maximum number of attempts', async () => {
     expect(await outcomeOf((attempt) => Promise.reject(new Busy(attempt)))).toEqual(new Busy(4));
     expect(delays).toHaveLength(4);
   });
 
-  it('makes one attempt where one is allowed, and where the error is not retryable', async () => {
+  it('makes one attempt if only one is allowed, or if the error is not retryable', async () => {
     await outcomeOf(() => Promise.reject(new Busy()), { attempts: 1 });
     await outcomeOf(() => Promise.reject(new Error('final')));
     expect(delays).toEqual([0, 0]);
   });
 
-  it('is aborted while it waits, and makes no attempt after that', async () => {
+  it('stops waiting when it is aborted, and makes no further attempt', async () => {
     const abort = new AbortController();
     const work = jest.fn(() => Promise.reject(new Busy()));
     const outcome = policy()(work, abort.signal).catch((error: unknown) => error);

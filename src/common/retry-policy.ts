@@ -3,24 +3,23 @@ import { backoffDelay, type BackoffOptions } from './backoff.js';
 import { untilAborted } from './race.js';
 
 export interface RetryPolicyOptions {
-  /** Attempts of one call, the first included. */
+  /** Maximum number of attempts of one call, including the first. */
   attempts: number;
   backoff: BackoffOptions;
-  /** Whether another attempt may succeed where this error came. */
+  /** Whether another attempt may succeed after this error. */
   isRetryable: (error: unknown) => boolean;
-  /** How long to wait after this error, milliseconds; undefined: as long as `backoff` says. */
+  /** How long to wait after this error, milliseconds. Undefined: the delay of `backoff`. */
   waitMs?: (error: unknown) => number | undefined;
 }
 
 /**
- * Runs `work` until it succeeds, its attempts are used up, or an error comes that is not retryable.
- * @param work is given the number of its attempt, 1 for the first
- * @throws the error of the last attempt; the signal's reason when it is aborted, also while it waits for the
- * next attempt
+ * Runs `work` until it succeeds, all attempts are used, or an error is not retryable.
+ * @param work receives the number of the attempt, 1 for the first
+ * @throws the error of the last attempt, or the signal's reason if it is aborted, even between two attempts
  */
 export type RetryPolicy = <T>(work: (attempt: number) => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
-/** The policy by which calls of one kind are retried. */
+/** Creates the retry policy for one kind of call. */
 export function retryPolicy({ attempts, backoff, isRetryable, waitMs }: RetryPolicyOptions): RetryPolicy {
   const policy = retry(handleWhen(isRetryable), {
     maxAttempts: attempts - 1,
@@ -29,7 +28,8 @@ export function retryPolicy({ attempts, backoff, isRetryable, waitMs }: RetryPol
       return asked ?? backoffDelay(attempt, backoff);
     }),
   });
-  // The library waits on when it is aborted; nobody waits with it, and it must not keep the process alive.
+  // cockatiel keeps waiting after an abort. `untilAborted` below ends the wait for the caller, and unref
+  // keeps the timer from delaying the exit of the process.
   const abortable = policy.dangerouslyUnref();
   return (work, signal) => {
     if (!signal) return policy.execute(({ attempt }) => work(attempt + 1));

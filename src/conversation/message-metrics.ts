@@ -18,12 +18,12 @@ const outcomeOf = (error: unknown): string =>
 export class MessageMetrics {
   private readonly messages = counter({
     name: 'colloquy_messages_handled_total',
-    help: 'Inbound messages by outcome: handled, repeated (known before, nothing written), or why they failed',
+    help: 'Inbound messages by outcome: handled, repeated (already stored, nothing written), or the reason of the failure',
     labelNames: ['outcome'],
   });
   private readonly retries = counter({
     name: 'colloquy_message_retries_total',
-    help: 'Inbound messages that were handled again because another request had been quicker',
+    help: 'Inbound messages that were retried because a concurrent request had changed the same data',
   });
 
   constructor(monitoring: Monitoring) {

@@ -1,22 +1,22 @@
-/** A command as it is sent to the server. */
+/** A command that is sent to the server. */
 export interface SentCommand {
   commandName: string;
   databaseName: string;
-  /** With what the driver adds to it, such as session and transaction. Must not be changed. */
+  /** Includes what the driver adds, such as session and transaction. Must not be modified. */
   command: Readonly<Record<string, unknown>>;
 }
 
-/** Called with each command when it is sent, in the asynchronous context of its caller. Must not throw. */
+/** Called when a command is sent, in the asynchronous context of its caller. Must not throw. */
 export type CommandListener = (command: SentCommand) => void;
 
-/** Called with each command when its reply has arrived, in the same asynchronous context. Must not throw. */
+/** Called when the reply to a command has arrived, in the same asynchronous context. Must not throw. */
 export type CommandEndListener = (command: SentCommand, durationMs: number, ok: boolean) => void;
 
 export interface RunningCommand extends SentCommand {
   begunMs: number;
 }
 
-/** Passes the commands of connections on to listeners; see `observedConnection`. */
+/** Forwards the commands of connections to listeners; see `observedConnection`. */
 export class CommandMonitor {
   private readonly startListeners: CommandListener[] = [];
   private readonly endListeners: CommandEndListener[] = [];
@@ -29,9 +29,9 @@ export class CommandMonitor {
     this.endListeners.push(listener);
   }
 
-  /** To be called by a connection that is about to send; the result must be passed to `end`. */
+  /** Must be called by a connection before it sends; the result must be passed to `end`. */
   begin(databaseName: string, command: Readonly<Record<string, unknown>>): RunningCommand {
-    // The first key of a command is its name, and the driver adds its own behind it.
+    // The first key of a command is its name. The driver adds its own keys after it.
     const [commandName = ''] = Object.keys(command);
     const running = { commandName, databaseName, command, begunMs: performance.now() };
     for (const listener of this.startListeners) listener(running);

@@ -5,14 +5,14 @@ const id = '0123456789abcdef01234567';
 const date = new Date('2026-01-01T00:00:00Z');
 
 describe('afterCursor', () => {
-  it('bounds the field, and settles equal dates by the id', () => {
+  it('limits the field, and orders equal dates by id', () => {
     expect(afterCursor('createdAt', { date, id })).toEqual({
       createdAt: { $lte: date },
       $or: [{ createdAt: { $lt: date } }, { createdAt: date, _id: { $lt: new Types.ObjectId(id) } }],
     });
   });
 
-  it('is no condition on the first page', () => {
+  it('adds no condition for the first page', () => {
     expect(afterCursor('createdAt', undefined)).toEqual({});
   });
 });

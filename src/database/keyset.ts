@@ -1,15 +1,15 @@
 import { Types } from 'mongoose';
 import type { DateIdCursor } from '../http/index.js';
 
-/** Conditions of a query by `Field` and `_id`. */
+/** Query conditions on `Field` and `_id`. */
 type KeysetFilter<Field extends string> = { [Name in Field]?: { $lte: Date } } & {
   $or?: Record<string, unknown>[];
 };
 
 /**
- * Rows that come after `cursor` in the order (`field`, `_id`), both descending; every row without a cursor.
- * `$or` alone would be enough: the bound on the field is given as well so that an index on the order is
- * entered at the cursor.
+ * Matches rows after `cursor` in the order (`field`, `_id`), both descending; without a cursor, all rows.
+ * `$or` alone would be correct; the additional condition on the field lets the index scan start at the
+ * cursor.
  */
 export function afterCursor<Field extends string>(
   field: Field,
@@ -23,7 +23,7 @@ export function afterCursor<Field extends string>(
   } as KeysetFilter<Field>;
 }
 
-/** The position of a row in the order (`field`, `_id`), for the cursor after it. */
+/** Returns a row's position in the order (`field`, `_id`), for use as a cursor. */
 export const positionBy =
   <Field extends string>(field: Field) =>
   (row: Record<Field, Date> & { _id: Types.ObjectId }): DateIdCursor => ({

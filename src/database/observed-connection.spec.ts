@@ -5,7 +5,7 @@ import { observedConnection } from './observed-connection.js';
 
 const namespace = { db: 'shop', collection: 'orders' } as mongo.MongoDBNamespace;
 
-/** A class of connections that observes, on a driver whose connection makes its message and answers as told. */
+/** An observed connection class, based on a fake driver connection that replies with `answer`. */
 function observed(answer: () => Promise<unknown>): {
   connection: Connection;
   started: SentCommand[];
@@ -37,7 +37,7 @@ function observed(answer: () => Promise<unknown>): {
 afterEach(() => jest.restoreAllMocks());
 
 describe('observedConnection', () => {
-  it('reports a command as it is sent, and again with its time when it is answered', async () => {
+  it('reports a command when it is sent, and again with its duration when the reply arrives', async () => {
     const { connection, started, ended } = observed(() => Promise.resolve({ ok: 1 }));
     await expect(connection.command(namespace, { find: 'orders' })).resolves.toEqual({ ok: 1 });
     expect(started).toMatchObject([
@@ -46,7 +46,7 @@ describe('observedConnection', () => {
     expect(ended).toEqual([[started[0], expect.any(Number), true]]);
   });
 
-  it('tells documents that are sent beside the command, also after the driver has taken them out of it', async () => {
+  it('reports documents that are sent next to the command, even after the driver has removed them from it', async () => {
     const { connection, ended } = observed(() => Promise.resolve({ ok: 1 }));
     const statements = [{ q: { _id: 1 }, u: { $set: { a: 1 } } }];
     const command: Record<string, unknown> = { update: 'orders', updates: { documents: statements } };
@@ -59,20 +59,20 @@ describe('observedConnection', () => {
     ]);
   });
 
-  it('reports one that fails, and leaves the error alone', async () => {
+  it('reports a command that fails, and does not change the error', async () => {
     const { connection, ended } = observed(() => Promise.reject(new Error('no such thing')));
     await expect(connection.command(namespace, { insert: 'orders' })).rejects.toThrow('no such thing');
     expect(ended).toMatchObject([[{ commandName: 'insert' }, expect.any(Number), false]]);
   });
 
-  it('tells nothing of the handshake', async () => {
+  it('does not report the handshake', async () => {
     const { connection, started, ended } = observed(() => Promise.resolve({ ok: 1 }));
     Object.assign(connection, { established: false });
     await connection.command(namespace, { hello: 1 });
     expect([...started, ...ended]).toEqual([]);
   });
 
-  it('tells no end of a command that could not be made', async () => {
+  it('does not report the end of a command that could not be created', async () => {
     const { connection, started, ended } = observed(() => Promise.resolve({ ok: 1 }));
     jest.spyOn(Connection.prototype, 'prepareCommand').mockImplementation(() => {
       throw new Error('session has ended');

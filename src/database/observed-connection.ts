@@ -2,10 +2,13 @@ import type { mongo } from 'mongoose';
 import { Connection } from 'mongodb/lib/cmap/connection.js';
 import type { CommandMonitor, RunningCommand } from './command-monitor.js';
 
-/** Fields whose documents the driver may send as sequences beside the command; it removes them from the command when it sends. */
+/**
+ * Fields whose documents the driver may send as sequences next to the command. It removes them from the
+ * command when it sends it.
+ */
 const SEQUENCES = ['documents', 'updates', 'deletes', 'ops', 'nsInfo'] as const;
 
-/** The command as it is now, with sequences as arrays. */
+/** A copy of the command in its current state, with sequences converted to arrays. */
 function copyOf(command: mongo.Document): mongo.Document {
   const copy = { ...command };
   for (const field of SEQUENCES) {
@@ -16,14 +19,15 @@ function copyOf(command: mongo.Document): mongo.Document {
 }
 
 /**
- * The class of connections for a client whose commands `monitor` observes. The driver's own events (`monitorCommands`) report the same,
- * but to create them the driver decodes the documents of each reply a second time, which costs 16 % of the main thread on a route that reads
- * 20 messages (decision 0015). This relies on unpublished parts of the driver: the client option `connectionType` and two methods of its
- * connections. The driver's version is pinned, and specs fail with a version in which they are different.
+ * Creates a connection class whose commands `monitor` observes. The driver's own events (`monitorCommands`)
+ * report the same, but to create them the driver decodes the documents of each reply a second time, which
+ * costs 16 % of the main thread on a route that reads 20 messages (decision 0015). This relies on unpublished
+ * parts of the driver: the client option `connectionType`, and two methods of its connections. The driver's
+ * version is pinned, and the tests fail if an update changes these parts.
  */
 export function observedConnection(monitor: CommandMonitor): typeof Connection {
   return class ObservedConnection extends Connection {
-    /** A connection runs one command at a time. */
+    /** A connection runs only one command at a time. */
     private running: RunningCommand | undefined;
 
     override prepareCommand(

@@ -20,12 +20,12 @@ export class TransactionalInterceptor implements NestInterceptor {
 }
 
 /**
- * On a controller or a route: everything that the handler writes through models is committed together, or not
- * at all. The driver starts the transaction on the server with the handler's first command, so a request that
- * fails validation starts none.
+ * For a controller or a route: all writes that the handler makes through models are committed together, or
+ * not at all. The driver starts the transaction on the server with the handler's first command, so a request
+ * that fails validation starts none.
  *
- * After a transient error the handler runs again, within the limits of `TransactionRunner`. Effects outside the
- * database, log lines included, therefore belong in `TransactionRunner.afterCommit`. Services use
+ * After a transient error the handler runs again, within the limits of `TransactionRunner`. Therefore, pass
+ * side effects outside of the database, including log lines, to `TransactionRunner.afterCommit`. Services use
  * `TransactionRunner.run` directly.
  */
 export const Transactional = (): ClassDecorator & MethodDecorator =>

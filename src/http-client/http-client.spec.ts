@@ -42,25 +42,25 @@ describe('HttpClient', () => {
     expect(received[0]?.headers).toMatchObject({ 'x-a': 'b', 'content-length': '5' });
   });
 
-  it('sends user and password of the URL', async () => {
+  it('sends the user and password in the URL', async () => {
     await request(`http://me:p%40ss@127.0.0.1:${port}/`);
     const basic = Buffer.from('me:p@ss').toString('base64');
     expect(received[0]?.headers.authorization).toBe(`Basic ${basic}`);
   });
 
-  it('follows no redirect', async () => {
+  it('does not follow redirects', async () => {
     answer = (response) => response.writeHead(302, { location: '/other' }).end();
     expect((await request()).status).toBe(302);
     expect(received).toHaveLength(1);
   });
 
-  it('reads up to its limit, and no further', async () => {
+  it('reads a response up to the size limit, and no further', async () => {
     answer = (response) => response.end('x'.repeat(1000));
     expect((await request('/', { maxResponseBytes: 1000 })).body).toHaveLength(1000);
     await expect(request('/', { maxResponseBytes: 999 })).rejects.toEqual(new ResponseTooLargeError(999));
   });
 
-  it('connects to what its lookup returns, and not where that fails', async () => {
+  it('connects only to addresses that its lookup returns', async () => {
     const lookup: HttpClientOptions['lookup'] = (hostname, _options, callback) => {
       if (hostname === 'bot.example.com') callback(null, [{ address: '127.0.0.1', family: 4 }]);
       else callback(new Error('refused'), []);
@@ -70,7 +70,7 @@ describe('HttpClient', () => {
     expect(received).toHaveLength(1);
   });
 
-  it('ends with the reason of its signal', async () => {
+  it('rejects with the reason of its signal', async () => {
     const abort = new AbortController();
     answer = () => {
       abort.abort(new Error('gone'));

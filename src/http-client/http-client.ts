@@ -6,23 +6,23 @@ export interface HttpRequest {
   url: URL;
   headers?: Record<string, string>;
   body?: string;
-  /** Bounds the time of the request: the client has no timeouts of its own. */
+  /** Limits the duration of the request; the client itself has no timeouts. */
   signal: AbortSignal;
 }
 
 export interface HttpResponse {
   status: number;
-  /** Value of `Retry-After`. */
+  /** The value of the `Retry-After` header. */
   retryAfter: string | undefined;
   body: string;
 }
 
 export interface HttpClientOptions {
-  /** No limit when undefined. */
+  /** Undefined: no limit. */
   maxResponseBytes?: number;
   /**
-   * Resolves names in place of the system: what it does not return is not connected to. Literal addresses do
-   * not pass through it.
+   * Resolves host names instead of the system resolver. The client connects only to addresses that it
+   * returns. Literal IP addresses in a URL bypass it.
    */
   lookup?: LookupFunction;
 }
@@ -34,20 +34,19 @@ export class ResponseTooLargeError extends Error {
   }
 }
 
-/** The user and password of a URL, which the library leaves out. */
+/** The `Authorization` header for the user and password in a URL, which undici does not send itself. */
 function credentialsOf({ username, password }: URL): { authorization?: string } {
   if (username === '' && password === '') return {};
   const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return { authorization: `Basic ${Buffer.from(text).toString('base64')}` };
 }
 
-/** Connections to one server at a time. */
+/** Maximum number of connections to one server. */
 const CONNECTIONS = 64;
 
 /**
- * Sends requests over HTTP or HTTPS on connections that are kept open, for all that this service sends to
- * others. Redirects are not followed: they would take keys and signatures elsewhere, and past the check of an
- * address.
+ * The HTTP and HTTPS client for all outgoing requests of this service, with keep-alive. It does not follow
+ * redirects, which would send keys and signatures to another server and bypass the check of the address.
  */
 export class HttpClient {
   private readonly agent: Agent;
@@ -64,7 +63,7 @@ export class HttpClient {
     });
   }
 
-  /** @throws Error of the network, the signal's reason, or ResponseTooLargeError */
+  /** @throws Error network errors, the signal's reason, or ResponseTooLargeError */
   async request({ method, url, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
     try {
       const response = await request(url, {
@@ -87,7 +86,7 @@ export class HttpClient {
     }
   }
 
-  /** Ends the requests under way and closes the connections. */
+  /** Aborts requests in progress and closes all connections. */
   close(): Promise<void> {
     return this.agent.destroy();
   }

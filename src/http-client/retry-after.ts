@@ -1,6 +1,7 @@
 /**
- * How long a `Retry-After` header asks to wait, milliseconds; undefined when it is absent or cannot be read.
- * @param now milliseconds since 1970, for a header that names a date
+ * Returns the delay that a `Retry-After` header requests, in milliseconds; undefined if the header is absent
+ * or invalid.
+ * @param now milliseconds since 1970, for a header that contains a date
  */
 export function retryAfterMs(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;

@@ -1,20 +1,23 @@
 import { SetMetadata } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 
-/** Who may call a route: a tenant with its key (default), the operator with the admin key, either of them, or anyone. */
+/**
+ * Who may call a route: a tenant with its key (the default), the operator with the admin key, both, or
+ * anyone.
+ */
 export type Access = 'tenant' | 'admin' | 'tenant-or-admin' | 'public';
 
 /** Metadata key under which a route or controller declares its `Access`. */
 export const ACCESS = 'colloquy:access';
 
-/** No key is asked for. */
+/** The route requires no key. */
 export const Public = (): ClassDecorator & MethodDecorator => SetMetadata(ACCESS, 'public' satisfies Access);
 
-/** The admin key is asked for. */
+/** The route requires the admin key. */
 export const AdminOnly = (): ClassDecorator & MethodDecorator =>
   SetMetadata(ACCESS, 'admin' satisfies Access);
 
-/** A tenant's key or the admin key is asked for; what each is told differs. */
+/** The route requires a tenant's key or the admin key. Operators may receive more details. */
 export const TenantOrAdmin = (): ClassDecorator & MethodDecorator =>
   SetMetadata(ACCESS, 'tenant-or-admin' satisfies Access);
 
@@ -25,5 +28,5 @@ export const setOperatorRequest = (request: FastifyRequest): void => {
   operators.add(request);
 };
 
-/** On routes of every kind but `tenant`, where the admin key is refused. */
+/** Whether an operator sent the request. Always false on `tenant` routes, which reject the admin key. */
 export const isOperatorRequest = (request: FastifyRequest): boolean => operators.has(request);

@@ -38,13 +38,13 @@ const malformedRequest = {
   detail: 'This is not a well-formed HTTP request.',
 };
 
-/** Answers what Node could not read as a request: there is no request id, and the connection ends. */
-function answerClientError(
+/** Responds to a request that Node.js could not parse: it has no request id, and the connection is closed. */
+function respondToClientError(
   error: ConnectionFailure,
   socket: Socket & { _httpMessage?: ServerResponse },
 ): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  // An answer that has begun on this connection must not get a second one into its middle.
+  // If a response has already started on this connection, a second one must not be written into it.
   if (!socket.writable || socket._httpMessage?.headersSent) {
     socket.destroy(error);
     return;
@@ -62,7 +62,10 @@ function answerClientError(
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }
 
-/** Responds to what Fastify refuses before a route and its hooks: a badly encoded URL, an over-long path parameter. */
+/**
+ * Responds to requests that Fastify rejects before routing and hooks: a malformed URL, a path parameter that
+ * is too long.
+ */
 const createFrameworkErrorHandler = (settings: ServiceSettings, logger: Logger, errors?: ErrorReporter) => {
   const filter = new ProblemFilter(logger, [], errors);
   const headers = apiHeaders({ isProduction: settings.NODE_ENV === 'production' });
@@ -73,7 +76,10 @@ const createFrameworkErrorHandler = (settings: ServiceSettings, logger: Logger, 
   };
 };
 
-/** Why `text` was refused: a syntax error in the parser's words, or a key that could change an object's prototype. */
+/**
+ * Returns why `text` was rejected: the parser's message for a syntax error, or a key that could change a
+ * prototype.
+ */
 function invalidJson(text: string): ProblemError {
   try {
     JSON.parse(text);
@@ -86,12 +92,14 @@ function invalidJson(text: string): ProblemError {
     status: 400,
     code: 'forbidden_key',
     title: 'The body has a forbidden key',
-    detail:
-      'The keys "__proto__" and "constructor" with a "prototype" in it are not accepted in JSON bodies.',
+    detail: 'JSON bodies must not contain the key "__proto__", or "constructor" with a "prototype" in it.',
   });
 }
 
-/** Reads JSON. An empty body is none: many clients send the content type with every request. */
+/**
+ * Creates the JSON body parser. An empty body counts as no body, because many clients send the content type
+ * with every request.
+ */
 function createJsonParser(fastify: FastifyInstance): FastifyBodyParser<Buffer> {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   return (request, body, done) => {
@@ -118,14 +126,15 @@ export function createHttpAdapter(
     trustProxy: settings.TRUST_PROXY,
     genReqId: createRequestIds(),
     forceCloseConnections: 'idle',
-    // What comes in on an open connection while others finish is still served; its answer ends the connection.
+    // While the server closes, requests that arrive on open connections are still served; the response closes
+    // the connection.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
     frameworkErrors: createFrameworkErrorHandler(settings, logger, errors),
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: respondToClientError,
   });
   const fastify = adapter.getInstance<FastifyInstance>();
-  // JSON alone is read; anything else is a 415.
+  // Only JSON is parsed; other content types get 415.
   fastify.removeContentTypeParser('text/plain');
   adapter.useBodyParser(
     ['application/json', 'application/merge-patch+json'],

@@ -12,7 +12,7 @@ const methods = ['get', 'put', 'post', 'patch', 'delete'] as const;
 
 const problemSchema: Schema = {
   type: 'object',
-  description: 'An RFC 9457 problem document. Branch on `code`; `title` and `detail` are for people.',
+  description: 'An RFC 9457 problem document. Branch on `code`; `title` and `detail` are meant for humans.',
   required: ['type', 'title', 'status', 'code'],
   properties: {
     type: { type: 'string', example: 'about:blank' },
@@ -21,15 +21,18 @@ const problemSchema: Schema = {
     code: { type: 'string', description: 'Stable and machine-readable.', example: 'validation_failed' },
     detail: { type: 'string', description: 'What happened and what to do.' },
     instance: { type: 'string', description: 'The path of the request.' },
-    requestId: { type: 'string', description: 'Also in the header X-Request-Id and in the log.' },
+    requestId: {
+      type: 'string',
+      description: 'Also returned in the X-Request-Id header and written to the log.',
+    },
     errorId: {
       type: 'string',
       pattern: '^[0-9a-f]{32}$',
-      description: 'With 5xx: names the error in the log and in the error reports.',
+      description: 'With 5xx: identifies the error in the log and in the error reports.',
     },
     errors: {
       type: 'array',
-      description: 'With `validation_failed`: every field that was not accepted.',
+      description: 'With `validation_failed`: every field that was rejected.',
       items: {
         type: 'object',
         required: ['path', 'message'],
@@ -46,7 +49,7 @@ const problemContent = {
 
 const phraseOf = (status: string): string => STATUS_CODES[status] ?? 'Error';
 
-/** The error statuses that every operation of its kind may answer with. */
+/** The error statuses that an operation may return, depending on its kind. */
 function errorStatuses(path: string, { security }: Operation): string[] {
   const needsKey = security !== undefined && security.length > 0;
   return [
@@ -65,7 +68,7 @@ function describedResponse(status: string, response: Response): Response {
   return {
     ...response,
     description: response.description || phraseOf(status),
-    // Also where a library declares a shape of its own: ProblemFilter answers every error.
+    // Also replaces the schema of errors that a library declares, because ProblemFilter formats every error.
     ...(isError && { content: problemContent }),
   };
 }
@@ -81,7 +84,9 @@ function withProblems(path: string, operation: Operation): Responses {
   return responses;
 }
 
-/** Adds what holds for all operations alike: errors are problem documents, and no description is empty. */
+/**
+ * Adds what applies to all operations: errors are problem documents, and every response has a description.
+ */
 export function describeErrors(document: OpenAPIObject): OpenAPIObject {
   document.components = {
     ...document.components,
@@ -95,11 +100,11 @@ export function describeErrors(document: OpenAPIObject): OpenAPIObject {
   return document;
 }
 
-/** Serves the API's description: /docs for people, /docs/openapi.json for programs. */
+/** Serves the API description: /docs as a page, /docs/openapi.json as JSON. */
 export function setUpOpenApi(app: NestFastifyApplication): void {
   const description =
-    "Conversations, messages and session state of many tenants. Send `Authorization: Bearer <key>`: a tenant's key sees that tenant " +
-    'alone, the admin key manages tenants. Errors are RFC 9457 problem documents with a stable `code`.';
+    "Conversations, messages and session state of many tenants. Send `Authorization: Bearer <key>`. A tenant's key gives access to that " +
+    'tenant only; the admin key manages tenants. Errors are RFC 9457 problem documents with a stable `code`.';
   const config = new DocumentBuilder()
     .setTitle('Colloquy')
     .setDescription(description)

@@ -16,7 +16,7 @@ const formats: [string, CursorFormat<unknown>, unknown][] = [
 ];
 
 describe.each(formats)('the cursor of %s', (_name, format, position) => {
-  it('is read as it was written', () => {
+  it('decodes to the position that was encoded', () => {
     expect(format.decode(format.encode(position))).toEqual(position);
   });
 
@@ -24,7 +24,7 @@ describe.each(formats)('the cursor of %s', (_name, format, position) => {
     expect(format.decode(undefined)).toBeUndefined();
   });
 
-  it('is refused by lists of every other kind', () => {
+  it('is rejected by every other kind of list', () => {
     for (const [, other] of formats)
       if (other !== format) expect(() => other.decode(format.encode(position))).toThrow(ProblemError);
   });
@@ -38,7 +38,7 @@ describe.each(formats)('the cursor of %s', (_name, format, position) => {
     cursorOf('after.x'),
     cursorOf(`zzzzzzzzzzzz.${row(7).id}`),
     cursorOf(`1.${row(7).id}.1`),
-  ])('refuses %j with 400 invalid_cursor', (text) => {
+  ])('rejects %j with 400 invalid_cursor', (text) => {
     expect(() => format.decode(text)).toThrow(
       expect.objectContaining({
         problem: expect.objectContaining({ status: 400, code: 'invalid_cursor' }) as unknown,
@@ -47,7 +47,7 @@ describe.each(formats)('the cursor of %s', (_name, format, position) => {
   });
 });
 
-it('a date before 1970 comes back', () => {
+it('a date before 1970 is preserved', () => {
   const early = { date: new Date(-1), id: row(7).id };
   expect(dateIdCursor.decode(dateIdCursor.encode(early))).toEqual(early);
 });
@@ -63,13 +63,13 @@ describe('toPage', () => {
       (r) => r.id,
     );
 
-  it('gives the cursor of the last row shown when there is more', () => {
+  it('returns the cursor of the last row if there are more rows', () => {
     const { data, nextCursor } = page(2);
     expect(data).toEqual([row(3).id, row(2).id]);
     expect(dateIdCursor.decode(nextCursor ?? '')).toEqual(row(2));
   });
 
-  it('gives no cursor on the last page', () => {
+  it('returns no cursor on the last page', () => {
     expect(page(3)).toEqual({ data: rows.map((r) => r.id), nextCursor: null });
   });
 });

@@ -1,28 +1,29 @@
 import { ProblemError } from './problem.js';
 
-/** A page of a list. `nextCursor` is null on the last page. */
+/** One page of a list. `nextCursor` is null on the last page. */
 export interface Page<T> {
   data: T[];
   nextCursor: string | null;
 }
 
-/** Where a page ended in a list that is sorted by (date, id), both descending. */
+/** A position in a list sorted by (date, id), both descending: the last row of a page. */
 export interface DateIdCursor {
   date: Date;
   id: string;
 }
 
-/** Where a page ended in a list that is sorted by id alone. */
+/** A position in a list sorted by id alone. */
 export type IdCursor = Pick<DateIdCursor, 'id'>;
 
 /**
- * How the positions of one kind of list are written as cursors. A cursor is opaque to clients, and survives
- * inserts between pages because it holds a position in the order, not a count of rows.
+ * Encodes and decodes the positions of one kind of list as cursors. A cursor is opaque to clients. It remains
+ * valid when rows are inserted between two requests, because it contains a position in the order, not a
+ * number of rows.
  */
 export interface CursorFormat<Position> {
   encode(position: Position): string;
   /**
-   * The position of a cursor; undefined without one, which is the first page.
+   * Returns the position in a cursor, or undefined (the first page) if there is no cursor.
    * @throws ProblemError 400 `invalid_cursor` for text that no page of this kind of list returned
    */
   decode(cursor: string | undefined): Position | undefined;
@@ -34,12 +35,12 @@ const invalidCursor = (): ProblemError =>
     code: 'invalid_cursor',
     title: 'The cursor is not valid',
     detail:
-      'Pass "cursor" exactly as "nextCursor" was given, with the same filters and order, or leave it out for the first page.',
+      'Pass the value of "nextCursor" unchanged as "cursor", with the same filters and order, or omit it for the first page.',
   });
 
 /**
- * @param pattern matches the whole text of a position that was written by `write`
- * @param read makes a position of the groups of `pattern`; undefined when they stand for none
+ * @param pattern matches the complete text of a position that `write` produced
+ * @param read converts the groups of `pattern` to a position; undefined if they do not represent one
  */
 function cursorFormat<Position>(
   pattern: RegExp,
@@ -58,7 +59,7 @@ function cursorFormat<Position>(
   };
 }
 
-/** For lists in the order (date, id). */
+/** For lists sorted by (date, id). */
 export const dateIdCursor = cursorFormat<DateIdCursor>(
   /^(-?[0-9a-z]{1,12})\.([0-9a-f]{24})$/,
   ({ date, id }) => `${date.getTime().toString(36)}.${id}`,
@@ -68,7 +69,7 @@ export const dateIdCursor = cursorFormat<DateIdCursor>(
   },
 );
 
-/** For lists in the order of ids. */
+/** For lists sorted by id. */
 export const idCursor = cursorFormat<IdCursor>(
   /^([0-9a-f]{24})$/,
   ({ id }) => id,
@@ -83,12 +84,14 @@ const seqFormat = (direction: string): CursorFormat<number> =>
   );
 
 /**
- * For lists in the order of `seq`, forward after one or backward before one: a cursor of one direction is
- * refused by the other.
+ * For lists sorted by `seq`, forward (`after`) or backward (`before`). A cursor of one direction is rejected
+ * by the other.
  */
 export const seqCursor = { after: seqFormat('after'), before: seqFormat('before') };
 
-/** Cuts a list that was read with one row more than `limit`, and makes the cursor of the next page. */
+/**
+ * Builds a page from rows that were read with one more than `limit`, and encodes the cursor of the next page.
+ */
 export function toPage<Row, Position, T>(
   rows: readonly Row[],
   limit: number,

@@ -10,7 +10,7 @@ import {
 import { ProblemFilter, type ProblemTranslator } from './problem.filter.js';
 import { ProblemError } from './problem.js';
 
-function answerTo(error: unknown, translators: ProblemTranslator[] = []) {
+function responseTo(error: unknown, translators: ProblemTranslator[] = []) {
   const report = jest.fn<string, [unknown, ReportDetails?]>(() => 'f'.repeat(32));
   const errors: ErrorReporter = { ...silentReporter, report };
   const logger = createLogger({ level: 'silent', pretty: false });
@@ -34,16 +34,16 @@ function answerTo(error: unknown, translators: ProblemTranslator[] = []) {
 }
 
 describe('ProblemFilter', () => {
-  it('says which health check failed and why, as a warning without errorId', () => {
-    const { body, warn, logError } = answerTo(
+  it('names the failed health check and the reason, as a warning without errorId', () => {
+    const { body, warn, logError } = responseTo(
       new ServiceUnavailableException({
         status: 'error',
         info: {},
-        error: { database: { status: 'down', message: 'does not answer' } },
+        error: { database: { status: 'down', message: 'does not respond' } },
         details: {},
       }),
     );
-    expect(body).toMatchObject({ status: 503, code: 'not_ready', detail: 'database: does not answer' });
+    expect(body).toMatchObject({ status: 503, code: 'not_ready', detail: 'database: does not respond' });
     expect(body).not.toHaveProperty('errorId');
     expect(warn).toHaveBeenCalledTimes(1);
     expect(logError).not.toHaveBeenCalled();
@@ -51,7 +51,7 @@ describe('ProblemFilter', () => {
 
   it.each([502, 504])('logs a responder failure with %d once, as a warning without the error', (status) => {
     const problem = { status, code: 'responder_failed', title: 'No reply', detail: 'It broke.' };
-    const { body, warn, logError } = answerTo(new ProblemError(problem, { cause: new Error('refused') }));
+    const { body, warn, logError } = responseTo(new ProblemError(problem, { cause: new Error('refused') }));
     expect(body).toMatchObject({ status, errorId: expect.any(String) as string });
     expect(warn).toHaveBeenCalledTimes(1);
     expect(warn.mock.calls[0]?.[0]).toMatchObject({ errorId: body['errorId'], cause: 'refused' });
@@ -59,16 +59,16 @@ describe('ProblemFilter', () => {
     expect(logError).not.toHaveBeenCalled();
   });
 
-  it('logs an unexpected error with its stack under the errorId, and answers without it', () => {
+  it('logs an unexpected error with its stack and errorId, and sends no stack to the client', () => {
     const error = new Error('secret');
-    const { body, logError } = answerTo(error);
+    const { body, logError } = responseTo(error);
     expect(body).toMatchObject({ status: 500, code: 'internal_error', instance: '/x', requestId: 'r1' });
     expect(JSON.stringify(body)).not.toContain('secret');
     expect(logError.mock.calls[0]?.[0]).toMatchObject({ err: error, errorId: body['errorId'] });
   });
 
   it('keeps the errorId of another 503', () => {
-    const { body, logError } = answerTo(new ServiceUnavailableException('busy'));
+    const { body, logError } = responseTo(new ServiceUnavailableException('busy'));
     expect(body).toMatchObject({
       code: 'unavailable',
       detail: 'busy',
@@ -77,25 +77,25 @@ describe('ProblemFilter', () => {
     expect(logError).toHaveBeenCalledTimes(1);
   });
 
-  it('reports what was not foreseen under the errorId of the answer, with the template of the route', () => {
+  it('reports an unexpected error with the errorId of the response and the route template', () => {
     const error = new TypeError('x is undefined');
-    const { body, report } = answerTo(error);
+    const { body, report } = responseTo(error);
     expect(body['errorId']).toBe('f'.repeat(32));
     const tags = { route: '/:name', method: 'GET', status: 500, code: 'internal_error', requestId: 'r1' };
     expect(report.mock.calls).toEqual([[error, { level: 'error', tags }]]);
   });
 
-  it('reports nothing below 500, and no failed health check', () => {
+  it('does not report errors below 500 and failed health checks', () => {
     const gone = new ProblemError({ status: 404, code: 'gone', title: 'Gone' });
     const check = new ServiceUnavailableException({ status: 'error', error: { db: { status: 'down' } } });
     for (const error of [new NotFoundException(), new BadRequestException('no'), gone, check])
-      expect(answerTo(error).report).not.toHaveBeenCalled();
+      expect(responseTo(error).report).not.toHaveBeenCalled();
   });
 
-  it('reports a foreseen failure of others as a warning, throttled by its code, and logs no stack', () => {
+  it('reports an expected failure of a dependency as a warning, throttled by code, and logs no stack', () => {
     const away = new Error('connection refused');
     const problem = { status: 503, code: 'database_unavailable', title: 'Away' };
-    const { body, report, warn, logError } = answerTo(away, [() => problem]);
+    const { body, report, warn, logError } = responseTo(away, [() => problem]);
     expect(report.mock.calls[0]?.[1]).toMatchObject({ level: 'warning', throttle: 'database_unavailable' });
     expect(warn.mock.calls[0]?.[0]).toMatchObject({ errorId: body['errorId'], cause: 'connection refused' });
     expect(logError).not.toHaveBeenCalled();
@@ -103,7 +103,7 @@ describe('ProblemFilter', () => {
 });
 
 describe('createErrorId', () => {
-  it('has the form of an id of a report', () => {
+  it('has the format of a report id', () => {
     expect(createErrorId()).toMatch(/^[0-9a-f]{32}$/);
     expect(createErrorId()).not.toBe(createErrorId());
   });

@@ -10,7 +10,7 @@ import {
 } from '../logging/index.js';
 import { type ProblemDetails, ProblemError } from './problem.js';
 
-/** Statuses that carry a fixed `code` when the framework raised them without one of ours. */
+/** The `code` for errors that the framework raises with only a status. */
 const frameworkCodes: Record<number, string> = {
   400: 'bad_request',
   401: 'unauthorized',
@@ -27,7 +27,7 @@ const frameworkCodes: Record<number, string> = {
 };
 
 const frameworkDetails: Record<number, string> = {
-  404: 'No such route; see /docs for the routes there are.',
+  404: 'There is no such route. /docs lists all routes.',
   413: 'The request body is larger than HTTP_BODY_LIMIT_BYTES allows.',
   415: 'Send the body as JSON, with "Content-Type: application/json".',
 };
@@ -38,7 +38,7 @@ const hasStatusCode = (error: unknown): error is Error & { statusCode: number } 
 interface HealthFailure {
   status: 'error';
   error: Record<string, { status: string; message?: string }>;
-  /** All checks, those that are up as well. */
+  /** The results of all checks, including those that are up. */
   details?: Record<string, unknown>;
 }
 
@@ -51,7 +51,10 @@ const isHealthFailure = (body: unknown): body is HealthFailure =>
   typeof body.error === 'object' &&
   body.error !== null;
 
-/** What a failed health check of Terminus says: every indicator that is down, with its reason where one is told, and all in `checks`. */
+/**
+ * Converts a failed Terminus health check to a problem: every indicator that is down, with its reason if it
+ * has one, and all results in `checks`.
+ */
 function fromHealthCheck(error: unknown): ProblemDetails | undefined {
   if (!(error instanceof HttpException) || error.getStatus() !== 503) return undefined;
   const body = error.getResponse();
@@ -68,11 +71,16 @@ function fromHealthCheck(error: unknown): ProblemDetails | undefined {
   };
 }
 
-/** What became of an error: the answer, and whether the failure was foreseen and lies outside of this process. */
-interface Verdict {
+/**
+ * How an error is handled: the problem to send, and whether it is an expected failure outside of this
+ * process.
+ */
+interface Classification {
   problem: ProblemDetails;
-  /** A stack would say nothing about it, and many requests meet it at the same time. */
-  isForeseen: boolean;
+  /**
+   * Then the stack is not logged, and reports are throttled because many requests may fail in the same way.
+   */
+  isExpected: boolean;
 }
 
 const isOutside = (status: number): boolean => status >= 502 && status <= 504;
@@ -88,13 +96,15 @@ function fromStatus(status: number, message: string): ProblemDetails {
   };
 }
 
-/** What an error means to the client; undefined when it is none of the client's business (500). */
+/** Converts an error to the problem to send to the client; undefined if the client must not see it (500). */
 export type ProblemTranslator = (error: unknown) => ProblemDetails | undefined;
 
 /**
- * Turns every error into an RFC 9457 problem document. Those of 500 and above are reported, and answered with the `errorId` of the report,
- * which is logged as well; the answer never has the stack. A foreseen failure of others (a responder or the database: 502 to 504) is logged
- * as a warning without a stack, and reported once a minute for each code. A failed health check has no `errorId` and is not reported.
+ * Converts every error to an RFC 9457 problem document. Errors with status 500 and above are reported, and
+ * the response and the log contain the `errorId` of the report; the response never contains the stack.
+ * Expected failures of a dependency (a responder or the database: 502 to 504) are logged as a warning without
+ * a stack, and reported at most once a minute per code. A failed health check has no `errorId` and is not
+ * reported.
  */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -109,10 +119,13 @@ export class ProblemFilter implements ExceptionFilter {
     this.send(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  /** Also for errors that Fastify meets before there is a route: a bad URL, an over-long path parameter. */
+  /**
+   * Also called for errors that Fastify raises before routing: a malformed URL, a path parameter that is too
+   * long.
+   */
   send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const verdict = this.judge(error);
-    const { problem } = verdict;
+    const classification = this.classify(error);
+    const { problem } = classification;
     const body: Record<string, unknown> = {
       type: 'about:blank',
       title: problem.title,
@@ -124,9 +137,9 @@ export class ProblemFilter implements ExceptionFilter {
       ...problem.extra,
     };
     if (problem.status >= 500) {
-      const errorId = problem.code === 'not_ready' ? undefined : this.report(error, verdict, request);
+      const errorId = problem.code === 'not_ready' ? undefined : this.report(error, classification, request);
       if (errorId !== undefined) body['errorId'] = errorId;
-      this.log(error, verdict, request, errorId);
+      this.log(error, classification, request, errorId);
     }
     if (reply.sent) return;
     if (problem.retryAfterSeconds !== undefined)
@@ -138,27 +151,27 @@ export class ProblemFilter implements ExceptionFilter {
       .send(JSON.stringify(body));
   }
 
-  private report(error: unknown, { problem, isForeseen }: Verdict, request: FastifyRequest): string {
+  private report(error: unknown, { problem, isExpected }: Classification, request: FastifyRequest): string {
     const { status, code } = problem;
     const { id: requestId, method } = request;
     const tenantId = contextOf(request)?.tenantId;
     return this.errors.report(error, {
-      level: isForeseen ? 'warning' : 'error',
+      level: isExpected ? 'warning' : 'error',
       tags: { route: routeOf(request), method, status, code, requestId, tenantId },
-      ...(isForeseen && { throttle: code }),
+      ...(isExpected && { throttle: code }),
     });
   }
 
   private log(
     error: unknown,
-    { problem, isForeseen }: Verdict,
+    { problem, isExpected }: Classification,
     request: FastifyRequest,
     errorId: string | undefined,
   ): void {
     const { status, code, detail } = problem;
     const tenantId = contextOf(request)?.tenantId;
     const known = { requestId: request.id, ...(tenantId !== undefined && { tenantId }) };
-    if (!isForeseen) {
+    if (!isExpected) {
       this.logger.error({ ...known, err: error, errorId, code }, 'request failed');
       return;
     }
@@ -171,13 +184,13 @@ export class ProblemFilter implements ExceptionFilter {
     );
   }
 
-  private judge(error: unknown): Verdict {
+  private classify(error: unknown): Classification {
     const known = this.knownProblem(error);
-    if (known) return { problem: known, isForeseen: known.code === 'not_ready' || isOutside(known.status) };
-    return { problem: this.unknownProblem(error), isForeseen: false };
+    if (known) return { problem: known, isExpected: known.code === 'not_ready' || isOutside(known.status) };
+    return { problem: this.unknownProblem(error), isExpected: false };
   }
 
-  /** The problem that a module makes of its error; undefined when the error is not its own. */
+  /** Returns the problem if the error is a known one or a module translates it; otherwise undefined. */
   private knownProblem(error: unknown): ProblemDetails | undefined {
     if (error instanceof ProblemError) return error.problem;
     const failedCheck = fromHealthCheck(error);
@@ -199,7 +212,7 @@ export class ProblemFilter implements ExceptionFilter {
       status: 500,
       code: 'internal_error',
       title: 'Internal error',
-      detail: 'Something failed on our side. Quote the errorId when you report it.',
+      detail: 'An unexpected error occurred in the service. Include the errorId when you report it.',
     };
   }
 }

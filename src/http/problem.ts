@@ -1,4 +1,7 @@
-/** One field of a request that was not accepted: `path` in dotted form, `message` saying what would be right. */
+/**
+ * One field of a request that was rejected: `path` in dotted form, and a `message` that says what is
+ * accepted.
+ */
 export interface FieldProblem {
   path: string;
   message: string;
@@ -7,19 +10,20 @@ export interface FieldProblem {
 export interface ProblemDetails {
   /** HTTP status, 400-599. */
   status: number;
-  /** Stable, machine-readable, snake_case; clients branch on it. */
+  /** Stable, machine-readable, snake_case. Clients branch on it. */
   code: string;
   title: string;
-  /** What happened and what to do, for people. */
+  /** A human-readable description of what happened and what to do. */
   detail?: string;
-  /** Seconds after which a retry makes sense; sent as `Retry-After`. */
+  /** Number of seconds to wait before a retry, sent as `Retry-After`. */
   retryAfterSeconds?: number;
-  /** Further members of the problem document. */
+  /** Additional members of the problem document. */
   extra?: Record<string, unknown>;
 }
 
 /**
- * An error with an HTTP answer of its own: it becomes an RFC 9457 problem document. Rooms declare theirs in `<name>.errors.ts`.
+ * An error that is sent to the client as an RFC 9457 problem document. Modules define theirs in
+ * `<name>.errors.ts`.
  */
 export class ProblemError extends Error {
   readonly problem: ProblemDetails;

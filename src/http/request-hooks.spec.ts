@@ -34,7 +34,7 @@ function serverWith() {
   return { server, lines, gated, ended };
 }
 
-describe('the hooks of a request', () => {
+describe('the request hooks', () => {
   it.each([
     ['/admin', 'page', true],
     ['/admin/queues?x=1', 'page', true],
@@ -54,7 +54,7 @@ describe('the hooks of a request', () => {
     await server.close();
   });
 
-  it('log and time a request once, by what is known of it on the request', async () => {
+  it('log and time a request once, with the context of the request', async () => {
     const { server, lines, ended } = serverWith();
     server.get('/v1/things/:id', (request) => {
       const context = contextOf(request);
@@ -87,7 +87,7 @@ describe('a connection that is busy when the server closes', () => {
   const readAll = async (response: IncomingMessage): Promise<string> =>
     Buffer.concat((await response.toArray()) as Buffer[]).toString();
 
-  it('ends with the response, which says so', async () => {
+  it('is closed after the response, which announces it', async () => {
     const { server } = serverWith();
     let arrive: (release: () => void) => void = () => undefined;
     const arrived = new Promise<() => void>((resolve) => (arrive = resolve));
@@ -114,7 +114,7 @@ describe('a connection that is busy when the server closes', () => {
     await closed;
   });
 
-  it('ends with a response whose headers had been sent', async () => {
+  it('is closed after a response whose headers had already been sent', async () => {
     const { server } = serverWith();
     let end = (): void => undefined;
     server.get('/stream', (_request, reply) => {

@@ -14,15 +14,15 @@ import type { Headers } from './security-headers.js';
 
 export interface RequestHooks {
   logger: Logger;
-  /** Of all responses but those of pages. */
+  /** Sent with every response except pages. */
   apiHeaders: Headers;
-  /** Of what is under /admin and /docs. */
+  /** Sent with responses under /admin and /docs. */
   pageHeaders: Headers;
-  /** Records the end of a request. */
+  /** Called when a request has ended. */
   timings: { ended(request: FastifyRequest, reply: FastifyReply, context: RequestContext): void };
-  /** Decides about requests under /admin: calls `next`, or responds. */
+  /** Checks requests under /admin: either calls `next` or sends the response. */
   adminGate: { check(request: FastifyRequest, reply: FastifyReply, next: () => void): void };
-  /** Every route that does not match is 404; all are served without it. */
+  /** If set, only routes that match are served, and every other route returns 404. */
   servedRoutes?: RegExp;
 }
 
@@ -30,20 +30,20 @@ type Area = 'api' | '/admin' | '/docs';
 
 const pages = ['/admin', '/docs'] as const;
 
-/** By whole segments: `/documents` is not under `/docs`. */
+/** Compares whole path segments: `/documents` is not under `/docs`. */
 function areaOfPath(path: string): Area {
   for (const page of pages)
     if (path.startsWith(page) && /^[/?#]?$/.test(path.charAt(page.length))) return page;
   return 'api';
 }
 
-/** By the route that was found, however its address was written, or else by the address. */
+/** Uses the matched route, which does not depend on how the URL was encoded; otherwise the URL itself. */
 function areaOf(url: string, route = ''): Area {
   const area = areaOfPath(route);
   return area === 'api' ? areaOfPath(url) : area;
 }
 
-/** 502 to 504 are failures of others (a responder, the database), 500 is a fault of this program. */
+/** 502 to 504 are failures of a dependency (a responder, the database); 500 is a fault of this program. */
 const logLevelOf = (status: number): 'error' | 'warn' | 'info' | 'debug' =>
   status >= 502 && status <= 504 ? 'warn' : status >= 500 ? 'error' : status >= 400 ? 'info' : 'debug';
 
@@ -71,8 +71,9 @@ function logRequest(
 type Connection = Socket & { _httpMessage?: ServerResponse | null };
 
 /**
- * Fastify closes the connections that are idle when the server closes. One that is busy then is ended with its response: kept alive by the
- * client, it would hold up the shutdown.
+ * Closes busy connections during a shutdown. When the server closes, Fastify closes only idle connections. A
+ * busy connection is closed here after its response; otherwise a client's keep-alive would delay the
+ * shutdown.
  */
 class OpenConnections {
   private readonly connections = new Set<Connection>();
@@ -86,7 +87,7 @@ class OpenConnections {
     });
   }
 
-  /** To be called with each request. */
+  /** Must be called for each request. */
   use(connection: Socket, response: ServerResponse): void {
     if (this.isClosing) this.endWith(response);
     if (this.connections.has(connection)) return;
@@ -96,7 +97,7 @@ class OpenConnections {
 
   private endWith(response: ServerResponse): void {
     if (!response.headersSent) response.shouldKeepAlive = false;
-    // The client may have been told before that the connection stays open.
+    // The response may already have announced `keep-alive`.
     response.once('close', () => {
       setImmediate(() => {
         this.fastify.server.closeIdleConnections();
@@ -106,8 +107,9 @@ class OpenConnections {
 }
 
 /**
- * The one pair of hooks that every request passes: its context and headers when it begins, log and timings when it ends. To be called
- * before the routes are added, since a hook concerns those after it alone.
+ * Adds the two hooks that run for every request: one sets its context and headers at the beginning, the other
+ * writes the log line and records the timing at the end. Must be called before routes are added, because a
+ * hook only applies to routes that are added after it.
  */
 export function addRequestHooks(
   fastify: FastifyInstance,

@@ -4,8 +4,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 const acceptableId = /^[\w.:-]{1,128}$/;
 
 /**
- * Makes the ids of requests. A caller's own X-Request-Id is kept when it is safe to log. Otherwise the id is a random part, made once, and a
- * counter: unique over processes and restarts as a random id is, at a fraction of its cost.
+ * Creates the function that generates request ids. The client's X-Request-Id is used if it is safe to log.
+ * Otherwise the id is a random prefix, generated once, followed by a counter. This is as unique across
+ * processes and restarts as a random id, at a fraction of the cost.
  */
 export function createRequestIds(): (request: { headers: IncomingHttpHeaders }) => string {
   const prefix = `${BigInt(`0x${randomBytes(8).toString('hex')}`).toString(36)}-`;

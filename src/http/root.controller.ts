@@ -2,7 +2,7 @@ import { Controller, Get, Redirect } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Public } from './access.js';
 
-/** Sends a person who opens the address of the service in a browser to the description of the API. */
+/** Redirects a browser that opens the root URL of the service to the API documentation. */
 @Controller()
 @ApiExcludeController()
 export class RootController {
@@ -10,6 +10,6 @@ export class RootController {
   @Public()
   @Redirect('/docs', 302)
   root(): void {
-    // The decorator replies.
+    // The decorator sends the response.
   }
 }

@@ -1,7 +1,7 @@
 import { apiHeaders, pageHeaders } from './security-headers.js';
 
 describe('pageHeaders', () => {
-  it('lets pages load what comes from the service itself, and nothing else', () => {
+  it('allows pages to load only resources of the service itself', () => {
     const headers = pageHeaders({ isProduction: false });
     const policy = headers['content-security-policy']?.split(';') ?? [];
     expect(policy).toEqual(
@@ -22,14 +22,14 @@ describe('pageHeaders', () => {
     });
   });
 
-  it('asks browsers for HTTPS in production alone', () => {
+  it('requires HTTPS only in production', () => {
     expect(pageHeaders({ isProduction: false })).not.toHaveProperty('strict-transport-security');
     expect(pageHeaders({ isProduction: true })['strict-transport-security']).toMatch(/^max-age=\d+/);
   });
 });
 
 describe('apiHeaders', () => {
-  it('are those that OWASP asks of REST APIs, and no more', () => {
+  it('are exactly those that OWASP recommends for REST APIs', () => {
     expect(apiHeaders({ isProduction: false })).toEqual({
       'cache-control': 'no-store',
       'content-security-policy': "frame-ancestors 'none'",
@@ -38,7 +38,7 @@ describe('apiHeaders', () => {
     });
   });
 
-  it('ask for HTTPS in production alone', () => {
+  it('require HTTPS only in production', () => {
     expect(apiHeaders({ isProduction: true })['strict-transport-security']).toMatch(/^max-age=\d+/);
   });
 });

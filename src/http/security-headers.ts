@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 
-/** Headers by their names in lower case. They depend on the settings alone, so they are made once. */
+/** Headers by lowercase name. They depend only on the settings, so they are built once. */
 export type Headers = Readonly<Record<string, string>>;
 
-/** Helmet's headers, for the HTML pages: admin pages and /docs. */
+/** Helmet's headers for HTML pages: the admin pages and /docs. */
 export function pageHeaders({ isProduction }: { isProduction: boolean }): Headers {
   const headers: Record<string, string> = {};
   const response = {
@@ -24,14 +24,14 @@ export function pageHeaders({ isProduction }: { isProduction: boolean }): Header
     strictTransportSecurity: isProduction,
   });
   protect({} as IncomingMessage, response as unknown as ServerResponse, (error) => {
-    if (error !== undefined) throw new Error('the security headers could not be made', { cause: error });
+    if (error !== undefined) throw new Error('the security headers could not be built', { cause: error });
   });
   return headers;
 }
 
 /**
- * What OWASP's REST Security cheat sheet asks of responses that are no HTML, besides their content type. The other headers of pages
- * mean nothing there, and each header costs time.
+ * The headers that OWASP's REST Security Cheat Sheet recommends for responses other than HTML, besides the
+ * content type. The other headers of pages have no effect on these, and each header costs time.
  */
 export function apiHeaders(options: { isProduction: boolean }): Headers {
   const transport = pageHeaders(options)['strict-transport-security'];

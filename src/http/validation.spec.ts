@@ -27,28 +27,28 @@ describe('createValidationPipe', () => {
   const pipe = createValidationPipe();
   const body = z.object({ count: z.coerce.number(), any: z.record(z.string(), z.unknown()).optional() });
 
-  it('returns the parsed value, and no promise', () => {
+  it('returns the parsed value synchronously', () => {
     expect(pipe.transform({ count: '7' }, { type: 'body', schema: body })).toEqual({ count: 7 });
   });
 
-  it('raises a problem with every field that was not accepted', () => {
+  it('throws a problem that lists every rejected field', () => {
     const { problem } = problemOf(() => pipe.transform({ any: 1 }, { type: 'body', schema: body }));
     expect(problem).toMatchObject({ status: 400, code: 'validation_failed' });
     expect(problem.extra?.['errors']).toMatchObject([{ path: 'count' }, { path: 'any' }]);
   });
 
-  it('asks for a body where there is none, unless it may be left out', () => {
+  it('requires a body, unless it is optional', () => {
     const { problem } = problemOf(() => pipe.transform(undefined, { type: 'body', schema: body }));
     expect(problem.detail).toContain('send a JSON body');
     expect(pipe.transform(undefined, { type: 'body', schema: body.optional() })).toBeUndefined();
   });
 
-  it('drops no key that a client sent', () => {
+  it('does not drop keys that the client sent', () => {
     const any = { constructor: 'Smith & Sons', prototype: 'A1' };
     expect(pipe.transform({ count: 1, any }, { type: 'body', schema: body })).toEqual({ count: 1, any });
   });
 
-  it('returns what has no schema, and what decorators made, as it is', () => {
+  it('returns values without a schema, and values of custom decorators, unchanged', () => {
     const value = { a: 1 };
     expect(pipe.transform(value, { type: 'body' })).toBe(value);
     expect(pipe.transform(value, { type: 'custom', schema: body })).toBe(value);
@@ -64,17 +64,17 @@ describe('jsonObject', () => {
     ['a NUL in a key', { 'a\0b': 1 }],
     ['more than the bytes allowed', { a: 'x'.repeat(80) }],
     ['an array', [1]],
-  ])('refuses %s', (_name, value) => {
+  ])('rejects %s', (_name, value) => {
     expect(schema.safeParse(value).success).toBe(false);
   });
 
-  it('refuses what nests too deep', () => {
+  it('rejects values that nest too deeply', () => {
     let deep: unknown = 1;
     for (let i = 0; i < 20; i++) deep = { a: deep };
     expect(jsonObject(10_000).safeParse(deep).success).toBe(false);
   });
 
-  it('takes plain JSON, with dots and dollars inside of keys', () => {
+  it('accepts plain JSON with dots and dollar signs inside keys', () => {
     expect(schema.parse({ 'a.b': { c$: [1, null, 'x'] } })).toEqual({ 'a.b': { c$: [1, null, 'x'] } });
   });
 });
@@ -84,7 +84,7 @@ describe('names and dates', () => {
     expect(externalName.safeParse(text).success).toBe(text === 'ana');
   });
 
-  it('isoDate wants a zone and gives a Date', () => {
+  it('isoDate requires a time zone and returns a Date', () => {
     expect(isoDate.parse('2026-01-02T03:04:05+01:00')).toEqual(new Date('2026-01-02T02:04:05Z'));
     expect(isoDate.safeParse('2026-01-02').success).toBe(false);
   });

@@ -23,49 +23,52 @@ function valueOf({ issues, value }: SchemaResult): unknown {
 }
 
 /**
- * Checks `@Body({ schema })`, `@Query({ schema })` and `@Param(name, { schema })` against their zod schemas; 400 with every problem. Unlike
- * Nest's own pipe it returns no promise and does not walk through the whole value: keys that could change a prototype are refused by the
- * JSON parser.
+ * Creates the pipe that validates `@Body({ schema })`, `@Query({ schema })` and `@Param(name, { schema })`
+ * with their zod schemas and responds with 400 and all problems. Unlike Nest's own pipe, it is synchronous
+ * and does not traverse the whole value: the JSON parser already rejects keys that could change a prototype.
  */
 export const createValidationPipe = (): PipeTransform => ({
   transform: (value: unknown, { schema, type }: ArgumentMetadata): unknown => {
     if (!schema || type === 'custom') return value;
     const result = schema['~standard'].validate(value);
     if (type === 'body' && value === undefined && 'issues' in result && result.issues)
-      throw validationFailed([
-        { path: '', message: 'send a JSON body, with content-type: application/json' },
-      ]);
+      throw validationFailed([{ path: '', message: 'send a JSON body with content-type: application/json' }]);
     return result instanceof Promise ? result.then(valueOf) : valueOf(result);
   },
 });
 
-/** Parses `value` where no pipe does; same 400 as the pipe. */
+/** Validates `value` where no pipe does, with the same 400 response. */
 export function parseOrThrow<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw validationFailed(result.error.issues.map(toFieldProblem));
 }
 
-/** Identifiers that tenants choose: shown in URLs and logs, part of keys. */
+/** An identifier chosen by the tenant. It appears in URLs, logs and keys. */
 export const externalName = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[\p{L}\p{N}._:@+-]+$/u, 'may hold letters, digits and . _ : @ + - only');
+  .regex(/^[\p{L}\p{N}._:@+-]+$/u, 'may only contain letters, digits and . _ : @ + -');
 
-export const objectIdString = z.string().regex(/^[0-9a-f]{24}$/, 'must be an id of 24 lower-case hex digits');
+export const objectIdString = z
+  .string()
+  .regex(/^[0-9a-f]{24}$/, 'must be an id of 24 lowercase hexadecimal digits');
 
-/** Page size in a query string. */
+/** The page size in a query string. */
 export const pageLimit = z.coerce.number().int().min(1).max(200).default(50);
 
-/** Dates as ISO 8601 text. */
+/** A date as ISO 8601 text, parsed to a `Date`. */
 export const isoDate = z.iso
-  .datetime({ offset: true, error: 'must be a date and time of ISO 8601, for example 2026-01-31T12:00:00Z' })
+  .datetime({ offset: true, error: 'must be an ISO 8601 date and time, for example 2026-01-31T12:00:00Z' })
   .transform((text) => new Date(text));
 
 const maxDepth = 12;
 
-/** Looks no deeper than it must: a hostile body may nest deeper than the call stack is long. */
+/**
+ * Stops at the first level that is too deep, because a malicious body may nest deeper than the call stack
+ * allows.
+ */
 const isDeeperThan = (value: unknown, levels: number): boolean =>
   typeof value === 'object' &&
   value !== null &&
@@ -82,8 +85,9 @@ const hasBadKey = (value: unknown): boolean =>
       ));
 
 /**
- * A free-form JSON object (metadata, slots, context) of at most `maxBytes` of JSON. Keys that begin with `$` are refused, so
- * that nothing in it can be read as a query or update operator, and so is `_bsontype`, by which the driver tells its own classes.
+ * A free-form JSON object (metadata, slots, context) of at most `maxBytes` bytes of JSON. Keys that begin
+ * with `$` are rejected, so that no part of it can act as a query or update operator, and so is `_bsontype`,
+ * by which the driver identifies its own classes.
  */
 export const jsonObject = (maxBytes: number): z.ZodType<Record<string, unknown>> =>
   z

@@ -27,7 +27,10 @@ import { PerformanceMonitor } from './timings/performance-monitor.js';
 import { RequestTimings } from './timings/request-timings.js';
 import { SlowOperations } from './timings/slow-operations.js';
 
-/** Probes, timings, metrics and alerts of this process. A module that contributes to them imports this one and injects `Monitoring`. */
+/**
+ * Probes, timings, metrics and alerts of this process. A module that contributes to them imports this module
+ * and injects `Monitoring`.
+ */
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController, MonitoringController],

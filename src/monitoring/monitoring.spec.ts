@@ -9,7 +9,7 @@ const linesOf = async (monitoring: Monitoring): Promise<string[]> =>
   (await monitoring.metricsText()).body.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 
 describe('Monitoring', () => {
-  it('exports metrics that a module sets, and such that it reads at each scrape', async () => {
+  it('exports metrics that a module sets, and metrics that are read at each scrape', async () => {
     const monitoring = new Monitoring(settings);
     const sent = counter({ name: 'colloquy_sent_total', help: 'Sent', labelNames: ['outcome'] });
     const took = histogram({ name: 'colloquy_sending_seconds', help: 'Time', buckets: [1] });
@@ -38,7 +38,7 @@ describe('Monitoring', () => {
     expect(await linesOf(monitoring)).not.toContain('colloquy_waiting{queue="mail"} 3');
   });
 
-  it('leaves out a value that is not set at a scrape', async () => {
+  it('omits a value that is not set at a scrape', async () => {
     const monitoring = new Monitoring(settings);
     let total: number | undefined = 7;
     const read = (set: (value: number) => void): void => {
@@ -56,7 +56,7 @@ describe('Monitoring', () => {
     expect(await linesOf(monitoring)).not.toContain('colloquy_age_seconds 7');
   });
 
-  it('counts once when two scrapes overlap', async () => {
+  it('counts only once if two scrapes overlap', async () => {
     const monitoring = new Monitoring(settings);
     const read = async (set: (value: number) => void): Promise<void> => {
       await Promise.resolve();
@@ -67,7 +67,7 @@ describe('Monitoring', () => {
     expect(await Promise.all([linesOf(monitoring), linesOf(monitoring)])).toEqual([expected, expected]);
   });
 
-  it('refuses a second metric, check or section of the same name', () => {
+  it('rejects a second metric, check or section with the same name', () => {
     const monitoring = new Monitoring(settings);
     const metrics = [counter({ name: 'colloquy_sent_total', help: 'Sent' })];
     const health: HealthCheck[] = [{ name: 'mail', kind: 'degrading', run: () => ({ status: 'up' }) }];
@@ -78,9 +78,9 @@ describe('Monitoring', () => {
     }).toThrow('colloquy_sent_total');
     expect(() => {
       monitoring.contribute({ health });
-    }).toThrow('two health checks of the probe "ready" are named "mail"');
+    }).toThrow('the probe "ready" already has a health check named "mail"');
     expect(() => {
       monitoring.contribute({ snapshot });
-    }).toThrow('two modules contribute the section "mail"');
+    }).toThrow('the snapshot section "mail" is contributed twice');
   });
 });

@@ -13,20 +13,20 @@ import { RedisService } from '../redis/index.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
 import { QueueRegistry } from './queue-registry.js';
 
-/** The state of the queues is read from the database at most this often, however many ask, milliseconds. */
+/** Minimum time between two reads of the queue state from the database, milliseconds. */
 const READ_EVERY_MS = 5000;
 
-/** Seconds: from quick steps to sitemaps of big shops. */
+/** Seconds, from quick jobs to sitemaps of large shops. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800] as const;
 
-/** One queue in the snapshot, all processes together. */
+/** Figures of one queue in the snapshot, for all processes. */
 export interface QueueFigures {
   name: string;
   waiting: number;
   active: number;
   delayed: number;
   failed: number;
-  /** How long the oldest waiting job has waited; 0 when none waits. */
+  /** How long the oldest waiting job has been waiting; 0 if none is waiting. */
   oldestWaitingMs: number;
 }
 
@@ -37,7 +37,7 @@ interface QueueState {
   unhanded: number;
 }
 
-/** 0 when none waits. */
+/** 0 if no job is waiting. */
 const waitingMs = (oldest: Date | null): number => (oldest ? Math.max(0, Date.now() - oldest.getTime()) : 0);
 
 const figuresOf = ({ queue, counts, oldestWaiting }: QueueState): QueueFigures => {
@@ -45,18 +45,21 @@ const figuresOf = ({ queue, counts, oldestWaiting }: QueueState): QueueFigures =
   return { name: queue, waiting, active, delayed, failed, oldestWaitingMs: waitingMs(oldestWaiting) };
 };
 
-/** What this module contributes to monitoring: the queues of all processes, and the jobs that this process runs. */
+/**
+ * Metrics, health check and snapshot section of queues: the state of all queues, and the jobs that this
+ * process runs.
+ */
 @Injectable()
 export class QueueMonitoring {
   private readonly waits = histogram({
     name: 'colloquy_queue_job_wait_seconds',
-    help: 'From when a job was due to when this process started it',
+    help: 'Time from when a job was due until this process started it',
     labelNames: ['queue'],
     buckets: BUCKETS,
   });
   private readonly tries = histogram({
     name: 'colloquy_queue_job_duration_seconds',
-    help: 'Tries of jobs in this process, by outcome: completed, failed (for good), retry, returned (at shutdown), lost (to another worker)',
+    help: 'Attempts of jobs in this process, by outcome: completed, failed (permanently), retry, returned (to the queue, at shutdown), lost (to another worker)',
     labelNames: ['queue', 'outcome'],
     buckets: BUCKETS,
   });
@@ -81,7 +84,7 @@ export class QueueMonitoring {
     });
   }
 
-  /** To be called when a try starts, so long after the job was due. */
+  /** Must be called when an attempt of a job starts. `waitedMs`: how long the job was overdue. */
   begun(queue: string, waitedMs: number): void {
     this.waits.observe({ queue }, Math.max(0, waitedMs) / 1000);
   }
@@ -93,7 +96,7 @@ export class QueueMonitoring {
   private gauges(): ExportedMetric[] {
     const jobs = gauge({
       name: 'colloquy_queue_jobs',
-      help: 'Jobs by state, all processes together',
+      help: 'Jobs by state, of all processes',
       labelNames: ['queue', 'state'],
       read: async (set) => {
         for (const { queue, counts } of (await this.states()) ?? [])
@@ -102,13 +105,13 @@ export class QueueMonitoring {
     });
     const oldest = this.gaugeOfQueues(
       'colloquy_queue_oldest_waiting_seconds',
-      'How long the job that waits longest has done so',
+      'How long the oldest waiting job has been waiting',
       ({ oldestWaiting }) => waitingMs(oldestWaiting) / 1000,
     );
     if (!this.redis.enabled) return [jobs, oldest];
     const unhanded = this.gaugeOfQueues(
       'colloquy_queue_jobs_unhanded',
-      'Unfinished jobs that Redis has not been given',
+      'Unfinished jobs that have not been added to Redis yet',
       (state) => state.unhanded,
     );
     return [jobs, oldest, unhanded];
@@ -136,8 +139,8 @@ export class QueueMonitoring {
   }
 
   /**
-   * Jobs that wait for too long make the process degraded and never down: all processes see the same queues, so that a 503 would take every
-   * one of them out of service at once, and with them the API, which needs no job.
+   * Jobs that wait too long make the process degraded, never down. All processes see the same queues, so a
+   * 503 would take all of them out of service at once, including the API, which does not depend on jobs.
    */
   private async check(): Promise<HealthFinding> {
     let oldest = { queue: '', ageMs: 0 };
@@ -154,14 +157,14 @@ export class QueueMonitoring {
     };
   }
 
-  /** Null while the database cannot be read: what is known without it is reported nevertheless. */
+  /** Resolves to null if the database cannot be read, so that other monitoring data is still reported. */
   private states(): Promise<QueueState[] | null> {
     const now = performance.now();
     if (!this.lastRead || now - this.lastRead.at > READ_EVERY_MS)
       this.lastRead = {
         at: now,
         states: this.read().catch((error: unknown) => {
-          this.logger.warn({ err: error }, 'the state of the queues could not be read for monitoring');
+          this.logger.warn({ err: error }, 'could not read the state of the queues for monitoring');
           return null;
         }),
       };

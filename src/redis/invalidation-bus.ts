@@ -7,21 +7,25 @@ import type { RedisKeys } from './redis-key.js';
 import type { RedisService } from './redis.service.js';
 
 export interface InvalidationBusOptions<Change extends Invalidation> {
-  /** Names the keys and the channel in Redis. */
+  /** Name of the module, used in its keys and channel. */
   module: string;
-  /** Invalidates in Redis and publishes a message, in one script. May run more than once for one change. */
+  /**
+   * Invalidates in Redis and publishes a message, in one script. May run more than once for the same change.
+   */
   apply: (client: Redis, change: Change) => Promise<void>;
-  /** Makes the invalidation of a whole tenant, where `apply` supports it; see `PendingInvalidations`. */
+  /**
+   * Creates the change that invalidates a whole tenant, if `apply` supports it; see `PendingInvalidations`.
+   */
   whole?: (tenantId: string) => Change;
 }
 
 export interface BusListener {
   /**
-   * Is called with the parsed JSON of what another process published; anyone may publish, so it must be
-   * validated.
+   * Called with the parsed JSON that another process published. Validate it: anyone with access to Redis can
+   * publish.
    */
   onMessage: (message: unknown) => void;
-  /** Is called when messages may have been lost: copies in the memory of this process may be outdated. */
+  /** Called when messages may have been lost. Copies in the memory of this process may be outdated. */
   onGap: () => void;
 }
 
@@ -31,17 +35,18 @@ const REPLAY_BATCH = 100;
 const replayBackoff = { baseMs: 100, maxMs: 2000, jitter: 0.2 };
 
 /**
- * Keeps the copies that processes have of one module's data in step through Redis: in Redis itself and in the
- * memory of each process.
+ * Keeps one module's copies of data consistent across processes: the copies in Redis and in the memory of
+ * each process.
  *
- * - What a process publishes is delivered to the others, or `onGap` is called there once the connection is
- *   back.
- * - An invalidation that does not reach Redis is kept and repeated: before Redis is trusted again after an
- *   outage, else after a short delay. Until then `isPending` is true, and the caller must not use what Redis
- *   holds for that entry.
- * - Another process may still have invalidations to repeat, or may have died with them. So what was stored in
- *   Redis before `trustedSince` must not be used where an outdated copy does harm.
- * - The number of kept invalidations is bounded by MAX_PENDING.
+ * - A published message is delivered to the other processes; if the connection was lost, `onGap` is called
+ *   once it is restored.
+ * - An invalidation that does not reach Redis is kept and retried: after an outage, before Redis is used
+ *   again; otherwise after a short delay. Until then `isPending` is true, and the caller must not use the
+ *   entry in Redis.
+ * - Another process may have invalidations that it has not retried yet, or may have exited without sending
+ *   them. Therefore, what was stored in Redis before `trustedSince` must not be used where an outdated copy
+ *   does harm.
+ * - At most MAX_PENDING invalidations are kept.
  */
 export class InvalidationBus<Change extends Invalidation> {
   readonly keys: RedisKeys;
@@ -66,32 +71,32 @@ export class InvalidationBus<Change extends Invalidation> {
       onDropped: ({ tenantId }) => {
         logger.warn(
           { module, tenantId, max: MAX_PENDING },
-          'an invalidation was dropped before it reached Redis; the entry there ends with its time to live',
+          'an invalidation was dropped before it reached Redis; the entry there remains until it expires',
         );
       },
     });
     redis.beforeTrust((client) => this.restoreTrust(client));
   }
 
-  /** Invalidations that have not reached Redis yet. */
+  /** Number of invalidations that have not reached Redis yet. */
   get pendingCount(): number {
     return this.pending.size;
   }
 
   /**
-   * Time by the clock of Redis, in milliseconds, when it was found back after an outage; 0 before the first
-   * outage.
+   * When Redis became available again after the last outage: milliseconds, by its own clock. 0 before the
+   * first outage.
    */
   get trustedSince(): number {
     return this.distrustBefore;
   }
 
-  /** True while an invalidation of the entry, or of its whole tenant, has not reached Redis. */
+  /** Whether an invalidation of the entry, or of its whole tenant, has not reached Redis yet. */
   isPending(tenantId: string, id?: string): boolean {
     return this.pending.has(tenantId, id);
   }
 
-  /** Call it before the module is initialised, so that no message is missed. */
+  /** Must be called before the module is initialized, so that no message is missed. */
   listen({ onMessage, onGap }: BusListener): void {
     if (!this.redis.enabled) return;
     this.redis.listen(
@@ -104,7 +109,7 @@ export class InvalidationBus<Change extends Invalidation> {
     );
   }
 
-  /** The text of a message, for `apply` and for scripts that publish. */
+  /** Serializes a message, for `apply` and for scripts that publish. */
   message(content: object): string {
     return JSON.stringify({ from: this.processId, ...content });
   }
@@ -115,17 +120,17 @@ export class InvalidationBus<Change extends Invalidation> {
   }
 
   /**
-   * Applies the change, or keeps it for later when Redis is not available: false then. Without Redis there is
-   * nothing to do.
+   * Applies the change. If that fails, keeps the change for a retry and returns false. If Redis is not
+   * configured, returns true without doing anything.
    */
   async invalidate(change: Change): Promise<boolean> {
     if (!this.redis.enabled) return true;
-    // Kept before the call: this process must not read the entry from Redis while the call is under way.
+    // Added before the call: this process must not read the entry from Redis while the call is in progress.
     this.pending.add(change);
     return this.attempt((client) => this.apply(client, change));
   }
 
-  /** Stops repeating; pending invalidations are lost. */
+  /** Stops retrying. Pending invalidations are lost. */
   stop(): void {
     this.stopped = true;
     clearTimeout(this.replayTimer);
@@ -146,7 +151,7 @@ export class InvalidationBus<Change extends Invalidation> {
       if (this.failures === 1)
         this.logger.warn(
           { err: error, module: this.options.module },
-          'an invalidation did not reach Redis; it is repeated before Redis is trusted again',
+          'an invalidation did not reach Redis; it will be retried before Redis is used again',
         );
       return false;
     } finally {
@@ -154,15 +159,15 @@ export class InvalidationBus<Change extends Invalidation> {
     }
   }
 
-  /** @throws what `apply` throws; the changes that were applied before are done */
+  /** @throws the error of `apply`; changes that were applied before it are removed from the pending ones */
   private async replay(client: Redis): Promise<void> {
     while (this.pending.size > 0)
       await Promise.all(this.pending.first(REPLAY_BATCH).map((change) => this.apply(client, change)));
   }
 
   /**
-   * Redis may fail a single call while it counts as up, or refuse one while its recovery is under way and
-   * `restoreTrust` has already run. No recovery follows then, so this repeats what is pending.
+   * Retries what is pending when no recovery will do so: a single call can fail while Redis is considered up,
+   * or be refused during a recovery after `restoreTrust` has run.
    */
   private replayLater(): void {
     if (this.stopped || this.pending.size === 0) return;

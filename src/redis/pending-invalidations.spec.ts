@@ -20,7 +20,7 @@ describe('PendingInvalidations', () => {
     dropped.length = 0;
   });
 
-  it('concerns the entry itself, and every entry of a tenant that is pending as a whole', () => {
+  it('applies to the entry itself, and to every entry of a tenant that is pending as a whole', () => {
     const pending = create(10);
     pending.add(change('a'));
     expect([pending.has('acme', 'a'), pending.has('acme', 'b'), pending.has('acme')]).toEqual([
@@ -58,24 +58,24 @@ describe('PendingInvalidations', () => {
     expect(pending.size).toBe(0);
   });
 
-  it('replaces the entries of a tenant by the tenant as a whole, and keeps what comes after it', () => {
+  it('replaces the entries of a tenant with the whole tenant, and keeps later entries', () => {
     const pending = create(10);
     const [before, whole, after] = [change('a'), change(), change('b')];
     pending.add(before);
     pending.add(whole);
     expect(pending.first()).toEqual([whole]);
     pending.add(after);
-    // The call for `before` was under way: its end says nothing about the tenant as a whole.
+    // The call for `before` was in progress; its completion does not complete that of the whole tenant.
     pending.done(before);
     pending.done(whole);
     expect(pending.first()).toEqual([after]);
   });
 
-  it('drops the oldest of too many', () => {
+  it('drops the oldest if there are too many', () => {
     const pending = create(3);
     for (const id of ['a', 'b', 'c', 'd']) pending.add(change(id));
     expect(dropped).toEqual([change('a')]);
-    // Again the youngest.
+    // Adding it again makes it the newest.
     pending.add(change('b'));
     pending.add(change('e'));
     expect(dropped.map(({ id }) => id)).toEqual(['a', 'c']);
@@ -91,7 +91,7 @@ describe('PendingInvalidations', () => {
     expect(dropped).toEqual([]);
   });
 
-  it('is bounded also when every tenant is pending as a whole', () => {
+  it('is also limited if every tenant is pending as a whole', () => {
     const pending = create(3, (tenantId) => ({ tenantId }));
     for (const tenantId of ['a', 'b', 'c', 'd', 'e']) pending.add(change('x', tenantId));
     expect(pending.size).toBe(3);

@@ -1,28 +1,31 @@
-/** An entry of a tenant, or all of the tenant's entries, that no process may use any longer. */
+/** One entry of a tenant, or all of its entries, that must not be used any more. */
 export interface Invalidation {
   readonly tenantId: string;
-  /** Unset: all entries of the tenant. */
+  /** Undefined: all entries of the tenant. */
   readonly id?: string | undefined;
 }
 
 export interface PendingOptions<Change extends Invalidation> {
   max: number;
   /**
-   * Makes the invalidation of a whole tenant, which replaces those of its entries when there are too many.
+   * Creates the invalidation of a whole tenant, which replaces those of its entries when there are too many.
    */
   whole?: ((tenantId: string) => Change) | undefined;
-  /** Is called with a change that is dropped because there are too many and nothing can replace it. */
+  /**
+   * Called with a change that was dropped because there were too many and it could not be merged into
+   * another.
+   */
   onDropped: (change: Change) => void;
 }
 
 const WHOLE = '';
 
 /**
- * Invalidations that have not reached Redis yet, bounded by `max`. Each entry has at most one, the latest; an
- * invalidation of a whole tenant replaces those of its entries.
+ * Invalidations that have not reached Redis yet, `max` at most. Only the latest invalidation of each entry is
+ * kept. An invalidation of a whole tenant replaces those of its entries.
  */
 export class PendingInvalidations<Change extends Invalidation> {
-  /** By tenant and entry, oldest first. */
+  /** By tenant and entry id, oldest first. */
   private readonly tenants = new Map<string, Map<string, Change>>();
   private count = 0;
 
@@ -43,7 +46,7 @@ export class PendingInvalidations<Change extends Invalidation> {
     while (this.count > this.options.max) this.makeRoom();
   }
 
-  /** The oldest `count`, or all. */
+  /** The oldest `count` changes, or all. */
   first(count = Infinity): Change[] {
     const found: Change[] = [];
     for (const changes of this.tenants.values())

@@ -9,11 +9,11 @@ describe('RedisKeys', () => {
     expect(keys.channel).toBe('colloquy:bus:cache');
   });
 
-  it('escapes what would end the tag or a part', () => {
+  it('escapes characters that would end the tag or a part', () => {
     expect(keys.of('a}b', 'x:y', '*')).toBe('colloquy:{a%7Db}:cache:x%3Ay:%2a');
   });
 
-  it('gives different lists of parts different keys', () => {
+  it('builds different keys for different lists of parts', () => {
     const part = fc.string({ unit: 'grapheme', maxLength: 6 });
     const parts = fc.tuple(part, fc.array(part, { maxLength: 4 }));
     fc.assert(

@@ -1,5 +1,5 @@
-// encodeURIComponent leaves these as they are, but they would end the hash tag of a key or look like a
-// pattern.
+// encodeURIComponent does not escape these characters, but they would end the hash tag of a key or look like
+// a pattern.
 const special = /[!'()*]/g;
 
 const escape = (part: string): string =>
@@ -7,8 +7,8 @@ const escape = (part: string): string =>
 
 /**
  * Builds the keys of one module. All keys of a tenant share the hash tag `{tenantId}`, so that a cluster
- * keeps them in one slot and a script may use several. Parts are escaped: no two lists of parts give the same
- * key.
+ * stores them in one slot and a script can use several of them. Parts are escaped, so different lists of
+ * parts give different keys.
  */
 export class RedisKeys {
   constructor(
@@ -20,7 +20,7 @@ export class RedisKeys {
     return [`${this.prefix}:{${escape(tenantId)}}`, this.module, ...parts.map(escape)].join(':');
   }
 
-  /** Channel of messages between processes. */
+  /** The channel for messages between processes. */
   get channel(): string {
     return `${this.prefix}:bus:${this.module}`;
   }

@@ -2,13 +2,13 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { counter, gauge, type HealthFinding, Monitoring } from '../monitoring/index.js';
 import { RedisService } from './redis.service.js';
 
-/** Redis in the snapshot. */
+/** The `redis` section of the snapshot. */
 export interface RedisSection {
   enabled: boolean;
   up: boolean;
 }
 
-/** What this module contributes to monitoring. */
+/** Metrics, health check and snapshot section of Redis. */
 @Injectable()
 export class RedisMonitoring implements OnModuleInit {
   constructor(
@@ -22,14 +22,14 @@ export class RedisMonitoring implements OnModuleInit {
       metrics: [
         gauge({
           name: 'colloquy_redis_up',
-          help: '1 while Redis is used, 0 while it counts as down; absent when it is not configured',
+          help: '1 while Redis is used, 0 while it is down; absent when none is configured',
           read: (set) => {
             if (redis.enabled) set(Number(redis.available));
           },
         }),
         counter({
           name: 'colloquy_redis_calls_total',
-          help: 'Calls by outcome: ok, error, refused (at once, because Redis counts as down)',
+          help: 'Calls by outcome: ok, error, refused (not sent, because Redis is down)',
           labelNames: ['outcome'],
           read: (set) => {
             const { calls, errors, refused } = redis.stats();
@@ -46,11 +46,11 @@ export class RedisMonitoring implements OnModuleInit {
     });
   }
 
-  /** Without Redis the work continues, only slower. */
+  /** Only degraded, because the service works without Redis, more slowly. */
   private check(): HealthFinding {
     const { state, errors, timesOpened } = this.redis.stats();
     const details = { state, errors, timesOpened };
     if (this.redis.available) return { status: 'up', details };
-    return { status: 'degraded', reason: 'Redis counts as down; working without it', details };
+    return { status: 'degraded', reason: 'Redis is down; continuing without it', details };
   }
 }

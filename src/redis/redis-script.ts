@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
-/** Methods of ioredis that its types lack: the reply is not decoded. */
+/** Methods of ioredis that are missing from its types; they return the reply as Buffers. */
 interface BufferReplies {
   evalshaBuffer(sha: string, keyCount: number, ...rest: ScriptArgument[]): Promise<unknown>;
   evalBuffer(lua: string, keyCount: number, ...rest: ScriptArgument[]): Promise<unknown>;
@@ -10,7 +10,8 @@ interface BufferReplies {
 export type ScriptArgument = string | number | Buffer;
 
 /**
- * A Lua script, which the server runs atomically. Sent when Redis becomes available, then called by its hash.
+ * A Lua script, which the server runs atomically. Its text is sent when Redis becomes available; calls send
+ * only its hash.
  */
 export class RedisScript {
   private static readonly all = new Set<RedisScript>();
@@ -22,12 +23,12 @@ export class RedisScript {
     RedisScript.all.add(this);
   }
 
-  /** Sends every script, so that no caller waits for two round trips. */
+  /** Sends all scripts to the server, so that no call needs a second round trip. */
   static async loadAll(client: Redis): Promise<void> {
     await Promise.all([...RedisScript.all].map(({ lua }) => client.script('LOAD', lua)));
   }
 
-  /** The reply undecoded, with Buffers for strings. */
+  /** Returns the reply with Buffers instead of strings. */
   async run(client: Redis, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
     const rest = [...keys, ...args];
     const raw = client as Redis & BufferReplies;

@@ -3,7 +3,7 @@ import { MonitoringModule } from '../monitoring/index.js';
 import { RedisMonitoring } from './redis-monitoring.js';
 import { RedisService } from './redis.service.js';
 
-/** The connection to Redis that all modules share. */
+/** Provides the shared connection to Redis. */
 @Module({
   imports: [MonitoringModule],
   providers: [RedisService, RedisMonitoring],

@@ -7,7 +7,7 @@ import { LOGGER, type Logger } from '../logging/index.js';
 import { RedisKeys } from './redis-key.js';
 import { RedisScript } from './redis-script.js';
 
-/** Redis is not configured, counts as down, or did not reply in time. Callers continue without it. */
+/** Redis is not configured, is considered down, or did not reply in time. Callers continue without it. */
 export class RedisUnavailableError extends Error {
   constructor(reason: string, options?: ErrorOptions) {
     super(`Redis is not available: ${reason}`, options);
@@ -16,11 +16,11 @@ export class RedisUnavailableError extends Error {
 }
 
 export interface RedisStats {
-  /** `off`: not configured or switched off; otherwise the state of the circuit breaker. */
+  /** `off`: not configured or disabled; otherwise the state of the circuit breaker. */
   state: BreakerState | 'off';
   calls: number;
   errors: number;
-  /** Calls that were refused at once because Redis counts as down. */
+  /** Calls that were refused immediately because Redis is considered down. */
   refused: number;
   timesOpened: number;
 }
@@ -33,20 +33,20 @@ const RESUBSCRIBE_MS = 1000;
 const BUS_PING_MS = 5000;
 
 /**
- * Probes in a row without a reply after which a connection is replaced, although the operating system has it
- * open.
+ * Number of consecutive probes without a reply after which an open connection is replaced. The operating
+ * system may consider a dead connection open for much longer.
  */
 const UNANSWERED_PROBES = 4;
 
-/** Between two log lines about error replies of Redis. */
+/** Minimum time between two log lines about error replies from Redis. */
 const REFUSAL_LOG_INTERVAL_MS = 10_000;
 
-/** The address without user and password, for logs. */
+/** The URL without user and password, for logs. */
 const shownUrl = (url: string): string => url.replace(/\/\/[^@/]*@/, '//');
 
 /**
- * The connection to Redis that all modules share for what is optional: every call is bounded in time, and
- * rejected at once while Redis counts as down. Recovery is automatic. Queues, which need Redis, have
+ * The shared connection to Redis for everything that can do without it. Every call has a timeout, and fails
+ * immediately while Redis is considered down. Recovery is automatic. Queues require Redis, and use
  * connections of their own.
  */
 @Injectable()
@@ -61,7 +61,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   private subscribing: Promise<void> | undefined;
   private resubscribing: NodeJS.Timeout | undefined;
   private busWatch: NodeJS.Timeout | undefined;
-  /** Probes in a row without a reply on an open connection. */
+  /** Number of consecutive probes without a reply on an open connection. */
   private unanswered = 0;
   private calls = 0;
   private errors = 0;
@@ -92,12 +92,12 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  /** False: not configured, or switched off. */
+  /** False if Redis is not configured or disabled. */
   get enabled(): boolean {
     return this.client !== undefined;
   }
 
-  /** False while Redis counts as down; also when it is not configured. */
+  /** False while Redis is considered down, and if it is not configured. */
   get available(): boolean {
     return this.enabled && this.breaker.isClosed;
   }
@@ -107,8 +107,7 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Waits for the connection, but no longer than REDIS_CONNECT_TIMEOUT_MS: the application starts without
-   * Redis too.
+   * Waits for the connection for at most REDIS_CONNECT_TIMEOUT_MS. The application starts without Redis too.
    */
   async onModuleInit(): Promise<void> {
     const { client, subscriber } = this;
@@ -131,8 +130,8 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     ]);
     const tooLate = delay(this.settings.REDIS_CONNECT_TIMEOUT_MS, undefined, { ref: false });
     await Promise.race([connected.catch(() => undefined), tooLate]);
-    if (this.available) this.logger.info({ url }, 'Redis is used');
-    else this.logger.warn({ url }, 'Redis is not reachable; working without it until it is');
+    if (this.available) this.logger.info({ url }, 'connected to Redis');
+    else this.logger.warn({ url }, 'Redis cannot be reached; continuing without it until it can');
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -145,12 +144,13 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
 
   /**
    * Runs commands on the shared connection.
-   * @throws RedisUnavailableError at once while Redis counts as down, or after REDIS_COMMAND_TIMEOUT_MS
+   * @throws RedisUnavailableError immediately while Redis is considered down, or after
+   * REDIS_COMMAND_TIMEOUT_MS
    */
   async call<T>(work: (client: Redis) => Promise<T>): Promise<T> {
     if (!this.client || !this.breaker.isClosed) {
       this.refused++;
-      throw new RedisUnavailableError(this.enabled ? 'it counts as down' : 'it is not configured');
+      throw new RedisUnavailableError(this.enabled ? 'it is considered down' : 'it is not configured');
     }
     this.calls++;
     try {
@@ -166,23 +166,23 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Runs `hook` each time that Redis is found back, before calls are allowed, so that it can repeat what
-   * could not be written. While a hook fails Redis counts as down; the next probe runs it again.
+   * Registers a hook that runs each time Redis has become available again, before calls are allowed, so that
+   * failed writes can be retried. If a hook fails, Redis is still considered down, and the next probe runs
+   * all hooks again.
    */
   beforeTrust(hook: (client: Redis) => Promise<void>): void {
     this.recoverHooks.push(hook);
   }
 
   /**
-   * Subscribes to `channel`. What this process publishes itself is received too. Messages may be lost;
-   * `onGap` is called when that may have happened because the connection was interrupted. One listener per
-   * channel.
+   * Subscribes to `channel`; only one listener per channel. Messages that this process publishes are received
+   * too. `onGap` is called after an interrupted connection, because messages may have been lost.
    */
   listen(channel: string, onMessage: BusHandler, onGap: () => void): void {
     this.handlers.set(channel, { onMessage, onGap });
     if (this.subscriber?.status === 'ready')
       this.subscriber.subscribe(channel).catch((error: unknown) => {
-        this.logger.warn({ err: error, channel }, 'could not subscribe to a channel of Redis');
+        this.logger.warn({ err: error, channel }, 'could not subscribe to a Redis channel');
       });
   }
 
@@ -193,21 +193,21 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Redis replied with an error (out of memory, an access rule, a bug of ours): rare, and logged at most
-   * every ten seconds.
+   * Logs, at most every ten seconds, that Redis replied with an error, for example because it is out of
+   * memory, because of an access rule, or because of a bug in this program.
    */
   private noteRefusal(error: unknown): void {
     if (!(error instanceof ReplyError) || Date.now() - this.lastRefusalLogged < REFUSAL_LOG_INTERVAL_MS)
       return;
     this.lastRefusalLogged = Date.now();
-    this.logger.error({ err: error }, 'Redis replied with an error; working without it for this call');
+    this.logger.error({ err: error }, 'Redis replied with an error; this operation continues without it');
   }
 
   private async probe(): Promise<void> {
     const { client } = this;
     if (client?.status !== 'ready') throw new Error('the connection is not open');
     try {
-      // A write, so that a read-only server is not trusted; DEL is allowed even when memory is full.
+      // A write, so that a read-only server does not pass. DEL is allowed even when memory is full.
       await client.del(`${this.settings.REDIS_KEY_PREFIX}:probe`);
       this.unanswered = 0;
     } catch (error) {
@@ -222,16 +222,19 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
     for (const hook of this.recoverHooks) await hook(client);
   }
 
-  /** An error must not reach the connection's data handler, where it would end the process. */
+  /** An error thrown in the connection's data handler would terminate the process. */
   private dispatch(channel: string, message: string): void {
     try {
       this.handlers.get(channel)?.onMessage(message);
     } catch (error) {
-      this.logger.error({ err: error, channel }, 'a message on a channel of Redis could not be handled');
+      this.logger.error({ err: error, channel }, 'a message on a Redis channel could not be processed');
     }
   }
 
-  /** A subscriber sends nothing, so it would not notice for hours that its server is gone. */
+  /**
+   * Pings on the subscriber's connection. As a subscriber sends nothing, it would not detect a lost server
+   * for hours.
+   */
   private watchBus(subscriber: Redis): void {
     this.busWatch = setInterval(() => {
       if (subscriber.status !== 'ready') return;
@@ -248,9 +251,8 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       if (channels.length > 0) await subscriber.subscribe(...channels);
       for (const { onGap } of this.handlers.values()) onGap();
     } catch (error) {
-      this.logger.warn({ err: error }, 'could not subscribe to the channels of Redis; retrying');
-      // After a lost connection 'ready' leads to the next attempt; after a refusal by the server only this
-      // does.
+      this.logger.warn({ err: error }, 'could not subscribe to the Redis channels; retrying');
+      // After a lost connection, the 'ready' event causes the next attempt. This timer is for an error reply.
       this.resubscribing = setTimeout(() => {
         if (subscriber.status === 'ready') void this.resubscribe(subscriber);
       }, RESUBSCRIBE_MS);
@@ -263,19 +265,20 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
       lazyConnect: true,
       connectionName: `colloquy-${name}`,
       connectTimeout: this.settings.REDIS_CONNECT_TIMEOUT_MS,
-      // ioredis keeps the process alive for this long after a disconnect while it was about to reconnect.
+      // If ioredis is disconnected while it waits to reconnect, it keeps the process alive for this long.
       disconnectTimeout: 100,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       retryStrategy: (times) => Math.min(RECONNECT_BASE_MS * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
-      // The reply of the old primary after a failover; a new connection reaches the new one.
+      // The error of a former primary after a failover. A new connection reaches the new primary.
       reconnectOnError: (error) => /\bREADONLY\b/.test(error.message),
       ...more,
     });
-    // Without a listener ioredis prints each failed attempt. Changes of the breaker are logged instead.
+    // Without a listener, ioredis prints each failed attempt. State changes of the breaker are logged
+    // instead.
     connection.on('error', (error: Error) => {
-      this.logger.debug({ err: error, connection: name }, 'error on a connection to Redis');
+      this.logger.debug({ err: error, connection: name }, 'error on a Redis connection');
     });
     return connection;
   }
@@ -283,10 +286,10 @@ export class RedisService implements OnModuleInit, OnApplicationShutdown {
   private report(state: BreakerState, reason: string): void {
     if (state === 'closed') {
       this.trusted = true;
-      this.logger.info('Redis is trusted');
+      this.logger.info('Redis is available');
     } else if (state === 'open' && this.trusted) {
       this.trusted = false;
-      this.logger.warn({ reason }, 'Redis counts as down; working without it until it is back');
+      this.logger.warn({ reason }, 'Redis is considered down; continuing without it until a probe succeeds');
     }
   }
 }

@@ -81,7 +81,7 @@ export class ResponderSettingsService {
     const choice =
       missing.length === 0
         ? await this.store(tenantId, responder, config)
-        : // One that another request stores meanwhile is kept, not written over with what was read before.
+        : // In a transaction, so that a secret stored by a concurrent request is not overwritten.
           await this.transactions.run(async () =>
             this.store(tenantId, responder, await this.withStoredSecrets(tenantId, type, missing, config)),
           );

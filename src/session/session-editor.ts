@@ -96,8 +96,8 @@ export class SessionEditor {
 
   /**
    * With versions in If-Match, a conflict is returned to the client as 412 and not retried. If the version in
-   * memory does not match, memory is refreshed before this request waits for its turn. Whatever memory holds
-   * at that turn was then committed or read since, so a mismatch is definitive and does not delay the queued
+   * memory does not match, memory is refreshed before this request waits for its turn. The version in memory
+   * at that turn was committed or read after that, so a mismatch is definitive and does not delay the queued
    * writers.
    */
   private async editVersion(

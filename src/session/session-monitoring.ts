@@ -2,15 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { counter, gauge, Monitoring } from '../monitoring/index.js';
 import { SessionStore, type SessionStoreStats } from './session-store.js';
 
-/** Sessions in the snapshot. Counts are since the start. */
+/** The `sessions` section of the snapshot. Counters start at 0 when the process starts. */
 export interface SessionsSection {
-  /** In the memory of this process. */
+  /** Number of sessions in the memory of this process. */
   held: number;
   max: number;
   memoryBytes: number;
-  /** Sessions opened, by the tier that had them; `none`: new ones. */
+  /** Sessions opened, by the tier in which they were found; `none`: new sessions. */
   opens: { l1: number; l2: number; database: number; none: number };
-  /** Writes that were refused because there was another version. */
+  /** Writes that were refused because the version had changed. */
   conflicts: number;
   evictions: number;
 }
@@ -27,7 +27,7 @@ function sectionOf({ l1, opens, database }: SessionStoreStats): SessionsSection 
   };
 }
 
-/** What this module contributes to monitoring. */
+/** Metrics and snapshot section of sessions. */
 @Injectable()
 export class SessionMonitoring {
   constructor(monitoring: Monitoring, store: SessionStore) {
@@ -35,7 +35,7 @@ export class SessionMonitoring {
       metrics: [
         counter({
           name: 'colloquy_session_opens_total',
-          help: 'Sessions opened, by the tier that had them: l1, l2, database; none: a new session',
+          help: 'Sessions opened, by the tier in which they were found: l1, l2, database; none: a new session',
           labelNames: ['tier'],
           read: (set) => {
             const { l1, l2, database, none } = store.stats().opens;
@@ -44,7 +44,7 @@ export class SessionMonitoring {
         }),
         counter({
           name: 'colloquy_session_database_operations_total',
-          help: 'Sessions read and written in the database; conflict: a write that was refused because there was another version',
+          help: 'Reads and writes of sessions in the database; conflict: a write refused because the version had changed',
           labelNames: ['operation'],
           read: (set) => {
             const { reads, inserts, updates, deletes, conflicts } = store.stats().database;
@@ -57,7 +57,7 @@ export class SessionMonitoring {
         }),
         gauge({
           name: 'colloquy_session_memory_sessions',
-          help: 'Sessions in the memory of this process: held, and max (how many there may be)',
+          help: 'Sessions in the memory of this process: held, and max (the limit)',
           labelNames: ['state'],
           read: (set) => {
             const { size, maxSize } = store.stats().l1;
@@ -67,14 +67,14 @@ export class SessionMonitoring {
         }),
         gauge({
           name: 'colloquy_session_memory_bytes',
-          help: 'Estimated heap of these sessions',
+          help: 'Estimated heap used by these sessions',
           read: (set) => {
             set(store.stats().l1.bytes);
           },
         }),
         counter({
           name: 'colloquy_session_memory_removals_total',
-          help: 'Sessions that left the memory: evicted for others, or expired',
+          help: 'Sessions removed from memory, by reason: evicted to make room, or expired',
           labelNames: ['reason'],
           read: (set) => {
             const { evictions, expirations } = store.stats().l1;
@@ -84,7 +84,7 @@ export class SessionMonitoring {
         }),
         counter({
           name: 'colloquy_session_shared_errors_total',
-          help: 'Calls of the shared tier that failed or took too long',
+          help: 'Calls to the shared tier (Redis) that failed or timed out',
           read: (set) => {
             set(store.stats().l2.errors);
           },

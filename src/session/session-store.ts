@@ -8,25 +8,25 @@ import { SharedSessions, type SharedSessionStats } from './shared-sessions.js';
 import { forgetText, textLength } from './state-text.js';
 
 export interface SessionDatabaseStats {
-  /** Lookups; those of `read` and `reload` as well. */
+  /** Lookups, including those of `read` and `reload`. */
   reads: number;
   inserts: number;
   updates: number;
-  /** Writes that were refused because the database had another version. */
+  /** Writes that were rejected because the database had another version. */
   conflicts: number;
   deletes: number;
 }
 
 /**
- * Where `open` found its sessions. Rates are shares of all opens, 0 to 1; they and that of new sessions make
- * 1.
+ * Where `open` found its sessions. Rates are shares of all opens, 0 to 1; the rest of the opens found no
+ * session.
  */
 export interface SessionOpenStats {
   total: number;
   l1: number;
   l2: number;
   database: number;
-  /** Opens of participants that had no session. */
+  /** Opens for participants without a session. */
   none: number;
   hitRate: { l1: number; l2: number; l1AndL2: number; database: number };
 }
@@ -39,10 +39,10 @@ export interface SessionStoreStats {
 }
 
 /**
- * The three tiers of session state in one place: the memory of this process, Redis, the database. The
- * database alone is the record; each write is a compare-and-set there on the version and id of what it was
- * made from, so that an old copy in a tier above costs a conflict and never an update. The tiers above are
- * updated after the commit, Redis first, and only move forward.
+ * Combines the three tiers of session state: process memory, Redis and the database. The database is
+ * authoritative: each write is a compare-and-set on the version and id of the state it was made from, so an
+ * outdated copy in an upper tier causes a conflict but never a lost update. The upper tiers are updated after
+ * the commit, Redis first, and only to newer versions.
  */
 @Injectable()
 export class SessionStore {
@@ -70,8 +70,8 @@ export class SessionStore {
   }
 
   /**
-   * From the first tier that has it; null when the participant has no session. May be old: `write` finds that
-   * out.
+   * Returns the session from the first tier that has it; null if the participant has none. It may be
+   * outdated, which `write` detects.
    */
   async open(tenantId: string, participantId: string): Promise<StoredState | null> {
     this.opens.total++;
@@ -93,7 +93,7 @@ export class SessionStore {
     return stored;
   }
 
-  /** From the database; the tiers above are updated by it. */
+  /** Reads from the database and updates the upper tiers. */
   async reload(tenantId: string, participantId: string): Promise<StoredState | null> {
     const stored = await this.find(tenantId, participantId);
     const known = this.memory.peek(tenantId, participantId);
@@ -103,16 +103,17 @@ export class SessionStore {
     return stored;
   }
 
-  /** From the database alone. */
+  /** Reads from the database only. */
   read(tenantId: string, participantId: string): Promise<StoredState | null> {
     return this.find(tenantId, participantId);
   }
 
   /**
-   * Stores `next`, which was made from `previous` (null: there was none), together with what `others` write.
-   * @throws SessionConflictError when the database does not have `previous` any more; nothing was written,
-   * and no tier returns it again
-   * @throws whatever `others` throw
+   * Stores `next`, which was made from `previous` (null: there was none), together with the writes of
+   * `others`.
+   * @throws SessionConflictError if the database no longer has `previous`. Then nothing has been written, and
+   * no tier returns it again.
+   * @throws any error that `others` throw
    */
   async write<T>(
     next: StoredState,
@@ -143,7 +144,7 @@ export class SessionStore {
     return result;
   }
 
-  /** Removes the session from all tiers; false when there was none. */
+  /** Removes the session from all tiers. Returns false if there was none. */
   async delete(tenantId: string, participantId: string): Promise<boolean> {
     const deleted = await this.repository.delete(tenantId, participantId);
     this.memory.drop(tenantId, participantId);
@@ -182,12 +183,12 @@ export class SessionStore {
   private async keep(state: StoredState, announce: boolean): Promise<void> {
     const outcome = await this.shared.put(state, announce);
     forgetText(state);
-    // Another process is ahead already, so this one would meet a conflict with it.
+    // Another process has stored a newer version, so a write based on this one would fail with a conflict.
     if (outcome === 'older') this.dropBehind(state);
     else this.memory.put(state);
   }
 
-  /** Drops what memory has of the session up to `state`. */
+  /** Drops the copy in memory if its version is that of `state` or older. */
   private dropBehind({ tenantId, participantId, id, version }: StoredState): void {
     const known = this.memory.peek(tenantId, participantId);
     if (known?.id === id && known.version <= version) this.memory.drop(tenantId, participantId);
@@ -198,5 +199,5 @@ const isConflict = (error: unknown): boolean =>
   error instanceof SessionConflictError ||
   (error instanceof DuplicateKeyError && error.collection === SESSION_COLLECTION);
 
-// Past its expiry the database has deleted it, or is about to.
+// Once a session has expired, the database has deleted it or will do so soon.
 const isExpired = ({ expiresAt }: StoredState): boolean => expiresAt.getTime() <= Date.now();

@@ -23,7 +23,9 @@ import {
 } from './shared-session-scripts.js';
 import { SHARED_SESSION_POLICY, type SharedSessionPolicy } from './shared-session.policy.js';
 
-/** Another process stored `version` of session `id`, or deleted it (`version` is above all versions then). */
+/**
+ * Another process has stored `version` of session `id`, or deleted it (then `version` is above all versions).
+ */
 export interface SessionChange {
   readonly tenantId: string;
   readonly participantId: string;
@@ -31,43 +33,46 @@ export interface SessionChange {
   readonly version: number;
 }
 
-/** A deleted session; `id` is that of its participant. */
+/** A deleted session. `id` is the participant's id. */
 interface Deletion extends Invalidation {
   readonly id: string;
   readonly session: DeletedSession;
 }
 
 export interface SharedSessionStats {
-  /** `off`: Redis is not configured or switched off; otherwise that of its circuit breaker. */
+  /** `off`: Redis is not configured or disabled; otherwise the state of its circuit breaker. */
   state: ReturnType<RedisService['stats']>['state'];
   hits: number;
   misses: number;
   /** Share of hits among all lookups, 0 to 1. */
   hitRate: number;
-  /** Puts that were kept. */
+  /** Puts that were stored. */
   writes: number;
-  /** Puts that were refused because something newer was there. */
+  /** Puts that were rejected because a newer state was present. */
   stale: number;
-  /** Entries that were removed because a write found them to be behind the database. */
+  /** Entries that were removed because a write had found them to be outdated. */
   dropped: number;
   /** Calls that failed or timed out. */
   errors: number;
-  /** Steps without Redis: it counted as down, the tenant may not use it, or a deletion is pending. */
+  /**
+   * Operations that skipped Redis: it was considered down, the tenant is excluded, or a deletion is pending.
+   */
   skipped: number;
   /** Deletions that have not reached Redis yet. */
   pendingDeletions: number;
 }
 
-/** The result of a put; `unknown` when Redis was not used or failed. */
+/** The result of a put; `unknown` if Redis was not used or failed. */
 export type PutOutcome = 'kept' | 'older' | 'unknown';
 
 const HOUR_MS = 3_600_000;
 const TOMBSTONE_MS = 5 * 60_000;
 
 /**
- * Sessions that all processes share in Redis, tier 2 of three. The database is the record: an entry may be
- * outdated or missing at any time, which costs a read of the database or a conflict, never an update. No
- * method fails or waits longer than a command to Redis may take; without Redis they do nothing.
+ * The session tier in Redis, shared by all processes; the second of three. The database is authoritative: an
+ * entry may be outdated or missing at any time, which costs a database read or a conflict but never loses an
+ * update. No method rejects, or takes longer than the timeout of a Redis command. Without Redis they do
+ * nothing.
  */
 @Injectable()
 export class SharedSessions implements OnModuleDestroy {
@@ -109,7 +114,9 @@ export class SharedSessions implements OnModuleDestroy {
     });
   }
 
-  /** Undefined when there is none, or Redis may not be used. Each read restarts SESSION_TTL_HOURS. */
+  /**
+   * Returns undefined if there is no entry or Redis may not be used. Each read restarts SESSION_TTL_HOURS.
+   */
   async read(tenantId: string, participantId: string): Promise<StoredState | undefined> {
     if (!(await this.mayUse(tenantId))) return undefined;
     if (this.bus.isPending(tenantId, participantId)) {
@@ -130,8 +137,7 @@ export class SharedSessions implements OnModuleDestroy {
   }
 
   /**
-   * Keeps a committed state unless what is there is ahead of it; with `announce` other processes are
-   * notified.
+   * Stores a committed state unless a newer one is present. With `announce`, other processes are notified.
    */
   async put(state: StoredState, announce: boolean): Promise<PutOutcome> {
     const { tenantId, participantId, id, version, expiresAt } = state;
@@ -154,7 +160,7 @@ export class SharedSessions implements OnModuleDestroy {
     return 'kept';
   }
 
-  /** Removes the entry when it is that of `state`, which the database does not have (any more). */
+  /** Removes the entry if it is still `state`, which is not (or no longer) in the database. */
   async dropStale({ tenantId, participantId, id, version }: StoredState): Promise<void> {
     if (!this.isOn()) return;
     const dropped = await this.run(dropScript, this.bus.keys.of(tenantId, participantId), [id, version]);
@@ -214,13 +220,13 @@ export class SharedSessions implements OnModuleDestroy {
   }
 
   /**
-   * Notifies other processes of a state that is not kept in Redis: their copies are outdated all the same.
+   * Notifies other processes of a state that is not stored in Redis, so that they drop their outdated copies.
    */
   private async announce(change: SessionChange): Promise<void> {
     if (this.redis.available) await this.attempt(() => this.bus.publish(change));
   }
 
-  /** Undefined when Redis failed. */
+  /** Returns undefined if Redis failed. */
   private async attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();

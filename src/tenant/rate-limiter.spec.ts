@@ -14,7 +14,7 @@ describe('RateLimiter', () => {
   let clock: FakeClock;
   beforeEach(() => (clock = new FakeClock()));
 
-  it('lets a minute of requests pass at once, then says how long to wait', () => {
+  it('allows the requests of a minute at once, then returns how long to wait', () => {
     const limiter = new RateLimiter(60, clock);
     expect(takeMany(limiter, 'acme', 60)).toEqual(Array(60).fill(0));
     expect(limiter.take('acme')).toBe(1);
@@ -33,14 +33,14 @@ describe('RateLimiter', () => {
     expect(takeMany(limiter, 'acme', 7).filter((wait) => wait === 0)).toHaveLength(6);
   });
 
-  it('makes the wait it names long enough', () => {
+  it('allows a request after the returned wait', () => {
     const limiter = new RateLimiter(7, clock);
     takeMany(limiter, 'acme', 7);
     clock.time += limiter.take('acme') * 1000;
     expect(limiter.take('acme')).toBe(0);
   });
 
-  it('counts each tenant by itself', () => {
+  it('counts each tenant separately', () => {
     const limiter = new RateLimiter(1, clock);
     expect(limiter.take('acme')).toBe(0);
     expect(limiter.take('acme')).toBe(60);

@@ -3,7 +3,7 @@ import type { MonotonicClock } from './tenant.tokens.js';
 
 interface Bucket {
   tokens: number;
-  /** When `tokens` was right. */
+  /** The time at which `tokens` was computed, milliseconds. */
   at: number;
 }
 
@@ -11,20 +11,23 @@ const MAX_BUCKETS = 10_000;
 const MINUTE_MS = 60_000;
 
 /**
- * A token bucket for each tenant: a full minute's requests may come at once, then they come back at an even rate. Memory is
- * fixed: beyond 10,000 tenants at the same time, the bucket that was idle longest is forgotten, which makes it full.
- * The count is of this process alone.
+ * A token bucket per tenant. A full minute's requests may arrive at once; after that, the bucket refills
+ * continuously. Memory is limited: beyond 10,000 tenants, the least recently used bucket is removed, which
+ * has the same effect as filling it. Counts only requests to this process.
  */
 export class RateLimiter {
   private readonly buckets = new LRUCache<string, Bucket>({ max: MAX_BUCKETS });
 
-  /** `perMinute` 0 lets everything pass. */
+  /** `perMinute` 0 means no limit. */
   constructor(
     readonly perMinute: number,
     private readonly clock: MonotonicClock,
   ) {}
 
-  /** Takes one request of `key`; answers 0 when it may pass, else the whole seconds until one may. */
+  /**
+   * Takes one token of `key`. Returns 0 if the request is allowed, otherwise the number of seconds to wait,
+   * rounded up.
+   */
   take(key: string): number {
     if (this.perMinute === 0) return 0;
     const bucket = this.refilled(key);

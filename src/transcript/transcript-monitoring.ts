@@ -4,14 +4,17 @@ import { counter, type ExportedMetric, gauge, type HealthFinding, Monitoring } f
 import { TranscriptBacklog } from './transcript-backlog.js';
 import { type ProcessTranscriptStats, TranscriptStats } from './transcript-stats.js';
 
-/** Transcripts in the snapshot. What waits is of all processes; completed, dead and retries are of this process since its start. */
+/**
+ * The `transcripts` section of the snapshot. `queued`, `processing` and `oldestMs` cover all processes;
+ * completed, dead and retries only this process since its start.
+ */
 export interface TranscriptsSection {
   queued: number;
   processing: number;
   completed: number;
   dead: number;
   retries: number;
-  /** How long the oldest that waits has waited; 0 when none waits. */
+  /** How long the oldest waiting transcript has been waiting, milliseconds; 0 if none is waiting. */
   oldestMs: number;
   indexVectors: number;
   indexBytes: number;
@@ -22,24 +25,24 @@ type Reading = [name: string, help: string, read: (stats: ProcessTranscriptStats
 const counters: readonly Reading[] = [
   [
     'colloquy_transcripts_accepted_total',
-    'Transcripts accepted by this process, replays included',
+    'Transcripts accepted by this process, including replays',
     ({ accepted }) => accepted,
   ],
   ['colloquy_transcripts_stored_total', 'Transcripts stored with a vector', ({ completed }) => completed],
   [
     'colloquy_transcripts_dead_total',
-    'Transcripts that were given up, stored without a vector',
+    'Dead letters: transcripts that could not be embedded and were stored without a vector',
     ({ dead }) => dead,
   ],
-  ['colloquy_transcript_batches_total', 'Batches that were stored', ({ batches }) => batches],
+  ['colloquy_transcript_batches_total', 'Batches stored', ({ batches }) => batches],
   [
     'colloquy_transcript_batch_retries_total',
-    'Batches that failed as a whole and were put back',
+    'Batches that failed as a whole and were queued again',
     ({ retries }) => retries,
   ],
-  ['colloquy_transcript_embed_seconds_total', 'Time of embedding', ({ embedMs }) => embedMs / 1000],
-  ['colloquy_transcript_store_seconds_total', 'Time of storing', ({ storeMs }) => storeMs / 1000],
-  ['colloquy_transcript_searches_total', 'Searches of vectors', ({ index }) => index.searches],
+  ['colloquy_transcript_embed_seconds_total', 'Time spent embedding', ({ embedMs }) => embedMs / 1000],
+  ['colloquy_transcript_store_seconds_total', 'Time spent storing', ({ storeMs }) => storeMs / 1000],
+  ['colloquy_transcript_searches_total', 'Vector searches', ({ index }) => index.searches],
 ];
 
 const gauges: readonly Reading[] = [
@@ -48,10 +51,13 @@ const gauges: readonly Reading[] = [
     'Vectors in the memory of this process',
     ({ index }) => index.vectors,
   ],
-  ['colloquy_transcript_index_bytes', 'Memory of these vectors', ({ index }) => index.bytes],
+  ['colloquy_transcript_index_bytes', 'Memory used by these vectors', ({ index }) => index.bytes],
 ];
 
-/** What this module contributes to monitoring: what waits in all processes, and what this process has done. */
+/**
+ * Metrics, health check and snapshot section of transcripts: the backlog of all processes, and the work of
+ * this process.
+ */
 @Injectable()
 export class TranscriptMonitoring {
   private reading: ProcessTranscriptStats | undefined;
@@ -71,7 +77,7 @@ export class TranscriptMonitoring {
         alerts: (section) => [
           {
             name: 'backlog:transcripts',
-            title: 'The age of the oldest transcript that is not stored',
+            title: 'The age of the oldest unfinished transcript',
             unit: 'ms',
             levels: settings.ALERT_BACKLOG_AGE_MS,
             value: section?.oldestMs,
@@ -94,7 +100,7 @@ export class TranscriptMonitoring {
       ...gauges.map((reading) => gauge(optionsOf(reading))),
       counter({
         name: 'colloquy_transcript_embedding_cache_lookups_total',
-        help: 'Texts to embed that were known (hit) or not (miss)',
+        help: 'Texts to embed that were in the cache (hit) or not (miss)',
         labelNames: ['result'],
         read: (set) => {
           const { hits, misses } = this.stats().embeddingCache;
@@ -104,7 +110,7 @@ export class TranscriptMonitoring {
       }),
       gauge({
         name: 'colloquy_transcripts_waiting',
-        help: 'Transcripts that wait, all processes together: queued, or processing (in a batch at work)',
+        help: 'Unfinished transcripts of all processes: queued, or processing (in a batch)',
         labelNames: ['state'],
         read: async (set) => {
           const figures = await this.backlog.figures();
@@ -115,7 +121,7 @@ export class TranscriptMonitoring {
       }),
       gauge({
         name: 'colloquy_transcripts_oldest_seconds',
-        help: 'How long the oldest of them has waited',
+        help: 'How long the oldest of them has been waiting',
         read: async (set) => {
           const figures = await this.backlog.figures();
           if (figures) set(figures.oldestMs / 1000);
@@ -142,12 +148,12 @@ export class TranscriptMonitoring {
   }
 
   /**
-   * Transcripts that wait for too long make the process degraded and never down: all processes see the same backlog, so that a 503 would take
-   * every one of them out of service at once.
+   * Transcripts that wait too long make the process degraded, never down. All processes see the same backlog,
+   * so a 503 would take all of them out of service at once.
    */
   private async check(): Promise<HealthFinding> {
     const figures = await this.backlog.figures();
-    if (!figures) return { status: 'degraded', reason: 'waiting transcripts cannot be counted' };
+    if (!figures) return { status: 'degraded', reason: 'the backlog of transcripts could not be read' };
     const { queued, processing, oldestMs } = figures;
     const details = { waiting: queued + processing, oldestMs };
     if (oldestMs <= this.settings.HEALTH_BACKLOG_MAX_AGE_MS) return { status: 'up', details };
@@ -158,7 +164,7 @@ export class TranscriptMonitoring {
     };
   }
 
-  /** One reading for all metrics of a scrape, which are collected in the same turn. */
+  /** Shared by all metrics of a scrape, which are collected in the same turn of the event loop. */
   private stats(): ProcessTranscriptStats {
     if (!this.reading) {
       this.reading = this.transcripts.ofProcess();

@@ -119,7 +119,7 @@ describe('/v1/responder', () => {
     };
     const failed = await say<Problem>('hi', 'x1');
     expect([failed.status, failed.body.code]).toEqual([502, 'responder_failed']);
-    expect(failed.body.detail).toContain('The endpoint answered 500.');
+    expect(failed.body.detail).toContain('The endpoint responded with 500.');
     const list = `/v1/conversations/${failed.body.conversationId}/messages`;
     const stored = await tenant.request<{ data: { id: string; content: string }[] }>('GET', list);
     expect(stored.body.data).toMatchObject([{ id: failed.body.messageId, content: 'hi' }]);

@@ -91,7 +91,7 @@ describe('the import of transcripts', () => {
     expect(texts).toHaveLength(298);
     const rejected = (await readFile(`${file}.rejected.ndjson`, 'utf8')).trim().split('\n');
     expect(rejected.map((text) => (JSON.parse(text) as { line: number }).line)).toEqual([41, 42]);
-    expect(rejected[0]).toContain('participantId: may hold letters');
+    expect(rejected[0]).toContain('participantId: may only contain letters');
 
     await rm(`${file}.import.json`);
     expect(await start().exited).toBe(1);

@@ -12,8 +12,8 @@ import type { SessionsSection } from '../../session/index.js';
 import type { TranscriptsSection } from '../../transcript/index.js';
 
 /**
- * `GET /v1/monitoring` with the sections of all modules. Those that depend on the database or the disk are null while they cannot be
- * read.
+ * `GET /v1/monitoring` with the sections of all modules. Sections that depend on the database or the disk are
+ * null if they cannot be read.
  */
 export interface ServiceSnapshot extends MonitoringSnapshot {
   requests: RequestsSection;

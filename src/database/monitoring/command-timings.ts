@@ -27,18 +27,18 @@ const WAIT_BUCKETS = [0.0001, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 export const PING_INTERVAL_MS = 30_000;
 const PING_TIMEOUT_MS = 5000;
-/** Names of commands in PerformanceMonitor begin with this. */
+/** Prefix of command names in PerformanceMonitor. */
 const COMMAND_PREFIX = 'db ';
-/** The operation of the pings there; not a command. */
+/** Name of the operation for pings in PerformanceMonitor; not a command. */
 const PING_OPERATION = 'database ping';
 
-/** Measures the commands of this process by name, how long they wait for a connection, and a ping from time to time. */
+/** Times commands by name, the wait for a connection, and a periodic ping. */
 @Injectable()
 export class CommandTimings implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   private readonly commands: DurationMetric<'command' | 'outcome'>;
   private readonly waits: DurationMetric<'outcome'>;
   private readonly pings: DurationMetric<'outcome'>;
-  /** Series by command, so that no labels are combined for each run. */
+  /** Series by command name, kept so that no labels are built for each command. */
   private readonly succeeded = new Map<string, Durations>();
   private readonly failed = new Map<string, Durations>();
   private readonly traffic = new TrafficMeter();
@@ -70,13 +70,13 @@ export class CommandTimings implements OnModuleInit, OnApplicationBootstrap, OnM
     });
     this.waits = new DurationMetric({
       name: 'colloquy_database_pool_wait_seconds',
-      help: 'How long operations waited for a connection of the pool',
+      help: 'How long operations waited for a connection from the pool',
       labelNames: ['outcome'],
       buckets: WAIT_BUCKETS,
     });
     this.pings = new DurationMetric({
       name: 'colloquy_database_ping_duration_seconds',
-      help: 'Round trips that do nothing, one every 30 s',
+      help: 'Pings, one every 30 s',
       labelNames: ['outcome'],
       buckets: COMMAND_BUCKETS,
     });
@@ -109,7 +109,7 @@ export class CommandTimings implements OnModuleInit, OnApplicationBootstrap, OnM
     clearInterval(this.timer);
   }
 
-  /** All commands of the last minute together. */
+  /** All commands of the last minute combined. */
   total(): ReturnType<TrafficMeter['read']> {
     return this.traffic.read();
   }
@@ -121,7 +121,7 @@ export class CommandTimings implements OnModuleInit, OnApplicationBootstrap, OnM
       .map((stats) => ({ ...stats, operation: stats.operation.slice(COMMAND_PREFIX.length) }));
   }
 
-  /** Median of the last pings; null before the first one is answered. */
+  /** Median of the last pings; null before the first reply. */
   pingMs(): number | null {
     return this.monitor.getStats(PING_OPERATION)?.p50Ms ?? null;
   }
@@ -159,7 +159,7 @@ export class CommandTimings implements OnModuleInit, OnApplicationBootstrap, OnM
   private admit(command: string, ok: boolean): Durations {
     const series = this.commands.series({ command, outcome: outcomeOf(ok) }, (fresh) => {
       this.monitor.add(COMMAND_PREFIX + command, fresh);
-      // Explaining a slow command is not part of the load.
+      // An `explain` of a slow command is not part of the application's load.
       if (command !== 'explain') this.traffic.add(fresh);
     });
     (ok ? this.succeeded : this.failed).set(command, series);

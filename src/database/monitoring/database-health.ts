@@ -3,13 +3,16 @@ import type { HealthCheck, HealthFinding } from '../../monitoring/index.js';
 import { DatabaseService } from '../database.service.js';
 import { IndexManager } from '../index-manager.js';
 
-/** Longer than the timeout of a check, which ends the wait first. */
+/** Longer than the timeout of a health check, which stops waiting first. */
 const PING_TIMEOUT_MS = 60_000;
 
-/** How long a finding about missing indexes is reused: it takes two commands for each collection. */
+/**
+ * How long a result about missing indexes is reused, milliseconds. Checking takes two commands per
+ * collection.
+ */
 const INDEXES_MS = 5000;
 
-/** The database responds, and has the indexes that the schemas declare. */
+/** Checks that the database responds and has the indexes that the schemas declare. */
 @Injectable()
 export class DatabaseHealth {
   private indexesFound: { at: number; finding: Promise<HealthFinding> } | undefined;
@@ -41,7 +44,7 @@ export class DatabaseHealth {
     };
   }
 
-  /** Checks at most every few seconds while some are missing, and never again once all were there. */
+  /** Checks at most every few seconds while indexes are missing, and no more once all have been found. */
   private indexesNow(): Promise<HealthFinding> {
     if (this.hasAllIndexes) return Promise.resolve({ status: 'up' });
     const now = performance.now();
@@ -53,7 +56,10 @@ export class DatabaseHealth {
     return this.indexesFound.finding;
   }
 
-  /** Without a unique index there would be duplicates, so nothing is served before it exists; any other index only costs time. */
+  /**
+   * A missing unique index would permit duplicates, so the process is not ready without it. Other missing
+   * indexes only make queries slower.
+   */
   private async checkIndexes(): Promise<HealthFinding> {
     const missing = await this.indexes.missing();
     this.hasAllIndexes = missing.length === 0;

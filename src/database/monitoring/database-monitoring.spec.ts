@@ -18,7 +18,7 @@ const section: DatabaseSection = {
   pingMs: 1,
 };
 
-describe('the limits of the database', () => {
+describe('the database alerts', () => {
   const monitoring = new Monitoring(settings);
   const database = {} as DatabaseService;
   new DatabaseMonitoring(
@@ -32,7 +32,7 @@ describe('the limits of the database', () => {
   const values = (of: DatabaseSection): unknown =>
     monitoring.sections[0]?.alerts?.(of).map(({ name, value }) => [name, value]);
 
-  it('are compared with the p95 of commands and with what waits', () => {
+  it('are based on the p95 of commands and on the operations that wait', () => {
     expect(values(section)).toEqual([
       ['database_p95', 40],
       ['pool_waiting', 7],
@@ -41,7 +41,7 @@ describe('the limits of the database', () => {
     expect(levels).toEqual([settings.ALERT_DATABASE_P95_MS, settings.ALERT_POOL_WAITING]);
   });
 
-  it('are not compared with the p95 of few commands', () => {
+  it('do not evaluate the p95 of few commands', () => {
     expect(values({ ...section, total: { ...section.total, count: 19 } })).toEqual([
       ['database_p95', null],
       ['pool_waiting', 7],

@@ -21,30 +21,30 @@ import { DatabaseHealth } from './database-health.js';
 const COMMIT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const UNIT_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
-/** Commands in a snapshot. */
+/** Number of commands in a snapshot. */
 const SHOWN_COMMANDS = 20;
-/** With fewer commands in the last minute, a percentile says too little. */
+/** With fewer commands than this in the last minute, the p95 is not compared with its limits. */
 const MIN_COMMANDS = 20;
 
-/** `find`; over the last five minutes. */
+/** Figures of one command such as `find`, over the last five minutes. */
 export interface CommandFigures extends OperationFigures {
   command: string;
 }
 
-/** The database in the snapshot. */
+/** The `database` section of the snapshot. */
 export interface DatabaseSection {
   kind: 'embedded' | 'mongodb';
   connected: boolean;
   pool: { open: number; inUse: number; waiting: number; max: number };
-  /** All commands together. */
+  /** All commands combined. */
   total: TrafficFigures;
-  /** The most frequent first, 20 at most. */
+  /** The most frequent commands, at most 20. */
   commands: CommandFigures[];
-  /** Median of the last pings, one every 30 s; null before the first reply. */
+  /** Median of recent pings, sent every 30 s; null before the first reply. */
   pingMs: number | null;
 }
 
-/** What this module contributes to monitoring, beside `CommandTimings`. */
+/** Metrics, health checks and snapshot section of the database, apart from `CommandTimings`. */
 @Injectable()
 export class DatabaseMonitoring {
   constructor(
@@ -92,7 +92,7 @@ export class DatabaseMonitoring {
       },
       {
         name: 'pool_waiting',
-        title: 'Operations waiting for a connection of the database pool',
+        title: 'The number of operations waiting for a connection from the database pool',
         unit: 'count',
         levels: ALERT_POOL_WAITING,
         value: section?.pool.waiting,
@@ -112,7 +112,7 @@ export class DatabaseMonitoring {
       }),
       gauge({
         name: 'colloquy_database_pool_connections',
-        help: 'Connections of the pool: open, in_use (of the open ones), max (how many there may be)',
+        help: 'Connections of the pool: open, in_use (of the open ones), max (the limit)',
         labelNames: ['state'],
         read: (set) => {
           const { open, inUse, maxSize } = database.stats().pool;
@@ -123,14 +123,14 @@ export class DatabaseMonitoring {
       }),
       gauge({
         name: 'colloquy_database_pool_waiting',
-        help: 'Operations that wait for a connection of the pool',
+        help: 'Operations waiting for a connection from the pool',
         read: (set) => {
           set(database.stats().pool.waiting);
         },
       }),
       this.count(
         'colloquy_database_pool_failures_total',
-        'Operations that got no connection of the pool',
+        'Operations that got no connection from the pool',
         ({ pool }) => pool.checkoutFailures,
       ),
       this.count(
@@ -156,7 +156,7 @@ export class DatabaseMonitoring {
       }),
       counter({
         name: 'colloquy_database_transaction_retries_total',
-        help: 'Retries after a transient error: of a whole transaction, or of its commit alone',
+        help: 'Retries after a transient error, by part: the whole transaction, or only its commit',
         labelNames: ['part'],
         read: (set) => {
           const { retries, commitRetries } = database.stats().transactions;
@@ -175,12 +175,12 @@ export class DatabaseMonitoring {
     });
     const wait = histogram({
       name: 'colloquy_database_group_commit_wait_seconds',
-      help: 'How long the oldest unit of a transaction waited for it to begin',
+      help: 'How long the oldest unit of a transaction waited for the transaction to begin',
       buckets: COMMIT_BUCKETS,
     });
     const duration = histogram({
       name: 'colloquy_database_group_commit_duration_seconds',
-      help: 'From the beginning of a transaction of units to its commit, with its retries',
+      help: 'Duration of a group commit transaction from its beginning to its commit, including retries',
       buckets: COMMIT_BUCKETS,
     });
     this.commits.onFlight((flight) => {
@@ -194,14 +194,14 @@ export class DatabaseMonitoring {
       duration,
       gauge({
         name: 'colloquy_database_group_commit_waiting',
-        help: 'Units that wait for a transaction',
+        help: 'Units waiting for a transaction',
         read: (set) => {
           set(this.database.stats().groupCommit.waiting);
         },
       }),
       this.count(
         'colloquy_database_group_commit_refused_total',
-        'Units that were refused with an error of their own: a conflict, a duplicate, a closed conversation',
+        'Units that were refused with a specific error: a conflict, a duplicate, a closed conversation',
         ({ groupCommit }) => groupCommit.refused,
       ),
       this.count(
@@ -211,12 +211,12 @@ export class DatabaseMonitoring {
       ),
       this.count(
         'colloquy_database_group_commit_conflicts_total',
-        'Transactions of units that were retried after a conflict',
+        'Group commit transactions that were retried after a conflict',
         ({ groupCommit }) => groupCommit.conflicts,
       ),
       this.count(
         'colloquy_database_group_commit_commit_retries_total',
-        'Commits that were repeated because their outcome was unknown',
+        'Commits that were retried because their outcome was unknown',
         ({ groupCommit }) => groupCommit.commitRetries,
       ),
     ];

@@ -33,7 +33,7 @@ describe('PoolWarnings', () => {
     expect(lines).toEqual([]);
   });
 
-  it('is silent of what waits only until the driver comes round to it', async () => {
+  it('ignores operations that only wait for the next turn of the driver', async () => {
     const { warnings, lines } = warningsWith();
     const pool = { inUse: 0, waiting: 15, maxSize: 20 };
     warnings.waits(pool);

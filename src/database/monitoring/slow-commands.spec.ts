@@ -42,7 +42,7 @@ describe('SlowCommands', () => {
     expect(JSON.stringify(lines)).not.toContain('secret');
   });
 
-  it('asks for the plan of one shape once a minute, and tells the last one between', async () => {
+  it('requests the plan of a shape once a minute, and logs the last known one in between', async () => {
     const { slow, clock, lines, explain } = slowCommandsWith();
     for (const at of [0, 1000, 59_999]) {
       clock.now = at;
@@ -57,7 +57,7 @@ describe('SlowCommands', () => {
     expect(explain).toHaveBeenCalledTimes(3);
   });
 
-  it('asks at most 20 times a minute, however many shapes there are', async () => {
+  it('requests at most 20 plans per minute, regardless of the number of shapes', async () => {
     const { slow, clock, explain } = slowCommandsWith();
     for (let number = 0; number < 50; number++) {
       clock.now = number * 1000;
@@ -75,7 +75,7 @@ describe('SlowCommands', () => {
     expect(lines.at(-1)).toMatchObject({ unlogged: 80 });
   });
 
-  it('logs without a plan what cannot be explained', async () => {
+  it('logs a command without a plan if it cannot be explained', async () => {
     const { slow, lines } = slowCommandsWith(() => Promise.reject(new Error('away')));
     await slow.note(slowFind('messages'), undefined);
     expect(lines).toHaveLength(1);

@@ -16,7 +16,7 @@ export interface SlowCommandsOptions {
   logger: Logger;
   /** Called with each slow command that is logged. */
   onSlow?: (run: SlowRun) => void;
-  /** Asks the server how it would run a command; resolves to undefined for one without a query. */
+  /** Asks the server for the plan of a command; resolves to undefined for a command without a query. */
   explain: (
     databaseName: string,
     command: Readonly<Record<string, unknown>>,
@@ -24,7 +24,7 @@ export interface SlowCommandsOptions {
   now?: () => number;
 }
 
-/** When everything is slow, neither the log nor `explain` must make it slower. */
+/** Limits that keep logging and `explain` from adding load while everything is slow. */
 const LINES_PER_SECOND = 20;
 const EXPLAINS_PER_MINUTE = 20;
 const MINUTE = 60_000;
@@ -35,8 +35,8 @@ const planText = ({ stages, indexes }: QueryPlan): string =>
   stages.join(' ') + (indexes.length > 0 ? `(${indexes.join(', ')})` : '');
 
 /**
- * Logs slow commands by their shape, with the plan of their query and without values. The server is asked for the plan of a shape once a
- * minute; lines in between repeat the last one.
+ * Logs slow commands by shape, without values, together with their query plan. The server is asked for the
+ * plan of a shape at most once a minute; log lines in between contain the last known plan.
  */
 export class SlowCommands {
   private readonly plans = new LRUCache<string, { askedAt: number; plan: QueryPlan | undefined }>({
@@ -52,7 +52,7 @@ export class SlowCommands {
     this.explains = new RateLimit(EXPLAINS_PER_MINUTE, MINUTE, this.now);
   }
 
-  /** Resolves when the line is logged; never rejects. */
+  /** Resolves when the line has been logged. Never rejects. */
   async note(slow: SlowCommand, context: RequestContext | undefined): Promise<void> {
     const unlogged = this.lines.take();
     if (unlogged === undefined) return;
@@ -98,7 +98,7 @@ export class SlowCommands {
     try {
       entry.plan = await this.options.explain(databaseName, command);
     } catch (error) {
-      this.options.logger.debug({ err: error, shape }, 'a slow command could not be explained');
+      this.options.logger.debug({ err: error, shape }, 'could not get the query plan of a slow command');
     }
     return entry.plan;
   }

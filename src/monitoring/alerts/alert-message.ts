@@ -6,7 +6,7 @@ const bytes = (value: number): string =>
 const duration = (value: number): string =>
   value >= 10_000 ? `${Math.round(value / 1000)} s` : `${Math.round(value)} ms`;
 
-/** A value with its unit, for people. */
+/** Formats a value with its unit, for display. */
 export function formatValue(value: number, unit: AlertUnit): string {
   switch (unit) {
     case 'ms':
@@ -22,7 +22,7 @@ export function formatValue(value: number, unit: AlertUnit): string {
   }
 }
 
-/** One sentence: what, how much, and the limit that it is beyond. */
+/** Builds one sentence with the title, the value and the limit that it exceeds. */
 export function alertMessage({ title, unit, worse }: Measurement, value: number, limit: number): string {
   if (unit === 'state') return `${title} is ${formatValue(value, unit)}.`;
   const relation = worse === 'higher' ? 'above' : 'below';

@@ -20,7 +20,10 @@ const reportLevels: Readonly<Record<Alert['severity'], ReportLevel>> = {
   critical: 'error',
 };
 
-/** Tells the log, the error reports and the webhook of changes of alerts, each of them once. One that eased is told to the log alone. */
+/**
+ * Publishes each change of an alert once to the log, the error reports and the webhook. Changes of kind
+ * `eased` are only logged.
+ */
 @Injectable()
 export class AlertPublisher {
   constructor(

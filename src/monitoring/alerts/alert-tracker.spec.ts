@@ -26,7 +26,7 @@ function start() {
   const clock = { now: Date.parse('2026-01-01T00:00:00.000Z') };
   const tracker = new AlertTracker({ holdMs: HOLD_MS, now: () => clock.now });
   const changes: AlertChange[] = [];
-  /** One sample of each value, 10 s apart; what changed with them. */
+  /** Feeds one sample of each measurement, 10 s apart, and returns the changes. */
   const feed = (...measurements: Measurement[]): string[] =>
     measurements.flatMap((measurement) => {
       const found = tracker.update([measurement]);
@@ -41,7 +41,7 @@ function start() {
 const times = <T>(count: number, value: T): T[] => new Array<T>(count).fill(value);
 
 describe('AlertTracker', () => {
-  it('raises an alert once, when the value was beyond its limit for the time to hold', () => {
+  it('raises an alert once, when the value has been beyond its limit for the hold time', () => {
     const { tracker, changes, lags } = start();
     expect(lags(300, 300, 300)).toEqual([]);
     expect(tracker.active()).toEqual([]);
@@ -59,16 +59,16 @@ describe('AlertTracker', () => {
     });
   });
 
-  it('takes a value at its limit for well', () => {
+  it('accepts a value equal to its limit', () => {
     expect(start().lags(...times(10, 200))).toEqual([]);
   });
 
-  it('raises none for a value that is within its limit now and then', () => {
+  it('raises no alert if the value is within its limit from time to time', () => {
     const { lags } = start();
     for (let round = 0; round < 20; round++) expect(lags(5000, 5000, 5000, 199)).toEqual([]);
   });
 
-  it('raises none for what was seen twice, however far apart', () => {
+  it('raises no alert after two samples, however far apart', () => {
     const { clock, lags } = start();
     lags(300);
     clock.now += 10 * HOLD_MS;
@@ -76,7 +76,7 @@ describe('AlertTracker', () => {
     expect(lags(300)).toEqual(['raised warning']);
   });
 
-  it('clears an alert once it was well within its limit for the time to hold', () => {
+  it('clears an alert when the value has been well within its limit for the hold time', () => {
     const { tracker, changes, lags } = start();
     lags(...times(4, 300));
     expect(lags(10, 10, 10)).toEqual([]);
@@ -97,14 +97,14 @@ describe('AlertTracker', () => {
     expect(lags(...times(4, 180))).toEqual(['cleared warning']);
   });
 
-  it('makes one alert of a value that goes to and fro', () => {
+  it('raises one alert for a fluctuating value', () => {
     const { lags } = start();
     lags(...times(4, 300));
     const seen = Array.from({ length: 30 }, () => lags(10, 10, 250)).flat();
     expect(seen).toEqual([]);
   });
 
-  it('tells that a warning became critical, and raises what is critical at once as such', () => {
+  it('reports that a warning became critical, and raises an alert as critical if it starts so', () => {
     const worse = start();
     expect(worse.lags(300, 300, 300, 300, 2000, 2000, 2000)).toEqual(['raised warning']);
     expect(worse.lags(2000)).toEqual(['worsened critical']);
@@ -116,11 +116,11 @@ describe('AlertTracker', () => {
     expect(start().lags(...times(8, 2000))).toEqual(['raised critical']);
   });
 
-  it('raises a warning for a value that is critical now and then and beyond the warning all the time', () => {
+  it('raises a warning for a value that is always above the warning limit and sometimes critical', () => {
     expect(start().lags(2000, 300, 2000, 300, 2000, 300)).toEqual(['raised warning']);
   });
 
-  it('eases before it clears, and remembers the worst', () => {
+  it('eases before it clears, and keeps the highest severity', () => {
     const { tracker, lags } = start();
     lags(...times(4, 2000));
     expect(lags(300, 300, 300, 300)).toEqual(['eased warning']);
@@ -128,13 +128,13 @@ describe('AlertTracker', () => {
     expect(lags(...times(4, 0))).toEqual(['cleared critical']);
   });
 
-  it('clears a critical alert at once when all is well', () => {
+  it('clears a critical alert directly if the value is well within both limits', () => {
     const { lags } = start();
     lags(...times(4, 2000));
     expect(lags(...times(8, 0))).toEqual(['cleared critical']);
   });
 
-  it('ends an alert when there is nothing to judge any more, and keeps it while nothing can be read', () => {
+  it('clears an alert if there is too little data, and keeps it while the value cannot be read', () => {
     const { tracker, lags } = start();
     lags(...times(4, 300));
     expect(lags(...times(20, undefined))).toEqual([]);
@@ -142,18 +142,18 @@ describe('AlertTracker', () => {
     expect(lags(...times(4, null))).toEqual(['cleared warning']);
   });
 
-  it('restarts the time to hold after a value that could not be read', () => {
+  it('restarts the hold time after a value that could not be read', () => {
     expect(start().lags(300, 300, 300, undefined, 300, 300, 300)).toEqual([]);
   });
 
-  it('knows values that are worse when they are lower', () => {
+  it('supports values for which lower is worse', () => {
     const { feed } = start();
     expect(feed(...times(4, disk(50)))).toEqual(['raised critical']);
     expect(feed(...times(4, disk(1050)))).toEqual(['eased warning']);
     expect(feed(...times(4, disk(1100)))).toEqual(['cleared critical']);
   });
 
-  it('shows what lasts as it is now', () => {
+  it('shows active alerts with their current value', () => {
     const { tracker, lags } = start();
     lags(...times(4, 300), 400);
     expect(tracker.active()[0]).toMatchObject({ value: 400, message: 'The lag is 400 ms, above 200 ms.' });
@@ -168,7 +168,7 @@ describe('AlertTracker', () => {
     expect(tracker.active().map(({ name }) => name)).toEqual(['disk', 'lag']);
   });
 
-  it('remembers the last 100 alerts that ended, the latest first', () => {
+  it('keeps the last 100 ended alerts, latest first', () => {
     const { tracker, changes, lags } = start();
     for (let round = 0; round < 103; round++) lags(...times(4, 300), ...times(4, 0));
     const ended = changes.filter(({ kind }) => kind === 'cleared').map(({ alert }) => alert.id);

@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Alert, AlertSeverity, Measurement } from './alert.js';
 import { alertMessage } from './alert-message.js';
 
-/** raised: it begins. worsened: a warning becomes critical. eased: the other way. cleared: it ends. */
+/**
+ * raised: it starts. worsened: a warning becomes critical. eased: critical becomes a warning. cleared: it
+ * ends.
+ */
 export type AlertChangeKind = 'raised' | 'worsened' | 'eased' | 'cleared';
 
 export interface AlertChange {
@@ -11,26 +14,29 @@ export interface AlertChange {
 }
 
 export interface AlertTrackerOptions {
-  /** How long a value must be beyond a limit, or within, milliseconds. */
+  /** How long a value must be beyond a limit, or back within it, milliseconds. */
   holdMs: number;
-  /** Epoch milliseconds. */
+  /** Returns milliseconds since 1970. */
   now?: () => number;
 }
 
-/** However long a hold: a value seen once, before a long pause of the process, has not held. */
+/**
+ * Minimum number of samples, however long `holdMs` is: a value seen once before a long pause of the process
+ * is not enough.
+ */
 const MIN_SAMPLES = 3;
-/** A value is well again when it is within its limit by this share of the limit. */
+/** An alert ends only when the value is within its limit by this share of the limit. */
 const MARGIN = 0.1;
 const MAX_RECENT = 100;
 
-/** Whether something has been true for long enough, in samples without a gap. */
+/** Tracks whether a condition has been true for long enough, without interruption. */
 class Hold {
   private since: number | undefined;
   private samples = 0;
 
   constructor(private readonly holdMs: number) {}
 
-  /** When it became true; undefined while it has not held. */
+  /** Returns since when the condition has been true; undefined until it has been true for long enough. */
   note(isTrue: boolean, now: number): number | undefined {
     if (!isTrue) {
       this.reset();
@@ -47,14 +53,17 @@ class Hold {
   }
 }
 
-interface Judgement {
-  /** Since when it has been beyond the limit, once that has held; epoch milliseconds. */
+interface Comparison {
+  /**
+   * Since when the value has been beyond the limit, milliseconds since 1970; undefined until that has lasted
+   * long enough.
+   */
   beyond: number | undefined;
-  /** It has been well within the limit for long enough. */
+  /** The value has been well within the limit for long enough. */
   isWithin: boolean;
 }
 
-/** One limit of one thing. */
+/** Compares one value with one limit. */
 class LevelWatch {
   private readonly beyond: Hold;
   private readonly within: Hold;
@@ -64,7 +73,7 @@ class LevelWatch {
     this.within = new Hold(holdMs);
   }
 
-  judge(value: number | null, limit: number, worse: Measurement['worse'], now: number): Judgement {
+  compare(value: number | null, limit: number, worse: Measurement['worse'], now: number): Comparison {
     const isHigher = worse === 'higher';
     const isBeyond = value !== null && (isHigher ? value > limit : value < limit);
     const isWithin =
@@ -81,7 +90,7 @@ class LevelWatch {
   }
 }
 
-/** One thing and its alert, if it has one. */
+/** Compares one value with its limits, and holds its alert if there is one. */
 class Watch {
   private readonly levels: Record<AlertSeverity, LevelWatch>;
   alert: Alert | undefined;
@@ -98,8 +107,8 @@ class Watch {
       this.levels.critical.reset();
       return undefined;
     }
-    const warning = this.levels.warning.judge(value, levels.warning, worse, now);
-    const critical = this.levels.critical.judge(value, levels.critical, worse, now);
+    const warning = this.levels.warning.compare(value, levels.warning, worse, now);
+    const critical = this.levels.critical.compare(value, levels.critical, worse, now);
     if (!this.alert) return this.raise(measurement, warning, critical);
     if (warning.isWithin) return this.clear(now);
     if (value !== null) this.alert = { ...this.alert, value };
@@ -110,7 +119,11 @@ class Watch {
     return undefined;
   }
 
-  private raise(measurement: Measurement, warning: Judgement, critical: Judgement): AlertChange | undefined {
+  private raise(
+    measurement: Measurement,
+    warning: Comparison,
+    critical: Comparison,
+  ): AlertChange | undefined {
     const since = warning.beyond ?? critical.beyond;
     if (since === undefined || typeof measurement.value !== 'number') return undefined;
     const severity = critical.beyond === undefined ? 'warning' : 'critical';
@@ -158,8 +171,9 @@ const bySeverity = (a: Alert, b: Alert): number =>
   a.startedAt.localeCompare(b.startedAt);
 
 /**
- * Makes alerts of measurements. An alert begins when a value was beyond its limit for `holdMs` without a pause, and ends when it was within the
- * limit by a tenth for as long: a value that goes to and fro makes one alert, or none.
+ * Raises and clears alerts based on measurements. An alert starts when a value has been beyond its limit for
+ * `holdMs` without interruption, and ends when it has been within the limit by at least a tenth for as long.
+ * A fluctuating value therefore causes one alert or none.
  */
 export class AlertTracker {
   private readonly watches = new Map<string, Watch>();
@@ -172,7 +186,7 @@ export class AlertTracker {
     this.now = now;
   }
 
-  /** What changed. Things that are not among the measurements stay as they are. */
+  /** Returns the changes. Alerts whose value is not among the measurements stay unchanged. */
   update(measurements: readonly Measurement[]): AlertChange[] {
     const now = this.now();
     return measurements.flatMap((measurement) => {
@@ -182,12 +196,12 @@ export class AlertTracker {
     });
   }
 
-  /** Those that last: critical ones first, then the longest. */
+  /** Active alerts: critical ones first, then by start time. */
   active(): Alert[] {
     return [...this.watches.values()].flatMap(({ alert }) => (alert ? [alert] : [])).sort(bySeverity);
   }
 
-  /** Ended ones, the latest first. */
+  /** Ended alerts, latest first. */
   recent(): Alert[] {
     return this.ended.toReversed();
   }

@@ -5,10 +5,10 @@ import { MetricsService } from '../snapshot/metrics.service.js';
 
 const TASK = 'alert-watch';
 const LONGEST_INTERVAL_MS = 10_000;
-/** Samples within the time that an alert must hold. */
+/** Number of samples within the time that a value must be beyond its limit. */
 const SAMPLES_IN_HOLD = 3;
 
-/** Compares the process with its limits periodically. */
+/** Periodically compares the state of this process with the alert limits. */
 @Injectable()
 export class AlertWatch implements OnApplicationBootstrap, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
@@ -41,7 +41,7 @@ export class AlertWatch implements OnApplicationBootstrap, OnModuleDestroy {
       await this.metrics.checkThresholds();
     } catch (error) {
       const errorId = this.errors.report(error, { throttle: TASK, tags: { during: TASK } });
-      this.logger.error({ err: error, errorId }, 'the limits of alerts could not be checked');
+      this.logger.error({ err: error, errorId }, 'could not check the alert limits');
     }
   }
 }

@@ -34,7 +34,7 @@ describe('AlertWebhook', () => {
   let server: Server;
   let url: string;
   let received: Received[];
-  /** Answers the next requests, then 204; `hang`: none. */
+  /** How the receiver responds to the next requests; 204 after that. `hang`: not at all. */
   let answers: (number | 'hang')[];
   let onRequest: () => void;
 
@@ -85,7 +85,7 @@ describe('AlertWebhook', () => {
     await webhook.onApplicationShutdown();
   });
 
-  it('signs nothing without a secret', async () => {
+  it('does not sign without a secret', async () => {
     const { webhook } = webhookWith({ secret: undefined });
     webhook.send(eventOf('a'));
     await webhook.idle();
@@ -93,7 +93,7 @@ describe('AlertWebhook', () => {
     await webhook.onApplicationShutdown();
   });
 
-  it('tries again after an answer of a broken server, with the same id, and keeps the order', async () => {
+  it('retries after a server error with the same id, and keeps the order', async () => {
     answers = [500, 429];
     const { webhook, lost } = webhookWith();
     webhook.send(eventOf('a'));
@@ -107,7 +107,7 @@ describe('AlertWebhook', () => {
     await webhook.onApplicationShutdown();
   });
 
-  it('gives up after five tries, says so without the address, and goes on with the next', async () => {
+  it('gives up after five attempts, logs that without the URL, and continues with the next alert', async () => {
     answers = [500, 500, 500, 500, 500];
     const { webhook, lost } = webhookWith();
     webhook.send(eventOf('a'));
@@ -115,23 +115,29 @@ describe('AlertWebhook', () => {
     await webhook.idle();
     expect(received.map(({ name }) => name)).toEqual(['a', 'a', 'a', 'a', 'a', 'b']);
     expect(lost).toEqual([
-      { alertId: 'id-of-a', alert: 'a', event: 'alert.raised', reason: 'it answered 500', attempts: 5 },
+      {
+        alertId: 'id-of-a',
+        alert: 'a',
+        event: 'alert.raised',
+        reason: 'the receiver responded with 500',
+        attempts: 5,
+      },
     ]);
     expect(JSON.stringify(lost)).not.toMatch(/password|T0KEN/);
     await webhook.onApplicationShutdown();
   });
 
-  it('does not try again what was refused for good', async () => {
+  it('does not retry after a permanent error', async () => {
     answers = [404];
     const { webhook, lost } = webhookWith();
     webhook.send(eventOf('a'));
     await webhook.idle();
     expect(received).toHaveLength(1);
-    expect(lost).toMatchObject([{ reason: 'it answered 404', attempts: 1 }]);
+    expect(lost).toMatchObject([{ reason: 'the receiver responded with 404', attempts: 1 }]);
     await webhook.onApplicationShutdown();
   });
 
-  it('tries again when there was no answer in time', async () => {
+  it('retries after a timeout', async () => {
     answers = ['hang'];
     const { webhook, lost } = webhookWith({ timeoutMs: 500 });
     webhook.send(eventOf('a'));
@@ -142,7 +148,7 @@ describe('AlertWebhook', () => {
     await webhook.onApplicationShutdown();
   });
 
-  it('keeps 100 at most while the receiver is silent: the oldest that wait are given up', async () => {
+  it('keeps at most 100 alerts while the receiver does not respond, and drops the oldest waiting ones', async () => {
     answers = ['hang'];
     const { webhook, lost } = webhookWith({ timeoutMs: 60_000 });
     const asked = new Promise<void>((resolve) => (onRequest = resolve));
@@ -155,7 +161,7 @@ describe('AlertWebhook', () => {
     await webhook.onApplicationShutdown();
   });
 
-  it('sends what waits at a shutdown, without the waits between tries', async () => {
+  it('sends waiting alerts during a shutdown, without delays between attempts', async () => {
     answers = [500];
     const { webhook, lost } = webhookWith({ backoff: { baseMs: 600_000, maxMs: 600_000 }, flushMs: 30_000 });
     const asked = new Promise<void>((resolve) => (onRequest = resolve));
@@ -167,16 +173,19 @@ describe('AlertWebhook', () => {
     expect(lost).toEqual([]);
   });
 
-  it('ends a shutdown in time when the receiver is silent, and logs each that was not sent', async () => {
+  it('finishes a shutdown in time if the receiver does not respond, and logs each unsent alert', async () => {
     answers = ['hang', 'hang', 'hang'];
     const { webhook, lost } = webhookWith({ timeoutMs: 600_000, flushMs: 50 });
     webhook.send(eventOf('a'));
     webhook.send(eventOf('b'));
     await webhook.onApplicationShutdown();
-    expect(lost).toMatchObject([{ alert: 'a' }, { alert: 'b', reason: 'the process ends', attempts: 0 }]);
+    expect(lost).toMatchObject([
+      { alert: 'a' },
+      { alert: 'b', reason: 'the process is shutting down', attempts: 0 },
+    ]);
   });
 
-  it('does nothing without an address', async () => {
+  it('does nothing without a URL', async () => {
     const { webhook } = webhookWith({ url: undefined });
     webhook.send(eventOf('a'));
     await webhook.idle();

@@ -6,32 +6,32 @@ import { HttpClient, signatureOf } from '../../http-client/index.js';
 import type { Logger } from '../../logging/index.js';
 import type { Alert, ServiceStatus } from './alert.js';
 
-/** What is posted. */
+/** The body of a post. */
 export interface AlertEvent {
   event: 'alert.raised' | 'alert.worsened' | 'alert.cleared';
   /** ISO 8601. */
   at: string;
-  /** Of the process, with this change. */
+  /** Status of the process after this change. */
   status: ServiceStatus;
   service: { name: string; version: string; instance: string };
   alert: Alert;
 }
 
 export interface AlertWebhookOptions {
-  /** Undefined: nothing is sent. */
+  /** Undefined: no alerts are sent. */
   url: string | undefined;
   secret: string | undefined;
   logger: Logger;
-  /** Longest time that a shutdown waits for what is still to be sent, milliseconds. */
+  /** Maximum time that a shutdown waits for unsent alerts, milliseconds. */
   flushMs: number;
-  /** Waits between tries. */
+  /** Delays between attempts. */
   backoff?: { baseMs: number; maxMs: number };
-  /** Longest time of one try, milliseconds. */
+  /** Timeout of one attempt, milliseconds. */
   timeoutMs?: number;
 }
 
 interface Delivery {
-  /** The same on every try, so that a receiver can tell a repetition. */
+  /** The same for every attempt, so that the receiver can detect duplicates. */
   id: string;
   event: AlertEvent;
   body: string;
@@ -41,7 +41,7 @@ const ATTEMPTS = 5;
 const MAX_WAITING = 100;
 const MAX_RESPONSE_BYTES = 64 * 1024;
 
-/** Refusals that may not be the receiver's last word. */
+/** Whether another attempt may succeed after this status. */
 const isTransient = (status: number): boolean => status >= 500 || status === 408 || status === 429;
 
 const reasonOf = (error: unknown): string => {
@@ -49,23 +49,24 @@ const reasonOf = (error: unknown): string => {
   return error.message || ('code' in error ? String(error.code) : error.name);
 };
 
-/** undefined: it was taken. */
+/** Why an attempt failed; undefined instead if the alert was delivered. */
 interface Failure {
   reason: string;
-  mayTryAgain: boolean;
+  isRetryable: boolean;
 }
 
 /**
- * Posts alerts to one address, in their order, one after another. What waits is bounded: of more than 100 the oldest are given up. One that
- * cannot be delivered is logged. The address itself is never logged, as such addresses often hold a secret.
+ * Posts alerts to one URL, one after the other and in order. At most 100 alerts wait; beyond that, the oldest
+ * are dropped. Alerts that cannot be delivered are logged. The URL is never logged, because such URLs often
+ * contain a secret.
  */
 export class AlertWebhook implements OnApplicationShutdown {
   private readonly waiting: Delivery[] = [];
   private worker: Promise<void> | undefined;
   private readonly http = new HttpClient({ maxResponseBytes: MAX_RESPONSE_BYTES });
-  /** A shutdown has begun: no wait between tries, and no further one after the next. */
+  /** Aborted when a shutdown begins: then each waiting alert gets one attempt without delay. */
   private readonly closing = new AbortController();
-  /** Its time is over. */
+  /** Aborted when the time for the shutdown is over. */
   private readonly over = new AbortController();
   private readonly url: URL | undefined;
 
@@ -73,18 +74,18 @@ export class AlertWebhook implements OnApplicationShutdown {
     this.url = options.url === undefined ? undefined : new URL(options.url);
   }
 
-  /** Returns at once. */
+  /** Queues the event and returns immediately. */
   send(event: AlertEvent): void {
     if (!this.url) return;
     this.waiting.push({ id: randomUUID(), event, body: JSON.stringify(event) });
-    // The first one is under way.
+    // The first one is being sent, so the second is the oldest that waits.
     if (this.waiting.length > MAX_WAITING)
       for (const { event: lost } of this.waiting.splice(1, 1))
-        this.logLost(lost, 'too many alerts wait to be sent');
+        this.logUndelivered(lost, 'too many alerts are waiting to be sent');
     this.worker ??= this.work(this.url).finally(() => (this.worker = undefined));
   }
 
-  /** Resolves when all is sent or given up. */
+  /** Resolves when all alerts have been sent or dropped. */
   async idle(): Promise<void> {
     await this.worker;
   }
@@ -110,13 +111,13 @@ export class AlertWebhook implements OnApplicationShutdown {
     for (let attempt = 1; ; attempt++) {
       const isLast = attempt >= ATTEMPTS || this.closing.signal.aborted;
       if (this.over.signal.aborted) {
-        this.logLost(delivery.event, 'the process ends', attempt - 1);
+        this.logUndelivered(delivery.event, 'the process is shutting down', attempt - 1);
         return;
       }
       const failure = await this.attempt(url, delivery);
       if (!failure) return;
-      if (isLast || !failure.mayTryAgain) {
-        this.logLost(delivery.event, failure.reason, attempt);
+      if (isLast || !failure.isRetryable) {
+        this.logUndelivered(delivery.event, failure.reason, attempt);
         return;
       }
       const { baseMs, maxMs } = this.options.backoff ?? { baseMs: 1000, maxMs: 30_000 };
@@ -131,10 +132,10 @@ export class AlertWebhook implements OnApplicationShutdown {
       const headers = this.headersOf(id, body);
       const { status } = await this.http.request({ method: 'POST', url, headers, body, signal });
       if (status >= 200 && status < 300) return undefined;
-      return { reason: `it answered ${status}`, mayTryAgain: isTransient(status) };
+      return { reason: `the receiver responded with ${status}`, isRetryable: isTransient(status) };
     } catch (error) {
-      const reason = signal.aborted ? 'no answer in time' : reasonOf(error);
-      return { reason, mayTryAgain: !this.over.signal.aborted };
+      const reason = signal.aborted ? 'no response in time' : reasonOf(error);
+      return { reason, isRetryable: !this.over.signal.aborted };
     }
   }
 
@@ -151,7 +152,7 @@ export class AlertWebhook implements OnApplicationShutdown {
     };
   }
 
-  private logLost({ event, alert }: AlertEvent, reason: string, attempts = 0): void {
+  private logUndelivered({ event, alert }: AlertEvent, reason: string, attempts = 0): void {
     this.options.logger.error(
       { alertId: alert.id, alert: alert.name, event, reason, attempts },
       'an alert could not be delivered to ALERT_WEBHOOK_URL',

@@ -2,33 +2,36 @@ import type { AlertLevels } from '../../config/index.js';
 
 export type AlertSeverity = 'warning' | 'critical';
 
-/** The worst of what is wrong: nothing, a warning, something critical. */
+/**
+ * healthy: no active alert, and all checks are up. degraded: a warning, or a check that is not up. critical:
+ * a critical alert, or the process is not ready.
+ */
 export type ServiceStatus = 'healthy' | 'degraded' | 'critical';
 
 /**
- * What `value` and `limit` of an alert are: milliseconds, a share of 1, a number of things, bytes; state: 1 while something
- * is degraded, 2 while it is down.
+ * Unit of `value` and `limit`: milliseconds, a ratio of 0 to 1, a count, bytes, or a state, which is 1 while
+ * degraded and 2 while down.
  */
 export type AlertUnit = 'ms' | 'ratio' | 'count' | 'bytes' | 'state';
 
-/** Something that was beyond its limit for a while. Plain JSON. */
+/** A value that was beyond its limit for some time. Plain JSON. */
 export interface Alert {
-  /** Unique; the same from the begin to the end. */
+  /** Unique; the same from start to end. */
   id: string;
-  /** What was beyond its limit: `request_p95`, `backlog:transcripts`. */
+  /** Which value was beyond its limit: `request_p95`, `backlog:transcripts`. */
   name: string;
-  /** As it is now; of an ended alert, the worst it was. */
+  /** The current severity; for an ended alert, the highest. */
   severity: AlertSeverity;
-  /** For people: what, how much, which limit. */
+  /** Human-readable: title, value and limit. */
   message: string;
-  /** As last seen; of an ended alert, the one it ended with. */
+  /** The latest value; for an ended alert, the last one. */
   value: number;
   /** The limit of this severity. */
   limit: number;
   unit: AlertUnit;
-  /** ISO 8601: since when it is beyond the limit, which is earlier than when the alert was raised. */
+  /** ISO 8601. When the value first exceeded the limit, which is before the alert was raised. */
   startedAt: string;
-  /** ISO 8601: when it was cleared; null while it lasts. */
+  /** ISO 8601. When the alert was cleared; null while it is active. */
   endedAt: string | null;
 }
 
@@ -39,13 +42,16 @@ export interface MeasuredValue {
   /** Start of the alert's message: `The p95 of requests`. */
   title: string;
   unit: AlertUnit;
-  /** Whether values above or below the limits are bad. Default: `higher`. */
+  /** Whether higher or lower values are worse. Default: `higher`. */
   worse?: 'higher' | 'lower';
-  /** Null: no limits are set (`off`), so no alert is raised. */
+  /** Null: no limits are configured (`off`), so no alert is raised. */
   levels: AlertLevels | null;
-  /** Null: too little is known to judge, which counts as good. Undefined: it could not be read, so an alert stays as it is. */
+  /**
+   * Null: there is too little data, which counts as within the limits. Undefined: the value could not be
+   * read, so an active alert is kept.
+   */
   value: number | null | undefined;
 }
 
-/** A value that has limits. */
+/** A value with limits. */
 export type Measurement = Required<MeasuredValue> & { levels: AlertLevels };

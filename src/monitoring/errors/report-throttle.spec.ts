@@ -8,7 +8,7 @@ describe('ReportThrottle', () => {
     throttle = new ReportThrottle(() => now);
   });
 
-  it('lets one report of a key through in a minute, and then says how many were left out', () => {
+  it('allows one report per key and minute, and then returns how many were omitted', () => {
     expect(throttle.admit('database_unavailable')).toBe(0);
     expect([1, 2, 3].map(() => throttle.admit('database_unavailable'))).toEqual([
       undefined,
@@ -24,7 +24,7 @@ describe('ReportThrottle', () => {
     expect(throttle.admit('database_unavailable')).toBe(0);
   });
 
-  it('bounds those without a key, apart from those with one', () => {
+  it('limits reports without a key separately from those with one', () => {
     for (let count = 0; count < MAX_PER_MINUTE; count++) expect(throttle.admit()).toBe(0);
     expect(throttle.admit()).toBeUndefined();
     expect(throttle.admit('a')).toBe(0);
@@ -32,7 +32,7 @@ describe('ReportThrottle', () => {
     expect(throttle.admit()).toBe(1);
   });
 
-  it('holds a bounded number of keys; those beyond share one bound', () => {
+  it('keeps a limited number of keys; further ones share one limit', () => {
     for (let key = 0; key < 10_000; key++) throttle.admit(String(key));
     expect(throttle.admit('one more')).toBeUndefined();
     expect(throttle.admit('0')).toBeUndefined();

@@ -1,28 +1,28 @@
 const WINDOW_MS = 60_000;
 
-/** Reports without a key of their own that one process sends in a minute. */
+/** Maximum number of reports without a key that a process sends per minute. */
 export const MAX_PER_MINUTE = 60;
 
-/** Keys are codes and names; a key beyond this many shares the bound of those without one. */
+/** Keys are error codes and names. Keys beyond this number share the limit of reports without a key. */
 const MAX_KEYS = 500;
 
 interface Window {
   begunAt: number;
   admitted: number;
-  /** Left out since the last one that was let through. */
+  /** Number of reports omitted since the last one that was sent. */
   omitted: number;
 }
 
-/** Keeps a failure that many requests meet from becoming as many reports. */
+/** Limits error reports when many requests fail in the same way. */
 export class ReportThrottle {
   private readonly windows = new Map<string, Window>();
 
-  /** @param now in milliseconds */
+  /** @param now returns milliseconds */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   /**
-   * Whether to send a report: one a minute for each `key`, and `MAX_PER_MINUTE` of those without a key. Undefined: leave it out; otherwise how
-   * many of its kind were left out before it.
+   * Decides whether to send a report: one per minute for each `key`, and `MAX_PER_MINUTE` without a key.
+   * Returns undefined if it must not be sent, otherwise how many of the same kind were omitted before it.
    */
   admit(key?: string): number | undefined {
     const own = key !== undefined && (this.windows.has(`=${key}`) || this.windows.size < MAX_KEYS);

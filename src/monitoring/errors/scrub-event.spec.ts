@@ -58,7 +58,7 @@ const event: ErrorEvent = {
 describe('scrubEvent', () => {
   const scrubbed = scrubEvent(event, createRedactor(['the-setting-1']));
 
-  it('keeps what tells where and what failed', () => {
+  it('keeps what identifies the error and its location', () => {
     expect(scrubbed).toMatchObject({
       event_id: 'e'.repeat(32),
       level: 'error',
@@ -85,7 +85,7 @@ describe('scrubEvent', () => {
     });
   });
 
-  it('keeps no secret, no content and no field that it does not know', () => {
+  it('removes secrets, contents and unknown fields', () => {
     expect(JSON.stringify(scrubbed)).not.toMatch(/k{43}|the-|Ann|ann|192\.0\.2/);
     for (const field of ['user', 'request', 'extra', 'breadcrumbs', 'modules'])
       expect(scrubbed).not.toHaveProperty(field);

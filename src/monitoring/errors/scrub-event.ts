@@ -3,7 +3,7 @@ import { type Redactor, withoutQuotations } from '../../logging/index.js';
 
 const MAX_TEXT = 4000;
 
-/** Where code ran: no source lines, no values of variables. */
+/** Keeps the location of code, without source lines and values of variables. */
 function scrubFrame({ filename, function: name, module, lineno, colno, in_app }: StackFrame): StackFrame {
   return {
     ...(filename !== undefined && { filename }),
@@ -24,7 +24,7 @@ function scrubException({ type, value, mechanism, stacktrace }: Exception, redac
   };
 }
 
-/** Which exception an exception is the cause of, as Sentry draws chains. */
+/** The links between an exception and its causes, in Sentry's format. */
 const linkOf = (mechanism: NonNullable<Exception['mechanism']>): object =>
   Object.fromEntries(
     (['handled', 'source', 'exception_id', 'parent_id', 'is_exception_group'] as const)
@@ -40,8 +40,9 @@ const scrubTags = (tags: Tags, redact: Redactor): Tags =>
   );
 
 /**
- * An event reduced to the fields that are known to hold no data of tenants: a field that the SDK adds some day stays here. Texts are searched
- * for secrets. There is no request, user, breadcrumb or extra.
+ * Reduces an event to the fields that are known to contain no tenant data. Fields that a later version of the
+ * SDK adds are therefore not sent. Texts are searched for secrets. Request, user, breadcrumbs and extra data
+ * are not included.
  */
 export function scrubEvent(event: ErrorEvent, redact: Redactor): ErrorEvent {
   const { event_id, timestamp, level, platform, environment, release, server_name, sdk, fingerprint } = event;

@@ -1,5 +1,5 @@
 /**
- * The SDK keeps itself in a global that jest's clearing of globals between suites does not end with.
+ * The SDK stores itself in a global variable, which breaks when jest clears globals between suites.
  *
  * @jest-environment-options {"globalsCleanup": "off"}
  */
@@ -9,7 +9,7 @@ import { loadSettings } from '../../config/index.js';
 import { type ErrorReporter, runInContext, silentReporter } from '../../logging/index.js';
 import { startErrorReports } from './sentry-reporter.js';
 
-describe('the reporter of Sentry', () => {
+describe('the Sentry reporter', () => {
   let sentry: FakeSentry;
   let errors: ErrorReporter;
   beforeEach(async () => {
@@ -25,7 +25,7 @@ describe('the reporter of Sentry', () => {
     expect(await startErrorReports(loadSettings({}))).toBe(silentReporter);
   });
 
-  it('adds the request at work, and lets the details win', async () => {
+  it('adds the current request; explicit details take precedence', async () => {
     const error = new Error('above', { cause: new TypeError('below') });
     const id = runInContext({ requestId: 'r1', tenantId: 'acme', route: '/v1/x' }, () =>
       errors.report(error, { tags: { route: '/v1/y', status: 500, code: undefined } }),
@@ -43,7 +43,7 @@ describe('the reporter of Sentry', () => {
     expect(sentry.events[0]?.exception?.values.map(({ type }) => type)).toEqual(['TypeError', 'Error']);
   });
 
-  it('sends a throttled report once, each answered with an id of its own', async () => {
+  it('sends a throttled report only once, but returns a new id for each', async () => {
     const ids = [1, 2, 3].map(() => errors.report(new Error('away'), { throttle: 'database_unavailable' }));
     expect(new Set(ids).size).toBe(3);
     await errors.flush(5000);
@@ -54,7 +54,7 @@ describe('the reporter of Sentry', () => {
     ['a text', 'just so'],
     ['an object', { content: 'what Ann wrote' }],
     ['nothing', undefined],
-  ])('reports %s that was thrown, without what is in it', async (_what, thrown) => {
+  ])('reports %s that was thrown, without its contents', async (_what, thrown) => {
     errors.report(thrown, { level: 'fatal' });
     await errors.flush(5000);
     expect(sentry.events).toEqual([expect.objectContaining({ level: 'fatal' })]);
@@ -62,7 +62,7 @@ describe('the reporter of Sentry', () => {
     expect(sentry.received).not.toContain('Ann');
   });
 
-  it('sends notices that are no errors, scrubbed alike', async () => {
+  it('sends notices that are not errors, scrubbed in the same way', async () => {
     const id = errors.notify('redis://:hush@h is slow', { level: 'warning', tags: { alert: 'lag' } });
     await errors.flush(5000);
     expect(sentry.events).toEqual([
@@ -75,7 +75,7 @@ describe('the reporter of Sentry', () => {
     ]);
   });
 
-  it('does not wait for a server that is silent longer than it is told to', async () => {
+  it('waits for a server that does not respond no longer than the timeout', async () => {
     sentry.hang();
     errors.report(new Error('lost'));
     expect(await errors.flush(50)).toBe(false);

@@ -13,7 +13,7 @@ import { scrubEvent } from './scrub-event.js';
 
 type Sentry = typeof SentrySdk;
 
-/** What is told of a thrown value that is no error: a text, or what kind of value it was. */
+/** Converts a thrown value that is not an error: keeps a string, and otherwise only names the type. */
 const asError = (thrown: unknown): Error => {
   if (thrown instanceof Error) return thrown;
   const text = typeof thrown === 'string' ? thrown : `A value of type ${typeof thrown} was thrown.`;
@@ -22,7 +22,7 @@ const asError = (thrown: unknown): Error => {
   return error;
 };
 
-/** Sends reports through the SDK that `startErrorReports` has set up. */
+/** Sends reports through the Sentry SDK, which `startErrorReports` has initialized. */
 class SentryReporter implements ErrorReporter {
   constructor(
     private readonly sentry: Sentry,
@@ -58,15 +58,16 @@ class SentryReporter implements ErrorReporter {
       const known = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
       capture({ event_id: id, captureContext: { level, tags: known } });
     } catch {
-      // An error report must not be the reason of another error; the error itself is in the log.
+      // A failure to report must not cause another error. The original error is in the log.
     }
     return id;
   }
 }
 
 /**
- * The few integrations of the SDK that are used. Those of HTTP and of frameworks cost most of the throughput; those that collect breadcrumbs,
- * source lines or variables would collect contents; unhandled errors are reported by this program itself.
+ * The few SDK integrations that are used. Those for HTTP and frameworks would cost most of the throughput.
+ * Those for breadcrumbs, source lines and variables would collect message contents. This program reports
+ * unhandled errors itself.
  */
 const integrationsOf = (sentry: Sentry): NonNullable<SentrySdk.NodeOptions['integrations']> => [
   sentry.linkedErrorsIntegration(),
@@ -74,8 +75,8 @@ const integrationsOf = (sentry: Sentry): NonNullable<SentrySdk.NodeOptions['inte
 ];
 
 /**
- * Sets up error reports to SENTRY_DSN; without one, a reporter that sends nothing. To be called once a process. The SDK is loaded only when it is
- * used.
+ * Initializes error reports to SENTRY_DSN. Without one, returns a reporter that sends nothing and does not
+ * load the SDK. Must be called once per process.
  */
 export async function startErrorReports(settings: Settings): Promise<ErrorReporter> {
   const { SENTRY_DSN, SENTRY_ENVIRONMENT, SENTRY_RELEASE } = settings.monitoring;

@@ -3,7 +3,7 @@ import type { HealthCheck, HealthFinding } from './health-check.js';
 
 const options = { timeoutMs: 2000, cacheMs: 1000 };
 
-/** A check whose runs end when the test says so. */
+/** A check whose runs the test resolves. */
 function heldCheck(kind: HealthCheck['kind'] = 'required') {
   const held: ((finding: HealthFinding) => void)[] = [];
   const run = jest.fn(() => new Promise<HealthFinding>((resolve) => held.push(resolve)));
@@ -14,7 +14,7 @@ describe('CachedCheck', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it('answers again from memory for a second, then runs again', async () => {
+  it('reuses a result for a second, then runs again', async () => {
     const run = jest.fn((): HealthFinding => ({ status: 'up' }));
     const cached = new CachedCheck({ name: 'quick', kind: 'required', run }, options);
     await cached.result();
@@ -26,7 +26,7 @@ describe('CachedCheck', () => {
     expect(run).toHaveBeenCalledTimes(2);
   });
 
-  it('runs once for probes that come together', async () => {
+  it('runs once for concurrent probes', async () => {
     const { cached, run, held } = heldCheck();
     const answers = Promise.all([cached.result(), cached.result(), cached.result()]);
     await jest.advanceTimersByTimeAsync(100);
@@ -36,7 +36,7 @@ describe('CachedCheck', () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
-  it('is down when there is no answer within the timeout, and not before', async () => {
+  it('is down if there is no response within the timeout, and not before', async () => {
     const { cached } = heldCheck();
     const settled = jest.fn();
     const result = cached.result();
@@ -44,10 +44,10 @@ describe('CachedCheck', () => {
     await jest.advanceTimersByTimeAsync(1999);
     expect(settled).not.toHaveBeenCalled();
     await jest.advanceTimersByTimeAsync(1);
-    expect(await result).toEqual({ status: 'down', reason: 'no answer within 2000 ms', durationMs: 2000 });
+    expect(await result).toEqual({ status: 'down', reason: 'no response within 2000 ms', durationMs: 2000 });
   });
 
-  it('leaves no timer behind after an answer', async () => {
+  it('leaves no timer behind after a result', async () => {
     const cached = new CachedCheck(
       { name: 'quick', kind: 'required', run: () => ({ status: 'up' }) },
       options,
@@ -56,7 +56,7 @@ describe('CachedCheck', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('is down with the message of what was thrown', async () => {
+  it('is down with the message of the error that was thrown', async () => {
     const run = (): HealthFinding => {
       throw new Error('not today');
     };
@@ -68,10 +68,10 @@ describe('CachedCheck', () => {
     const { cached } = heldCheck('degrading');
     const result = cached.result();
     await jest.advanceTimersByTimeAsync(2000);
-    expect(await result).toMatchObject({ status: 'degraded', reason: 'no answer within 2000 ms' });
+    expect(await result).toMatchObject({ status: 'degraded', reason: 'no response within 2000 ms' });
   });
 
-  it('begins no further run while four hang, and does when they have ended', async () => {
+  it('starts no further run while four hang, and does once they have ended', async () => {
     const { cached, run, held } = heldCheck();
     const probe = async (): Promise<string> => {
       const result = cached.result();

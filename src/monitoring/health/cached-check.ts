@@ -1,16 +1,19 @@
 import { messageOf, withTimeout } from '../../common/index.js';
 import type { HealthCheck, HealthFinding, HealthResult } from './health-check.js';
 
-/** So many runs at once, most of them beyond their timeout; no further one is started before one of them ends. */
+/**
+ * Maximum number of concurrent runs. Runs overlap only if they exceed their timeout. At the maximum, no run
+ * starts until one has ended.
+ */
 const MAX_RUNNING = 4;
 
 export interface CachedCheckOptions {
   timeoutMs: number;
-  /** How long an outcome is reused without a new run, milliseconds. */
+  /** How long a result is reused, milliseconds. */
   cacheMs: number;
 }
 
-/** Limits how often a check runs: concurrent probes share one run, and its outcome is reused for `cacheMs`. */
+/** Limits how often a check runs: concurrent probes share one run, and its result is reused for `cacheMs`. */
 export class CachedCheck {
   private last: { at: number; result: HealthResult } | undefined;
   private flight: Promise<HealthResult> | undefined;
@@ -41,9 +44,9 @@ export class CachedCheck {
 
   private async find(): Promise<HealthFinding> {
     const { timeoutMs } = this.options;
-    // Each run that hangs may hold a connection, so their number is limited.
+    // The number is limited because each run that hangs may occupy a connection.
     if (this.running >= MAX_RUNNING)
-      return { status: 'down', reason: `${this.running} earlier runs have not ended yet` };
+      return { status: 'down', reason: `${this.running} earlier runs of this check have not ended` };
     this.running++;
     const found = Promise.resolve()
       .then(() => this.check.run())
@@ -51,7 +54,7 @@ export class CachedCheck {
       .finally(() => this.running--);
     return withTimeout(found, timeoutMs, (): HealthFinding => ({
       status: 'down',
-      reason: `no answer within ${timeoutMs} ms`,
+      reason: `no response within ${timeoutMs} ms`,
     }));
   }
 }

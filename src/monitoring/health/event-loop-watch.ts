@@ -2,10 +2,13 @@ import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nest
 
 const TICK_MS = 500;
 
-/** Ticks that must all be late: one long turn (a garbage collection, a big answer) is none of a probe's business. */
+/**
+ * Number of consecutive ticks that must all be late, so that a single long turn (garbage collection, a large
+ * response) does not fail the probe.
+ */
 const TICKS = 4;
 
-/** Watches how late the event loop is, by a timer of its own. */
+/** Measures the delay of the event loop with its own timer. */
 @Injectable()
 export class EventLoopWatch implements OnModuleInit, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
@@ -27,7 +30,7 @@ export class EventLoopWatch implements OnModuleInit, OnApplicationShutdown {
     clearInterval(this.timer);
   }
 
-  /** By how much each of the last four ticks was late at least, milliseconds; 0 until there were so many. */
+  /** Minimum delay of the last four ticks, milliseconds; 0 until there have been four. */
   get sustainedDelayMs(): number {
     return this.delays.length < TICKS ? 0 : Math.min(...this.delays);
   }

@@ -1,43 +1,49 @@
-/** `degraded`: works, but not as it should; the probe still returns 200. */
+/** `degraded`: works with limitations; the probe still returns 200. */
 export type HealthStatus = 'up' | 'degraded' | 'down';
 
-/** Which endpoint asks, beside `live`, which runs no checks: `/health/ready` or `/health/startup`. */
+/**
+ * The endpoint in which a check runs: `/health/ready` or `/health/startup`. `/health/live` has no such
+ * checks.
+ */
 export type ProbeWithChecks = 'ready' | 'startup';
 
-/** Figures of a finding, each name with its unit (`ageMs`, `freeBytes`); shown to operators only. */
+/** Figures, named with their unit (`ageMs`, `freeBytes`). Shown only to operators. */
 export type HealthDetails = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface HealthFinding {
   status: HealthStatus;
-  /** Why it is not up; shown to operators only. */
+  /** Why the check is not up. Shown only to operators. */
   reason?: string;
   details?: HealthDetails;
 }
 
-/** One thing that a probe checks. */
+/** One check of a probe. */
 export interface HealthCheck {
   /** Unique within its probe; public. */
   name: string;
   /**
-   * `required`: the process can do no work without it, so the probe returns 503 while it is down. `degrading`: at worst `degraded`, and the
-   * probe returns 200.
+   * `required`: the process cannot work without it, so the probe returns 503 while it is down. `degrading`:
+   * it is reported as `degraded` at worst, and the probe returns 200.
    */
   kind: 'required' | 'degrading';
   /** Default: `ready`. */
   probe?: ProbeWithChecks;
-  /** An error counts as down, with its message as the reason. */
+  /** A rejection is treated as down, with the error message as the reason. */
   run(): HealthFinding | Promise<HealthFinding>;
-  /** Longest run, milliseconds. Default: HEALTH_CHECK_TIMEOUT_MS, or half of it for a `degrading` check. */
+  /** Timeout, milliseconds. Default: HEALTH_CHECK_TIMEOUT_MS, or half of it for a `degrading` check. */
   timeoutMs?: number;
-  /** Raises an alert while the check of `ready` is not up; this is the start of the alert's message: `The database`. */
+  /**
+   * If set, an alert is raised while this check of `ready` is not up. The alert's message starts with this
+   * text: `The database`.
+   */
   alertTitle?: string;
 }
 
-/** The outcome of one run. */
+/** The result of one run. */
 export interface HealthResult extends HealthFinding {
-  /** How long it took, milliseconds. */
+  /** Duration of the run, milliseconds. */
   durationMs: number;
 }
 
-/** Outcomes by the names of checks. */
+/** Results by the name of the check. */
 export type HealthReport = Record<string, HealthResult>;

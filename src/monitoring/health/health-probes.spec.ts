@@ -25,28 +25,28 @@ describe('HealthProbes', () => {
   });
   afterEach(() => module.close());
 
-  it('tells names and states, and figures when asked to', async () => {
-    expect(await probes.ask('live', false)).toEqual({ status: 'ok', checks: { process: { status: 'up' } } });
-    expect(await probes.ask('live', true)).toEqual({
+  it('returns names and states, and figures on request', async () => {
+    expect(await probes.run('live', false)).toEqual({ status: 'ok', checks: { process: { status: 'up' } } });
+    expect(await probes.run('live', true)).toEqual({
       status: 'ok',
       checks: { process: { status: 'up', durationMs: 1, uptimeSeconds: 7 } },
     });
   });
 
-  it('is degraded when one check is', async () => {
+  it('is degraded if one check is', async () => {
     report = { ...up, redis: { status: 'degraded', reason: 'away', durationMs: 1 } };
-    expect(await probes.ask('ready', false)).toEqual({
+    expect(await probes.run('ready', false)).toEqual({
       status: 'degraded',
       checks: { process: { status: 'up' }, redis: { status: 'degraded' } },
     });
   });
 
-  it('fails when one check is down, also beside a degraded one', async () => {
+  it('fails if one check is down, even if another is degraded', async () => {
     report = {
       redis: { status: 'degraded', durationMs: 1 },
       database: { status: 'down', reason: 'away', durationMs: 1 },
     };
-    const error: unknown = await probes.ask('ready', true).then(
+    const error: unknown = await probes.run('ready', true).then(
       () => undefined,
       (thrown: unknown) => thrown,
     );
@@ -56,8 +56,8 @@ describe('HealthProbes', () => {
     });
   });
 
-  it('stays well while the application closes, as a worker that finishes its jobs must not be restarted', async () => {
+  it('stays up while the application closes, because a worker that finishes its jobs must not be restarted', async () => {
     await module.close();
-    expect(await probes.ask('live', false)).toMatchObject({ status: 'ok' });
+    expect(await probes.run('live', false)).toMatchObject({ status: 'ok' });
   });
 });

@@ -8,13 +8,13 @@ import {
 import type { HealthResult } from './health-check.js';
 import { HealthService, type ProbeName } from './health.service.js';
 
-/** The response of a probe: the worst of its checks, and each by name. */
-export interface ProbeAnswer {
+/** The response of a probe: the worst status, and the result of each check by name. */
+export interface ProbeResponse {
   status: 'ok' | 'degraded';
   checks: HealthIndicatorResult;
 }
 
-/** Turns reports into Terminus results. */
+/** Converts health reports to Terminus results. */
 @Injectable()
 export class HealthProbes {
   constructor(
@@ -24,12 +24,12 @@ export class HealthProbes {
   ) {}
 
   /**
-   * @param detailed with reasons, times and figures, for operators; otherwise only names and states
-   * @throws ServiceUnavailableException of Terminus when a check is down
+   * @param detailed includes reasons, times and figures, for operators; otherwise only names and states
+   * @throws ServiceUnavailableException of Terminus if a check is down
    */
-  async ask(probe: ProbeName, detailed: boolean): Promise<ProbeAnswer> {
+  async run(probe: ProbeName, detailed: boolean): Promise<ProbeResponse> {
     const report = await this.health.report(probe);
-    const result = await this.judge(
+    const result = await this.evaluate(
       Object.entries(report).map(
         ([name, outcome]) =>
           () =>
@@ -39,8 +39,11 @@ export class HealthProbes {
     return { status: result.status === 'degraded' ? 'degraded' : 'ok', checks: result.details };
   }
 
-  /** Terminus fails every probe once the application closes. Here only `ready` does, by a check of its own; `live` stays up. */
-  private async judge(checks: (() => HealthIndicatorResult)[]): Promise<HealthCheckResult> {
+  /**
+   * Terminus fails every probe once the application closes. Here only `ready` must fail then, which it does
+   * by its own check, so a result without a failed check is returned.
+   */
+  private async evaluate(checks: (() => HealthIndicatorResult)[]): Promise<HealthCheckResult> {
     try {
       return await this.terminus.check(checks);
     } catch (error) {
@@ -65,7 +68,7 @@ export class HealthProbes {
   }
 }
 
-/** The result in an error that Terminus threw; undefined for any other error. */
+/** Extracts the result from an error thrown by Terminus; undefined for any other error. */
 export const failedProbe = (error: unknown): HealthCheckResult | undefined =>
   error instanceof HttpException && error.getStatus() === 503
     ? (error.getResponse() as HealthCheckResult)

@@ -3,7 +3,7 @@ import { HealthCheck } from '@nestjs/terminus';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { isOperatorRequest, Public } from '../../http/index.js';
-import { HealthProbes, type ProbeAnswer } from './health-probes.js';
+import { HealthProbes, type ProbeResponse } from './health-probes.js';
 import type { ProbeName } from './health.service.js';
 
 const NO_STORE = 'no-store';
@@ -17,34 +17,34 @@ export class HealthController {
   @Get('live')
   @Header('cache-control', NO_STORE)
   @ApiOperation({
-    summary: 'Liveness: the process responds and its event loop runs; no dependency is checked',
+    summary: 'Liveness: the process responds and its event loop is not blocked; dependencies are not checked',
   })
   @HealthCheck()
-  live(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
-    return this.ask('live', request);
+  live(@Req() request: FastifyRequest): Promise<ProbeResponse> {
+    return this.run('live', request);
   }
 
   @Get('ready')
   @Header('cache-control', NO_STORE)
   @ApiOperation({
     summary:
-      'Readiness: 503 without the database or its unique indexes, on a full disk and during a shutdown; "degraded" for lesser problems',
+      'Readiness: 503 without the database or its unique indexes, with a full disk and during a shutdown; "degraded" for less severe problems',
   })
   @HealthCheck()
-  ready(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
-    return this.ask('ready', request);
+  ready(@Req() request: FastifyRequest): Promise<ProbeResponse> {
+    return this.run('ready', request);
   }
 
   @Get('startup')
   @Header('cache-control', NO_STORE)
-  @ApiOperation({ summary: 'Startup: 503 until the database responds and indexes exist' })
+  @ApiOperation({ summary: 'Startup: 503 until the database responds and its indexes exist' })
   @HealthCheck()
-  startup(@Req() request: FastifyRequest): Promise<ProbeAnswer> {
-    return this.ask('startup', request);
+  startup(@Req() request: FastifyRequest): Promise<ProbeResponse> {
+    return this.run('startup', request);
   }
 
-  /** Operators see reasons, times and figures as well. */
-  private ask(probe: ProbeName, request: FastifyRequest): Promise<ProbeAnswer> {
-    return this.probes.ask(probe, isOperatorRequest(request));
+  /** Operators also receive reasons, times and figures. */
+  private run(probe: ProbeName, request: FastifyRequest): Promise<ProbeResponse> {
+    return this.probes.run(probe, isOperatorRequest(request));
   }
 }

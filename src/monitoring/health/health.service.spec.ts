@@ -19,7 +19,7 @@ describe('HealthService', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it('ready tells each check by its name', async () => {
+  it('ready reports each check by name', async () => {
     const { add, health } = setUp();
     add({ name: 'database', kind: 'required', run: () => ({ status: 'up' }) });
     add({ name: 'queues', kind: 'degrading', run: () => ({ status: 'down', reason: 'full' }) });
@@ -29,7 +29,7 @@ describe('HealthService', () => {
     });
   });
 
-  it('ready is down from the moment that a shutdown begins, and asks nothing any more; live is up', async () => {
+  it('ready is down and runs no checks once a shutdown has begun; live is up', async () => {
     const { add, health } = setUp();
     const run = jest.fn(() => ({ status: 'up' as const }));
     add({ name: 'database', kind: 'required', run });
@@ -39,7 +39,7 @@ describe('HealthService', () => {
     expect(await health.report('live')).toMatchObject({ process: { status: 'up' } });
   });
 
-  it('ready is down when the shutdown begins while its checks run', async () => {
+  it('ready is down if the shutdown begins while its checks run', async () => {
     const { add, health } = setUp();
     add({
       name: 'database',
@@ -52,7 +52,7 @@ describe('HealthService', () => {
     expect(await health.report('ready')).toMatchObject({ shutdown: { status: 'down' } });
   });
 
-  it('startup is over for good once all of its checks were up', async () => {
+  it('startup stays up once all of its checks have been up', async () => {
     const { add, health } = setUp();
     let status: HealthStatus = 'down';
     const run = jest.fn(() => ({ status }));
@@ -67,7 +67,7 @@ describe('HealthService', () => {
     expect(run).toHaveBeenCalledTimes(2);
   });
 
-  it('live asks no check of any module', async () => {
+  it('live runs no checks of modules', async () => {
     const { add, health } = setUp();
     const run = jest.fn(() => ({ status: 'down' as const }));
     add({ name: 'database', kind: 'required', run });
@@ -79,14 +79,14 @@ describe('HealthService', () => {
     expect(run).not.toHaveBeenCalled();
   });
 
-  it('two checks of one name are refused', () => {
+  it('two checks with the same name are rejected', () => {
     const { add } = setUp();
     const check: HealthCheck = { name: 'database', kind: 'required', run: () => ({ status: 'up' }) };
     add(check);
     add({ ...check, probe: 'startup' });
     expect(() => {
       add(check);
-    }).toThrow('named "database"');
+    }).toThrow('a health check named "database"');
   });
 });
 
@@ -94,7 +94,7 @@ describe('the event loop', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it('fails live when turn after turn is late, and not for a single one', async () => {
+  it('fails live if several consecutive turns are late, but not for a single one', async () => {
     const { loop, health } = setUp();
     let clock = 0;
     const now = jest.spyOn(performance, 'now').mockImplementation(() => clock);

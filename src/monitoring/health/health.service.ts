@@ -6,7 +6,7 @@ import type { HealthReport, ProbeWithChecks } from './health-check.js';
 
 export type ProbeName = 'live' | ProbeWithChecks;
 
-/** The reports behind the probes; the same in the API and the worker. */
+/** Produces the reports for the health probes, which are the same in API and worker. */
 @Injectable()
 export class HealthService {
   private shuttingDown = false;
@@ -18,7 +18,7 @@ export class HealthService {
     @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
   ) {}
 
-  /** From now on `ready` is down, so that load balancers send no new work. */
+  /** From now on `ready` reports down, so that load balancers send no new requests. */
   beginShutdown(): void {
     this.shuttingDown = true;
   }
@@ -34,7 +34,10 @@ export class HealthService {
     }
   }
 
-  /** The process and its event loop, and no dependency: a lost database must not cause a restart. */
+  /**
+   * Checks only the process and its event loop, not its dependencies: a lost database must not cause a
+   * restart.
+   */
   live(): HealthReport {
     const delayMs = Math.round(this.loop.sustainedDelayMs);
     const isStuck = delayMs > this.settings.HEALTH_EVENT_LOOP_MAX_DELAY_MS;
@@ -44,20 +47,25 @@ export class HealthService {
         status: isStuck ? 'down' : 'up',
         durationMs: 0,
         details: { delayMs },
-        ...(isStuck && { reason: `each turn has been late by ${delayMs} ms or more for a while` }),
+        ...(isStuck && {
+          reason: `every turn of the event loop has been delayed by at least ${delayMs} ms for some time`,
+        }),
       },
     };
   }
 
-  /** The process can work, and no shutdown has begun. */
+  /** Whether the process can do its work and is not shutting down. */
   async ready(): Promise<HealthReport> {
-    if (this.shuttingDown) return this.leaving();
+    if (this.shuttingDown) return this.shutdownReport();
     const report = await this.monitoring.check('ready');
-    // It may have begun while the checks ran.
-    return this.isLeaving() ? this.leaving() : report;
+    // The shutdown may have begun while the checks ran.
+    return this.isShuttingDown() ? this.shutdownReport() : report;
   }
 
-  /** The start is complete. Once it is, that is final: what is lost later is reported by `ready`. */
+  /**
+   * Whether the start is complete. Once it is, the report no longer changes; later failures are reported by
+   * `ready`.
+   */
   async startup(): Promise<HealthReport> {
     if (this.started) return this.started;
     const report = await this.monitoring.check('startup');
@@ -65,11 +73,11 @@ export class HealthService {
     return report;
   }
 
-  private isLeaving(): boolean {
+  private isShuttingDown(): boolean {
     return this.shuttingDown;
   }
 
-  private leaving(): HealthReport {
+  private shutdownReport(): HealthReport {
     return { shutdown: { status: 'down', reason: 'shutting down', durationMs: 0 } };
   }
 }

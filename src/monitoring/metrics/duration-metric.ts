@@ -3,7 +3,7 @@ import type { ExportedMetric, MetricOptions } from './metric.js';
 
 export interface DurationMetricOptions<Label extends string> extends MetricOptions<Label> {
   labelNames: readonly Label[];
-  /** Seconds; must be among the bounds that `Durations` can show. */
+  /** Upper bounds in seconds. Each must be one of the bounds that `Durations` can export. */
   buckets: readonly number[];
   now?: () => number;
 }
@@ -13,8 +13,8 @@ interface Series<Label extends string> {
   durations: Durations;
 }
 
-/** What prom-client's registry prints. */
-interface Shown {
+/** The format that prom-client's registry prints. */
+interface PrintedMetric {
   name: string;
   help: string;
   type: 'histogram';
@@ -29,8 +29,8 @@ interface ShownValue {
 }
 
 /**
- * A Prometheus histogram whose numbers are kept in `Durations`, from which percentiles are read as well, so that each duration is recorded
- * once.
+ * A Prometheus histogram based on `Durations`, which also provides percentiles, so that each duration is
+ * recorded only once.
  */
 export class DurationMetric<Label extends string> implements ExportedMetric {
   readonly name: string;
@@ -42,7 +42,10 @@ export class DurationMetric<Label extends string> implements ExportedMetric {
     this.boundsMs = options.buckets.map((seconds) => seconds * 1000);
   }
 
-  /** The series with these labels, for the caller to keep; `onNew` is called with it when it did not exist. */
+  /**
+   * Returns the series with these labels, which the caller should keep. If it is created, `onNew` is called
+   * with it.
+   */
   series(
     labels: Readonly<Record<Label, string | number>>,
     onNew?: (durations: Durations) => void,
@@ -57,7 +60,7 @@ export class DurationMetric<Label extends string> implements ExportedMetric {
     return durations;
   }
 
-  get(): Promise<Shown> {
+  get(): Promise<PrintedMetric> {
     const { name, help } = this.options;
     const values = [...this.known.values()].flatMap((series) => this.valuesOf(series));
     return Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values });

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-/** What `Monitoring` uses of a metric: those of prom-client, and `DurationMetric`. */
+/** What `Monitoring` needs of a metric, implemented by prom-client's metrics and `DurationMetric`. */
 export interface ExportedMetric {
   get(): Promise<unknown>;
 }
@@ -11,24 +11,25 @@ type SetValue<Label extends string> = (
 ) => void;
 
 export interface MetricOptions<Label extends string> {
-  /** Starts with `colloquy_`; ends with its unit (`_seconds`, `_bytes`), a counter's with `_total`. */
+  /** Starts with `colloquy_` and ends with its unit (`_seconds`, `_bytes`); a counter ends with `_total`. */
   name: string;
   help: string;
-  /** Labels must have few values: never an id, a tenant or a URL. */
+  /** Labels must have few distinct values: never an id, a tenant or a URL. */
   labelNames?: readonly Label[];
 }
 
 export interface ReadMetricOptions<Label extends string> extends MetricOptions<Label> {
   /**
-   * For numbers that are kept elsewhere: called at each scrape, it passes each current value to `set`. A series that is not set is absent
-   * from the scrape.
+   * For values that are stored elsewhere. Called at each scrape, it passes every current value to `set`. A
+   * series that is not set is absent from the scrape.
    */
   read?: (set: SetValue<Label>) => void | Promise<void>;
 }
 
 /**
- * Replaces all series of a metric by those that `read` sets. They are collected first, because two scrapes may overlap.
- * @param clear removes the series that there are
+ * Replaces all series of a metric with those that `read` sets. They are collected before any is replaced,
+ * because two scrapes may overlap.
+ * @param clear removes the existing series
  */
 async function replaceSeries<Label extends string>(
   read: (set: SetValue<Label>) => void | Promise<void>,
@@ -41,7 +42,7 @@ async function replaceSeries<Label extends string>(
   for (const value of values) set(...value);
 }
 
-/** A number that goes up and down: either set by the module, or read at each scrape. */
+/** A value that can increase and decrease, either set by the module or read at each scrape. */
 export const gauge = <Label extends string = never>({
   read,
   labelNames = [],
@@ -56,7 +57,7 @@ export const gauge = <Label extends string = never>({
         return replaceSeries(
           read,
           () => {
-            // Without labels, a reset would leave a 0.
+            // Without labels, `reset` would leave a series with the value 0.
             if (labelNames.length === 0) this.remove();
             else this.reset();
           },
@@ -68,7 +69,10 @@ export const gauge = <Label extends string = never>({
     }),
   });
 
-/** A sum that only grows while the process runs: either incremented by the module, or read at each scrape. */
+/**
+ * A value that only increases while the process runs, either incremented by the module or read at each
+ * scrape.
+ */
 export const counter = <Label extends string = never>({
   read,
   labelNames = [],
@@ -93,7 +97,7 @@ export const counter = <Label extends string = never>({
     }),
   });
 
-/** A distribution, observed by the module. `buckets`: upper bounds, ascending. */
+/** A distribution, observed by the module. `buckets` are upper bounds in ascending order. */
 export const histogram = <Label extends string = never>({
   labelNames = [],
   buckets,

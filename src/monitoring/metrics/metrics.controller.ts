@@ -11,9 +11,9 @@ export class MetricsController {
   constructor(private readonly monitoring: Monitoring) {}
 
   @Get()
-  @ApiOperation({ summary: 'Metrics of this process for Prometheus; they name no tenant' })
+  @ApiOperation({ summary: 'Prometheus metrics of this process; they contain no tenant names' })
   @ApiProduces('text/plain')
-  @ApiOkResponse({ description: "Prometheus' text format", schema: { type: 'string' } })
+  @ApiOkResponse({ description: 'Prometheus text format', schema: { type: 'string' } })
   async read(@Res() reply: FastifyReply): Promise<void> {
     const { contentType, body } = await this.monitoring.metricsText();
     await reply.header('content-type', contentType).header('cache-control', 'no-store').send(body);

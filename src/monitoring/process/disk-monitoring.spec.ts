@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { loadSettings } from '../../config/index.js';
 import type { HealthResult } from '../health/health-check.js';
 import { Monitoring } from '../monitoring.js';
-import { DiskMonitoring, judgeFreeSpace } from './disk-monitoring.js';
+import { DiskMonitoring, checkFreeSpace } from './disk-monitoring.js';
 
 function monitoringWith(env: Readonly<Record<string, string>>): Monitoring {
   const { service, monitoring: settings, database } = loadSettings(env);
@@ -11,17 +11,17 @@ function monitoringWith(env: Readonly<Record<string, string>>): Monitoring {
   return monitoring;
 }
 
-describe('the check of the disk', () => {
+describe('the disk check', () => {
   const missing = '/no/such/folder';
   const checkWith = async (env: Readonly<Record<string, string>>): Promise<HealthResult | undefined> =>
     (await monitoringWith(env).check('ready'))['disk'];
 
-  it('needs no DATA_DIR beside a MongoDB', async () => {
+  it('does not require DATA_DIR with a MongoDB server', async () => {
     const env = { DATA_DIR: missing, MONGODB_URI: 'mongodb://127.0.0.1:27017/colloquy' };
     expect(await checkWith(env)).toMatchObject({ status: 'up' });
   });
 
-  it('fails without the DATA_DIR of an embedded store', async () => {
+  it('fails if the DATA_DIR of the embedded store is missing', async () => {
     expect(await checkWith({ DATA_DIR: missing })).toMatchObject({
       status: 'down',
       reason: expect.stringContaining('ENOENT') as string,
@@ -32,7 +32,7 @@ describe('the check of the disk', () => {
 describe('the disk in the snapshot', () => {
   const [disk] = monitoringWith({ DATA_DIR: tmpdir() }).sections;
 
-  it('has what is free and what there is', async () => {
+  it('contains the free and the total space', async () => {
     expect(await disk?.read()).toEqual({
       freeBytes: expect.any(Number) as number,
       totalBytes: expect.any(Number) as number,
@@ -40,7 +40,7 @@ describe('the disk in the snapshot', () => {
     });
   });
 
-  it('has limits for what is free, which cannot be compared while it cannot be read', () => {
+  it('has alert limits for the free space, without a value if it cannot be read', () => {
     expect(disk?.alerts?.({ freeBytes: 123 })).toMatchObject([
       {
         name: 'disk_free',
@@ -53,7 +53,7 @@ describe('the disk in the snapshot', () => {
   });
 });
 
-describe('judgeFreeSpace', () => {
+describe('checkFreeSpace', () => {
   const bounds = { minBytes: 500, criticalBytes: 60 };
 
   it.each([
@@ -63,6 +63,6 @@ describe('judgeFreeSpace', () => {
     [59, 'down'],
     [0, 'down'],
   ] as const)('%d bytes left: %s', (free, status) => {
-    expect(judgeFreeSpace(free, bounds)).toMatchObject({ status, details: { freeBytes: free } });
+    expect(checkFreeSpace(free, bounds)).toMatchObject({ status, details: { freeBytes: free } });
   });
 });

@@ -13,21 +13,22 @@ import { Monitoring } from '../monitoring.js';
 import type { DiskSection } from '../snapshot/monitoring-snapshot.js';
 
 /**
- * Below `minBytes` the disk is degraded; below `criticalBytes` it is down, because the embedded store will soon be unable to write.
+ * Below `minBytes` of free space the disk is degraded. Below `criticalBytes` it is down, because the embedded
+ * store will soon be unable to write.
  */
-export function judgeFreeSpace(
+export function checkFreeSpace(
   freeBytes: number,
   { minBytes, criticalBytes }: { minBytes: number; criticalBytes: number },
 ): HealthFinding {
   const details = { freeBytes, minBytes, criticalBytes };
   if (freeBytes >= minBytes) return { status: 'up', details };
-  const reason = `the disk of DATA_DIR has ${freeBytes} bytes left`;
+  const reason = `the disk of DATA_DIR has only ${freeBytes} bytes of free space`;
   return { status: freeBytes < criticalBytes ? 'down' : 'degraded', reason, details };
 }
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
-/** The disk of DATA_DIR, where the embedded store is. */
+/** Monitors the disk of DATA_DIR, which holds the embedded store. */
 @Injectable()
 export class DiskMonitoring {
   constructor(
@@ -59,7 +60,7 @@ export class DiskMonitoring {
   }
 
   private async read(): Promise<DiskSection> {
-    // `bavail`: what an unprivileged process may still write.
+    // `bavail` is the space available to unprivileged processes.
     const { bavail, blocks, bsize } = await statfs(this.service.DATA_DIR);
     const freeBytes = bavail * bsize;
     const totalBytes = blocks * bsize;
@@ -68,12 +69,12 @@ export class DiskMonitoring {
 
   private async check(): Promise<HealthFinding> {
     const disk = await this.read().catch((error: unknown) => {
-      // With a MongoDB server nothing is stored there, and the folder need not exist.
+      // With a MongoDB server, nothing is stored in this directory, so it need not exist.
       if (this.database.MONGODB_URI !== undefined && isMissing(error)) return undefined;
       throw error;
     });
     if (!disk) return { status: 'up' };
-    return judgeFreeSpace(disk.freeBytes, {
+    return checkFreeSpace(disk.freeBytes, {
       minBytes: this.settings.HEALTH_DISK_MIN_BYTES,
       criticalBytes: this.settings.HEALTH_DISK_CRITICAL_BYTES,
     });

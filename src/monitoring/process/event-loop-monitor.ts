@@ -5,9 +5,9 @@ import {
   performance,
 } from 'node:perf_hooks';
 
-/** Of the last complete window; of the first one so far, until it is complete. */
+/** Figures of the last complete window; of the current one until the first is complete. */
 export interface EventLoopStats {
-  /** 99th percentile of how late timers ran, milliseconds. */
+  /** 99th percentile of the delay of timers, milliseconds. */
   lagP99Ms: number;
   /** Share of the time in which the event loop was busy, 0 to 1. */
   utilization: number;
@@ -18,7 +18,8 @@ const NS_PER_MS = 1_000_000;
 export const EVENT_LOOP_WINDOW_MS = 10_000;
 
 /**
- * Observes the event loop in windows of 10 s. Alerts and the snapshot need these: the lag that prom-client exports is reset by each scrape.
+ * Measures the event loop in windows of 10 s, for alerts and the snapshot. The lag that prom-client exports
+ * cannot be used for them because each scrape resets it.
  */
 export class EventLoopMonitor {
   private readonly delays: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
@@ -50,7 +51,7 @@ export class EventLoopMonitor {
 
   private read(): EventLoopStats {
     const { delays } = this;
-    // A sample is the whole time between two timers.
+    // A sample is the complete time between two timer events.
     const p99Ms = delays.count === 0 ? 0 : delays.percentile(99) / NS_PER_MS - RESOLUTION_MS;
     return {
       lagP99Ms: Math.max(0, p99Ms),

@@ -41,16 +41,16 @@ describe('ProcessMonitoring', () => {
     expect(body).toMatch(/^colloquy_build_info\{version="\d+\.\d+\.\d+[^"]*",node="v\d+/m);
   });
 
-  it('exports them in every application of a process', async () => {
+  it('exports them for every application in a process', async () => {
     const other = new Monitoring(settings);
     new ProcessMonitoring(other, settings);
     expect(valueOf((await other.metricsText()).body, 'process_open_fds')).toBeGreaterThan(2);
     expect(valueOf((await monitoring.metricsText()).body, 'process_open_fds')).toBeGreaterThan(2);
   });
 
-  it('reports the lag of a blocked event loop, and its files, in the snapshot', async () => {
+  it('reports the lag of a blocked event loop, and open files, in the snapshot', async () => {
     await new Promise(setImmediate);
-    // The lag is sampled by a timer of its own: the loop is blocked until a sample has seen it.
+    // The lag is sampled by a separate timer, so the loop is blocked until a sample includes it.
     while ((await section()).eventLoopLagP99Ms < 100) {
       const until = performance.now() + 150;
       while (performance.now() < until);

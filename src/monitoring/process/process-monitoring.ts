@@ -13,20 +13,24 @@ import { TrafficMeter } from '../timings/traffic-meter.js';
 import { EventLoopMonitor } from './event-loop-monitor.js';
 
 /**
- * Metrics of prom-client that are left out: it names gauges `_total`, which `promtool check metrics` refuses, and counts the same as
- * `nodejs_active_resources` through deprecated functions of Node.js.
+ * Metrics of prom-client that are not exported: gauges whose names end in `_total`, which `promtool check
+ * metrics` rejects, and those that duplicate `nodejs_active_resources` through deprecated functions of
+ * Node.js.
  */
-const LEFT_OUT = /^nodejs_active_(handles|requests|resources_total)/;
+const EXCLUDED = /^nodejs_active_(handles|requests|resources_total)/;
 
 let defaultMetrics: Registry | undefined;
 
-/** They are of the process, and their observers are never removed, so there is one set however many applications a process has. */
+/**
+ * One registry per process, even if the process has several applications, because the observers behind these
+ * metrics are never removed.
+ */
 function metricsOfProcess(): Registry {
   if (!defaultMetrics) {
     defaultMetrics = new Registry();
     collectDefaultMetrics({ register: defaultMetrics });
     for (const { name } of defaultMetrics.getMetricsAsArray())
-      if (LEFT_OUT.test(name)) defaultMetrics.removeSingleMetric(name);
+      if (EXCLUDED.test(name)) defaultMetrics.removeSingleMetric(name);
   }
   return defaultMetrics;
 }
@@ -34,19 +38,25 @@ function metricsOfProcess(): Registry {
 const metricsOf = (registry: Registry): ExportedMetric[] =>
   registry.getMetricsAsArray().flatMap(({ name }) => registry.getSingleMetric(name) ?? []);
 
-/** The current value of a metric without labels; null where the operating system does not report it. */
+/** The current value of a metric without labels; null if the operating system does not report it. */
 async function valueOf(registry: Registry, name: string): Promise<number | null> {
   const metric = await registry.getSingleMetric(name)?.get();
   return metric?.values[0]?.value ?? null;
 }
 
-/** The limit of the container when there is one below the memory of the machine. */
+/**
+ * The memory limit of the container if it is below the memory of the machine, otherwise the memory of the
+ * machine.
+ */
 function memoryLimitBytes(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
-/** Memory, processor, event loop and garbage collector of this process. */
+/**
+ * Metrics, alerts and snapshot section for memory, processor, event loop and garbage collector of this
+ * process.
+ */
 @Injectable()
 export class ProcessMonitoring implements OnModuleInit, OnModuleDestroy {
   private readonly eventLoop = new EventLoopMonitor();
@@ -83,12 +93,12 @@ export class ProcessMonitoring implements OnModuleInit, OnModuleDestroy {
     this.gcObserver.disconnect();
   }
 
-  /** What prom-client does not have. */
+  /** Metrics that prom-client does not provide. */
   private gauges(): ExportedMetric[] {
     return [
       gauge({
         name: 'nodejs_heap_size_limit_bytes',
-        help: 'Largest heap',
+        help: 'Maximum heap size',
         read: (set) => {
           set(getHeapStatistics().heap_size_limit);
         },
@@ -141,14 +151,14 @@ export class ProcessMonitoring implements OnModuleInit, OnModuleDestroy {
     return [
       {
         name: 'heap',
-        title: 'The used share of the largest heap',
+        title: 'The used share of the maximum heap size',
         unit: 'ratio',
         levels: ALERT_MEMORY_RATIO,
         value: section ? section.heapUsedBytes / section.heapLimitBytes : undefined,
       },
       {
         name: 'memory',
-        title: 'The used share of the memory that the process may have',
+        title: 'The used share of the memory available to the process',
         unit: 'ratio',
         levels: ALERT_MEMORY_RATIO,
         value: section ? section.rssBytes / section.memoryLimitBytes : undefined,

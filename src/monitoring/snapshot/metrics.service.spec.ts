@@ -19,7 +19,7 @@ const lag = (value: number): Measurement => ({
 
 function start() {
   const now = { value: 0, check: 'up' as HealthStatus, reads: 0 };
-  const told: string[] = [];
+  const published: string[] = [];
   const reader: Pick<SnapshotReader, 'read'> = {
     read: () => {
       now.reads++;
@@ -37,11 +37,11 @@ function start() {
     },
   };
   const publisher: Pick<AlertPublisher, 'publish'> = {
-    publish: ({ kind }, { status }) => void told.push(`${kind} ${status}`),
+    publish: ({ kind }, { status }) => void published.push(`${kind} ${status}`),
   };
   const tracker = new AlertTracker({ holdMs: HOLD_MS });
   const metrics = new MetricsService(reader as SnapshotReader, tracker, publisher as AlertPublisher);
-  return { metrics, now, told };
+  return { metrics, now, published };
 }
 
 describe('MetricsService', () => {
@@ -52,7 +52,7 @@ describe('MetricsService', () => {
     jest.useRealTimers();
   });
 
-  it('reads once for those who ask at the same time, and again after a second', async () => {
+  it('reads once for concurrent callers, and again after a second', async () => {
     const { metrics, now } = start();
     const [first, second] = await Promise.all([metrics.collect(), metrics.collect()]);
     expect(first.at).toBe(second.at);
@@ -64,14 +64,14 @@ describe('MetricsService', () => {
     expect(now.reads).toBe(2);
   });
 
-  it('reports each change once, with the status that it made', async () => {
-    const { metrics, now, told } = start();
+  it('reports each change once, with the resulting status', async () => {
+    const { metrics, now, published } = start();
     now.value = 300;
     for (let second = 0; second < 10; second++) {
       await metrics.checkThresholds();
       jest.advanceTimersByTime(1000);
     }
-    expect(told).toEqual(['raised degraded']);
+    expect(published).toEqual(['raised degraded']);
     const { status, alerts } = await metrics.checkThresholds();
     expect([status, alerts.map(({ name }) => name)]).toEqual(['degraded', ['lag']]);
     now.value = 0;
@@ -79,27 +79,27 @@ describe('MetricsService', () => {
       jest.advanceTimersByTime(1000);
       await metrics.checkThresholds();
     }
-    expect(told).toEqual(['raised degraded', 'cleared healthy']);
+    expect(published).toEqual(['raised degraded', 'cleared healthy']);
     expect((await metrics.collect()).alerts.recent).toHaveLength(1);
   });
 
-  it('begins no alert sooner however often it is called', async () => {
-    const { metrics, now, told } = start();
+  it('does not start an alert sooner if it is called more often', async () => {
+    const { metrics, now, published } = start();
     now.value = 5000;
     for (let call = 0; call < 20; call++) await metrics.checkThresholds();
     jest.advanceTimersByTime(HOLD_MS);
     await metrics.checkThresholds();
-    expect(told).toEqual([]);
+    expect(published).toEqual([]);
     jest.advanceTimersByTime(SNAPSHOT_CACHE_MS);
     expect((await metrics.checkThresholds()).status).toBe('critical');
-    expect(told).toEqual(['raised critical']);
+    expect(published).toEqual(['raised critical']);
   });
 
   it.each([
     ['up', 'healthy'],
     ['degraded', 'degraded'],
     ['down', 'critical'],
-  ] as const)('makes of a check that is %s the status %s', async (check, status) => {
+  ] as const)('converts a check that is %s to the status %s', async (check, status) => {
     const { metrics, now } = start();
     now.check = check;
     expect((await metrics.collect()).status).toBe(status);

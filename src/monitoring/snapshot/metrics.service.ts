@@ -10,17 +10,17 @@ export const SNAPSHOT_CACHE_MS = 1000;
 
 export interface ThresholdReport {
   status: ServiceStatus;
-  /** The active ones. */
+  /** The active alerts. */
   alerts: Alert[];
 }
 
-/** The state of the whole process, and what is wrong in it. */
+/** Provides the snapshot of this process, and compares it with the alert limits. */
 @Injectable()
 export class MetricsService {
   private last: { at: number; reading: SnapshotReading } | undefined;
   private flight: Promise<SnapshotReading> | undefined;
-  /** The last reading that was compared with the limits: none is compared twice. */
-  private judged: SnapshotReading | undefined;
+  /** The last reading that was compared with the limits. A reading is compared only once. */
+  private lastCompared: SnapshotReading | undefined;
 
   constructor(
     private readonly reader: SnapshotReader,
@@ -28,7 +28,7 @@ export class MetricsService {
     private readonly publisher: AlertPublisher,
   ) {}
 
-  /** Cheap enough for once a second, however many callers there are: they share one reading for a second. Never rejects. */
+  /** Cheap enough to call every second: all callers within a second share one reading. Never rejects. */
   async collect(): Promise<MonitoringSnapshot> {
     const { measured } = await this.read();
     return {
@@ -39,14 +39,15 @@ export class MetricsService {
   }
 
   /**
-   * Compares with the limits, and publishes alerts that begin, get worse or end to log, error reports and webhook. It is called on a
-   * schedule; more calls do not make an alert begin sooner.
+   * Compares the current values with the limits. Alerts that start, get worse or end are published to the
+   * log, error reports and webhook. It runs on a schedule; additional calls do not make an alert start
+   * sooner.
    */
   async checkThresholds(): Promise<ThresholdReport> {
     const reading = await this.read();
     const { measured } = reading;
-    if (reading !== this.judged) {
-      this.judged = reading;
+    if (reading !== this.lastCompared) {
+      this.lastCompared = reading;
       const changes = this.tracker.update(reading.limited);
       const status = this.statusOf(measured);
       for (const change of changes) this.publisher.publish(change, { status, service: measured.service });

@@ -4,7 +4,7 @@ import { AdminOnly } from '../../http/index.js';
 import { MetricsService } from './metrics.service.js';
 import type { MonitoringSnapshot } from './monitoring-snapshot.js';
 
-/** For operators' programs; people have `npm run dashboard`. */
+/** For programs. Operators can use `npm run dashboard`. */
 @ApiTags('operations')
 @ApiBearerAuth()
 @AdminOnly()
@@ -18,7 +18,7 @@ export class MonitoringController {
     summary: 'The state of this process: traffic, database, queues, memory, health, alerts (admin)',
   })
   @ApiOkResponse({
-    description: 'A snapshot, at most a second old; docs/monitoring.md describes its fields',
+    description: 'A snapshot that is at most one second old; docs/monitoring.md describes its fields',
     schema: { type: 'object', additionalProperties: true },
   })
   read(): Promise<MonitoringSnapshot> {

@@ -18,7 +18,7 @@ function setUp() {
 describe('SnapshotReader', () => {
   afterEach(() => jest.useRealTimers());
 
-  it('has the section of each module, and null for one that cannot be read', async () => {
+  it('contains the section of each module, or null if it cannot be read', async () => {
     const { monitoring, reader } = setUp();
     monitoring.contribute({ snapshot: { name: 'mail', read: () => ({ sent: 3 }) } });
     monitoring.contribute({
@@ -37,7 +37,7 @@ describe('SnapshotReader', () => {
     expect((await reading).measured).toMatchObject({ hanging: null });
   });
 
-  it('has what modules compare with limits, without what is off', async () => {
+  it('contains the values with alert limits, without those that are off', async () => {
     const { monitoring, reader } = setUp();
     monitoring.contribute<{ oldestMs: number }>({
       snapshot: {

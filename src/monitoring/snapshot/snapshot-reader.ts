@@ -9,14 +9,14 @@ import { Monitoring } from '../monitoring.js';
 import { SlowOperations } from '../timings/slow-operations.js';
 import type { HealthSection, Measured } from './monitoring-snapshot.js';
 
-/** Longest wait for a section, milliseconds. */
+/** Maximum time to read a section, milliseconds. */
 const SECTION_TIMEOUT_MS = 1500;
 
-/** Above 0: degraded; above 1: down. */
+/** States are 0 up, 1 degraded and 2 down: above 0 is a warning, above 1 is critical. */
 const STATE_LEVELS = { warning: 0, critical: 1 };
 const states: Readonly<Record<HealthStatus, number>> = { up: 0, degraded: 1, down: 2 };
 
-/** Null when it fails or takes too long, which must not affect the other sections. */
+/** Returns null if `read` fails or takes too long, so that the other sections are not affected. */
 async function orNull<T>(read: () => T | Promise<T>): Promise<T | null> {
   try {
     return await withTimeout(read(), SECTION_TIMEOUT_MS, () => null);
@@ -30,7 +30,7 @@ const withLimits = (values: readonly MeasuredValue[]): Measurement[] =>
 
 export interface SnapshotReading {
   measured: Measured;
-  /** What has to be compared with its limits. */
+  /** Values to compare with their limits. */
   limited: Measurement[];
 }
 
@@ -44,7 +44,10 @@ export class SnapshotReader {
     @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
   ) {}
 
-  /** Never rejects; takes a few milliseconds, or as long as the slowest check when a dependency does not respond. */
+  /**
+   * Never rejects. Takes a few milliseconds, or as long as the slowest check if a dependency does not
+   * respond.
+   */
   async read(): Promise<SnapshotReading> {
     const [health, ...sections] = await Promise.all([
       this.readHealth(),

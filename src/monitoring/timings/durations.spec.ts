@@ -3,7 +3,7 @@ import { Durations } from './durations.js';
 const MINUTE = 60_000;
 
 describe('Durations', () => {
-  it('counts for Prometheus what took as long as a bound or less, exactly at each bound that may be shown', () => {
+  it('counts durations up to each exported bound exactly, including those equal to it', () => {
     const durations = new Durations();
     for (const ms of [0, 0.5, 0.5001, 1, 2.5, 2.6, 30_000, 400_000]) durations.record(ms, true);
     const total = durations.total();
@@ -11,7 +11,7 @@ describe('Durations', () => {
     expect(total).toMatchObject({ count: 8, maxMs: 400_000 });
   });
 
-  it('forgets nothing of the total when slices leave the window, over hours and pauses', () => {
+  it('keeps the complete total when slices leave the window, over hours and pauses', () => {
     let now = 0;
     const durations = new Durations(() => now);
     let count = 0;

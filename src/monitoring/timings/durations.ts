@@ -1,6 +1,6 @@
 /**
- * Bounds of buckets that Prometheus may be shown, milliseconds. Between two of them there are as many finer ones as it takes for each
- * to be at most 5 % above the one before.
+ * Bucket bounds that can be exported to Prometheus, milliseconds. Between two of them there are as many finer
+ * buckets as needed for each bound to be at most 5 % above the previous one.
  */
 const BOUNDS_TO_SHOW = [
   0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000,
@@ -8,7 +8,7 @@ const BOUNDS_TO_SHOW = [
 ];
 const STEP = 1.05;
 
-/** A slice of time, milliseconds, and how many of them the window has: five minutes. */
+/** Length of a slice, milliseconds. The window of five minutes consists of such slices. */
 const SLICE_MS = 10_000;
 const SLICES = 30;
 export const WINDOW_MS = SLICE_MS * SLICES;
@@ -26,11 +26,11 @@ function fineBounds(): Float64Array {
   return Float64Array.from(bounds);
 }
 
-/** Upper ends of the buckets, inclusive; one more bucket holds what is above the last. */
+/** Upper bounds of the buckets, inclusive. One more bucket counts durations above the last bound. */
 const bounds = fineBounds();
 const LAST = bounds.length;
 
-/** The first bucket whose upper end is not below `ms`. */
+/** Index of the first bucket whose upper bound is not below `ms`. */
 function bucketOf(ms: number): number {
   let low = 0;
   let high = LAST;
@@ -42,7 +42,7 @@ function bucketOf(ms: number): number {
   return low;
 }
 
-/** What happened within one window. Times are milliseconds and null while nothing was timed. */
+/** Figures of one window. Times are in milliseconds, and null if nothing was timed. */
 export interface TimingSummary {
   count: number;
   errors: number;
@@ -55,14 +55,14 @@ export interface TimingSummary {
   maxMs: number | null;
 }
 
-/** Durations, counted by bucket. */
+/** Durations counted by bucket. */
 export class Tally {
   count = 0;
   errors = 0;
   sumMs = 0;
   maxMs = 0;
 
-  /** A sum over the life of a process may pass 2^32. */
+  /** Float64Array by default, because a sum over the lifetime of a process may exceed 2^32. */
   constructor(private readonly buckets: Uint32Array | Float64Array = new Float64Array(LAST + 1)) {}
 
   static ofSlice(): Tally {
@@ -96,7 +96,10 @@ export class Tally {
     this.buckets.fill(0);
   }
 
-  /** How many took `boundMs` at most, for each of `boundsMs`, which ascend and are of `BOUNDS_TO_SHOW`. */
+  /**
+   * Returns how many durations were at most `boundMs`, for each of `boundsMs`, which must be ascending and
+   * among `BOUNDS_TO_SHOW`.
+   */
   cumulative(boundsMs: readonly number[]): number[] {
     let next = 0;
     let sum = 0;
@@ -121,7 +124,7 @@ export class Tally {
     };
   }
 
-  /** Within 5 % above 10 microseconds: the values of a bucket are taken to lie evenly in it. */
+  /** Within 5 % above 10 microseconds. Assumes that the values of a bucket are evenly distributed. */
   private percentile(share: number): number {
     let left = Math.ceil(share * this.count);
     for (let bucket = 0; bucket <= LAST; bucket++) {
@@ -139,24 +142,24 @@ export class Tally {
 }
 
 interface Slice {
-  /** Which slice of time, counted from the clock's 0. */
+  /** Number of the time slice, counted from 0 of the clock. */
   index: number;
   readonly tally: Tally;
 }
 
 /**
- * The durations of one series: those of the last five minutes in slices of ten seconds, and the sum of all since the start. Each is
- * recorded once, in the current slice; a slice that leaves the window is added to the sum. The memory does not depend on how much is
- * recorded.
+ * The durations of one series: those of the last five minutes in slices of ten seconds, and the sum of all
+ * since the start. A duration is recorded once, in the current slice; slices that leave the window are added
+ * to the sum. Memory use does not depend on the number of durations.
  */
 export class Durations {
   private readonly slices: (Slice | undefined)[] = new Array<Slice | undefined>(SLICES).fill(undefined);
   private readonly past = new Tally();
 
-  /** `now`: a clock that never goes back, milliseconds. */
+  /** `now` must be a monotonic clock in milliseconds. */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** A negative duration, or NaN, counts as 0. */
+  /** A negative duration or NaN is recorded as 0. */
   record(durationMs: number, ok: boolean): void {
     const index = Math.floor(this.now() / SLICE_MS);
     const slice = this.slices[index % SLICES];
@@ -164,7 +167,7 @@ export class Durations {
     tally.add(durationMs > 0 ? durationMs : 0, ok);
   }
 
-  /** All since the process began. */
+  /** All durations since the process started. */
   total(): Tally {
     const sum = new Tally();
     sum.merge(this.past);
@@ -172,7 +175,9 @@ export class Durations {
     return sum;
   }
 
-  /** Adds what was recorded in the window of `windowMs` that ends now, at most WINDOW_MS; the running slice is part of it. */
+  /**
+   * Adds to `sum` what was recorded in the last `windowMs`, at most WINDOW_MS, including the current slice.
+   */
   addRecent(sum: Tally, windowMs: number): void {
     const newest = Math.floor(this.now() / SLICE_MS);
     const oldest = newest - windowMs / SLICE_MS + 1;
@@ -195,7 +200,7 @@ export class Durations {
   }
 }
 
-/** Several series together, over the window of `windowMs` that ends now. */
+/** Summarizes several series together over the last `windowMs`. */
 export function recentSummary(series: Iterable<Durations>, windowMs: number): TimingSummary {
   const sum = new Tally();
   for (const durations of series) durations.addRecent(sum, windowMs);

@@ -2,7 +2,7 @@ import type { OperationFigures, TrafficFigures } from '../snapshot/monitoring-sn
 import type { TimingSummary } from './durations.js';
 import type { Traffic } from './traffic-meter.js';
 
-/** A summary as snapshots have it. */
+/** Converts a summary to the format of the snapshot. */
 export const operationFigures = (stats: TimingSummary): OperationFigures => ({
   count: stats.count,
   errorRatio: stats.errorRate,

@@ -13,11 +13,11 @@ function monitorAt(options: PerformanceMonitorOptions = {}) {
   return { monitor, clock };
 }
 
-/** The smallest value that `percentile` % of all lie at or below. */
+/** Nearest-rank percentile: the smallest value that at least `percentile` % of the values do not exceed. */
 const exactPercentile = (values: readonly number[], percentile: number): number =>
   [...values].sort((a, b) => a - b)[Math.ceil((percentile / 100) * values.length) - 1] ?? NaN;
 
-/** Durations from 10 microseconds to a minute, evenly over the orders of magnitude; the same in every run. */
+/** Durations from 10 microseconds to a minute, log-uniformly distributed; the same in every run. */
 function spreadDurations(count: number): number[] {
   let seed = 42;
   return Array.from({ length: count }, () => {
@@ -27,7 +27,7 @@ function spreadDurations(count: number): number[] {
 }
 
 describe('PerformanceMonitor', () => {
-  it('counts, and returns the mean and the longest exactly', () => {
+  it('returns the exact count, mean and maximum', () => {
     const { monitor } = monitorAt();
     monitor.record('find', 10, true);
     monitor.record('find', 20, true);
@@ -58,13 +58,13 @@ describe('PerformanceMonitor', () => {
     }
   });
 
-  it('never returns a percentile above the longest', () => {
+  it('never returns a percentile above the maximum', () => {
     const { monitor } = monitorAt();
     monitor.record('one', 1234.567, true);
     expect(monitor.getStats('one')).toMatchObject({ p50Ms: 1234.567, p99Ms: 1234.567, maxMs: 1234.567 });
   });
 
-  it('takes odd durations: negative and not a number as 0, and days as they are', () => {
+  it('records negative durations and NaN as 0, and durations of days unchanged', () => {
     const { monitor } = monitorAt();
     monitor.record('odd', -5, true);
     monitor.record('odd', NaN, true);
@@ -74,7 +74,7 @@ describe('PerformanceMonitor', () => {
     expect(monitor.getStats('odd')?.p99Ms).toBe(86_400_000);
   });
 
-  it('leaves the past slice by slice', () => {
+  it('drops old durations slice by slice', () => {
     const { monitor, clock } = monitorAt();
     monitor.record('op', 1000, false);
     clock.now = 4 * MINUTE;
@@ -88,7 +88,7 @@ describe('PerformanceMonitor', () => {
     expect(monitor.getStats('op')).toMatchObject({ count: 0, meanMs: null, p95Ms: null, maxMs: null });
   });
 
-  it('holds nothing of an earlier round when the ring comes round', () => {
+  it('contains nothing of an earlier window when the ring buffer wraps around', () => {
     const { monitor, clock } = monitorAt();
     for (let minute = 0; minute < 23; minute++) {
       clock.now = minute * MINUTE;
@@ -100,7 +100,7 @@ describe('PerformanceMonitor', () => {
     expect(monitor.getStats('op')).toMatchObject({ count: 1, meanMs: 7, maxMs: 7 });
   });
 
-  it('counts operations beyond the limit together as other', () => {
+  it('combines operations beyond the limit as other', () => {
     const { monitor } = monitorAt({ maxOperations: 3 });
     for (let number = 0; number < 1000; number++) monitor.record(`op-${number}`, number, true);
     expect(monitor.getStats('op-2')?.count).toBe(1);
@@ -109,7 +109,7 @@ describe('PerformanceMonitor', () => {
     expect(monitor.getAllStats()).toHaveLength(4);
   });
 
-  it('counts a series that is recorded elsewhere, together with others of the same operation', () => {
+  it('includes series that are recorded elsewhere, combined with others of the same operation', () => {
     const { monitor, clock } = monitorAt();
     const [found, failed] = [1, 2].map(() => new Durations(() => clock.now));
     if (!found || !failed) throw new Error('two series are needed');

@@ -2,18 +2,18 @@ import { Durations, recentSummary, WINDOW_MS } from './durations.js';
 import { type OperationStats, timingsTable } from './timings-table.js';
 
 export interface PerformanceMonitorOptions {
-  /** How many operations `record` keeps apart; further ones are counted together as `other`. */
+  /** Maximum number of operations that `record` counts separately. Further ones are combined as `other`. */
   maxOperations?: number;
-  /** A clock that never goes back, milliseconds. */
+  /** A monotonic clock in milliseconds. */
   now?: () => number;
 }
 
-/** The name of all operations beyond the limit. */
+/** Name of the combined operations beyond the limit. */
 export const OTHER_OPERATIONS = 'other';
 
 /**
- * How long the operations of this process took and how often they failed, over the last five minutes. Names must come from the code (the
- * template of a route, a method), never from a request.
+ * Durations and failures of the operations of this process over the last five minutes. Names must come from
+ * the code (a route template, a method name), never from a request.
  */
 export class PerformanceMonitor {
   private readonly operations = new Map<string, Durations[]>();
@@ -25,20 +25,20 @@ export class PerformanceMonitor {
     this.now = now;
   }
 
-  /** Makes `durations` part of the operation, which may have several series. */
+  /** Adds a series to the operation, which may have several. */
   add(operation: string, durations: Durations): void {
     const series = this.operations.get(operation);
     if (series) series.push(durations);
     else this.operations.set(operation, [durations]);
   }
 
-  /** Records one run. A negative duration, or NaN, counts as 0. */
+  /** Records one run. A negative duration or NaN is recorded as 0. */
   record(operation: string, durationMs: number, ok: boolean): void {
     const [series] = this.operations.get(operation) ?? this.admit(operation);
     series?.record(durationMs, ok);
   }
 
-  /** Runs `work` and records how long it took and whether it failed; returns and throws what `work` does. */
+  /** Runs `work` and records its duration and whether it failed. Returns or throws what `work` does. */
   async time<T>(operation: string, work: () => T | Promise<T>): Promise<T> {
     const begun = this.now();
     let ok = false;
@@ -51,13 +51,13 @@ export class PerformanceMonitor {
     }
   }
 
-  /** Undefined for an operation that is not known (or is counted as `other`). */
+  /** Returns undefined for an operation that is not known, or that is counted as `other`. */
   getStats(operation: string): OperationStats | undefined {
     const series = this.operations.get(operation);
     return series && { operation, ...recentSummary(series, WINDOW_MS) };
   }
 
-  /** Every operation that ran within the window, the slowest p95 first. */
+  /** Every operation that ran within the window, by p95, descending. */
   getAllStats(): OperationStats[] {
     return [...this.operations]
       .map(([operation, series]) => ({ operation, ...recentSummary(series, WINDOW_MS) }))
@@ -65,7 +65,7 @@ export class PerformanceMonitor {
       .sort((a, b) => (b.p95Ms ?? 0) - (a.p95Ms ?? 0) || a.operation.localeCompare(b.operation));
   }
 
-  /** Those operations whose name matches, the most frequent first. */
+  /** Operations whose name matches, by frequency, descending. */
   getBusiest(name: RegExp, limit: number): OperationStats[] {
     return this.getAllStats()
       .filter(({ operation }) => name.test(operation))
@@ -73,7 +73,7 @@ export class PerformanceMonitor {
       .slice(0, limit);
   }
 
-  /** All stats as a table for a terminal. */
+  /** Formats all statistics as a table for a terminal. */
   formatSummary(): string {
     return timingsTable(this.getAllStats());
   }

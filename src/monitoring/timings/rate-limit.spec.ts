@@ -1,7 +1,7 @@
 import { RateLimit } from './rate-limit.js';
 
 describe('RateLimit', () => {
-  it('lets so many through in each window, and tells how many it refused', () => {
+  it('allows the limit in each window, and returns how many it rejected', () => {
     let now = 0;
     const limit = new RateLimit(2, 1000, () => now);
     expect([limit.take(), limit.take(), limit.take(), limit.take()]).toEqual([0, 0, undefined, undefined]);

@@ -1,4 +1,4 @@
-/** Lets so many through in each window of time and counts the rest. */
+/** Allows a fixed number of operations per time window and counts the rejected ones. */
 export class RateLimit {
   private windowBegan = -Infinity;
   private taken = 0;
@@ -10,7 +10,7 @@ export class RateLimit {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** How many were refused since the last that was let through; undefined: this one is refused. */
+  /** Returns how many were rejected since the last allowed one; undefined if this one is rejected. */
   take(): number | undefined {
     const now = this.now();
     if (now - this.windowBegan >= this.windowMs) {

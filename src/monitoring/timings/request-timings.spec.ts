@@ -39,7 +39,7 @@ function serverWith(settings: Partial<typeof monitoring> = {}) {
 }
 
 describe('RequestTimings', () => {
-  it('times by the template of the route and by status, never by URL', async () => {
+  it('times by route template and status, never by URL', async () => {
     const { server, monitor, metrics } = serverWith();
     for (const id of ['1', '2', '3'])
       await server.inject({ method: 'GET', url: `/v1/things/${id}?q=secret` });
@@ -57,7 +57,7 @@ describe('RequestTimings', () => {
     await server.close();
   });
 
-  it('shows Prometheus cumulative buckets of the same numbers', async () => {
+  it('exports cumulative Prometheus buckets of the same durations', async () => {
     const { server, monitor, metrics } = serverWith();
     for (let number = 0; number < 20; number++) await server.inject({ method: 'GET', url: '/v1/things/1' });
     const { body } = await metrics.metricsText();
@@ -75,7 +75,7 @@ describe('RequestTimings', () => {
     await server.close();
   });
 
-  it('counts what no route serves as one, whatever the URL', async () => {
+  it('combines requests without a route, regardless of their URL', async () => {
     const { server, monitor } = serverWith();
     for (let number = 0; number < 50; number++)
       await server.inject({ method: 'GET', url: `/wp-admin/${number}.php` });
@@ -108,7 +108,7 @@ describe('RequestTimings', () => {
     await server.close();
   });
 
-  it('logs no quicker one', async () => {
+  it('does not log a faster request', async () => {
     const { server, warned } = serverWith({ SLOW_REQUEST_MS: 3_600_000 });
     await server.inject({ method: 'GET', url: '/v1/things/9' });
     expect(warned).toEqual([]);
@@ -122,7 +122,7 @@ describe('RequestTimings', () => {
     await server.close();
   });
 
-  it('counts the traffic of clients, and not what watches the service', async () => {
+  it('counts client traffic, but not monitoring requests', async () => {
     const { server, section } = serverWith();
     await server.inject({ method: 'GET', url: '/v1/things/1' });
     await server.inject({ method: 'POST', url: '/v1/things' });
@@ -132,7 +132,7 @@ describe('RequestTimings', () => {
     await server.close();
   });
 
-  it('keeps the slow ones for people to look at, without a value of the URL', async () => {
+  it('keeps slow requests for the dashboard, without values from the URL', async () => {
     const { server, slow } = serverWith({ SLOW_REQUEST_MS: 0 });
     await server.inject({ method: 'GET', url: '/v1/things/secret?q=secret' });
     expect(slow.worst()).toEqual([
@@ -153,7 +153,7 @@ describe('RequestTimings', () => {
   });
 });
 
-describe('the limits of requests', () => {
+describe('the request alerts', () => {
   const busy: RequestsSection = {
     count: 20,
     errorRatio: 0.5,
@@ -166,7 +166,7 @@ describe('the limits of requests', () => {
   const values = (requests: RequestsSection): unknown =>
     requestAlerts(requests, monitoring).map(({ name, value }) => [name, value]);
 
-  it('are compared with the share of errors and the p95', () => {
+  it('are based on the share of errors and the p95', () => {
     expect(values(busy)).toEqual([
       ['error_ratio', 0.5],
       ['request_p95', 2000],
@@ -174,7 +174,7 @@ describe('the limits of requests', () => {
     expect(requestAlerts(busy, monitoring)[0]?.levels).toEqual({ warning: 0.02, critical: 0.1 });
   });
 
-  it('are not compared when there is little traffic', () => {
+  it('are not evaluated if there is little traffic', () => {
     expect(values({ ...busy, count: 19 })).toEqual([
       ['error_ratio', null],
       ['request_p95', null],

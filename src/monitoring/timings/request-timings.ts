@@ -17,39 +17,42 @@ import { TrafficMeter } from './traffic-meter.js';
 /** Seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** The route of requests that no route serves, whatever their URL. */
+/** Label for requests that match no route, regardless of their URL. */
 export const UNKNOWN_ROUTE = 'unknown';
 
 /**
- * Routes of those who watch a process: probes, scrapes, the snapshot. A worker serves no others. They do not count as traffic: a probe with
- * 503 is not a failed request of a client.
+ * Routes used to monitor a process: probes, scrapes, the snapshot. A worker serves only these. They do not
+ * count as traffic: a probe that returns 503 is not a failed client request.
  */
 export const MONITORING_ROUTES = /^\/(health\/|metrics$|v1\/monitoring$)/;
 
-/** When everything is slow, the log must not make it slower: most lines in a second. */
+/** Maximum number of log lines per second, so that logging does not add load while everything is slow. */
 const SLOW_LINES_PER_SECOND = 20;
 
-/** Names of requests in PerformanceMonitor begin with their method. */
+/** In PerformanceMonitor, the names of requests begin with their method. */
 const REQUEST = /^[A-Z]+ /;
-/** Routes in a snapshot. */
+/** Number of routes in a snapshot. */
 const SHOWN_ROUTES = 20;
-/** With fewer requests in the last minute, a share or a percentile says too little. */
+/**
+ * With fewer requests than this in the last minute, shares and percentiles are not compared with their
+ * limits.
+ */
 const MIN_REQUESTS = 20;
 
 interface RouteConfiguration {
   longLived?: boolean;
 }
 
-/** For a route whose response stays open (server-sent events): its duration means nothing and is not recorded. */
+/** For routes whose response stays open (server-sent events): their duration is not recorded. */
 export const LongLived = (): MethodDecorator => RouteConfig({ longLived: true } satisfies RouteConfiguration);
 
-/** One method of one route, so that no labels are combined for each request. */
+/** The series of one method of one route, so that no labels are built for each request. */
 interface TimedRoute {
   isTimed: boolean;
   byStatus: Durations[];
 }
 
-/** Times every request by method, the template of its route, and status. */
+/** Times every request by method, route template and status. */
 @Injectable()
 export class RequestTimings {
   private readonly durations: DurationMetric<'method' | 'route' | 'status'>;
@@ -68,7 +71,7 @@ export class RequestTimings {
     this.isOn = settings.MONITORING === 'on';
     this.durations = new DurationMetric({
       name: 'colloquy_http_request_duration_seconds',
-      help: 'Requests from their headers to the end of the response, by template of the route',
+      help: 'Requests, from receiving the headers to the end of the response, by route template',
       labelNames: ['method', 'route', 'status'],
       buckets: BUCKETS,
     });
@@ -82,7 +85,7 @@ export class RequestTimings {
     });
   }
 
-  /** Must be called at the end of each request; `context.route` is the template of its route. */
+  /** Must be called at the end of each request. `context.route` is the template of its route. */
   ended(request: FastifyRequest, reply: FastifyReply, context: RequestContext): void {
     if (!this.isOn) return;
     const { method } = request;
@@ -138,7 +141,7 @@ export class RequestTimings {
   }
 }
 
-/** Exported for its spec. */
+/** Exported for its tests. */
 export function requestAlerts(
   requests: RequestsSection | null,
   { ALERT_ERROR_RATIO, ALERT_REQUEST_P95_MS }: MonitoringSettings,
@@ -147,7 +150,7 @@ export function requestAlerts(
   return [
     {
       name: 'error_ratio',
-      title: 'The share of requests that failed (5xx)',
+      title: 'The share of failed requests (5xx)',
       unit: 'ratio',
       levels: ALERT_ERROR_RATIO,
       value: busy && busy.errorRatio,

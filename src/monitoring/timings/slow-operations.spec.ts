@@ -13,7 +13,7 @@ describe('SlowOperations', () => {
   beforeEach(() => jest.useFakeTimers({ now: 0 }));
   afterEach(() => jest.useRealTimers());
 
-  it('groups by shape: how many, the longest, and the latest one', () => {
+  it('groups by shape, with the count, the maximum and the latest run', () => {
     const slow = new SlowOperations();
     slow.note(find('messages', 300, { tenantId: 'acme', plan: 'COLLSCAN' }));
     jest.advanceTimersByTime(MINUTE);
@@ -32,7 +32,7 @@ describe('SlowOperations', () => {
     ]);
   });
 
-  it('keeps requests and commands of the same text apart', () => {
+  it('distinguishes requests and commands with the same text', () => {
     const slow = new SlowOperations();
     slow.note({ kind: 'database', what: 'same', durationMs: 2 });
     slow.note({ kind: 'request', what: 'same', durationMs: 1 });
@@ -42,7 +42,7 @@ describe('SlowOperations', () => {
     ]);
   });
 
-  it('shows the ten that took the most time in total', () => {
+  it('shows the ten shapes with the highest total time', () => {
     const slow = new SlowOperations();
     for (let number = 0; number < 30; number++) slow.note(find(`c${number}`, 100 + number));
     for (let run = 0; run < 3; run++) slow.note(find('often', 90));
@@ -50,7 +50,7 @@ describe('SlowOperations', () => {
     expect(shown).toEqual(['often', ...Array.from({ length: 9 }, (_, index) => `c${29 - index}`)]);
   });
 
-  it('forgets what was not slow for 15 minutes, also how often it had been', () => {
+  it('forgets a shape, including its count, if it was not slow for 15 minutes', () => {
     const slow = new SlowOperations();
     slow.note(find('messages', 300));
     slow.note(find('messages', 300));
@@ -60,7 +60,7 @@ describe('SlowOperations', () => {
     expect(slow.worst()).toMatchObject([{ count: 1, maxMs: 200, totalMs: 200 }]);
   });
 
-  it('keeps a bounded number of shapes', () => {
+  it('keeps a limited number of shapes', () => {
     const slow = new SlowOperations();
     slow.note(find('first', 1e6));
     for (let number = 0; number < 200; number++) slow.note(find(`c${number}`, 1));

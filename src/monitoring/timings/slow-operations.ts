@@ -2,16 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { SlowOperation } from '../snapshot/monitoring-snapshot.js';
 
-/** How many are shown, and how many are kept to choose from. */
+/** Number of shapes that are shown; more are kept, to select from. */
 const SHOWN = 10;
 const MAX_KEPT = 200;
-/** A shape that was not slow again for this long is no longer shown. */
+/** A shape is removed if it has not been slow for this long. */
 const KEPT_MS = 15 * 60_000;
 
 /** One run of a slow request or database command. */
 export type SlowRun = Omit<SlowOperation, 'at' | 'count' | 'maxMs' | 'totalMs'>;
 
-/** Slow requests by route and slow database commands by shape, for people to look at; the log has every one of them. */
+/** Slow requests by route and slow database commands by shape, for operators. Single runs are in the log. */
 @Injectable()
 export class SlowOperations {
   private readonly shapes = new LRUCache<string, SlowOperation>({ max: MAX_KEPT });
@@ -28,7 +28,7 @@ export class SlowOperations {
     });
   }
 
-  /** Those that took the most time in total first; ten at most. */
+  /** The shapes with the highest total time, at most ten. */
   worst(): SlowOperation[] {
     return [...this.shapes.keys()]
       .flatMap((key) => this.current(key) ?? [])

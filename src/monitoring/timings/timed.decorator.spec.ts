@@ -19,7 +19,7 @@ class Bakery {
 }
 
 describe('@Timed()', () => {
-  it('times a method of a provider by class and name, and answers as the method does', async () => {
+  it('times a method of a provider by class and name, and returns what the method returns', async () => {
     const module = await Test.createTestingModule({
       providers: [Bakery, { provide: PerformanceMonitor, useFactory: () => new PerformanceMonitor() }],
     }).compile();
@@ -32,7 +32,7 @@ describe('@Timed()', () => {
     await module.close();
   });
 
-  it('does not stand in the way of an object that Nest has not made', async () => {
+  it('does not affect an object that Nest has not created', async () => {
     await expect(new Bakery().bake(2)).resolves.toBe(6);
   });
 });

@@ -6,14 +6,14 @@ const MONITOR = Symbol('monitor of @Timed()');
 type Method<Args extends unknown[], Value> = (...args: Args) => Promise<Value>;
 
 /**
- * Times an asynchronous method of a provider, as `Class.method` or under the name given. The monitor is injected by the decorator;
- * an object that Nest has not made works as it would without.
+ * Times an asynchronous method of a provider, as `Class.method` or under the given name. The decorator
+ * injects the monitor. Objects that were not created by Nest work without timing.
  */
 export const Timed =
   <Args extends unknown[], Value>(operation?: string) =>
   (target: object, name: string | symbol, descriptor: TypedPropertyDescriptor<Method<Args, Value>>): void => {
     const work = descriptor.value;
-    if (!work) throw new TypeError('@Timed() belongs on a method');
+    if (!work) throw new TypeError('@Timed() can only be applied to a method');
     Inject(PerformanceMonitor)(target, MONITOR);
     const label = operation ?? `${target.constructor.name}.${String(name)}`;
     descriptor.value = function (this: object, ...args: Args): Promise<Value> {

@@ -18,7 +18,7 @@ const columns: readonly [title: string, cell: (stats: OperationStats) => string]
   ['max ms', ({ maxMs }) => milliseconds(maxMs)],
 ];
 
-/** One line for each operation, names to the left and numbers to the right. */
+/** One line per operation, with names left-aligned and numbers right-aligned. */
 export function timingsTable(all: readonly OperationStats[]): string {
   const rows = [columns.map(([title]) => title), ...all.map((one) => columns.map(([, cell]) => cell(one)))];
   const widths = columns.map((_, place) => Math.max(...rows.map((row) => row[place]?.length ?? 0)));

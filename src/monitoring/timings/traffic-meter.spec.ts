@@ -2,7 +2,7 @@ import { Durations } from './durations.js';
 import { TrafficMeter } from './traffic-meter.js';
 
 describe('TrafficMeter', () => {
-  it('returns rate, failures and percentiles of the last minute, of all series together', () => {
+  it('returns rate, failures and percentiles of the last minute for all series combined', () => {
     let now = 1_000_000;
     const clock = (): number => now;
     const requests = new TrafficMeter(clock);
@@ -18,7 +18,7 @@ describe('TrafficMeter', () => {
     expect(requests.read()).toMatchObject({ count: 0, ratePerSecond: 0, p95Ms: null });
   });
 
-  it('does not make a high rate of one request in the first moment', () => {
+  it('does not compute a high rate from one request in the first moment', () => {
     let now = 0;
     const clock = (): number => now;
     const requests = new TrafficMeter(clock);

@@ -9,14 +9,15 @@ export interface Traffic extends TimingSummary {
 }
 
 /**
- * Durations and failures of one kind of work over the last minute, all series together. `PerformanceMonitor` looks back five minutes,
- * which is too long for alerts: they would last as much longer than their cause.
+ * Durations and failures of one kind of work over the last minute, for all series combined.
+ * `PerformanceMonitor` covers five minutes, which is too long for alerts: an alert would last minutes longer
+ * than its cause.
  */
 export class TrafficMeter {
   private readonly series: Durations[] = [];
   private readonly startedAt: number;
 
-  /** `now`: the clock of the series that are added. */
+  /** `now` must be the clock of the series that are added. */
   constructor(private readonly now: () => number = () => performance.now()) {
     this.startedAt = now();
   }
@@ -29,7 +30,7 @@ export class TrafficMeter {
     const now = this.now();
     const summary = recentSummary(this.series, WINDOW_MS);
     const windowMs = WINDOW_MS - SLICE_MS + (now % SLICE_MS);
-    // A rate over the first moments would overstate.
+    // A rate computed over the first moments would be too high.
     const seconds = Math.max(1000, Math.min(windowMs, now - this.startedAt)) / 1000;
     return { ...summary, ratePerSecond: summary.count / seconds };
   }

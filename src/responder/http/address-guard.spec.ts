@@ -10,7 +10,7 @@ describe('isPublicAddress', () => {
     '192.167.1.1',
     '2606:4700::1111',
     '2a00:1450::1',
-  ])('lets %s through', (address) => {
+  ])('accepts %s', (address) => {
     expect(isPublicAddress(address)).toBe(true);
   });
 
@@ -40,7 +40,7 @@ describe('isPublicAddress', () => {
     'ff02::1',
     'localhost',
     '',
-  ])('refuses %s', (address) => {
+  ])('rejects %s', (address) => {
     expect(isPublicAddress(address)).toBe(false);
   });
 });
@@ -86,17 +86,17 @@ describe('publicLookup', () => {
   const publicOne = { address: '8.8.8.8', family: 4 };
   const privateOne = { address: '10.0.0.1', family: 4 };
 
-  it('leaves only public addresses for the socket to choose from', async () => {
+  it('returns only public addresses to the socket', async () => {
     expect(await resolved([privateOne, publicOne], { all: true })).toEqual([publicOne]);
     expect(await resolved([privateOne, publicOne], {})).toEqual(['8.8.8.8', 4]);
   });
 
-  it('fails when no public address is left', async () => {
+  it('fails if there is no public address', async () => {
     await expect(resolved([privateOne], { all: true })).rejects.toBeInstanceOf(PrivateAddressError);
     await expect(resolved([], {})).rejects.toBeInstanceOf(PrivateAddressError);
   });
 
-  it('passes a failure of the name service on', async () => {
+  it('passes on an error of the resolver', async () => {
     const failing = publicLookup((_hostname, _options, callback) => {
       callback(new Error('ENOTFOUND'), []);
     });

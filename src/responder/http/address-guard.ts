@@ -1,7 +1,7 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
-/** Ranges that are not for the public internet, after the IANA special-purpose registries. */
+/** Ranges that are not on the public internet, from the IANA special-purpose address registries. */
 const specialRanges = {
   ipv4: [
     '0.0.0.0/8',
@@ -20,7 +20,7 @@ const specialRanges = {
     '224.0.0.0/4',
     '240.0.0.0/4',
   ],
-  // Also the ranges that carry an IPv4 address inside, which would get around the list above.
+  // Includes ranges that embed an IPv4 address, which would otherwise bypass the list above.
   ipv6: [
     '::/96',
     '::ffff:0:0/96',
@@ -39,7 +39,8 @@ const specialRanges = {
   ],
 } as const;
 
-// One list a family: a list of both takes an IPv4 address for the IPv6 one that it is mapped to, and so for a refused one.
+// One list per address family. A combined list would treat an IPv4 address as its IPv4-mapped IPv6 address,
+// which is in a blocked range.
 const special = { ipv4: new BlockList(), ipv6: new BlockList() };
 for (const family of ['ipv4', 'ipv6'] as const)
   for (const range of specialRanges[family]) {
@@ -47,7 +48,10 @@ for (const family of ['ipv4', 'ipv6'] as const)
     special[family].addSubnet(network, Number(prefix), family);
   }
 
-/** False for loopback, private, link-local, reserved and translated addresses, and for text that is no address. */
+/**
+ * Returns false for loopback, private, link-local, reserved and translated addresses, and for text that is
+ * not an address.
+ */
 export function isPublicAddress(address: string): boolean {
   const version = isIP(address);
   if (version === 0) return false;
@@ -55,14 +59,14 @@ export function isPublicAddress(address: string): boolean {
   return !special[family].check(address, family);
 }
 
-/** True when the URL's host is a literal address that is not public, or a name for this machine. */
+/** Whether the URL's host is a literal address that is not public, or a name of this machine. */
 export function namesPrivateHost({ hostname }: URL): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   if (isIP(host) !== 0) return !isPublicAddress(host);
   return host === 'localhost' || host.endsWith('.localhost');
 }
 
-/** A name resolved to no public address. */
+/** The host name has no public address. */
 export class PrivateAddressError extends Error {
   constructor(hostname: string) {
     super(`${hostname} has no public address`);
@@ -77,8 +81,9 @@ type Resolver = (
 ) => void;
 
 /**
- * A `lookup` for sockets that leaves only public addresses. The socket connects to what this returns, so that a name cannot resolve
- * to one address for a check and to another for the connection. Literal addresses never come here: see `namesPrivateHost`.
+ * Creates a `lookup` for sockets that returns only public addresses. The socket connects to what it returns,
+ * so a name cannot resolve to one address for the check and to another for the connection. Literal addresses
+ * bypass it; see `namesPrivateHost`.
  */
 export const publicLookup =
   (resolve: Resolver = dnsLookup): LookupFunction =>

@@ -73,7 +73,7 @@ describe('HttpResponder', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('sends the message, signed, and takes the reply', async () => {
+  it('sends the message with a signature and returns the reply', async () => {
     answer = (response) => {
       json(response, {
         reply: { content: 'hi', metadata: { a: 1 } },
@@ -103,7 +103,7 @@ describe('HttpResponder', () => {
     expect(body).not.toContain(secret);
   });
 
-  it('leaves the history out when none is wanted', async () => {
+  it('omits the history if historyLimit is 0', async () => {
     await ask({}, { historyLimit: 0 });
     expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({ history: [] });
   });
@@ -111,7 +111,7 @@ describe('HttpResponder', () => {
   it.each([
     ['null', { reply: null }, 200],
     ['204', '', 204],
-  ])('takes %s for nothing to say', async (_name, body, status) => {
+  ])('treats %s as no reply', async (_name, body, status) => {
     answer = (response) => {
       if (status === 204) response.writeHead(204).end();
       else json(response, body);
@@ -119,7 +119,7 @@ describe('HttpResponder', () => {
     expect((await ask()).reply).toBeNull();
   });
 
-  it('tries again after a 5xx, with the same body and idempotency key', async () => {
+  it('retries after a 5xx with the same body and idempotency key', async () => {
     answer = (response, attempt) => {
       if (attempt < 3) json(response, {}, 503);
       else json(response, { reply: { content: 'at last' } });
@@ -130,7 +130,7 @@ describe('HttpResponder', () => {
     expect(new Set(received.map(({ request }) => request.headers['idempotency-key'])).size).toBe(1);
   });
 
-  it('tries again after a connection that broke', async () => {
+  it('retries after a broken connection', async () => {
     answer = (response, attempt) => {
       if (attempt === 1) response.destroy();
       else json(response, { reply: { content: 'back' } });
@@ -143,7 +143,7 @@ describe('HttpResponder', () => {
       json(response, {}, 500);
     };
     await expect(ask({ HTTP_RESPONDER_ATTEMPTS: '2' })).rejects.toThrow(
-      'The endpoint answered 500 after 2 attempts.',
+      'The endpoint responded with 500 after 2 attempts.',
     );
     expect(received).toHaveLength(2);
   });
@@ -152,15 +152,19 @@ describe('HttpResponder', () => {
     answer = (response) => {
       response.writeHead(503, { 'retry-after': '3600' }).end();
     };
-    await expect(ask()).rejects.toThrow('The endpoint answered 503.');
+    await expect(ask()).rejects.toThrow('The endpoint responded with 503.');
     expect(received).toHaveLength(1);
   });
 
   it.each([
-    [404, {}, 'The endpoint answered 404 Not Found.'],
-    [429, {}, 'The endpoint answered 429 Too Many Requests.'],
-    [302, { location: 'http://127.0.0.1:1/' }, 'The endpoint answered 302: redirects are not followed.'],
-  ])('does not repeat or follow a %i', async (status, headers, message) => {
+    [404, {}, 'The endpoint responded with 404 Not Found.'],
+    [429, {}, 'The endpoint responded with 429 Too Many Requests.'],
+    [
+      302,
+      { location: 'http://127.0.0.1:1/' },
+      'The endpoint responded with 302: redirects are not followed.',
+    ],
+  ])('neither retries nor follows a %i', async (status, headers, message) => {
     answer = (response) => {
       response.writeHead(status, headers).end('{"reply":null}');
     };
@@ -169,9 +173,9 @@ describe('HttpResponder', () => {
   });
 
   it.each([
-    ['no JSON', 'hello', "The endpoint's answer is not JSON."],
-    ['no reply', '{}', "The endpoint's answer is not valid: reply: "],
-    ['a reply without content', '{"reply":{}}', "The endpoint's answer is not valid: reply.content: "],
+    ['no JSON', 'hello', "The endpoint's response is not JSON."],
+    ['no reply', '{}', "The endpoint's response is not valid: reply: "],
+    ['a reply without content', '{"reply":{}}', "The endpoint's response is not valid: reply.content: "],
     [
       'an empty reply',
       '{"reply":{"content":""}}',
@@ -187,28 +191,30 @@ describe('HttpResponder', () => {
       '{"reply":null,"context":{"$set":1}}',
       'context: keys must not begin with "$"',
     ],
-  ])('names what is wrong with %s', async (_name, body, message) => {
+  ])('names the problem with %s', async (_name, body, message) => {
     answer = (response) => {
       response.end(body);
     };
     await expect(ask()).rejects.toThrow(message);
   });
 
-  it('reads no more than the limit of an answer', async () => {
+  it('limits the size of a response', async () => {
     answer = (response) => {
       response.end(`{"reply":null,"pad":"${'x'.repeat(MAX_RESPONSE_BYTES)}"}`);
     };
-    await expect(ask()).rejects.toThrow(`The endpoint's answer is larger than ${MAX_RESPONSE_BYTES} bytes.`);
+    await expect(ask()).rejects.toThrow(
+      `The endpoint's response is larger than ${MAX_RESPONSE_BYTES} bytes.`,
+    );
     expect(received).toHaveLength(1);
   });
 
-  it('says that the endpoint cannot be reached', async () => {
+  it('reports that the endpoint cannot be reached', async () => {
     await expect(ask({ HTTP_RESPONDER_ATTEMPTS: '1' }, { url: 'http://127.0.0.1:1/' })).rejects.toThrow(
       'The endpoint could not be reached (ECONNREFUSED).',
     );
   });
 
-  it('stops when it is aborted, also while it waits to try again', async () => {
+  it('stops when it is aborted, even while it waits for the next attempt', async () => {
     const abort = new AbortController();
     answer = (response) => {
       response.writeHead(503, { 'retry-after': '5' }).end();
@@ -225,7 +231,7 @@ describe('HttpResponder', () => {
     const accepts = (target: string): boolean =>
       responder(closed).configSchema.safeParse({ url: target, secret }).success;
 
-    it('does not take a private address as the URL', () => {
+    it('rejects a private address in the URL', () => {
       expect(accepts(url)).toBe(false);
       expect(accepts('http://[::1]/')).toBe(false);
       expect(accepts('https://bot.example.com/')).toBe(true);
@@ -236,7 +242,7 @@ describe('HttpResponder', () => {
       expect(received).toHaveLength(0);
     });
 
-    it('does not connect where a name resolves to a private address', async () => {
+    it('does not connect if a name resolves to a private address', async () => {
       const { port } = new URL(url);
       const request = requestFor({ url: `http://localhost:${port}/`, secret, historyLimit: 0 });
       await expect(responder(closed).respond(request, new AbortController().signal)).rejects.toThrow(
@@ -249,8 +255,8 @@ describe('HttpResponder', () => {
   it.each([
     ['ftp://example.com/', 'must be an http or https URL'],
     ['example.com', 'must be an http or https URL'],
-    ['https://me:pw@example.com/', 'must not hold a user or password'],
-  ])('does not take %s as the URL', (target, message) => {
+    ['https://me:pw@example.com/', 'must not contain a user or password'],
+  ])('rejects %s as the URL', (target, message) => {
     const { error } = responder().configSchema.safeParse({ url: target, secret });
     expect(error?.issues[0]?.message).toBe(message);
   });

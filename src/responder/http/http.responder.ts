@@ -22,7 +22,7 @@ import { namesPrivateHost, PrivateAddressError, publicLookup } from './address-g
 
 export const MAX_RESPONSE_BYTES = 256 * 1024;
 
-/** A longer Retry-After is not waited for. */
+/** If Retry-After asks for more than this, the request is not retried. */
 const MAX_RETRY_AFTER_MS = 5000;
 
 const retryBackoff = { baseMs: 200, maxMs: 2000, jitter: 0.5 };
@@ -39,7 +39,7 @@ const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
       .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
       .max(2048)
       .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
-        message: 'must not hold a user or password',
+        message: 'must not contain a user or password',
       })
       .refine((text) => allowPrivate || !URL.canParse(text) || !namesPrivateHost(new URL(text)), {
         message:
@@ -49,24 +49,29 @@ const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
       .string()
       .min(16, 'must have at least 16 characters')
       .max(256)
-      .meta({ description: 'Signs each request; never shown again' }),
-    historyLimit: z.int().min(0).max(50).default(10).meta({ description: 'Earlier messages sent along' }),
+      .meta({ description: 'Key for signing each request; never returned by the API' }),
+    historyLimit: z
+      .int()
+      .min(0)
+      .max(50)
+      .default(10)
+      .meta({ description: 'Number of earlier messages that are included in the request' }),
   });
 
-/** One thing to ask of an endpoint. */
-interface Question {
+/** One event sent to an endpoint. */
+interface EndpointRequest {
   config: HttpResponderConfig;
-  /** The same on every try. */
+  /** The same for all attempts. */
   key: string;
   body: string;
 }
 
-const summaryAnswer = z.object({ summary: z.string() });
+const summarySchema = z.object({ summary: z.string() });
 
-/** An attempt that failed; `mayRetry` unless the endpoint asks for more patience than there is. */
+/** A failed attempt. `mayRetry` is false when the endpoint asks for a delay above MAX_RETRY_AFTER_MS. */
 class FailedAttempt extends Error {
   constructor(
-    /** What the endpoint answered, or what kept it from answering. */
+    /** The status of the response, or the error if there was no response. */
     readonly outcome: { status: number } | { error: unknown },
     readonly mayRetry: boolean,
     readonly waitMs?: number,
@@ -74,11 +79,11 @@ class FailedAttempt extends Error {
     super('an attempt failed');
   }
 
-  /** The error that ends the call. */
+  /** The error reported to the caller after this many attempts. */
   after(attempts: number): ResponderError {
     const times = attempts === 1 ? '' : ` after ${attempts} attempts`;
     if ('status' in this.outcome)
-      return new ResponderError(`The endpoint answered ${this.outcome.status}${times}.`);
+      return new ResponderError(`The endpoint responded with ${this.outcome.status}${times}.`);
     const { error } = this.outcome;
     const hasCode = typeof error === 'object' && error !== null && 'code' in error;
     const code = hasCode ? ` (${String(error.code)})` : '';
@@ -86,7 +91,7 @@ class FailedAttempt extends Error {
   }
 }
 
-/** Asks the tenant's own endpoint. See docs/responders.md for the request and response. */
+/** Calls the tenant's own endpoint. See docs/responders.md for the request and response. */
 @Injectable()
 export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDestroy {
   readonly type: string = 'http';
@@ -124,7 +129,9 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
   ): Promise<ResponderResult> {
     const body = await bodyOf(request);
     const response = await this.post({ config: request.config, key: request.message.id, body }, signal);
-    return response.status === 204 ? { reply: null } : checkResult(jsonOf(response), "The endpoint's answer");
+    return response.status === 204
+      ? { reply: null }
+      : checkResult(jsonOf(response), "The endpoint's response");
   }
 
   async summarize(
@@ -133,23 +140,23 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
   ): Promise<string> {
     const event = { event: 'summarize', tenantId: tenant.tenantId, conversation, transcript, goals };
     const response = await this.post({ config, key: transcriptId, body: JSON.stringify(event) }, signal);
-    const answer = summaryAnswer.safeParse(jsonOf(response));
-    if (!answer.success) throw new ResponderError("The endpoint's answer holds no summary.");
-    return answer.data.summary;
+    const parsed = summarySchema.safeParse(jsonOf(response));
+    if (!parsed.success) throw new ResponderError("The endpoint's response contains no summary.");
+    return parsed.data.summary;
   }
 
   /**
-   * The first answer that is none of a broken server.
-   * @throws ResponderError; the signal's reason when it is aborted
+   * Sends the event with retries and returns the first response that is not a server failure.
+   * @throws ResponderError, or the signal's reason if it is aborted
    */
-  private async post(question: Question, signal: AbortSignal): Promise<HttpResponse> {
-    const url = new URL(question.config.url);
+  private async post(request: EndpointRequest, signal: AbortSignal): Promise<HttpResponse> {
+    const url = new URL(request.config.url);
     if (!this.allowPrivate && namesPrivateHost(url)) throw privateAddress();
     let attempts = 0;
     try {
       return await this.retrying((attempt) => {
         attempts = attempt;
-        return this.attempt(url, question, signal);
+        return this.attempt(url, request, signal);
       }, signal);
     } catch (error) {
       throw error instanceof FailedAttempt ? error.after(attempts) : error;
@@ -158,7 +165,7 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
 
   private async attempt(
     url: URL,
-    { config, key, body }: Question,
+    { config, key, body }: EndpointRequest,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
     const timestamp = String(Math.floor(this.now() / 1000));
@@ -181,11 +188,11 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
   }
 }
 
-/** The failure of an attempt without an answer. */
+/** The error for an attempt that got no response. */
 function failureOf(error: unknown): Error {
   if (error instanceof PrivateAddressError) return privateAddress(error);
   if (error instanceof ResponseTooLargeError)
-    return new ResponderError(`The endpoint's answer is larger than ${error.maxBytes} bytes.`, {
+    return new ResponderError(`The endpoint's response is larger than ${error.maxBytes} bytes.`, {
       cause: error,
     });
   return new FailedAttempt({ error }, true);
@@ -203,16 +210,18 @@ async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<s
   });
 }
 
-/** @throws ResponderError for what is no JSON of a success */
+/** @throws ResponderError if the response is not a 2xx with JSON */
 function jsonOf({ status, body }: HttpResponse): unknown {
   if (status >= 300 && status < 400)
-    throw new ResponderError(`The endpoint answered ${status}: redirects are not followed.`);
+    throw new ResponderError(`The endpoint responded with ${status}: redirects are not followed.`);
   if (status < 200 || status >= 300)
-    throw new ResponderError(`The endpoint answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.');
+    throw new ResponderError(
+      `The endpoint responded with ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.',
+    );
   try {
     return JSON.parse(body) as unknown;
   } catch (error) {
-    throw new ResponderError("The endpoint's answer is not JSON.", { cause: error });
+    throw new ResponderError("The endpoint's response is not JSON.", { cause: error });
   }
 }
 

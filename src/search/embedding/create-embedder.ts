@@ -22,7 +22,7 @@ function builtIn(logger: Logger): { embedder: Embedder; stop: () => Promise<void
       logger.warn(
         { err },
         wasReady
-          ? 'the thread of the built-in embedder ended; the next texts will start a new one'
+          ? 'the thread of the built-in embedder exited; the next call starts a new one'
           : 'the thread of the built-in embedder could not start; embedding on the main thread for now',
       ),
   });
@@ -41,7 +41,7 @@ function choose(
     onBreakerChange: (state: string, reason: string): void =>
       logger[state === 'open' ? 'warn' : 'info'](
         { embedder: settings.EMBEDDER, state, reason },
-        'embedding service',
+        'circuit breaker of the embedding service changed state',
       ),
   };
   if (settings.EMBEDDER === 'ollama') {

@@ -3,17 +3,17 @@ import { RemoteCalls, type RemoteCall, type RemoteCallsOptions } from './remote-
 import { RemoteEmbedder, vectorSchema } from './remote.embedder.js';
 
 export interface OllamaEmbedderOptions extends Omit<RemoteCallsOptions, 'name' | 'probe'> {
-  /** Where Ollama listens, without `/api`. */
+  /** Base URL of Ollama, without `/api`. */
   url: string;
   model: string;
   batchSize: number;
 }
 
-const answerSchema = z.object({ embeddings: z.array(vectorSchema) });
+const responseSchema = z.object({ embeddings: z.array(vectorSchema) });
 
 const withoutSlash = (url: string): string => url.replace(/\/$/, '');
 
-/** Asks Ollama: `POST /api/embed`. The model must have been pulled there. */
+/** Embeds with Ollama: `POST /api/embed`. The model must have been pulled there. */
 export class OllamaEmbedder extends RemoteEmbedder {
   private readonly url: string;
 
@@ -39,7 +39,7 @@ export class OllamaEmbedder extends RemoteEmbedder {
     };
   }
 
-  protected vectorsIn(answer: unknown): number[][] | undefined {
-    return answerSchema.safeParse(answer).data?.embeddings;
+  protected vectorsIn(response: unknown): number[][] | undefined {
+    return responseSchema.safeParse(response).data?.embeddings;
   }
 }

@@ -3,24 +3,24 @@ import { RemoteCalls, type RemoteCall, type RemoteCallsOptions } from './remote-
 import { RemoteEmbedder, vectorSchema } from './remote.embedder.js';
 
 export interface OpenAiEmbedderOptions extends Omit<RemoteCallsOptions, 'name' | 'probe'> {
-  /** Address of the API up to its version: `/embeddings` is added. */
+  /** Base URL of the API including its version; `/embeddings` is appended. */
   url: string;
   apiKey?: string | undefined;
   model: string;
   batchSize: number;
 }
 
-const answerSchema = z.object({
+const responseSchema = z.object({
   data: z.array(z.object({ index: z.int().min(0), embedding: vectorSchema })),
 });
 
 const reasons: Readonly<Record<number, string>> = {
-  401: 'The embedding service does not accept the key: check OPENAI_API_KEY.',
-  403: 'The embedding service does not let this key embed: check OPENAI_API_KEY.',
-  404: 'The embedding service knows no such address or model: check OPENAI_EMBEDDINGS_URL and OPENAI_EMBED_MODEL.',
+  401: 'The embedding service rejected the API key. Check OPENAI_API_KEY.',
+  403: 'The embedding service does not allow this API key to create embeddings. Check OPENAI_API_KEY.',
+  404: 'The embedding service does not have this URL or model. Check OPENAI_EMBEDDINGS_URL and OPENAI_EMBED_MODEL.',
 };
 
-/** Asks a service that speaks OpenAI's embeddings API: `POST /embeddings` with a bearer key. */
+/** Embeds with an OpenAI-compatible API: `POST /embeddings` with a bearer token. */
 export class OpenAiEmbedder extends RemoteEmbedder {
   private readonly url: string;
   private readonly headers: Record<string, string>;
@@ -48,8 +48,8 @@ export class OpenAiEmbedder extends RemoteEmbedder {
     };
   }
 
-  protected vectorsIn(answer: unknown): number[][] | undefined {
-    const rows = answerSchema.safeParse(answer).data?.data;
+  protected vectorsIn(response: unknown): number[][] | undefined {
+    const rows = responseSchema.safeParse(response).data?.data;
     if (!rows) return undefined;
     const sorted = rows.toSorted((a, b) => a.index - b.index);
     return sorted.every(({ index }, i) => index === i) ? sorted.map(({ embedding }) => embedding) : undefined;

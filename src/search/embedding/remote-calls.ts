@@ -11,22 +11,22 @@ import { HttpClient, type HttpResponse, retryAfterMs } from '../../http-client/i
 import { EmbeddingError } from './embedder.js';
 
 export interface RemoteCallsOptions {
-  /** Of the service, for messages: `Ollama`. */
+  /** Name of the service, for messages: `Ollama`. */
   name: string;
-  /** Longest time for one try, milliseconds. */
+  /** Maximum time for one attempt, milliseconds. */
   timeoutMs: number;
-  /** Tries of one call. */
+  /** Maximum number of attempts of one call. */
   attempts: number;
   /**
-   * Calls at a time; a call that waits to be tried again keeps its place, so that a service in trouble is not
-   * asked by more.
+   * Maximum number of concurrent calls. A call that waits for its next attempt is still counted, so that an
+   * overloaded service does not receive more calls.
    */
   concurrency: number;
   backoff?: BackoffOptions;
-  /** Failed tries one after the other that open the circuit breaker. */
+  /** Number of consecutive failed attempts that open the circuit breaker. */
   breakerFailures?: number;
   breakerProbeIntervalMs?: number;
-  /** A cheap request whose answer, whatever it says below 500, shows that the service is there again. */
+  /** A cheap request. Any response with a status below 500 shows that the service is available again. */
   probe: { url: string; headers?: Record<string, string> };
   onBreakerChange?: (state: BreakerState, reason: string) => void;
 }
@@ -35,11 +35,11 @@ export interface RemoteCall {
   url: string;
   headers?: Record<string, string>;
   body: unknown;
-  /** What an answer from 400 to 499 other than 408, 425 and 429 means; not tried again. */
+  /** Explains a status from 400 to 499 other than 408, 425 and 429. Such a call is not retried. */
   explain?: (status: number) => string | undefined;
 }
 
-/** A longer Retry-After is cut to this, milliseconds. */
+/** A longer Retry-After is limited to this, milliseconds. */
 const MAX_RETRY_AFTER_MS = 30_000;
 
 const defaultBackoff: BackoffOptions = { baseMs: 200, maxMs: 10_000, jitter: 0.5 };
@@ -58,9 +58,9 @@ const isTransient = (status: number): boolean =>
   status >= 500 || status === 429 || status === 408 || status === 425;
 
 /**
- * Posts JSON to an embedding service: so many at a time, each try with a timeout, tries again what may pass,
- * and refuses at once while the circuit breaker is open. Neither bodies nor headers are logged or put into
- * messages.
+ * Posts JSON to an embedding service: limits concurrent calls, applies a timeout to each attempt, retries
+ * temporary failures, and fails immediately while the circuit breaker is open. Bodies and headers appear
+ * neither in logs nor in error messages.
  */
 export class RemoteCalls {
   private readonly http = new HttpClient();
@@ -89,16 +89,16 @@ export class RemoteCalls {
   }
 
   /**
-   * Ends the probes of the breaker. Calls go on: requests may still be served. Connections that are idle keep
-   * no process alive.
+   * Stops the probes of the breaker. Calls are still possible, because requests may still be in progress.
+   * Idle connections do not keep the process alive.
    */
   stop(): Promise<void> {
     return this.breaker.stop();
   }
 
   /**
-   * The parsed body of the answer.
-   * @throws EmbeddingError, or the signal's reason when it is aborted, also while the call waits for its turn
+   * Returns the parsed body of the response.
+   * @throws EmbeddingError, or the signal's reason if it is aborted, even while the call waits for its turn
    */
   post(call: RemoteCall, signal: AbortSignal): Promise<unknown> {
     const inTurn = this.limit(() =>
@@ -112,9 +112,12 @@ export class RemoteCalls {
 
   private refuseWhileOpen(): void {
     if (this.breaker.isClosed) return;
-    throw new EmbeddingError(`${this.options.name} is not asked while it does not answer.`, {
-      retryable: true,
-    });
+    throw new EmbeddingError(
+      `${this.options.name} is unavailable; it is called again after a successful probe.`,
+      {
+        retryable: true,
+      },
+    );
   }
 
   private async once(call: RemoteCall, signal: AbortSignal): Promise<unknown> {
@@ -131,7 +134,7 @@ export class RemoteCalls {
     } catch (error) {
       signal.throwIfAborted();
       const what = timeout.aborted
-        ? `did not answer within ${this.options.timeoutMs} ms`
+        ? `did not respond within ${this.options.timeoutMs} ms`
         : 'cannot be reached';
       throw this.failed(what, { cause: error });
     }
@@ -144,8 +147,10 @@ export class RemoteCalls {
     try {
       return JSON.parse(text) as unknown;
     } catch {
-      // Without its cause, which would quote the answer.
-      throw new EmbeddingError(`${this.options.name} answered with what is no JSON.`, { retryable: false });
+      // The cause is omitted because it would quote the response.
+      throw new EmbeddingError(`${this.options.name} returned a response that is not JSON.`, {
+        retryable: false,
+      });
     }
   }
 
@@ -153,13 +158,16 @@ export class RemoteCalls {
     if (!isTransient(status)) {
       this.breaker.succeeded();
       const reason = call.explain?.(status);
-      return new EmbeddingError(reason ?? `${this.options.name} answered ${status}.`, { retryable: false });
+      return new EmbeddingError(reason ?? `${this.options.name} responded with ${status}.`, {
+        retryable: false,
+      });
     }
     const asked = retryAfterMs(retryAfter, Date.now());
     const waitMs = asked && Math.min(MAX_RETRY_AFTER_MS, asked);
-    // A service that asks for patience is there.
-    if (status === 429) return new TryError(`${this.options.name} answered 429: too many requests.`, waitMs);
-    return this.failed(`answered ${status}`, {}, waitMs);
+    // A service that responds with 429 is available, so this does not count as a failure for the breaker.
+    if (status === 429)
+      return new TryError(`${this.options.name} responded with 429: too many requests.`, waitMs);
+    return this.failed(`responded with ${status}`, {}, waitMs);
   }
 
   private failed(what: string, options: ErrorOptions, waitMs?: number): TryError {
@@ -175,6 +183,6 @@ export class RemoteCalls {
       ...(headers && { headers }),
       signal: AbortSignal.timeout(this.options.timeoutMs),
     });
-    if (status >= 500) throw new Error(`answered ${status}`);
+    if (status >= 500) throw new Error(`responded with ${status}`);
   }
 }

@@ -19,7 +19,7 @@ const json = (
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 };
 
-/** Vectors that tell their text: [its length, 1]. */
+/** Vectors that identify their text: [its length, 1]. */
 const vectors = (input: string[] = []): number[][] => input.map((text) => [text.length, 1]);
 
 describe('remote embedders', () => {
@@ -86,7 +86,7 @@ describe('remote embedders', () => {
     return error as EmbeddingError;
   };
 
-  it('asks Ollama in batches and answers in order, scaled to length 1', async () => {
+  it('calls Ollama in batches and returns the vectors in order, normalized to length 1', async () => {
     const embedder = ollama();
     expect(embedder.dimensions).toBeUndefined();
     const result = await embedder.embed(['a', 'bb', 'ccc']);
@@ -102,12 +102,12 @@ describe('remote embedders', () => {
     );
   });
 
-  it('makes no call for no texts', async () => {
+  it('makes no call if there are no texts', async () => {
     expect(await ollama().embed([])).toEqual([]);
     expect(received).toEqual([]);
   });
 
-  it('asks an OpenAI-compatible service with the key, and sorts by index', async () => {
+  it('calls an OpenAI-compatible service with the key, and sorts by index', async () => {
     answer = (response, { body }) =>
       json(response, {
         data: vectors(body.input)
@@ -125,7 +125,7 @@ describe('remote embedders', () => {
     ]);
   });
 
-  it('says which model is to be pulled, and does not try again', async () => {
+  it('names the model that must be pulled, and does not retry', async () => {
     answer = (response) => json(response, { error: 'model not found' }, 404);
     const error = await failure(ollama().embed(['a']));
     expect(error.message).toContain('ollama pull nomic-embed-text');
@@ -133,7 +133,7 @@ describe('remote embedders', () => {
     expect(received).toHaveLength(1);
   });
 
-  it('names neither key nor text when the key is refused', async () => {
+  it('includes neither key nor text in the error if the key is rejected', async () => {
     answer = (response) => json(response, { error: 'sk-very-secret: my text' }, 401);
     const error = await failure(openAi().embed(['my text']));
     expect(error.retryable).toBe(false);
@@ -143,31 +143,31 @@ describe('remote embedders', () => {
 
   it.each([
     ['too few vectors', { embeddings: [[1, 2]] }, /1 vectors for 2 texts/],
-    ['vectors of several dimensions', { embeddings: [[1, 2], [1]] }, /1 dimensions after 2/],
-    ['a number that no float holds', { embeddings: [[1, 2], [1e300, 1]] }, /not finite/], // prettier-ignore
-    ['no numbers', { embeddings: [['x'], ['y']] }, /another form/],
-    ['something else', { ok: true }, /another form/],
-  ])('refuses an answer of %s', async (_, body, message) => {
+    ['vectors of several dimensions', { embeddings: [[1, 2], [1]] }, /1 dimensions instead of 2/],
+    ['a number that exceeds 32-bit floats', { embeddings: [[1, 2], [1e300, 1]] }, /not finite/], // prettier-ignore
+    ['no numbers', { embeddings: [['x'], ['y']] }, /unexpected format/],
+    ['something else', { ok: true }, /unexpected format/],
+  ])('rejects a response with %s', async (_, body, message) => {
     answer = (response) => json(response, body);
     const error = await failure(ollama().embed(['a', 'bb']));
     expect(error.message).toMatch(message);
     expect(error.retryable).toBe(false);
   });
 
-  it('refuses an index that is missing or twice there', async () => {
+  it('rejects a missing or duplicate index', async () => {
     answer = (response) =>
       json(response, { data: [{ index: 0, embedding: [1] }, { index: 0, embedding: [2] }] }); // prettier-ignore
-    expect((await failure(openAi().embed(['a', 'bb']))).message).toMatch(/another form/);
+    expect((await failure(openAi().embed(['a', 'bb']))).message).toMatch(/unexpected format/);
   });
 
-  it('refuses what is no JSON without quoting it', async () => {
+  it('rejects a response that is not JSON without quoting it', async () => {
     answer = (response) => response.end('a text of somebody');
     const error = await failure(ollama().embed(['a']));
-    expect(error.message).toMatch(/no JSON/);
+    expect(error.message).toMatch(/not JSON/);
     expect(String(error.cause)).not.toContain('somebody');
   });
 
-  it('tries again after 5xx, 429 and a broken connection', async () => {
+  it('retries after 5xx, 429 and a broken connection', async () => {
     answer = (response, { body }, nth) => {
       if (nth === 1) json(response, {}, 503);
       else if (nth === 2) json(response, {}, 429, { 'retry-after': '0' });
@@ -178,7 +178,7 @@ describe('remote embedders', () => {
     expect(received).toHaveLength(4);
   });
 
-  it('gives up after so many attempts, with an error that is worth another try', async () => {
+  it('gives up after the configured number of attempts with a retryable error', async () => {
     answer = (response) => json(response, {}, 500);
     const error = await failure(ollama().embed(['a']));
     expect(error.retryable).toBe(true);
@@ -186,7 +186,7 @@ describe('remote embedders', () => {
     expect(received).toHaveLength(3);
   });
 
-  it('gives up a try that is not answered in time', async () => {
+  it('stops an attempt after the timeout', async () => {
     answer = () => undefined;
     const error = await failure(ollama({ timeoutMs: 300, attempts: 2 }).embed(['a']));
     expect(error).toMatchObject({
@@ -196,7 +196,7 @@ describe('remote embedders', () => {
     expect(received).toHaveLength(2);
   });
 
-  it('stops at once when it is aborted during a call, and while it waits for the next try', async () => {
+  it('stops immediately when it is aborted during a call or while it waits for the next attempt', async () => {
     const during = new AbortController();
     answer = () => during.abort(new Error('gone'));
     await expect(ollama().embed(['a'], during.signal)).rejects.toThrow('gone');
@@ -210,7 +210,7 @@ describe('remote embedders', () => {
     expect(received).toHaveLength(2);
   });
 
-  it('has no more calls under way than its bound', async () => {
+  it('limits the number of concurrent calls', async () => {
     const open: (() => void)[] = [];
     let most = 0;
     let under = 0;
@@ -233,7 +233,7 @@ describe('remote embedders', () => {
     expect(most).toBe(2);
   });
 
-  it('asks no more once the breaker is open, and again after a probe of the service succeeded', async () => {
+  it('makes no calls while the breaker is open, and resumes after a successful probe', async () => {
     let isDown = true;
     answer = (response, { path, body }) => {
       if (isDown) json(response, {}, 503);
@@ -253,7 +253,7 @@ describe('remote embedders', () => {
     });
     expect((await failure(embedder.embed(['a']))).retryable).toBe(true);
     expect(received.filter(({ path }) => path === '/api/embed')).toHaveLength(3);
-    expect((await failure(embedder.embed(['a']))).message).toMatch(/is not asked/);
+    expect((await failure(embedder.embed(['a']))).message).toMatch(/is unavailable/);
     expect(received.filter(({ path }) => path === '/api/embed')).toHaveLength(3);
     isDown = false;
     await whenClosed;

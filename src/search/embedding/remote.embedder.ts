@@ -4,7 +4,7 @@ import type { RemoteCall, RemoteCalls } from './remote-calls.js';
 
 export const vectorSchema = z.array(z.number()).min(1);
 
-/** What embedders that ask a service have in common: batches, and the checks of what comes back. */
+/** Base class of embedders that call a service: splits texts into batches and validates the responses. */
 export abstract class RemoteEmbedder implements Embedder {
   private length: number | undefined;
 
@@ -15,17 +15,19 @@ export abstract class RemoteEmbedder implements Embedder {
     private readonly batchSize: number,
   ) {}
 
-  /** That of the first answer; another one later is an error. */
+  /** Dimensions of the first response. A later response with other dimensions is an error. */
   get dimensions(): number | undefined {
     return this.length;
   }
 
-  /** Ends what runs by timer. */
+  /** Stops timers. */
   stop(): Promise<void> {
     return this.calls.stop();
   }
 
-  /** The batches are sent at the same time, as far as the bound on concurrency lets them; the first failure ends them all. */
+  /**
+   * Sends the batches concurrently, within the limit of `RemoteCalls`. The first failure aborts the others.
+   */
   async embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]> {
     signal?.throwIfAborted();
     const batches: (readonly string[])[] = [];
@@ -43,27 +45,27 @@ export abstract class RemoteEmbedder implements Embedder {
 
   protected abstract callFor(texts: readonly string[]): RemoteCall;
 
-  /** The vectors in the texts' order; undefined when the answer has another form. */
-  protected abstract vectorsIn(answer: unknown): number[][] | undefined;
+  /** Returns the vectors in the order of the texts; undefined if the response has an unexpected format. */
+  protected abstract vectorsIn(response: unknown): number[][] | undefined;
 
   private async embedBatch(texts: readonly string[], signal: AbortSignal): Promise<Float32Array[]> {
     const vectors = this.vectorsIn(await this.calls.post(this.callFor(texts), signal));
-    if (!vectors) throw this.misanswer('with another form than that of embeddings');
+    if (!vectors) throw this.invalidResponse('a response of an unexpected format');
     if (vectors.length !== texts.length)
-      throw this.misanswer(`with ${vectors.length} vectors for ${texts.length} texts`);
+      throw this.invalidResponse(`${vectors.length} vectors for ${texts.length} texts`);
     return vectors.map((vector) => this.checked(vector));
   }
 
   private checked(values: number[]): Float32Array {
     this.length ??= values.length;
     if (values.length !== this.length)
-      throw this.misanswer(`with ${values.length} dimensions after ${this.length}`);
+      throw this.invalidResponse(`vectors of ${values.length} dimensions instead of ${this.length}`);
     const vector = Float32Array.from(values);
-    if (!vector.every(Number.isFinite)) throw this.misanswer('with a number that is not finite');
+    if (!vector.every(Number.isFinite)) throw this.invalidResponse('a number that is not finite');
     return normalize(vector);
   }
 
-  private misanswer(how: string): EmbeddingError {
-    return new EmbeddingError(`${this.service} (${this.model}) answered ${how}.`, { retryable: false });
+  private invalidResponse(what: string): EmbeddingError {
+    return new EmbeddingError(`${this.service} (${this.model}) returned ${what}.`, { retryable: false });
   }
 }
