@@ -21,11 +21,11 @@ const kept: ShutdownFigures = {
 };
 
 describe('brokenByShutdown', () => {
-  it('is empty for a shutdown that kept all promises', () => {
+  it('returns nothing for a shutdown that kept all promises', () => {
     expect(brokenByShutdown(kept)).toEqual([]);
   });
 
-  it('asks for no 503 of one that waits for nobody', () => {
+  it('requires no 503 when there is no drain time', () => {
     expect(brokenByShutdown({ ...kept, drainMs: 0, notReadyMs: undefined })).toEqual([]);
   });
 
@@ -34,9 +34,9 @@ describe('brokenByShutdown', () => {
     ['ended with SIGKILL', { exit: { code: null, signal: 'SIGKILL' } }],
     ['more than the 25000 ms of grace', { exitMs: 25_001 }],
     ['never said 503', { notReadyMs: undefined }],
-    ['closed before /health/ready said 503', { notReadyMs: 3001 }],
+    ['closed before /health/ready returned 503', { notReadyMs: 3001 }],
     ['1 answers were cut off', { sent: [request(), request({ answer: 'cut' })] }],
-    ['otherwise than with success: append 503', { sent: [request(), request({ answer: 503 })] }],
+    ['rejected: append 503', { sent: [request(), request({ answer: 503 })] }],
     ['no request succeeded', { sent: [] }],
   ])('says "%s"', (text, changes) => {
     expect(brokenByShutdown({ ...kept, ...changes }).join()).toContain(text);
@@ -57,9 +57,9 @@ describe('brokenPromises', () => {
 
   it.each<[string, SentRequest, number]>([
     ['stored once as acknowledged', request(), 1],
-    ['neither answered nor stored', unanswered, 0],
+    ['neither acknowledged nor stored', unanswered, 0],
     ['only read', request({ kind: 'read', answer: 200 }), 0],
-  ])('has nothing against what is %s', (_name, sent, times) => {
+  ])('accepts a request that is %s', (_name, sent, times) => {
     expect(brokenPromises([sent], new Map([['k', times]]))).toEqual([]);
   });
 });

@@ -12,7 +12,7 @@ const rowOf = (key: string, id: string, more: Partial<StoredTranscript> = {}): S
   ...more,
 });
 
-/** A service that holds these rows, in pages of two. */
+/** A fake service that returns these rows in pages of two. */
 class FakeApi extends ApiClient {
   constructor(
     private readonly rows: readonly StoredTranscript[],
@@ -47,7 +47,7 @@ const closed = rowOf('c-5', 'e', { transcript: messagesOf('c-5').join('\n') });
 const sound = [rowOf('t-1', 'a'), rowOf('t-2', 'b'), rowOf('t-3', 'c'), closed];
 
 describe('check', () => {
-  it('finds all that was acknowledged, and counts what is stored without an answer', async () => {
+  it('finds everything acknowledged and counts what is stored without a response', async () => {
     expect(await check(new FakeApi(sound), ledger())).toEqual({
       acked: { transcripts: 2, closings: 1 },
       found: { transcripts: 2, closings: 1 },
@@ -76,6 +76,6 @@ describe('check', () => {
 
   it('reports a job that did not complete', async () => {
     const { problems } = await check(new FakeApi(sound, 'failed'), ledger());
-    expect(problems).toEqual(['job: that of c-5 is failed']);
+    expect(problems).toEqual(['job: the job of c-5 is failed']);
   });
 });
