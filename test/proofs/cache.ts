@@ -163,8 +163,8 @@ async function verify(callers: number, rounds: number): Promise<boolean> {
 
 await new Command('npm run verify -- cache')
   .description('Checks that a cold key is loaded once, and how soon changes by other processes are seen.')
-  .option('--callers <count>', 'of one cold key in each process', wholeNumber, 200)
-  .option('--rounds <count>', 'changes that are timed', wholeNumber, 10)
+  .option('--callers <count>', 'concurrent callers of one cold key in each process', wholeNumber, 200)
+  .option('--rounds <count>', 'number of measured changes', wholeNumber, 10)
   .action(async ({ callers, rounds }: { callers: number; rounds: number }) => {
     process.exitCode = (await verify(callers, rounds)) ? 0 : 1;
   })

@@ -26,7 +26,7 @@ const heads = [
   'found',
   'stored unanswered',
   'lost',
-  'doubled',
+  'duplicated',
   'torn',
   'sent again',
 ];
@@ -42,7 +42,7 @@ const renderRound = (round: CrashRound): string =>
     round.found,
     round.unanswered,
     problemsOf(round, 'lost'),
-    problemsOf(round, 'doubled'),
+    problemsOf(round, 'duplicated'),
     problemsOf(round, 'torn'),
     round.retried,
   ]);
@@ -131,9 +131,9 @@ await new Command('npm run verify -- commit')
   .description(
     'Checks the promises of group commit: across kills, with two processes, and when single requests are rejected.',
   )
-  .option('--rounds <count>', 'how often it is killed', wholeNumber, 20)
-  .option('--seconds <count>', 'of each run with one process and with two', wholeNumber, 5)
-  .option('--seed <number>', 'same seed, same moments (default: a random one)', wholeNumber)
+  .option('--rounds <count>', 'number of kills', wholeNumber, 20)
+  .option('--seconds <count>', 'duration of each run, with one process and with two', wholeNumber, 5)
+  .option('--seed <number>', 'seed for the moments of the kills (default: random)', wholeNumber)
   .action(async ({ rounds, seconds, seed = Math.floor(Math.random() * 2 ** 32) }: Options) => {
     const killed = rounds === 0 || (await verifyKills(rounds, seed));
     const live = seconds === 0 || (await verifyLive(seconds));

@@ -16,7 +16,7 @@ const heads = [
   'acked',
   'found',
   'lost',
-  'doubled',
+  'duplicated',
   'torn',
   'sent again',
   'reopened in',
@@ -32,7 +32,7 @@ const renderRound = (round: CrashRound): string =>
     String(round.acked),
     String(round.found),
     String(problemsOf(round, 'lost')),
-    String(problemsOf(round, 'doubled')),
+    String(problemsOf(round, 'duplicated')),
     String(problemsOf(round, 'torn')),
     String(round.retried),
     `${Math.round(round.reopenMs)} ms`,
@@ -69,8 +69,8 @@ await new Command('npm run verify -- crash')
   .description(
     'Kills the service at random moments under load and checks that everything acknowledged is stored.',
   )
-  .option('--rounds <count>', 'how often', wholeNumber, 20)
-  .option('--seed <number>', 'same seed, same moments (default: a random one)', wholeNumber)
+  .option('--rounds <count>', 'number of kills', wholeNumber, 20)
+  .option('--seed <number>', 'seed for the moments of the kills (default: random)', wholeNumber)
   .action(
     async ({ rounds, seed = Math.floor(Math.random() * 2 ** 32) }: { rounds: number; seed?: number }) => {
       process.exitCode = (await verify(rounds, seed)) ? 0 : 1;

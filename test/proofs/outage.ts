@@ -66,10 +66,10 @@ async function verify({ clients, outageSeconds, longestSeconds, only }: Options)
 
 await new Command('npm run verify -- outage')
   .description('Makes the database and Redis unavailable under load and measures how the service behaves.')
-  .option('--clients <count>', 'that send requests', wholeNumber, 50)
+  .option('--clients <count>', 'number of clients that send requests', wholeNumber, 50)
   .option('--outage-seconds <seconds>', 'how long the database is unavailable', wholeNumber, 45)
   .option('--longest-seconds <seconds>', 'maximum duration of a request', wholeNumber, 30)
-  .addOption(new Option('--only <what>', 'one outage alone').choices(['killed', 'hanging', 'redis']))
+  .addOption(new Option('--only <what>', 'run only this outage').choices(['killed', 'hanging', 'redis']))
   .action(async (options: Options) => {
     process.exitCode = (await verify(options)) ? 0 : 1;
   })

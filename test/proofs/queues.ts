@@ -38,7 +38,7 @@ await new Command('npm run verify -- queues')
   .addOption(
     new Option('--driver <driver>', 'of the queues').choices(['database', 'redis', 'both']).default('both'),
   )
-  .option('--jobs <count>', 'with a rate limit of 5 a second', wholeNumber, 100)
+  .option('--jobs <count>', 'number of jobs with a rate limit of 5 per second', wholeNumber, 100)
   .option(
     '--kills <count>',
     'how many workers are killed while they run a job; each kill takes about half a minute',

@@ -172,7 +172,7 @@ async function verify(file: string, { synthetic: count, queries, minRate }: Opti
     let checked: Recall | undefined;
     for (const labels of [false, true]) {
       const { tenant, ranks } = await recall(lab, file, dialogues, labels);
-      const everyFifth = recallOf(ranks.filter(place % 5 === 0 => (_, index) => index % 5 === 0 => place % 5 === 0));
+      const everyFifth = recallOf(ranks.filter((_, index) => index % 5 === 0));
       checked ??= everyFifth;
       recalls.push(recallLine(`${tenant.id}, every fifth`, everyFifth));
       recalls.push(recallLine(`${tenant.id}, the first 200`, recallOf(ranks.slice(0, 200))));
@@ -201,11 +201,18 @@ async function verify(file: string, { synthetic: count, queries, minRate }: Opti
 }
 
 await new Command('npm run verify -- search')
-  .description('Measures the recall of searches for real dialogues by their openings, and the search latency.')
+  .description(
+    'Measures the recall of searches for real dialogues by their openings, and the search latency.',
+  )
   .argument('[file]', 'dialogues, one JSON object per line', join('..', 'shared', 'data', 'dialogues.ndjson'))
-  .option('--synthetic <count>', 'transcripts of the large tenant; 0: none', wholeNumber, 100_000)
-  .option('--queries <count>', 'searches that are measured', wholeNumber, 500)
-  .option('--min-rate <share>', 'of every fifth dialogue that must be found, 0 to 1', rate, 0.9)
+  .option(
+    '--synthetic <count>',
+    'number of transcripts of the large tenant; 0 for none',
+    wholeNumber,
+    100_000,
+  )
+  .option('--queries <count>', 'number of measured searches', wholeNumber, 500)
+  .option('--min-rate <share>', 'required share of every fifth dialogue that is found, 0 to 1', rate, 0.9)
   .action(async (file: string, options: Options) => {
     process.exitCode = (await verify(resolve(file), options)) ? 0 : 1;
   })

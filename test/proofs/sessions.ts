@@ -57,9 +57,14 @@ await new Command('npm run verify -- sessions')
   .description(
     'Increments a counter in one session through two processes, with Redis running and during a Redis outage.',
   )
-  .option('--clients <count>', 'that add at the same time', wholeNumber, 50)
-  .option('--increments <count>', 'of each round, by all clients together', wholeNumber, 2000)
-  .option('--seed <number>', 'same seed, same choices of process (default: a random one)', wholeNumber)
+  .option('--clients <count>', 'number of concurrent clients', wholeNumber, 50)
+  .option(
+    '--increments <count>',
+    'number of increments per round, by all clients together',
+    wholeNumber,
+    2000,
+  )
+  .option('--seed <number>', 'seed for the choice of processes (default: random)', wholeNumber)
   .action(async (options: Options) => {
     process.exitCode = (await verify(options)) ? 0 : 1;
   })

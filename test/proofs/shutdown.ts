@@ -63,11 +63,11 @@ await new Command('npm run verify -- shutdown')
   .description(
     'Stops the service with SIGTERM under load, and checks that no accepted request is lost or left unanswered.',
   )
-  .option('--rounds <count>', 'how often', wholeNumber, 10)
-  .option('--clients <count>', 'that send requests', wholeNumber, 50)
+  .option('--rounds <count>', 'number of stops', wholeNumber, 10)
+  .option('--clients <count>', 'number of clients that send requests', wholeNumber, 50)
   .option('--grace-ms <ms>', 'SHUTDOWN_GRACE_MS of the service', wholeNumber, 25_000)
   .option('--drain-ms <ms>', 'SHUTDOWN_DRAIN_MS of the service', wholeNumber, 3000)
-  .option('--seed <number>', 'same seed, same moments (default: a random one)', wholeNumber)
+  .option('--seed <number>', 'seed for the moments of the stops (default: random)', wholeNumber)
   .action(async (options: Options) => {
     process.exitCode = (await verify(options)) ? 0 : 1;
   })

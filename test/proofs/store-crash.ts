@@ -8,7 +8,7 @@ import { isCleanRound, runStoreCrashRounds, type StoreCrashRound } from './store
 
 const main = join(import.meta.dirname, 'store', 'store-child.js');
 
-const heads = ['round', 'killed after', 'committed', 'written', 'asked again', 'problems', 'reopened in'];
+const heads = ['round', 'killed after', 'committed', 'written', 'retried', 'problems', 'reopened in'];
 
 const renderRow = (cells: readonly string[]): string =>
   `${cells.map((cell, column) => cell.padStart(Math.max(heads[column]?.length ?? 0, 6))).join('  ')}\n`;
@@ -57,8 +57,8 @@ await new Command('npm run verify -- store-crash')
   .description(
     'Kills the embedded store at random moments under load and checks that everything acknowledged is stored.',
   )
-  .option('--rounds <count>', 'how often', wholeNumber, 50)
-  .option('--seed <number>', 'same seed, same moments (default: a random one)', wholeNumber)
+  .option('--rounds <count>', 'number of kills', wholeNumber, 50)
+  .option('--seed <number>', 'seed for the moments of the kills (default: random)', wholeNumber)
   .action(
     async ({ rounds, seed = Math.floor(Math.random() * 2 ** 32) }: { rounds: number; seed?: number }) => {
       process.exitCode = (await verify(rounds, seed)) ? 0 : 1;

@@ -37,10 +37,10 @@ await new Command('npm run verify -- store-history')
   .description(
     'Runs random transactions against the embedded store, kills it, and checks the recorded history.',
   )
-  .option('--transactions <count>', 'how many', wholeNumber, 600)
-  .option('--kills <count>', 'how often the store is killed', wholeNumber, 5)
-  .option('--clients <count>', 'how many at the same time', wholeNumber, 16)
-  .option('--seed <number>', 'of the random choices (default: a random one)', wholeNumber)
+  .option('--transactions <count>', 'number of transactions', wholeNumber, 600)
+  .option('--kills <count>', 'number of kills of the store', wholeNumber, 5)
+  .option('--clients <count>', 'number of concurrent clients', wholeNumber, 16)
+  .option('--seed <number>', 'seed for the random choices (default: random)', wholeNumber)
   .action(async ({ seed = Math.floor(Math.random() * 2 ** 32), ...options }: Omit<HistoryRun, 'main'>) => {
     process.exitCode = (await verify({ ...options, seed })) ? 0 : 1;
   })

@@ -48,9 +48,9 @@ interface Options {
 
 await new Command('npm run verify -- store-million')
   .description('Compares pages from a large collection with pages from a small one in the embedded store.')
-  .option('--small <count>', 'messages', wholeNumber, 10_000)
-  .option('--large <count>', 'messages', wholeNumber, 1_000_000)
-  .option('--repetitions <count>', 'of each page', wholeNumber, 600)
+  .option('--small <count>', 'number of messages in the small store', wholeNumber, 10_000)
+  .option('--large <count>', 'number of messages in the large store', wholeNumber, 1_000_000)
+  .option('--repetitions <count>', 'how often each page is read', wholeNumber, 600)
   .action(async ({ small, large, repetitions }: Options) => {
     const result = await runMillion({
       small,

@@ -68,9 +68,14 @@ await new Command('npm run verify -- transcripts')
   .description(
     'Kills the service or Redis while transcripts are posted, and checks that everything acknowledged is stored.',
   )
-  .option('--kills <count>', 'how often', wholeNumber, 30)
-  .option('--clients <count>', 'that post transcripts', wholeNumber, 8)
-  .option('--closers <count>', 'that close conversations, whose transcripts are made by jobs', wholeNumber, 2)
+  .option('--kills <count>', 'number of kills', wholeNumber, 30)
+  .option('--clients <count>', 'number of clients that post transcripts', wholeNumber, 8)
+  .option(
+    '--closers <count>',
+    'number of clients that close conversations, whose transcripts are created by jobs',
+    wholeNumber,
+    2,
+  )
   .option('--redis', 'with a Redis server that uses appendfsync everysec')
   .option(
     '--worker',
@@ -84,7 +89,7 @@ await new Command('npm run verify -- transcripts')
       .choices(['service', 'redis', 'redis-power'])
       .default('service'),
   )
-  .option('--seed <number>', 'same seed, same moments (default: a random one)', wholeNumber)
+  .option('--seed <number>', 'seed for the moments of the kills (default: random)', wholeNumber)
   .action(async (options: Options) => {
     process.exitCode = (await verify(options)) ? 0 : 1;
   })

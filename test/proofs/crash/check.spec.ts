@@ -119,21 +119,21 @@ describe('CrashCheck', () => {
   it.each<[string, string, () => void]>([
     [
       'lost',
-      'an acknowledged message that is gone',
+      'an acknowledged message that is not stored',
       () => (conversation('c1').messages[1] = row(2, 'other')),
     ],
     [
       'lost',
-      'a reply that is gone',
+      'a reply that is not stored',
       () => {
         conversation('c2').messages[1] = { ...reply(2, 'm1'), id: 'm9' };
       },
     ],
     ['lost', 'session state older than the acknowledged one', () => (store.sessions['s'] = valued(6, 6, 6))],
-    ['lost', 'a session that is gone', () => delete store.sessions['s']],
+    ['lost', 'a session that is not stored', () => delete store.sessions['s']],
     ['lost', 'session state that was never sent', () => (store.sessions['s'] = valued(9, 9, 9))],
     [
-      'doubled',
+      'duplicated',
       'an externalId that is stored twice',
       () => {
         conversation('c1').messages.push(row(4, 'a3'));
@@ -141,7 +141,7 @@ describe('CrashCheck', () => {
       },
     ],
     [
-      'doubled',
+      'duplicated',
       'a seq that is stored twice',
       () => {
         conversation('c1').messages[2] = { ...row(2, 'a3'), id: 'm3' };
@@ -176,7 +176,7 @@ describe('CrashCheck', () => {
       },
     ],
     [
-      'doubled',
+      'duplicated',
       'a message with two replies',
       () => {
         conversation('c2').messages.push(reply(3, 'm1'));
@@ -198,7 +198,7 @@ describe('CrashCheck', () => {
     ],
     ['torn', 'goals and context that contradict each other', () => (store.sessions['s'] = valued(8, 8, 7))],
     ['torn', 'a goal that is missing', () => (store.sessions['s'] = valued(7, 7))],
-  ])('tells as %s: %s', async (kind, _what, damage) => {
+  ])('reports as %s: %s', async (kind, _what, damage) => {
     damage();
     const { problems } = await check();
     expect(problems.map((problem) => problem.kind)).toContain(kind);

@@ -26,11 +26,11 @@ import {
 
 export interface CrashProblem {
   /**
-   * lost: not stored as acknowledged. doubled: an externalId or a seq is stored twice. torn: only part of an
+   * lost: not stored as acknowledged. duplicated: an externalId or a seq is stored twice. torn: only part of an
    * atomic write is stored (part of a batch, a message without its reply, inconsistent counters, gaps in seq,
    * inconsistent session state).
    */
-  kind: 'lost' | 'doubled' | 'torn';
+  kind: 'lost' | 'duplicated' | 'torn';
   text: string;
 }
 
@@ -151,7 +151,7 @@ export class CrashCheck {
     for (const { id, externalId } of questions) {
       const replies = left.filter((replyTo) => replyTo === id).length;
       if (replies === 1) continue;
-      this.report(replies > 1 ? 'doubled' : 'torn', `${externalId ?? id} has ${replies} replies`);
+      this.report(replies > 1 ? 'duplicated' : 'torn', `${externalId ?? id} has ${replies} replies`);
     }
     const others = messages.length - 2 * questions.length;
     if (others > 0) this.report('torn', `${others} messages are neither user messages nor replies to one`);
@@ -165,12 +165,15 @@ export class CrashCheck {
   private checkOrder({ conversation, messages }: StoredConversation): void {
     const { id, messageCount } = conversation;
     if (messageCount !== messages.length)
-      this.report('torn', `conversation ${id} counts ${messageCount} messages and holds ${messages.length}`);
+      this.report(
+        'torn',
+        `conversation ${id} has messageCount ${messageCount} but contains ${messages.length} messages`,
+      );
     for (const [index, { seq }] of messages.entries())
       if (seq !== index + 1) {
         const repeated = messages[index - 1]?.seq === seq;
         this.report(
-          repeated ? 'doubled' : 'torn',
+          repeated ? 'duplicated' : 'torn',
           `conversation ${id} has seq ${seq} at position ${index + 1}`,
         );
         return;
@@ -183,7 +186,7 @@ export class CrashCheck {
     messages: readonly StoredMessage[],
     acked: AckedMessage | undefined,
   ): void {
-    if (times > 1) this.report('doubled', `${externalId} is stored ${times} times`);
+    if (times > 1) this.report('duplicated', `${externalId} is stored ${times} times`);
     if (acked) this.checkAcked(externalId, messages, acked, externalId);
     else this.findings.unanswered += times;
   }
@@ -217,11 +220,11 @@ export class CrashCheck {
       : [0, 0, 0];
     const [value] = values;
     if (values.length !== 3 || new Set(values).size !== 1 || typeof value !== 'number')
-      this.report('torn', `session ${participantId} holds the values ${JSON.stringify(values)}`);
+      this.report('torn', `session ${participantId} has the values ${JSON.stringify(values)}`);
     else if (value < lastAcked || value > lastSent)
       this.report(
         'lost',
-        `session ${participantId} holds ${value}; acknowledged ${lastAcked}, sent ${lastSent}`,
+        `session ${participantId} has the value ${value}; acknowledged ${lastAcked}, sent ${lastSent}`,
       );
   }
 
@@ -298,7 +301,7 @@ export class RepeatedRequests {
       if (!isSame(before[index], again[index])) {
         const shown = JSON.stringify([before[index], again[index]]);
         this.problems.push({
-          kind: 'doubled',
+          kind: 'duplicated',
           text: `${name} was acknowledged twice, differently: ${shown}`,
         });
       }

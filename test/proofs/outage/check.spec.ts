@@ -41,7 +41,7 @@ describe('missedLimits', () => {
     ['a request took 30001 ms', { during: [sample(503, { ms: 30_001 })] }],
     ['no request succeeded', { after: [] }],
     ['1 requests sent after ready returned 200 failed', { after: [sample(200), sample(503)] }],
-  ])('says "%s"', (text, changes) => {
+  ])('reports "%s"', (text, changes) => {
     expect(missedLimits({ ...met, ...changes }).join()).toContain(text);
   });
 });

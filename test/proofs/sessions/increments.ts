@@ -10,7 +10,7 @@ export interface Increments {
   readonly name: string;
   /** Creates what must exist before the first client starts. */
   prepare(): Promise<void>;
-  /** Adds one, retrying until the increment is acknowledged. @throws Error after MAX_TRIES attempts */
+  /** Adds one, retrying until the increment is acknowledged. @throws Error after MAX_ATTEMPTS attempts */
   increment(number: number): Promise<void>;
   /** Returns the stored count, and one sentence for each problem found. */
   check(expected: number): Promise<{ count: number; problems: string[] }>;
@@ -26,7 +26,7 @@ export interface IncrementsOptions {
 }
 
 /** Far more attempts than contention can require: a client that reaches this number will not succeed. */
-const MAX_TRIES = 2000;
+const MAX_ATTEMPTS = 2000;
 const conflictBackoff = { baseMs: 20, maxMs: 1000, jitter: 1 };
 const PAGE_SIZE = 100;
 
@@ -40,16 +40,16 @@ abstract class SessionIncrements {
   protected anyApi(): ApiClient {
     const { apis, random } = this.options;
     const api = apis[Math.floor(random() * apis.length)];
-    if (!api) throw new Error('there is no process to ask');
+    if (!api) throw new Error('there are no processes');
     return api;
   }
 
   protected async untilDone(attempt: () => Promise<boolean>): Promise<void> {
-    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts++) {
       if (await attempt()) return;
-      await delay(backoffDelay(tries, { ...conflictBackoff, random: this.options.random }));
+      await delay(backoffDelay(attempts, { ...conflictBackoff, random: this.options.random }));
     }
-    throw new Error(`an increment was not acknowledged in ${MAX_TRIES} attempts`);
+    throw new Error(`an increment was not acknowledged in ${MAX_ATTEMPTS} attempts`);
   }
 
   /** Reads the count through every process; all must return the same value. */

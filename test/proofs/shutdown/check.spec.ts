@@ -35,10 +35,10 @@ describe('brokenByShutdown', () => {
     ['more than the 25000 ms of grace', { exitMs: 25_001 }],
     ['never said 503', { notReadyMs: undefined }],
     ['closed before /health/ready returned 503', { notReadyMs: 3001 }],
-    ['1 answers were cut off', { sent: [request(), request({ answer: 'cut' })] }],
+    ['1 responses were truncated', { sent: [request(), request({ answer: 'cut' })] }],
     ['rejected: append 503', { sent: [request(), request({ answer: 503 })] }],
     ['no request succeeded', { sent: [] }],
-  ])('says "%s"', (text, changes) => {
+  ])('reports "%s"', (text, changes) => {
     expect(brokenByShutdown({ ...kept, ...changes }).join()).toContain(text);
   });
 });
@@ -48,8 +48,8 @@ describe('brokenPromises', () => {
 
   it.each<[string, SentRequest, number]>([
     ['lost', request(), 0],
-    ['doubled', request(), 2],
-    ['doubled', request({ answer: 503 }), 2],
+    ['duplicated', request(), 2],
+    ['duplicated', request({ answer: 503 }), 2],
     ['unanswered', unanswered, 1],
   ])('reports what is %s', (text, sent, times) => {
     expect(brokenPromises([sent], new Map([['k', times]])).join()).toContain(text);

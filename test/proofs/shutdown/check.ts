@@ -50,7 +50,7 @@ export function brokenPromises(sent: readonly SentRequest[], stored: StoredCount
     const times = stored.get(key) ?? 0;
     if (isAcked(request) && times === 0)
       broken.push(`lost: ${kind} ${key} was acknowledged and is not stored`);
-    if (times > 1) broken.push(`doubled: ${kind} ${key} is stored ${times} times`);
+    if (times > 1) broken.push(`duplicated: ${kind} ${key} is stored ${times} times`);
     if (answer === undefined && times > 0)
       broken.push(`unanswered: ${kind} ${key} was executed, but its client received no response`);
   }

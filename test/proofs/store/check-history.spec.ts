@@ -96,7 +96,7 @@ describe('checkHistory', () => {
     ],
     [
       'an append that was applied twice',
-      ['doubled', 'inconsistent order'],
+      ['duplicated', 'inconsistent order'],
       (() => {
         const twice = history({ x: [1, 1] }, [made([a('x', 1)]), made([r('x', 1, 1, 1)])]);
         return twice;

@@ -96,7 +96,7 @@ class HistoryCheck {
 
   private checkFinal(key: string, final: FinalKey): void {
     if (new Set(final.items).size < final.items.length)
-      this.report('doubled', `${key} contains an item twice: ${final.items.join(' ')}`);
+      this.report('duplicated', `${key} contains an item twice: ${final.items.join(' ')}`);
     this.checkValue(`at the end ${key}`, key, final);
     let before: Written | undefined;
     for (const item of final.items) {

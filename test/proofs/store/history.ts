@@ -61,7 +61,7 @@ export interface History {
 
 export type ProblemKind =
   | 'lost'
-  | 'doubled'
+  | 'duplicated'
   | 'torn'
   | 'aborted read'
   | 'intermediate read'

@@ -29,7 +29,8 @@ export interface MillionResult {
   scan: {
     documents: number;
     ms: number;
-    /** Durations of the findOne calls by _id that another client makes during the scan, ms. */ waits: number[];
+    /** Durations of the findOne calls by _id that another client makes during the scan, ms. */
+    waits: number[];
   };
 }
 

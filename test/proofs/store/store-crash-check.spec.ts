@@ -71,11 +71,11 @@ describe('checkStored', () => {
         stored.totals.set('o', 2);
       },
     ],
-    ['lost', 'an insert that is gone', () => stored.inserts.set('i', [1, 3])],
+    ['lost', 'an insert that is not stored', () => stored.inserts.set('i', [1, 3])],
     ['refused', 'an insert that no client sent', () => stored.inserts.set('i', [1, 2, 3, 4])],
     ['lost', 'an increment that is not stored', () => stored.counters.set('c', 4)],
     ['lost', 'an increment that was applied twice', () => stored.counters.set('c', 7)],
-  ])('tells as %s: %s', (kind, _what, damage) => {
+  ])('reports as %s: %s', (kind, _what, damage) => {
     damage();
     expect(checkStored(ledger, stored).map((problem) => problem.kind)).toEqual([kind]);
   });

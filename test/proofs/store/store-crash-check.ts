@@ -70,7 +70,7 @@ function gather(pairs: readonly [string, number][]): Map<string, number[]> {
 /** Compares the stored data with everything that was acknowledged. */
 export function checkStored(ledger: StoreLedger, stored: StoredAfterCrash): StoreCrashProblem[] {
   const problems: StoreCrashProblem[] = [];
-  const tell = (kind: StoreCrashProblem['kind'], text: string): void => void problems.push({ kind, text });
+  const report = (kind: StoreCrashProblem['kind'], text: string): void => void problems.push({ kind, text });
   for (const { writer, orders } of ledger.orderWriters) {
     const found = new Set(stored.orders.get(writer));
     for (const { seq, outcome } of orders) {

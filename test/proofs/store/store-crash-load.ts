@@ -47,8 +47,9 @@ export class StoreCrashLoad {
   private readonly lastCommits = new Map<OrderRecord, ClientSession>();
 
   /**
-   * @param patient waits for the store to restart and retries interrupted operations @param hasty does not
-   * retry, so that outcomes may stay unknown @param prefix starts every name that this load creates
+   * @param patient a client that waits for the store to restart and retries interrupted operations
+   * @param hasty a client that does not retry, so that outcomes may stay unknown
+   * @param prefix starts every name that this load creates
    */
   constructor(
     private readonly patient: MongoClient,

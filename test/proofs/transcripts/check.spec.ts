@@ -66,10 +66,10 @@ describe('check', () => {
     ['torn', [rowOf('t-1', 'a', { transcript: textOf('t-1').slice(1) }), ...sound.slice(1)]],
     ['torn', [rowOf('t-1', 'a', { status: 'failed' }), ...sound.slice(1)]],
     ['torn', [...sound.slice(0, 3), rowOf('c-5', 'e', { transcript: 'another' })]],
-    ['doubled', [...sound, rowOf('t-2', 'b2')]],
-    ['doubled', [...sound, rowOf('t-3', 'c2')]],
+    ['duplicated', [...sound, rowOf('t-2', 'b2')]],
+    ['duplicated', [...sound, rowOf('t-3', 'c2')]],
     ['unknown', [...sound, rowOf('t-99', 'z')]],
-  ])('tells what is %s', async (kind, rows) => {
+  ])('reports a transcript as %s', async (kind, rows) => {
     const { problems } = await check(new FakeApi(rows), ledger());
     expect(problems).toEqual([expect.stringMatching(`^${kind}: `)]);
   });

@@ -106,7 +106,7 @@ export async function check(api: ApiClient, ledger: Ledger): Promise<Findings> {
   for (const [key, { id, isRight }] of expected) {
     const found = byKey.get(key) ?? [];
     const [row] = found;
-    if (found.length > 1) problems.push(`doubled: ${key} is stored ${found.length} times`);
+    if (found.length > 1) problems.push(`duplicated: ${key} is stored ${found.length} times`);
     if (row && !(isRight(row) && row.participantId === key && row.status === 'stored'))
       problems.push(`torn: ${key} is stored as ${JSON.stringify(row).slice(0, 300)}`);
     else if (id !== undefined && row?.id !== id)
@@ -114,7 +114,8 @@ export async function check(api: ApiClient, ledger: Ledger): Promise<Findings> {
     else if (row && found.length === 1) sound.add(key);
   }
   for (const key of byKey.keys()) if (!expected.has(key)) problems.push(`unknown: no client sent ${key}`);
-  if (new Set(rows.map(({ id }) => id)).size !== rows.length) problems.push('doubled: an id is listed twice');
+  if (new Set(rows.map(({ id }) => id)).size !== rows.length)
+    problems.push('duplicated: an id is listed twice');
   problems.push(...(await unfinishedJobs(api, ledger)));
   const ackedTranscripts = ledger.transcripts.filter(({ id }) => id !== undefined);
   const ackedClosings = ledger.closings.filter(({ acked }) => acked !== undefined);
