@@ -64,7 +64,7 @@ function promisesOfTheDashboard(shots: string): void {
     await signIn(visitor, 'not-the-admin-key');
     await visitor.page.getByRole('alert').getByText('This is not the admin key.').waitFor();
     await visitor.screenshot(`${shots}-login-refused`);
-    expect(visitor.takeComplaints()).toEqual([refusedSignIn]);
+    expect(visitor.takeProblems()).toEqual([refusedSignIn]);
     await visitor.page.goto(`${admin.url}/admin/queues/queue/letters`);
     expect(new URL(visitor.page.url()).pathname).toBe('/admin/login');
     expect(await visitor.page.content()).not.toContain('letters</');
@@ -99,7 +99,7 @@ function promisesOfTheDashboard(shots: string): void {
     await page.getByRole('link', { name: 'letters' }).first().waitFor();
     await page.getByText('1 Job').waitFor();
     await operator.screenshot(`${shots}-overview`);
-    expect(operator.takeComplaints()).toEqual([]);
+    expect(operator.takeProblems()).toEqual([]);
   });
 
   it('removes a failed job', async () => {
@@ -111,7 +111,7 @@ function promisesOfTheDashboard(shots: string): void {
     await page.locator('[class^="jobActions-"] button:has(.lucide-trash2)').click();
     await page.getByRole('button', { name: 'Confirm' }).click();
     await eventually(async () => (await queues().find('letters', id)) === null);
-    expect(operator.takeComplaints().filter((text) => !text.includes('404'))).toEqual([]);
+    expect(operator.takeProblems().filter((text) => !text.includes('404'))).toEqual([]);
   });
 
   it('fits a phone, in the dark, and signs out', async () => {
@@ -133,7 +133,7 @@ function promisesOfTheDashboard(shots: string): void {
     await page.getByLabel('Admin key').waitFor();
     await page.goto(`${admin.url}/admin/queues`);
     expect(new URL(page.url()).pathname).toBe('/admin/login');
-    expect(operator.takeComplaints()).toEqual([]);
+    expect(operator.takeProblems()).toEqual([]);
   });
 }
 
@@ -157,7 +157,7 @@ describeWithBrowser('the queue dashboard in a browser', () => {
       await signIn(operator, admin.adminKey);
       await operator.page.waitForURL(`${admin.url}/admin/dashboard`);
       await operator.page.getByRole('link', { name: 'Queues' }).waitFor();
-      expect(operator.takeComplaints()).toEqual([]);
+      expect(operator.takeProblems()).toEqual([]);
     });
   });
 

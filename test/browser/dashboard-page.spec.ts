@@ -114,7 +114,7 @@ describeWithBrowser('the dashboard in a browser', () => {
       /RSS\) \d[\d.,]* [MG]iB/,
     );
     await operator.screenshot('dashboard-real');
-    expect(operator.takeComplaints()).toEqual([]);
+    expect(operator.takeProblems()).toEqual([]);
   });
 
   it('shows trouble: status, alerts, slow operations, queues, in words and not as HTML', async () => {
@@ -144,7 +144,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     trouble.change({ status: 'healthy', alerts: { active: [], recent: [] } });
     await page.getByText('Healthy', { exact: true }).waitFor();
     await page.getByText('No alerts: everything is within its limits.').waitFor();
-    expect(operator.takeComplaints()).toEqual([]);
+    expect(operator.takeProblems()).toEqual([]);
   });
 
   it('says what could not be read', async () => {
@@ -168,7 +168,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(18, 22, 29)');
     expect(await paleTexts(page)).toEqual([]);
     await chartsAreDrawn(page);
-    expect(operator.takeComplaints()).toEqual([]);
+    expect(operator.takeProblems()).toEqual([]);
   });
 
   it('is redrawn when the browser turns dark or another width', async () => {

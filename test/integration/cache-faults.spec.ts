@@ -169,11 +169,11 @@ describeWithRedis('CacheService and the faults of Redis', () => {
     it('takes a new one, though the old one was never closed', async () => {
       const a = await openBehindIt();
       const { connections } = proxy;
-      proxy.swallow();
+      proxy.discardTraffic();
       expect(await a.cache.wrap(plans.key('acme', '1'), MINUTE, loads({ plan: 'x' }))).toEqual({ plan: 'x' });
       expect(a.redis.available).toBe(false);
       await eventually(() => a.redis.available);
-      expect(proxy.holdsAllSwallowed).toBe(true);
+      expect(proxy.keepsDiscardingOpen).toBe(true);
       expect(proxy.connections).toBeGreaterThan(connections);
       // Its time limits are so short that a busy machine may miss them.
       let id = 2;
@@ -188,7 +188,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
       const [a, b] = [await openBehindIt(), await open()];
       const key = plans.key('acme', '1');
       await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
-      proxy.swallow();
+      proxy.discardTraffic();
       await b.cache.del(key);
       expect((await cached(a.cache, key))?.plan).toBe('old');
       // The bus is asked for a sign of life, and gives none.

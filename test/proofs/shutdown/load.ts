@@ -98,7 +98,7 @@ export class ShutdownLoad {
       this.onAnswer?.();
       return !connection.isEnding;
     } catch {
-      if (connection.isMidAnswer) entry.answer = 'cut';
+      if (connection.isMidResponse) entry.answer = 'cut';
       return false;
     }
   }
