@@ -35,20 +35,20 @@ export async function visit(browser: Browser, options: BrowserContextOptions = {
   const page = await context.newPage();
   // Only limits the wait for something that never appears.
   page.setDefaultTimeout(90_000);
-  let complaints: string[] = [];
+  let problems: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
   });
-  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('pageerror', (error) => problems.push(String(error)));
   page.on('requestfailed', (request) => {
     // A poll that the page aborted itself, because its view has changed.
-    if (request.failure()?.errorText !== 'net::ERR_ABORTED') complaints.push(`failed: ${request.url()}`);
+    if (request.failure()?.errorText !== 'net::ERR_ABORTED') problems.push(`failed: ${request.url()}`);
   });
   return {
     page,
     takeProblems() {
-      const taken = complaints;
-      complaints = [];
+      const taken = problems;
+      problems = [];
       return taken;
     },
     async screenshot(name) {

@@ -30,8 +30,8 @@ describe('brokenByShutdown', () => {
   });
 
   it.each<[string, Partial<ShutdownFigures>]>([
-    ['ended with code 1', { exit: { code: 1, signal: null } }],
-    ['ended with SIGKILL', { exit: { code: null, signal: 'SIGKILL' } }],
+    ['exited with code 1', { exit: { code: 1, signal: null } }],
+    ['exited with SIGKILL', { exit: { code: null, signal: 'SIGKILL' } }],
     ['more than the 25000 ms of grace', { exitMs: 25_001 }],
     ['never said 503', { notReadyMs: undefined }],
     ['closed before /health/ready returned 503', { notReadyMs: 3001 }],
