@@ -325,27 +325,27 @@ describe('conversations and messages in the database', () => {
 
     it('returns to concurrent reads the messages of their own conversation, and to no tenant those of another', async () => {
       const other = `${tenantId}-b`;
-      const rooms: [string, string][] = [];
+      const created: [string, string][] = [];
       for (const tenant of [tenantId, other])
         for (const n of oneTo(3)) {
-          const room = await one.conversations.create(tenant, {
+          const conversation = await one.conversations.create(tenant, {
             participantId: 'ana',
             channel: 'web',
             metadata: {},
           });
           const said = oneTo(5 + n).map((m) => ({ content: `${tenant} ${n} ${m}`, externalId: `${n}-${m}` }));
-          await one.messages.append(tenant, idOf(room), inputs(...said));
-          rooms.push([tenant, idOf(room)]);
+          await one.messages.append(tenant, idOf(conversation), inputs(...said));
+          created.push([tenant, idOf(conversation)]);
         }
       const repository = first.app.get(MessageRepository);
-      const lasts = await Promise.all(rooms.map(([tenant, id]) => repository.last(tenant, id, {}, 2, 6)));
-      const firsts = await Promise.all(rooms.map(([tenant, id]) => repository.first(tenant, id, {}, 1)));
-      rooms.forEach(([tenant], index) => {
+      const lasts = await Promise.all(created.map(([tenant, id]) => repository.last(tenant, id, {}, 2, 6)));
+      const firsts = await Promise.all(created.map(([tenant, id]) => repository.first(tenant, id, {}, 1)));
+      created.forEach(([tenant], index) => {
         const n = (index % 3) + 1;
         expect(contents(lasts[index] ?? [])).toEqual([4 + n, 5 + n].map((m) => `${tenant} ${n} ${m}`));
         expect(contents(firsts[index] ?? [])).toEqual([`${tenant} ${n} 1`]);
       });
-      const [mine, theirs] = [rooms[0]?.[1] ?? '', rooms[3]?.[1] ?? ''];
+      const [mine, theirs] = [created[0]?.[1] ?? '', created[3]?.[1] ?? ''];
       const reads = first.app.get(ConversationRepository);
       const found = await Promise.all([
         ...[mine, theirs].flatMap((id) => [reads.find(tenantId, id), reads.find(other, id)]),

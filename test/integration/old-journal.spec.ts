@@ -113,7 +113,7 @@ describe('a journal of an earlier version', () => {
     expect(await importer().run()).toMatchObject({ folders: 1, records: 13 });
   });
 
-  it('is treated as that of a running process if its pid is in use since this boot', async () => {
+  it('is treated as that of a running process if its pid exists and its boot id is current', async () => {
     const mark = {
       pid: process.pid,
       bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),

@@ -9,12 +9,12 @@ import {
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
-/** Uses one dimension per known word; the model determines which dimension. */
+/** Maps the number in a text to one dimension, shifted by an offset that differs between models. */
 class WordEmbedder implements Embedder {
   readonly dimensions = 64;
   readonly asked: string[] = [];
   refuses: string | undefined;
-  isAway = false;
+  isUnavailable = false;
 
   constructor(
     readonly model: string,
@@ -22,7 +22,7 @@ class WordEmbedder implements Embedder {
   ) {}
 
   embed(texts: readonly string[]): Promise<Float32Array[]> {
-    if (this.isAway) return Promise.reject(new EmbeddingError('away', { retryable: true }));
+    if (this.isUnavailable) return Promise.reject(new EmbeddingError('unavailable', { retryable: true }));
     if (texts.some((text) => text === this.refuses))
       return Promise.reject(new EmbeddingError('refused', { retryable: false }));
     this.asked.push(...texts);
@@ -63,7 +63,7 @@ describe('TranscriptReembedder', () => {
     tenantId = `tenant-${++serial}`;
     after.asked.length = 0;
     after.refuses = undefined;
-    after.isAway = false;
+    after.isUnavailable = false;
   });
   afterAll(async () => {
     await Promise.all([oldApp, newApp, secondApp].map((app) => app.close()));
@@ -186,8 +186,8 @@ describe('TranscriptReembedder', () => {
 
   it('stops when the embedding service is unavailable, without changing anything', async () => {
     await fill(tenantId, 3);
-    after.isAway = true;
-    await expect(reembedder().run({ batchSize: 10 })).rejects.toThrow('away');
+    after.isUnavailable = true;
+    await expect(reembedder().run({ batchSize: 10 })).rejects.toThrow('unavailable');
     expect(await models(tenantId)).toEqual(['model-a', 'model-a', 'model-a']);
   });
 });

@@ -34,8 +34,8 @@ class StoreAfterCrash extends ApiClient {
 
   private read(path: string): unknown {
     const url = new URL(path, this.url);
-    const [, , room = '', id = '', part] = url.pathname.split('/');
-    if (room === 'sessions') return this.sessions[id];
+    const [, , collection = '', id = '', part] = url.pathname.split('/');
+    if (collection === 'sessions') return this.sessions[id];
     const conversation = this.conversations[id];
     if (part === 'messages') return { data: conversation?.messages, nextCursor: null };
     if (id !== '') return conversation && { id, messageCount: conversation.messageCount };
