@@ -458,7 +458,7 @@ describe('the queue board with jobs in the database', () => {
   promisesOfTheBoard(false);
 });
 
-describeWithRedis('the board of queues with BullMQ', () => {
+describeWithRedis('the queue board with BullMQ', () => {
   let server: RedisProcess;
   beforeAll(async () => {
     server = await startRedis();

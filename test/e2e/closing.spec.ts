@@ -186,7 +186,7 @@ function promisesOfClosing(): void {
       }),
     );
     const [first] = answers;
-    if (!first) throw new Error('no answer');
+    if (!first) throw new Error('no response');
     for (const answer of answers) expect(answer).toEqual(first);
     expect(await count('jobs')).toBe(1);
     await Promise.all([work(), work(other)]);
@@ -245,7 +245,7 @@ function promisesOfClosing(): void {
   });
 }
 
-describe('closing a conversation, queues on the database', () => {
+describe('closing a conversation with queues on the database', () => {
   afterAll(closeShared);
 
   promisesOfClosing();
@@ -428,7 +428,7 @@ describe('closing a conversation, queues on the database', () => {
   });
 });
 
-describeWithRedis('closing a conversation, queues on Redis', () => {
+describeWithRedis('closing a conversation with queues on Redis', () => {
   let server: RedisProcess;
 
   beforeAll(async () => {

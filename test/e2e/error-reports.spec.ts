@@ -57,7 +57,7 @@ afterEach(async () => {
   await sentry.close();
 });
 
-describe('errors of requests', () => {
+describe('request errors', () => {
   beforeEach(async () => {
     folder = await createServiceFolder();
   });

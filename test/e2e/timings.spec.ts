@@ -167,8 +167,8 @@ describe('disabled timings', () => {
   });
 });
 
-describeWithPromtool('GET /metrics before promtool', () => {
-  it('pass promtool check metrics', async () => {
+describeWithPromtool('GET /metrics checked by promtool', () => {
+  it('passes promtool check metrics', async () => {
     const app = await createTestApp();
     try {
       const tenant = await app.createTenant();

@@ -33,7 +33,7 @@ function gate<T = void>(): { opened: Promise<T>; open: (value: T) => void } {
   return { opened, open };
 }
 
-describeWithRedis('CacheService and the faults of Redis', () => {
+describeWithRedis('CacheService with Redis faults', () => {
   let server: RedisProcess;
   let direct: Redis;
   let prefix: string;
@@ -345,7 +345,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
   });
 });
 
-describeWithRedis('CacheService on a Redis that is read-only', () => {
+describeWithRedis('CacheService on a read-only Redis', () => {
   it('considers Redis unavailable until it accepts writes, which is detected by probes alone', async () => {
     const server = await startRedis();
     const admin = new Redis(server.url);

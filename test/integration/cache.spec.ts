@@ -228,7 +228,7 @@ describeWithRedis('CacheService on Redis', () => {
   });
 });
 
-describeWithRedis('CacheService when Redis is away', () => {
+describeWithRedis('CacheService during a Redis outage', () => {
   let server: RedisProcess;
   let opened: CacheProcess[];
   const prefix = redisPrefix();

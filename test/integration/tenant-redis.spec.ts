@@ -22,7 +22,7 @@ async function eventually<T>(ask: () => Promise<T>, isWished: (answer: T) => boo
   }
 }
 
-describeWithRedis('keys, tenants and features among processes that share a Redis', () => {
+describeWithRedis('keys, tenants and features in processes that share Redis', () => {
   let redis: RedisProcess;
   let client: Redis;
   let first: TestApp;

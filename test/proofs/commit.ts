@@ -28,7 +28,7 @@ const heads = [
   'lost',
   'duplicated',
   'torn',
-  'sent again',
+  'repeated',
 ];
 
 const renderRow = (cells: readonly (string | number)[]): string =>

@@ -18,7 +18,7 @@ const heads = [
   'lost',
   'duplicated',
   'torn',
-  'sent again',
+  'repeated',
   'reopened in',
 ];
 

@@ -28,7 +28,7 @@ function renderRound(round: ShutdownRound): string {
       `first connection closed after ${number(closedMs)} ms, exit ${exit.signal ?? `code ${String(exit.code)}`} after ${number(exitMs)} ms; ` +
       `${number(sent.length)} requests, ${number(acked)} acknowledged, ${number(answeredLate)} answered after the signal, ` +
       `${number(crossed)} found their connection closed`,
-    ...broken.slice(0, 10).map((one) => `  BROKEN: ${one}`),
+    ...broken.slice(0, 10).map((one) => `  FAILED: ${one}`),
     ...(broken.length > 10 ? [`  and ${broken.length - 10} more`] : []),
   ];
   return lines.join('\n');
@@ -51,9 +51,9 @@ async function verify({ seed = Math.floor(Math.random() * 2 ** 32), ...options }
   const sum = (pick: (round: ShutdownRound) => number): string =>
     number(rounds.reduce((total, round) => total + pick(round), 0));
   write(
-    `acked)}; checked again after the last restart => total acknowledged: ${sum(({ acked }) => acked)}; checked again after the last restart => acked)}; checked again after the last restart`,
+    `total acknowledged: ${sum(({ acked }) => acked)}; checked again after the last restart`,
   );
-  for (const one of result.broken.slice(0, 10)) write(`  BROKEN: ${one}`);
+  for (const one of result.broken.slice(0, 10)) write(`  FAILED: ${one}`);
   if (broken.length > 0) write(result.log.split('\n').slice(-30).join('\n'));
   write(broken.length === 0 ? 'All checks passed.' : `${broken.length} checks FAILED.`);
   return broken.length === 0;

@@ -73,7 +73,7 @@ export class BenchConnection {
     if (head < 0) return;
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(this.received.slice(0, head))?.[1]);
     if (Number.isNaN(length)) {
-      this.waiter?.reject(new Error('an answer without content-length'));
+      this.waiter?.reject(new Error('a response without content-length'));
       return;
     }
     const from = head + END_OF_HEAD.length;
@@ -128,7 +128,7 @@ export async function runLoad(url: string, load: Load): Promise<LoadResult> {
       const answer = await connection.send(requests[n] ?? Buffer.alloc(0));
       times.push(performance.now() - from);
       if (answer.status !== status)
-        throw new Error(`answered ${answer.status}: ${answer.body.slice(0, 500)}`);
+        throw new Error(`unexpected status ${answer.status}: ${answer.body.slice(0, 500)}`);
       bodies[n] = answer.body;
     }
   };

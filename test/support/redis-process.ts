@@ -14,7 +14,7 @@ export const freePort = (): Promise<number> =>
       const address = server.address();
       server.close(() => {
         if (typeof address === 'object' && address) resolve(address.port);
-        else reject(new Error('no port was given'));
+        else reject(new Error('no port was assigned'));
       });
     });
   });

@@ -147,7 +147,7 @@ export class ServiceProcess {
         if (error) reject(error);
       });
       void this.exited.then(() => {
-        reject(new Error('the process ended before it replied'));
+        reject(new Error('the process exited before it replied'));
       });
     });
   }

@@ -16,7 +16,7 @@ export class SilentProxy {
     const listener = createServer({ allowHalfOpen: true });
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
     const address = listener.address();
-    if (typeof address !== 'object' || !address) throw new Error('no port was given');
+    if (typeof address !== 'object' || !address) throw new Error('no port was assigned');
     const proxy = new SilentProxy(listener, address.port);
     listener.on('connection', (client) => {
       proxy.join(client, createConnection(target, '127.0.0.1'));

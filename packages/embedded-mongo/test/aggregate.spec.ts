@@ -49,7 +49,7 @@ it.each<[string, Document[], Document[]]>([
     ],
   ],
   [
-    '$project leaves out',
+    '$project excludes fields',
     [{ $match: { _id: 1 } }, { $project: { sub: { v: 0 }, tags: 0, at: 0 } }],
     [{ _id: 1, kind: 'a', n: 3, sub: { w: 2 } }],
   ],

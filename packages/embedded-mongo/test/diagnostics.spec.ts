@@ -86,7 +86,7 @@ describe('the profile', () => {
     expect(entries.at(-1)).toMatchObject({ errCode: 2, errName: 'BadValue' });
   });
 
-  it('is off again after level 0', async () => {
+  it('is disabled by level 0', async () => {
     await db.command({ profile: 2 });
     await db.command({ profile: 0 });
     const before = await db.collection('system.profile').countDocuments();

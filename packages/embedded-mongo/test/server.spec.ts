@@ -44,7 +44,7 @@ describe('the server', () => {
     expect((await serverError(test.client.db('server').command(command))).code).toBe(code);
   });
 
-  it('describes itself', async () => {
+  it('reports its version and capabilities', async () => {
     const admin = test.client.db('admin');
     expect(await admin.command({ buildInfo: 1 })).toMatchObject({ version: '8.0.0' });
     const hello = await admin.command({ hello: 1 });

@@ -33,7 +33,7 @@ describe('brokenByShutdown', () => {
     ['exited with code 1', { exit: { code: 1, signal: null } }],
     ['exited with SIGKILL', { exit: { code: null, signal: 'SIGKILL' } }],
     ['more than the 25000 ms of grace', { exitMs: 25_001 }],
-    ['never said 503', { notReadyMs: undefined }],
+    ['never returned 503', { notReadyMs: undefined }],
     ['closed before /health/ready returned 503', { notReadyMs: 3001 }],
     ['1 responses were truncated', { sent: [request(), request({ answer: 'cut' })] }],
     ['rejected: append 503', { sent: [request(), request({ answer: 503 })] }],

@@ -26,7 +26,7 @@ export function brokenByShutdown(figures: ShutdownFigures): string[] {
   const broken: string[] = [];
   if (exit.code !== 0) broken.push(`the service exited with ${exit.signal ?? `code ${String(exit.code)}`}`);
   if (exitMs > graceMs) broken.push(`it took ${Math.round(exitMs)} ms, more than the ${graceMs} ms of grace`);
-  if (drainMs > 0 && notReadyMs === undefined) broken.push('/health/ready never said 503');
+  if (drainMs > 0 && notReadyMs === undefined) broken.push('/health/ready never returned 503');
   if (drainMs > 0 && notReadyMs !== undefined && notReadyMs > closedMs)
     broken.push('a connection was closed before /health/ready returned 503');
   const cut = sent.filter(({ answer }) => answer === 'cut').length;

@@ -92,7 +92,7 @@ const matchesOperator = (doc: Doc, path: string, name: string, operand: Value): 
         (found) => Array.isArray(found) && found.some((element) => matchesElement(element, operand as Doc)),
       );
     default:
-      throw new Error(`the oracle does not know ${name}`);
+      throw new Error(`the reference implementation does not support ${name}`);
   }
 };
 
@@ -111,7 +111,7 @@ const matchesElement = (element: Value, operand: Doc): boolean => {
     if (name === '$eq') return equal(element, value);
     if (name === '$ne') return !equal(element, value);
     if (name === '$in') return (value as Value[]).some((one) => equal(element, one));
-    throw new Error(`the oracle does not know ${name} in $elemMatch`);
+    throw new Error(`the reference implementation does not support ${name} in $elemMatch`);
   });
 };
 
@@ -145,7 +145,7 @@ const matchesExpression = (doc: Doc, expression: Doc): boolean => {
   });
   const order = compare(a, b);
   const accepts = { ...orders, $eq: (n: number) => n === 0, $ne: (n: number) => n !== 0 }[operator];
-  if (!accepts) throw new Error(`the oracle does not know ${operator} in $expr`);
+  if (!accepts) throw new Error(`the reference implementation does not support ${operator} in $expr`);
   return accepts(order);
 };
 
