@@ -33,20 +33,24 @@ let tenant: TestTenant;
 let others: TestApp[];
 /** The application shared by most tests of a describe block. Its queue workers may be running. */
 let shared: TestApp | undefined;
+/** The settings that `startAlone` gave to `app`. */
+let alone: Readonly<Record<string, string>> = {};
 
 const create = (overrides: Readonly<Record<string, string>> = {}): Promise<TestApp> =>
   createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '20', ...settings, ...overrides });
 /** Creates a new tenant on the shared application. */
 const start = async (): Promise<void> => {
   app = shared ??= await create();
+  alone = {};
   tenant = await app.createTenant();
 };
 /**
- * Creates a separate application, which runs no jobs of other tests, and none at all until the test starts
- * its workers.
+ * Creates an application with its own Redis key prefix, so that no worker of another test takes its jobs. It runs no
+ * jobs until the test starts its workers.
  */
 const startAlone = async (overrides: Readonly<Record<string, string>> = {}): Promise<void> => {
-  app = await create(overrides);
+  alone = { REDIS_KEY_PREFIX: redisPrefix(), ...overrides };
+  app = await create(alone);
   others.push(app);
   tenant = await app.createTenant();
 };
@@ -59,6 +63,7 @@ const startOther = async (overrides: Readonly<Record<string, string>> = {}): Pro
   const other = await createTestApp({
     TRANSCRIPT_BATCH_TIMEOUT_MS: '20',
     ...settings,
+    ...alone,
     ...overrides,
     MONGODB_URI: app.database.uri,
   });

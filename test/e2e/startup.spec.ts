@@ -100,7 +100,7 @@ describe('npm start', () => {
       });
       expect(lines[0]).toMatch(/VECTOR_SEARCH=atlas: this MongoDB server does not support vector search/);
       expect((await failedStart({ VECTOR_SEARCH: 'atlas' })).join('\n')).toMatch(
-        /VECTOR_SEARCH: atlas needs/,
+        /VECTOR_SEARCH: atlas requires/,
       );
     } finally {
       await database.drop();

@@ -263,7 +263,7 @@ describe('GroupCommit', () => {
     const ref = await newCounter();
     const transactions = first.app.get(TransactionRunner);
     const within = transactions.run(() => one.commit(entry(ref, 'a')));
-    await expect(within).rejects.toThrow('within a running transaction');
+    await expect(within).rejects.toThrow('inside a running transaction');
   });
 
   it('commits queued units before the process exits, and accepts none afterwards', async () => {

@@ -50,9 +50,7 @@ async function verify({ seed = Math.floor(Math.random() * 2 ** 32), ...options }
   const broken = [...rounds.flatMap((round) => round.broken), ...result.broken];
   const sum = (pick: (round: ShutdownRound) => number): string =>
     number(rounds.reduce((total, round) => total + pick(round), 0));
-  write(
-    `total acknowledged: ${sum(({ acked }) => acked)}; checked again after the last restart`,
-  );
+  write(`total acknowledged: ${sum(({ acked }) => acked)}; checked again after the last restart`);
   for (const one of result.broken.slice(0, 10)) write(`  FAILED: ${one}`);
   if (broken.length > 0) write(result.log.split('\n').slice(-30).join('\n'));
   write(broken.length === 0 ? 'All checks passed.' : `${broken.length} checks FAILED.`);

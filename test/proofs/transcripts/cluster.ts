@@ -63,7 +63,9 @@ export class Cluster {
         this.ended.push(service);
         const exit = await service.kill(signal);
         if (signal === 'SIGTERM' && exit.code !== 0)
-          throw new Error(`The ${role} exited with ${exit.signal ?? `code ${String(exit.code)}`} on SIGTERM.`);
+          throw new Error(
+            `The ${role} exited with ${exit.signal ?? `code ${String(exit.code)}`} on SIGTERM.`,
+          );
       }),
     );
   }
