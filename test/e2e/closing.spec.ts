@@ -45,8 +45,8 @@ const start = async (): Promise<void> => {
   tenant = await app.createTenant();
 };
 /**
- * Creates an application with its own Redis key prefix, so that no worker of another test takes its jobs. It runs no
- * jobs until the test starts its workers.
+ * Creates an application with its own Redis key prefix, so that no worker of another test takes its jobs. It
+ * runs no jobs until the test starts its workers.
  */
 const startAlone = async (overrides: Readonly<Record<string, string>> = {}): Promise<void> => {
   alone = { REDIS_KEY_PREFIX: redisPrefix(), ...overrides };
