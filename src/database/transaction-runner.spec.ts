@@ -53,11 +53,18 @@ const broken = (): mongo.MongoNetworkError => {
 describe('TransactionRunner while the server is unreachable', () => {
   it('retries in a new session, without waiting for the abort of the old one', async () => {
     const { runner, sessions } = setUp();
-    const work = jest.fn(() => Promise.resolve('stored')).mockRejectedValueOnce(broken());
-    await expect(runner.run(work)).resolves.toBe('stored');
+    const work = jest.fn((_session: unknown) => Promise.resolve('stored')).mockRejectedValueOnce(broken());
+    await expect(runner.run((session) => work(session))).resolves.toBe('stored');
     expect(sessions).toHaveLength(2);
     expect(sessions.map(({ endSession }) => endSession.mock.calls.length)).toEqual([1, 1]);
     expect(runner.stats()).toMatchObject({ committed: 1, aborted: 1, retries: 1 });
+  });
+
+  it('does not count a transaction in which no command was sent', async () => {
+    const { runner } = setUp();
+    await expect(runner.run(() => Promise.reject(new Error('invalid')))).rejects.toThrow('invalid');
+    await expect(runner.run(() => Promise.resolve('nothing to do'))).resolves.toBe('nothing to do');
+    expect(runner.stats()).toMatchObject({ committed: 0, aborted: 0 });
   });
 
   it('fails without waiting for the abort', async () => {
