@@ -2,45 +2,45 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readOwner } from './engine/owner.js';
-import { answers, mayListen } from './server/endpoint-probe.js';
+import { isListening, mayListen } from './server/endpoint-probe.js';
 import type { StoreServer } from './server/store-server.js';
 import { hasWorkerFile, startInWorker } from './server/worker-host.js';
 
 export interface EmbeddedMongoOptions {
-  /** Directory of the store; created when it does not exist. */
+  /** Directory of the store. Created if it does not exist. */
   dir: string;
   /**
-   * A fixed TCP port, for tools and other processes; 0 for a free one. Without it a unix socket is used where
-   * possible.
+   * A fixed TCP port for tools and other processes, or 0 for any free port. Without it, a unix socket is used
+   * where possible.
    */
   port?: number;
-  /** Address to listen on; `127.0.0.1` unless given. There is no authentication: keep it on loopback. */
+  /** Address to listen on, by default `127.0.0.1`. There is no authentication, so use a loopback address. */
   host?: string;
-  /** Path of the unix socket; `mongodb.sock` in `dir` unless given. */
+  /** Path of the unix socket, by default `mongodb.sock` in `dir`. */
   socketPath?: string;
   log?: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
-  /** Called when the store's thread ends unexpectedly after opening. Without it the error is logged. */
+  /** Called if the store's thread ends unexpectedly after opening. Without it, the error is logged. */
   onError?: (error: Error) => void;
   /**
-   * Serve on this thread rather than in a worker. Default: only when there is no compiled worker, as under
+   * Serve on this thread rather than in a worker. By default only if there is no compiled worker, as under
    * jest.
    */
   inProcess?: boolean;
-  /** Epoch milliseconds; for tests, in process only. */
+  /** Returns epoch milliseconds. For tests with `inProcess` only. */
   now?: () => number;
 }
 
-const attachPatienceMs = 10_000;
+const attachTimeoutMs = 10_000;
 
 /**
- * A MongoDB-compatible store in one directory, served to the official driver, Mongoose and mongosh on a local
- * socket. One process owns a directory; others that open it are given the owner's URI.
+ * A MongoDB-compatible store in a directory, served on a local socket to the official driver, Mongoose and
+ * mongosh. One process owns a directory. Other processes that open it connect to the owner.
  */
 export class EmbeddedMongo {
   private constructor(
     /** The URI to connect to. */
     readonly uri: string,
-    /** True when another process owns the store; `close` then does nothing. */
+    /** True if another process owns the store. `close` then does nothing. */
     readonly attached: boolean,
     /** The owner's process id. */
     readonly pid: number,
@@ -48,8 +48,8 @@ export class EmbeddedMongo {
   ) {}
 
   /**
-   * Opens the store, or attaches to the process that has it open. Throws when the directory or the port
-   * cannot be used.
+   * Opens the store, or attaches to the process that has it open. Throws if the directory or port cannot be
+   * used.
    */
   static async open(options: EmbeddedMongoOptions): Promise<EmbeddedMongo> {
     const dir = resolve(options.dir);
@@ -61,23 +61,24 @@ export class EmbeddedMongo {
         const server = await start({ ...options, dir });
         return new EmbeddedMongo(server.uri, false, process.pid, server);
       } catch (error) {
-        // Another process has opened the store between the check and the opening.
+        // Another process opened the store after the check.
         if (!isStoreInUse(error) || attempt === 3) throw error;
       }
     }
   }
 
   /**
-   * Copies the store, as it is at one moment, to a directory that is empty or missing, while it is in use.
-   * The copy is a store that `open` opens. Throws in a process that is only attached; the owner can do it.
+   * Copies a consistent snapshot of the store, while it is in use, to a directory that is empty or does not
+   * exist. The copy can be opened like any store. Throws if this process is only attached, since only the
+   * owner can back up.
    */
   async backup(dir: string): Promise<void> {
     if (!this.server)
-      throw new Error(`the store is owned by process ${this.pid}, which alone can back it up`);
+      throw new Error(`the store is owned by process ${this.pid}, and only that process can back it up`);
     await this.server.backup(resolve(dir));
   }
 
-  /** Lets running commands finish, flushes and closes the store. */
+  /** Waits for running commands, flushes and closes the store. */
   async close(): Promise<void> {
     await this.server?.close();
   }
@@ -88,11 +89,11 @@ async function start(options: EmbeddedMongoOptions): Promise<StoreServer> {
   const log = options.log ?? ((): void => undefined);
   const settings = { dir, port, host, socketPath };
   if (options.inProcess ?? !hasWorkerFile()) {
-    // With a worker this thread does not need the engine.
+    // With a worker, this thread does not need the engine.
     const { startStoreServer } = await import('./server/store-server.js');
     return startStoreServer(settings, log, now);
   }
-  if (now) throw new Error('a clock of your own needs inProcess: true');
+  if (now) throw new Error('the option now requires inProcess: true');
   const onError =
     options.onError ?? ((error: Error): void => log('error', `the embedded store failed: ${error.message}`));
   return startInWorker(settings, log, onError);
@@ -100,16 +101,16 @@ async function start(options: EmbeddedMongoOptions): Promise<StoreServer> {
 
 const isStoreInUse = (error: unknown): boolean => error instanceof Error && error.name === 'StoreInUse';
 
-/** The process that has the store open and accepts connections; waits for one that is starting. */
+/** Finds the process that has the store open and accepts connections. Waits for one that is starting. */
 async function liveOwner(dir: string): Promise<{ pid: number; uri: string } | undefined> {
-  const until = Date.now() + attachPatienceMs;
+  const until = Date.now() + attachTimeoutMs;
   for (;;) {
     const owner = await readOwner(dir, mayListen);
     if (!owner) return undefined;
-    if (owner.endpoint !== undefined && (await answers(owner.endpoint)))
+    if (owner.endpoint !== undefined && (await isListening(owner.endpoint)))
       return { pid: owner.pid, uri: owner.endpoint };
     if (Date.now() > until) {
-      throw new Error(`process ${owner.pid} holds the store in ${dir} but does not answer`);
+      throw new Error(`process ${owner.pid} has the store in ${dir} open but does not respond`);
     }
     await delay(100);
   }

@@ -102,6 +102,8 @@ describe('backup', () => {
   it('is rejected in a process that does not own the store', async () => {
     const attached = await EmbeddedMongo.open({ dir: test.dir, inProcess: true });
     expect(attached.attached).toBe(true);
-    await expect(attached.backup(join(folder, 'attached'))).rejects.toThrow('which alone can back it up');
+    await expect(attached.backup(join(folder, 'attached'))).rejects.toThrow(
+      'only that process can back it up',
+    );
   });
 });

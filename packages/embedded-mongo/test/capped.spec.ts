@@ -115,7 +115,7 @@ describe('capped collections', () => {
     [
       { create: 'system.views' },
       73,
-      "Invalid namespace specified 'capped.system.views': views are made by the create command",
+      "Invalid namespace specified 'capped.system.views': views can only be created with the create command",
     ],
     [{ find: 'x', awaitData: true }, 9, "Cannot set 'awaitData' without also setting 'tailable'"],
     [

@@ -1,12 +1,12 @@
 import type { Doc, Value } from '../values/bson.js';
 import type { MemoryBudget } from './memory.js';
 
-/** Gathers one field of one group. */
+/** Accumulates one output field of one group. */
 export interface Accumulator {
   add(doc: Doc): void;
-  /** `undefined` leaves the field out. */
+  /** Returns `undefined` to omit the field. */
   result(): Value;
 }
 
-/** Makes an accumulator per group. */
+/** Creates one accumulator per group. */
 export type AccumulatorFactory = (budget: MemoryBudget) => Accumulator;

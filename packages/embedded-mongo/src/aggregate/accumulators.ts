@@ -22,7 +22,9 @@ type Evaluate = (doc: Doc) => Value;
 
 const isAbsent = (value: Value): boolean => value === null || value === undefined;
 
-/** The sum in the widest type that was met; integers grow to long, and to double when a long overflows. */
+/**
+ * A running sum in the widest type seen so far. An int that overflows becomes a long, and a long a double.
+ */
 export class Sum {
   private total: NumericValue = int(0);
 
@@ -137,7 +139,7 @@ const mergeObjects = folding(
   (merged) => merged,
 );
 
-/** Welford's running variance. */
+/** Running variance by Welford's algorithm. */
 const standardDeviation = (sample: boolean) =>
   folding(
     () => ({ count: 0, mean: 0, squares: 0 }),
@@ -241,7 +243,7 @@ function ranked(name: string, raw: Value, context: PipelineContext): Accumulator
   };
 }
 
-/** `$median` and `$percentile`, by the discrete method. */
+/** `$median` and `$percentile`, computed by the discrete method. */
 function percentiles(name: string, raw: Value, context: PipelineContext): AccumulatorFactory {
   const spec = asDoc(name, raw);
   const evaluate = bindExpression(spec['input'], context);
@@ -277,7 +279,7 @@ const counting = (): AccumulatorFactory => () => {
   return { add: () => total.add(int(1)), result: () => total.value };
 };
 
-/** The accumulator that `{ $op: argument }` names. Throws 15952 for one that does not exist. */
+/** Compiles the accumulator named in `{ $op: argument }`. Throws 15952 for an unknown one. */
 export function compileAccumulator(field: string, spec: Value, context: PipelineContext): AccumulatorFactory {
   const [name, ...more] = isDoc(spec) ? Object.keys(spec) : [];
   if (!isDoc(spec) || name === undefined || !name.startsWith('$')) {

@@ -17,22 +17,22 @@ const always: ReadonlySet<ChangeKind> = new Set([
   'dropDatabase',
 ]);
 
-/** Without authentication every session belongs to the user without a name. */
-const noUser = createHash('sha256').update('').digest();
+/** Without authentication, every session belongs to the user with the empty name. */
+const anonymousUser = createHash('sha256').update('').digest();
 
 const isSystem = ({ coll }: Namespace): boolean => coll.startsWith('system.');
 
-/** Makes a stream's events out of the engine's log. */
+/** Builds the events of a change stream from the engine's log. */
 export class EventBuilder {
   constructor(
     private readonly options: ChangeStreamOptions,
     private readonly engine: Engine,
   ) {}
 
-  /** Whether the stream shows the change. */
+  /** Whether the change belongs to the stream. */
   concerns(change: Change): boolean {
     const { kind, ns, uuid } = change;
-    // Events of views, which have no uuid, are among the expanded ones only.
+    // Events of views, which have no UUID, appear only with `showExpandedEvents`.
     const ofView = uuid === undefined && kind !== 'dropDatabase';
     if (!this.options.showExpandedEvents && (ofView || !always.has(kind))) return false;
     const { scope } = this.options;
@@ -42,7 +42,7 @@ export class EventBuilder {
     return to !== undefined && this.inScope(to);
   }
 
-  /** Whether the stream ends with the change. */
+  /** Whether the change ends the stream. */
   invalidates({ kind }: Change): boolean {
     const { scope } = this.options;
     if (scope.kind === 'collection') return kind === 'drop' || kind === 'rename';
@@ -53,7 +53,7 @@ export class EventBuilder {
     return this.head(change, token, 'invalidate');
   }
 
-  /** The event of a change that concerns the stream. */
+  /** Builds the event for a change that belongs to the stream. */
   async event(change: Change, token: Doc): Promise<Doc> {
     const { showExpandedEvents } = this.options;
     const { kind, uuid, txn, ns, catalog } = change;
@@ -64,7 +64,7 @@ export class EventBuilder {
     const shownKind = kind === 'update' && !description ? 'replace' : kind;
     const doc = this.head(change, token, shownKind);
     if (txn) {
-      doc['lsid'] = { id: new Binary(Buffer.from(txn.lsid, 'hex'), 4), uid: new Binary(noUser, 0) };
+      doc['lsid'] = { id: new Binary(Buffer.from(txn.lsid, 'hex'), 4), uid: new Binary(anonymousUser, 0) };
       doc['txnNumber'] = long(txn.txnNumber);
     }
     if (showExpandedEvents && uuid) doc['collectionUUID'] = new Binary(uuid, 4);
@@ -120,7 +120,7 @@ export class EventBuilder {
     throw imageMissing('pre-image for all update, delete and replace events', 'pre-image', doc);
   }
 
-  /** The document as it is now; null when it or its collection is gone. */
+  /** The current version of the document, or null if it or its collection no longer exists. */
   private async lookUp({ ns, uuid, after }: Change): Promise<Value> {
     const info = this.engine.collection(ns);
     if (!info || !uuid || Buffer.compare(info.uuid, uuid) !== 0) return null;

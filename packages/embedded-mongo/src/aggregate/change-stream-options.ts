@@ -13,18 +13,18 @@ export interface ChangeStreamOptions {
   fullDocument: FullDocumentMode;
   beforeChange: BeforeChangeMode;
   showExpandedEvents: boolean;
-  /** Go on after this token; absent: begin now, or at `startAt`. */
+  /** Resume after this token. If absent, start now or at `startAt`. */
   after: StreamPosition | undefined;
   startAt: { t: number; i: number } | undefined;
 }
 
-/** One collection, all of a database, or all that are not the server's own. */
+/** One collection, all collections of a database, or all databases except the internal ones. */
 export type StreamScope =
   { kind: 'collection'; db: string; coll: string } | { kind: 'database'; db: string } | { kind: 'cluster' };
 
 const fullDocumentModes: readonly string[] = ['default', 'updateLookup', 'whenAvailable', 'required'];
 const beforeChangeModes: readonly string[] = ['off', 'whenAvailable', 'required'];
-/** Taken and without effect here: they concern sharded clusters and the server's own collections. */
+/** Accepted without effect: these options apply to sharded clusters and internal collections. */
 const flags = ['showMigrationEvents', 'showSystemEvents', 'allowToRunOnConfigDB', 'allowToRunOnSystemNS'];
 const known = new Set([
   'fullDocument',
@@ -37,10 +37,13 @@ const known = new Set([
   ...flags,
 ]);
 
-/** Databases that no stream shows. */
+/** Whether the database is internal. Change streams never include these databases. */
 export const isInternal = (db: string): boolean => db === 'admin' || db === 'local' || db === 'config';
 
-/** Throws MongoDB's errors for bad options and places. `collectionless`: the command was over a database. */
+/**
+ * Parses the options. Throws MongoDB's errors for invalid options or an invalid position of the stage.
+ * `collectionless`: the command runs on a database instead of a collection.
+ */
 export function changeStreamOptions(
   spec: Value,
   ns: Namespace,
@@ -141,7 +144,7 @@ function boolean(spec: Doc, field: string): boolean {
   throw wrongType(field, value, 'bool');
 }
 
-/** One of `modes`, the first by default. */
+/** Reads an option that is one of `modes`, by default the first. */
 function mode(spec: Doc, field: string, modes: readonly string[]): string {
   const value = given(spec, field);
   if (value === undefined) return modes[0]!;

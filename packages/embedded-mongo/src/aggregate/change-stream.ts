@@ -27,8 +27,8 @@ export const isChangeStream = (pipeline: readonly Doc[]): boolean =>
   pipeline[0] !== undefined && Object.hasOwn(pipeline[0], '$changeStream');
 
 /**
- * Checks the pipeline of a change stream and begins to watch. `collectionless`: the command was over a
- * database.
+ * Validates the pipeline of a change stream and starts watching. `collectionless`: the command runs on a
+ * database instead of a collection.
  */
 export function openChangeStream(
   context: PipelineContext,
@@ -61,20 +61,20 @@ const historyLost = (): ServerError =>
   );
 
 /**
- * The events of one change stream, as a cursor's documents. It never waits: when there are no more events
- * yet, a batch is empty; `onMore` notifies when there may be more.
+ * The events of one change stream, read like a cursor. It never waits: a batch is empty when there are no
+ * further events yet, and `onMore` notifies when there may be more.
  */
 export class ChangeStream {
   private readonly log: ChangeLog;
   private readonly events: EventBuilder;
   private readonly reader = { next: 0 };
   private readonly stopReading: () => void;
-  /** Events that are made and not yet given out. */
+  /** Events that are built but not returned yet. */
   private ready: { bytes: Uint8Array; position: StreamPosition }[] = [];
-  /** Everything up to here has been given out, or is not for this stream. */
+  /** Everything up to this position has been returned or does not belong to this stream. */
   private position: StreamPosition;
   private ended = false;
-  /** Fragments of the first event that were given out before the stream was resumed. */
+  /** The last fragment of the first event that was returned before the stream was resumed. */
   private skip: StreamPosition | undefined;
   private endsWith: Change | undefined;
 
@@ -107,12 +107,12 @@ export class ChangeStream {
         docs.push(event.bytes);
       } else if (this.ended || docs.length >= maxDocs) break;
       else if (!(await this.advance())) break;
-      else await pacer.breathe();
+      else await pacer.yieldIfDue();
     }
     return { docs, done: this.ended && this.ready.length === 0 };
   }
 
-  /** Calls `wake` when there is something new for this stream, until the returned function is called. */
+  /** Calls `wake` when there may be new events for this stream, until the returned function is called. */
   onMore(wake: () => void): () => void {
     return this.log.subscribe(() => {
       this.skipForeign();
@@ -130,7 +130,7 @@ export class ChangeStream {
     this.stopReading();
   }
 
-  /** Sets where to read on. */
+  /** Sets the position from which to read. */
   private start({ after, startAt }: ChangeStreamOptions): StreamPosition {
     const { log } = this;
     if (startAt) {
@@ -165,7 +165,7 @@ export class ChangeStream {
     } else if (this.events.concerns(event) && this.events.invalidates(event)) this.endsWith = event;
   }
 
-  /** Looks at the next change; false when there is none yet. */
+  /** Processes the next change. Returns false if there is none yet. */
   private async advance(): Promise<boolean> {
     checkInterrupted(this.context.interruption);
     if (this.endsWith) {
@@ -187,15 +187,15 @@ export class ChangeStream {
   }
 
   /**
-   * Notes that all until `time` was looked at. The last event's own token stays while nothing has come after
-   * it.
+   * Records that all changes up to `time` were processed. If nothing has happened since the last event, that
+   * event's own token is kept.
    */
   private passTo(time: ClusterTime): void {
     const { t, i, index } = this.position;
     if (comparePositions({ ...time, index }, { t, i, index }) > 0) this.position = markAt(time);
   }
 
-  /** Passes over what is not for this stream, so that the log need not keep it. */
+  /** Skips changes that do not belong to this stream, so that the log can evict them. */
   private skipForeign(): void {
     const { log, reader, events } = this;
     if (reader.next < log.first) return;
@@ -214,7 +214,7 @@ export class ChangeStream {
     if (this.ready.length === 0) this.position = position;
   }
 
-  /** Takes an event through the stages that follow `$changeStream`. */
+  /** Passes an event through the stages after `$changeStream`. */
   private async send(event: Doc, position: StreamPosition): Promise<void> {
     const token = event['_id'] as Doc;
     if (this.stages.length === 0) return this.give(event, position);
@@ -243,7 +243,7 @@ export class ChangeStream {
   }
 }
 
-/** The stages must leave the resume token as it is. */
+/** Throws if a stage changed the resume token. */
 function checkToken(doc: Doc, token: Doc): void {
   const id = doc['_id'];
   if (isDoc(id) && id['_data'] === token['_data'] && Object.keys(id).length === 1) return;

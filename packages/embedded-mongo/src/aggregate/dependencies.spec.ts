@@ -16,7 +16,7 @@ it.each<[Doc, string[] | undefined]>([
   expect(found && [...found]).toEqual(expected);
 });
 
-it('decodes only what is read', () => {
+it('decodes only the fields that are read', () => {
   const bytes = encode({ _id: int(1), a: 'x', b: 'y' });
   expect({ ...readerFor({ $group: { _id: '$b' } })(bytes) }).toEqual({ b: 'y' });
   expect(Object.keys(readerFor({ $unwind: '$b' })(bytes))).toEqual(['_id', 'a', 'b']);

@@ -1,9 +1,9 @@
 import { decode, isDoc, newDoc, pathKeys, readField, type Doc, type Value } from '../values/bson.js';
 
-/** Stages whose result contains only what their expressions read of a document. */
-const condensing: ReadonlySet<string> = new Set(['$group', '$sortByCount', '$bucket', '$count']);
+/** Stages whose output depends only on the fields that their expressions read. */
+const selectiveStages: ReadonlySet<string> = new Set(['$group', '$sortByCount', '$bucket', '$count']);
 
-/** Operators that name fields otherwise than by `$path`. */
+/** Operators that refer to fields in other ways than `$path`. */
 const opaque: ReadonlySet<string> = new Set([
   '$top',
   '$topN',
@@ -14,13 +14,13 @@ const opaque: ReadonlySet<string> = new Set([
   '$unsetField',
 ]);
 
-/** Reading more fields than this one by one costs more than decoding the document. */
-const worthwhile = 6;
+/** Above this number of fields, decoding the whole document is cheaper than reading the fields one by one. */
+const maxSeparateFields = 6;
 
-/** The top-level fields that a stage reads; undefined when it may read any. */
+/** The top-level fields that a stage reads, or undefined if it may read any field. */
 export function fieldsReadBy(stage: Doc | undefined): ReadonlySet<string> | undefined {
   const name = Object.keys(stage ?? {})[0];
-  if (!stage || name === undefined || !condensing.has(name)) return undefined;
+  if (!stage || name === undefined || !selectiveStages.has(name)) return undefined;
   const found = new Set<string>();
   return gather(name === '$count' ? null : stage[name], found) ? found : undefined;
 }
@@ -36,10 +36,10 @@ function gather(value: Value, found: Set<string>): boolean {
   return Object.entries(value).every(([name, inner]) => !opaque.has(name) && gather(inner, found));
 }
 
-/** Decodes of a stored document what `stage`, its first reader, needs. */
+/** Returns a decoder for stored documents that decodes only what `stage`, the first to read them, needs. */
 export function readerFor(stage: Doc | undefined): (bytes: Uint8Array) => Doc {
   const fields = fieldsReadBy(stage);
-  if (!fields || fields.size > worthwhile) return decode;
+  if (!fields || fields.size > maxSeparateFields) return decode;
   const names = [...fields];
   return (bytes) => {
     const doc = newDoc();

@@ -1,31 +1,31 @@
 import { encode, fieldName, isDoc, type Doc, type Value } from '../values/bson.js';
 import { identical } from '../values/compare.js';
 
-/** Keys of documents, and numbers for places in arrays. */
+/** Field names, and numbers for array indexes. */
 export type FieldPath = readonly (string | number)[];
 
-/** The difference that an update made. */
+/** The changes made by an update. */
 export interface UpdateDescription {
   updated: { path: FieldPath; value: Value }[];
   removed: FieldPath[];
   truncated: { path: FieldPath; newSize: number }[];
 }
 
-/** What MongoDB's log entry takes beside the difference itself, bytes. */
+/** Bytes of MongoDB's log entry besides the diff itself. */
 const ENTRY_BYTES = 15;
 const EMPTY_BYTES = 5;
 
 /**
- * The difference of two documents, found by comparison as MongoDB does for an update by a pipeline. Where a
- * description of the parts would be no smaller than the whole, the whole is given; for the document itself
- * that is undefined.
+ * Computes the difference of two documents by comparison, as MongoDB does for updates with a pipeline. A
+ * nested value is replaced as a whole when its diff would not be smaller. If this applies to the document
+ * itself, returns undefined.
  */
 export function diffDocuments(before: Doc, after: Doc): UpdateDescription | undefined {
   const found = documentDiff(before, after, []);
   return found.bytes + ENTRY_BYTES < sizeOf(after) ? found : undefined;
 }
 
-/** With the size of the BSON by which MongoDB's log would describe it. */
+/** A diff with the size of its BSON in MongoDB's log format. */
 interface Diff extends UpdateDescription {
   bytes: number;
 }
@@ -79,7 +79,7 @@ function addInner(diff: Diff, inner: Diff, name: string | number): void {
   diff.bytes += 2 + Buffer.byteLength(`s${typeof name === 'number' ? name : fieldName(name)}`) + inner.bytes;
 }
 
-/** The difference within a value, where telling it is worth while. */
+/** The diff within a nested value, if a diff can be smaller than the value. */
 function innerDiff(before: Value, after: Value, path: FieldPath): Diff | undefined {
   let diff: Diff;
   if (Array.isArray(before) && Array.isArray(after)) diff = arrayDiff(before, after, path);
@@ -90,7 +90,7 @@ function innerDiff(before: Value, after: Value, path: FieldPath): Diff | undefin
 }
 
 function arrayDiff(before: Value[], after: Value[], path: FieldPath): Diff {
-  // `a: true` marks the difference of an array, `l` its new length.
+  // In MongoDB's format, `a: true` marks an array diff and `l` its new length.
   const diff: Diff = { updated: [], removed: [], truncated: [], bytes: EMPTY_BYTES + 4 };
   if (after.length < before.length) {
     diff.truncated.push({ path, newSize: after.length });

@@ -23,7 +23,7 @@ describe('granularityOf', () => {
     expect(around(name, value)).toEqual([down, up]);
   });
 
-  it('leaves zero', () => {
+  it('does not change zero', () => {
     expect(around('R5', 0)).toEqual([0, 0]);
   });
 

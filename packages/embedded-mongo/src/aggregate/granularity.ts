@@ -1,7 +1,7 @@
 import { double, isNumeric, toNumber, typeName, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 
-/** The numbers of a series within one decade; they repeat in every decade, times a power of ten. */
+/** The numbers of each series within one decade. They repeat in every decade, scaled by a power of ten. */
 const series: Readonly<Record<string, readonly number[]>> = {
   '1-2-5': [10, 20, 50],
   R5: [10, 16, 25, 40, 63],
@@ -35,7 +35,10 @@ const numbersOf = (name: string): readonly number[] | undefined => {
   return Object.hasOwn(series, name) ? series[name] : undefined;
 };
 
-/** Rounds to the next number of a series that is greater, or less, than the one given; 0 stays. */
+/**
+ * Rounds up or down to the next number of a series, strictly greater or less than the given one. Zero is not
+ * changed.
+ */
 export interface Granularity {
   up(value: Value): Value;
   down(value: Value): Value;
@@ -63,8 +66,8 @@ const powersOfTwo = {
 const preferred = (numbers: readonly number[]): typeof powersOfTwo => {
   const around = (value: number): number[] => {
     const decade = Math.floor(Math.log10(value)) - Math.floor(Math.log10(numbers[0] ?? 1));
-    // One decade on either side: the neighbour of a number near the edge is in the next one. Powers of ten
-    // below one leave a rounding error behind; fifteen digits are exact.
+    // Includes the adjacent decades, since the next number may lie there. Scaling by powers of ten below one
+    // causes rounding errors, which rounding to 15 digits removes.
     return [-1, 0, 1].flatMap((shift) =>
       numbers.map((number) => Number((number * 10 ** (decade + shift)).toPrecision(15))),
     );
@@ -75,7 +78,7 @@ const preferred = (numbers: readonly number[]): typeof powersOfTwo => {
   };
 };
 
-/** The `granularity` of `$bucketAuto`. Throws Location40257 for an unknown name. */
+/** Parses `granularity` of `$bucketAuto`. Throws Location40257 for an unknown name. */
 export const granularityOf = (name: Value): Granularity => {
   if (typeof name !== 'string')
     throw new ServerError(

@@ -27,7 +27,7 @@ interface Group {
   accumulators: Accumulator[];
 }
 
-/** The groups of a pipeline's documents, in the order in which each was met first. */
+/** The groups of a pipeline's documents, in the order of their first document. */
 class Grouping {
   private readonly groups = new Map<string, Group>();
 
@@ -155,7 +155,7 @@ export const bucketAuto: StageBuilder = (spec, context) => {
 
 type Row = { readonly doc: Doc; readonly value: Value };
 
-/** A bucket: the rows from `start` to before `end`, and its boundaries. */
+/** A bucket: the rows from `start` up to but excluding `end`, and its boundaries. */
 interface AutoRange {
   start: number;
   end: number;
@@ -163,7 +163,7 @@ interface AutoRange {
   max: Value;
 }
 
-/** Splits sorted rows into about `wanted` buckets of the same size; equal values stay together. */
+/** Splits sorted rows into about `wanted` buckets of equal size. Equal values stay in one bucket. */
 function autoRanges(
   rows: readonly Row[],
   wanted: number,
@@ -186,7 +186,7 @@ function autoRanges(
     }
     let max = granularity.up(rows[end - 1]!.value);
     while (end < rows.length && compareValues(rows[end]!.value, max) < 0) end += 1;
-    // A bucket of zeros ends where the next one begins.
+    // A bucket of zeros ends where the next one starts.
     if (end < rows.length && isNumeric(max) && toNumber(max) === 0) max = granularity.down(rows[end]!.value);
     ranges.push({ start, end, min: previous ? previous.max : granularity.down(rows[start]!.value), max });
   }
@@ -208,7 +208,7 @@ function autoBuckets(
   });
 }
 
-/** Runs several pipelines over the same documents. */
+/** Runs several pipelines on the same documents. */
 export const facetStage = (facets: readonly (readonly [string, Stage])[]): Stage =>
   async function* (input: Batches) {
     const budget = new MemoryBudget('$facet');
@@ -217,7 +217,7 @@ export const facetStage = (facets: readonly (readonly [string, Stage])[]): Stage
     const result = newDoc();
     for (const [name, stage] of facets) {
       result[name] = await collect(stage(batched(docs)));
-      await pacer.breathe();
+      await pacer.yieldIfDue();
     }
     yield [result];
   };

@@ -9,7 +9,7 @@ import { collect, type Batches } from './stream.js';
 import { withPath } from './unwind.js';
 import { valueKey } from './value-key.js';
 
-/** Runs a pipeline over a collection, within another one. */
+/** Runs an inner pipeline on a collection. */
 export type RunPipeline = (
   ns: Namespace | undefined,
   pipeline: readonly Doc[],
@@ -36,7 +36,8 @@ function pipelineOf(stage: string, value: Value): Doc[] {
 }
 
 /**
- * What an equality join looks up by: the values at a path, elements of arrays one by one, null for nothing.
+ * The values by which an equality join looks up matches: the values at a path, each element of an array
+ * separately, and null if there are none.
  */
 function joinValues(doc: Doc, path: string): Value[] {
   const reached = getPath(doc, path).flatMap((value) => (Array.isArray(value) ? value : [value]));
@@ -58,7 +59,7 @@ async function findJoined(
   }
   const byValue = new Map<string, Doc[]>();
   const values = [...wanted.values()];
-  // A regular expression inside of $in is a pattern; as a value to join by it needs $eq.
+  // Inside $in a regular expression acts as a pattern. To join on its value, $eq is needed.
   const plain = values.filter((value) => !(value instanceof BSONRegExp));
   const patterns = values.filter((value) => value instanceof BSONRegExp);
   const conditions: Doc[] = patterns.map((value) => ({ [foreignField]: { $eq: value } }));
@@ -129,7 +130,10 @@ function parseLookup(spec: Value, context: PipelineContext): LookupSpec {
   };
 }
 
-/** `$lookup`: one query per batch for the equality form, one pipeline per document for the pipeline form. */
+/**
+ * `$lookup`: runs one query per batch for the equality form, and one pipeline per document for the pipeline
+ * form.
+ */
 export const lookupBuilder =
   (run: RunPipeline): StageBuilder =>
   (raw, context) => {
@@ -263,7 +267,7 @@ export const graphLookupBuilder =
     };
   };
 
-/** `$documents`: the pipeline's input, given literally. */
+/** `$documents`: the literal documents that form the pipeline's input. */
 export function documentsOf(spec: Value, context: PipelineContext): Doc[] {
   const value = constant(spec, context);
   if (!Array.isArray(value) || !value.every(isDoc)) {

@@ -3,7 +3,7 @@ import { ServerError } from '../values/errors.js';
 
 const limitBytes = 100 * 1024 * 1024;
 
-/** Bytes that one blocking stage holds, by estimate. Beyond 100 MiB the pipeline ends with error 292. */
+/** Estimated bytes held by one blocking stage. Above 100 MiB the pipeline fails with error 292. */
 export class MemoryBudget {
   private used = 0;
 
@@ -27,7 +27,7 @@ export class MemoryBudget {
   }
 }
 
-/** Roughly what a value takes in memory. */
+/** Estimates the memory that a value takes. */
 export function approximateBytes(value: Value): number {
   if (typeof value === 'string') return 16 + value.length;
   if (typeof value !== 'object' || value === null) return 8;

@@ -34,7 +34,7 @@ function plainContext({ op }: PipelineContext): OpContext {
   };
 }
 
-/** `$out`: writes into a temporary collection, which then takes the target's name and indexes. */
+/** `$out`: writes to a temporary collection, then renames it to the target and keeps the target's indexes. */
 export const out: StageBuilder = (spec, context) => {
   refuseInTransaction('$out', context);
   const target = targetOf('$out', spec, context);
@@ -117,7 +117,7 @@ function parseMerge(spec: Value, context: PipelineContext): MergeSpec {
   };
 }
 
-/** The fields that documents are matched by must have a unique index, as a match has to be one document. */
+/** A match must identify a single document, so the fields used for matching need a unique index. */
 function checkUnique(into: Namespace, on: readonly string[], { engine }: PipelineContext): void {
   if (on.length === 1 && on[0] === '_id') return;
   const wanted = new Set(on);
@@ -142,7 +142,7 @@ function updateFor(doc: Doc, whenMatched: WhenMatched): Doc | Doc[] {
   return [{ $replaceWith: '$$ROOT' }];
 }
 
-/** What the insert of a document that is there already would fail with. */
+/** The error that inserting an existing document would cause. */
 function duplicate(engine: Engine, { into, on }: MergeSpec, doc: Doc): ServerError {
   const wanted = new Set(on);
   const index = engine
@@ -208,7 +208,7 @@ export const merge: StageBuilder = (raw, context) => {
   refuseInTransaction('$merge', context);
   const spec = parseMerge(raw, context);
   return blocking(async (input) => {
-    // Read to the end first, so that the stage never meets what it wrote itself.
+    // Reads all input first, so that the stage never reads its own output.
     const docs = await collect(input);
     for (const doc of docs) await mergeOne(withId(doc), spec, context);
     return [];

@@ -36,7 +36,7 @@ import { checkViewCollation, resolveView, type ResolvedView } from './views.js';
 
 const maxDepth = 20;
 
-/** Stages of MongoDB that this store does not have. */
+/** Stages of MongoDB that this store does not support. */
 const refused: ReadonlySet<string> = new Set([
   '$search',
   '$searchMeta',
@@ -50,7 +50,7 @@ const refused: ReadonlySet<string> = new Set([
   '$fill',
 ]);
 
-/** Stages that read something else than a collection, and so come first. */
+/** Stages that read from a source other than a collection and must come first. */
 const firstOnly: ReadonlySet<string> = new Set([
   '$changeStream',
   '$collStats',
@@ -60,7 +60,7 @@ const firstOnly: ReadonlySet<string> = new Set([
   '$listLocalSessions',
 ]);
 
-/** Whether there is a stage of that name, be it one that this server refuses. */
+/** Whether a stage of that name exists, including stages that this server does not support. */
 export const isStageName = (name: string): boolean =>
   Object.hasOwn(builders, name) || refused.has(name) || firstOnly.has(name);
 
@@ -121,7 +121,7 @@ const builders: Readonly<Record<string, StageBuilder>> = {
   $merge: merge,
 };
 
-/** The one operator of a stage. */
+/** The name of a stage, its only operator. */
 export function stageName(stage: Doc): string {
   const names = Object.keys(stage);
   if (names.length !== 1) {
@@ -147,7 +147,7 @@ export function buildStages(pipeline: readonly Doc[], context: PipelineContext):
   return stages;
 }
 
-/** Stages whose bad specification is reported with their name in front. */
+/** Stages whose name is prepended to the message of a specification error. */
 const named: ReadonlySet<string> = new Set(['$project', '$addFields', '$set', '$unset']);
 
 function buildStage(name: string, spec: Value, context: PipelineContext): Stage {
@@ -184,7 +184,7 @@ const chain =
   (input) =>
     stages.reduce((batches, stage) => stage(batches), input);
 
-/** Commands that run change streams take them apart before they get here. */
+/** Commands that support change streams handle `$changeStream` before this point. */
 const misplacedStream = ({ inner }: PipelineContext): ServerError =>
   inner
     ? new ServerError(51047, '$changeStream is not allowed within an inner pipeline')
@@ -196,8 +196,9 @@ export type Plan =
   | { kind: 'batches'; ns: Namespace; pushed: Pushdown | undefined; stages: string[]; run: () => Batches };
 
 /**
- * Checks the whole pipeline and decides what the engine does of it; a pipeline over a view becomes one over
- * the collection beneath. `collectionless`: the command was over a database.
+ * Validates the whole pipeline and decides which part of it the engine executes. A pipeline on a view is
+ * rewritten to one on the underlying collection. `collectionless`: the command runs on a database instead of
+ * a collection.
  */
 export function planPipeline(
   context: PipelineContext,
@@ -242,8 +243,8 @@ export function planPipeline(
 }
 
 /**
- * `$lookup` and the like compare by the collation of the pipeline that they are in, a command by that of its
- * view.
+ * `$lookup` and similar stages use the collation of the enclosing pipeline, whereas a command uses that of
+ * its view.
  */
 function planView(context: PipelineContext, view: ResolvedView, pipeline: readonly Doc[]): Plan {
   const first = pipeline[0] ? stageName(pipeline[0]) : undefined;
@@ -264,7 +265,7 @@ function buildPipeline(context: PipelineContext, pipeline: readonly Doc[], colle
   return plan.kind === 'cursor' ? decoded(plan.open(), context.interruption) : plan.run();
 }
 
-/** The query of a pipeline's beginning with the pipeline's collation, hint and variables. */
+/** Adds the pipeline's collation, hint and variables to the query of its leading stages. */
 export function findSpec(find: FindSpec, context: PipelineContext): FindSpec {
   return {
     ...find,

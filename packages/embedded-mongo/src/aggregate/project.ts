@@ -3,7 +3,7 @@ import { ServerError } from '../values/errors.js';
 import { bindExpression, type PipelineContext, type StageBuilder } from './context.js';
 import { mapping } from './stream.js';
 
-/** A projection as a tree over the components of its paths. */
+/** A projection as a tree of path components. */
 type Node =
   | { kind: 'include' }
   | { kind: 'exclude' }
@@ -74,7 +74,8 @@ function parse(spec: Doc, context: PipelineContext, root: Branch, prefix: string
 }
 
 /**
- * Sets the computed fields of `node` on a copy of `value`, inside each element where the path meets an array.
+ * Sets the computed fields of `node` on a copy of `value`. Where the path contains an array, sets them in
+ * each element.
  */
 function compute(value: Value, node: Branch, root: Doc): Value {
   if (Array.isArray(value)) return value.map((item) => compute(item, node, root));

@@ -53,7 +53,7 @@ it.each<[string, Doc[], object, number]>([
   expect(pushed.rest).toHaveLength(left);
 });
 
-it('knows that nothing is left behind a limit that is skipped over', () => {
+it('detects that a skip past the limit leaves no documents', () => {
   expect(pushDown([{ $limit: int(3) }, { $skip: int(3) }]).empty).toBe(true);
 });
 

@@ -6,11 +6,11 @@ import { limitOf, skipOf } from './stages-basic.js';
 export interface Pushdown {
   find: FindSpec;
   rest: Doc[];
-  /** True when a limit leaves nothing to read. */
+  /** True when a limit leaves no documents to read. */
   empty: boolean;
 }
 
-/** Hands leading `$match`, `$sort`, `$skip`, `$limit` and a plain `$project` to the engine's query. */
+/** Converts leading `$match`, `$sort`, `$skip`, `$limit` and a plain `$project` to an engine query. */
 export function pushDown(pipeline: readonly Doc[]): Pushdown {
   const find: FindSpec = { filter: {} };
   const filters: Doc[] = [];
@@ -59,7 +59,7 @@ const isPlainSort = (sort: Doc): boolean => {
 
 const isMetaSort = (value: Doc[string]): boolean => isDoc(value) && typeof value['$meta'] === 'string';
 
-/** Only fields that are taken or left out: then a projection of find means the same as `$project`. */
+/** Whether fields are only included or excluded. Then a find projection is equivalent to `$project`. */
 function isPlainProjection(projection: Doc): boolean {
   const fields = Object.entries(projection);
   if (fields.length === 0) return false;
@@ -73,9 +73,9 @@ function isPlainProjection(projection: Doc): boolean {
   return others.every((flag) => flag?.taken === others[0]?.taken);
 }
 
-/** The field that a `$count`-like end of a pipeline gives, if counting is all that it does. */
+/** The output of a pipeline that only counts documents. */
 export interface CountShape {
-  /** The result document for this number of matches. */
+  /** Name of the field that receives the number of matches. */
   field: string;
   withId: boolean;
   id: Doc['_id'];

@@ -4,14 +4,14 @@ import { formatDoc, isDoc, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 
 /**
- * The position that a token names, in the order in which they follow at one time: an event, the end of the
- * stream that the event brought about, or the place after it.
+ * What a token refers to, in the order in which these occur at one time: an event, the end of the stream
+ * caused by the event, or the position after it.
  */
 export type TokenKind = 'event' | 'invalidate' | 'mark';
 
 export interface StreamPosition extends LogPosition {
   readonly kind: TokenKind;
-  /** Number of the fragment of a split event, from 0. */
+  /** Fragment number of a split event, starting at 0. */
   readonly fragment?: number;
 }
 
@@ -19,7 +19,7 @@ const kinds: readonly TokenKind[] = ['event', 'invalidate', 'mark'];
 const prefix = '82';
 const shape = /^82([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})0([0-2])([0-9A-F]{2})?$/i;
 
-/** After all that has happened until `time`. */
+/** The position after all changes up to `time`. */
 export const markAt = ({ t, i }: ClusterTime): StreamPosition => ({ t, i, index: AFTER_ALL, kind: 'mark' });
 
 export const compareTokens = (a: StreamPosition, b: StreamPosition): number =>
@@ -29,12 +29,12 @@ export const compareTokens = (a: StreamPosition, b: StreamPosition): number =>
 
 const hex = (value: number, digits = 8): string => value.toString(16).toUpperCase().padStart(digits, '0');
 
-/** The resume token: its text sorts as the positions do. */
+/** Encodes a resume token. Its text sorts in the order of positions. */
 export const tokenOf = ({ t, i, index, kind, fragment }: StreamPosition): Doc => ({
   _data: `${prefix}${hex(t)}${hex(i)}${hex(index)}0${kinds.indexOf(kind)}${fragment === undefined ? '' : hex(fragment, 2)}`,
 });
 
-/** Throws on a token that this server cannot have made. */
+/** Decodes a resume token. Throws if this server cannot have created it. */
 export function parseToken(token: Doc): StreamPosition {
   const data = isDoc(token) ? token['_data'] : undefined;
   if (typeof data !== 'string') {

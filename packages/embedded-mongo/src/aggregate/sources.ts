@@ -4,7 +4,7 @@ import { ServerError } from '../values/errors.js';
 import type { Latency, PipelineContext } from './context.js';
 import type { Batches } from './stream.js';
 
-/** The documents of a first stage that reads no collection; undefined for any other stage. */
+/** The documents of a first stage that does not read a collection, or undefined for any other stage. */
 export function sourceStage(
   name: string | undefined,
   stage: Doc | undefined,
@@ -26,7 +26,7 @@ async function* oneBatch(docs: () => Promise<Doc[]>): AsyncGenerator<Doc[]> {
   yield await docs();
 }
 
-/** The latency of a collection's operations, with an empty histogram when one is wanted. */
+/** Latency statistics of a collection, with an empty histogram if requested. */
 function latencyStats(spec: Doc, { latency, ns }: PipelineContext): Doc {
   const histogram = spec['histograms'] === true ? { histogram: [] } : {};
   const { reads, writes, commands } = latency(ns);
@@ -80,7 +80,7 @@ function storageStats({ scale: given }: Doc, stats: CollectionStats, info: Colle
 }
 
 /**
- * The limits of a capped collection as collStats shows them: documents (0: no limit) and bytes divided by
+ * The limits of a capped collection as shown by collStats: documents (0: no limit) and bytes divided by
  * `scale`.
  */
 export function cappedLimits({ capped, size, max }: Doc, scale: number): { max?: number; maxSize?: number } {

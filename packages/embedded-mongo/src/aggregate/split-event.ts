@@ -1,12 +1,12 @@
 import { encode, int, newDoc, type Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 
-/** Largest event that a reply can hold, bytes. */
+/** Maximum size of an event in a reply, bytes. */
 export const maxEventBytes = 16 * 1024 * 1024 + 16 * 1024;
-/** Room for `_id` and `splitEvent`, with their names. */
+/** Bytes reserved for `_id` and `splitEvent` with their names. */
 const frameBytes = 256;
 
-/** Why an event without `$changeStreamSplitLargeEvent` cannot be shown. */
+/** The error for a large event when `$changeStreamSplitLargeEvent` is not used. */
 export const tooLarge = (bytes: number): ServerError =>
   new ServerError(
     'BSONObjectTooLarge',
@@ -15,8 +15,8 @@ export const tooLarge = (bytes: number): ServerError =>
   );
 
 /**
- * A large event in fragments of whole fields, the smallest fields first. `token` gives the resume token of
- * each. Throws when one field alone is too large.
+ * Splits a large event into fragments of whole fields, smallest fields first. `token` creates the resume
+ * token of each. Throws if a single field is too large.
  */
 export function splitEvent(event: Doc, token: (fragment: number) => Doc, limit = maxEventBytes): Doc[] {
   const fields = Object.keys(event)

@@ -98,10 +98,10 @@ export const count: StageBuilder = (spec) => {
   });
 };
 
-/** Counts are int while they fit. */
+/** Counts are returned as int if they fit, otherwise as long. */
 export const countValue = (total: number): Value => (total <= 0x7fffffff ? int(total) : long(total));
 
-/** `most`: only the first so many are needed, as a limit follows. */
+/** `most`: maximum number of documents needed because of a following limit. */
 export function sortStage(spec: Doc, context: PipelineContext, most = Infinity): Stage {
   const order = compileSort(spec, context.collation);
   return blocking(async (input) => {
@@ -178,7 +178,7 @@ export const replaceRoot: StageBuilder = (spec, context) => {
   return replacing(spec['newRoot'], context, "'newRoot' expression");
 };
 
-/** `$redact` decides at each level by the values of `$$KEEP`, `$$PRUNE` and `$$DESCEND`. */
+/** `$redact` decides at each level according to `$$KEEP`, `$$PRUNE` and `$$DESCEND`. */
 export const redact: StageBuilder = (spec, context) => {
   const decide = compileExpression(spec);
   const visit = (doc: Doc, root: Doc): Doc | undefined => {

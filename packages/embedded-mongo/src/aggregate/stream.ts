@@ -3,27 +3,29 @@ import { decode, encode, type Doc } from '../values/bson.js';
 import { interrupted, ServerError, type ErrorCodeName } from '../values/errors.js';
 import type { EngineCursor } from '../engine/types.js';
 
-/** Documents on their way through a pipeline, in batches. */
+/** Documents passing through a pipeline, in batches. */
 export type Batches = AsyncIterable<Doc[]>;
 
-/** One stage of a pipeline at work. */
+/** A running pipeline stage. */
 export type Stage = (input: Batches) => Batches;
 
 const batchSize = 256;
 const sliceMs = 10;
 
-/** Lets other clients be served when a computation has held the thread for a while. */
+/**
+ * Yields to the event loop when a computation has blocked it for some time, so that other clients are served.
+ */
 export class Pacer {
   private since = performance.now();
 
-  async breathe(): Promise<void> {
+  async yieldIfDue(): Promise<void> {
     if (performance.now() - this.since < sliceMs) return;
     await setImmediate();
     this.since = performance.now();
   }
 }
 
-/** What may stop a pipeline between batches. */
+/** Conditions that stop a pipeline between batches. */
 export interface Interruption {
   deadline?: number | undefined;
   now: () => number;
@@ -37,7 +39,7 @@ export function checkInterrupted({ deadline, now, signal }: Interruption): void 
   }
 }
 
-/** The decoded documents of an engine cursor, which is closed at the end. */
+/** Decodes the documents of an engine cursor and closes the cursor at the end. */
 export async function* decoded(
   cursor: EngineCursor,
   interruption: Interruption,
@@ -50,19 +52,19 @@ export async function* decoded(
       done = batch.done;
       checkInterrupted(interruption);
       if (batch.docs.length > 0) yield batch.docs.map(read);
-      await pacer.breathe();
+      await pacer.yieldIfDue();
     }
   } finally {
     cursor.close();
   }
 }
 
-/** Known documents as batches. */
+/** Splits documents into batches. */
 export async function* batched(docs: readonly Doc[]): AsyncGenerator<Doc[]> {
   const pacer = new Pacer();
   for (let at = 0; at < docs.length; at += batchSize) {
     yield docs.slice(at, at + batchSize);
-    await pacer.breathe();
+    await pacer.yieldIfDue();
   }
 }
 
@@ -87,13 +89,13 @@ export const flatMapping = (change: (doc: Doc, out: Doc[]) => void): Stage =>
 
 export const mapping = (change: (doc: Doc) => Doc): Stage => flatMapping((doc, out) => out.push(change(doc)));
 
-/** A stage that needs all documents before it gives any. */
+/** A stage that needs all input before it returns any output. */
 export const blocking = (compute: (input: Batches) => Promise<readonly Doc[]>): Stage =>
   async function* (input) {
     yield* batched(await compute(input));
   };
 
-/** The end of a pipeline as a client's cursor: documents as BSON, in the client's batches. */
+/** A client's cursor on the result of a pipeline: documents as BSON, in batches of the requested size. */
 export class PipelineCursor {
   private readonly iterator: AsyncIterator<Doc[]>;
   private pending: Doc[] = [];

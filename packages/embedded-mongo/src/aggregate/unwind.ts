@@ -38,7 +38,7 @@ function parse(spec: Value): UnwindSpec {
   };
 }
 
-/** The value at a path of plain documents; arrays are not entered. */
+/** The value at a path through documents. Does not descend into arrays. */
 export function fieldAt(doc: Doc, names: readonly string[]): Value {
   let value: Value = doc;
   for (const name of names) {
@@ -48,7 +48,7 @@ export function fieldAt(doc: Doc, names: readonly string[]): Value {
   return value;
 }
 
-/** A copy of `doc` with another value at a path, or without it when `value` is undefined. */
+/** A copy of `doc` with another value at a path, or without that field if `value` is undefined. */
 export function withPath(doc: Doc, names: readonly string[], value: Value): Doc {
   const copy = Object.assign(newDoc(), doc);
   const [name = '', ...rest] = names;

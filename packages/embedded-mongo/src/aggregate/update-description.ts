@@ -3,9 +3,9 @@ import { fieldKey, fieldName, int, isDoc, newDoc, pathKeys, type Doc, type Value
 import { diffDocuments, same, type FieldPath, type UpdateDescription } from './document-diff.js';
 
 /**
- * What an update did to a document. By operators: at the paths that these name. By a pipeline (`touched`
- * undefined): by comparison; undefined when that would be larger than the new document, as such an update
- * counts as a replacement.
+ * Describes what an update changed. Updates with operators are described by the paths that these name.
+ * Updates with a pipeline (`touched` undefined) are described by comparison. Returns undefined if the
+ * description would be larger than the new document, because such an update counts as a replacement.
  */
 export function describeUpdate(
   before: Doc,
@@ -27,9 +27,7 @@ const childOf = (value: Value, part: string | number): Value => {
   return isDoc(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 };
 
-/**
- * Follows the paths of operators through a document's old and new state, down to where they begin to differ.
- */
+/** Follows operator paths through the old and new document to the point where these differ. */
 class PathWalk {
   readonly description: UpdateDescription = { updated: [], removed: [], truncated: [] };
   private readonly seen = new Set<string>();
@@ -91,7 +89,7 @@ const arrayLength = (value: Value): number => (Array.isArray(value) ? value.leng
 const isPrefix = (before: Value[], after: Value[]): boolean =>
   before.length < after.length && before.every((value, at) => same(value, after[at]));
 
-/** `updateDescription` as events show it; `expanded`: with `disambiguatedPaths`. */
+/** `updateDescription` as shown in events. `expanded`: includes `disambiguatedPaths`. */
 export function updateDescriptionDoc(description: UpdateDescription, expanded: boolean): Doc {
   const updatedFields = newDoc();
   const disambiguatedPaths = newDoc();
@@ -116,6 +114,6 @@ export function updateDescriptionDoc(description: UpdateDescription, expanded: b
   return doc;
 }
 
-/** A field's name that reads like a place in an array, or like a path. */
+/** Whether a field name could be mistaken for an array index or a path. */
 const isAmbiguous = (part: string | number): boolean =>
   typeof part === 'string' && (isPosition(part) || part.includes('.'));

@@ -4,8 +4,8 @@ import type { Collation } from '../values/compare.js';
 import { encodeKey } from '../values/key.js';
 
 /**
- * A text that two values share exactly when they are equal in BSON's order: 1, 1.0 and NumberLong(1) give the
- * same.
+ * Returns a string that is the same for two values exactly when they are equal in BSON order. For example, 1,
+ * 1.0 and NumberLong(1) have the same key.
  */
 export function valueKey(value: Value, collation?: Collation): string {
   if (typeof value === 'string' && !collation) return `s${value}`;

@@ -6,22 +6,21 @@ import { ServerError } from '../values/errors.js';
 const maxViewDepth = 20;
 
 /**
- * Where the documents of a view come from: a collection and the stages of the view and of the views that it
- * reads.
+ * The source of a view's documents: a collection, and the stages of the view and of the views that it reads.
  */
 export interface ResolvedView {
   ns: Namespace;
   pipeline: Doc[];
   collation: Doc;
-  /** The pipeline begins with `$documents`: no collection is read. */
+  /** The pipeline starts with `$documents`, so no collection is read. */
   collectionless: boolean;
 }
 
 const simple: Doc = { locale: 'simple' };
 
 /**
- * The view of that name, nested ones resolved; undefined for anything else. Throws ViewDepthLimitExceeded
- * (165).
+ * Resolves a view, including nested views. Returns undefined if there is no view of that name. Throws
+ * ViewDepthLimitExceeded (165).
  */
 export function resolveView(engine: Engine, ns: Namespace): ResolvedView | undefined {
   if (!engine.hasViews) return undefined;
@@ -40,7 +39,7 @@ export function resolveView(engine: Engine, ns: Namespace): ResolvedView | undef
   }
 }
 
-/** `system.views` as a source: one document for each view of the database. */
+/** `system.views` as a source: one document per view of the database. */
 function definitions(engine: Engine, ns: Namespace): ResolvedView {
   const docs = engine
     .collections(ns.db)
@@ -54,7 +53,7 @@ function definitions(engine: Engine, ns: Namespace): ResolvedView {
   };
 }
 
-/** Throws when a command has another collation than the view. */
+/** Throws if the command's collation differs from that of the view. */
 export function checkViewCollation(given: Doc | undefined, view: ResolvedView): void {
   if (given && !sameCollation(given, view.collation)) {
     throw new ServerError('OptionNotSupportedOnView', "Cannot override a view's default collation");
@@ -67,8 +66,8 @@ const sameCollation = (a: Doc | undefined, b: Doc | undefined): boolean => {
 };
 
 /**
- * Checks what a view is to be against the other views: no stage that writes, no cycle, no chain of more than
- * 20 views, one collation in all views that it is made of.
+ * Validates a view definition against the existing views: it may not contain stages that write, form a cycle
+ * or a chain of more than 20 views, or combine views with different collations.
  */
 export function checkViewDefinition(engine: Engine, ns: Namespace, view: ViewDefinition): void {
   view.pipeline.forEach((stage, at) => checkStage(ns, stage, at));
@@ -145,8 +144,8 @@ function sourcesOfStage(stage: Doc): string[] {
 }
 
 /**
- * The names from `from`, exclusive, to `target`, inclusive, along what views read; undefined when there is no
- * way.
+ * The names on the path from `from` (exclusive) to `target` (inclusive) through the views that each view
+ * reads. Undefined if there is no path.
  */
 function pathTo(
   target: string,
@@ -164,7 +163,7 @@ function pathTo(
   return undefined;
 }
 
-/** Views on the longest chain from `name`, itself included; there is no cycle. */
+/** Length of the longest chain of views from `name`, including itself. There is no cycle. */
 function height(name: string, next: (name: string) => string[]): number {
   const known = new Map<string, number>();
   const measure = (at: string): number => {

@@ -10,14 +10,14 @@ const refused = (name: string): Command => ({
   run() {
     throw new ServerError(
       'CommandNotSupported',
-      `${name} is not supported: this server has no access control and keeps no users or roles`,
+      `${name} is not supported: this server has no access control, users or roles`,
     );
   },
 });
 
 const builtinRoles = ['read', 'readWrite', 'dbAdmin', 'userAdmin', 'dbOwner'] as const;
 
-/** Lists built-in roles when asked to; there are no others. */
+/** Lists built-in roles if requested. There are no others. */
 const rolesInfo: Command = {
   name: 'rolesInfo',
   counter: 'command',
@@ -44,7 +44,10 @@ const noMechanism = (name: string): Command => ({
   },
 });
 
-/** Commands that create or change users and roles are refused: the server has no access control. */
+/**
+ * Commands that create or change users and roles. They are rejected, because the server has no access
+ * control.
+ */
 export const accessControlCommands: readonly Command[] = [
   rolesInfo,
   { name: 'dropAllRolesFromDatabase', counter: 'command', writes: true, run: () => ({ n: 0 }) },

@@ -50,7 +50,7 @@ async function run(ctx: CommandContext): Promise<Reply> {
   });
 }
 
-/** The first batch holds what a resumed stream has missed; it does not wait. */
+/** The first batch contains the events that a resumed stream missed. It does not wait for new ones. */
 async function watch(
   ctx: CommandContext,
   args: Args,

@@ -20,7 +20,7 @@ export const aggregateFields: readonly string[] = [
   'let',
 ];
 
-/** `{ aggregate: 1 }` is over the database. */
+/** `{ aggregate: 1 }` runs on the database instead of a collection. */
 export const isCollectionless = (body: Doc): boolean => {
   const target = body['aggregate'];
   return isNumeric(target) && toNumber(target) === 1;
@@ -39,7 +39,7 @@ export function pipelineOf(args: Args): Doc[] {
   return pipeline as Doc[];
 }
 
-/** What the command's pipeline runs under. */
+/** The context in which the command's pipeline runs. */
 export function pipelineContext(ctx: CommandContext, args: Args, ns: Namespace): PipelineContext {
   const collationSpec = args.document('collation');
   const now = (): number => ctx.host.now();
@@ -56,7 +56,7 @@ export function pipelineContext(ctx: CommandContext, args: Args, ns: Namespace):
     hint: args.hint(),
     interruption: {
       now,
-      // A getMore gives the cursor a deadline of its own.
+      // getMore sets a separate deadline for the cursor.
       get deadline() {
         return ctx.op.deadline;
       },

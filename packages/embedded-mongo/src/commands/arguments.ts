@@ -3,7 +3,7 @@ import type { Namespace } from '../engine/types.js';
 import { isDoc, isNumeric, toNumber, typeName, type Doc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 
-/** A number of any BSON type as a JavaScript number; undefined for anything else. */
+/** Converts a number of any BSON type. Returns undefined for anything else. */
 const numberOf = (value: Value): number | undefined => (isNumeric(value) ? toNumber(value) : undefined);
 
 export function toBigInt(value: Value): bigint | undefined {
@@ -13,7 +13,10 @@ export function toBigInt(value: Value): bigint | undefined {
   return number !== undefined && Number.isInteger(number) ? BigInt(number) : undefined;
 }
 
-/** Reads a command's fields with MongoDB's errors for missing and ill-typed ones. Null counts as absent. */
+/**
+ * Reads a command's fields. Throws MongoDB's errors for missing fields and wrong types. Null counts as
+ * absent.
+ */
 export class Args {
   constructor(
     readonly command: string,
@@ -28,7 +31,7 @@ export class Args {
     return this.read(field, (value) => (typeof value === 'string' ? value : undefined), 'string');
   }
 
-  /** Booleans, and numbers as MongoDB reads them (0 is false). */
+  /** Accepts booleans, and numbers as MongoDB does (0 is false). */
   boolean(field: string): boolean | undefined {
     return this.read(
       field,
@@ -41,7 +44,7 @@ export class Args {
     );
   }
 
-  /** A number cut to an integer, at least `least`. */
+  /** Truncates a number to an integer, which must be at least `least`. */
   integer(field: string, least = 0): number | undefined {
     const number = this.read(field, numberOf, '[long, int, decimal, double]', 'types');
     if (number === undefined) return undefined;
@@ -115,7 +118,7 @@ const maxNamespaceBytes = 255;
 /** `db.collection` as text. */
 export const nsText = (ns: Namespace): string => `${ns.db}.${ns.coll}`;
 
-/** Throws InvalidNamespace (73) for a database name that MongoDB does not take. */
+/** Throws InvalidNamespace (73) for an invalid database name. */
 export function checkDatabaseName(db: string): void {
   if (db === '' || db.length > 63 || (forbiddenInDatabase.test(db) && db !== '$external')) {
     throw new ServerError('InvalidNamespace', `Invalid database name: '${db}'`);
@@ -133,7 +136,7 @@ export function checkNamespace(ns: Namespace): Namespace {
   return ns;
 }
 
-/** The collection that a command's first field names. */
+/** The collection named by a command's first field. */
 export function namespaceOf(command: string, db: string, body: Doc): Namespace {
   const coll = body[command];
   if (typeof coll !== 'string') {
@@ -142,7 +145,7 @@ export function namespaceOf(command: string, db: string, body: Doc): Namespace {
   return checkNamespace({ db, coll });
 }
 
-/** A full name such as `db.collection`, taken apart. */
+/** Splits a full name such as `db.collection`. */
 export function parseNamespace(full: string): Namespace {
   const dot = full.indexOf('.');
   if (dot <= 0) throw new ServerError('InvalidNamespace', `Invalid namespace specified '${full}'`);

@@ -1,6 +1,6 @@
 import type { BatchSource } from './host.js';
 
-/** A cursor's documents that are known already. */
+/** A cursor source for documents in memory. */
 export function arraySource(docs: readonly Uint8Array[]): BatchSource {
   let at = 0;
   return {

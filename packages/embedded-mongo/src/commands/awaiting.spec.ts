@@ -1,20 +1,20 @@
 import { kill, nextAwaited } from './awaiting.js';
 import type { AwaitableSource, Batch, KillSignal } from './host.js';
 
-/** Documents that come when the test says so. */
+/** A source whose documents are provided by the test. */
 class Feed implements AwaitableSource {
   readonly listeners = new Set<() => void>();
   docs: Uint8Array[] = [];
   done = false;
-  asked = 0;
-  /** Runs at the end of the first look. */
-  afterLook: (() => void) | undefined;
+  reads = 0;
+  /** Runs at the end of the first read. */
+  afterRead: (() => void) | undefined;
 
   next(): Promise<Batch> {
-    this.asked += 1;
+    this.reads += 1;
     const docs = this.docs.splice(0);
-    this.afterLook?.();
-    this.afterLook = undefined;
+    this.afterRead?.();
+    this.afterRead = undefined;
     return Promise.resolve({ docs, done: this.done });
   }
 
@@ -44,26 +44,26 @@ describe('nextAwaited', () => {
     signal = { killed: false };
   });
 
-  it('answers at once with what is there', async () => {
+  it('returns available documents immediately', async () => {
     feed.docs = [doc];
     await expect(next()).resolves.toEqual({ docs: [doc], done: false });
   });
 
-  it('wakes for what comes later, and goes on waiting after a needless call', async () => {
+  it('returns documents that arrive later, and keeps waiting after a spurious wake-up', async () => {
     const batch = next();
     await Promise.resolve();
     for (const wake of feed.listeners) wake();
-    while (feed.asked < 2) await Promise.resolve();
+    while (feed.reads < 2) await Promise.resolve();
     feed.push(doc);
     await expect(batch).resolves.toEqual({ docs: [doc], done: false });
   });
 
-  it('hears what comes while it looks', async () => {
-    feed.afterLook = () => feed.push(doc);
+  it('notices documents that arrive while it reads', async () => {
+    feed.afterRead = () => feed.push(doc);
     await expect(next()).resolves.toEqual({ docs: [doc], done: false });
   });
 
-  it('answers an empty batch when nothing comes in time, and at the end of the source', async () => {
+  it('returns an empty batch after the timeout and at the end of the source', async () => {
     await expect(next(1)).resolves.toEqual({ docs: [], done: false });
     feed.done = true;
     await expect(next()).resolves.toEqual({ docs: [], done: true });
@@ -73,7 +73,7 @@ describe('nextAwaited', () => {
     [undefined, 11601],
     ['CursorKilled' as const, 237],
     ['InterruptedAtShutdown' as const, 11600],
-  ])('ends when it is killed: %s', async (reason, code) => {
+  ])('fails when killed: %s', async (reason, code) => {
     const batch = next();
     await Promise.resolve();
     kill(signal, reason);

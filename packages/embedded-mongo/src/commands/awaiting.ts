@@ -2,14 +2,16 @@ import type { ErrorCodeName } from '../values/errors.js';
 import { interrupted } from '../values/errors.js';
 import type { AwaitableSource, Batch, BatchSource, KillSignal } from './host.js';
 
-/** Stops the work under `signal`: at once when it waits, else when it looks at the signal next. */
+/**
+ * Interrupts the work under `signal`: immediately while it waits, otherwise when it next checks the signal.
+ */
 export function kill(signal: KillSignal, reason: ErrorCodeName = 'Interrupted'): void {
   if (!signal.killed) signal.reason = reason;
   signal.killed = true;
   signal.wake?.();
 }
 
-/** Throws why the work under `signal` was stopped, if it was. */
+/** Throws the reason if the work under `signal` was interrupted. */
 export function throwIfKilled(signal: KillSignal): void {
   if (signal.killed) throw interrupted(signal.reason);
 }
@@ -17,8 +19,8 @@ export function throwIfKilled(signal: KillSignal): void {
 export const isAwaitable = (source: BatchSource): source is AwaitableSource => 'onMore' in source;
 
 /**
- * The next batch of a cursor that may get more documents later. When there is none it waits for one, `waitMs`
- * milliseconds at most; then the batch is empty. Throws when it is killed meanwhile.
+ * Returns the next batch of a cursor that may receive documents later. If there are none, waits up to
+ * `waitMs` milliseconds and then returns an empty batch. Throws if killed while waiting.
  */
 export async function nextAwaited(
   source: AwaitableSource,
@@ -27,49 +29,49 @@ export async function nextAwaited(
 ): Promise<Batch> {
   const endsAt = performance.now() + limits.waitMs;
   for (;;) {
-    // It listens before it looks, so that nothing comes between the two unheard.
-    const bell = new Bell(source, signal);
+    // Subscribe before reading, so that no notification between the two is missed.
+    const wakeUp = new WakeUp(source, signal);
     try {
       const batch = await source.next(limits.maxDocs, limits.maxBytes);
       throwIfKilled(signal);
       if (batch.docs.length > 0 || batch.done) return batch;
-      if (!(await bell.wait(endsAt - performance.now()))) return batch;
+      if (!(await wakeUp.wait(endsAt - performance.now()))) return batch;
       throwIfKilled(signal);
     } catch (error) {
-      // A source that notices the interruption first does not know its reason.
+      // A source that notices the interruption first does not know the reason.
       throwIfKilled(signal);
       throw error;
     } finally {
-      bell.dispose();
+      wakeUp.dispose();
     }
   }
 }
 
-/** Rings when the source may have more or the work is killed. */
-class Bell {
-  private rung = false;
-  private answer: (() => void) | undefined;
+/** A wait that ends when the source may have more documents or the work is killed. */
+class WakeUp {
+  private notified = false;
+  private resume: (() => void) | undefined;
   private readonly unsubscribe: () => void;
 
   constructor(
     source: AwaitableSource,
     private readonly signal: KillSignal,
   ) {
-    this.unsubscribe = source.onMore(() => this.ring());
-    signal.wake = () => this.ring();
+    this.unsubscribe = source.onMore(() => this.notify());
+    signal.wake = () => this.notify();
   }
 
-  /** False when `ms` milliseconds have passed in silence. */
+  /** Resolves to false if `ms` milliseconds pass without a notification. */
   async wait(ms: number): Promise<boolean> {
-    if (this.rung) return true;
+    if (this.notified) return true;
     if (ms <= 0) return false;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
-      this.answer = resolve;
+      this.resume = resolve;
       timer = setTimeout(resolve, ms);
     });
     clearTimeout(timer);
-    return this.rung;
+    return this.notified;
   }
 
   dispose(): void {
@@ -77,8 +79,8 @@ class Bell {
     this.signal.wake = undefined;
   }
 
-  private ring(): void {
-    this.rung = true;
-    this.answer?.();
+  private notify(): void {
+    this.notified = true;
+    this.resume?.();
   }
 }

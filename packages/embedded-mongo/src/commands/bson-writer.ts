@@ -1,17 +1,14 @@
 import { serialize } from 'bson';
 import { fieldName, isDoc, type Value } from '../values/bson.js';
 
-/**
- * What a reply may contain beside BSON values: plain numbers, 64-bit integers and documents that are BSON
- * already.
- */
+/** Values of a reply: BSON values, plain numbers, 64-bit integers, and documents that are already BSON. */
 export type ReplyValue = Value | number | bigint | RawDocument | ReplyDoc | readonly ReplyValue[] | undefined;
 
 export interface ReplyDoc {
   [field: string]: ReplyValue;
 }
 
-/** A document that is BSON already and is copied into the reply unchanged. */
+/** A document that is already BSON and is copied into the reply unchanged. */
 export class RawDocument {
   constructor(readonly bytes: Uint8Array) {}
 }
@@ -19,8 +16,8 @@ export class RawDocument {
 const initialBytes = 512;
 
 /**
- * Writes BSON into one growing buffer. Elements are written in order; documents and arrays nest by begin and
- * end.
+ * Writes BSON into one growing buffer. Elements are written in order, and documents and arrays are nested by
+ * begin and end.
  */
 export class BsonWriter {
   private buffer: Buffer;
@@ -28,7 +25,8 @@ export class BsonWriter {
   private readonly open: number[] = [];
 
   /**
-   * `prefix`: bytes left free at the front. `expected`: bytes of the content, when they are known to be many.
+   * `prefix`: bytes to reserve at the front. `expected`: expected size of the content in bytes, if it is
+   * large.
    */
   constructor(prefix = 0, expected = 0) {
     this.buffer = Buffer.allocUnsafe(prefix + Math.max(initialBytes, expected));
@@ -103,7 +101,7 @@ export class BsonWriter {
     this.bytes(document);
   }
 
-  /** The fields of `doc` into the document that is open; undefined ones are left out. */
+  /** Writes the fields of `doc` into the open document. Undefined fields are omitted. */
   fields(doc: ReplyDoc): void {
     for (const name of Object.keys(doc)) this.value(name, doc[name]);
   }
@@ -121,7 +119,7 @@ export class BsonWriter {
     else this.typed(name, value);
   }
 
-  /** The bytes so far, prefix included. */
+  /** Returns the bytes written so far, including the prefix. */
   finish(): Buffer {
     return this.buffer.subarray(0, this.length);
   }
@@ -145,7 +143,7 @@ export class BsonWriter {
     this.end();
   }
 
-  /** Types that are rare in replies are written by the bson package and copied. */
+  /** Types that are rare in replies are encoded by the bson package and copied. */
   private typed(name: string, value: object): void {
     const element = serialize({ [fieldName(name)]: value }, { ignoreUndefined: true });
     this.bytes(element.subarray(4, element.length - 1));

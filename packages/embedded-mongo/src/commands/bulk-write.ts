@@ -27,7 +27,7 @@ type Operation =
   | { kind: 'update'; ns: Namespace; statement: UpdateStatement }
   | { kind: 'delete'; ns: Namespace; statement: DeleteStatement };
 
-/** The result of one operation, as a document of the reply's cursor. */
+/** The result of one operation in the reply's cursor. */
 interface Outcome {
   n: number;
   nModified?: number;
@@ -92,12 +92,12 @@ function operation(bytes: Uint8Array, known: readonly Namespace[], variables: Do
   );
 }
 
-/** Operations that are done by one call of the engine. */
+/** Maximum number of operations per call of the engine. */
 const groupSize = 1_000;
 
 /**
- * The operations from `at` on that are of one kind and collection. In a transaction each is a group: the
- * first failure ends it.
+ * The operations from `at` on with the same kind and collection. In a transaction each operation is a group,
+ * because the first failure ends the transaction.
  */
 function groupFrom(ctx: CommandContext, operations: readonly Operation[], at: number): Operation[] {
   const first = operations[at]!;
@@ -110,8 +110,8 @@ function groupFrom(ctx: CommandContext, operations: readonly Operation[], at: nu
 }
 
 /**
- * What the operations did, in their order; shorter when one of an ordered list failed. `first`: the index of
- * the first.
+ * Executes the operations and returns their results in order. The list is shorter if an ordered operation
+ * failed. `first`: index of the first operation.
  */
 async function performGroup(
   ctx: CommandContext,

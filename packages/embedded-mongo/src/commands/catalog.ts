@@ -45,7 +45,7 @@ const renameCollection: Command = {
   },
 };
 
-/** Databases that a member of a replica set always has. */
+/** Databases that every replica set member has. */
 const systemDatabases = ['admin', 'config', 'local'] as const;
 const systemDatabaseBytes = 40_960;
 

@@ -6,7 +6,7 @@ import { isCollectionless, pipelineContext } from './aggregate.js';
 import type { Args } from './arguments.js';
 import type { BatchSource, CommandContext } from './host.js';
 
-/** Codes after which a driver opens the stream again where it stood. */
+/** Error codes after which a driver resumes the stream. */
 const resumableCodes: ReadonlySet<number> = new Set([
   6, 7, 63, 89, 91, 133, 134, 150, 175, 189, 234, 249, 262, 317, 358, 384, 402, 9001, 10107, 11600, 11602,
   13388, 13435, 13436,
@@ -40,12 +40,12 @@ export function changeStreamSource(
     );
   }
   const context = pipelineContext(ctx, args, ns);
-  // The command's time limit is not the cursor's: that lives until it is closed.
+  // The command's time limit does not apply to the cursor, which stays open until it is closed.
   const interruption = { now: context.interruption.now, signal: ctx.op.signal };
   return openChangeStream({ ...context, interruption }, pipeline, isCollectionless(ctx.body));
 }
 
-/** The failure of a cursor's getMore, labelled as drivers expect it of a change stream. */
+/** Adds the labels that drivers expect to an error from getMore on a change stream. */
 export function cursorFailure(source: BatchSource, error: unknown): unknown {
   const resumable =
     source instanceof ChangeStream && error instanceof ServerError && resumableCodes.has(error.code);

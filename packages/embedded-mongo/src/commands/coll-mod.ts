@@ -18,7 +18,7 @@ import type { CommandContext } from './host.js';
 
 const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
 
-/** The change of a clustered collection's expiry. */
+/** The requested change to the expiry of a clustered collection, if any. */
 function expiryChange(args: Args, info: CollectionInfo | undefined): Doc | undefined {
   const options: Doc = {};
   const expiry = expirySeconds(args);

@@ -8,7 +8,7 @@ const maxCappedBytes = 2 ** 50;
 
 const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
 
-/** Reads a size in bytes of a capped collection: 1 to 2^50. */
+/** Reads the size of a capped collection in bytes, 1 to 2^50. */
 export function cappedSize(args: Args, field: string): number | undefined {
   const given = numberOf(args, field);
   if (given === undefined) return undefined;
@@ -17,7 +17,7 @@ export function cappedSize(args: Args, field: string): number | undefined {
   return given;
 }
 
-/** Reads a number of documents; zero and less mean no limit. */
+/** Reads the maximum number of documents. Zero or less means no limit. */
 export function cappedMax(args: Args, field: string): number | undefined {
   const given = numberOf(args, field);
   if (given === undefined) return undefined;
@@ -44,7 +44,7 @@ const outOfRange = (field: string, bound: string, given: number): ServerError =>
     `BSON field '${field}' value must be ${bound}, actual value '${Number.isFinite(given) ? BigInt(given) : given > 0 ? '9223372036854775807' : '-9223372036854775808'}'`,
   );
 
-/** One of the words that an option may be. */
+/** Reads an option that must be one of the allowed values. */
 export function enumeration(args: Args, field: string, allowed: readonly string[]): string | undefined {
   const value = args.string(field);
   if (value === undefined || allowed.includes(value)) return value;
@@ -57,7 +57,7 @@ export function enumeration(args: Args, field: string, allowed: readonly string[
 export const validationLevels = ['off', 'strict', 'moderate'] as const;
 export const validationActions = ['error', 'warn', 'errorAndLog'] as const;
 
-/** The `capped`, `size` and `max` of a create command. */
+/** Reads `capped`, `size` and `max` of a create command. */
 export function cappedOptions(args: Args): Doc {
   const capped = args.boolean('capped') ?? false;
   const size = cappedSize(args, 'size');
@@ -75,7 +75,7 @@ export function cappedOptions(args: Args): Doc {
   };
 }
 
-/** The `clusteredIndex` of a create command, with its defaults. */
+/** Reads `clusteredIndex` of a create command and applies defaults. */
 export function clusteredOption(args: Args): Doc | undefined {
   const value = args.body['clusteredIndex'];
   if (value === undefined || value === null || value === false) return undefined;
@@ -94,7 +94,7 @@ export function clusteredOption(args: Args): Doc | undefined {
   return { v: int(2), key: { _id: int(1) }, name: inner.string('name') ?? '_id_', unique: true };
 }
 
-/** Seconds after which documents of a clustered collection expire; 'off' for never. */
+/** Reads the seconds after which documents of a clustered collection expire, or 'off' for never. */
 export function expirySeconds(args: Args): Value {
   const value = args.body['expireAfterSeconds'];
   if (value === undefined || value === null) return undefined;
@@ -111,7 +111,7 @@ export function expirySeconds(args: Args): Value {
   return long(Math.trunc(number));
 }
 
-/** Checks an `idIndex`, whose every field but its name is settled. */
+/** Validates an `idIndex`. Only its name can be chosen. */
 export function checkIdIndex(args: Args): void {
   const spec = args.document('idIndex');
   if (!spec) return;
@@ -132,7 +132,7 @@ export function checkIdIndex(args: Args): void {
   }
 }
 
-/** Whether change streams may show documents as they were before and after a change. */
+/** Whether change streams may return pre- and post-images of documents. */
 export function preAndPostImages(args: Args): { enabled: boolean } | undefined {
   const option = args.document('changeStreamPreAndPostImages');
   if (!option) return undefined;

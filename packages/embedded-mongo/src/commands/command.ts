@@ -6,24 +6,25 @@ export interface Command {
   readonly name: string;
   readonly aliases?: readonly string[];
   /**
-   * Its own top-level fields. When given, any other field (but the generic ones) is refused with code 40415.
+   * The command's own top-level fields. If given, all others except generic fields are rejected with code
+   * 40415.
    */
   readonly fields?: readonly string[];
   readonly adminOnly?: boolean;
-  /** Whether it may run inside a multi-document transaction. */
+  /** Whether it may run in a multi-document transaction. */
   readonly inTransaction?: boolean;
   /** Whether a `txnNumber` without `autocommit` makes it a retryable write. */
   readonly retryable?: boolean;
-  /** Whether it may read a snapshot outside of a transaction. */
+  /** Whether it may read from a snapshot outside a transaction. */
   readonly snapshotReads?: boolean;
-  /** Whether it changes data, so that a write concern that cannot be met is reported. */
+  /** Whether it changes data, so that a write concern that cannot be satisfied is reported. */
   readonly writes?: boolean;
-  /** The opcounter that each call adds to; insert, update and delete count their statements themselves. */
+  /** The opcounter that each call increments. Insert, update and delete count their statements instead. */
   readonly counter?: OpCounter;
   run(ctx: CommandContext): Reply | Promise<Reply>;
 }
 
-/** Fields that every command takes. */
+/** Fields that every command accepts. */
 export const genericFields: ReadonlySet<string> = new Set([
   '$db',
   '$readPreference',

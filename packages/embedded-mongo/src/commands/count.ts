@@ -3,7 +3,7 @@ import { Args, namespaceOf } from './arguments.js';
 import type { Command } from './command.js';
 import { countThroughView, isView } from './view-reads.js';
 
-/** Reads the query part of a count command; a negative limit counts as a positive one. */
+/** Reads the query of a count command. A negative limit counts as positive. */
 export function countSpec(args: Args): FindSpec {
   const spec: FindSpec = { filter: args.document('query') ?? {} };
   const skip = args.integer('skip');

@@ -44,7 +44,7 @@ const autoIndexIdNote = 'The autoIndexId option is deprecated and will be remove
 
 const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
 
-/** What a view must not have. */
+/** Options that are not allowed for views. */
 const notOfViews = [
   'capped',
   'size',
@@ -56,7 +56,7 @@ const notOfViews = [
   'changeStreamPreAndPostImages',
 ];
 
-/** The definition of a view as create and collMod give it, checked. `collation` is the view's. */
+/** Validates the definition of a view from create or collMod. `collation` is that of the view. */
 export function checkedView(
   ctx: CommandContext,
   ns: Namespace,
@@ -66,7 +66,7 @@ export function checkedView(
 ): void {
   if (viewOn === '') throw new ServerError('BadValue', "'viewOn' cannot be empty");
   checkViewDefinition(ctx.engine, ns, { viewOn, pipeline, collation });
-  // Planning finds unknown stages and bad specifications.
+  // Planning detects unknown stages and invalid specifications.
   const args = new Args('aggregate', {});
   planPipeline({ ...pipelineContext(ctx, args, { db: ns.db, coll: viewOn }), inner: true }, pipeline, false);
 }

@@ -8,23 +8,23 @@ import type { Command } from './command.js';
 import { HangUp, type Batch, type BatchSource, type CommandContext, type OpenCursor } from './host.js';
 import { CursorReply } from './reply.js';
 
-/** Largest batch, bytes of documents. */
+/** Maximum batch size, bytes of documents. */
 export const maxBatchBytes = 16 * 1024 * 1024;
 const defaultFirstBatch = 101;
-/** How long a getMore waits on a cursor that may get more, unless its maxTimeMS says otherwise. */
+/** How long a getMore waits for documents unless maxTimeMS is given. */
 const defaultAwaitMs = 1_000;
 
 export interface CursorOptions {
   batchSize: number | undefined;
   singleBatch?: boolean;
   noTimeout?: boolean;
-  /** The command's time limit is for the first batch alone. */
+  /** The command's time limit applies only to the first batch. */
   tailable?: boolean;
-  /** The prefix of an error's message while documents are read. */
+  /** Prefix of error messages while documents are read. */
   context?: string;
 }
 
-/** Answers with the first batch, and keeps the cursor open when there may be more. */
+/** Replies with the first batch and keeps the cursor open if there may be more. */
 export async function firstBatch(
   ctx: CommandContext,
   ns: Namespace,
@@ -58,7 +58,7 @@ export async function firstBatch(
   return new CursorReply(nsText(ns), cursor.id, 'firstBatch', batch.docs, {}, source.replyFields?.());
 }
 
-/** A cursor belongs to the session and the transaction that it was opened in. */
+/** Throws unless the cursor was opened in the same session and transaction. */
 function checkOwner(ctx: CommandContext, cursor: OpenCursor): void {
   const lsid = ctx.session?.lsid;
   if (cursor.lsid !== lsid) {
@@ -121,14 +121,14 @@ const getMore: Command = {
   },
 };
 
-/** Milliseconds that the getMore may wait; throws on a cursor that cannot wait. */
+/** How long the getMore may wait, milliseconds. Throws if maxTimeMS is set on a cursor that cannot wait. */
 function awaitTime(ctx: CommandContext, source: BatchSource): number {
   const given = ctx.body['maxTimeMS'];
   if (!isAwaitable(source)) {
     if (given === undefined) return 0;
     throw new ServerError('BadValue', 'cannot set maxTimeMS on getMore command for a non-awaitData cursor');
   }
-  // Zero means that the client sets no limit, as in every command.
+  // As in every command, zero means no limit.
   return (given === undefined ? 0 : toNumber(given)) || defaultAwaitMs;
 }
 
@@ -139,8 +139,8 @@ function nextBatch({ source, signal }: OpenCursor, maxDocs: number, waitMs: numb
 }
 
 /**
- * Draws under what the cursor was opened with, in the time that it has left, and reports what that examined
- * as its own.
+ * Reads a batch in the context in which the cursor was opened and within its remaining time. What the cursor
+ * examines is reported as part of the getMore.
  */
 async function drawBatch(
   ctx: CommandContext,
@@ -174,7 +174,7 @@ function failAfterCheckout({ host: { failPoints } }: CommandContext, cursor: Ope
   }
 }
 
-/** Cursors of commands over a whole database have names such as `$cmd.aggregate`. */
+/** Cursors of commands on a whole database have names such as `$cmd.aggregate`. */
 function checkCursorNamespace(db: string, coll: string): Namespace {
   return coll.startsWith('$cmd.') ? { db, coll } : checkNamespace({ db, coll });
 }

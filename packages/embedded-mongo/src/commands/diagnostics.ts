@@ -8,13 +8,13 @@ import type { CommandContext } from './host.js';
 
 const simple = (
   name: string,
-  answer: (ctx: CommandContext) => ReplyDoc,
+  reply: (ctx: CommandContext) => ReplyDoc,
   more: Partial<Command> = {},
 ): Command => ({
   name,
   counter: 'command',
   ...more,
-  run: answer,
+  run: reply,
 });
 
 const buildInfo = (): ReplyDoc => ({
@@ -46,7 +46,7 @@ const hostInfo = (ctx: CommandContext): ReplyDoc => ({
   extra: {},
 });
 
-/** The server keeps no log of its own: it hands its messages to the program that it runs in. */
+/** The server keeps no log. Messages are passed to the host program. */
 function getLog(ctx: CommandContext): ReplyDoc {
   const name = new Args('getLog', ctx.body).string('getLog');
   if (name === '*') return { names: ['global', 'startupWarnings'] };
@@ -54,9 +54,7 @@ function getLog(ctx: CommandContext): ReplyDoc {
   throw new ServerError('OperationFailed', `No log named '${String(name)}'`);
 }
 
-/**
- * Every acknowledged write is on disk: there is nothing to flush, and no files that a lock would keep still.
- */
+/** Every acknowledged write is on disk, so there is nothing to flush. Locking is not supported. */
 function fsync(ctx: CommandContext): ReplyDoc {
   if (new Args('fsync', ctx.body).boolean('lock')) {
     throw new ServerError('CommandNotSupported', 'fsync with lock is not supported by this server');

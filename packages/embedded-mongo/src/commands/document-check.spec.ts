@@ -33,11 +33,11 @@ const everything = {
 };
 
 describe('checkDocument', () => {
-  it('takes a document of all types', () => {
+  it('accepts a document with all types', () => {
     expect(() => checkDocument(serialize(everything))).not.toThrow();
   });
 
-  it('never reads beyond the end, whatever byte is changed', () => {
+  it('never reads beyond the end, whichever byte is changed', () => {
     const bytes = serialize(everything);
     for (let at = 0; at < bytes.length; at++) {
       const changed = Uint8Array.from(bytes);

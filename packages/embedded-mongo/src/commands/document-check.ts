@@ -4,7 +4,7 @@ const invalid = (message: string): ServerError => new ServerError(22, message, {
 const maxDepth = 180;
 
 /**
- * Fixed sizes of values by BSON type; -1 marks types with a length of their own, absent ones do not exist.
+ * Fixed value sizes by BSON type. -1 marks types of variable length. Types that are not listed do not exist.
  */
 const sizes: readonly (number | undefined)[] = (() => {
   const table: (number | undefined)[] = new Array<number | undefined>(256).fill(undefined);
@@ -19,8 +19,8 @@ const sizes: readonly (number | undefined)[] = (() => {
 })();
 
 /**
- * Walks a document's structure: lengths, types, terminators, and how deep it nests. Throws InvalidBSON (22),
- * so that a broken document is never stored.
+ * Checks the structure of a document: lengths, types, terminators and nesting depth. Throws InvalidBSON (22),
+ * so that malformed documents are never stored.
  */
 export function checkDocument(bytes: Uint8Array): void {
   const end = walk(bytes, 0, bytes.length, 0);
@@ -57,7 +57,7 @@ function afterZero(bytes: Uint8Array, start: number, end: number): number {
 function afterValue(bytes: Uint8Array, type: number, at: number, end: number, depth: number): number {
   if (type === 0x03 || type === 0x04) return walk(bytes, at, end - 1, depth + 1);
   if (type === 0x0b) return afterZero(bytes, afterZero(bytes, at, end), end);
-  if (at + 4 > end) throw invalid('a value is cut short');
+  if (at + 4 > end) throw invalid('a value is truncated');
   const length = int32At(bytes, at);
   if (type === 0x05) {
     if (length < 0) throw invalid('binary data has a negative length');

@@ -2,14 +2,16 @@ import type { FindSpec, PlanSummary, ScanStats } from '../engine/types.js';
 import { isDoc, isNumeric, type Doc } from '../values/bson.js';
 import type { ReplyDoc } from './bson-writer.js';
 
-/** What explain shows of one run: the stages' counters come from it. Without it the plan alone is shown. */
+/**
+ * Statistics of one execution, which provide the stages' counters. Without them, explain shows only the plan.
+ */
 export interface Execution {
   stats: ScanStats;
   millis: number;
 }
 
 /**
- * The filter as MongoDB shows it: one clause for each condition, equality spelled out, several joined by
+ * The filter as shown by MongoDB: one clause per condition with explicit equality, and several joined by
  * `$and`.
  */
 export function parsedQuery(filter: Doc): Doc {
@@ -30,7 +32,10 @@ const clausesOf = (filter: Doc): Doc[] =>
     return operators.map((operator) => ({ [field]: { [operator]: value[operator] } }));
   });
 
-/** The stages of a query from the outside in, as MongoDB nests them; with counters when the query was run. */
+/**
+ * The stages of a query, from outermost to innermost as MongoDB nests them. Includes counters if the query
+ * was executed.
+ */
 export function planStages(plan: PlanSummary, spec: FindSpec, run?: Execution): ReplyDoc {
   const matched = run?.stats.matched ?? 0;
   const returned = run?.stats.nReturned ?? 0;

@@ -26,11 +26,11 @@ type Verbosity = 'queryPlanner' | 'executionStats' | 'allPlansExecution';
 interface Explained {
   ns: Namespace;
   spec: FindSpec;
-  /** The stage above the query: UPDATE, DELETE, COUNT. */
+  /** The stage above the query: UPDATE, DELETE or COUNT. */
   above?: string;
-  /** A write of one document at most. */
+  /** Whether the write affects at most one document. */
   single?: boolean;
-  /** What follows the query in a pipeline. */
+  /** The pipeline stages after the query. */
   stages?: Doc[];
 }
 
@@ -118,7 +118,7 @@ const querySpec = (filter: Doc, hint: string | Doc | undefined, collation: Doc |
   ...(collation && { collation }),
 });
 
-/** Runs the query, without the stage above it: a write is explained, not performed. */
+/** Executes the query, but not the stage above it. Explaining a write does not perform it. */
 async function execute(ctx: CommandContext, { ns, spec, single }: Explained): Promise<Execution> {
   const startedAt = performance.now();
   const cursor = ctx.engine.find(ns, single ? { ...spec, limit: 1 } : spec, ctx.op);
@@ -145,7 +145,7 @@ function executionStats(target: Explained, plan: PlanSummary, run: Execution, al
   };
 }
 
-/** A stage that gives no documents: what it would change, delete or has counted. */
+/** A stage that returns no documents, with what it would update or delete, or has counted. */
 const aboveStage = (stage: string, inputStage: ReplyDoc, { nReturned }: ScanStats): ReplyDoc => ({
   stage,
   nReturned: 0,
@@ -171,7 +171,7 @@ function run(ctx: CommandContext): Promise<Reply> {
 const isVerbosity = (text: string): text is Verbosity =>
   text === 'queryPlanner' || text === 'executionStats' || text === 'allPlansExecution';
 
-/** How `inner`, a whole command document, would be run, or was. */
+/** Explains how `inner`, a whole command document, would run or did run. */
 export async function explainCommand(ctx: CommandContext, inner: Doc, verbosity: Verbosity): Promise<Reply> {
   const target = explained(ctx, inner);
   const plan = ctx.engine.explain(target.ns, target.spec, ctx.op);

@@ -6,7 +6,8 @@ import { Args, checkNamespace } from './arguments.js';
 import type { Command } from './command.js';
 
 /**
- * `filemd5` of GridFS: the MD5 of a file's chunks in order. Throws when a chunk is missing or holds no bytes.
+ * `filemd5` of GridFS: the MD5 of a file's chunks in order. Throws if a chunk is missing or does not contain
+ * bytes.
  */
 export const fileMd5Commands: readonly Command[] = [
   {

@@ -7,7 +7,7 @@ import type { CommandContext } from './host.js';
 import { updateValue } from './update.js';
 import { variablesOf } from './variables.js';
 
-/** Reads the command and refuses the combinations that make no sense. */
+/** Reads the command and rejects invalid combinations of options. */
 export function findAndModifySpec(args: Args): FindAndModifySpec {
   const remove = args.boolean('remove') ?? false;
   const returnNew = args.boolean('new') ?? false;

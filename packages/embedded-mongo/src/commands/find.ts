@@ -7,7 +7,7 @@ import { firstBatch } from './cursor-commands.js';
 import { findThroughView, isView } from './view-reads.js';
 import { variablesOf } from './variables.js';
 
-/** Reads the query part of a find command. */
+/** Reads the query of a find command. */
 export function findSpec(body: Doc): FindSpec {
   const args = new Args('find', body);
   const spec: FindSpec = { filter: args.document('filter') ?? {} };

@@ -7,13 +7,13 @@ import type { CommandContext, Host } from './host.js';
 export const replicaSetName = 'embedded';
 export const serverVersion = '8.0.0';
 
-/** Changes with each start of the process; its counter never does, as the server's role never does. */
+/** The process id changes on every start. The counter never does, because the server's role never changes. */
 const processId = new ObjectId();
 const electionId = new ObjectId('7fffffff0000000000000001');
 
 export const topologyVersion = (): Doc => ({ processId, counter: long(0) });
 
-/** The description of a replica set of one member that is its primary. */
+/** Describes a replica set whose only member is the primary. */
 export function describeServer(host: Host, connectionId: number): ReplyDoc {
   return {
     helloOk: true,
@@ -37,7 +37,7 @@ export function describeServer(host: Host, connectionId: number): ReplyDoc {
   };
 }
 
-function answer(ctx: CommandContext, primaryField: 'isWritablePrimary' | 'ismaster'): ReplyDoc {
+function helloReply(ctx: CommandContext, primaryField: 'isWritablePrimary' | 'ismaster'): ReplyDoc {
   const { client } = ctx.body;
   if (isDoc(client) && !ctx.connection.client) ctx.connection.client = client;
   return { [primaryField]: true, ...describeServer(ctx.host, ctx.connection.id) };
@@ -46,14 +46,14 @@ function answer(ctx: CommandContext, primaryField: 'isWritablePrimary' | 'ismast
 const hello: Command = {
   name: 'hello',
   counter: 'command',
-  run: (ctx) => answer(ctx, 'isWritablePrimary'),
+  run: (ctx) => helloReply(ctx, 'isWritablePrimary'),
 };
 
 const isMaster: Command = {
   name: 'isMaster',
   aliases: ['ismaster'],
   counter: 'command',
-  run: (ctx) => answer(ctx, 'ismaster'),
+  run: (ctx) => helloReply(ctx, 'ismaster'),
 };
 
 export const handshakeCommands: readonly Command[] = [hello, isMaster];

@@ -3,60 +3,60 @@ import type { Doc, Value } from '../values/bson.js';
 import type { ErrorCodeName, ServerError } from '../values/errors.js';
 import type { ReplyDoc, ReplyValue } from './bson-writer.js';
 
-/** What a cursor draws its batches from: an engine cursor or a pipeline. */
+/** A source of batches for a cursor: an engine cursor or a pipeline. */
 export interface BatchSource {
   next(maxDocs: number, maxBytes?: number): Promise<Batch>;
   close(): void;
-  /** More fields of the reply's `cursor`, such as `postBatchResumeToken`; called after each batch. */
+  /** Additional fields of the reply's `cursor`, such as `postBatchResumeToken`. Called after each batch. */
   replyFields?(): ReplyDoc;
 }
 
-/** `done`: no more will come. An empty batch that is not done leaves the cursor open. */
+/** `done`: there are no more documents. An empty batch that is not done keeps the cursor open. */
 export interface Batch {
   docs: Uint8Array[];
   done: boolean;
 }
 
 /**
- * A cursor that may get more documents later: a change stream, a tailable cursor with `awaitData`. Its `next`
- * never waits: it returns an empty batch that is not done. `getMore` does the waiting.
+ * A cursor that may receive documents later, such as a change stream or a tailable cursor with `awaitData`.
+ * Its `next` never waits, but returns an empty batch that is not done. `getMore` does the waiting.
  */
 export interface AwaitableSource extends BatchSource {
   /**
-   * From now on calls `wake` whenever there may be more, or the end of the cursor; needlessly at times, never
-   * too seldom. The returned function ends that.
+   * Calls `wake` whenever there may be more documents or the cursor may have ended. Calls may be spurious but
+   * are never missed. The returned function unsubscribes.
    */
   onMore(wake: () => void): () => void;
 }
 
-/** Lets `killOp`, `killCursors` and shutdown stop work that is under way; set by `kill` of awaiting.ts. */
+/** Lets `killOp`, `killCursors` and shutdown interrupt work in progress. Set by `kill` in awaiting.ts. */
 export interface KillSignal {
   killed: boolean;
   reason?: ErrorCodeName;
-  /** Set while the work waits. */
+  /** Set while the work is waiting. */
   wake?: (() => void) | undefined;
 }
 
-/** A cursor that outlives the command which opened it. */
+/** A cursor that outlives the command that opened it. */
 export interface OpenCursor {
   readonly id: bigint;
   readonly ns: Namespace;
   readonly source: BatchSource;
   readonly signal: KillSignal;
-  /** Hex id of the session it was opened in. */
+  /** Hex id of the session in which it was opened. */
   readonly lsid: string | undefined;
-  /** The multi-document transaction it was opened in. */
+  /** The multi-document transaction in which it was opened. */
   readonly txnNumber: bigint | undefined;
   readonly noTimeout: boolean;
-  /** The command that opened it, for currentOp. */
+  /** The command that opened it, shown by currentOp. */
   readonly origin: Doc;
-  /** What it reads under. */
+  /** The context in which it reads. */
   readonly op: OpContext;
-  /** What is left of the `maxTimeMS` of the command that opened it; only the time in use counts. */
+  /** Remaining part of the opening command's `maxTimeMS`. Only time spent reading counts. */
   timeLeftMs: number | undefined;
 }
 
-/** A cursor that no command uses at the moment. */
+/** A cursor that no command is currently using. */
 export interface IdleCursor {
   readonly cursor: OpenCursor;
   /** Epoch milliseconds. */
@@ -67,43 +67,43 @@ export interface IdleCursor {
 export interface CursorStore {
   /** Throws when too many cursors are open. */
   add(cursor: Omit<OpenCursor, 'id'>): OpenCursor;
-  /** Takes the cursor for one batch; throws CursorNotFound (43). Give it back with `release`. */
+  /** Checks out the cursor for one batch. Throws CursorNotFound (43). Return it with `release`. */
   checkOut(id: bigint, ns: Namespace): OpenCursor;
   release(cursor: OpenCursor, finished: boolean): void;
-  /** False when there is no such cursor. */
+  /** Returns false if there is no such cursor. */
   kill(id: bigint, ns: Namespace): boolean;
   killWhere(predicate: (cursor: OpenCursor) => boolean): number;
   idle(): IdleCursor[];
-  /** How long a cursor may be idle, milliseconds. */
+  /** Maximum idle time of a cursor, milliseconds. */
   idleLimitMs: number;
   readonly openCount: number;
   readonly timedOutCount: number;
 }
 
-/** The state of one logical session, by its lsid. */
+/** The state of a logical session, identified by its lsid. */
 export interface LogicalSession {
   readonly lsid: string;
   txnNumber: bigint;
   state: 'none' | 'inProgress' | 'committed' | 'aborted';
   txn: Transaction | undefined;
-  /** When its transaction began, epoch milliseconds. */
+  /** When its transaction started, epoch milliseconds. */
   readonly txnStartedAt: number;
   /** Epoch milliseconds. */
   readonly lastUse: number;
 }
 
 export interface SessionStore {
-  /** The session with this id, created when it is new; its idle time starts again. */
+  /** Returns the session with this id and resets its idle time. Creates it if needed. */
   touch(lsid: string): LogicalSession;
   find(lsid: string): LogicalSession | undefined;
-  /** Aborts the session's transaction, kills its cursors and forgets it. */
+  /** Aborts the session's transaction, kills its cursors and removes it. */
   end(lsid: string): void;
-  /** Kills what the session has open but keeps it. */
+  /** Aborts the session's transaction and kills its cursors, but keeps the session. */
   kill(lsid: string): void;
   all(): LogicalSession[];
 }
 
-/** A running command, as currentOp shows it. */
+/** A running command, as shown by currentOp. */
 export interface Operation {
   readonly opid: number;
   readonly command: string;
@@ -116,44 +116,44 @@ export interface Operation {
   readonly txnNumber: bigint | undefined;
   readonly op: OpContext;
   signal: KillSignal;
-  /** Of a getMore: the command that opened the cursor. */
+  /** For a getMore: the command that opened the cursor. */
   origin: Doc | undefined;
-  /** A getMore that may wait for documents to come: its time says nothing. */
+  /** True for a getMore that may wait for documents, whose duration is therefore meaningless. */
   awaitsData: boolean;
 }
 
-/** What the profile and currentOp call `op`. */
+/** The value of `op` in the profile and in currentOp. */
 export type OperationKind = 'insert' | 'query' | 'update' | 'remove' | 'getmore' | 'command';
 
 export interface OperationStore {
   all(): Operation[];
-  /** False when no such operation runs. */
+  /** Returns false if no such operation is running. */
   kill(opid: number): boolean;
 }
 
-/** What the `failCommand` fail point does to one command. */
+/** The effect of the `failCommand` fail point on one command. */
 export interface FailAction {
   closeConnection: boolean;
   blockMs: number;
   error: ServerError | undefined;
-  /** The fail point says which labels the error bears: none is to be added. */
+  /** The fail point specifies the error labels, so none are added. */
   labelsAreGiven: boolean;
   writeConcernError: Doc | undefined;
 }
 
 export interface FailPointStore {
-  /** False when no fail point is set. */
+  /** False if no fail point is set. */
   readonly active: boolean;
-  /** Returns how often it has acted so far. Throws on an unknown fail point or a bad mode. */
+  /** Returns how often it has been triggered. Throws for an unknown fail point or an invalid mode. */
   configure(name: string, mode: Value, data: Doc): number;
-  /** The data of a fail point that acts now; counts as one use. */
+  /** Returns the data of a fail point that applies now, and counts one use. */
   enter(name: string): Doc | undefined;
 }
 
-/** Thrown by a command to hang up instead of answering, as a fail point demands. */
+/** Thrown by a command to close the connection instead of replying, as required by a fail point. */
 export class HangUp extends Error {}
 
-/** How often and how long, in microseconds, each kind of operation ran. */
+/** Number of operations of each kind and their total time in microseconds. */
 export type NamespaceUse = Readonly<Record<OperationKind, { count: number; micros: number }>>;
 
 export interface UsageStore {
@@ -161,32 +161,35 @@ export interface UsageStore {
   all(): ReadonlyMap<string, NamespaceUse>;
 }
 
-/** 0: off, 1: slow operations, 2: all. */
+/** 0: off, 1: slow operations, 2: all operations. */
 export type ProfileLevel = 0 | 1 | 2;
 
 export interface ProfileSettings {
   level: ProfileLevel;
-  /** Operations of at least this many milliseconds are slow. */
+  /** Operations that take at least this many milliseconds are slow. */
   slowMs: number;
-  /** Which share of the slow ones is kept, 0 to 1. */
+  /** The share of slow operations that is recorded, 0 to 1. */
   sampleRate: number;
-  /** When set, an operation is kept when its report matches, and only then. */
+  /** If set, operations are recorded only if their report matches, regardless of their duration. */
   filter: Doc | undefined;
 }
 
 export interface ProfilerStore {
   settings(db: string): ProfileSettings;
-  /** `slowMs` and `sampleRate` are for all databases; `filter: null` takes the filter away. */
+  /** `slowMs` and `sampleRate` apply to all databases. `filter: null` removes the filter. */
   configure(
     db: string,
     change: { level?: ProfileLevel; slowMs?: number; sampleRate?: number; filter?: Doc | null },
   ): Promise<void>;
 }
 
-/** What clients may read and set while the server runs. */
+/** Parameters that clients can read and set at runtime. */
 export interface ParameterStore {
   all(): ReplyDoc;
-  /** The value before. Throws InvalidOptions for an unknown one, BadValue for a value that it cannot have. */
+  /**
+   * Returns the previous value. Throws InvalidOptions for an unknown parameter and BadValue for an invalid
+   * value.
+   */
   set(name: string, value: Value): ReplyValue;
 }
 
@@ -207,7 +210,7 @@ export interface ServerMetrics {
 
 export type OpCounter = 'insert' | 'query' | 'update' | 'delete' | 'getmore' | 'command';
 
-/** What the commands use of the server around them. */
+/** The parts of the server that commands use. */
 export interface Host {
   readonly engine: Engine;
   readonly cursors: CursorStore;
@@ -218,7 +221,7 @@ export interface Host {
   readonly parameters: ParameterStore;
   readonly usage: UsageStore;
   readonly metrics: ServerMetrics;
-  /** `host:port`, or the path of the unix socket; hello's `me`. */
+  /** `host:port` or the path of the unix socket, returned as `me` by hello. */
   readonly address: string;
   readonly startedAt: number;
   /** Epoch milliseconds. */
@@ -228,14 +231,14 @@ export interface Host {
   abort(session: LogicalSession): void;
 }
 
-/** One command as it runs. */
+/** The context of a running command. */
 export interface CommandContext {
   readonly host: Host;
   readonly engine: Engine;
   readonly name: string;
   readonly db: string;
   readonly body: Doc;
-  /** Documents that came as raw BSON: from document sequences, or cut out of an insert's body. */
+  /** Documents received as raw BSON: from document sequences, or extracted from the body of an insert. */
   readonly raw: ReadonlyMap<string, Uint8Array[]>;
   readonly op: OpContext;
   readonly operation: Operation;

@@ -7,7 +7,7 @@ import type { Command } from './command.js';
 import { firstBatch } from './cursor-commands.js';
 import { refuseView } from './view-reads.js';
 
-/** An index as listIndexes shows it. */
+/** Describes an index as listIndexes shows it. */
 export function indexDoc(index: IndexSpec): Doc {
   const { v, key, name, ...options } = index;
   const doc: Doc = { v, key, name };

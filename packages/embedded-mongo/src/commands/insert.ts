@@ -9,8 +9,8 @@ import type { Reply } from './reply.js';
 import { asTransactionWriteError, checkBatchSize, writeErrorDocs } from './write-support.js';
 
 /**
- * The documents to insert as BSON, each checked for its structure. One that is too large fails alone, in the
- * engine.
+ * The documents to insert as BSON, after checking their structure. A document that is too large is rejected by
+ * the engine and does not affect the others.
  */
 function documents(ctx: CommandContext, args: Args): Uint8Array[] {
   const raw = ctx.raw.get('documents') ?? args.array('documents')?.map(asBytes);

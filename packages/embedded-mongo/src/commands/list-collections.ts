@@ -19,12 +19,14 @@ function collectionDoc(info: CollectionInfo, nameOnly: boolean): Doc {
     ...base,
     options,
     info: { readOnly: false, uuid: new Binary(info.uuid, 4) },
-    // A clustered collection is listed without it.
+    // The `_id` index of a clustered collection is not listed.
     ...(idIndex && !idIndex.clustered && { idIndex: indexDoc(idIndex) }),
   };
 }
 
-/** The collection that MongoDB keeps a database's views in; here it is made of them when it is read. */
+/**
+ * The collection in which MongoDB stores a database's views. Here its contents are generated when it is read.
+ */
 function viewsDoc(db: string, nameOnly: boolean): Doc {
   const base: Doc = { name: 'system.views', type: 'collection' };
   if (nameOnly) return base;

@@ -13,7 +13,7 @@ function existing(ctx: CommandContext, command: string, message: (ns: string) =>
   throw new ServerError('NamespaceNotFound', message(nsText(ns)));
 }
 
-/** MD5 of a collection's documents in the order of `_id`. */
+/** MD5 of a collection's documents in `_id` order. */
 async function hashOf(ctx: CommandContext, ns: Namespace): Promise<string> {
   const hash = createHash('md5');
   const cursor = ctx.engine.find(ns, { filter: {}, sort: { _id: int(1) } }, ctx.op);
@@ -58,7 +58,7 @@ const dbHash: Command = {
   },
 };
 
-/** Indexes are written in the same commit as their documents: there is nothing to rebuild. */
+/** Indexes are written in the same commit as their documents, so there is nothing to rebuild. */
 const reIndex: Command = {
   name: 'reIndex',
   fields: ['reIndex'],
@@ -70,7 +70,7 @@ const reIndex: Command = {
   },
 };
 
-/** Freed pages are used again; the file does not shrink. */
+/** Freed pages are reused, but the file does not shrink. */
 const compact: Command = {
   name: 'compact',
   counter: 'command',

@@ -7,7 +7,7 @@ import { toBigInt } from './arguments.js';
 import { genericFields, type Command } from './command.js';
 import type { CommandContext, ConnectionInfo, Host, IdleCursor, LogicalSession, Operation } from './host.js';
 
-/** Longest list of a command that is shown whole. */
+/** Longest list in a command that is shown in full. */
 const maxShown = 20;
 
 const withoutBulk = (body: Doc): Doc =>
@@ -152,11 +152,11 @@ const killOp: Command = {
 
 export const operationCommands: readonly Command[] = [currentOp, killOp];
 
-/** The user's digest where there is no login: that of the empty text. */
-const nobody = createHash('sha256').digest();
+/** The user digest without authentication: that of the empty string. */
+const anonymousUser = createHash('sha256').digest();
 
 const listedSession = ({ lsid, lastUse }: LogicalSession): Doc => ({
-  _id: { ...sessionDoc(lsid), uid: new Binary(nobody, 0) },
+  _id: { ...sessionDoc(lsid), uid: new Binary(anonymousUser, 0) },
   lastUse: new Date(lastUse),
 });
 
@@ -165,7 +165,9 @@ const specOf = (stage: string, spec: Value): Doc => {
   throw new ServerError('FailedToParse', `${stage} options must be specified in an object`);
 };
 
-/** First stages of a pipeline that read the server's own state: given the specification, their documents. */
+/**
+ * First stages of a pipeline that read server state. Each receives its specification and returns documents.
+ */
 export function serverSources(ctx: CommandContext): Readonly<Record<string, (spec: Value) => Doc[]>> {
   const { host } = ctx;
   const collectionless = (stage: string): void => {

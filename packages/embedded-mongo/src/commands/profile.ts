@@ -7,7 +7,9 @@ import type { ReplyDoc } from './bson-writer.js';
 
 const levels: readonly number[] = [0, 1, 2];
 
-/** Sets which operations of a database are kept in its `system.profile`; `-1` only returns the settings. */
+/**
+ * Sets which operations of a database are recorded in its `system.profile`. `-1` only returns the settings.
+ */
 const profile: Command = {
   name: 'profile',
   fields: ['profile', 'slowms', 'sampleRate', 'filter'],

@@ -76,10 +76,10 @@ const byName = new Map<string, Command>();
 for (const command of all)
   for (const name of [command.name, ...(command.aliases ?? [])]) byName.set(name, command);
 
-/** Commands of MongoDB that this store does not have; any other is an unknown name. */
+/** MongoDB commands that this store does not support. All other unlisted names are unknown commands. */
 const refused: ReadonlySet<string> = new Set(['mapReduce', 'mapreduce']);
 
-/** Throws CommandNotSupported (115) or CommandNotFound (59) when there is no such command. */
+/** Finds a command. Throws CommandNotSupported (115) or CommandNotFound (59) if there is none. */
 export const findCommand = (name: string): Command => {
   const command = byName.get(name);
   if (command) return command;

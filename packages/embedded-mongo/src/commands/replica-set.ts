@@ -87,7 +87,7 @@ function config({ host }: CommandContext): ReplyDoc {
   };
 }
 
-/** The only member cannot hand its role to another: forced, it steps down and is elected again at once. */
+/** The only member cannot hand over its role. If forced, it steps down and is immediately elected again. */
 function stepDown(ctx: CommandContext): ReplyDoc {
   if (new Args('replSetStepDown', ctx.body).boolean('force')) return {};
   throw new ServerError(

@@ -1,9 +1,9 @@
 import type { Timestamp } from 'bson';
 import type { BsonWriter, ReplyDoc } from './bson-writer.js';
 
-/** A batch of stored documents, copied into the reply without being decoded. */
+/** A batch of stored documents, which are copied into the reply without decoding. */
 export class CursorReply {
-  /** The time of the snapshot that it was read from. */
+  /** The time of the snapshot from which it was read. */
   atClusterTime: Timestamp | undefined;
 
   constructor(
@@ -11,13 +11,13 @@ export class CursorReply {
     readonly id: bigint,
     readonly field: 'firstBatch' | 'nextBatch',
     readonly docs: Uint8Array[],
-    /** Fields beside `cursor`. */
+    /** Additional fields beside `cursor`. */
     readonly more: ReplyDoc = {},
-    /** Further fields of `cursor`. */
+    /** Additional fields of `cursor`. */
     readonly cursorFields: ReplyDoc = {},
   ) {}
 
-  /** An estimate of the reply's size, bytes. */
+  /** Estimated size of the reply, bytes. */
   get size(): number {
     let size = 200;
     for (const doc of this.docs) size += doc.length + 8;
@@ -38,5 +38,5 @@ export class CursorReply {
   }
 }
 
-/** What a command returns; `ok` and the operation time are added to it. */
+/** The result of a command, to which `ok` and the operation time are added. */
 export type Reply = ReplyDoc | CursorReply;

@@ -92,7 +92,7 @@ function serverStatus({ host, body }: CommandContext): ReplyDoc {
   };
 }
 
-/** A section is left out when the command says `section: 0`. */
+/** A section is omitted if the command contains `section: 0`. */
 const isWanted = (value: unknown): boolean => value !== false && Number(value) !== 0;
 
 export const serverStatusCommands: readonly Command[] = [

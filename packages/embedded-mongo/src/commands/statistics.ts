@@ -9,7 +9,7 @@ import type { CommandContext } from './host.js';
 import { cappedLimits } from '../aggregate/sources.js';
 import { refuseView } from './view-reads.js';
 
-/** The reply of collStats; sizes are divided by `scale`. */
+/** The reply to collStats. Sizes are divided by `scale`. */
 async function storageStats({ engine, op }: CommandContext, ns: Namespace, scale: number): Promise<ReplyDoc> {
   const stats = await engine.collectionStats(ns, op);
   const info = engine.collection(ns);
@@ -128,7 +128,7 @@ const timed = (...counters: Timed[]): ReplyDoc => ({
   count: BigInt(counters.reduce((sum, { count }) => sum + count, 0)),
 });
 
-/** How long the operations on each collection took since the start, in microseconds. */
+/** Total time of the operations on each collection since startup, in microseconds. */
 function top(ctx: CommandContext): ReplyDoc {
   const totals: ReplyDoc = { note: 'all times in microseconds' };
   for (const [ns, use] of ctx.host.usage.all()) {

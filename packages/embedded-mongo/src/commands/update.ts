@@ -24,7 +24,7 @@ const statementFields = new Set([
   'allowShardKeyUpdatesWithoutFullShardKeyInQuery',
 ]);
 
-/** A stage that no pipeline knows fails the whole command, not the statement. */
+/** Rejects stages that do not exist. This fails the whole command, not only the statement. */
 function stages(pipeline: Doc[]): Doc[] {
   for (const stage of pipeline) {
     const name = Object.keys(stage)[0] ?? '';
@@ -33,7 +33,7 @@ function stages(pipeline: Doc[]): Doc[] {
   return pipeline;
 }
 
-/** The new value of an update: operators, a replacement, or a pipeline. */
+/** Reads an update: operators, a replacement, or a pipeline. */
 export function updateValue(args: Args, field: string): Doc | Doc[] {
   const value = args.body[field];
   if (Array.isArray(value)) return stages(args.required(field, args.documents(field)));

@@ -1,7 +1,7 @@
 import { checkDatabaseName } from './arguments.js';
 import type { Command } from './command.js';
 
-/** Commands about users: there are none to list or to drop. */
+/** Commands that list or drop users. There are no users. */
 export const userCommands: readonly Command[] = [
   {
     name: 'usersInfo',

@@ -2,7 +2,7 @@ import { evaluateExpression } from '../expression/expression.js';
 import type { Doc, Value } from '../values/bson.js';
 import type { Args } from './arguments.js';
 
-/** The values of a command's `let`: its expressions, evaluated. Undefined when it has none. */
+/** Evaluates the expressions in a command's `let`. Returns undefined if it has none. */
 export function variablesOf(args: Args, builtin: Doc = {}): Doc | undefined {
   const given = args.document('let');
   if (!given) return undefined;

@@ -8,7 +8,7 @@ import { pipelineContext } from './aggregate.js';
 import { nsText, type Args } from './arguments.js';
 import type { BatchSource, CommandContext } from './host.js';
 
-/** Whether reads of the namespace go through a view's pipeline. */
+/** Whether reads from the namespace run a view's pipeline. */
 export const isView = (engine: Engine, ns: Namespace): boolean =>
   engine.hasViews && (engine.view(ns) !== undefined || ns.coll === 'system.views');
 
@@ -22,7 +22,7 @@ export function refuseView(info: CollectionInfo): void {
 
 const notInPipelines = ['min', 'max', 'returnKey', 'showRecordId', 'noCursorTimeout', 'allowPartialResults'];
 
-/** A query as the pipeline that gives the same documents; a `$natural` order is given as a hint instead. */
+/** Converts a query to an equivalent pipeline, except for `$natural` order, which is passed as a hint. */
 export function findPipeline({ filter, sort, skip, limit, projection }: FindSpec): Doc[] {
   const pipeline: Doc[] = [];
   if (Object.keys(filter).length > 0) pipeline.push({ $match: filter });
@@ -34,8 +34,8 @@ export function findPipeline({ filter, sort, skip, limit, projection }: FindSpec
 }
 
 /**
- * Runs a find or distinct over a view. Throws InvalidPipelineOperator (168) for options that only a query
- * has.
+ * Runs a find or distinct on a view. Throws InvalidPipelineOperator (168) for options that only queries
+ * support.
  */
 export function findThroughView(ctx: CommandContext, args: Args, ns: Namespace, spec: FindSpec): BatchSource {
   if (spec.tailable) {

@@ -8,10 +8,7 @@ import type { CommandContext } from './host.js';
 
 const maxStatements = 100_000;
 
-/**
- * The statements of a write, from a document sequence or from the body. Throws when there are none or too
- * many.
- */
+/** The statements of a write, from a document sequence or the body. Throws if there are none or too many. */
 export function statements(ctx: CommandContext, args: Args, field: string): Doc[] {
   const raw = ctx.raw.get(field);
   const found = raw ? raw.map((bytes) => decode(bytes)) : args.required(field, args.documents(field));
@@ -39,9 +36,9 @@ export const writeErrorDocs = (errors: readonly WriteError[]): ReplyDoc[] =>
   }));
 
 /**
- * Inside of a transaction a statement that fails ends the transaction. The client sees it as a write error,
- * except for errors after which it should run the whole transaction again; those are thrown. `index`: the
- * first of the statements that were given to the engine.
+ * Handles a failed statement in a transaction: aborts the transaction and returns the error as a write error.
+ * Errors after which the client should retry the whole transaction are thrown instead. `index`: position of
+ * the first statement that was passed to the engine.
  */
 export function asTransactionWriteError(ctx: CommandContext, error: unknown, index: number): WriteError {
   const transient = error instanceof ServerError && error.errorLabels.length > 0;
@@ -56,7 +53,7 @@ export function asTransactionWriteError(ctx: CommandContext, error: unknown, ind
   };
 }
 
-/** Refuses statements that a retry could not repeat exactly. */
+/** Rejects statements that cannot be retried exactly. */
 export function checkRetryable(ctx: CommandContext, touchesMany: boolean, what: string): void {
   if (ctx.op.retry && touchesMany) {
     throw new ServerError('InvalidOptions', `Cannot use retryable writes with ${what}`);

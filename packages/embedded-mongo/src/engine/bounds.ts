@@ -9,25 +9,26 @@ import { bracketBounds, encodeKey, keyUpperBound } from '../values/key.js';
 import type { Direction } from '../values/key.js';
 import { compareBytes, EMPTY } from './key-layout.js';
 
-/** Encoded keys of one index field in [low, high), with the texts that explain shows. */
+/** A range [low, high) of encoded keys of one index field, with the bounds as text for explain output. */
 export interface Interval {
   low: Uint8Array;
   high: Uint8Array;
-  /** One value only: further fields may be bounded after it. */
+  /** The interval holds a single value, so the next index field can be bounded too. */
   point: boolean;
   lowText: string;
   highText: string;
 }
 
 /**
- * `exact`: every key within the intervals fulfils the conditions, so that they need no check on the document.
+ * `exact` is true when every key in the intervals satisfies the conditions, so the documents need no further
+ * check.
  */
 export interface FieldBounds {
   intervals: Interval[];
   exact: boolean;
   /**
-   * Only NaN, which lies below all numbers in an index but is less than none of them, keeps it from being
-   * exact.
+   * Set when the bounds would be exact but for NaN. In an index NaN sorts below all numbers, but no
+   * comparison with a number matches it.
    */
   exceptNaN?: boolean;
 }
@@ -60,24 +61,27 @@ const isExact = (value: Value): boolean => {
   return exactTypes.has(type) && !(isNumericType(type) && isNaNValue(value));
 };
 
-/** A value that can hold strings compares by the query's collation, which must then be the index's. */
+/** Whether the value can contain strings. Comparing them requires an index with the query's collation. */
 export const dependsOnCollation = (value: Value): boolean => {
   const kind = bracket(value);
   return kind === Bracket.string || kind === Bracket.object || kind === Bracket.array;
 };
 
-/** Makes the bounds of one index field. */
+/** Computes the bounds of one index field. */
 export class BoundsMaker {
   constructor(
     private readonly direction: Direction,
     private readonly collation: Collation | undefined,
-    /** Whether the index compares strings as the query does. */
+    /** Whether the index and the query use the same collation. */
     private readonly sameCollation: boolean,
-    /** Whether the intervals' texts are wanted; they cost more than the bounds. */
+    /** Whether to produce the text of each interval. This costs more than computing the bounds. */
     private readonly withTexts: boolean,
   ) {}
 
-  /** The keys that can fulfil the condition, or undefined when it does not narrow them down. */
+  /**
+   * Returns the keys that can satisfy the condition, or undefined when the condition does not narrow the
+   * scan.
+   */
   of(node: FieldNode): FieldBounds | undefined {
     switch (node.op) {
       case 'eq':
@@ -111,7 +115,8 @@ export class BoundsMaker {
       if (isExact(value)) continue;
       exact = false;
       const type = typeNumber(value);
-      // An array is indexed by its elements, and equals a document's element that is the same array.
+      // Arrays are indexed by their elements. The array itself also matches as an element of an array in a
+      // document.
       if (type === BsonType.array) intervals.push(this.point((value as Value[])[0]));
       // A condition on null also matches undefined.
       if (type === BsonType.null) intervals.push(this.point(undefined));
@@ -163,7 +168,7 @@ export class BoundsMaker {
     };
   }
 
-  /** Strings with the pattern's prefix, and stored patterns: a regular expression matches an equal one. */
+  /** Matches strings with the pattern's prefix, and stored regular expressions that equal the pattern. */
   private pattern(regex: Value, prefix: string): FieldBounds | undefined {
     if (this.collation || !this.sameCollation) return undefined;
     const strings = bracketBounds(EMPTY, '', this.direction);
@@ -185,8 +190,8 @@ export class BoundsMaker {
   }
 
   private prefixRange(prefix: string): { low: Uint8Array; high: Uint8Array } {
-    // The key of a string ends with two bytes that mark its end; without them it is the prefix of all longer
-    // ones.
+    // An encoded string ends with a two-byte terminator. Without it, the key is a prefix of all longer
+    // strings.
     const whole = this.encode(prefix);
     const low = whole.subarray(0, whole.length - 2);
     return { low, high: keyUpperBound(low) };
@@ -238,7 +243,7 @@ const lowerText = (kind: number): string => {
   }
 };
 
-/** Sorted, without overlaps and repetitions. */
+/** Sorts the intervals and merges those that overlap. */
 const disjoint = (intervals: Interval[]): Interval[] => {
   if (intervals.length < 2) return intervals;
   const sorted = [...intervals].sort((a, b) => compareBytes(a.low, b.low));
@@ -253,7 +258,7 @@ const disjoint = (intervals: Interval[]): Interval[] => {
   return result;
 };
 
-/** Keys that lie in both lists of disjoint, sorted intervals. */
+/** Intersects two lists of disjoint, sorted intervals. */
 export const intersect = (a: Interval[], b: Interval[]): Interval[] => {
   const result: Interval[] = [];
   let i = 0;
@@ -278,7 +283,7 @@ export const intersect = (a: Interval[], b: Interval[]): Interval[] => {
   return result;
 };
 
-/** The bounds that fulfil all of the given ones together. */
+/** Intersects any number of bounds of the same field. */
 export const intersectBounds = (all: FieldBounds[]): FieldBounds => {
   const intervals = all
     .slice(1)

@@ -12,7 +12,7 @@ import { GarbageCollector } from './garbage.js';
 import { countersKey } from './key-layout.js';
 import type { Namespace, OpContext } from './types.js';
 import type { Batch } from './write-queue.js';
-import { isAbandoned, own, transactionOf } from './write-runner.js';
+import { isAbandoned, recordCreation, transactionOf } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
 
 const MAX_NAME_BYTES = 255;
@@ -25,11 +25,11 @@ export const checkNamespace = (ns: Namespace): void => {
   if (ns.coll === '' || ns.coll.startsWith('.') || ns.coll.endsWith('.') || /[$\0]/.test(ns.coll)) {
     throw invalid('bad collection name');
   }
-  if (ns.coll === 'system.views') throw invalid('views are made by the create command');
+  if (ns.coll === 'system.views') throw invalid('views can only be created with the create command');
   if (Buffer.byteLength(nameOf(ns)) > MAX_NAME_BYTES) throw invalid('the name is too long');
 };
 
-/** Catalog changes are not part of a transaction's snapshot. */
+/** Throws when called in a transaction: catalog changes are not part of its snapshot. */
 export const refuseInTransaction = (ctx: OpContext, what: string): void => {
   if (ctx.txn) {
     throw new ServerError(
@@ -39,7 +39,10 @@ export const refuseInTransaction = (ctx: OpContext, what: string): void => {
   }
 };
 
-/** Adds a collection with its first indexes; in memory at once, undone when the commit fails. */
+/**
+ * Adds a collection and its initial indexes. The change is in memory at once and is undone if the commit
+ * fails.
+ */
 export const addCollection = (core: EngineCore, batch: Batch, ns: Namespace, options: Doc): Collection => {
   checkNamespace(ns);
   const abandoned = core.catalog.get(ns);
@@ -67,8 +70,8 @@ export const addCollection = (core: EngineCore, batch: Batch, ns: Namespace, opt
 };
 
 /**
- * Creates a collection or a view. One that exists with the same options is taken as created, except by a
- * transaction, whose own creations are committed at once.
+ * Creates a collection or a view. Succeeds without a change if one with the same options exists. A
+ * transaction gets NamespaceExists instead, because its own creations are committed immediately.
  */
 export const createCollection = async (
   core: EngineCore,
@@ -89,10 +92,10 @@ export const createCollection = async (
     const existing = core.catalog.get(ns);
     if (!existing || isAbandoned(existing)) {
       const created = addCollection(core, batch, ns, kept);
-      if (txn) own(core, txn, created);
+      if (txn) recordCreation(core, txn, created);
       return;
     }
-    // From now on it is not the transaction's alone.
+    // Another writer now depends on the collection, so it must survive an abort of the transaction.
     if (existing.pendingIn !== txn) existing.pendingIn = undefined;
     if (txn) throw new ServerError('NamespaceExists', `Collection ${nameOf(ns)} already exists.`);
     if (equalValues(inOrder(existing.options), inOrder(kept))) return;
@@ -111,7 +114,7 @@ const refuseKindInTransaction = (ns: Namespace, options: Doc): void => {
   );
 };
 
-/** Options compare whatever order they came in. */
+/** Sorts the options by name, so that two sets of options compare equal regardless of order. */
 const inOrder = (options: Doc): Doc =>
   Object.fromEntries(Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)));
 
@@ -122,7 +125,7 @@ const shownOptions = ({ uuid, options }: Collection): string => {
   return rest === '' ? `{ uuid: UUID("${text}") }` : `{ uuid: UUID("${text}"), ${rest} }`;
 };
 
-/** Takes the collection out of the catalog; its keys are deleted later, by the garbage collector. */
+/** Removes the collection from the catalog. The garbage collector deletes its keys later. */
 export const removeCollection = (core: EngineCore, batch: Batch, collection: Collection): void => {
   const key = collection.rowKey();
   batch.remove(key);
@@ -140,14 +143,14 @@ export const removeCollection = (core: EngineCore, batch: Batch, collection: Col
   });
 };
 
-/** Removes what an aborted transaction has created, unless another writer has come to use it. */
+/** Removes a collection that an aborted transaction created, unless another writer has started to use it. */
 export const discardCreated = (core: EngineCore, collection: Collection): Promise<void> =>
   core.queue.run((batch) => {
     if (collection.dropped || !isAbandoned(collection) || collection.documents > 0) return;
     removeCollection(core, batch, collection);
   });
 
-/** For change streams a view has none. */
+/** The collection's UUID in change events. Views have none. */
 export const uuidOf = ({ traits, uuid }: Collection): Uint8Array | undefined =>
   traits.view ? undefined : uuid;
 
@@ -157,7 +160,10 @@ const noteDrop = (batch: Batch, collection: Collection): void => {
   );
 };
 
-/** What was dropped, undefined when there was nothing. Dropping `system.views` drops the database's views. */
+/**
+ * Drops a collection or view and returns what was dropped, or undefined if it did not exist. Dropping
+ * `system.views` drops all views of the database.
+ */
 export const dropCollection = (
   core: EngineCore,
   ns: Namespace,

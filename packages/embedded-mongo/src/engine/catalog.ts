@@ -24,21 +24,26 @@ const NEXT_ID_KEY = textKey(KeySpace.fact, 'nextId');
 
 export const nameOf = (ns: Namespace): string => `${ns.db}.${ns.coll}`;
 
-/** A collection in memory. `documents` and `bytes` count what is committed. */
+/** A collection in memory. `documents` and `bytes` are the committed totals. */
 export class Collection {
   documents = 0;
   bytes = 0;
   nextRecordId = 1;
   dropped = false;
   /**
-   * Sequence of the commit that last changed the collection's definition; an older snapshot must not write to
-   * it.
+   * Sequence of the commit that last changed the collection's definition. Transactions with an older snapshot
+   * must not write to it.
    */
   definedAt = 0;
   indexes: Index[] = [];
-  /** The transaction that created it, until that has committed or another writer has come to use it. */
+  /**
+   * The transaction that created the collection, until it commits or another writer starts to use the
+   * collection.
+   */
   pendingIn: { readonly state: 'open' | 'committed' | 'aborted' } | undefined;
-  /** Called after each commit that wrote documents of the collection, and after its end. */
+  /**
+   * Called after each commit that wrote to the collection's documents, and when the collection is dropped.
+   */
   readonly listeners = new Set<() => void>();
   traits: CollectionTraits;
   private given: Doc;
@@ -68,24 +73,24 @@ export class Collection {
     return nameOf(this.ns);
   }
 
-  /** A view has none. */
+  /** Undefined for views. */
   get idIndex(): Index | undefined {
     const first = this.indexes[0];
     return first?.isId ? first : undefined;
   }
 
-  /** True for all but the transaction that has created it and not committed yet. */
+  /** A collection created by an open transaction is visible to that transaction only. */
   isHiddenFrom(txn: object | undefined): boolean {
     const { pendingIn } = this;
     return pendingIn !== undefined && pendingIn !== txn && pendingIn.state !== 'committed';
   }
 
-  /** The indexes that clients see. */
+  /** The indexes that are reported to clients. */
   get listedIndexes(): Index[] {
     return this.indexes.filter((index) => !index.building);
   }
 
-  /** The filter that inserted and updated documents must match. */
+  /** The filter that inserted and updated documents must match, if any. */
   get validator(): Filter | undefined {
     const source = this.options.validator;
     if (source !== this.validatorSource) {
@@ -127,12 +132,12 @@ export class Collection {
   }
 }
 
-/** All collections, by name. Changed inside write callbacks only; loaded once at open. */
+/** All collections by name. Loaded once when the store opens, and changed only in write callbacks. */
 export class Catalog {
   private readonly byName = new Map<string, Collection>();
   private nextId: number;
   private views = 0;
-  /** When a name last lost its collection, for snapshots that are older. */
+  /** When each name last lost its collection. Needed by transactions with older snapshots. */
   private readonly droppedAt = new Map<string, number>();
 
   constructor(view: View) {
@@ -168,7 +173,7 @@ export class Catalog {
     return this.droppedAt.get(nameOf(ns)) ?? 0;
   }
 
-  /** Collection and index ids are never used twice. */
+  /** Allocates an id for a collection or an index. Ids are never reused. */
   allocateId(put: (key: Uint8Array, value: Uint8Array) => void): number {
     const id = this.nextId++;
     put(NEXT_ID_KEY, u64(this.nextId));
@@ -180,7 +185,7 @@ export class Catalog {
     if (collection.traits.view) this.views++;
   }
 
-  /** `sequence`: of the commit; undefined for a collection that no snapshot can have seen. */
+  /** `sequence` is that of the commit, or undefined for a collection that no snapshot can have seen. */
   remove(collection: Collection, sequence: number | undefined): void {
     this.byName.delete(collection.name);
     if (collection.traits.view) this.views--;

@@ -11,7 +11,7 @@ describe('ClusterClock', () => {
   let now = 0;
   const clock = () => new ClusterClock(() => now);
 
-  it('gives each commit a later time, also when the wall clock goes back', () => {
+  it('gives each commit a later time, even when the wall clock moves backwards', () => {
     now = 5_250;
     const first = clock();
     expect(first.time).toEqual({ t: 5, i: 250_000_001 });
@@ -23,14 +23,14 @@ describe('ClusterClock', () => {
     expect(first.time).toEqual({ t: 7, i: 2 });
   });
 
-  it('begins after what it gave in an earlier life within the same second', () => {
+  it('starts after all times from before a restart in the same second', () => {
     now = 5_250;
     const last = clock().tick();
     now = 5_251;
     expect(clock().time.i).toBeGreaterThan(last.i);
   });
 
-  it('advances when there are no writes', () => {
+  it('advances without writes', () => {
     now = 5_000;
     const idle = clock();
     now = 14_999;
@@ -50,7 +50,7 @@ describe('ChangeLog', () => {
     return found;
   };
 
-  it('keeps the newest within its limits and says after which place it is whole', () => {
+  it('keeps the newest changes within its limits and reports the position from which it is complete', () => {
     const log = open({ bytes: 1_000_000, changes: 3 });
     const all = [1, 2, 3, 4, 5].map((n) => insert(n));
     for (const change of all) log.append([change]);
@@ -60,13 +60,13 @@ describe('ChangeLog', () => {
     expect(log.firstAfter({ ...all[3]!.time, index: AFTER_ALL })).toBe(log.end - 1);
   });
 
-  it('counts bytes', () => {
+  it('limits the changes by their size in bytes', () => {
     const log = open({ bytes: 10_000, changes: 1_000 });
     for (let n = 0; n < 10; n++) log.append([insert(n, 3_000)]);
     expect(ids(log)).toEqual([8, 9]);
   });
 
-  it('keeps four times as much for a reader that has yet to read it, and no more', () => {
+  it('keeps up to four times its limits for changes that a reader has not read yet', () => {
     const log = open({ bytes: 1_000_000, changes: 2 });
     const reader = { next: log.end };
     const stop = log.addReader(reader);
@@ -79,13 +79,13 @@ describe('ChangeLog', () => {
     expect(ids(log)).toEqual([8, 9]);
   });
 
-  it('forgets many without a trace', () => {
+  it('evicts many changes and keeps only the newest', () => {
     const log = open({ bytes: 1_000_000, changes: 10 });
     for (let n = 0; n < 5_000; n++) log.append([insert(n)]);
     expect(ids(log)).toEqual([4990, 4991, 4992, 4993, 4994, 4995, 4996, 4997, 4998, 4999]);
   });
 
-  it('keeps copies, so that the memory around a document is not held', () => {
+  it('copies documents, so that the buffers they came from can be released', () => {
     const log = open();
     const around = Buffer.alloc(100_000);
     const bytes = encode({ _id: 1 });
@@ -95,7 +95,7 @@ describe('ChangeLog', () => {
     expect(ids(log)).toEqual([1]);
   });
 
-  it('tells its listeners once per commit', () => {
+  it('notifies its listeners once per commit', () => {
     const log = open();
     let calls = 0;
     const stop = log.subscribe(() => (calls += 1));
@@ -108,7 +108,7 @@ describe('ChangeLog', () => {
   });
 });
 
-describe('what the engine logs', () => {
+describe('the changes that the engine logs', () => {
   let store: TestStore;
 
   beforeEach(async () => {
@@ -124,7 +124,7 @@ describe('what the engine logs', () => {
   const shown = () => logged().map(({ kind, before, after }) => [kind, show(before), show(after)]);
   const show = (bytes: Uint8Array | undefined) => bytes && (plain(decode(bytes)) as Doc);
 
-  it('is what was committed, in order, and of a deleted document its _id only', async () => {
+  it('are those that were committed, in order, with only the _id of a deleted document', async () => {
     await store.insert(ns, [{ _id: 1, a: 1 }, { _id: 1 }], {}, false);
     await store.update(ns, { _id: 1 }, { $set: { a: 2 } });
     await store.update(ns, { _id: 1 }, { a: 3 });
@@ -141,7 +141,7 @@ describe('what the engine logs', () => {
     expect(logged()[2]!.touched?.paths).toEqual(['a']);
   });
 
-  it('holds the changes of a transaction at one time once it is committed', async () => {
+  it('include the changes of a transaction, all with one time, once it commits', async () => {
     await store.insert(ns, [{ _id: 0 }]);
     const before = store.engine.changes.end;
     const lsid = 'ab'.repeat(16);

@@ -17,26 +17,29 @@ export type ChangeKind =
   | 'dropIndexes'
   | 'modify';
 
-/** One change, as a statement records it and, after the commit, as the log keeps it. */
+/** One change, recorded by a statement and added to the log after the commit. */
 export interface Change {
   readonly kind: ChangeKind;
-  /** `coll` is empty for dropDatabase. */
+  /** `coll` is empty for `dropDatabase`. */
   readonly ns: Namespace;
   readonly uuid: Uint8Array | undefined;
-  /** The document before an update or a replacement; before a delete: it, or only its `_id`. BSON. */
+  /**
+   * BSON. For an update or replacement: the document before it. For a delete: the document, or only its
+   * `_id`.
+   */
   before: Uint8Array | undefined;
   after: Uint8Array | undefined;
-  /** The collection keeps pre- and post-images. */
+  /** Whether the collection records pre- and post-images. */
   readonly images: boolean;
-  /** What an update by operators names; undefined for one by a pipeline. */
+  /** The paths named by an update with operators. Undefined for an update with a pipeline. */
   readonly touched: TouchedPaths | undefined;
-  /** More about a change of the catalog. */
+  /** Details of a catalog change. */
   readonly catalog: CatalogChange | undefined;
-  /** The transaction that it was part of. */
+  /** The transaction that made the change, if any. */
   txn: { readonly lsid: string; readonly txnNumber: bigint } | undefined;
-  /** Set at the commit. */
+  /** Set at commit. */
   time: ClusterTime;
-  /** Its number among the changes of one time: those of a transaction share theirs. */
+  /** Orders changes with the same time. All changes of a transaction share one time. */
   index: number;
   /** Epoch milliseconds. */
   wallTime: number;
@@ -48,24 +51,24 @@ export interface CatalogChange {
   stateBeforeChange?: Doc;
 }
 
-/** A position between changes, or at one. */
+/** A position in the log: at a change or between two changes. */
 export interface LogPosition extends ClusterTime {
   readonly index: number;
 }
 
-/** After every change of a time. */
+/** An index that sorts after all changes of a time. */
 export const AFTER_ALL = 0xffffffff;
 
 export interface ChangeLogLimits {
-  /** Bytes and changes that are kept even when no stream is open. */
+  /** Limits on the changes that are kept even when no change stream is open. */
   bytes: number;
   changes: number;
 }
 
 const DEFAULT_LIMITS: ChangeLogLimits = { bytes: 32 * 1024 * 1024, changes: 100_000 };
-/** Factor by which unread changes of an open stream may exceed these limits. */
+/** Factor by which the unread changes of an open change stream may exceed the limits. */
 const UNREAD_FACTOR = 4;
-/** Estimates of the memory of a change without its documents, and of a document without its bytes. */
+/** Estimated memory of a change excluding its documents, and of a document excluding its bytes. */
 const CHANGE_BYTES = 256;
 const VALUE_BYTES = 128;
 const SLAB_BYTES = 256 * 1024;
@@ -76,7 +79,7 @@ export const comparePositions = (a: LogPosition, b: LogPosition): number =>
 
 const positionOf = ({ time, index }: Change): LogPosition => ({ ...time, index });
 
-/** A change that has not been committed yet. */
+/** Creates a change that has not been committed yet. */
 export const newChange = (
   kind: ChangeKind,
   ns: Namespace,
@@ -96,27 +99,27 @@ export const newChange = (
   wallTime: 0,
 });
 
-/** A reader of the log; `next` is the number of the change that it will read next. */
+/** A reader of the log. `next` is the number of the next change that it reads. */
 export interface LogReader {
   next: number;
 }
 
 /**
- * The last changes that were committed, in the order of their commits, in memory only. Documents are copied
- * into the log's own slabs: a slice of a socket's or a pool's buffer would keep the whole buffer in memory.
+ * The latest committed changes in commit order, kept in memory only. Documents are copied into slabs owned by
+ * the log, because a slice of a socket or pool buffer would keep the whole buffer in memory.
  */
 export class ChangeLog {
   private changes: Change[] = [];
-  /** Position of the oldest kept change in `changes`. */
+  /** Index in `changes` of the oldest change that is kept. */
   private head = 0;
-  /** Number of the oldest kept change. */
+  /** Number of the oldest change that is kept. */
   private oldest = 0;
   private bytes = 0;
   private slab = Buffer.allocUnsafeSlow(0);
   private filled = 0;
   private readonly readers = new Set<LogReader>();
   private readonly listeners = new Set<() => void>();
-  /** Everything after this position is in the log. */
+  /** The log is complete after this position. */
   floor: LogPosition;
 
   constructor(
@@ -154,19 +157,19 @@ export class ChangeLog {
     return low;
   }
 
-  /** Keeps longer what `reader` has not read, until the returned function is called. */
+  /** Keeps changes that `reader` has not read for longer, until the returned function is called. */
   addReader(reader: LogReader): () => void {
     this.readers.add(reader);
     return () => this.readers.delete(reader);
   }
 
-  /** Calls `listener` after each commit that has changed something, until the returned function is called. */
+  /** Calls `listener` after each commit that changed something, until the returned function is called. */
   subscribe(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** Appends the changes of a commit that is on disk. */
+  /** Appends the changes of a commit that has been flushed to disk. */
   append(changes: readonly Change[]): void {
     if (changes.length === 0) return;
     const wallTime = this.now();
@@ -228,7 +231,7 @@ export class ChangeLog {
     this.floor = positionOf(gone);
     this.head++;
     this.oldest++;
-    // The array is shortened only now and then; until then it must not refer to removed changes.
+    // The array is compacted only occasionally. Until then it must not hold references to evicted changes.
     if ((this.head & 255) === 0) this.changes.fill(released, this.head - 256, this.head);
   }
 }

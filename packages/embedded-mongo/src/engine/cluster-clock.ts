@@ -4,12 +4,12 @@ export interface ClusterTime {
   readonly i: number;
 }
 
-/** The longest time for which a replica set writes nothing: its clock advances even without writes. */
+/** An idle replica set writes a no-op at least this often, so its clock advances without client writes. */
 const IDLE_SECONDS = 10;
 
 /**
- * Gives each commit a time later than all before it, in this life of the store and in earlier ones: the
- * ordinals of the second in which it is opened begin with the millisecond, in steps of a million.
+ * Assigns each commit a time later than all previous ones, including those from before a restart. In the
+ * second in which the store is opened, ordinals start at the current millisecond times one million.
  */
 export class ClusterClock {
   private seconds: number;
@@ -21,14 +21,14 @@ export class ClusterClock {
     this.ordinal = (Math.floor(opened) % 1_000) * 1_000_000 + 1;
   }
 
-  /** The time of the last commit, or of the last sign of life. */
+  /** The time of the last commit or no-op. */
   get time(): ClusterTime {
     const second = this.second();
     if (second >= this.seconds + IDLE_SECONDS) this.set(second);
     return { t: this.seconds, i: this.ordinal };
   }
 
-  /** Advances; the time is then `seconds` and `ordinal`. */
+  /** Advances the clock. `seconds` and `ordinal` then hold the new time. */
   tick(): ClusterTime {
     const second = this.second();
     if (second > this.seconds) this.set(second);
@@ -36,7 +36,7 @@ export class ClusterClock {
     return { t: this.seconds, i: this.ordinal };
   }
 
-  /** Goes on after a time that is known elsewhere; an older one changes nothing. */
+  /** Advances the clock to a time received from elsewhere. Older times have no effect. */
   advanceTo({ t, i }: ClusterTime): void {
     if (t < this.seconds || (t === this.seconds && i <= this.ordinal)) return;
     this.seconds = t;

@@ -3,7 +3,7 @@ import { TestStore } from './testing/open-temp.js';
 
 const ns = { db: 'd', coll: 'c' };
 
-describe('kinds of collections', () => {
+describe('special collections', () => {
   let store: TestStore;
 
   beforeEach(async () => {
@@ -12,7 +12,7 @@ describe('kinds of collections', () => {
 
   afterEach(() => store.destroy());
 
-  it('documents of a clustered collection expire by the date in _id', async () => {
+  it('expires documents of a clustered collection by the date in _id', async () => {
     const clusteredIndex = { key: { _id: 1 }, name: '_id_' };
     await store.engine.createCollection(ns, { clusteredIndex, expireAfterSeconds: new Double(60) }, {});
     const at = (seconds: number) => new Date(store.time + seconds * 1_000);
@@ -27,7 +27,7 @@ describe('kinds of collections', () => {
     expect(await store.find(ns)).toEqual([]);
   });
 
-  it('a capped collection is within its limits in every commit, and after a restart', async () => {
+  it('keeps a capped collection within its limits in every commit and after a restart', async () => {
     await store.engine.createCollection(
       ns,
       { capped: true, size: new Double(100_000), max: new Double(3) },
@@ -42,7 +42,7 @@ describe('kinds of collections', () => {
     expect(await store.ids(ns, { _id: { $lt: 9 } })).toEqual([8]);
   });
 
-  it('a limit lowered by much is met by several inserts', async () => {
+  it('applies a much lower limit over several inserts', async () => {
     await store.engine.createCollection(
       ns,
       { capped: true, size: new Double(1e9), max: new Double(1e6) },
@@ -62,7 +62,7 @@ describe('kinds of collections', () => {
     expect(await store.ids(ns)).toEqual([1_199, 2_000, 2_001, 2_002, 2_003].slice(-5));
   });
 
-  it('an aborted transaction leaves no collection behind when the store closes', async () => {
+  it('removes a collection of an aborted transaction when the store closes', async () => {
     const txn = store.engine.beginTransaction({ lsid: 'a', txnNumber: 1n });
     await store.insert(ns, [{ _id: 1 }], { txn });
     expect(store.engine.collection(ns)).toBeUndefined();

@@ -2,23 +2,26 @@ import { int, isDoc, isNumeric, long, toNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import type { ViewDefinition } from './types.js';
 
-/** What a collection's options mean to reads and writes. */
+/** The effect of a collection's options on reads and writes. */
 export interface CollectionTraits {
   readonly type: 'collection' | 'view';
   readonly view?: ViewDefinition;
-  /** Limits beyond which an insert removes the oldest documents; bytes of BSON, and documents. */
+  /**
+   * An insert removes the oldest documents beyond these limits. `size` is in bytes of BSON, `max` in
+   * documents.
+   */
   readonly capped?: { readonly size: number; readonly max: number };
-  /** Documents expire so many seconds after the date in their `_id`, without a TTL index. */
+  /** Documents expire this long after the date in their `_id`, without a TTL index. */
   readonly expireAfterSeconds?: number;
   /** The `clusteredIndex` option. */
   readonly clustered?: Doc;
-  /** Change streams may show its documents as they were before and after a change. */
+  /** Whether change streams can return pre- and post-images of the collection's documents. */
   readonly images?: true;
 }
 
 /**
- * Shared by all collections without special options, so that a write needs one comparison to see that no rule
- * applies.
+ * Shared by all collections without special options, so that a write can skip all checks with a single
+ * comparison.
  */
 export const plainTraits: CollectionTraits = Object.freeze({ type: 'collection' });
 
@@ -48,7 +51,7 @@ export const traitsOf = (options: Doc): CollectionTraits => {
   };
 };
 
-/** A whole number as the smallest BSON integer that holds it. */
+/** Converts a whole number to the smallest BSON integer type that holds it. */
 export const wholeNumber = (value: number): Value => (value <= 0x7fffffff ? int(value) : long(value));
 
 const limitsOf = ({ size, max }: Doc): { size: number; max: number } => ({

@@ -8,8 +8,8 @@ import { isView, runSteps } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
 
 /**
- * Makes a collection capped, without its indexes but that of `_id`, in one commit; then removes its oldest
- * documents, in as many commits as that takes. What a crash leaves to remove goes with the next inserts.
+ * Makes a collection capped and drops all indexes but `_id_` in one commit, then removes the oldest documents
+ * over several commits. If the process crashes in between, later inserts remove the rest.
  */
 export const convertToCapped = async (
   core: EngineCore,

@@ -1,14 +1,15 @@
 import type { Collection } from './catalog.js';
 import { countersKey, readU64 } from './key-layout.js';
 import { PreparedQuery } from './prepared-query.js';
-import { breathe, checkInterrupt, RecordSource, Slice } from './record-source.js';
+import { yieldToEventLoop, checkInterrupt, RecordSource, Slice } from './record-source.js';
 import { scanOf } from './scan.js';
 import type { CursorSource } from './cursor.js';
 import type { EngineTransaction } from './transaction.js';
 import type { FindSpec, OpContext } from './types.js';
 
 /**
- * Number of matches, after skip and limit. Exact at one moment only when no filter or a transaction is given.
+ * Number of matches after skip and limit. The count reflects a single point in time only without a filter or
+ * in a transaction; otherwise concurrent writes can affect it.
  */
 export const countMatches = async (
   collection: Collection,
@@ -40,12 +41,13 @@ export const countMatches = async (
       ? keys.run(reader.view(), () => visit() && !slice.spend())
       : source.run(reader.view(), slice, visit) === 'done';
     if (finished || count >= enough) return limited(count);
-    await breathe();
+    await yieldToEventLoop();
   }
 };
 
 /**
- * All documents: the counter of the last commit, or that of the transaction's snapshot with its own changes.
+ * Counts all documents: the committed counter or, in a transaction, the snapshot's counter plus the
+ * transaction's own changes.
  */
 const countAll = (collection: Collection, txn: EngineTransaction | undefined): number => {
   if (!txn) return collection.documents;

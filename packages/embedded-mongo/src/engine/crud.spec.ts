@@ -22,7 +22,7 @@ describe('the storage engine', () => {
     expect(found.map((bytes) => Buffer.from(bytes))).toEqual(docs.map((bytes) => Buffer.from(bytes)));
   });
 
-  it('gives a document without _id one, and puts _id first', async () => {
+  it('adds an _id to a document without one and puts it first', async () => {
     await store.insert(ns, [{ a: 1 }, { a: 2, _id: 'x' }]);
     const found = await store.find(ns);
     expect(Object.keys(found[0]!)).toEqual(['_id', 'a']);
@@ -46,12 +46,12 @@ describe('the storage engine', () => {
     expect(await store.ids(ns)).toEqual([1, 2]);
   });
 
-  it('refuses an _id that is an array', async () => {
+  it('rejects an _id that is an array', async () => {
     const { writeErrors } = await store.insert(ns, [{ _id: [1] }]);
     expect(writeErrors[0]).toMatchObject({ code: 53 });
   });
 
-  it('updates one, many, none, and tells matched from modified', async () => {
+  it('updates one, many or no documents and counts matched and modified separately', async () => {
     await store.insert(ns, [
       { _id: 1, a: 1, n: 0 },
       { _id: 2, a: 1, n: 0 },
@@ -70,7 +70,7 @@ describe('the storage engine', () => {
     ]);
   });
 
-  it('replaces a document and keeps its _id; refuses another _id', async () => {
+  it('replaces a document and keeps its _id; rejects a different _id', async () => {
     await store.insert(ns, [{ _id: 1, a: 1 }]);
     await store.update(ns, { _id: 1 }, { b: 2 });
     expect(plain(await store.find(ns))).toEqual([{ _id: 1, b: 2 }]);
@@ -78,14 +78,14 @@ describe('the storage engine', () => {
     expect(writeErrors[0]).toMatchObject({ code: 66 });
   });
 
-  it('upserts from the equalities of the filter', async () => {
+  it('builds an upserted document from the equality conditions of the filter', async () => {
     const result = await store.update(ns, { _id: 5, kind: 'a' }, { $inc: { n: 2 } }, { upsert: true });
     expect(result.n).toBe(1);
     expect(plain(result.upserted)).toEqual([{ index: 0, _id: 5 }]);
     expect(plain(await store.find(ns))).toEqual([{ _id: 5, kind: 'a', n: 2 }]);
   });
 
-  it('makes one document of many concurrent upserts', async () => {
+  it('inserts one document for many concurrent upserts', async () => {
     await store.engine.createIndexes(ns, [{ key: { k: 1 }, unique: true }], {});
     const results = await Promise.all(
       Array.from({ length: 50 }, () => store.update(ns, { k: 'one' }, { $inc: { n: 1 } }, { upsert: true })),
@@ -96,7 +96,7 @@ describe('the storage engine', () => {
     expect(plain(found[0]!.n)).toBe(50);
   });
 
-  it('loses no increment of concurrent clients', async () => {
+  it('does not lose increments of concurrent clients', async () => {
     await store.insert(ns, [{ _id: 1, n: 0 }]);
     await Promise.all(
       Array.from({ length: 20 }, async () => {
@@ -106,7 +106,7 @@ describe('the storage engine', () => {
     expect(plain((await store.find(ns))[0]!.n)).toBe(500);
   });
 
-  it('does not update a document twice when the update moves it ahead in the index that finds it', async () => {
+  it('does not update a document twice when the update moves it forward in the scanned index', async () => {
     await store.engine.createIndexes(ns, [{ key: { n: 1 } }], {});
     await store.insert(
       ns,
@@ -117,7 +117,7 @@ describe('the storage engine', () => {
     expect(await store.engine.count(ns, { filter: { n: { $gte: 1_000, $lt: 1_900 } } }, {})).toBe(900);
   });
 
-  it('deletes one or all that match', async () => {
+  it('deletes one or all matches', async () => {
     await store.insert(
       ns,
       Array.from({ length: 10 }, (_, i) => ({ _id: i, odd: i % 2 === 1 })),
@@ -178,7 +178,7 @@ describe('the storage engine', () => {
     expect(await store.ids(ns, {}, { sort: { $natural: -1 }, limit: 2 })).toEqual([299, 298]);
   });
 
-  it('gives a long result in batches by count and by bytes, and goes on after writes', async () => {
+  it('returns a long result in batches limited by count and bytes, and continues after writes', async () => {
     await store.insert(
       ns,
       Array.from({ length: 5_000 }, (_, i) => ({ _id: i })),
@@ -198,7 +198,7 @@ describe('the storage engine', () => {
     expect(count).toBe(1_001);
   });
 
-  it('ends a cursor whose collection was dropped with QueryPlanKilled', async () => {
+  it('fails a cursor with QueryPlanKilled when its collection is dropped', async () => {
     await store.insert(
       ns,
       Array.from({ length: 50 }, (_, i) => ({ _id: i })),
@@ -209,7 +209,7 @@ describe('the storage engine', () => {
     await expect(cursor.next(10)).rejects.toMatchObject({ code: 175 });
   });
 
-  it('stops at the deadline and when it is killed', async () => {
+  it('stops at the deadline or when killed', async () => {
     await store.insert(ns, [{ _id: 1 }]);
     const late = store.engine.find(ns, { filter: {} }, { deadline: store.time });
     await expect(late.next(1)).rejects.toMatchObject({ code: 50 });
@@ -248,7 +248,7 @@ describe('the storage engine', () => {
     expect(await store.ids(ns)).toEqual([2, 3]);
   });
 
-  it('fails a findAndModify that makes its collection alone, not the writes that share its commit', async () => {
+  it('fails a findAndModify that creates its collection, but not the other writes in the commit', async () => {
     const other: Namespace = { db: 'shop', coll: 'others' };
     const update = { $set: { x: 1 } };
     const results = await Promise.allSettled([
@@ -269,7 +269,7 @@ describe('the storage engine', () => {
     expect(await store.ids(other)).toEqual([1, 2]);
   });
 
-  it("compares by the collection's collation unless the query names another", async () => {
+  it("compares by the collection's collation unless the query specifies another", async () => {
     await store.engine.createCollection(ns, { collation: { locale: 'en', strength: 2 } }, {});
     expect(await store.insert(ns, [{ _id: 'Ann' }, { _id: 'bob' }])).toMatchObject({ n: 2 });
     expect((await store.insert(ns, [{ _id: 'ann' }])).writeErrors[0]).toMatchObject({ code: 11000 });

@@ -6,7 +6,7 @@ import type { Doc } from '../values/bson.js';
 import { getPath } from '../values/path.js';
 import type { Collection } from './catalog.js';
 import { PreparedQuery } from './prepared-query.js';
-import { breathe, checkInterrupt, RecordSource, Slice } from './record-source.js';
+import { yieldToEventLoop, checkInterrupt, RecordSource, Slice } from './record-source.js';
 import { SortBuffer } from './sort-buffer.js';
 import { StoredDocument } from './stored-document.js';
 import type { EngineCursor, FindSpec, OpContext, PlanSummary, ScanStats } from './types.js';
@@ -14,12 +14,12 @@ import type { View } from './view.js';
 
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 
-/** The order of insertion, in which a tailable cursor reads. */
+/** Insertion order, in which tailable cursors read. */
 const inserted: Doc = { $natural: 1 };
 
-/** What a cursor reads from: checked and chosen again for every slice. */
+/** The source of a cursor. The collection and the plan are checked again for every slice. */
 export interface CursorSource {
-  /** Throws when the reader's transaction is over. */
+  /** Throws when the reader's transaction has ended. */
   view: () => View;
   now: () => number;
   snapshotSeq?: number;
@@ -116,12 +116,12 @@ export class FindCursor implements EngineCursor {
     for (;;) {
       checkInterrupt(this.ctx, this.reader.now);
       if (this.source.run(this.reader.view(), new Slice(), take) === 'done') {
-        // An empty collection has no position that a tailable cursor could wait at.
+        // An empty collection has no position from which a tailable cursor could resume.
         this.exhausted = !this.spec.tailable || !this.source.hasPosition;
         return;
       }
       if (!room()) return;
-      await breathe();
+      await yieldToEventLoop();
     }
   }
 
@@ -148,7 +148,7 @@ export class FindCursor implements EngineCursor {
         return true;
       });
       if (state === 'done') break;
-      await breathe();
+      await yieldToEventLoop();
     }
     this.sorted = buffer.sorted();
   }
@@ -164,7 +164,7 @@ export class FindCursor implements EngineCursor {
         : undefined;
       doc = projection.apply(doc, arrayIndex);
     }
-    // A key alone is given without it, as MongoDB does.
+    // As in MongoDB, `returnKey` suppresses the record id.
     return encode(spec.showRecordId && !spec.returnKey ? { ...doc, $recordId: long(recordId) } : doc);
   }
 
@@ -175,7 +175,7 @@ export class FindCursor implements EngineCursor {
   }
 }
 
-/** A tailable cursor that notifies when there may be more. */
+/** A tailable cursor that notifies its reader when there may be more documents. */
 export class AwaitCursor extends FindCursor {
   onMore(wake: () => void): () => void {
     const { listeners } = this.collection;
@@ -184,12 +184,12 @@ export class AwaitCursor extends FindCursor {
   }
 }
 
-/** Documents of a collection that does not exist. */
+/** The cursor of a query on a collection that does not exist. */
 export class EmptyCursor implements EngineCursor {
   readonly plan: PlanSummary = { stage: 'EOF', filtered: false, blockingSort: false };
   readonly stats: ScanStats = { keysExamined: 0, docsExamined: 0, matched: 0, nReturned: 0 };
 
-  /** Throws on a filter that no collection would take. */
+  /** Throws if the filter would be invalid for any collection. */
   constructor(spec?: FindSpec) {
     if (spec) compileFilter(spec.filter, { let: spec.let });
   }

@@ -24,11 +24,11 @@ export interface DocumentChange {
   recordId: number;
   before?: StoredDocument;
   after?: StoredDocument;
-  /** How an existing document got its new state. */
+  /** How an existing document was changed. Describes the change to change streams. */
   by?: ChangedBy;
 }
 
-/** `touched`: what an update by operators names. */
+/** `touched`: the paths named by an update with operators. */
 export interface ChangedBy {
   kind: 'update' | 'replace';
   touched: TouchedPaths | undefined;
@@ -41,8 +41,8 @@ interface IndexChange {
 }
 
 /**
- * Inserts, replaces or removes one document with its index entries. Everything that can fail (index keys,
- * claims, unique checks) comes first; when it throws, nothing has been written.
+ * Inserts, replaces or removes one document and its index entries. Everything that can fail (index keys,
+ * claims, unique checks) runs first, so nothing has been written if this throws.
  */
 export const applyChange = (writer: Writer, collection: Collection, change: DocumentChange): void => {
   const { recordId, before, after } = change;
@@ -79,13 +79,16 @@ export const applyChange = (writer: Writer, collection: Collection, change: Docu
   if (!before && collection.traits.capped) trimCapped(writer, collection, recordId);
 };
 
-/** Documents that one insert removes at most: after a limit was lowered, several inserts share the work. */
+/**
+ * Maximum number of documents that one insert removes. After a limit is lowered, several inserts share the
+ * work.
+ */
 const TRIM_AT_ONCE = 500;
 
 /**
- * Removes the oldest documents of a capped collection, in the same commit, until it is within its limits;
- * `kept`, the newest, stays whatever its size. False when there is more to remove. No transaction holds any
- * key of a capped collection, so that the removals cannot fail.
+ * Removes the oldest documents of a capped collection, in the same commit, until it is within its limits.
+ * `kept`, the newest document, stays regardless of its size. Returns false if more documents must be removed.
+ * Transactions cannot claim keys of a capped collection, so the removals cannot fail.
  */
 export const trimCapped = (writer: Writer, collection: Collection, kept?: number): boolean => {
   const { capped } = collection.traits;

@@ -8,7 +8,10 @@ import type { StoredDocument } from './stored-document.js';
 
 export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 
-/** A document as it will be stored: with an `_id`, at its beginning. Throws when it must not be stored. */
+/**
+ * Returns a document as it is stored, with `_id` as its first field. Throws if the document may not be
+ * stored.
+ */
 export const storable = (bytes: Uint8Array): Uint8Array => {
   const stored = withIdFirst(bytes, () => new ObjectId());
   if (stored.length > MAX_DOCUMENT_BYTES) {
@@ -17,7 +20,7 @@ export const storable = (bytes: Uint8Array): Uint8Array => {
       `object to insert too large. size in bytes: ${stored.length}, max size: ${MAX_DOCUMENT_BYTES}`,
     );
   }
-  // An ObjectId, the common case, is recognised by its type byte.
+  // ObjectId, the common case, is recognized by its type byte.
   if (stored[4] !== BsonType.objectId) checkId(readField(stored, '_id'));
   return stored;
 };
@@ -39,8 +42,8 @@ export const checkId = (id: Value): void => {
 };
 
 /**
- * Applies the collection's validator. With `validationLevel: 'moderate'` a document that was already invalid
- * may stay so; with `validationAction: 'warn'` nothing is refused.
+ * Applies the collection's validator. With `validationLevel: 'moderate'`, updates to documents that were
+ * already invalid are accepted. With `validationAction: 'warn'`, nothing is rejected.
  */
 export const validate = (
   collection: Collection,

@@ -25,7 +25,7 @@ export interface UpdateSpec {
 let lastSecond = 0;
 let ordinal = 0;
 
-/** Server timestamps ascend within one second. */
+/** Returns server timestamps that increase within one second. */
 const nextTimestamp = (now: number): Timestamp => {
   const second = Math.max(lastSecond, Math.floor(now / 1_000));
   ordinal = second === lastSecond ? ordinal + 1 : 1;
@@ -33,7 +33,7 @@ const nextTimestamp = (now: number): Timestamp => {
   return new Timestamp({ t: second, i: ordinal });
 };
 
-/** A compiled update: makes documents, writes none. */
+/** A compiled update. It computes documents and writes nothing. */
 export class DocumentUpdate {
   private readonly updater: Updater;
   private changedBy: ChangedBy | undefined;
@@ -52,7 +52,7 @@ export class DocumentUpdate {
     });
   }
 
-  /** How change streams describe the change of a document. */
+  /** Describes the change to change streams. */
   get by(): ChangedBy {
     const { kind } = this.updater;
     return (this.changedBy ??= {
@@ -61,7 +61,7 @@ export class DocumentUpdate {
     });
   }
 
-  /** The changed document, found valid; undefined when the update leaves it as it is. */
+  /** Returns the changed document after validation, or undefined if the update changes nothing. */
   changed(collection: Collection, { document }: Match, query: PreparedQuery): StoredDocument | undefined {
     const arrayIndex = this.updater.needsPosition
       ? query.filter.matchPositional(document.doc).arrayIndex
@@ -74,7 +74,7 @@ export class DocumentUpdate {
     return after;
   }
 
-  /** The document that an upsert makes from its filter and update. */
+  /** Returns the document that an upsert inserts, built from its filter and update. */
   upserted(collection: Collection): StoredDocument {
     const seed = seedFromFilter(this.spec.filter);
     const { doc } = this.updater.apply(seed, { isInsert: true });
@@ -98,7 +98,7 @@ const stored = (doc: Doc): StoredDocument => {
   return bytes === encoded ? new StoredDocument(bytes, doc) : new StoredDocument(bytes);
 };
 
-/** A replacement without `_id` keeps the old one; another one is refused. */
+/** A replacement without `_id` keeps the existing one. A different `_id` is rejected. */
 const keepId = (before: Doc, after: Doc): Doc => {
   const id: Value = before._id;
   if (after._id === undefined) return { _id: id, ...after };

@@ -26,7 +26,7 @@ import { measureCollection } from './measure.js';
 import { modifyCollection } from './modify-collection.js';
 import { Ownership } from './owner.js';
 import { checkQuery, PreparedQuery } from './prepared-query.js';
-import { breathe, checkInterrupt } from './record-source.js';
+import { yieldToEventLoop, checkInterrupt } from './record-source.js';
 import { recordOf } from './retry-records.js';
 import { deleteDocuments, updateDocuments } from './statements.js';
 import { Store } from './store.js';
@@ -62,8 +62,8 @@ const DEFAULT_SWEEP_MS = 60_000;
 const EXPIRY_CHECK_MS = 1_000;
 
 /**
- * Opens the store in `options.dir`, made when it is not there. Throws StoreInUse when a living process has it
- * open.
+ * Opens the store in `options.dir`, creating the directory if needed. Throws StoreInUse when a running
+ * process has it open.
  */
 export const openEngine = async (options: EngineOptions): Promise<Engine> => {
   const { store, ownership } = await Ownership.acquire(options.dir, (dir) => Store.open(dir), options.probe);
@@ -108,18 +108,18 @@ class StorageEngine implements Engine {
           () => !this.closing && this.garbage.start(),
           (error: unknown) => {
             if (!this.closing)
-              this.log('error', 'removing what an aborted transaction created failed', error);
+              this.log('error', 'failed to remove a collection created by an aborted transaction', error);
           },
         );
       },
     };
     this.core = core;
     this.garbage = new GarbageCollector(store.view, queue, isBuilding(catalog), (error) => {
-      this.log('error', 'deleting what a drop has left failed', error);
+      this.log('error', 'failed to delete the data of a dropped collection or index', error);
     });
     this.garbage.start();
     this.sweeper = new Sweeper(core, store.view, (error) => {
-      this.log('error', 'the periodic sweep failed', error);
+      this.log('error', 'the periodic cleanup failed', error);
     });
     this.ttlSweepMs = options.ttlSweepMs ?? DEFAULT_SWEEP_MS;
     this.every(Math.min(EXPIRY_CHECK_MS, Math.max(10, lifetime / 4)), () => transactions.expireOld());
@@ -373,8 +373,8 @@ class StorageEngine implements Engine {
   private async shutDown(): Promise<void> {
     for (const timer of [...this.timers, this.sweepEvery.timer]) clearInterval(timer);
     this.core.transactions.abortAll();
-    // Collections that they have created are removed with them.
-    await breathe();
+    // Aborting also schedules the removal of collections that the transactions created.
+    await yieldToEventLoop();
     const stopped = this.garbage.stop();
     const swept = this.sweeper.stop();
     await this.core.queue.close(shuttingDown());
@@ -402,7 +402,7 @@ const notCapped = (name: string): ServerError =>
 
 const shuttingDown = (): ServerError => new ServerError('InterruptedAtShutdown', 'interrupted at shutdown');
 
-/** Catalog rows that statements of the batch have changed. */
+/** Writes the catalog rows that statements of the batch changed. */
 const saveRows = (batch: Batch): void => {
   for (const collection of batch.savedRows) {
     if (collection.dropped) continue;

@@ -43,7 +43,8 @@ export const findAndModify = async (
     } catch (error) {
       if (error instanceof Blocked) return error;
       if (writer.txn || error instanceof StoreFailure) throw error;
-      // The collection may be made by now: others' writes share the commit and must not fail with this one.
+      // The collection may have been created by this statement. Throwing here would fail the other writes of
+      // the commit.
       failure = { error };
       return 'done';
     }
@@ -95,7 +96,7 @@ const startRun = (
     projected(document, spec, query);
   const action: ModifyAction = {
     multi: false,
-    // The projection can fail, so it comes before the write.
+    // The projection can fail, so it is computed before the write.
     change(target, match, query) {
       const { recordId, document: before } = match;
       if (!update) {

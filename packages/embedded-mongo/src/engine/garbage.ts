@@ -12,12 +12,12 @@ import {
 import type { KeyRange, View } from './view.js';
 import type { Batch, WriteQueue } from './write-queue.js';
 
-/** Keys deleted in one commit, so that others are served between. */
+/** Keys deleted per commit. Other writes run between commits. */
 const CHUNK = 2_000;
 
 /**
- * Deletes what dropped collections and indexes have left, in the background. What is to be deleted is
- * recorded in the commit of the drop, so that a crash only delays it.
+ * Deletes the keys of dropped collections and indexes in the background. The commit of the drop records what
+ * to delete, so a crash only delays the deletion.
  */
 export class GarbageCollector {
   private running: Promise<void> | undefined;
@@ -26,12 +26,12 @@ export class GarbageCollector {
   constructor(
     private readonly view: View,
     private readonly queue: WriteQueue,
-    /** An index that is being built is marked as well, in case the build does not come to its end. */
+    /** Indexes are also marked while they are being built, in case the build does not complete. */
     private readonly isInUse: (collectionId: number, indexId: number) => boolean,
     private readonly failed: (error: unknown) => void,
   ) {}
 
-  /** To be put into the commit of a drop. Index 0 means the whole collection. */
+  /** Marks keys for deletion in the commit of a drop. Index 0 means the whole collection. */
   static mark(batch: Batch, collectionId: number, indexId: number): void {
     batch.put(garbageKey(collectionId, indexId), EMPTY);
   }
@@ -40,7 +40,7 @@ export class GarbageCollector {
     batch.remove(garbageKey(collectionId, indexId));
   }
 
-  /** Begins to delete, unless it is at it. */
+  /** Starts deleting unless a run is already in progress. */
   start(): void {
     if (this.stopped) return;
     this.running ??= this.collect()
@@ -77,7 +77,7 @@ export class GarbageCollector {
     return undefined;
   }
 
-  /** False when nothing is left. */
+  /** Resolves to false when nothing is left to delete. */
   private deleteSome(range: KeyRange): Promise<boolean> {
     return this.queue.run((batch) => {
       const keys: Uint8Array[] = [];

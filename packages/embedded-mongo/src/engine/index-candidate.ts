@@ -8,24 +8,27 @@ import { concatKey, isCut, lowerBoundKey, storedKey, upperBoundKey } from './key
 import type { KeyInterval, Plan } from './plan.js';
 import type { Predicate } from './predicates.js';
 
-/** More combinations of equal values than this are not scanned one by one. */
+/** With more combinations of equality values than this, they are not scanned one by one. */
 const MAX_COMBINATIONS = 1_000;
-/** More groups than this are sorted in memory instead of merged. */
+/** With more groups than this, results are sorted in memory instead of merged. */
 const MAX_MERGED = 200;
 
-/** One way to use one index, with what the planner ranks it by. */
+/** One way to use an index, with the figures by which the planner ranks it. */
 export interface Candidate {
   index: Index;
   plan: Plan;
-  /** Fields bounded by one value each. */
+  /** Number of fields bounded by a single value. */
   equalities: number;
-  /** Those of them that compare with true or false, which leaves half of the records on average. */
+  /**
+   * How many of these fields are compared with true or false. Such a field is assumed to match half of the
+   * records.
+   */
   flags: number;
-  /** Fields bounded by several values or a range. */
+  /** Number of fields bounded by several values or by a range. */
   ranges: number;
   sorted: boolean;
   onePoint: boolean;
-  /** The key of a unique index is one of a list: no more records than keys. */
+  /** The plan looks up a list of keys in a unique index, so it finds at most one record per key. */
   uniqueKeys: boolean;
 }
 
@@ -36,11 +39,11 @@ interface Bounded {
 
 export interface CandidateRequest {
   predicates: readonly Predicate[];
-  /** Number of the filter's conjuncts; all bounded exactly makes the plan exact. */
+  /** Number of conjuncts in the filter. If all of them are bounded exactly, the plan is exact. */
   conjuncts: number;
   sort: readonly SortField[] | undefined;
   sameCollation: boolean;
-  /** Whether the bounds are wanted in words, for explain. */
+  /** Whether to produce the bounds as text, for explain. */
   withTexts: boolean;
 }
 
@@ -93,8 +96,8 @@ export const candidateOf = (index: Index, request: CandidateRequest): Candidate 
 };
 
 /**
- * The filter has no other conditions than those on the bounded fields, and every key within the bounds
- * fulfils them.
+ * Whether the filter has no conditions other than those on the bounded fields, and every key within the
+ * bounds satisfies them.
  */
 const isExact = (fields: Bounded[], conjuncts: number): boolean => {
   let used = 0;
@@ -116,14 +119,14 @@ const isFlag = (field: Bounded): boolean =>
 
 const arePoints = (field: Bounded): boolean => field.bounds.intervals.every((interval) => interval.point);
 
-/** Bounds of the leading fields: of equal values as far as they go, then one range. */
+/** Bounds of the leading fields: equality values as far as possible, then one range. */
 const boundedFields = (index: Index, request: CandidateRequest): Bounded[] => {
   const fields: Bounded[] = [];
   const arrays = new Set<string>();
   let combinations = 1;
   for (const [i, path] of index.fields.entries()) {
     const root = pathKeys(path)[0]!;
-    // In a multikey index two fields below one array may stem from different elements of it.
+    // In a multikey index, two fields below one array may come from different elements of it.
     if (index.multikey && arrays.has(root)) break;
     arrays.add(root);
     const maker = new BoundsMaker(
@@ -160,7 +163,8 @@ const fieldBounds = (
         predicates: [...made.predicates, predicate],
       };
     } else if (width(bounds) < width(made.bounds)) {
-      // Different elements of an array may fulfil different conditions: only one of them narrows the scan.
+      // Different elements of an array may satisfy different conditions, so only one condition narrows the
+      // scan.
       made = { bounds, predicates: [predicate] };
     }
   }
@@ -191,8 +195,8 @@ interface Prefix {
 }
 
 /**
- * The intervals of whole keys, grouped by the values of the fields before `groupBy` (all in one group without
- * it).
+ * The intervals of whole keys, grouped by the values of the fields before `groupBy`. Without it, there is one
+ * group.
  */
 const keyGroups = (index: Index, fields: Bounded[], groupBy: number | undefined) => {
   const split = Math.min(groupBy ?? 0, fields.length);
@@ -224,7 +228,7 @@ const intervalsBelow = (index: Index, head: Uint8Array, fields: Bounded[]): KeyI
   );
 };
 
-/** All keys that begin with `head`. */
+/** The range of all keys that begin with `head`. */
 const whole = (index: Index, head: Uint8Array): KeyInterval => {
   const high = new Uint8Array(head.length + 1);
   high.set(head);
@@ -237,7 +241,7 @@ const keyInterval = (index: Index, low: Uint8Array, high: Uint8Array): KeyInterv
   high: concatKey(index.prefix, isCut(high) || index.cut ? upperBoundKey(high) : high),
 });
 
-/** Whether the index gives the sort's order, from which field on, and read in which direction. */
+/** Determines whether the index provides the sort order, from which field, and in which scan direction. */
 const sortOrder = (
   index: Index,
   fields: Bounded[],

@@ -28,13 +28,13 @@ import type { EngineTransaction } from './transaction.js';
 import type { IndexSpec, Namespace, OpContext } from './types.js';
 import type { Batch } from './write-queue.js';
 import { Blocked } from './write-queue.js';
-import { Chunk, isAbandoned, isView, own, statementError, transactionOf } from './write-runner.js';
+import { Chunk, isAbandoned, isView, recordCreation, statementError, transactionOf } from './write-runner.js';
 import type { EngineCore } from './write-runner.js';
 import { PlainWriter } from './writer.js';
 
 const MAX_INDEXES = 64;
 
-/** Builds the indexes that are missing; all of them or, when one cannot be built, none. */
+/** Builds the missing indexes. If one of them cannot be built, none is created. */
 export const createIndexes = async (
   core: EngineCore,
   garbage: GarbageCollector,
@@ -60,8 +60,8 @@ export const createIndexes = async (
 };
 
 /**
- * From here on writers maintain the indexes; no plan uses them yet, and a crash leaves them to the garbage
- * collector.
+ * Registers the indexes so that writers maintain them. Plans do not use them yet. After a crash, the garbage
+ * collector removes them.
  */
 const registerIndexes = (
   core: EngineCore,
@@ -77,7 +77,7 @@ const registerIndexes = (
   const wanted: IndexSpec[] = [];
   for (const given of specs) {
     const spec = parseIndexSpec(given, existing ?? { options: {} });
-    // The index of `_id` is there, or, in a time series, not to be had.
+    // The `_id` index is created with the collection and cannot be added to a clustered one.
     if (spec.name === '_id_' && (existing?.idIndex === undefined || existing.traits.clustered)) continue;
     if (existing && alreadyExists(existing, spec)) continue;
     const twin = wanted.find((other) => other.name === spec.name);
@@ -97,10 +97,10 @@ const registerIndexes = (
   if (before + wanted.length > MAX_INDEXES) {
     throw new ServerError('CannotCreateIndex', `add index fails, too many indexes for ${nameOf(ns)}`);
   }
-  // A partial filter or a collation that cannot be compiled must fail before anything is written.
+  // An invalid partial filter or collation must be detected before anything is written.
   for (const spec of wanted) new Index(0, 0, spec);
   const collection = existing ?? addCollection(core, batch, ns, {});
-  if (txn && !existing) own(core, txn, collection);
+  if (txn && !existing) recordCreation(core, txn, collection);
   const indexes = wanted.map((spec) => {
     const id = core.catalog.allocateId((key, value) => batch.put(key, value));
     const index = new Index(collection.id, id, spec);
@@ -121,7 +121,7 @@ const registerIndexes = (
   return { collection, indexes, before: existing ? before : 1, createdCollection: !existing };
 };
 
-/** A transaction adds indexes to a collection that it has created itself and that is empty. */
+/** A transaction can add indexes only to an empty collection that it created itself. */
 const requireCreatedIn = (txn: EngineTransaction, collection: Collection): void => {
   const created = txn.created.has(collection);
   if (created && collection.documents === 0 && !txn.counters.has(collection)) return;
@@ -132,8 +132,7 @@ const requireCreatedIn = (txn: EngineTransaction, collection: Collection): void 
 };
 
 /**
- * Adds the entries of the documents that are there, chunk by chunk; entries that writers have added are met
- * again.
+ * Adds index entries for existing documents in chunks. Entries that writers have already added are skipped.
  */
 const fillIndex = async (
   core: EngineCore,
@@ -177,7 +176,7 @@ const fillSome = (
       addEntries(writer, collection, index, recordId, bytes);
     } catch (error) {
       if (error instanceof Blocked) return { from: recordId, blocked: error.ended };
-      // Thrown here it would take the whole commit with it, as some entries are written already.
+      // Some entries are already written, so throwing here would fail the whole commit.
       const failure = statementError(error);
       if (!failure) throw error;
       return { from: recordId, failure };
@@ -238,7 +237,7 @@ const noteIndexes = (batch: Batch, collection: Collection, kind: ChangeKind, ind
   );
 };
 
-/** Removes the chosen indexes; their entries are deleted later. */
+/** Drops the selected indexes. Their entries are deleted later. */
 export const dropIndexes = (
   core: EngineCore,
   ns: Namespace,
@@ -257,7 +256,7 @@ export const dropIndexes = (
     return before;
   });
 
-/** Takes indexes out of the collection; their entries are deleted later. */
+/** Removes indexes from the collection. Their entries are deleted later. */
 export const dropSome = (batch: Batch, collection: Collection, doomed: readonly Index[]): void => {
   const before = collection.indexes;
   const definedAt = collection.definedAt;
@@ -292,7 +291,9 @@ const chosenIndexes = (collection: Collection, which: string | Doc | string[]): 
   return found;
 };
 
-/** collMod of one index: TTL and hidden flag. Answers what changed, as MongoDB does. */
+/**
+ * Applies collMod to one index: TTL and the hidden flag. Returns the old and new values in MongoDB's format.
+ */
 export const modifyIndex = (collection: Collection, batch: Batch, change: Doc): Doc => {
   const index = collection.indexes.find(({ spec }) =>
     typeof change.name === 'string'
@@ -301,21 +302,21 @@ export const modifyIndex = (collection: Collection, batch: Batch, change: Doc): 
   );
   if (!index) throw new ServerError('IndexNotFound', `cannot find index for ns ${collection.name}`);
   const before = index.spec;
-  const answer: Doc = {};
+  const changed: Doc = {};
   const spec: IndexSpec = { ...before };
   if (change.expireAfterSeconds !== undefined) {
-    if (before.expireAfterSeconds !== undefined) answer.expireAfterSeconds_old = before.expireAfterSeconds;
+    if (before.expireAfterSeconds !== undefined) changed.expireAfterSeconds_old = before.expireAfterSeconds;
     spec.expireAfterSeconds = expirySeconds(change.expireAfterSeconds);
-    answer.expireAfterSeconds_new = spec.expireAfterSeconds;
+    changed.expireAfterSeconds_new = spec.expireAfterSeconds;
   }
   if (change.hidden !== undefined) {
-    answer.hidden_old = before.hidden ?? false;
-    answer.hidden_new = change.hidden === true || toNumber(change.hidden) === 1;
-    if (answer.hidden_new) spec.hidden = true;
+    changed.hidden_old = before.hidden ?? false;
+    changed.hidden_new = change.hidden === true || toNumber(change.hidden) === 1;
+    if (changed.hidden_new) spec.hidden = true;
     else delete spec.hidden;
   }
   index.spec = spec;
   batch.savedRows.add(collection);
   batch.undo.push(() => (index.spec = before));
-  return answer;
+  return changed;
 };

@@ -2,7 +2,7 @@ import { int } from '../values/bson.js';
 import { Index } from './index-definition.js';
 
 describe('Index', () => {
-  it('takes those flags as saved that its row had, not those set while the row went to disk', () => {
+  it('marks only the flags in the written row as saved, not those set during the write', () => {
     const index = new Index(1, 1, { v: 2, key: { a: int(1) }, name: 'a_1' });
     index.multikey = true;
     const saved = index.savingFlags();

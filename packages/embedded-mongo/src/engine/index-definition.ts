@@ -11,7 +11,10 @@ import { compileWildcard } from './wildcard.js';
 import type { WildcardPaths } from './wildcard.js';
 import type { IndexSpec } from './types.js';
 
-/** An index in memory. Entries of a unique one hold the record id as value, others end with it. */
+/**
+ * An index in memory. Entries of a unique index store the record id as their value; the keys of all others
+ * end with it.
+ */
 export class Index {
   readonly fields: readonly string[];
   readonly directions: readonly Direction[];
@@ -19,16 +22,19 @@ export class Index {
   readonly prefix: Uint8Array;
   readonly isId: boolean;
   readonly wildcard: WildcardPaths | undefined;
-  /** True when documents must be decoded to know their entries. */
+  /**
+   * The single field whose entries can be read without decoding the document. Undefined if documents must be
+   * decoded.
+   */
   readonly simpleField: string | undefined;
   partial: Filter | undefined;
-  /** Some document has several entries. Never reset while documents may have them. */
+  /** Some document has several entries. Never reset while such documents may exist. */
   multikey = false;
-  /** Some entry is cut, so that the order of long keys is not the order of their values. */
+  /** Some entry is truncated, so the order of long keys differs from the order of their values. */
   cut = false;
-  /** Queries that have read through it since the store was opened, or since it was made. */
+  /** Number of queries that used the index since the store was opened or the index was created. */
   uses = 0;
-  /** When it was made, epoch milliseconds; undefined for one that the store was opened with. */
+  /** Creation time in epoch milliseconds. Undefined for an index that existed when the store was opened. */
   since: number | undefined;
   private savedMultikey = false;
   private savedCut = false;
@@ -36,8 +42,8 @@ export class Index {
   building = false;
   dropped = false;
   /**
-   * Sequence of the commit that completed it: older snapshots must not read through it. undefined: not yet
-   * usable.
+   * Sequence of the commit that completed the index. Older snapshots must not read through it. Undefined
+   * while it cannot be used.
    */
   readyAt: number | undefined = 0;
 
@@ -47,7 +53,7 @@ export class Index {
     public spec: IndexSpec,
   ) {
     this.wildcard = isWildcardKey(spec.key) ? compileWildcard(spec) : undefined;
-    // A stored key of a wildcard index is a path and a value.
+    // A stored key of a wildcard index consists of a path and a value.
     this.fields = this.wildcard ? ['$_path', '$_value'] : Object.keys(spec.key);
     this.directions = this.fields.map((field) => (toNumber(spec.key[field]) < 0 ? -1 : 1));
     this.collation = parseCollation(spec.collation);
@@ -69,7 +75,7 @@ export class Index {
     return this.isId || (this.spec.unique === true && this.ordered);
   }
 
-  /** True when the values of its fields are its keys, in their order. */
+  /** Whether its keys are the values of its fields, in their order. */
   get ordered(): boolean {
     return !this.wildcard;
   }
@@ -83,8 +89,8 @@ export class Index {
   }
 
   /**
-   * To be called when a row with the present flags is made; what it returns, when that row is on disk. Flags
-   * set in between remain unsaved.
+   * Call this when creating a catalog row with the current flags, and call the returned function when that
+   * row is on disk. Flags set in between remain unsaved.
    */
   savingFlags(): () => void {
     const { multikey, cut } = this;

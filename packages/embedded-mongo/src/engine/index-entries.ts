@@ -16,7 +16,10 @@ export interface IndexEntry {
 
 const NONE: IndexEntry[] = [];
 
-/** The entries of a document in an index; notes on the index when it becomes multikey or has to cut a key. */
+/**
+ * Computes a document's entries in an index. Updates the index's flags when it becomes multikey or a key must
+ * be truncated.
+ */
 export const entriesOf = (index: Index, document: StoredDocument): IndexEntry[] => {
   if (index.simpleField !== undefined) {
     const value = readField(document.bytes, index.simpleField);
@@ -47,7 +50,7 @@ const distinct = (entries: IndexEntry[]): IndexEntry[] => {
   return entries.filter((item, i) => i === 0 || compareBytes(item.key, entries[i - 1]!.key) !== 0);
 };
 
-/** What must be added and removed to come from the entries of the old document to those of the new one. */
+/** Computes the entries to add and to remove when a document changes. */
 export const entryChanges = (
   before: IndexEntry[],
   after: IndexEntry[],

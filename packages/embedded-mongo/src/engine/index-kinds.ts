@@ -3,12 +3,12 @@ import type { Doc } from '../values/bson.js';
 import { ServerError, unsupported } from '../values/errors.js';
 import type { IndexSpec } from './types.js';
 
-/** Types of indexes that MongoDB has and this store does not. */
+/** Index types of MongoDB that this store does not support. */
 const refused: ReadonlySet<string> = new Set(['hashed', 'text', '2d', '2dsphere']);
 
 const cannotCreate = (message: string): ServerError => new ServerError('CannotCreateIndex', message);
 
-/** The error for an index type that is given by name. */
+/** Creates the error for an unsupported index type. */
 export const refusedType = (name: string): ServerError => {
   if (name === 'geoHaystack')
     return cannotCreate('GeoHaystack indexes cannot be created in version 5.0 and above');
@@ -22,7 +22,7 @@ export const isWildcardField = (field: string): boolean => field === '$**' || fi
 
 export const isWildcardKey = (key: Doc): boolean => Object.keys(key).some(isWildcardField);
 
-/** Throws for options that the kind of the index does not allow. */
+/** Throws if an option is not allowed for this kind of index. */
 export const checkKind = (spec: IndexSpec): void => {
   if (isWildcardKey(spec.key)) checkWildcard(spec);
   else if (spec.wildcardProjection) {

@@ -10,14 +10,12 @@ import { sameKeyPattern } from './planner.js';
 import type { IndexSpec } from './types.js';
 
 const MAX_FIELDS = 32;
-/** Options that are accepted and mean nothing to this store. */
+/** Options that are accepted and have no effect. */
 const ignoredOptions = new Set(['ns', 'dropDups', 'storageEngine', 'v', 'prepareUnique']);
 
 const cannotCreate = (message: string): ServerError => new ServerError('CannotCreateIndex', message);
 
-/**
- * The index of a createIndexes entry, with defaults filled in. Throws when it is invalid or not supported.
- */
+/** Parses an entry of createIndexes and applies defaults. Throws if it is invalid or not supported. */
 export const parseIndexSpec = (given: Doc, collection: { options: Doc }): IndexSpec => {
   const { key } = given;
   if (!isDoc(key))
@@ -128,8 +126,8 @@ export const nameOfKey = (key: Doc): string =>
 const isIdKey = (key: Doc): boolean => sameKeyPattern(key, { _id: 1 });
 
 /**
- * True when the index exists already; throws when its name is taken by a different one, or it exists under
- * another name.
+ * Returns true if the index already exists. Throws if its name belongs to a different index or if it exists
+ * under another name.
  */
 export const alreadyExists = (collection: Collection, spec: IndexSpec): boolean => {
   const existing = collection.indexes.map((index) => index.spec);
@@ -166,7 +164,7 @@ const sameSignature = (a: IndexSpec, b: IndexSpec): boolean =>
   (a.unique ?? false) === (b.unique ?? false) &&
   (a.sparse ?? false) === (b.sparse ?? false);
 
-/** Whether two indexes on the same key do the same. */
+/** Whether two indexes on the same key have the same options. */
 const sameOptions = (a: IndexSpec, b: IndexSpec): boolean => a.expireAfterSeconds === b.expireAfterSeconds;
 
 const sameDoc = (a: Doc | undefined, b: Doc | undefined): boolean => (a && b ? equalValues(a, b) : a === b);

@@ -35,7 +35,7 @@ describe('indexes', () => {
     expect(await store.ids(ns, { a: 3, b: { $lt: -2_900 } })).toHaveLength(10);
   });
 
-  it('are kept up while they are built', async () => {
+  it('are maintained while they are built', async () => {
     await store.insert(
       ns,
       Array.from({ length: 4_000 }, (_, i) => ({ _id: i, a: i })),
@@ -56,7 +56,7 @@ describe('indexes', () => {
     expect(plain(byScan)).toEqual(plain(natural));
   });
 
-  it('same again is a no-op; same name or key with other options is a conflict', async () => {
+  it('creating the same index again is a no-op; the same name or key with other options is a conflict', async () => {
     await create({ key: { a: 1 }, name: 'x' });
     expect(await create({ key: { a: 1 }, name: 'x' })).toMatchObject({ before: 2, after: 2 });
     await expect(create({ key: { b: 1 }, name: 'x' })).rejects.toMatchObject({ code: 86 });
@@ -65,7 +65,7 @@ describe('indexes', () => {
     expect(await create({ key: { a: -1 } })).toMatchObject({ after: 3 });
   });
 
-  it('unique: refuse duplicates on insert, update and build, and leave no index behind', async () => {
+  it('unique: reject duplicates on insert, update and build, and leave no partial index', async () => {
     await store.insert(ns, [
       { _id: 1, a: 'x', b: 1 },
       { _id: 2, a: 'x', b: 2 },
@@ -109,7 +109,7 @@ describe('indexes', () => {
     });
   });
 
-  it('unique multikey: an element may be in one document only, but twice in it', async () => {
+  it('unique multikey: an element may occur in only one document, but several times in it', async () => {
     await create({ key: { tags: 1 }, unique: true });
     expect(await store.insert(ns, [{ _id: 1, tags: ['a', 'b', 'a'] }])).toMatchObject({ n: 1 });
     expect((await store.insert(ns, [{ _id: 2, tags: ['c', 'b'] }])).writeErrors[0]).toMatchObject({
@@ -137,7 +137,7 @@ describe('indexes', () => {
     expect(await store.ids(ns, { a: 1, active: true, n: 9 })).toEqual([1, 2]);
   });
 
-  it('sparse: not used where it would lose documents', async () => {
+  it('sparse: not used where it would miss documents', async () => {
     await create({ key: { a: 1 }, sparse: true });
     await store.insert(ns, [{ _id: 1 }, { _id: 2, a: 2 }, { _id: 3, a: null }]);
     expect(await store.ids(ns, { a: null })).toEqual([1, 3]);
@@ -147,7 +147,7 @@ describe('indexes', () => {
     expect(await store.ids(ns, { a: { $exists: true } }, { sort: { a: 1 } })).toEqual([3, 2]);
   });
 
-  it('multikey: remembered across a reopen; bounds of one predicate only; no order from it', async () => {
+  it('multikey: remembered across a reopen; bounds from one predicate only; provides no order', async () => {
     await create({ key: { a: 1 } });
     await store.insert(ns, [
       { _id: 1, a: [1, 9] },
@@ -160,7 +160,7 @@ describe('indexes', () => {
     expect(await store.ids(ns, { a: { $gte: 0 } })).toEqual([1, 2]);
   });
 
-  it('hold values longer than LMDB keys', async () => {
+  it('support values longer than LMDB keys', async () => {
     await create({ key: { a: 1 } }, { key: { b: 1 }, unique: true });
     const long = (end: string) => 'x'.repeat(5_000) + end;
     await store.insert(
@@ -214,7 +214,7 @@ describe('indexes', () => {
     expect(await store.ids(ns)).toEqual([3, 4]);
   });
 
-  it('hidden: kept up, not used, shown again', async () => {
+  it('hidden: maintained but not used until unhidden', async () => {
     await create({ key: { a: 1 }, hidden: true });
     await store.insert(ns, [{ _id: 1, a: 1 }]);
     expect(plan({ a: 1 })).toMatchObject({ stage: 'COLLSCAN' });
@@ -233,7 +233,7 @@ describe('indexes', () => {
     expect(store.engine.collection(ns)!.indexes).toHaveLength(1);
   });
 
-  it('refuse kinds that the store does not have', async () => {
+  it('reject unsupported kinds', async () => {
     await expect(create({ key: { a: 'tree' } })).rejects.toMatchObject({ code: 67 });
     await expect(create({ key: { a: 1, '$**': 1 } })).rejects.toMatchObject({ code: 115 });
     await expect(create({ key: { a: 1, b: 1 }, expireAfterSeconds: 5 })).rejects.toMatchObject({ code: 67 });

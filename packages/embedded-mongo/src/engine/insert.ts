@@ -17,7 +17,7 @@ import {
 import type { EngineCore, Step } from './write-runner.js';
 import type { Writer } from './writer.js';
 
-/** The bytes to store, or why they cannot be. */
+/** The bytes to store, or the reason why the document cannot be stored. */
 type Prepared = Uint8Array | ServerError;
 
 const prepare = (bytes: Uint8Array): Prepared => {

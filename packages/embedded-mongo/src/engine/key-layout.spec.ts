@@ -12,7 +12,7 @@ describe('the end of a prefix', () => {
     expect(prefixEnd(prefix)).toEqual(end);
   });
 
-  it('leaves the prefix as it was, also where it is a Buffer', () => {
+  it('does not modify the prefix, even if it is a Buffer', () => {
     const prefix = Buffer.from([1, 2]);
     prefixEnd(prefix);
     expect([...prefix]).toEqual([1, 2]);

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 
 /**
- * The keys of the one LMDB database. Numbers are big-endian, so that the order of the bytes is the order of
- * the numbers.
+ * The keys of the single LMDB database. Numbers are big-endian, so that keys sort in numeric order.
  *
- * 00 name                                   facts of the store 01 db.collection
- * catalog row 02 collection(u32) record(u64)            document 03 collection(u32) index(u32) key
- * [record(u64)]   index entry; a unique one holds the record id as its value 04 lsid
- * retry record 05 collection(u32)                        counters: documents, bytes 06 collection(u32)
- * index(u32)             range that is still to be deleted (index 0: the whole collection)
+ * - `00 name`: facts about the store
+ * - `01 db.collection`: catalog row
+ * - `02 collection(u32) record(u64)`: document
+ * - `03 collection(u32) index(u32) key [record(u64)]`: index entry; a unique index stores the record id as
+ *   the value instead
+ * - `04 lsid`: retry record
+ * - `05 collection(u32)`: counters of documents and bytes
+ * - `06 collection(u32) index(u32)`: range that is still to be deleted (index 0: the whole collection)
  */
 export const KeySpace = {
   fact: 0,
@@ -20,7 +22,7 @@ export const KeySpace = {
   garbage: 6,
 } as const;
 
-/** LMDB's limit is 1,978 bytes; 9 for the prefix and 8 for the record id stay free. */
+/** LMDB's limit is 1,978 bytes. The prefix takes 9 of them and the record id 8. */
 export const MAX_ENCODED_KEY = 1_978 - 17;
 const HASH_BYTES = 16;
 const CUT_BYTES = MAX_ENCODED_KEY - HASH_BYTES;
@@ -46,7 +48,7 @@ export const readU32 = (source: Uint8Array, offset: number): number =>
   source[offset]! * 0x1000000 +
   ((source[offset + 1]! << 16) | (source[offset + 2]! << 8) | source[offset + 3]!);
 
-/** Record ids and counters are safe integers written in eight bytes. */
+/** Writes a record id or counter, a safe integer, in eight bytes. */
 export const writeU64 = (target: Uint8Array, offset: number, value: number): void => {
   writeU32(target, offset, Math.floor(value / 0x1_0000_0000));
   writeU32(target, offset + 4, value % 0x1_0000_0000);
@@ -94,10 +96,16 @@ export const garbageKey = (collectionId: number, indexId: number): Uint8Array =>
   return key;
 };
 
-/** True when the encoded key is cut, so that its order beyond the cut is lost. */
+/**
+ * Whether the encoded key exceeds the limit and is truncated when stored, which loses its order beyond that
+ * point.
+ */
 export const isCut = (encoded: Uint8Array): boolean => encoded.length > MAX_ENCODED_KEY;
 
-/** The encoded key as it is stored: unchanged, or cut with a hash of the whole, so that equality is kept. */
+/**
+ * Returns the key as it is stored: unchanged, or truncated and followed by a hash of the whole key, so that
+ * equality is kept.
+ */
 export const storedKey = (encoded: Uint8Array): Uint8Array => {
   if (!isCut(encoded)) return encoded;
   const key = new Uint8Array(MAX_ENCODED_KEY);
@@ -107,8 +115,8 @@ export const storedKey = (encoded: Uint8Array): Uint8Array => {
 };
 
 /**
- * An inclusive lower or exclusive upper bound must not cut off keys that were cut: the bound itself is
- * shortened.
+ * Shortens a long bound to the part that truncated keys preserve, so that an inclusive lower or exclusive upper
+ * bound does not exclude truncated keys.
  */
 export const lowerBoundKey = (encoded: Uint8Array): Uint8Array =>
   encoded.length > CUT_BYTES ? encoded.subarray(0, CUT_BYTES) : encoded;
@@ -132,12 +140,12 @@ export const withRecordId = (key: Uint8Array, recordId: number): Uint8Array => {
 
 export const recordIdOfEntry = (key: Uint8Array): number => readU64(key, key.length - 8);
 
-/** The first key after all that begin with `prefix`. */
+/** The first key after all keys that begin with `prefix`. */
 export const prefixEnd = (prefix: Uint8Array): Uint8Array => {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length -= 1;
   if (length === 0) return new Uint8Array([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
-  // A Buffer's own slice would share its bytes with the prefix.
+  // Buffer's own slice would share its bytes with the prefix.
   const end = new Uint8Array(prefix.subarray(0, length));
   end[length - 1]! += 1;
   return end;
@@ -152,7 +160,7 @@ const { latin1Slice } = Buffer.prototype as unknown as {
   latin1Slice: (this: Uint8Array, start: number, end: number) => string;
 };
 
-/** A key as a map's key; strings of it compare as the bytes do. */
+/** Converts a key to a string for use in a map. The strings sort in the same order as the keys. */
 export const keyText = (key: Uint8Array): string => latin1Slice.call(key, 0, key.length);
 
 export const keyOfText = (text: string): Uint8Array => Buffer.from(text, 'latin1');

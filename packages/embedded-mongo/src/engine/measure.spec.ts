@@ -5,7 +5,7 @@ import type { OpContext, Transaction } from './types.js';
 
 const ns = { db: 'shop', coll: 'items' };
 
-describe('sizes and uses of indexes', () => {
+describe('index sizes and usage', () => {
   let store: TestStore;
 
   beforeEach(async () => {
@@ -32,13 +32,13 @@ describe('sizes and uses of indexes', () => {
     expect(indexSizes['tags']! / indexSizes['a']!).toBeGreaterThan(1.7);
   });
 
-  it('stops when it is killed', async () => {
+  it('stops when killed', async () => {
     await expect(store.engine.collectionStats(ns, { signal: { killed: true } })).rejects.toMatchObject({
       code: 11601,
     });
   });
 
-  it('counts the queries that read through an index, from when it was made', async () => {
+  it('counts the queries that use an index since its creation', async () => {
     const made = store.time;
     store.time += 1_000;
     await store.find(ns, { a: int(5) });
@@ -51,7 +51,7 @@ describe('sizes and uses of indexes', () => {
     expect(uses.get('tags')).toEqual({ ops: 0, since: made });
   });
 
-  it('adds up what the queries of an operation examine', async () => {
+  it('sums what the queries of an operation examine', async () => {
     const ctx: OpContext = {};
     await store.engine.find(ns, { filter: { a: { $lt: int(7) } } }, ctx).next(1_000);
     await store.engine.find(ns, { filter: { a: int(1) } }, ctx).next(1_000);
@@ -60,7 +60,7 @@ describe('sizes and uses of indexes', () => {
   });
 });
 
-describe('a write in the way of a transaction', () => {
+describe('a write that conflicts with a transaction', () => {
   let store: TestStore;
   let txn: Transaction;
   const update = (ctx: OpContext): Promise<unknown> =>
@@ -81,7 +81,7 @@ describe('a write in the way of a transaction', () => {
 
   afterEach(() => store.destroy());
 
-  it('stops waiting when it is killed', async () => {
+  it('stops waiting when killed', async () => {
     const signal = { killed: false };
     const ctx: OpContext = { signal };
     const refused = refusal(update(ctx));
@@ -91,7 +91,7 @@ describe('a write in the way of a transaction', () => {
     expect(ctx.waiting).toBe(false);
   });
 
-  it('stops waiting when its time is up', async () => {
+  it('stops waiting when it times out', async () => {
     await expect(update({ deadline: store.time })).rejects.toMatchObject({ code: 50 });
     const refused = refusal(update({ deadline: store.time + 500 }));
     await new Promise(setImmediate);
@@ -99,7 +99,7 @@ describe('a write in the way of a transaction', () => {
     expect(await refused).toMatchObject({ code: 50 });
   });
 
-  it('goes on when the transaction has ended', async () => {
+  it('continues when the transaction has ended', async () => {
     const write = update({});
     await new Promise(setImmediate);
     store.engine.abortTransaction(txn);

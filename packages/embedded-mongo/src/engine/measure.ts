@@ -1,23 +1,25 @@
 import type { Collection } from './catalog.js';
 import type { Index } from './index-definition.js';
 import { prefixEnd, successor } from './key-layout.js';
-import { breathe, checkInterrupt, Slice } from './record-source.js';
+import { yieldToEventLoop, checkInterrupt, Slice } from './record-source.js';
 import type { CollectionStats, OpContext } from './types.js';
 import type { View } from './view.js';
 
-/** Keys of an index whose length is measured; the others are taken to be of the same mean length. */
+/** Number of keys of an index that are measured. The others are assumed to have the same mean length. */
 const SAMPLED_KEYS = 500;
-/** What LMDB stores beside each key and its value. */
+/** Bytes that LMDB stores in addition to each key and its value. */
 const ENTRY_OVERHEAD_BYTES = 10;
 
-/** True when every document has one entry in the index, so that the collection's counter is the index's. */
+/**
+ * Whether every document has exactly one entry in the index, so that the collection's counter applies to the
+ * index.
+ */
 const hasEntryPerDocument = (index: Index): boolean =>
   !index.multikey && !index.sparse && index.spec.partialFilterExpression === undefined;
 
 /**
- * Sizes of a collection and of its indexes, bytes. The entries of an index that leaves documents out or has
- * several of one are counted, slice by slice; the others are known. Throws when the operation is killed or
- * out of time.
+ * Sizes of a collection and its indexes, in bytes. Entries of sparse, partial and multikey indexes are
+ * counted in slices; for others the count is known. Throws when the operation is killed or times out.
  */
 export const measureCollection = async (
   collection: Collection,
@@ -68,6 +70,6 @@ const countEntries = async (
       break;
     }
     if (!paused) return count;
-    await breathe();
+    await yieldToEventLoop();
   }
 };

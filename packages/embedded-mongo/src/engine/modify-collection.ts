@@ -23,7 +23,8 @@ const notOfViews = [
 ] as const;
 
 /**
- * collMod: changes the collection's options or one index in one commit. Answers what changed of the index.
+ * Executes collMod: changes the collection's options or one index in one commit. Returns the old and new
+ * values of the index.
  */
 export const modifyCollection = async (
   core: EngineCore,
@@ -37,17 +38,25 @@ export const modifyCollection = async (
     checkApplies(collection, change);
     const before = collection.options;
     const after = changedOptions(before, change);
-    const answer = change.index ? modifyIndex(collection, batch, change.index) : {};
+    const changed = change.index ? modifyIndex(collection, batch, change.index) : {};
     collection.options = after;
     batch.savedRows.add(collection);
     batch.undo.push(() => (collection.options = before));
-    batch.changes.push(modification(collection, change, before, answer));
-    return answer;
+    batch.changes.push(modification(collection, change, before, changed));
+    return changed;
   });
 };
 
-/** The change for the change streams. `before`: the previous options; `answer`: what changed of an index. */
-const modification = (collection: Collection, change: CollectionChange, before: Doc, answer: Doc): Change => {
+/**
+ * Describes the change to change streams. `before`: the previous options. `changed`: the old and new values of
+ * the index.
+ */
+const modification = (
+  collection: Collection,
+  change: CollectionChange,
+  before: Doc,
+  changed: Doc,
+): Change => {
   const uuid = uuidOf(collection);
   const { options, ...given } = change;
   const operationDescription: Doc = {};
@@ -58,7 +67,7 @@ const modification = (collection: Collection, change: CollectionChange, before: 
     collectionOptions: { ...(uuid && { uuid: new Binary(uuid, 4) }), ...before },
   };
   if (change.index) {
-    const old = Object.entries(answer).filter(([name]) => name.endsWith('_old'));
+    const old = Object.entries(changed).filter(([name]) => name.endsWith('_old'));
     stateBeforeChange.indexOptions = Object.fromEntries(
       old.map(([name, value]) => [name.slice(0, -'_old'.length), value]),
     );

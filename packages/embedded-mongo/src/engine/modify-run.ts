@@ -11,8 +11,8 @@ import type { Step } from './write-runner.js';
 import type { Writer } from './writer.js';
 
 /**
- * Matches of a multi-document statement that are gathered before they are changed: the scan never meets its
- * own changes.
+ * Maximum number of matches that a multi-document statement collects before changing them. Changing them
+ * afterwards ensures that the scan never encounters its own changes.
  */
 const GATHER = 200;
 const MAX_RESTARTS = 10;
@@ -22,18 +22,18 @@ export interface Match {
   document: StoredDocument;
 }
 
-/** What a statement does with what it finds. Both compute first and write last. */
+/** What a statement does with its matches. Both methods compute everything before they write. */
 export interface ModifyAction {
   readonly multi: boolean;
   change(writer: Writer, match: Match, query: PreparedQuery): void;
-  /** Nothing matches; an upsert inserts. */
+  /** Called when nothing matches. An upsert inserts here. */
   none(writer: Writer): void;
 }
 
 /**
- * One update or delete statement, in steps: find matches, change them. Between two steps others write; what
- * was gathered before is therefore looked at again. One document's change is atomic; a statement over many is
- * not.
+ * Runs one update or delete statement in steps: find matches, then change them. Other writers run between
+ * steps, so matches are checked again before they are changed. The change of a single document is atomic; a
+ * statement that changes several documents is not.
  */
 export class ModifyRun {
   private readonly query: PreparedQuery;
@@ -43,7 +43,7 @@ export class ModifyRun {
   private scanDone = false;
   private best: (Match & { key: readonly unknown[] }) | undefined;
   private found = false;
-  /** A match was gathered and changed by others before it could be changed here. */
+  /** A match was changed by another writer before this statement could change it. */
   private lost = false;
   private steps = 0;
   private restarts = 0;
@@ -65,7 +65,8 @@ export class ModifyRun {
     if (this.gathered.length === 0 && !this.scanDone) this.gather(writer);
     const blocked = this.changeGathered(writer);
     if (blocked) {
-      // A single match is looked for from the beginning: another one may come first by then.
+      // A statement for a single match starts its search again, because another document may be first by
+      // then.
       if (!this.action.multi) this.restart();
       return blocked;
     }
@@ -96,7 +97,7 @@ export class ModifyRun {
     if (this.scanDone && this.best) {
       this.gathered.push(this.best);
       this.best = undefined;
-      // The best may have been found in an earlier step.
+      // The best match may have been found in an earlier step.
       this.gatheredNow = this.steps === 1;
     }
   }
@@ -105,7 +106,7 @@ export class ModifyRun {
     let done = 0;
     try {
       for (const match of this.gathered) {
-        const current = this.gatheredNow ? match : this.lookAgain(writer, match);
+        const current = this.gatheredNow ? match : this.reread(writer, match);
         if (!current) this.lost = true;
         else {
           this.action.change(writer, current, this.query);
@@ -123,8 +124,8 @@ export class ModifyRun {
     return undefined;
   }
 
-  /** The record as it is now, if it still matches. */
-  private lookAgain(writer: Writer, { recordId }: Match): Match | undefined {
+  /** Reads the record again and returns it if it still matches. */
+  private reread(writer: Writer, { recordId }: Match): Match | undefined {
     const bytes = writer.view.get(documentKey(this.collection.id, recordId));
     if (!bytes) return undefined;
     const document = new StoredDocument(bytes);
@@ -132,8 +133,8 @@ export class ModifyRun {
   }
 
   /**
-   * The scan is over and nothing was changed. When it took several steps, others may have taken what it had
-   * found, or inserted what an upsert would: then it starts again.
+   * Called when the scan ends without a change. If it took several steps, other writers may have changed its
+   * match, or inserted the document that an upsert would insert. In that case the search starts again.
    */
   private finishEmpty(writer: Writer): Step {
     if (this.lost && !this.action.multi && this.restarts++ < MAX_RESTARTS) return this.restart();

@@ -13,7 +13,7 @@ const bad = (message: string): ServerError => new ServerError('BadValue', messag
 const hasNatural = (spec: string | Doc | undefined): boolean =>
   spec === '$natural' || (typeof spec === 'object' && Object.hasOwn(spec, '$natural'));
 
-/** Refuses `$natural` beside other fields, and a sort and a hint by it that contradict each other. */
+/** Rejects `$natural` combined with other fields, and a sort that contradicts the hint. */
 export const checkNatural = ({ sort, hint }: Asked): void => {
   if (sort && hasNatural(sort)) {
     if (Object.keys(sort).length > 1)

@@ -25,7 +25,7 @@ const bytes = fc
   .map((array) => array.map((byte) => byte & 0xc3));
 
 describe('a transaction overlay', () => {
-  it('reads as if its writes had been made to the view below', () => {
+  it('reads as if its writes had been applied to the underlying view', () => {
     fc.assert(
       fc.property(
         fc.array(bytes, { maxLength: 30 }),

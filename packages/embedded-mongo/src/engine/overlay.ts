@@ -3,7 +3,7 @@ import type { Entry, KeyRange, View } from './view.js';
 
 const BLOCK = 512;
 
-/** A written key's value; null when the transaction removed it. */
+/** The value written for a key, or null when the transaction deleted it. */
 type Written = Uint8Array | null;
 
 /** Sorted text keys in blocks, so that an insert moves few of them. */
@@ -44,7 +44,7 @@ class SortedKeys {
     }
   }
 
-  /** The block that holds `key` or would take it: the last whose first key is not greater. */
+  /** The block that contains `key` or would receive it: the last one whose first key is not greater. */
   private blockOf(key: string): number {
     let low = 0;
     let high = this.blocks.length;
@@ -69,8 +69,7 @@ const lowerBound = (keys: string[], key: string): number => {
 };
 
 /**
- * What a transaction has written and not yet committed, above a snapshot: reads and range scans see both as
- * one.
+ * The uncommitted writes of a transaction on top of a snapshot. Reads and range scans return both combined.
  */
 export class Overlay implements View {
   private readonly written = new Map<string, Written>();
@@ -137,7 +136,7 @@ export class Overlay implements View {
     }
   }
 
-  /** Both sequences in order; where both have a key, the written one counts. */
+  /** Merges two sorted sequences. For a key in both, the transaction's write takes precedence. */
   private *merge<T>(
     range: KeyRange,
     below: Iterable<T>,

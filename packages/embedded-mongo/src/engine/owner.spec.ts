@@ -10,7 +10,7 @@ import type { StoreOwner } from './owner.js';
 import { Store } from './store.js';
 import { TestStore } from './testing/open-temp.js';
 
-/** Enters an owner as another process would. */
+/** Records an owner as another process would. */
 const enterOwner = async (dir: string, owner: Omit<StoreOwner, 'file' | 'token'>): Promise<void> => {
   const store = Store.open(dir);
   const record: StoreOwner = { ...owner, token: 'other', file: statSync(join(dir, 'data.mdb')).ino };
@@ -33,7 +33,7 @@ describe('the owner of a store', () => {
 
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  it('is one engine only within a process', async () => {
+  it('is a single engine within a process', async () => {
     const engine = await openEngine({ dir });
     await expect(openEngine({ dir })).rejects.toThrow(StoreInUse);
     await engine.close();
@@ -41,7 +41,7 @@ describe('the owner of a store', () => {
     await again.close();
   });
 
-  it('is found with its endpoint, and no longer after it has closed', async () => {
+  it('can be found with its endpoint until it closes', async () => {
     const engine = await openEngine({ dir });
     await engine.setEndpoint('127.0.0.1:4711');
     expect(await readOwner(dir)).toMatchObject({ pid: process.pid, endpoint: '127.0.0.1:4711' });
@@ -50,7 +50,7 @@ describe('the owner of a store', () => {
     expect(await readOwner(join(dir, 'missing'))).toBeUndefined();
   });
 
-  it('is named to others while its process lives, and replaced once it is gone', async () => {
+  it('is reported to other processes while it runs and replaced once it has exited', async () => {
     const child = await startSleeper();
     try {
       await enterOwner(dir, {
@@ -73,18 +73,18 @@ describe('the owner of a store', () => {
     await engine.close();
   });
 
-  it('is stale when its process id was given to another process', async () => {
+  it('is stale when its process id was reused', async () => {
     await enterOwner(dir, { pid: process.pid, startId: 'another-boot/1' });
     const engine = await openEngine({ dir });
     expect((await readOwner(dir))?.token).not.toBe('other');
     await engine.close();
   });
 
-  describe('in another pid namespace', () => {
+  describe('in another PID namespace', () => {
     const elsewhere = { pid: process.pid, startId: 'boot/1', pidNamespace: 'pid:[1]' };
     const endpoint = 'mongodb://%2Frun%2Fother.sock/?x';
 
-    it('lives as long as its endpoint answers, whatever has its process id here', async () => {
+    it('is alive as long as its endpoint responds, regardless of local process ids', async () => {
       await enterOwner(dir, { ...elsewhere, startId: startIdOf(process.pid)!, endpoint, enteredAt: 0 });
       const asked: string[] = [];
       const probe = (answer: boolean) => (uri: string) => {
@@ -99,7 +99,7 @@ describe('the owner of a store', () => {
       expect(asked).toEqual([endpoint, endpoint, endpoint, endpoint]);
     });
 
-    it('is starting for half a minute when it has no endpoint yet', async () => {
+    it('counts as starting for 30 seconds while it has no endpoint', async () => {
       const probe = () => Promise.reject(new Error('there is nothing to ask'));
       await enterOwner(dir, { ...elsewhere, enteredAt: Date.now() });
       await expect(openEngine({ dir, probe })).rejects.toThrow(StoreInUse);
@@ -109,7 +109,7 @@ describe('the owner of a store', () => {
     });
   });
 
-  it('does not own a copy of the store', async () => {
+  it('does not own copies of the store', async () => {
     const store = await TestStore.open({}, dir);
     const ns = { db: 'd', coll: 'c' };
     await store.insert(ns, [{ _id: 1 }, { _id: 2 }]);

@@ -10,21 +10,29 @@ const OWNER_KEY = textKey(KeySpace.fact, 'owner');
 export interface StoreOwner {
   pid: number;
   /**
-   * When that process started and in which boot, as process ids are reused. Empty where this is not known.
+   * Identifies when and in which boot the process started, because process ids are reused. Empty if unknown.
    */
   startId: string;
-  /** The namespace in which `pid` has a meaning, as a container has its own; absent where there are none. */
+  /**
+   * The PID namespace of `pid`, since containers have their own. Absent on systems without PID namespaces.
+   */
   pidNamespace?: string;
   /** When the owner was recorded, epoch milliseconds. */
   enteredAt?: number;
   token: string;
-  /** Inode of the data file: a copied store does not have the owner of its original. */
+  /**
+   * Inode of the data file. A copied store has a different inode, so it does not keep the owner of the
+   * original.
+   */
   file: number;
-  /** Where its server listens; absent until it does. */
+  /** Where the owner's server listens. Absent until it does. */
   endpoint?: string;
 }
 
-/** Asks whether a store's server listens at `endpoint`; decides where the owner's process cannot be seen. */
+/**
+ * Checks whether a store's server listens at `endpoint`. Used when the owner's process is not visible from
+ * here.
+ */
 export type Probe = (endpoint: string) => Promise<boolean>;
 
 export class StoreInUse extends Error {
@@ -40,12 +48,12 @@ export class StoreInUse extends Error {
   }
 }
 
-/** Stores open in this process, by their real path: lmdb must not open one twice. */
+/** Stores open in this process by their real path. lmdb must not open a store twice. */
 const openHere = new Map<string, { store?: Store }>();
 
 const dataFile = (dir: string): string => join(dir, 'data.mdb');
 
-/** An owner without an endpoint counts as starting for this time. */
+/** How long an owner without an endpoint counts as starting. */
 const STARTING_MS = 30_000;
 
 const readText = (path: string): string | undefined => {
@@ -57,16 +65,16 @@ const readText = (path: string): string | undefined => {
 };
 
 /**
- * Start of a process in clock ticks since boot, and the boot's id; undefined when there is no such process,
- * '' off Linux.
+ * Start time of a process in clock ticks since boot, with the boot's id. Undefined if there is no such
+ * process, '' on systems other than Linux.
  */
 export const startIdOf = (pid: number): string | undefined => {
   const boot = readText('/proc/sys/kernel/random/boot_id');
   if (boot === undefined) return '';
   const stat = readText(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
-  // The second field is the command in brackets and may hold spaces; the start time is the twentieth after
-  // it.
+  // The second field is the command in parentheses, which may contain spaces. The start time is the 20th
+  // field after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   // A zombie has no open files.
   if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
@@ -92,7 +100,7 @@ const pidNamespace = (): string | undefined => {
 
 const isAlive = async (owner: StoreOwner, file: number, probe: Probe | undefined): Promise<boolean> => {
   if (owner.file !== file) return false;
-  // A record without a namespace is from where there are none, or from before it was recorded.
+  // A record without a namespace comes from a system without PID namespaces or from an older version.
   if (owner.pidNamespace === undefined || owner.pidNamespace === pidNamespace()) {
     const startId = startIdOf(owner.pid);
     if (startId !== '') return startId === owner.startId;
@@ -116,8 +124,8 @@ export class Ownership {
   ) {}
 
   /**
-   * Opens the store and enters this process as its owner. Throws StoreInUse when a living process, or this
-   * one, has it open; the record of a process that is gone is replaced.
+   * Opens the store and records this process as its owner. Throws StoreInUse if a running process, or this
+   * one, has it open. Replaces the record of a process that has exited.
    */
   static async acquire(
     dir: string,
@@ -142,13 +150,13 @@ export class Ownership {
     }
   }
 
-  /** Lets other processes find the server of this store. */
+  /** Records the endpoint, so that other processes can find the server of this store. */
   async publish(endpoint: string): Promise<void> {
     this.owner = { ...this.owner, endpoint };
     await this.store.write(() => this.store.put(OWNER_KEY, serialize(this.owner)));
   }
 
-  /** Clears the record; to be called after the last write, before the store is closed. */
+  /** Clears the record. Call it after the last write and before the store is closed. */
   async release(): Promise<void> {
     await this.store.write(() => {
       const current = parse(this.store.view.get(OWNER_KEY));
@@ -156,7 +164,7 @@ export class Ownership {
     });
   }
 
-  /** After the store is closed. */
+  /** Call it after the store is closed. */
   forget(): void {
     openHere.delete(this.path);
   }
@@ -174,13 +182,16 @@ const self = (): StoreOwner => {
   };
 };
 
-/** The directory's real path; made when it is not there, so that it has one. */
+/**
+ * Returns the directory's real path. Creates the directory first if needed, because a missing one has no real
+ * path.
+ */
 const pathOf = (dir: string): string => {
   mkdirSync(dir, { recursive: true });
   return realpathSync(dir);
 };
 
-/** Compare and set: the record of a dead owner is replaced only if it is unchanged. */
+/** Compare-and-set: replaces the record of a dead owner only if it is unchanged. */
 const enter = async (store: Store, dir: string, own: StoreOwner, probe: Probe | undefined): Promise<void> => {
   for (;;) {
     const found = parse(store.view.get(OWNER_KEY));
@@ -196,8 +207,8 @@ const enter = async (store: Store, dir: string, own: StoreOwner, probe: Probe | 
 };
 
 /**
- * The living owner of the store in `dir`, or undefined. It opens the store for reading only; a store open in
- * this process is not opened again, its owner is this process.
+ * Returns the live owner of the store in `dir`, or undefined. Opens the store read-only. A store that is open
+ * in this process is not opened again; its owner is this process.
  */
 export const readOwner = async (dir: string, probe?: Probe): Promise<StoreOwner | undefined> => {
   if (!existsSync(dataFile(dir))) return undefined;

@@ -3,7 +3,7 @@ import { parseFilter } from '../query/parse.js';
 import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 
-/** Operators as MongoDB names them in the message; those not listed are named as they are. */
+/** Operator names as they appear in MongoDB's message. Operators that are not listed keep their own name. */
 const unsupportedName = (node: FilterNode): string | undefined => {
   switch (node.kind) {
     case 'and':
@@ -42,7 +42,7 @@ const check = (node: FilterNode): void => {
 };
 
 /**
- * Checks the filter of a partial index: equality, ranges, `$in`, `$type`, `$exists: true`, `$and` and `$or`.
- * Anything else is refused with CannotCreateIndex (67).
+ * Checks the filter of a partial index. Allowed are equality, ranges, `$in`, `$type`, `$exists: true`, `$and`
+ * and `$or`. Throws CannotCreateIndex (67) for anything else.
  */
 export const checkPartialFilter = (filter: Doc): void => check(parseFilter(filter));

@@ -3,14 +3,17 @@ import type { Index } from './index-definition.js';
 import type { PlanSummary } from './types.js';
 
 /**
- * Encoded keys in [low, high), index prefix included; `prefixLength` bytes of it are equal for all of them.
+ * Encoded keys in [low, high), including the index prefix. The first `prefixLength` bytes are the same for
+ * all keys.
  */
 export interface KeyInterval {
   low: Uint8Array;
   high: Uint8Array;
 }
 
-/** How the records of a query are found. `exact`: what the scan gives needs no check against the filter. */
+/**
+ * How the records of a query are found. With `exact`, records from the scan need no check against the filter.
+ */
 export type Plan =
   | { kind: 'none' }
   | { kind: 'collection'; reverse: boolean; exact: boolean; summary?: PlanSummary }
@@ -20,8 +23,8 @@ export type Plan =
       index: Index;
       reverse: boolean;
       /**
-       * Intervals in ascending order. Several groups are merged by what follows their first `mergeAfter`
-       * bytes; one group is read from end to end.
+       * Intervals in ascending order. Several groups are merged by the bytes after their first `mergeAfter`.
+       * A single group is read from start to end.
        */
       groups: { intervals: KeyInterval[]; mergeAfter: number }[];
       exact: boolean;
@@ -64,7 +67,7 @@ export const summaryOf = (plan: Plan, blockingSort: boolean): PlanSummary => {
   }
 };
 
-/** The path and the field that a plan bounds, as MongoDB shows a wildcard index in use. */
+/** The path and field that the plan bounds, in MongoDB's format for wildcard indexes. */
 const wildcardPattern = (bounds: Doc): Doc =>
   Object.fromEntries(Object.keys(bounds).map((field) => [field, 1]));
 

@@ -61,11 +61,11 @@ describe('the planner', () => {
     );
     expect(plan({ t: 1, _id: { $in: [1, 2] } })).toMatchObject({ indexName: '_id_' });
     expect(plan({ t: 1, p: 1, ext: { $in: ['x', 'y'] } })).toMatchObject({ indexName: 't_1_ext_1' });
-    // A range of unique keys may hold any number.
+    // A range of unique keys can contain any number of documents.
     expect(plan({ t: 1, p: 1, _id: { $gt: 1 } })).toMatchObject({ indexName: 't_1_p_1' });
   });
 
-  it('prefers an equality with a value to one with a flag, whichever index is older', async () => {
+  it('prefers an equality with a value to one with a boolean, regardless of which index is older', async () => {
     await store.engine.createIndexes(
       ns,
       [{ key: { t: 1, isOpen: 1, at: -1 } }, { key: { t: 1, p: 1, at: -1 } }, { key: { t: 1, isNew: 1 } }],
@@ -78,7 +78,7 @@ describe('the planner', () => {
     expect(plan({ t: 1, isOpen: true }, { sort })).toMatchObject({ indexName: 't_1_isOpen_1_at_-1' });
   });
 
-  it('uses a union of indexes for $or, and none when a branch has none', async () => {
+  it('uses a union of indexes for $or, unless a branch has no index', async () => {
     await store.engine.createIndexes(ns, [{ key: { a: 1 } }, { key: { b: 1 } }], {});
     expect(plan({ $or: [{ a: 1 }, { b: 2 }] })).toMatchObject({
       stage: 'OR',
@@ -94,7 +94,7 @@ describe('the planner', () => {
     expect(await store.ids(ns, { $or: [{ a: 1 }, { b: 2 }] })).toEqual([1, 2, 3]);
   });
 
-  it('obeys a hint and refuses an unknown one', async () => {
+  it('follows a hint and rejects an unknown one', async () => {
     await store.engine.createIndexes(ns, [{ key: { a: 1 } }, { key: { b: 1 } }], {});
     expect(plan({ a: 1 }, { hint: 'b_1' })).toMatchObject({ indexName: 'b_1' });
     expect(plan({ a: 1 }, { hint: { b: 1 } })).toMatchObject({ indexName: 'b_1' });
@@ -186,7 +186,8 @@ interface Case {
 }
 
 /**
- * Index scans must give what a scan of the collection gives, in the same order as far as the sort decides it.
+ * Index scans must return the same documents as a collection scan, in the same order as far as the sort
+ * determines it.
  */
 const check = async (store: TestStore, { docs, indexes, queries }: Case, inTransaction: boolean) => {
   await store.engine.dropCollection(ns, {});
@@ -222,7 +223,7 @@ const check = async (store: TestStore, { docs, indexes, queries }: Case, inTrans
         .catch((error: unknown) =>
           expect(error).toMatchObject({ message: expect.stringContaining('parallel') }),
         );
-      // Documents whose sort fields are two arrays cannot be sorted.
+      // Documents with arrays in two sort fields cannot be sorted.
       if (!byScan) continue;
       const byPlan = await store.find(ns, query.filter, spec, ctx);
       const id = (doc: Doc) => plain(doc._id) as number;
@@ -276,7 +277,7 @@ describe('index scans and collection scans agree', () => {
     );
   }, 120_000);
 
-  it('inside of transactions, half of the documents being their own', async () => {
+  it('inside transactions, with half of the documents written by the transaction', async () => {
     await fc.assert(
       fc.asyncProperty(cases(nested as fc.Arbitrary<Doc>), (made) => check(store, made, true)),
       { numRuns: 80 },

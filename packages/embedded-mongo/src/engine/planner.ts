@@ -20,7 +20,7 @@ import { planOfWildcard } from './wildcard-plan.js';
 export interface PlanRequest {
   ast: FilterNode;
   sort?: readonly SortField[];
-  /** The order of storage, by `$natural` in the sort or the hint. */
+  /** Storage order, requested by `$natural` in the sort or the hint. */
   natural?: 1 | -1;
   hint?: string | Doc;
   min?: Doc;
@@ -28,15 +28,15 @@ export interface PlanRequest {
   collation?: Collation;
   /** Values of the command's `let`, for `$expr`. */
   let?: Doc;
-  /** Sequence of the reader's snapshot: indexes completed later lack what it sees. */
+  /** Sequence of the reader's snapshot. Indexes completed later do not cover its data. */
   snapshotSeq?: number;
-  /** Whether the plan should carry its bounds in words, for explain. */
+  /** Whether the plan includes its bounds as text, for explain. */
   withTexts?: boolean;
 }
 
 /**
- * Chooses how to find the records: unique equality, then a list of unique keys, then most equalities (of as
- * many, those that ask for the fewest flags), then ranges, then order, then all records.
+ * Chooses how to find the records. Plans are preferred in this order: unique equality, a list of unique keys,
+ * the most equalities (on a tie, the fewest boolean ones), ranges, sort order, and finally a collection scan.
  */
 export const planQuery = (collection: Collection, request: PlanRequest): Plan => {
   const conjuncts = conjunctsOf(request.ast);
@@ -90,7 +90,7 @@ const hintedPlan = (
   return index.wildcard && wildcardCandidate(index, predicatesOf(conjuncts), request);
 };
 
-/** Wildcard indexes come after all others: they give no order and know no compound keys. */
+/** Wildcard indexes are considered last: they provide no order and have no compound keys. */
 const wildcardPlan = (
   collection: Collection,
   conjuncts: readonly FilterNode[],
@@ -138,7 +138,7 @@ const bestCandidate = (
   return best;
 };
 
-/** An index can help only when its first field is bounded or is the first of the order. */
+/** An index can help only if its first field is bounded or comes first in the sort. */
 const isRelevant = (
   index: Index,
   predicates: readonly Predicate[],
@@ -158,7 +158,8 @@ const rank = (a: Candidate, b: Candidate): number =>
   b.index.fields.length - a.index.fields.length;
 
 /**
- * A sparse index holds every match only when a condition on one of its fields refuses documents without it.
+ * A sparse index contains every match only if a condition on one of its fields excludes documents without the
+ * field.
  */
 const coversAll = (index: Index, conjuncts: readonly FilterNode[]): boolean =>
   conjuncts.some(
@@ -170,7 +171,7 @@ const sameCollation = (a: Collation | undefined, b: Collation | undefined): bool
   return a === b || formatDoc(a.spec) === formatDoc(b.spec);
 };
 
-/** `$or` whose branches all have an index: their records together. */
+/** Plans an `$or` whose branches all have an index, as the union of their records. */
 const unionPlan = (
   usable: readonly Index[],
   conjuncts: readonly FilterNode[],
@@ -193,7 +194,7 @@ const unionPlan = (
   return undefined;
 };
 
-/** The union is checked against the whole filter, so that one check serves all branches. */
+/** The union is checked against the whole filter once, instead of per branch. */
 const withoutExactness = (plan: Plan): Plan =>
   plan.kind === 'none' || plan.kind === 'or' ? plan : { ...plan, exact: false };
 
@@ -224,7 +225,7 @@ export const sameKeyPattern = (a: Doc, b: Doc): boolean => {
 const sameDirection = (a: Value, b: Value): boolean =>
   typeof a === 'string' || typeof b === 'string' ? a === b : toNumber(a) === toNumber(b);
 
-/** `min` (inclusive) and `max` (exclusive) of a hinted index. */
+/** Plans `min` (inclusive) and `max` (exclusive) of a hinted index. */
 const boundedByKeys = (index: Index | undefined, request: PlanRequest): Plan => {
   if (!index) {
     throw new ServerError(51173, 'When using min()/max() a hint of which index to use must be provided');
@@ -260,7 +261,7 @@ const boundedByKeys = (index: Index | undefined, request: PlanRequest): Plan => 
   };
 };
 
-/** A sort or hint of `{ $natural: 1 }` selects the order of storage. */
+/** Returns the direction of a `{ $natural: … }` sort or hint, which selects storage order. */
 export const naturalOrder = (spec: string | Doc | undefined): 1 | -1 | undefined => {
   if (!spec || typeof spec === 'string') return spec === '$natural' ? 1 : undefined;
   if (!('$natural' in spec)) return undefined;

@@ -4,20 +4,20 @@ import type { Doc, Value } from '../values/bson.js';
 import { Bracket, bracket, compareValues, equalValues } from '../values/compare.js';
 import { isNaNValue } from '../values/numbers.js';
 
-/** The conditions that every match fulfils: the filter's `and` taken apart. */
+/** The conditions that every match satisfies: the operands of the filter's `and`. */
 export const conjunctsOf = (ast: FilterNode): FilterNode[] => {
   if (ast.kind === 'and') return ast.children.flatMap(conjunctsOf);
   return ast.kind === 'true' ? [] : [ast];
 };
 
 /**
- * Conditions on one path that hold for one and the same value. Without arrays all conditions on a path are
- * about one value; through an array, only those of one `$elemMatch` are.
+ * Conditions on one path that apply to the same value. Without arrays, all conditions on a path apply to one
+ * value. With an array, only those of one `$elemMatch` do.
  */
 export interface Predicate {
   path: string;
   nodes: FieldNode[];
-  /** It is all that one conjunct of the filter says. */
+  /** Whether this predicate represents a whole conjunct of the filter. */
   whole: boolean;
 }
 
@@ -30,7 +30,7 @@ const isComparable = (node: FilterNode): node is ComparableNode =>
 
 const hasPosition = (path: string): boolean => /(^|\.)\d+(\.|$)/.test(path);
 
-/** What an index can narrow down, of a filter's conjuncts. */
+/** Extracts the conditions of a filter's conjuncts that an index can narrow down. */
 export const predicatesOf = (conjuncts: readonly FilterNode[], prefix = ''): Predicate[] => {
   const predicates: Predicate[] = [];
   for (const node of conjuncts) {
@@ -49,7 +49,7 @@ export const predicatesOf = (conjuncts: readonly FilterNode[], prefix = ''): Pre
 };
 
 /**
- * The value of an operand that is the same for every document: a constant, or a variable of the command's
+ * The value of an operand that is the same for every document: a constant or a variable of the command's
  * `let`.
  */
 const constantOf = (operand: Value, variables: Doc | undefined): Value => {
@@ -72,8 +72,8 @@ const fieldOf = (operand: Value): string | undefined =>
     : undefined;
 
 /**
- * What an index can narrow down of `$expr`: `{ $eq: ['$field', constant] }`. The documents found are a
- * superset of the matches, as an expression looks at whole arrays.
+ * Extracts the conditions of `$expr` that an index can narrow down: `{ $eq: ['$field', constant] }`. The
+ * documents found are a superset of the matches, because expressions compare whole arrays.
  */
 export const expressionPredicates = (
   conjuncts: readonly FilterNode[],
@@ -107,7 +107,7 @@ const includesNull = (value: Value): boolean => {
   );
 };
 
-/** True when no document without the path can fulfil the condition. */
+/** Whether documents without the path can never satisfy the condition. */
 export const excludesMissing = (node: FilterNode): boolean => {
   if (node.kind !== 'field') return false;
   switch (node.op) {
@@ -131,7 +131,7 @@ export const excludesMissing = (node: FilterNode): boolean => {
   }
 };
 
-/** True when the conjuncts make sure that `ast` holds; false when that is not plain to see. */
+/** Whether the conjuncts imply `ast`. Returns false when this cannot be determined easily. */
 export const implies = (conjuncts: readonly FilterNode[], ast: FilterNode): boolean => {
   if (ast.kind === 'true') return true;
   if (ast.kind === 'and') return ast.children.every((child) => implies(conjuncts, child));

@@ -18,7 +18,7 @@ import { naturalOrder, needsBlockingSort, planQuery } from './planner.js';
 import type { PlanRequest } from './planner.js';
 import type { PlanSummary } from './types.js';
 
-/** The parts of a query that decide how it is found. */
+/** The parts of a query that determine its plan. */
 export interface QuerySpec {
   filter: Doc;
   sort?: Doc;
@@ -29,10 +29,10 @@ export interface QuerySpec {
   max?: Doc;
 }
 
-/** A query with its plan. `filter` is compiled at its first use: a lookup by `_id` may never need it. */
+/** A query with its plan. `filter` is compiled on first use, since a lookup by `_id` may not need it. */
 export class PreparedQuery {
   readonly plan: Plan;
-  /** Set when the plan does not give the order. */
+  /** Set when the plan does not provide the sort order. */
   readonly blockingSort: Sort | undefined;
   private readonly explained: (() => Plan) | undefined;
   private readonly collation: Collation | undefined;
@@ -81,25 +81,25 @@ export class PreparedQuery {
     }));
   }
 
-  /** What explain shows of the plan. */
+  /** The plan as shown by explain. */
   get summary(): PlanSummary {
     return summaryOf(this.explained?.() ?? this.plan, this.blockingSort !== undefined);
   }
 
-  /** The filter that found documents must still pass. */
+  /** The filter that documents from the plan must still match. Undefined if the plan is exact. */
   get check(): Filter | undefined {
     return isExact(this.plan) ? undefined : this.filter;
   }
 }
 
-/** Throws what a malformed query would on a collection that exists. */
+/** Throws the errors that a malformed query would cause on an existing collection. */
 export const checkQuery = ({ filter, sort, projection, ...rest }: QuerySpec & { projection?: Doc }): void => {
   const { ast } = compileFilter(filter, { collation: parseCollation(rest.collation), let: rest.let });
   if (sort && naturalOrder(sort) === undefined) compileSort(sort);
   if (projection) compileProjection(projection, ast, { let: rest.let });
 };
 
-/** The value of a filter that consists of one `_id`. */
+/** The value of a filter that consists only of `_id`. */
 const soleId = ({ filter, hint, min, max }: QuerySpec): Doc[string] => {
   if (hint !== undefined || min || max) return undefined;
   let fields = 0;

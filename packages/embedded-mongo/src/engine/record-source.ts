@@ -13,20 +13,20 @@ import type { View } from './view.js';
 const SLICE_KEYS = 1_000;
 const SLICE_MS = 4;
 
-/** How long a scan may go on before others are served. */
+/** Limits how long a scan runs before other work gets a turn. */
 export class Slice {
   private keys = 0;
   private readonly ends = performance.now() + SLICE_MS;
 
-  /** Counts one examined key; true when the time is up. */
+  /** Counts one examined key and returns true when the time is up. */
   spend(): boolean {
     this.keys++;
     return this.keys >= SLICE_KEYS || (this.keys % 32 === 0 && performance.now() > this.ends);
   }
 }
 
-/** Lets the event loop serve others. */
-export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Yields to the event loop. */
+export const yieldToEventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export const checkInterrupt = (ctx: OpContext, now: () => number): void => {
   if (ctx.signal?.killed) throw interrupted(ctx.signal.reason);
@@ -35,14 +35,14 @@ export const checkInterrupt = (ctx: OpContext, now: () => number): void => {
   }
 };
 
-/** The matching documents of a query, slice by slice. */
+/** Finds the documents that match a query, in slices. */
 export class RecordSource {
   readonly stats: ScanStats = { keysExamined: 0, docsExamined: 0, matched: 0, nReturned: 0 };
   private readonly scan: RecordScan;
   private readonly indexes: Index[];
   private seen: Set<number> | undefined;
 
-  /** `once`: a record is given once even when a change moves it ahead in the scan. */
+  /** `once`: return each record only once, even if a change moves it forward in the scan. */
   constructor(
     readonly collection: Collection,
     private readonly query: PreparedQuery,
@@ -55,8 +55,8 @@ export class RecordSource {
   }
 
   /**
-   * Visits matches until `visit` returns false or the slice is spent ('paused'), or all are visited ('done').
-   * Throws QueryPlanKilled when the collection or an index of the plan is gone.
+   * Visits matches until `visit` returns false or the slice is used up ('paused'), or until all are visited
+   * ('done'). Throws QueryPlanKilled when the collection or an index of the plan was dropped.
    */
   run(
     view: View,
@@ -98,7 +98,7 @@ export class RecordSource {
     return finished;
   }
 
-  /** Adds to what the operation as a whole has examined. */
+  /** Adds to the totals that the whole operation has examined. */
   private report(ctx: OpContext, keys: number, docs: number): void {
     const { query } = this;
     const total = (ctx.examined ??= { keysExamined: 0, docsExamined: 0, plan: () => query.summary });
@@ -111,7 +111,7 @@ export class RecordSource {
     return plan.kind === 'index' && (this.once || plan.index.multikey);
   }
 
-  /** True once a scan of all documents has met one. */
+  /** Whether a collection scan has read at least one document. */
   get hasPosition(): boolean {
     return this.scan.position !== undefined;
   }

@@ -15,7 +15,7 @@ describe('retryable writes', () => {
 
   const retry = (txnNumber: bigint, lsid = 's'): OpContext => ({ retry: { lsid, txnNumber } });
 
-  it('answers a repeated insert without inserting again, also after a reopen', async () => {
+  it('returns the result of a repeated insert without inserting again, even after a reopen', async () => {
     const docs = Array.from({ length: 1_500 }, (_, i) => ({ _id: i }));
     expect(await store.insert(ns, docs, retry(1n))).toEqual({ n: 1_500, writeErrors: [] });
     expect(await store.insert(ns, docs, retry(1n))).toEqual({ n: 1_500, writeErrors: [] });
@@ -24,7 +24,7 @@ describe('retryable writes', () => {
     expect(await store.engine.count(ns, { filter: {} }, {})).toBe(1_500);
   });
 
-  it('executes the statements that failed or were not reached', async () => {
+  it('executes statements that failed or did not run', async () => {
     await store.insert(ns, [{ _id: 2 }]);
     const docs = [{ _id: 1 }, { _id: 2 }, { _id: 3 }];
     expect(await store.insert(ns, docs, retry(1n))).toMatchObject({ n: 1, writeErrors: [{ index: 1 }] });
@@ -33,7 +33,7 @@ describe('retryable writes', () => {
     expect(await store.ids(ns, {}, { sort: { _id: 1 } })).toEqual([1, 2, 3]);
   });
 
-  it('remembers updates, upserts, deletes and found documents', async () => {
+  it('stores the results of updates, upserts, deletes and findAndModify', async () => {
     await store.insert(ns, [
       { _id: 1, n: 0 },
       { _id: 2, n: 0 },
@@ -59,7 +59,7 @@ describe('retryable writes', () => {
     expect(await store.engine.count(ns, { filter: {} }, {})).toBe(2);
   });
 
-  it('keeps sessions apart, and statements of one command by their numbers', async () => {
+  it('separates sessions, and statements of one command by number', async () => {
     await store.insert(ns, [{ _id: 1, n: 0 }]);
     const inc = (ctx: OpContext) => store.update(ns, { _id: 1 }, { $inc: { n: 1 } }, { ctx });
     await inc(retry(1n, 'a'));
@@ -73,13 +73,13 @@ describe('retryable writes', () => {
     expect(plain(await store.find(ns))).toEqual([{ _id: 1, n: 4 }]);
   });
 
-  it('refuses a lower number', async () => {
+  it('rejects a lower transaction number', async () => {
     await store.insert(ns, [{ _id: 1 }], retry(5n));
     await expect(store.insert(ns, [{ _id: 2 }], retry(4n))).rejects.toMatchObject({ code: 225 });
     expect(await store.ids(ns)).toEqual([1]);
   });
 
-  it('forgets records that were not used for 30 minutes', async () => {
+  it('expires records not used for 30 minutes', async () => {
     await store.insert(ns, [{ _id: 1 }], retry(5n, 'old'));
     store.time += 29 * 60_000;
     await store.insert(ns, [{ _id: 2 }], retry(5n, 'young'));

@@ -5,7 +5,7 @@ import { ServerError } from '../values/errors.js';
 import { KeySpace, prefixEnd, readU32, readU64, textKey, writeU32, writeU64 } from './key-layout.js';
 import type { View } from './view.js';
 
-/** How long an unused record is kept: as long as a logical session lives. */
+/** How long an unused record is kept: the lifetime of a logical session. */
 export const RETRY_RECORD_LIFETIME_MS = 30 * 60_000;
 
 /** The result of one statement of a retryable write. */
@@ -25,10 +25,10 @@ interface Sink {
   put(key: Uint8Array, value: Uint8Array): void;
 }
 
-/** The highest transaction number of one session and the results of its statements. */
+/** The highest transaction number of a session and the results of its statements. */
 export class RetryRecord {
   committed = false;
-  /** Statement numbers of inserts that were done, as [first, count] pairs. */
+  /** Statement numbers of completed inserts, as [first, count] pairs. */
   readonly inserted: [number, number][] = [];
   readonly others = new Map<number, StatementOutcome>();
 
@@ -136,8 +136,8 @@ export const recordOf = (view: View, lsid: string): RetryRecord | undefined => {
 };
 
 /**
- * The record under which a retryable write runs: the stored one of the same number, or a new one.
- * Throws TransactionTooOld when the session has gone on to a higher number.
+ * Returns the record for a retryable write: the stored one with the same number, or a new one. Throws
+ * TransactionTooOld when the session has moved on to a higher number.
  */
 export const openRecord = (view: View, lsid: string, txnNumber: bigint): RetryRecord => {
   const bytes = view.get(keyOf(lsid));
@@ -161,7 +161,10 @@ export const rememberCommit = (sink: Sink, lsid: string, txnNumber: bigint, now:
   saveRecord(sink, lsid, record, now);
 };
 
-/** Keys of up to `limit` records after `after` that were not used since `before`, and where to go on. */
+/**
+ * Keys of up to `limit` records after `after` that were not used since `before`, with the key to continue
+ * from.
+ */
 export const staleRecords = (
   view: View,
   before: number,

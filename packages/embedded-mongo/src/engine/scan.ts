@@ -12,19 +12,22 @@ import type { KeyInterval, Plan } from './plan.js';
 import type { View } from './view.js';
 
 /**
- * Takes one position of a scan; false pauses the scan after it. `bytes` when the scan has the document at
- * hand.
+ * Receives one position of a scan. Returning false pauses the scan after it. `bytes` is set when the scan
+ * reads documents.
  */
 export type Visit = (recordId: number, bytes: Uint8Array | undefined) => boolean;
 
 /**
- * Record ids in the order of a plan. It holds nothing between runs but its position, so that each run may
- * read another view; changes made meanwhile are seen as far as they lie ahead.
+ * Record ids in the order of a plan. Between runs it keeps only its position, so each run may use a different
+ * view. Concurrent changes are seen if they are ahead of the position.
  */
 export interface RecordScan {
-  /** Goes on until `visit` says stop (then false) or all is visited (then true). */
+  /**
+   * Continues until `visit` returns false (then returns false) or all records are visited (then returns
+   * true).
+   */
   run(view: View, visit: Visit): boolean;
-  /** Key of the document that was visited last, where documents are scanned. */
+  /** Key of the last visited document, for scans of documents. */
   readonly position?: Uint8Array | undefined;
 }
 
@@ -72,8 +75,8 @@ class CollectionScan implements RecordScan {
   }
 
   /**
-   * The next run goes on after the position, also when this one came to the end: a tailable cursor has more
-   * to come.
+   * The next run continues after the position even if this one reached the end, because a tailable cursor may
+   * find more documents.
    */
   private pass(): void {
     if (!this.position) return;
@@ -95,7 +98,7 @@ class PointScan implements RecordScan {
   }
 }
 
-/** Reads a unique index's entries with their values, another's keys alone. */
+/** Reads the keys and values of a unique index, or only the keys of any other index. */
 const positions = function* (
   index: Index,
   view: View,
@@ -134,7 +137,7 @@ class IntervalScan implements RecordScan {
     }
   }
 
-  /** The key at which the visitor stopped. */
+  /** Returns the key at which the visitor stopped. */
   private runInterval(view: View, interval: KeyInterval, visit: Visit): Uint8Array | undefined {
     const range = { low: interval.low, high: interval.high, reverse: this.reverse };
     if (this.index.unique) {
@@ -146,7 +149,7 @@ class IntervalScan implements RecordScan {
   }
 }
 
-/** What remains of an interval after a key of it. */
+/** The rest of an interval after one of its keys. */
 const beyond = (interval: KeyInterval, key: Uint8Array, reverse: boolean): KeyInterval =>
   reverse ? { low: interval.low, high: key } : { low: successor(key), high: interval.high };
 
@@ -157,8 +160,8 @@ interface Head {
 }
 
 /**
- * Several groups of intervals, each in order, as one sequence ordered by what follows the groups' own
- * prefixes.
+ * Merges several sorted groups of intervals into one sequence, ordered by the bytes after each group's
+ * prefix.
  */
 class MergeScan implements RecordScan {
   private readonly groups: { intervals: KeyInterval[]; mergeAfter: number }[];
@@ -217,7 +220,7 @@ class MergeScan implements RecordScan {
     return this.reverse ? -order : order;
   }
 
-  /** Every group goes on at its head, which was read but not visited. */
+  /** Each group continues at its head, which was read but not visited. */
   private pause(heads: (Head | undefined)[]): void {
     this.groups.forEach((group, i) => {
       const head = heads[i];
@@ -231,7 +234,7 @@ const advance = (rest: Generator<{ key: Uint8Array; recordId: number }>): Head |
   return item.done ? undefined : { ...item.value, rest };
 };
 
-/** The intervals from `key` on, inclusive, in the direction of the scan. */
+/** The intervals from `key` (inclusive) in scan direction. */
 const remaining = (intervals: KeyInterval[], key: Uint8Array, reverse: boolean): KeyInterval[] =>
   intervals
     .map(({ low, high }) =>

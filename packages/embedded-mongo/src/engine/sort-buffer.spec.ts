@@ -7,7 +7,7 @@ import { StoredDocument } from './stored-document.js';
 const document = (n: number, padding = 0) => new StoredDocument(encode({ n, padding: 'x'.repeat(padding) }));
 
 describe('the sort buffer', () => {
-  it('gives the first ones of a stable sort', () => {
+  it('returns the first records of a stable sort', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 400 }),
@@ -26,7 +26,7 @@ describe('the sort buffer', () => {
     );
   });
 
-  it('errors at its memory limit instead of growing, and not when a limit keeps it small', () => {
+  it('fails at its memory limit, unless a query limit keeps it small', () => {
     const all = new SortBuffer(compileSort({ n: 1 }), Infinity, 50_000);
     expect(() => {
       for (let i = 0; i < 100; i++) all.add(i, document(i, 1_000));

@@ -4,25 +4,27 @@ import { ServerError } from '../values/errors.js';
 import type { StoredDocument } from './stored-document.js';
 
 const SORT_MEMORY_BYTES = 100 * 1024 * 1024;
-/** Of a record beside its document: its sort key and the objects that hold it. */
+/** Estimated bytes per record besides its document: the sort key and the objects that hold it. */
 const RECORD_OVERHEAD = 128;
-/** With a limit, this many times it are gathered before the worst are dropped. */
+/** With a limit, up to this multiple of it is collected before the records that sort last are dropped. */
 const TOP_SLACK = 2;
 
 interface Sorted {
   recordId: number;
   bytes: Uint8Array;
   key: Value[];
-  /** Order of arrival: equal keys keep it. */
+  /** Arrival order, which decides between equal keys. */
   arrival: number;
 }
 
-/** Sorts in memory, within MongoDB's limit of 100 MB; with a limit it keeps only the first ones. */
+/** Sorts in memory within MongoDB's limit of 100 MB. With a limit, it keeps only the first records. */
 export class SortBuffer {
   private records: Sorted[] = [];
   private memory = 0;
   private arrivals = 0;
-  /** The last of the first `limit` records, when that many are known: what sorts behind it is not kept. */
+  /**
+   * The last of the first `limit` records, once that many are known. Records that sort after it are not kept.
+   */
   private worst: Sorted | undefined;
 
   constructor(

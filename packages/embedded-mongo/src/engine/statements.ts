@@ -28,13 +28,13 @@ import {
 import type { EngineCore, Step } from './write-runner.js';
 import type { Writer } from './writer.js';
 
-/** A statement under way; `outcome` once its run is done. */
+/** A statement that has started. `outcome` is set when it completes. */
 interface Started {
   run: { step(writer: Writer): Step } | undefined;
   outcome(): StatementOutcome;
 }
 
-/** A list of update or delete statements, one after another, through as many commits as they need. */
+/** Runs a list of update or delete statements in order, across as many commits as they need. */
 class StatementList {
   readonly writeErrors: WriteError[] = [];
   private next = 0;
@@ -128,7 +128,7 @@ export const updateDocuments = async (
   return result;
 };
 
-/** The collection as the writer may use it, or undefined when there is none. */
+/** The collection that the writer may use, or undefined if there is none. */
 export const collectionForChange = (
   core: EngineCore,
   writer: Writer,

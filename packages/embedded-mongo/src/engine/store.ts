@@ -9,11 +9,11 @@ type Database = RootDatabase<Uint8Array, Uint8Array>;
 
 const MAX_READERS = 4_096;
 const FULL_BELOW_BYTES = 1024 * 1024;
-/** How long to wait for the reason of a failed commit. */
+/** How long to wait for the cause of a failed commit. */
 const REASON_WITHIN_MS = 1_000;
 const NOTHING: Iterable<never> = [];
 
-/** LMDB could not write: the whole commit fails. */
+/** LMDB could not write, so the whole commit fails. */
 export class StoreFailure extends Error {
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
@@ -22,8 +22,8 @@ export class StoreFailure extends Error {
 }
 
 /**
- * Reads through lmdb-js: of a held read transaction, or of whatever is current (inside a write callback: its
- * own writes).
+ * Reads through lmdb-js, either from a held read transaction or from the current state. In a write callback,
+ * the current state includes its own writes.
  */
 class LmdbView implements View {
   constructor(
@@ -60,17 +60,15 @@ class LmdbView implements View {
   }
 }
 
-/**
- * A read transaction that is kept open. LMDB cannot reuse pages freed after it, so it must be closed soon.
- */
+/** An open read transaction. LMDB cannot reuse pages freed after it started, so it must be closed soon. */
 export interface Snapshot {
   readonly view: View;
   release(): void;
 }
 
 /**
- * One LMDB environment with one database of binary keys and values. `write` runs a callback inside a write
- * transaction and resolves when the commit is on disk; when the callback throws, nothing is written.
+ * One LMDB environment with one database of binary keys and values. `write` runs a callback in a write
+ * transaction and resolves when the commit is on disk. If the callback throws, nothing is written.
  */
 export class Store {
   readonly view: View;
@@ -84,8 +82,8 @@ export class Store {
   }
 
   /**
-   * Every commit is flushed before it is visible: `overlappingSync` would gain nothing, as commits are
-   * already grouped.
+   * Every commit is flushed before it becomes visible. `overlappingSync` would gain nothing, because commits
+   * are already grouped.
    */
   static open(dir: string, options: { readOnly?: boolean } = {}): Store {
     const db = open<Uint8Array, Uint8Array>({
@@ -94,8 +92,7 @@ export class Store {
       keyEncoding: 'binary',
       encoding: 'binary',
       overlappingSync: false,
-      // Batching of event turns adds a write of its own whose promise cannot be handled when the commit
-      // fails.
+      // Event-turn batching adds its own write, whose promise cannot be handled if the commit fails.
       eventTurnBatching: false,
       maxReaders: MAX_READERS,
       readOnly: options.readOnly ?? false,
@@ -123,7 +120,7 @@ export class Store {
     }
   }
 
-  /** Only inside a write callback. The bytes are copied at once. */
+  /** Allowed only in a write callback. Copies the bytes immediately. */
   put(key: Uint8Array, value: Uint8Array): void {
     try {
       this.db.putSync(key, value);
@@ -154,10 +151,7 @@ export class Store {
     };
   }
 
-  /**
-   * True when so little of the disk is left that this explains a failed write: LMDB reports a short write as
-   * EIO.
-   */
+  /** Whether the disk is so full that this explains a failed write. LMDB reports a short write as EIO. */
   isDiskFull(): boolean {
     try {
       const { bavail, bsize } = statfsSync(this.dir);
@@ -178,8 +172,8 @@ export class Store {
 }
 
 /**
- * lmdb-js gives the reason of a failed commit in a second promise. That one is handled even when the reason
- * is known already, as an unhandled rejection ends the process; and it may never settle.
+ * lmdb-js reports the cause of a failed commit in a second promise. It must be handled even if the cause is
+ * already known, since an unhandled rejection ends the process. It may also never settle.
  */
 const commitFailure = async (error: unknown): Promise<unknown> => {
   if (!(error instanceof Error) || !('commitError' in error)) return error;

@@ -1,7 +1,7 @@
 import { decode } from '../values/bson.js';
 import type { Doc } from '../values/bson.js';
 
-/** A document's bytes, decoded at most once and only when something must look inside. */
+/** A document's bytes, decoded at most once and only on demand. */
 export class StoredDocument {
   private decoded: Doc | undefined;
 

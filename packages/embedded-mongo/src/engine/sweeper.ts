@@ -1,4 +1,4 @@
-import { breathe } from './record-source.js';
+import { yieldToEventLoop } from './record-source.js';
 import { isStale, RETRY_RECORD_LIFETIME_MS, staleRecords } from './retry-records.js';
 import { sweepExpired } from './ttl.js';
 import type { View } from './view.js';
@@ -6,11 +6,9 @@ import type { EngineCore } from './write-runner.js';
 
 const STALE_CHUNK = 1_000;
 
-/**
- * The periodic work: expired documents, transactions beyond their lifetime, retry records that have expired.
- */
+/** Periodic cleanup of expired documents, transactions past their lifetime, and expired retry records. */
 export class Sweeper {
-  /** Since the store was opened. */
+  /** Totals since the store was opened. */
   readonly ttl = { documents: 0, passes: 0 };
   private sweeping: Promise<void> | undefined;
   private stopped = false;
@@ -21,13 +19,13 @@ export class Sweeper {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** Runs one round, or waits for the current one. A failure is passed to `onError`. */
+  /** Runs one round, or waits for the current one. Errors are passed to `onError`. */
   async sweep(): Promise<void> {
     this.sweeping ??= this.sweepOnce().finally(() => (this.sweeping = undefined));
     await this.sweeping;
   }
 
-  /** Ends a round under way at its next step. */
+  /** Stops the current round at its next step. */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.sweeping;
@@ -53,7 +51,7 @@ export class Sweeper {
         await this.core.queue.run((batch) => {
           for (const key of keys) if (isStale(this.view.get(key), before)) batch.remove(key);
         });
-      } else await breathe();
+      } else await yieldToEventLoop();
       after = next;
     } while (after && !this.stopped);
   }

@@ -26,8 +26,9 @@ const snapshotUnavailable = (collection: string): ServerError =>
   );
 
 /**
- * The open transactions, the keys that they hold (intents), and which keys were committed since the oldest
- * snapshot. Keys are those of documents and of unique index entries: whatever two writers can quarrel about.
+ * The open transactions, the keys that they have claimed (intents), and the keys committed since the oldest
+ * snapshot. Claimed keys are those of documents and unique index entries, the only ones on which two writers
+ * can conflict.
  */
 export class TransactionTable {
   private readonly open = new Set<EngineTransaction>();
@@ -74,7 +75,7 @@ export class TransactionTable {
     if (txn.state !== 'open' || txn.committing) throw noSuchTransaction(txn.txnNumber);
   }
 
-  /** Registers the transaction's claim on a key, or throws WriteConflict. */
+  /** Claims a key for the transaction. Throws WriteConflict if this is not possible. */
   claim(txn: EngineTransaction, key: Uint8Array): void {
     const text = keyText(key);
     const owner = this.intents.get(text);
@@ -86,14 +87,14 @@ export class TransactionTable {
     txn.intents.add(text);
   }
 
-  /** A plain write may touch the key only when no open transaction holds it. */
+  /** A write outside a transaction may change the key only if no open transaction has claimed it. */
   requireUnclaimed(key: Uint8Array): void {
     if (this.intents.size === 0) return;
     const owner = this.intents.get(keyText(key));
     if (owner && !this.expired(owner)) throw new Blocked(owner.ended);
   }
 
-  /** A change of the collection's definition waits for the transactions that have written to it. */
+  /** A change to the collection's definition must wait for transactions that have written to it. */
   requireUntouched(collection: Collection): void {
     for (const txn of this.open) {
       if (txn.counters.has(collection) && !this.expired(txn)) throw new Blocked(txn.ended);
@@ -134,7 +135,7 @@ export class TransactionTable {
     if (txn.state === 'open' && !txn.committing) this.finish(txn, 'aborted');
   }
 
-  /** Ends transactions beyond their lifetime. */
+  /** Aborts transactions past their lifetime. */
   expireOld(): void {
     for (const txn of this.open) this.expired(txn);
   }
@@ -144,7 +145,8 @@ export class TransactionTable {
   }
 
   /**
-   * After the statements of a batch: transactions with an older snapshot must not overwrite what it wrote.
+   * Called after the statements of a batch: transactions with an older snapshot must not overwrite its
+   * writes.
    */
   record(batch: Batch): void {
     if (this.recorded === batch) return;

@@ -6,19 +6,19 @@ import type { Transaction } from './types.js';
 import type { CounterChange } from './write-queue.js';
 
 /**
- * A multi-document transaction: a snapshot, what it wrote above it, and the keys that it holds against other
- * writers.
+ * A multi-document transaction: a snapshot, its own writes on top of it, and the keys that it has claimed
+ * against other writers.
  */
 export class EngineTransaction implements Transaction {
   state: 'open' | 'committed' | 'aborted' = 'open';
-  /** Set once the commit is in the write queue; from then on the transaction cannot be aborted. */
+  /** Set once the commit is queued. From then on the transaction cannot be aborted. */
   committing: Promise<void> | undefined;
   readonly overlay: Overlay;
   readonly intents = new Set<string>();
   readonly counters = new Map<Collection, CounterChange>();
   readonly changedRows = new Set<Collection>();
   readonly changes: Change[] = [];
-  /** Collections that were made for this transaction, after its snapshot. */
+  /** Collections created for this transaction after its snapshot was taken. */
   readonly created = new Set<Collection>();
   readonly ended: Promise<void>;
   private resolveEnded!: () => void;

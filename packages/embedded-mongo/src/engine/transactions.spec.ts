@@ -110,7 +110,7 @@ describe('multi-document transactions', () => {
     expect(await store.insert(ns, [{ _id: 3, email: 'b' }])).toMatchObject({ n: 1 });
   });
 
-  it('gives WriteConflict to the second of two transactions that write one document', async () => {
+  it('fails the second of two transactions that write one document with WriteConflict', async () => {
     const first = begin('a');
     const second = begin('b');
     await set(1, { n: 1 }, first);
@@ -125,7 +125,7 @@ describe('multi-document transactions', () => {
     ]);
   });
 
-  it('gives WriteConflict for a document that was committed after its snapshot', async () => {
+  it('fails with WriteConflict for a document committed after its snapshot', async () => {
     const txn = begin();
     await set(1, { n: 11 });
     await expect(set(1, { n: 12 }, txn)).rejects.toMatchObject(conflict);
@@ -137,7 +137,7 @@ describe('multi-document transactions', () => {
     ]);
   });
 
-  it('contains every write acknowledged before it began, and does not conflict with it', async () => {
+  it('sees every write acknowledged before it began, and does not conflict with it', async () => {
     for (let i = 0; i < 30; i++) {
       await set(1, { n: i });
       const txn = begin();
@@ -148,7 +148,7 @@ describe('multi-document transactions', () => {
     }
   });
 
-  it('never loses an update when transactions begin while other writes are on their way', async () => {
+  it('never loses an update when transactions begin while other writes are in progress', async () => {
     let done = 0;
     const client = async (c: number) => {
       for (let i = 0; i < 20; i++) {
@@ -173,7 +173,7 @@ describe('multi-document transactions', () => {
     expect(plain(await store.find(ns, { _id: 1 }))).toEqual([{ _id: 1, n: 10 + done }]);
   });
 
-  it('tells a duplicate of a committed key from a quarrel over an uncommitted one', async () => {
+  it('distinguishes a duplicate of a committed key from a conflict over an uncommitted one', async () => {
     await store.insert(ns, [{ _id: 5, email: 'old' }]);
     const first = begin('a');
     const second = begin('b');
@@ -194,7 +194,7 @@ describe('multi-document transactions', () => {
     store.engine.abortTransaction(third);
   });
 
-  it('makes a plain write wait for the transaction and then search again', async () => {
+  it('makes a plain write wait for the transaction and then repeat its search', async () => {
     const txn = begin();
     await set(1, { n: 50 }, txn);
     const order: string[] = [];
@@ -216,7 +216,7 @@ describe('multi-document transactions', () => {
     ]);
   });
 
-  it('lets a plain insert of a contested key wait for the outcome', async () => {
+  it('lets a plain insert of a claimed key wait for the transaction to end', async () => {
     const winner = begin('a');
     await store.insert(ns, [{ _id: 3, email: 'x' }], { txn: winner });
     const refused = store.insert(ns, [{ _id: 4, email: 'x' }]);
@@ -229,7 +229,7 @@ describe('multi-document transactions', () => {
     expect(await accepted).toMatchObject({ n: 1 });
   });
 
-  it('allows write skew: what it has read only does not conflict', async () => {
+  it('allows write skew: documents that were only read do not conflict', async () => {
     const first = begin('a');
     const second = begin('b');
     await all(first);
@@ -244,7 +244,7 @@ describe('multi-document transactions', () => {
     ]);
   });
 
-  it('is aborted at the end of its life, and frees what it held', async () => {
+  it('is aborted at the end of its lifetime and releases its claims', async () => {
     const txn = begin();
     await set(1, { n: 1 }, txn);
     store.time += 59_999;
@@ -257,7 +257,7 @@ describe('multi-document transactions', () => {
     await expect(commit(txn)).rejects.toMatchObject({ code: 251 });
   });
 
-  it('commits once: again is a no-op, and the outcome is remembered across a reopen', async () => {
+  it('commits once: a second commit is a no-op, and the outcome survives a reopen', async () => {
     const txn = store.engine.beginTransaction({ lsid: 'kept', txnNumber: 7n });
     await store.update(ns, { _id: 1 }, { $inc: { n: 1 } }, { ctx: { txn } });
     await Promise.all([commit(txn), commit(txn)]);
@@ -271,7 +271,7 @@ describe('multi-document transactions', () => {
     );
   });
 
-  it('creates a collection that it inserts into, which goes when it aborts', async () => {
+  it('creates a collection that it inserts into, which is removed when it aborts', async () => {
     const fresh: Namespace = { db: 'bank', coll: 'fresh' };
     const txn = begin();
     await store.insert(fresh, [{ _id: 1 }], { txn });
@@ -291,7 +291,7 @@ describe('multi-document transactions', () => {
     expect(await store.ids({ db: 'bank', coll: 'other' })).toEqual([]);
   });
 
-  it('refuses catalog changes inside, and lets those outside wait for it', async () => {
+  it('rejects catalog changes inside it and makes those outside wait for it', async () => {
     const txn = begin();
     await expect(store.engine.createIndexes(ns, [{ key: { z: 1 } }], { txn })).rejects.toMatchObject({
       code: 263,
@@ -304,7 +304,7 @@ describe('multi-document transactions', () => {
     expect(await store.ids(ns, { z: 5 }, { hint: { z: 1 } })).toEqual([1]);
   });
 
-  it('must be run again when the collection was changed after its snapshot', async () => {
+  it('must be retried when the collection was changed after its snapshot', async () => {
     const txn = begin();
     expect(await store.ids(ns, { n: 10 }, {}, { txn })).toEqual([1]);
     await store.engine.createIndexes(ns, [{ key: { y: 1 } }], {});
@@ -327,7 +327,7 @@ describe('multi-document transactions', () => {
     expect(plain(await store.find(ns, { _id: 1 }))).toEqual([{ _id: 1, n: 10 }]);
   });
 
-  it('conserves money in random concurrent transfers', async () => {
+  it('keeps the total balance in random concurrent transfers', async () => {
     const accounts = 12;
     await store.remove(ns, {});
     await store.insert(

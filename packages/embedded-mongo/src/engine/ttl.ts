@@ -5,8 +5,8 @@ import { deleteDocuments } from './statements.js';
 import type { EngineCore } from './write-runner.js';
 
 /**
- * Removes documents whose TTL index or collection says that they have expired. Deletes in chunks, as any
- * delete of many does.
+ * Removes expired documents of collections with a TTL index or `expireAfterSeconds`. Deletes in chunks, like
+ * any multi-document delete.
  */
 export const sweepExpired = async (core: EngineCore): Promise<number> => {
   let removed = 0;

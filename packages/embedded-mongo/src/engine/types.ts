@@ -5,12 +5,12 @@ import type { Namespace } from './namespace.js';
 
 export type { Namespace } from './namespace.js';
 
-/** Index options as clients give and see them; `key` keeps the order of its fields. */
+/** Index options as given by and returned to clients. The field order of `key` is kept. */
 export interface IndexSpec {
   v: 2;
   name: string;
   key: Doc;
-  /** Shown as it was given; every build is the same. */
+  /** Returned as given. All builds work the same way. */
   background?: boolean;
   unique?: boolean;
   sparse?: boolean;
@@ -19,11 +19,13 @@ export interface IndexSpec {
   expireAfterSeconds?: number;
   collation?: Doc;
   wildcardProjection?: Doc;
-  /** The `_id` index of a clustered collection. */
+  /** Set for the `_id` index of a clustered collection. */
   clustered?: boolean;
 }
 
-/** A view: the documents of `viewOn`, a collection or view of the same database, after `pipeline`. */
+/**
+ * A view: the documents of `viewOn`, a collection or view in the same database, passed through `pipeline`.
+ */
 export interface ViewDefinition {
   viewOn: string;
   pipeline: Doc[];
@@ -41,10 +43,10 @@ export interface CollectionInfo {
   ns: Namespace;
   id: number;
   uuid: Uint8Array;
-  /** A view holds no documents and has no indexes. */
+  /** Views store no documents and have no indexes. */
   type: 'collection' | 'view';
   /**
-   * `create` options as given: validator, validationLevel, validationAction, capped …; returned by
+   * Options of `create` as given: validator, validationLevel, validationAction, capped … Returned by
    * listCollections.
    */
   options: Doc;
@@ -52,45 +54,50 @@ export interface CollectionInfo {
 }
 
 /**
- * What each write and read is done under. `txn`: the open multi-document transaction, if any. `retry`: set
- * for a retryable write outside of a transaction; the engine stores each statement's outcome in the same
- * commit and returns it when (lsid, txnNumber, statement) is repeated; `stmtIds` numbers the statements of
- * this call when one command is made of several calls (default 0, 1, 2 …). `durable`: the client wants j:true
- * or w:majority. At present every write waits for the flush to disk.
+ * The context of each read and write.
+ *
+ * `txn`: the open multi-document transaction, if any.
+ *
+ * `retry`: set for a retryable write outside a transaction. The engine stores the outcome of each statement
+ * in the same commit, and returns it if (lsid, txnNumber, statement) is repeated. `stmtIds` numbers the
+ * statements of this call if a command is executed by several calls (by default 0, 1, 2 …).
+ *
+ * `durable`: the client requires j:true or w:majority. At present every write waits until it is flushed to
+ * disk.
  */
 export interface OpContext {
   txn?: Transaction;
   retry?: { lsid: string; txnNumber: bigint; stmtIds?: readonly number[] };
   durable?: boolean;
-  /** Epoch milliseconds after which the operation stops with MaxTimeMSExpired (50). */
+  /** Epoch milliseconds after which the operation fails with MaxTimeMSExpired (50). */
   deadline?: number;
   signal?: { readonly killed: boolean; readonly reason?: ErrorCodeName };
   bypassDocumentValidation?: boolean;
-  /** What the operation's queries have examined so far; set by the first of them. */
+  /** Totals examined by the operation's queries. Set by the first query. */
   examined?: Examined;
   /** True while the operation waits for a transaction to end. */
   waiting?: boolean;
-  /** Told what each update or delete statement of the call did. */
+  /** Called with the result of each update or delete statement. */
   statementDone?: (
     index: number,
     outcome: { n: number; nModified?: number; upserted?: { _id: Value } },
   ) => void;
   /**
-   * Called before each statement of a retryable write that is not yet done; what it throws fails the
-   * statement.
+   * Called before each statement of a retryable write that has not been executed yet. If it throws, the
+   * statement fails.
    */
   beforeStatement?: (() => void) | undefined;
 }
 
-/** What an operation's queries have looked at, all together. */
+/** What the queries of an operation have examined in total. */
 export interface Examined {
   keysExamined: number;
   docsExamined: number;
-  /** The plan of the first query. */
+  /** Returns the plan of the first query. */
   plan(): PlanSummary;
 }
 
-/** One statement's failure, in the shape of the wire's `writeErrors`. */
+/** The failure of one statement, as in `writeErrors` of the wire protocol. */
 export interface WriteError {
   index: number;
   code: number;
@@ -107,7 +114,7 @@ export interface InsertResult {
 
 export interface UpdateStatement {
   filter: Doc;
-  /** Operator document, replacement document, or pipeline. */
+  /** A document with operators, a replacement document, or a pipeline. */
   update: Doc | Doc[];
   multi?: boolean;
   upsert?: boolean;
@@ -127,7 +134,7 @@ export interface UpdateResult {
 
 export interface DeleteStatement {
   filter: Doc;
-  /** 0 = all that match, 1 = one. */
+  /** 0: all matches. 1: one match. */
   limit: 0 | 1;
   collation?: Doc;
   hint?: string | Doc;
@@ -154,9 +161,7 @@ export interface FindAndModifySpec {
 }
 
 export interface FindAndModifyResult {
-  /**
-   * The document before or after the change (projected by `fields`), as BSON bytes; null when there was none.
-   */
+  /** The document before or after the change as BSON, projected by `fields`. Null if there was none. */
   value: Uint8Array | null;
   n: number;
   updatedExisting?: boolean;
@@ -178,15 +183,15 @@ export interface FindSpec {
   returnKey?: boolean;
   showRecordId?: boolean;
   /**
-   * The cursor stays open at the end of a capped collection and gives what is inserted later. Throws BadValue
-   * on any other collection; done at once on an empty one.
+   * The cursor stays open at the end of a capped collection and returns documents inserted later. Throws
+   * BadValue for any other collection. On an empty collection, the cursor is done immediately.
    */
   tailable?: boolean;
-  /** A tailable cursor has `onMore`. */
+  /** Whether a tailable cursor provides `onMore`. */
   awaitData?: boolean;
 }
 
-/** What collMod changes; what is absent stays. */
+/** The changes of collMod. Absent fields are not changed. */
 export interface CollectionChange {
   index?: Doc;
   validator?: Doc;
@@ -197,22 +202,22 @@ export interface CollectionChange {
   viewOn?: string;
   pipeline?: Doc[];
   changeStreamPreAndPostImages?: Doc;
-  /** Options that take the place of those of the same name; undefined takes one away. */
+  /** Options to replace. An undefined value removes the option. */
   options?: Doc;
 }
 
-/** What explain reports of one query. */
+/** What explain reports about one query. */
 export interface PlanSummary {
   stage: 'IXSCAN' | 'COLLSCAN' | 'IDHACK' | 'OR' | 'EOF';
-  /** True when what the access gives is checked against the filter. */
+  /** Whether documents from the access plan are checked against the filter. */
   filtered: boolean;
   indexName?: string;
   keyPattern?: Doc;
   indexFlags?: { isMultiKey: boolean; isUnique: boolean; isSparse: boolean; isPartial: boolean };
   direction?: 'forward' | 'backward';
-  /** Human-readable bounds per field, as MongoDB prints them. */
+  /** Readable bounds per field, in MongoDB's format. */
   indexBounds?: Doc;
-  /** True when the index does not give the order and the matches are sorted in memory. */
+  /** True if the index does not provide the sort order, so matches are sorted in memory. */
   blockingSort: boolean;
   inputs?: PlanSummary[];
 }
@@ -226,53 +231,56 @@ export interface ScanStats {
 }
 
 /**
- * Documents of one query. Outside of a transaction it holds no snapshot between batches: it resumes after the
- * last key. A cursor whose collection was dropped throws QueryPlanKilled (175); one that scans a capped
- * collection and whose last document was removed meanwhile throws CappedPositionLost (136).
+ * The documents of a query. Outside transactions, a cursor holds no snapshot between batches and resumes
+ * after the last key. Throws QueryPlanKilled (175) if the collection was dropped, and CappedPositionLost
+ * (136) if a scan of a capped collection continues after a document that has been removed.
  */
 export interface EngineCursor {
   /**
-   * Up to `maxDocs` documents, or fewer so that their bytes stay within `maxBytes` (at least one). Yields on
-   * long scans.
+   * Returns up to `maxDocs` documents whose total size does not exceed `maxBytes`, but at least one document.
+   * Long scans yield to the event loop.
    */
   next(maxDocs: number, maxBytes?: number): Promise<{ docs: Uint8Array[]; done: boolean }>;
   readonly plan: PlanSummary;
   readonly stats: ScanStats;
   close(): void;
-  /** Calls `wake` after each commit that may have brought more, until the returned function is called. */
+  /** Calls `wake` after each commit that may have added documents, until the returned function is called. */
   onMore?(wake: () => void): () => void;
 }
 
 /**
- * An open multi-document transaction. A collection that it creates, or inserts into when there is none, is
- * created at once, by a commit of its own, and so are the indexes that it adds to such a collection while
- * that is empty. Others see it from the commit on, and it goes when the transaction aborts, unless others
- * have inserted into it meanwhile; a crash may leave it, empty. Other catalog changes are refused inside of
- * it. Its life is limited by the engine's `transactionLifetimeMs` (default 60,000).
+ * An open multi-document transaction.
+ *
+ * A collection that it creates, explicitly or by inserting, is created immediately in a separate commit. So
+ * are indexes that it adds to such a collection while that is empty. Others see the collection after the
+ * transaction commits. If it aborts, the collection is removed, unless others have inserted into it. A crash
+ * may leave an empty collection. Other catalog changes are not allowed in a transaction.
+ *
+ * Its lifetime is limited by the engine's `transactionLifetimeMs` (60,000 by default).
  */
 export interface Transaction {
   readonly id: number;
   readonly state: 'open' | 'committed' | 'aborted';
-  /** True once it has written something. */
+  /** Whether it has written anything. */
   readonly dirty: boolean;
 }
 
 export interface CollectionStats {
   count: number;
-  /** Sum of the documents' BSON sizes, bytes. */
+  /** Total BSON size of the documents, bytes. */
   size: number;
   storageSize: number;
   indexSizes: Record<string, number>;
 }
 
 /**
- * What a reading of a whole collection found: numbers of documents and entries, and what is wrong, in words.
+ * The result of validating a collection: the number of documents and entries, and descriptions of the errors.
  */
 export interface ValidationResult {
   documents: number;
-  /** Documents that cannot be read. */
+  /** Number of documents that cannot be read. */
   corrupt: number;
-  /** Stored entries by the name of the index; those that are missing and those that no document has. */
+  /** Stored, missing and surplus entries by index name. */
   keysPerIndex: Record<string, number>;
   missing: Record<string, number>;
   extra: Record<string, number>;
@@ -281,51 +289,52 @@ export interface ValidationResult {
 
 export interface EngineOptions {
   dir: string;
-  /** Epoch milliseconds; tests inject a fake. */
+  /** Returns epoch milliseconds. Tests can replace it. */
   now?: () => number;
   /**
-   * Checks whether a store's server listens at `endpoint`: distinguishes a living owner from a crashed one
-   * where its process cannot be seen, in another pid namespace or on a system that does not show when a
-   * process started.
+   * Checks whether a store's server listens at `endpoint`. Distinguishes a live owner from a crashed one if
+   * its process is not visible: in another PID namespace, or on a system that does not report when a process
+   * started.
    */
   probe?: (endpoint: string) => Promise<boolean>;
   transactionLifetimeMs?: number;
   ttlSweepMs?: number;
-  /** How much of what was committed is remembered for change streams. */
+  /** Limits of the change log for change streams. */
   changeLog?: ChangeLogLimits;
   log?: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
 }
 
 /**
- * The storage engine: collections, indexes, queries, writes and transactions, with no knowledge of wire or
- * commands. Failures are `MongoServerError`-like `ServerError`s of `values/errors.ts` with MongoDB's code,
- * codeName and labels. A write inside a transaction that fails throws (the command layer aborts the
- * transaction); outside of one, statement failures are collected in `writeErrors` (`ordered`: stop at the
- * first).
+ * The storage engine: collections, indexes, queries, writes and transactions, without knowledge of the wire
+ * protocol or commands.
+ *
+ * Errors are `ServerError`s of `values/errors.ts` with MongoDB's code, name and labels. In a transaction, a
+ * failing write throws, and the command layer aborts the transaction. Outside transactions, failures of
+ * statements are collected in `writeErrors`; `ordered` stops at the first one.
  */
 export interface Engine {
-  /** What was committed since the store was opened, as far as it is remembered. */
+  /** The changes committed since the store was opened, within the limits of the log. */
   readonly changes: ChangeLog;
 
-  /** Aborts open transactions, finishes accepted writes, gives the store free. */
+  /** Aborts open transactions, finishes accepted writes and releases the store. */
   close(): Promise<void>;
-  /** Tells other processes, durably, where this store is served: `readOwner(dir)` finds it. */
+  /** Durably records where this store is served. `readOwner(dir)` in other processes returns it. */
   setEndpoint(endpoint: string): Promise<void>;
-  /** One round of the periodic work: expired documents, old transactions, unused retry records. */
+  /** Runs one round of cleanup: expired documents, old transactions and unused retry records. */
   sweep(): Promise<void>;
 
   databases(): DatabaseInfo[];
   collections(db: string, ctx?: OpContext): CollectionInfo[];
   collection(ns: Namespace, ctx?: OpContext): CollectionInfo | undefined;
-  /** Whether there is any view; false saves the lookup. */
+  /** Whether any view exists. If not, lookups can be skipped. */
   readonly hasViews: boolean;
   view(ns: Namespace): ViewDefinition | undefined;
   createCollection(ns: Namespace, options: Doc, ctx: OpContext): Promise<void>;
-  /** A view has no indexes to count. */
+  /** The number of dropped indexes is absent for views. */
   dropCollection(ns: Namespace, ctx: OpContext): Promise<{ nIndexesWas?: number } | undefined>;
   /**
-   * Caps a collection, removes its oldest documents beyond `size` bytes and all its indexes but that of
-   * `_id`.
+   * Makes a collection capped, and removes its oldest documents beyond `size` bytes and all indexes except
+   * `_id_`.
    */
   convertToCapped(ns: Namespace, size: number, ctx: OpContext): Promise<void>;
   dropDatabase(db: string, ctx: OpContext): Promise<boolean>;
@@ -337,7 +346,7 @@ export interface Engine {
     specs: Doc[],
     ctx: OpContext,
   ): Promise<{ createdCollection: boolean; before: number; after: number }>;
-  /** `which`: a name, a key pattern, a list of names, or '*' for all but `_id_`. */
+  /** `which`: a name, a key pattern, a list of names, or '*' for all except `_id_`. */
   dropIndexes(
     ns: Namespace,
     which: string | Doc | string[],
@@ -360,32 +369,38 @@ export interface Engine {
   findAndModify(ns: Namespace, spec: FindAndModifySpec, ctx: OpContext): Promise<FindAndModifyResult>;
 
   find(ns: Namespace, spec: FindSpec, ctx: OpContext): EngineCursor;
-  /** Count of matches; without a filter from the collection's counter or a key count. */
+  /** Number of matches. Without a filter it is taken from the collection's counter. */
   count(ns: Namespace, spec: FindSpec, ctx: OpContext): Promise<number>;
   explain(ns: Namespace, spec: FindSpec, ctx: OpContext): PlanSummary;
-  /** Counts what no counter knows, in slices; stops as `ctx` demands. */
+  /**
+   * Sizes of the collection and its indexes. Values without a counter are computed in slices; `ctx` can stop
+   * this.
+   */
   collectionStats(ns: Namespace, ctx: OpContext): Promise<CollectionStats>;
-  /** How often each index was used by queries since the store was opened, or the index made. */
+  /** How often queries have used each index since the store was opened or the index was created. */
   indexUse(ns: Namespace): { name: string; ops: number; since: number }[];
-  /** How long transactions that begin from now on may last, milliseconds. */
+  /** Maximum duration of transactions that start from now on, milliseconds. */
   transactionLifetimeMs: number;
-  /** How often expired documents are removed; a new period begins when it is set. */
+  /** Interval for removing expired documents, milliseconds. Setting it starts a new interval. */
   ttlSweepMs: number;
-  /** Resolves once the writes that have been received are on disk, and visible to new snapshots. */
+  /** Resolves when all writes received so far are on disk and visible to new snapshots. */
   flushed(): Promise<void>;
-  /** What the TTL sweeps have done since the store was opened. */
+  /** Totals of the TTL sweeps since the store was opened. */
   readonly expired: { documents: number; passes: number };
   /**
-   * Compares documents, index entries and counters of one moment; undefined when there is no such collection.
+   * Compares documents, index entries and counters in one snapshot. Returns undefined if there is no such
+   * collection.
    */
   validate(ns: Namespace, ctx: OpContext): Promise<ValidationResult | undefined>;
 
-  /** Opens the snapshot at once. */
+  /** Opens the snapshot immediately. */
   beginTransaction(owner: { lsid: string; txnNumber: bigint }): Transaction;
-  /** Idempotent once committed. Throws NoSuchTransaction (251) for one that was aborted or timed out. */
+  /**
+   * Idempotent after the commit. Throws NoSuchTransaction (251) if the transaction was aborted or timed out.
+   */
   commitTransaction(txn: Transaction, durable: boolean): Promise<void>;
   abortTransaction(txn: Transaction): void;
-  /** What the store remembers durably of (lsid, txnNumber), for retried commits after a restart. */
+  /** What the store has durably recorded about (lsid, txnNumber), for retried commits after a restart. */
   transactionOutcome(lsid: string, txnNumber: bigint): 'committed' | 'unknown';
 
   /** Copies the store to an empty directory while it is in use. */

@@ -30,7 +30,7 @@ describe('validate', () => {
 
   afterEach(() => test.destroy());
 
-  /** Changes the bytes of the closed store, and validates it when it is open again. */
+  /** Changes bytes of the closed store, reopens and validates it. */
   const validateAfter = async (
     damage: (store: Store, collectionId: number) => void,
   ): Promise<ValidationResult | undefined> => {
@@ -48,7 +48,7 @@ describe('validate', () => {
     throw new Error('there is no such key');
   };
 
-  it('finds nothing wrong in what was written, and counts the entries', async () => {
+  it('finds no errors in an intact collection and counts the entries', async () => {
     expect(await test.engine.validate(ns, {})).toEqual({
       documents: 2,
       corrupt: 0,
@@ -59,7 +59,7 @@ describe('validate', () => {
     });
   });
 
-  it('knows no collection that is not there', async () => {
+  it('returns undefined for a missing collection', async () => {
     expect(await test.engine.validate({ db: 'd', coll: 'none' }, {})).toBeUndefined();
   });
 
@@ -69,7 +69,7 @@ describe('validate', () => {
     });
   });
 
-  it('finds a document that is gone, by the entries that it has left and by the counters', async () => {
+  it('detects a missing document by its remaining entries and by the counters', async () => {
     const found = await validateAfter((store, id) => store.remove(firstKey(store, documentPrefix(id))));
     expect(found).toMatchObject({
       documents: 1,
@@ -84,7 +84,7 @@ describe('validate', () => {
     ['a_1_b_-1', 1],
     ['tags_1', 2],
     ['ext_1', 3],
-  ])('finds an entry that is missing in %s', async (name, nth) => {
+  ])('detects a missing entry in %s', async (name, nth) => {
     const found = await validateAfter((store, id) => {
       const prefixes = [
         ...store.view.keys({ low: indexPrefix(id, 0), high: prefixEnd(indexPrefix(id, 2 ** 32 - 1)) }),
@@ -95,11 +95,11 @@ describe('validate', () => {
     expect(found).toMatchObject({
       missing: { [name]: 1 },
       extra: {},
-      errors: [`index ${name} lacks 1 entries`],
+      errors: [`index ${name} is missing 1 entries`],
     });
   });
 
-  it('finds an entry of a unique index that leads to another document', async () => {
+  it('detects an entry of a unique index that points to another document', async () => {
     const found = await validateAfter((store, id) => {
       const prefix = indexPrefix(id, 0).subarray(0, 5);
       store.put(firstKey(store, prefix), u64(77));
@@ -107,14 +107,12 @@ describe('validate', () => {
     expect(found).toMatchObject({ missing: { _id_: 1 }, extra: { _id_: 1 } });
   });
 
-  it('finds a document that cannot be read, and counters that are wrong', async () => {
+  it('detects an unreadable document and wrong counters', async () => {
     const found = await validateAfter((store, id) => {
       store.put(firstKey(store, documentPrefix(id)), Buffer.from('not BSON'));
       store.put(countersKey(id), Buffer.concat([u64(9), u64(9)]));
     });
     expect(found?.corrupt).toBe(1);
-    expect(found?.errors).toContainEqual(
-      expect.stringMatching(/^the collection counts 9 documents of 9 bytes/),
-    );
+    expect(found?.errors).toContainEqual(expect.stringMatching(/^the counters show 9 documents of 9 bytes/));
   });
 });

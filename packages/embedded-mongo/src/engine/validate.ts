@@ -11,7 +11,7 @@ import {
   successor,
   withRecordId,
 } from './key-layout.js';
-import { breathe, Slice } from './record-source.js';
+import { yieldToEventLoop, Slice } from './record-source.js';
 import type { Snapshot } from './store.js';
 import { StoredDocument } from './stored-document.js';
 import type { ValidationResult } from './types.js';
@@ -19,19 +19,19 @@ import type { KeyRange } from './view.js';
 
 const MOST_ERRORS = 20;
 
-/** An index as it should be by the documents that were read, and as it is. */
+/** An index as derived from the documents, and as stored. */
 interface IndexCheck {
   index: Index;
-  /** Takes the notes that entries make, so that the real index keeps its own. */
+  /** Receives the flags that computing entries may set, so that the real index keeps its own. */
   probe: Index;
   expected: number;
   missing: number;
 }
 
 /**
- * Reads every document of one moment, and compares the index entries that they must have with those that are
- * stored, and the collection's counters with what was counted. `checkAlive` throws to end it early. The
- * snapshot is released at the end.
+ * Reads every document of one snapshot and compares its expected index entries with the stored ones, and the
+ * counted totals with the collection's counters. `checkAlive` throws to stop early. The snapshot is released
+ * at the end.
  */
 export const validateCollection = async (
   collection: Collection,
@@ -99,7 +99,7 @@ class Validation {
     };
   }
 
-  private tell(error: string): void {
+  private addError(error: string): void {
     if (this.errors.length < MOST_ERRORS) this.errors.push(error);
   }
 
@@ -108,11 +108,11 @@ class Validation {
     this.bytes += bytes.length;
     try {
       const document = new StoredDocument(bytes);
-      if (readField(bytes, '_id') === undefined) this.tell(`record ${recordId} has no _id`);
+      if (readField(bytes, '_id') === undefined) this.addError(`record ${recordId} has no _id`);
       for (const check of this.checks) this.checkEntries(check, document, recordId);
     } catch (error) {
       this.corrupt++;
-      this.tell(
+      this.addError(
         `record ${recordId} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
@@ -131,18 +131,18 @@ class Validation {
 
   private checkIndex({ index, probe, missing }: IndexCheck, surplus: number): void {
     const { name } = index.spec;
-    if (missing > 0) this.tell(`index ${name} lacks ${missing} entries`);
-    if (surplus > 0) this.tell(`index ${name} has ${surplus} entries that no document has`);
-    if (probe.multikey && !index.multikey) this.tell(`index ${name} is not marked as multikey`);
-    if (probe.cut && !index.cut) this.tell(`index ${name} is not marked as having cut keys`);
+    if (missing > 0) this.addError(`index ${name} is missing ${missing} entries`);
+    if (surplus > 0) this.addError(`index ${name} has ${surplus} entries without a matching document`);
+    if (probe.multikey && !index.multikey) this.addError(`index ${name} is not marked as multikey`);
+    if (probe.cut && !index.cut) this.addError(`index ${name} is not marked as having cut keys`);
   }
 
   private checkCounters(): void {
     const row = this.snapshot.view.get(countersKey(this.collection.id));
     const [documents, bytes] = row ? [readU64(row, 0), readU64(row, 8)] : [0, 0];
     if (documents !== this.documents || bytes !== this.bytes)
-      this.tell(
-        `the collection counts ${documents} documents of ${bytes} bytes and has ${this.documents} of ${this.bytes}`,
+      this.addError(
+        `the counters show ${documents} documents of ${bytes} bytes, but there are ${this.documents} of ${this.bytes} bytes`,
       );
   }
 
@@ -158,7 +158,7 @@ class Validation {
     return count;
   }
 
-  /** Goes over the keys with the prefix; `visit` returns the key after which it wants to go on later. */
+  /** Visits the keys with the prefix in slices. `visit` returns the key after which to continue later. */
   private async inSlices(
     prefix: Uint8Array,
     visit: (range: KeyRange, slice: Slice) => Uint8Array | undefined,
@@ -168,7 +168,7 @@ class Validation {
       this.checkAlive();
       const last = visit({ low, high }, new Slice());
       low = last && successor(last);
-      if (low) await breathe();
+      if (low) await yieldToEventLoop();
     }
   }
 }

@@ -11,8 +11,8 @@ export interface Entry {
 }
 
 /**
- * A consistent reading of the store: the latest commit, the running write transaction, or a transaction's
- * snapshot below its own writes. Bytes that it returns stay valid.
+ * A consistent view of the store: the latest commit, the current write transaction, or a transaction's
+ * snapshot with its own writes. Returned bytes stay valid.
  */
 export interface View {
   get(key: Uint8Array): Uint8Array | undefined;

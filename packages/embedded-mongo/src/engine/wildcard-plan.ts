@@ -24,14 +24,16 @@ const oneGroup = (index: Index, intervals: KeyInterval[], bounds: ReturnType<typ
 
 const isLeaf = (value: Value): boolean => !Array.isArray(value) && !isDoc(value);
 
-/** Only scalar values are in the index as they are: missing values, embedded documents and arrays are not. */
+/**
+ * Only scalar values can be looked up: missing values, embedded documents and arrays are not indexed as such.
+ */
 const servesNode = (node: Predicate['nodes'][number]): boolean => {
   if (!excludesMissing(node)) return false;
   if (node.op === 'in') return node.values.every(isLeaf);
   return 'value' in node ? isLeaf(node.value) : node.op === 'regex';
 };
 
-/** How a wildcard index finds the documents of one condition; undefined when it cannot. */
+/** Plans one condition with a wildcard index. Returns undefined if the index cannot be used. */
 export const planOfWildcard = (
   index: Index,
   predicates: readonly Predicate[],

@@ -2,11 +2,11 @@ import { isDoc, isNumeric, toNumber } from '../values/bson.js';
 import type { Doc, Value } from '../values/bson.js';
 import type { IndexSpec } from './types.js';
 
-/** Which paths a wildcard index holds. */
+/** The paths that a wildcard index covers. */
 export interface WildcardPaths {
-  /** Whether the values at a path are in the index. */
+  /** Whether values at the path are indexed. */
   includes(path: string): boolean;
-  /** Whether something at or below a path may be. */
+  /** Whether values at or below the path may be indexed. */
   enters(path: string): boolean;
 }
 
@@ -45,7 +45,7 @@ export const compileWildcard = (spec: IndexSpec): WildcardPaths => {
   return { includes, enters: includes };
 };
 
-/** The path and value of every leaf that the index holds. Elements of arrays have the path of the array. */
+/** The path and value of every leaf that the index covers. Array elements have the path of their array. */
 export const wildcardKeys = (
   paths: WildcardPaths,
   doc: Doc,

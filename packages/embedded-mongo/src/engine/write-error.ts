@@ -2,7 +2,7 @@ import type { Doc } from '../values/bson.js';
 import type { ServerError } from '../values/errors.js';
 import type { WriteError } from './types.js';
 
-/** A statement's failure in the shape of `writeErrors`. */
+/** Converts a statement's failure to an entry of `writeErrors`. */
 export const writeErrorOf = (error: ServerError, index: number): WriteError => {
   const writeError: WriteError = { index, code: error.code, errmsg: error.message };
   const { keyPattern, keyValue, errInfo } = error.details ?? {};

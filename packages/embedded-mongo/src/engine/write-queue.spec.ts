@@ -29,7 +29,7 @@ describe('the write queue', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('runs statements in order of arrival, each seeing the writes before it', async () => {
+  it('runs statements in order of arrival, each seeing earlier writes', async () => {
     const seen = await Promise.all(
       Array.from({ length: 200 }, (_, i) =>
         queue.run((batch) => {
@@ -43,14 +43,14 @@ describe('the write queue', () => {
     expect(read('n')).toBe('200');
   });
 
-  it('is visible when it is acknowledged', async () => {
+  it('makes a write visible by the time it is acknowledged', async () => {
     for (let i = 0; i < 50; i++) {
       await queue.run((batch) => batch.put(key('a'), value(String(i))));
       expect(read('a')).toBe(String(i));
     }
   });
 
-  it('refuses only the statement that fails before it has written', async () => {
+  it('fails only the statement that throws before writing', async () => {
     const results = await Promise.allSettled([
       queue.run((batch) => batch.put(key('a'), value('1'))),
       queue.run(() => {
@@ -62,10 +62,10 @@ describe('the write queue', () => {
     expect([read('a'), read('b')]).toEqual(['1', '2']);
   });
 
-  it('gives up the whole commit when a write fails in the middle of a statement, and goes on with the next', async () => {
+  it('rolls back the whole commit when a statement fails halfway, and continues with the next', async () => {
     const undone: string[] = [];
-    const told: number[] = [];
-    queue = new WriteQueue(store, { ...hooks, committed: (batch) => told.push(batch.seq) });
+    const committed: number[] = [];
+    queue = new WriteQueue(store, { ...hooks, committed: (batch) => committed.push(batch.seq) });
     const results = await Promise.allSettled([
       queue.run((batch) => {
         batch.put(key('a'), value('1'));
@@ -82,13 +82,13 @@ describe('the write queue', () => {
     expect([read('a'), read('b')]).toEqual([undefined, undefined]);
     expect(undone).toEqual(['second', 'first']);
     expect(queue.sequence).toBe(0);
-    expect(told).toEqual([]);
+    expect(committed).toEqual([]);
     await queue.run((batch) => batch.put(key('c'), value('3')));
     expect([read('b'), read('c')]).toEqual([undefined, '3']);
-    expect(told).toEqual([1]);
+    expect(committed).toEqual([1]);
   });
 
-  it('tells the error of a statement that fails half done to its caller only', async () => {
+  it('reports the error of a partially executed statement only to its caller', async () => {
     const results = await Promise.allSettled([
       queue.run((batch) => batch.put(key('a'), value('1'))),
       queue.run((batch) => {
@@ -103,7 +103,7 @@ describe('the write queue', () => {
     expect([read('a'), read('b')]).toEqual([undefined, undefined]);
   });
 
-  it('runs a blocked statement again when what it waits for has ended, others meanwhile', async () => {
+  it('retries a blocked statement after its wait and runs others meanwhile', async () => {
     let release = () => {};
     const ended = new Promise<void>((resolve) => (release = resolve));
     let held = true;
@@ -122,7 +122,7 @@ describe('the write queue', () => {
     expect(read('x')).toBe('late');
   });
 
-  it('finishes what it has accepted before it closes, and refuses the rest', async () => {
+  it('completes accepted statements before it closes and rejects others', async () => {
     const accepted = queue.run((batch) => batch.put(key('a'), value('1')));
     const closed = queue.close(new ServerError('InterruptedAtShutdown', 'closing'));
     await expect(queue.run(() => 1)).rejects.toMatchObject({ code: 11600 });
@@ -131,7 +131,7 @@ describe('the write queue', () => {
     expect(read('a')).toBe('1');
   });
 
-  it('goes on with its sequence after a reopen', async () => {
+  it('continues its sequence after a reopen', async () => {
     await queue.run((batch) => batch.put(key('a'), value('1')));
     await queue.run((batch) => batch.put(key('a'), value('2')));
     expect(queue.sequence).toBe(2);

@@ -6,13 +6,10 @@ import { StoreFailure } from './store.js';
 import type { Store } from './store.js';
 
 const SEQUENCE_KEY = textKey(KeySpace.fact, 'sequence');
-/** A batch is committed after this time, so that its statements are acknowledged and reads are served. */
+/** A batch is committed after this time, so that its statements are acknowledged and reads get a turn. */
 const BATCH_MS = 10;
 
-/**
- * Thrown by a statement, before it has written anything, that must wait until `ended` resolves and then run
- * again.
- */
+/** Thrown by a statement that has not written anything and must wait for `ended` before it runs again. */
 export class Blocked extends Error {
   constructor(readonly ended: Promise<void>) {
     super('the statement must wait for a transaction');
@@ -25,8 +22,9 @@ export interface CounterChange {
 }
 
 /**
- * The write transaction in progress. Statements write through it. They register with `undo` how to restore
- * memory that they change at once, and with `afterCommit` what must change only after the commit.
+ * The current write transaction, through which statements write. They register with `undo` how to restore
+ * in-memory state that they change immediately, and with `afterCommit` changes to apply only after the
+ * commit.
  */
 export class Batch {
   operations = 0;
@@ -35,7 +33,7 @@ export class Batch {
   readonly savedRows = new Set<Collection>();
   readonly undo: (() => void)[] = [];
   readonly afterCommit: (() => void)[] = [];
-  /** Changes for the change streams, appended when the commit is on disk. */
+  /** Changes for change streams, appended to the log when the commit is on disk. */
   readonly changes: Change[] = [];
 
   constructor(
@@ -72,33 +70,33 @@ interface Job {
   blocked?: Promise<void>;
 }
 
-/** A statement has failed after its first write, for another reason than the storage. */
-class TornStatement extends Error {
+/** A statement failed after its first write for a reason other than storage. */
+class PartialStatement extends Error {
   constructor(
     readonly job: Job,
     readonly error: unknown,
   ) {
-    super('a statement failed after it had written');
-    this.name = 'TornStatement';
+    super('a statement failed after its first write');
+    this.name = 'PartialStatement';
   }
 }
 
 export interface QueueHooks {
-  /** Inside the write callback, after the statements: catalog rows whose flags changed. */
+  /** Called in the write callback after the statements, to write catalog rows with changed flags. */
   beforeCommit(batch: Batch): void;
-  /** Inside the write callback, after all writes; the batch may be visible to readers from here on. */
+  /** Called in the write callback after all writes. From here on, readers may see the batch. */
   written(batch: Batch): void;
-  /** Once the commit is on disk, before any statement's promise is resolved. */
+  /** Called when the commit is on disk, before any statement's promise resolves. */
   committed(batch: Batch): void;
 }
 
 /**
- * The single writer. Statements are synchronous functions that run in order of arrival; many of them share
- * one commit. The next commit begins when the previous one is on disk; meanwhile statements queue up.
+ * The single writer. Statements are synchronous functions that run in arrival order, many of them in one
+ * commit. The next commit starts when the previous one is on disk; until then, statements queue up.
  */
 export class WriteQueue {
   private waiting: Job[] = [];
-  /** Position of the first job in `waiting` that has not run. */
+  /** Index in `waiting` of the first job that has not run. */
   private next = 0;
   private pumping = false;
   private closing: ServerError | undefined;
@@ -106,7 +104,7 @@ export class WriteQueue {
   private blockedJobs = 0;
   /** Sequence number of the last commit on disk. */
   sequence: number;
-  /** The batch that is written and not yet known to be on disk. */
+  /** The batch that is written but not yet confirmed to be on disk. */
   inFlight: Batch | undefined;
 
   constructor(
@@ -116,7 +114,7 @@ export class WriteQueue {
     this.sequence = sequenceOf(store.view.get(SEQUENCE_KEY));
   }
 
-  /** Runs `statement` in the next commit and resolves with its result once that is on disk. */
+  /** Runs `statement` in the next commit and resolves with its result once the commit is on disk. */
   run<T>(statement: (batch: Batch) => T): Promise<T> {
     if (this.closing) return Promise.reject(this.closing);
     return new Promise<T>((resolve, reject) => {
@@ -124,7 +122,7 @@ export class WriteQueue {
     });
   }
 
-  /** Refuses further statements and resolves when all accepted ones are done. */
+  /** Rejects new statements and resolves when all accepted ones have completed. */
   async close(reason: ServerError): Promise<void> {
     this.closing = reason;
     if (this.pumping || this.blockedJobs > 0) await new Promise<void>((resolve) => this.idle.push(resolve));
@@ -169,13 +167,13 @@ export class WriteQueue {
   }
 
   /**
-   * The error for a job of a failed commit. The other jobs are not run again: a statement remembers what it
-   * has done, and a second run would take that as written.
+   * Returns the error for a job of a failed commit. The other jobs cannot run again: a statement keeps track
+   * of its progress and would treat it as already written.
    */
   private failureFor(job: Job, failure: unknown): ServerError {
-    if (!(failure instanceof TornStatement)) return storageError(failure, this.store);
+    if (!(failure instanceof PartialStatement)) return storageError(failure, this.store);
     if (failure.job === job) return storageError(failure.error, this.store);
-    return new ServerError('InternalError', 'not written: another statement of the same commit failed');
+    return new ServerError('InternalError', 'not written: another statement in the same commit failed');
   }
 
   private runStatements(batch: Batch, jobs: Job[]): void {
@@ -192,7 +190,10 @@ export class WriteQueue {
     this.next = 0;
   }
 
-  /** A statement that fails after it has written fails the whole commit: LMDB cannot undo a part. */
+  /**
+   * If a statement fails after it has written, the whole commit fails, because LMDB cannot undo part of a
+   * transaction.
+   */
   private runStatement(job: Job, batch: Batch): void {
     const before = batch.operations;
     job.failed = false;
@@ -201,7 +202,7 @@ export class WriteQueue {
       job.value = job.statement(batch);
     } catch (error) {
       if (batch.operations !== before) {
-        throw error instanceof StoreFailure ? error : new TornStatement(job, error);
+        throw error instanceof StoreFailure ? error : new PartialStatement(job, error);
       }
       if (error instanceof Blocked) job.blocked = error.ended;
       else {
@@ -253,7 +254,7 @@ export const sequenceOf = (row: Uint8Array | undefined): number => (row ? readU6
 export const readSequence = (view: { get(key: Uint8Array): Uint8Array | undefined }): number =>
   sequenceOf(view.get(SEQUENCE_KEY));
 
-/** A failure of the storage itself, as clients see it. */
+/** Converts a storage failure to the error that clients receive. */
 const storageError = (reason: unknown, store: Store): ServerError => {
   if (reason instanceof ServerError) return reason;
   const text = reason instanceof Error ? reason.message : String(reason);

@@ -1,7 +1,7 @@
 import { ServerError } from '../values/errors.js';
 import type { Catalog, Collection } from './catalog.js';
 import { plainTraits } from './collection-traits.js';
-import { checkInterrupt, breathe } from './record-source.js';
+import { checkInterrupt, yieldToEventLoop } from './record-source.js';
 import { openRecord, saveRecord } from './retry-records.js';
 import type { RetryRecord, StatementOutcome } from './retry-records.js';
 import { StoreFailure } from './store.js';
@@ -13,24 +13,25 @@ import type { Batch, WriteQueue } from './write-queue.js';
 import { PlainWriter, TransactionWriter } from './writer.js';
 import type { Writer } from './writer.js';
 
-/** What the parts of the engine share. */
+/** State shared by the parts of the engine. */
 export interface EngineCore {
   readonly catalog: Catalog;
   readonly queue: WriteQueue;
   readonly transactions: TransactionTable;
   readonly now: () => number;
-  /** Creates a collection that a write needs, replacing an abandoned one. */
+  /** Creates a collection that a write needs. Replaces one left by an aborted transaction. */
   createImplicitly(batch: Batch, ns: Namespace): Collection;
-  /** Removes a collection whose transaction has aborted, if it is still that transaction's alone. */
+  /** Removes a collection whose transaction aborted, unless another writer uses it. */
   discard(collection: Collection): void;
 }
 
 /**
- * One piece of work within a commit: all done, more to do in the next, or waiting for a transaction to end.
+ * Result of one step of an operation in a commit: finished, more to do in the next commit, or waiting for a
+ * transaction to end.
  */
 export type Step = 'done' | 'more' | Blocked;
 
-/** How long one operation may use a commit before others are served. */
+/** How long one operation may use a commit before others get a turn. */
 const CHUNK_MS = 5;
 
 export class Chunk {
@@ -45,8 +46,8 @@ export const transactionOf = (ctx: OpContext): EngineTransaction | undefined =>
   ctx.txn as EngineTransaction | undefined;
 
 /**
- * Runs a piece of work until it is done: each step in a commit of its own, or against the transaction's
- * overlay. A step must not throw after it has written.
+ * Runs an operation until it is done. Each step runs in its own commit, or against the transaction's overlay.
+ * A step must not throw after it has written.
  */
 export const runSteps = async (
   core: EngineCore,
@@ -61,12 +62,12 @@ export const runSteps = async (
       ? step(new TransactionWriter(txn, core.transactions))
       : await core.queue.run((batch) => step(new PlainWriter(batch, core.transactions)));
     if (result === 'done') return;
-    if (result instanceof Blocked) await turnOf(result, ctx, core.now);
-    else if (txn) await breathe();
+    if (result instanceof Blocked) await waitForEnd(result, ctx, core.now);
+    else if (txn) await yieldToEventLoop();
   }
 };
 
-/** Refuses writes to a view, and those of a transaction to a capped collection. */
+/** Rejects writes to a view, and writes of a transaction to a capped collection. */
 export const requireWritable = (collection: Collection, writer: Writer, removing = false): void => {
   const { traits, name } = collection;
   if (traits === plainTraits) return;
@@ -89,10 +90,8 @@ export const isView = (name: string): ServerError =>
 /** How often a waiting write checks whether it was killed or has timed out, milliseconds. */
 const WAIT_CHECK_MS = 10;
 
-/**
- * Waits for the blocking transaction to end; throws when the operation is killed or times out before that.
- */
-const turnOf = async ({ ended }: Blocked, ctx: OpContext, now: () => number): Promise<void> => {
+/** Waits for the blocking transaction to end. Throws if the operation is killed or times out first. */
+const waitForEnd = async ({ ended }: Blocked, ctx: OpContext, now: () => number): Promise<void> => {
   let over = false;
   const end = ended.then(() => {
     over = true;
@@ -111,8 +110,8 @@ const turnOf = async ({ ended }: Blocked, ctx: OpContext, now: () => number): Pr
 };
 
 /**
- * The collection that a write inserts into. A transaction's is made at once, outside of it: see
- * `prepareInsert`.
+ * Returns the collection that a write inserts into, creating it if needed. For transactions, `prepareInsert`
+ * has created it beforehand in a separate commit.
  */
 export const collectionForInsert = (core: EngineCore, writer: Writer, ns: Namespace): Collection => {
   const existing = core.catalog.get(ns);
@@ -129,9 +128,9 @@ export const collectionForInsert = (core: EngineCore, writer: Writer, ns: Namesp
 };
 
 /**
- * Creates a missing collection that a transaction inserts into, in a separate commit before. Others see it
- * when the transaction has committed. It is removed when the transaction aborts, unless others have inserted
- * into it.
+ * Creates a missing collection that a transaction inserts into, in a separate commit beforehand. Others see
+ * it once the transaction commits. It is removed if the transaction aborts, unless others have inserted into
+ * it.
  */
 export const prepareInsert = async (core: EngineCore, ctx: OpContext, ns: Namespace): Promise<void> => {
   const txn = transactionOf(ctx);
@@ -140,15 +139,15 @@ export const prepareInsert = async (core: EngineCore, ctx: OpContext, ns: Namesp
   core.transactions.requireOpen(txn);
   await core.queue.run((batch) => {
     const existing = core.catalog.get(ns);
-    if (!existing || isAbandoned(existing)) own(core, txn, core.createImplicitly(batch, ns));
+    if (!existing || isAbandoned(existing)) recordCreation(core, txn, core.createImplicitly(batch, ns));
   });
 };
 
-/** Created by a transaction that aborted, and not yet removed. */
+/** Whether the collection was created by a transaction that aborted and has not been removed yet. */
 export const isAbandoned = ({ pendingIn }: Collection): boolean => pendingIn?.state === 'aborted';
 
-/** Records that the transaction has created the collection. */
-export const own = (core: EngineCore, txn: EngineTransaction, collection: Collection): void => {
+/** Records that the transaction created the collection. */
+export const recordCreation = (core: EngineCore, txn: EngineTransaction, collection: Collection): void => {
   txn.created.add(collection);
   collection.pendingIn = txn;
   void txn.ended.then(() => {
@@ -159,8 +158,9 @@ export const own = (core: EngineCore, txn: EngineTransaction, collection: Collec
 };
 
 /**
- * The failure of one statement, to be reported for it alone; undefined for what ends the whole command. An
- * unexpected error counts as the statement's own: all computing comes before the first write.
+ * Converts the failure of one statement to an error reported for that statement. Returns undefined for errors
+ * that end the whole command. Unexpected errors are attributed to the statement, because all computation
+ * precedes the first write.
  */
 export const statementError = (error: unknown): ServerError | undefined => {
   if (error instanceof StoreFailure) return undefined;
@@ -180,7 +180,7 @@ const wholeCommand = new Set([
 ]);
 
 /**
- * The retry record of one operation, read within each commit and written back in the same one when it has
+ * The retry record of one operation. It is read in each commit, and written back in the same commit if it has
  * grown.
  */
 export class RetrySession {
@@ -195,7 +195,7 @@ export class RetrySession {
     if (retry && !ctx.txn) this.record = openRecord(writer.view, retry.lsid, retry.txnNumber);
   }
 
-  /** The earlier result of statement `index`. */
+  /** The stored result of statement `index`. */
   outcome(index: number): StatementOutcome | undefined {
     return this.record?.outcome(this.statementId(index));
   }

@@ -5,26 +5,30 @@ import type { TransactionTable } from './transaction-table.js';
 import type { View } from './view.js';
 import type { Batch, CounterChange } from './write-queue.js';
 
-/** Where a statement reads and writes: the running commit, or a transaction's overlay. */
+/** Where a statement reads and writes: the current commit or a transaction's overlay. */
 export interface Writer {
   readonly view: View;
   readonly txn: EngineTransaction | undefined;
   /**
-   * Announces a write to the key of a document or a unique index entry. Throws `Blocked` (a plain write meets
-   * an open transaction) or WriteConflict (a transaction meets another writer); nothing may have been written
-   * before.
+   * Announces a write to the key of a document or a unique index entry. Throws `Blocked` when a write outside
+   * a transaction conflicts with an open transaction, or WriteConflict when a transaction conflicts with
+   * another writer. Must be called before anything is written.
    */
   claim(key: Uint8Array): void;
   put(key: Uint8Array, value: Uint8Array): void;
   remove(key: Uint8Array): void;
   count(collection: Collection, documents: number, bytes: number): void;
-  /** What this commit or transaction has counted so far. */
+  /** Counter changes made so far in this commit or transaction. */
   pending(collection: Collection): CounterChange | undefined;
   /**
-   * The collection's catalog row must be written with this change: an index has become multikey or cuts keys.
+   * Requests that the collection's catalog row is written with this change, because an index became multikey
+   * or truncates keys.
    */
   saveRow(collection: Collection): void;
-  /** Told to change streams when it is committed. Only after all writes of the change. */
+  /**
+   * Records a change for change streams, reported when it is committed. Call it after all writes of the
+   * change.
+   */
   note(change: Change): void;
 }
 

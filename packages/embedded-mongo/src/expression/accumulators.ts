@@ -6,20 +6,23 @@ import { addLoose } from './arithmetic.js';
 import { fail, isNullish, listArguments, named, typeText } from './scope.js';
 import type { OperatorCompiler, Operators } from './scope.js';
 
-/** Sum of the numbers among the values, in their widest type; an Int32 0 for none. */
+/** Sum of the numeric values in their widest type, or Int32 0 if there are none. */
 export const sumOf = (values: readonly Value[]): NumericValue => {
   let total: NumericValue = int(0);
   for (const value of values) if (isNumeric(value)) total = addLoose(total, value);
   return total;
 };
 
-/** Mean of the numbers among the values; null for none. */
+/** Mean of the numeric values, or null if there are none. */
 export const averageOf = (values: readonly Value[]): Value => {
   const numbers = values.filter(isNumeric);
   return numbers.length === 0 ? null : divide(sumOf(numbers), int(numbers.length));
 };
 
-/** The lowest (-1) or highest (1) value in BSON order, null and missing left out; null for none. */
+/**
+ * The lowest (-1) or highest (1) value in BSON order, ignoring null and missing values. Null if there are
+ * none.
+ */
 export const extremeOf = (values: readonly Value[], sign: 1 | -1): Value => {
   let best: Value = null;
   for (const value of values) {
@@ -29,7 +32,7 @@ export const extremeOf = (values: readonly Value[], sign: 1 | -1): Value => {
   return best;
 };
 
-/** Standard deviation of the numbers among the values: of a population, or of a sample. */
+/** Standard deviation of the numeric values, for a population or a sample. */
 export const deviationOf = (values: readonly Value[], sample: boolean): Value => {
   const numbers = values.filter(isNumeric).map(toNumber);
   const count = numbers.length;
@@ -40,8 +43,8 @@ export const deviationOf = (values: readonly Value[], sample: boolean): Value =>
 };
 
 /**
- * Percentiles `p` (0 to 1) of the numbers among the values: each the lowest value with that share at or below
- * it.
+ * Percentiles `p` (0 to 1) of the numeric values. Each is the lowest value such that at least that share of
+ * values is less than or equal to it.
  */
 export const percentilesOf = (values: readonly Value[], p: readonly number[]): Value[] => {
   const sorted = values
@@ -55,7 +58,7 @@ export const percentilesOf = (values: readonly Value[], p: readonly number[]): V
   });
 };
 
-/** Over the elements of one array argument, or over the arguments. */
+/** Applies an operation to the elements of a single array argument, or to the arguments. */
 const over =
   (work: (values: Value[]) => Value): OperatorCompiler =>
   (operand, compile) => {
@@ -101,7 +104,7 @@ const median = named(['input', 'method'], ['input', 'method'], ({ input, method 
   return percentilesOf(inputOf(input), [0.5])[0] ?? null;
 });
 
-/** Accumulators in their form as expressions. */
+/** Accumulators used as expressions. */
 export const accumulatorOperators: Operators = {
   $sum: over(sumOf),
   $avg: over(averageOf),

@@ -27,7 +27,7 @@ import {
 } from './scope.js';
 import type { OperatorCompiler, Operators } from './scope.js';
 
-/** Expressions let a long that overflows become a double. */
+/** In expressions, a long that overflows becomes a double. */
 const orDouble =
   (
     operation: (a: NumericValue, b: NumericValue) => NumericValue | undefined,
@@ -36,7 +36,7 @@ const orDouble =
   (a, b) =>
     operation(a, b) ?? double(inDoubles(toNumber(a), toNumber(b)));
 
-/** Sum of two numbers; a long that overflows becomes a double. */
+/** Sum of two numbers. A long that overflows becomes a double. */
 export const addLoose = orDouble(add, (a, b) => a + b);
 const multiplyLoose = orDouble(multiply, (a, b) => a * b);
 const subtractLoose = orDouble(subtract, (a, b) => a - b);
@@ -58,7 +58,7 @@ const sum = (values: Value[]): Value => {
   return date ? new Date(date.getTime() + Math.round(toNumber(total))) : typed(total);
 };
 
-/** The number 0 that sums begin with, as an Int32. */
+/** The initial value of a sum, 0, as an Int32. */
 const typed = (value: NumericValue): NumericValue =>
   typeof value === 'number' ? (integerOf(BigInt(value)) ?? value) : value;
 
@@ -119,7 +119,7 @@ const ceiling: Rounding = (magnitude, digits, negative) =>
   negative ? cut(magnitude, digits, negative) : away(magnitude, digits);
 const halfEven: Rounding = (magnitude, digits) => dropDigits(magnitude, digits);
 
-/** Rounds at `place` decimal digits after the point (before it when negative), keeping the type. */
+/** Rounds to `place` decimal places (left of the decimal point if negative) and keeps the type. */
 const roundAt = (value: NumericValue, place: number, rounding: Rounding): NumericValue => {
   const type = typeNumber(value);
   if (type === BsonType.decimal) return roundDecimal(value as Decimal128, place, rounding);
@@ -193,7 +193,7 @@ const bitType = (value: Value, name: string, type: number): number => {
   return own === BsonType.long ? own : type;
 };
 
-/** Arithmetic that keeps MongoDB's numeric types. */
+/** Arithmetic operators that preserve MongoDB's numeric types. */
 export const arithmeticOperators: Operators = {
   $add: variadic(sum),
   $subtract: binary(difference),

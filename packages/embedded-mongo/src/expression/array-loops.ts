@@ -89,7 +89,7 @@ const namedVariables = (value: Value): Record<string, Value> => {
   return value as Record<string, Value>;
 };
 
-/** Operators that evaluate an expression per element, and `$let`. */
+/** Operators that evaluate an expression for each element, and `$let`. */
 export const arrayLoopOperators: Operators = {
   $map: map,
   $filter: filter,

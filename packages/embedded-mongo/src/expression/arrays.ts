@@ -35,7 +35,7 @@ const atEnd = (index: 0 | -1): OperatorCompiler =>
     arrayArgument(value, 28689, `${name}'s argument must be an array, but is `).at(index),
   );
 
-/** The count of `$firstN` and its like: a positive whole number. */
+/** The count argument of `$firstN` and similar operators: a positive integer. */
 const countArgument = (n: Value): number => {
   const count = wholeArgument(n, 5787902, `Value for 'n' must be of integral type, but found ${typeText(n)}`);
   if (count <= 0) throw fail(5787908, `'n' must be greater than 0, found ${count}`);
@@ -182,7 +182,7 @@ const pairOf = (entry: Value): [string, Value] => {
   return [key, entry['v']];
 };
 
-/** Entries are all `[k, v]` or all `{ k, v }`. */
+/** Throws unless all entries are `[k, v]` or all are `{ k, v }`. */
 const checkSameFormat = (first: Value, entry: Value): void => {
   const [code, format, same] = Array.isArray(first)
     ? [40396, 'Array', Array.isArray(entry)]

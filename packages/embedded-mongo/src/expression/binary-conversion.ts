@@ -31,7 +31,7 @@ export const formatOf = (value: Value): Format => {
   return value as Format;
 };
 
-/** The subtype of `to: { type, subtype }`; 0 without one. */
+/** The subtype in `to: { type, subtype }`, by default 0. */
 export const subtypeOf = (to: Value): number => {
   const subtype = isDoc(to) ? to['subtype'] : undefined;
   if (subtype === undefined) return 0;
@@ -41,7 +41,7 @@ export const subtypeOf = (to: Value): number => {
   return number;
 };
 
-/** Binary data from text; throws ConversionFailure (241) for text that is not in the format. */
+/** Converts text to binary data. Throws ConversionFailure (241) if the text does not match the format. */
 export const binaryOfText = (text: string, format: Format, subtype: number): Binary => {
   const used = format === 'auto' ? (subtype === UUID_SUBTYPE ? 'uuid' : 'base64') : format;
   const wrong = failed(`Input '${text}' is not a valid ${used} string.`);
@@ -56,7 +56,7 @@ export const binaryOfText = (text: string, format: Format, subtype: number): Bin
   return new Binary(Buffer.from(text, used as BufferEncoding), subtype);
 };
 
-/** Text from binary data. */
+/** Converts binary data to text. */
 export const textOfBinary = (binary: Binary, format: Format): string => {
   const bytes = Buffer.from(binary.buffer.subarray(0, binary.position));
   const isUuid = binary.sub_type === UUID_SUBTYPE && bytes.length === 16;

@@ -77,7 +77,7 @@ const switchOperator: OperatorCompiler = (operand, compile, name) => {
   };
 };
 
-/** Comparison over BSON's order, logic and choice. */
+/** Comparison in BSON order, logical and conditional operators. */
 export const comparisonOperators: Operators = {
   $eq: order((result) => result === 0),
   $ne: order((result) => result !== 0),

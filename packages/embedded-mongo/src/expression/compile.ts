@@ -22,7 +22,7 @@ const literal: Operators = {
   $const: (operand) => () => operand,
 };
 
-/** Every expression operator that this server knows. */
+/** All supported expression operators. */
 export const operators: Operators = {
   ...literal,
   ...accumulatorOperators,
@@ -40,10 +40,13 @@ export const operators: Operators = {
   ...stringOperators,
 };
 
-/** Operators of MongoDB that this store does not have. */
+/** Operators of MongoDB that this store does not support. */
 const refused: ReadonlySet<string> = new Set(['$function', '$accumulator', '$meta', '$toHashedIndexKey']);
 
-/** The value of a field path as aggregation reads it: arrays are mapped over, positions mean nothing. */
+/**
+ * The value of a field path in aggregation: arrays are mapped over, and numeric components are not array
+ * indexes.
+ */
 export const resolveNames = (value: Value, names: readonly string[], from = 0): Value => {
   const name = names[from];
   if (name === undefined) return value;
@@ -71,7 +74,7 @@ const checkNames = (names: readonly string[], text: string): void => {
   }
 };
 
-/** Variables that have a value without being set. */
+/** Variables that are always defined. */
 const builtIn: Record<string, (scope: Scope) => Value> = {
   ROOT: (scope) => scope.root,
   CURRENT: (scope) => (Object.hasOwn(scope.vars, 'CURRENT') ? scope.vars['CURRENT'] : scope.root),
@@ -150,7 +153,7 @@ const compileObject = (expression: { [field: string]: Value }): Evaluate => {
   };
 };
 
-/** Compiles an expression; parse errors have MongoDB's codes. */
+/** Compiles an expression. Parse errors have MongoDB's codes. */
 export function compile(expression: Value): Evaluate {
   if (typeof expression === 'string') {
     if (expression.startsWith('$$')) return compileVariable(expression);

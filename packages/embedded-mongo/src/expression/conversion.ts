@@ -136,7 +136,9 @@ const toUuid = (value: Value): Value => {
   return new Binary(Buffer.from(value.replaceAll('-', ''), 'hex'), 4);
 };
 
-/** To and from binary data by a format; undefined when the conversion needs none. */
+/**
+ * Converts to or from binary data using a format. Returns undefined if no format applies to the conversion.
+ */
 const formatted = (value: Value, target: Value, name: string, format: Value): Value => {
   const textual = typeof value === 'string' && name === 'binData';
   if (!textual && !(value instanceof Binary && name === 'string')) return undefined;
@@ -207,7 +209,7 @@ const convert: OperatorCompiler = (operand, compile, name) => {
   };
 };
 
-/** `$type`, and `$convert` with its short forms. */
+/** `$type`, and `$convert` with its shorthand operators. */
 export const conversionOperators: Operators = {
   $type: unary((value) => (value === undefined ? 'missing' : typeName(value))),
   $isNumber: unary((value) => isNumeric(value)),

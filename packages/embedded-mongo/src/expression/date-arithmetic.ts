@@ -9,9 +9,9 @@ import type { Zone } from './time-zones.js';
 
 const DAY = 86_400_000;
 
-/** Units whose length does not depend on the calendar, in milliseconds. */
+/** Fixed-length units, in milliseconds. */
 const lengths: Record<string, number> = { hour: 3_600_000, minute: 60_000, second: 1000, millisecond: 1 };
-/** Units counted in months. */
+/** Units measured in months. */
 const inMonths: Record<string, number> = { year: 12, quarter: 3, month: 1 };
 const units = new Set(['year', 'quarter', 'month', 'week', 'day', 'hour', 'minute', 'second', 'millisecond']);
 
@@ -23,7 +23,7 @@ const unitArgument = (value: Value, name: string): string => {
 
 const weekdays = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
 
-/** Number of the weekday (Sunday is 0) that weeks begin with. */
+/** Number of the weekday on which weeks start (Sunday is 0). */
 const weekStart = (value: Value, name: string): number => {
   if (isNullish(value)) return 0;
   if (typeof value !== 'string')
@@ -48,7 +48,7 @@ const addMonths = (wall: Date, months: number): number => {
   return moved.getTime();
 };
 
-/** The instant `amount` units later; days and longer units go by the wall clock of the zone. */
+/** The instant `amount` units later. Days and longer units are added in the zone's local time. */
 export const addUnits = (instant: number, unit: string, amount: number, zone: Zone): number => {
   const fixed = lengths[unit];
   if (fixed !== undefined) return instant + amount * fixed;
@@ -79,7 +79,7 @@ const shift = (sign: 1 | -1): OperatorCompiler =>
 const weekNumber = (wall: Date, start: number): number =>
   Math.floor((Math.floor(wall.getTime() / DAY) + 4 - start) / 7);
 
-/** How many boundaries of a unit lie between two instants. */
+/** Number of unit boundaries between two instants. */
 const boundaries = (from: number, to: number, unit: string, zone: Zone, start: number): number => {
   const fixed = lengths[unit];
   const [wallFrom, wallTo] = [wallClock(from, zone), wallClock(to, zone)];
@@ -116,8 +116,8 @@ const difference = named(
 const floorTo = (value: number, step: number): number => Math.floor(value / step) * step;
 
 /**
- * Bins are counted from the first of January 2000 in the zone (for weeks, from the first such weekday after
- * it).
+ * Truncates to a bin. Bins are counted from January 1, 2000 in the zone (for weeks, from the first start of a
+ * week on or after that day).
  */
 const truncate = (instant: number, unit: string, bin: number, zone: Zone, start: number): number => {
   const reference = Date.UTC(2000, 0, 1);

@@ -1,6 +1,6 @@
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
-/** Parts of a date as a format finds them. */
+/** Date components found by a format. */
 export interface DateParts {
   year?: number;
   month?: number;
@@ -13,7 +13,7 @@ export interface DateParts {
   isoYear?: number;
   isoWeek?: number;
   isoDay?: number;
-  /** Offset from UTC in minutes, when the text has one. */
+  /** Offset from UTC in minutes, if the text specifies one. */
   offset?: number;
 }
 
@@ -36,8 +36,7 @@ const inRange = (parts: DateParts): boolean =>
   (parts.second ?? 0) < 61;
 
 /**
- * Parses an ISO 8601 text, or one that the runtime's Date understands, which is then taken as UTC unless it
- * says more.
+ * Parses ISO 8601 text, or any text that the runtime's Date accepts. Text without a time zone is read as UTC.
  */
 export const parseParts = (text: string): DateParts | undefined => {
   const found = iso.exec(text.trim());
@@ -72,7 +71,7 @@ export const parseParts = (text: string): DateParts | undefined => {
   };
 };
 
-/** Milliseconds of a wall clock that shows these parts; out-of-range parts carry over. */
+/** Local time in milliseconds for the given parts. Out-of-range parts carry over. */
 export const wallOf = (parts: DateParts): number => {
   const time = new Date(0);
   if (parts.isoYear !== undefined) {
@@ -91,7 +90,9 @@ export const wallOf = (parts: DateParts): number => {
   return time.getTime() + clock;
 };
 
-/** A date from text, UTC unless the text says more; undefined when it is none. */
+/**
+ * Parses a date, as UTC unless the text specifies a time zone. Returns undefined if the text is not a date.
+ */
 export const parseDate = (text: string): Date | undefined => {
   const parts = parseParts(text);
   return parts && new Date(wallOf(parts) - (parts.offset ?? 0) * 60_000);
@@ -119,8 +120,8 @@ const readers: Record<string, PartReader> = {
 };
 
 /**
- * Parses text by a format of `%` specifiers; undefined when it does not fit, 'format' when the format is
- * malformed.
+ * Parses text using a format of `%` specifiers. Returns undefined if the text does not match, and 'format' if
+ * the format is malformed.
  */
 export const parseByFormat = (text: string, format: string): DateParts | 'format' | undefined => {
   const stores: PartReader[1][] = [];

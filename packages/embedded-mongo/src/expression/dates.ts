@@ -12,7 +12,7 @@ import type { Zone } from './time-zones.js';
 
 const DAY = 86_400_000;
 
-/** Milliseconds of a date, a timestamp or an ObjectId. */
+/** Milliseconds since the epoch of a date, timestamp or ObjectId. */
 export const instantArgument = (value: Value): number => {
   if (value instanceof Date) return value.getTime();
   if (value instanceof Timestamp) return value.t * 1000;
@@ -25,13 +25,13 @@ const dayOfYear = (date: Date): number =>
 
 const isoDay = (date: Date): number => date.getUTCDay() || 7;
 
-/** The Thursday of the date's week, whose year and week are the ISO ones. */
+/** The Thursday of the date's week, which determines the ISO year and week. */
 const thursday = (date: Date): Date => new Date(date.getTime() + (4 - isoDay(date)) * DAY);
 
 const isoYear = (date: Date): number => thursday(date).getUTCFullYear();
 const isoWeek = (date: Date): number => Math.ceil(dayOfYear(thursday(date)) / 7);
 
-/** Week of the year, 0 to 53; weeks begin on Sunday and days before the first Sunday are in week 0. */
+/** Week of the year, 0 to 53. Weeks start on Sunday, and days before the first Sunday are in week 0. */
 const week = (date: Date): number => Math.floor((dayOfYear(date) + 6 - date.getUTCDay()) / 7);
 
 const parts: Record<string, (date: Date) => number> = {
@@ -51,7 +51,7 @@ const parts: Record<string, (date: Date) => number> = {
 };
 
 /**
- * The date and time zone arguments of `$year` and its like: a date, an array of one, or `{ date, timezone }`.
+ * Parses the operand of `$year` and similar operators: a date, an array with one, or `{ date, timezone }`.
  */
 const dateOperand = (
   operand: Value,
@@ -255,7 +255,7 @@ const toParts = named(['date', 'timezone', 'iso8601'], ['date'], (given) => {
   };
 });
 
-/** Parts of dates, and dates from and to text and parts. */
+/** Date parts, and conversion of dates to and from text and parts. */
 export const dateOperators: Operators = {
   ...Object.fromEntries(Object.entries(parts).map(([name, read]) => [name, part(read)])),
   $dateToString: toText,

@@ -26,7 +26,7 @@ const doc: Doc = {
   no: false,
 };
 
-/** Same BSON bytes: type and value. */
+/** Whether both values have the same type and BSON bytes. */
 const same = (value: Value, expected: Value): boolean => {
   if (value === undefined || expected === undefined) return value === expected;
   return identical(decode(encode({ x: value }))['x'], decode(encode({ x: expected }))['x']);
@@ -65,7 +65,7 @@ describe('paths and variables', () => {
     expectValue(expression, expected);
   });
 
-  it('reads variables given by the caller', () => {
+  it('reads variables passed by the caller', () => {
     expect(evaluateExpression('$$x.y', {}, { x: { y: 3 } })).toBe(3);
     expect(evaluateExpression('$$NOW', {}, { NOW: new Date(5) })).toEqual(new Date(5));
   });
@@ -128,7 +128,7 @@ describe('arithmetic keeps types', () => {
   });
 });
 
-describe('comparison, logic, choice', () => {
+describe('comparison, logic, conditionals', () => {
   it.each<[Value, Value]>([
     [{ $eq: ['$i', double(7)] }, true],
     [{ $eq: [long('9007199254740993'), long('9007199254740992')] }, false],

@@ -5,7 +5,7 @@ import { integerOf, toBigInt, toDecimal, toExact, widerType } from '../values/nu
 import { binary, fail, isNullish, nullable, numberArgument, typeText } from './scope.js';
 import type { OperatorCompiler, Operators } from './scope.js';
 
-/** A result as a double, or as a decimal (of a double's precision) when the argument was one. */
+/** Returns a double, or a decimal (with double precision) if the argument is a decimal. */
 const like = (argument: NumericValue, result: number): NumericValue =>
   typeNumber(argument) === BsonType.decimal ? toDecimal(double(result)) : double(result);
 
@@ -19,7 +19,7 @@ const real = (
     return like(value as NumericValue, work(number));
   });
 
-/** Trigonometric functions are defined on an interval; beyond it MongoDB raises 50989. */
+/** Checks the domain of a trigonometric function. MongoDB raises 50989 for other arguments. */
 const within =
   (low: number, high: number) =>
   (value: number, name: string): void => {
@@ -79,7 +79,7 @@ const logarithm = (value: NumericValue, base: NumericValue): Value => {
   return typeNumber(base) === BsonType.decimal ? like(base, result) : like(value, result);
 };
 
-/** Powers, logarithms and trigonometry. Decimals are computed with a double's precision. */
+/** Powers, logarithms and trigonometry. Decimals are computed with double precision. */
 export const mathOperators: Operators = {
   $exp: real(Math.exp),
   $ln: real(Math.log, positive(28766)),

@@ -72,7 +72,7 @@ const timestampOf = (value: Value, name: string): Timestamp => {
   return value;
 };
 
-/** Operators on documents and on the sizes and parts of other values. */
+/** Operators on documents, and on the size and parts of other values. */
 export const objectOperators: Operators = {
   $mergeObjects: merge,
   $objectToArray: toArray,

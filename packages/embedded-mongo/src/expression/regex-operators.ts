@@ -39,12 +39,12 @@ const regexOperator = (
     return work(pattern, input);
   });
 
-/** Refuses a pattern for which JavaScript would capture something else than PCRE. */
+/** Rejects a pattern if JavaScript's capture groups could differ from PCRE's. */
 const withCaptures =
   (work: (pattern: CompiledRegex, text: string) => Value) =>
   (pattern: CompiledRegex, text: string): Value => {
     if (!pattern.sameCaptures)
-      throw unsupportedRegex('capturing beside a repeated group that may match nothing');
+      throw unsupportedRegex('capture groups combined with a repeated group that can match nothing');
     return work(pattern, text);
   };
 

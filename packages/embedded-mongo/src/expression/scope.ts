@@ -3,22 +3,22 @@ import type { Doc, NumericValue, Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { isIntegral } from '../values/numbers.js';
 
-/** What an expression reads: the document, and the variables by name without `$$`. */
+/** The inputs of an expression: the document, and variables by name without `$$`. */
 export interface Scope {
   readonly root: Value;
   readonly vars: Readonly<Record<string, Value>>;
 }
 
-/** `undefined` is a missing value. */
+/** Returns `undefined` for a missing value. */
 export type Evaluate = (scope: Scope) => Value;
 export type Compile = (expression: Value) => Evaluate;
-/** Compiles `{ [name]: operand }`; throws for an operand that the operator does not take. */
+/** Compiles `{ [name]: operand }`. Throws if the operand is invalid for the operator. */
 export type OperatorCompiler = (operand: Value, compile: Compile, name: string) => Evaluate;
 export type Operators = Record<string, OperatorCompiler>;
 
 export const isNullish = (value: Value): value is null | undefined => value === null || value === undefined;
 
-/** The name of a type as messages about expressions give it: `missing` for no value. */
+/** The type name used in messages about expressions: `missing` if there is no value. */
 export const typeText = (value: Value): string => (value === undefined ? 'missing' : typeName(value));
 
 export const fail = (code: number, message: string): ServerError => new ServerError(code, message);
@@ -36,7 +36,7 @@ const checkCount = (name: string, count: number, least: number, most: number): v
   );
 };
 
-/** Arguments given as an array, or a single one without. */
+/** The arguments of an operator: an array, or a single argument without one. */
 export const listArguments = (operand: Value, compile: Compile): Evaluate[] =>
   Array.isArray(operand) ? operand.map(compile) : [compile(operand)];
 
@@ -64,7 +64,7 @@ export const unary =
 export const binary = (work: (a: Value, b: Value, name: string) => Value): OperatorCompiler =>
   variadic(([a, b], name) => work(a, b, name), 2, 2);
 
-/** Null for null and missing, else what `work` makes of the value. */
+/** Returns null for null and missing values, otherwise the result of `work`. */
 export const nullable = (
   work: (value: Exclude<Value, null | undefined>, name: string) => Value,
 ): OperatorCompiler => unary((value, name) => (isNullish(value) ? null : work(value, name)));
@@ -83,7 +83,7 @@ export const named =
       work(Object.fromEntries(list.map(([field, argument]) => [field, argument(scope)])), name);
   };
 
-/** Checks a document of named arguments. */
+/** Validates a document of named arguments. */
 export const namedOperand = (
   operand: Value,
   name: string,
@@ -103,7 +103,10 @@ export const namedOperand = (
   return operand;
 };
 
-/** A whole number in the range of doubles' integers; `code` for anything else. */
+/**
+ * Converts a whole number that fits 64 bits to a JavaScript number. Throws an error with `code` for anything
+ * else.
+ */
 export const wholeArgument = (value: Value, code: number, message: string): number => {
   if (!isNumeric(value) || !isIntegral(value)) throw fail(code, message);
   return toNumber(value);

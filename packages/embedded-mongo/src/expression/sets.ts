@@ -4,13 +4,13 @@ import { isTruthy } from '../values/numbers.js';
 import { binary, fail, isNullish, typeText, unary, variadic } from './scope.js';
 import type { Operators } from './scope.js';
 
-/** Sorted and without equal values. */
+/** Sorts the values and removes duplicates. */
 export const distinctSorted = (values: readonly Value[]): Value[] => {
   const sorted = [...values].sort((a, b) => compareValues(a, b));
   return sorted.filter((value, i) => i === 0 || !equalValues(value, sorted[i - 1]));
 };
 
-/** Membership in a sorted array. */
+/** Whether a sorted array contains a value. */
 export const includesSorted = (sorted: readonly Value[], wanted: Value): boolean => {
   let low = 0;
   let high = sorted.length - 1;
@@ -82,7 +82,7 @@ const elements =
 const allOf = elements('$allElementsTrue', 17040);
 const anyOf = elements('$anyElementTrue', 17041);
 
-/** Sets compare elements by BSON's equality. */
+/** Set operators. Elements are compared by BSON equality. */
 export const setOperators: Operators = {
   $setUnion: variadic(withoutNull(17043, (sets) => distinctSorted(sets.flat()))),
   $setIntersection: variadic(

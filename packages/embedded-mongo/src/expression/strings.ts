@@ -6,8 +6,8 @@ import { binary, fail, isNullish, named, typeText, unary, variadic, wholeArgumen
 import type { OperatorCompiler, Operators } from './scope.js';
 
 /**
- * Text of a scalar as string operators take it: numbers, dates, ids and nothing are converted, other types
- * refused.
+ * Converts a scalar to the text used by string operators. Numbers, dates, ids and missing values are
+ * converted; other types are rejected.
  */
 export const coerceToString = (value: Value): string => {
   if (typeof value === 'string') return value;
@@ -84,7 +84,7 @@ const measured = (code: number, measure: (text: string) => number): OperatorComp
     return int(measure(value));
   });
 
-/** Search in units (bytes or code points) between two bounds. */
+/** Searches by unit (bytes or code points) between two bounds. */
 const indexOf = (code: number, units: (text: string) => readonly (number | string)[]): OperatorCompiler =>
   variadic(
     ([text, wanted, start, end], name) => {
@@ -182,7 +182,7 @@ const lower = (text: string): string => text.replace(/[A-Z]+/g, (letters) => let
 
 const bytesOf = (text: string): number[] => [...Buffer.from(text, 'utf8')];
 
-/** String operators; case is changed for ASCII letters only, as MongoDB does. */
+/** String operators. As in MongoDB, only the case of ASCII letters is changed. */
 export const stringOperators: Operators = {
   $concat: concat,
   $toUpper: unary((value) => upper(coerceToString(value))),

@@ -1,7 +1,7 @@
 import type { Value } from '../values/bson.js';
 import { fail, isNullish, typeText } from './scope.js';
 
-/** A time zone as the offset from UTC in milliseconds that holds at an instant. */
+/** Returns the offset from UTC at an instant, in milliseconds. */
 export type Zone = (instant: number) => number;
 
 export const utc: Zone = () => 0;
@@ -47,8 +47,7 @@ const named = (name: string): Zone => {
 };
 
 /**
- * The zone of an Olson name (`Europe/London`) or an offset (`+03`, `-0530`, `+05:30`); UTC for null and
- * missing.
+ * Parses an Olson name (`Europe/London`) or an offset (`+03`, `-0530`, `+05:30`). Null and missing mean UTC.
  */
 export const zoneOf = (value: Value): Zone => {
   if (isNullish(value)) return utc;
@@ -64,12 +63,12 @@ export const zoneOf = (value: Value): Zone => {
   return zone;
 };
 
-/** A Date whose UTC fields show the wall clock of the zone at an instant. */
+/** A Date whose UTC fields hold the local time of the zone at an instant. */
 export const wallClock = (instant: number, zone: Zone): Date => new Date(instant + zone(instant));
 
 /**
- * The instant at which the zone's wall clock shows `wall` (as UTC milliseconds); the earlier one when it does
- * twice.
+ * The instant at which the zone's local time is `wall` (in UTC milliseconds). If that occurs twice, the
+ * earlier one.
  */
 export const instantOf = (wall: number, zone: Zone): number => {
   const guess = wall - zone(wall);

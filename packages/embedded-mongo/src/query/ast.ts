@@ -4,7 +4,9 @@ import type { Doc, Value } from '../values/bson.js';
 export type ComparisonOp = 'eq' | 'gt' | 'gte' | 'lt' | 'lte';
 export type BitsOp = 'bitsAllSet' | 'bitsAllClear' | 'bitsAnySet' | 'bitsAnyClear';
 
-/** A condition on one dotted path; inside `elemMatchValue` the path is '' and means the element itself. */
+/**
+ * A condition on one dotted path. Within `elemMatchValue` the path is '' and refers to the element itself.
+ */
 export type FieldNode =
   | { kind: 'field'; path: string; op: ComparisonOp; value: Value }
   | { kind: 'field'; path: string; op: 'in'; values: Value[]; regexes: BSONRegExp[] }
@@ -14,23 +16,23 @@ export type FieldNode =
       path: string;
       op: 'regex';
       regex: BSONRegExp;
-      /** Text that every match begins with; '' when unknown. */
+      /** Text with which every match starts, or '' if unknown. */
       prefix: string;
-      /** True when the expression says nothing beyond its prefix. */
+      /** True if the expression requires nothing but this prefix. */
       prefixOnly: boolean;
     }
   | { kind: 'field'; path: string; op: 'type'; types: ReadonlySet<number> }
   | { kind: 'field'; path: string; op: 'size'; size: number }
   | { kind: 'field'; path: string; op: 'mod'; divisor: bigint; remainder: bigint }
   | { kind: 'field'; path: string; op: BitsOp; mask: bigint }
-  /** Some element that is a document (or array) matches `child`, whose paths begin at the element. */
+  /** Some element that is a document or array matches `child`, whose paths are relative to the element. */
   | { kind: 'field'; path: string; op: 'elemMatchObject'; child: FilterNode }
-  /** Some element itself satisfies `child`, whose paths are ''. */
+  /** Some element matches `child`, whose paths are ''. */
   | { kind: 'field'; path: string; op: 'elemMatchValue'; child: FilterNode };
 
 /**
- * A parsed filter. `$ne`, `$nin` and `$exists: false` are a `not` around their positive form; `$all` is an
- * `and`.
+ * A parsed filter. `$ne`, `$nin` and `$exists: false` are represented by `not` with the positive operator,
+ * and `$all` by `and`.
  */
 export type FilterNode =
   | { kind: 'and' | 'or' | 'nor'; children: FilterNode[] }

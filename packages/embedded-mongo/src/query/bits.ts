@@ -32,7 +32,7 @@ const maskOfNumber = (operand: NumericValue, op: string): bigint => {
 };
 
 /**
- * The operand of a bits operator: a mask as a number or as binary data (bit 0 first), or a list of bit
+ * Parses the operand of a bitwise operator: a mask as a number or binary data (bit 0 first), or a list of bit
  * positions.
  */
 export const parseBits = (path: string, op: BitsOp, operand: Value): FieldNode => {
@@ -45,7 +45,7 @@ export const parseBits = (path: string, op: BitsOp, operand: Value): FieldNode =
   throw bad(`$${op} takes an Array, a number, or a BinData but received: ${typeName(operand)}`);
 };
 
-/** The bits of a stored value, sign-extended without end; undefined for a value that has none. */
+/** The bits of a stored value, sign-extended to any length. Undefined if the type has no bits. */
 const bitsOf = (value: Value): bigint | undefined => {
   if (value instanceof Binary) return bitsOfBinary(value);
   if (!isNumeric(value) || !isIntegral(value)) return undefined;

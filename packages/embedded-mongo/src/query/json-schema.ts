@@ -7,7 +7,7 @@ import { getField, MISSING } from '../values/path.js';
 import { checkedRegex, toRegExp } from '../values/regex.js';
 import { parseTypes, wholeNumber } from './types.js';
 
-/** True for a value (or a document) that the schema accepts. */
+/** Whether the schema accepts a value or document. */
 export type SchemaTest = (value: Value) => boolean;
 
 const mismatch = (message: string): ServerError => new ServerError('TypeMismatch', message);
@@ -286,7 +286,9 @@ const keywords: Record<string, Keyword> = {
 
 const notSupported = new Set(['$ref', '$schema', 'default', 'definitions', 'format', 'id']);
 
-/** Compiles a schema of draft 4 with MongoDB's `bsonType`; throws for malformed and unsupported keywords. */
+/**
+ * Compiles a draft 4 schema with MongoDB's `bsonType`. Throws for malformed schemas and unsupported keywords.
+ */
 export function compileJsonSchema(schema: Doc): SchemaTest {
   const tests: SchemaTest[] = [];
   for (const [keyword, operand] of Object.entries(schema)) {
@@ -302,7 +304,7 @@ export function compileJsonSchema(schema: Doc): SchemaTest {
   return (value) => tests.every((test) => test(value));
 }
 
-/** Checks a schema and throws for a malformed one. */
+/** Validates a schema. Throws if it is malformed. */
 export const parseJsonSchema = (schema: Doc): void => {
   compileJsonSchema(schema);
 };

@@ -201,7 +201,7 @@ describe('operators', () => {
     expect(test({ a: { $gt: 'B' } }, { a: 'b' })).toBe(false);
   });
 
-  it('gives $expr the variables of let and the time', () => {
+  it('provides $expr with the variables of let and the time', () => {
     const filter = compileFilter(
       { $expr: { $and: [{ $eq: ['$a', '$$x'] }, { $eq: ['$$NOW', '$t'] }] } },
       { let: { x: 3 }, now: new Date(5) },
@@ -278,7 +278,7 @@ describe('matchPositional', () => {
     );
   });
 
-  it('tells of no match', () => {
+  it('reports no match', () => {
     expect(compileFilter({ a: 2, b: 1 }).matchPositional({ a: [2] })).toEqual({ matched: false });
   });
 });

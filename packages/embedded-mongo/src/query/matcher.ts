@@ -17,18 +17,18 @@ export interface FilterOptions {
   collation?: Collation;
   /** Values of the command's `let`, for `$expr`. */
   let?: Doc;
-  /** What `$$NOW` is. */
+  /** The value of `$$NOW`. */
   now?: Date;
 }
 
 export interface Filter {
   readonly ast: FilterNode;
   matches(doc: Doc): boolean;
-  /** Also returns which array element matched, for the positional `$`. */
+  /** Also returns the index of the matching array element, for the positional `$` operator. */
   matchPositional(doc: Doc): { matched: boolean; arrayIndex?: number };
 }
 
-/** Where a match was found; -1 for none. Null when it is not needed. */
+/** Receives the position of a match, -1 if there is none. Null if the position is not needed. */
 type Position = { index: number } | null;
 type Test = (doc: Doc, position: Position) => boolean;
 type ValueTest = (value: Candidate, position: Position) => boolean;
@@ -114,7 +114,7 @@ const modTest =
     return whole !== undefined && fitsInt64(whole) && whole % divisor === remainder;
   };
 
-/** An array seen as a document whose fields are named by position. */
+/** Treats an array as a document whose field names are indexes. */
 const asDoc = (element: Value): Doc | undefined => {
   if (isDoc(element)) return element;
   if (!Array.isArray(element)) return undefined;
@@ -169,7 +169,7 @@ const valueTest = (node: FieldNode, options: FilterOptions): ValueTest => {
   }
 };
 
-/** A node whose paths are all '', as a test of one value. */
+/** Compiles a node whose paths are all '' to a test of a single value. */
 const compileValueNode = (node: FilterNode, options: FilterOptions): ValueTest => {
   switch (node.kind) {
     case 'field':
@@ -259,7 +259,7 @@ const compileNode = (node: FilterNode, options: FilterOptions): Test => {
   }
 };
 
-/** Compiles a parsed filter; see `compileFilter`. */
+/** Compiles a parsed filter. See `compileFilter`. */
 export const compileFilterNode = (ast: FilterNode, options: FilterOptions = {}): Filter => {
   const test = compileNode(ast, options);
   return {
@@ -274,14 +274,15 @@ export const compileFilterNode = (ast: FilterNode, options: FilterOptions = {}):
 };
 
 /**
- * Parses and compiles a filter. Errors are MongoDB's, thrown here and not while matching (but for those of
- * `$expr`).
+ * Parses and compiles a filter. Throws MongoDB's errors here rather than during matching, except for errors
+ * in `$expr`.
  */
 export const compileFilter = (filter: Doc, options: FilterOptions = {}): Filter =>
   compileFilterNode(parseFilter(filter), options);
 
 /**
- * Tests single values, as the operand of `$pull` does: `{ $gt: 3 }` and the like against the value itself.
+ * Compiles a test of single values, such as the operand of `$pull`: operators like `{ $gt: 3 }` apply to the
+ * value itself.
  */
 export const compileValueFilter = (
   operators: Doc,

@@ -26,7 +26,10 @@ const regexNode = (path: string, regex: BSONRegExp): FieldNode => ({
   ...prefixOf(regex),
 });
 
-/** True for `{ $gt: …, … }`: a document whose first field is an operator. `{ $ref, $id }` is a value. */
+/**
+ * Whether the value is a document whose first field is an operator, like `{ $gt: … }`. `{ $ref, $id }` is a
+ * value.
+ */
 export const isOperatorDoc = (value: Value): value is Doc => {
   if (!isDoc(value)) return false;
   const first = Object.keys(value)[0];
@@ -100,7 +103,7 @@ const parseSize = (path: string, operand: Value): FilterNode => {
   return { kind: 'field', path, op: 'size', size };
 };
 
-/** Operators at the top of a filter; an `$elemMatch` that begins with one of them matches documents. */
+/** Top-level operators of a filter. An `$elemMatch` that starts with one of them matches documents. */
 export const logical: ReadonlySet<string> = new Set([
   '$and',
   '$or',
@@ -154,7 +157,7 @@ const parseNot = (path: string, operand: Value): FilterNode => {
   return not(parseOperators(path, operand));
 };
 
-/** Operators of MongoDB that this store does not have. */
+/** Operators of MongoDB that this store does not support. */
 const refused: ReadonlySet<string> = new Set([
   '$where',
   '$text',
@@ -260,7 +263,7 @@ const parseClauses = (filter: Doc, top: boolean): FilterNode => {
     const parse = Object.hasOwn(topLevelParsers, name) ? topLevelParsers[name] : undefined;
     if (!parse) {
       if (refused.has(name)) throw unsupported(name);
-      // DBRef fields may be queried by name inside of $elemMatch and embedded filters.
+      // DBRef fields can be queried by name in $elemMatch and nested filters.
       if (!top && ['$ref', '$id', '$db'].includes(name)) children.push(parseField(name, value));
       else throw bad(unknownTopLevel(name));
       continue;
@@ -275,8 +278,8 @@ const unknownTopLevel = (name: string): string =>
   `unknown top level operator: ${name}. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.`;
 
 /**
- * Parses a filter. Throws BadValue (2), FailedToParse (9) or TypeMismatch (14) for a malformed one, as
- * MongoDB does, and CommandNotSupported (115) for an operator that this store does not have.
+ * Parses a filter. As in MongoDB, throws BadValue (2), FailedToParse (9) or TypeMismatch (14) if it is
+ * malformed. Throws CommandNotSupported (115) for operators that this store does not support.
  */
 export const parseFilter = (filter: Doc): FilterNode => {
   if (!isDoc(filter))

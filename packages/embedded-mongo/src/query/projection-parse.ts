@@ -18,7 +18,7 @@ export type ProjectionLeaf =
 export interface ProjectionNode {
   children: Map<string, ProjectionNode>;
   leaf?: ProjectionLeaf;
-  /** True when something below is computed. */
+  /** True if there is a computed field in this subtree. */
   computes: boolean;
 }
 
@@ -34,7 +34,7 @@ export const newNode = (): ProjectionNode => ({ children: new Map(), computes: f
 interface Parsing {
   root: ProjectionNode;
   find: boolean;
-  /** Whether fields other than `_id` are included or excluded; undefined until one says so. */
+  /** Whether fields other than `_id` are included or excluded. Undefined until a field determines it. */
   inclusive: boolean | undefined;
   positional: boolean;
   elemMatch: boolean;
@@ -59,7 +59,7 @@ const checkPath = (path: string): string[] => {
   return names;
 };
 
-/** Puts a leaf at a dotted path; throws when another path ends there, above or below. */
+/** Adds a leaf at a dotted path. Throws if it conflicts with a path above or below it. */
 export const addLeaf = (root: ProjectionNode, path: string, leaf: ProjectionLeaf): void => {
   const names = checkPath(path);
   let node = root;
@@ -99,7 +99,9 @@ const integer = (value: Value, path: string): number => {
   return Math.trunc(toNumber(value));
 };
 
-/** The `$slice` of find: a count, or `[skip, limit]`; undefined for the expression of that name. */
+/**
+ * Parses find's `$slice`: a count or `[skip, limit]`. Returns undefined for the expression of the same name.
+ */
 const sliceLeaf = (operand: Value, path: string): ProjectionLeaf | undefined => {
   if (isNumeric(operand)) return { kind: 'slice', skip: integer(operand, path), limit: undefined };
   if (!Array.isArray(operand))
@@ -199,7 +201,7 @@ const parseField = (state: Parsing, path: string, value: Value): void => {
   for (const name of names) parseField(state, `${path}.${name}`, value[name]);
 };
 
-/** `_id` is kept by an inclusion that does not name it. */
+/** An inclusion keeps `_id` unless it mentions it. */
 const finishId = (state: Parsing, inclusive: boolean): void => {
   const id = state.root.children.get('_id');
   if (inclusive && !id) {
@@ -220,7 +222,8 @@ export const parseProjection = (spec: Doc, options: { dialect?: 'find' | 'aggreg
   };
   for (const path of Object.keys(spec)) parseField(state, path, spec[path]);
   const id = state.root.children.get('_id')?.leaf;
-  // An `$elemMatch` says nothing of the other fields; alone, it makes an inclusion.
+  // `$elemMatch` does not determine how other fields are treated. By itself it makes the projection an
+  // inclusion.
   const inclusive = state.inclusive ?? (state.elemMatch || id?.kind === 'include' || id?.kind === 'compute');
   finishId(state, inclusive);
   return {

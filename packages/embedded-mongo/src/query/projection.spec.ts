@@ -64,14 +64,14 @@ describe('compileProjection', () => {
     expect(Object.keys(compileProjection({ n: 1, a: 1 }).apply(doc))).toEqual(['_id', 'a', 'n']);
   });
 
-  it('takes the element that the filter matched', () => {
+  it('returns the element that the filter matched', () => {
     const projection = compileProjection({ 'n.$': 1 });
     expect(projection.needsPosition).toBe(true);
     expect(projection.apply(doc, 2)).toEqual({ _id: 1, n: [3] });
     expect(() => projection.apply(doc)).toThrow(expect.objectContaining({ code: 51246 }));
   });
 
-  it('names what it covers', () => {
+  it('reports the fields that it covers', () => {
     expect(compileProjection({ a: 1, 'b.c': 1, _id: 0 }).coveredFields).toEqual(['a', 'b.c']);
     expect(compileProjection({ a: 1 }).coveredFields).toEqual(['a', '_id']);
     expect(compileProjection({ a: 0 }).coveredFields).toBeUndefined();

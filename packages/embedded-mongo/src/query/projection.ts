@@ -8,15 +8,15 @@ import type { ProjectionLeaf, ProjectionNode } from './projection-parse.js';
 
 export interface Projection {
   /**
-   * The projected document; `arrayIndex`: the element that the filter matched, for `a.$`; `vars`: more
-   * variables.
+   * Returns the projected document. `arrayIndex`: the element that the filter matched, for `a.$`. `vars`:
+   * additional variables.
    */
   apply(doc: Doc, arrayIndex?: number, vars?: Record<string, Value>): Doc;
-  /** True when documents come through unchanged. */
+  /** True if documents are returned unchanged. */
   readonly isNoop: boolean;
-  /** True when `apply` needs the position of the matching array element. */
+  /** True if `apply` needs the index of the matching array element. */
   readonly needsPosition: boolean;
-  /** Top-level and dotted paths that are all the projection reads: an index that holds them covers it. */
+  /** All paths that the projection reads, if known. An index that contains them covers it. */
   readonly coveredFields?: readonly string[];
 }
 
@@ -24,12 +24,13 @@ export interface ProjectionOptions {
   let?: Doc;
   now?: Date;
   /**
-   * `aggregate`: no `$slice`, `$elemMatch`, `$meta` and `a.$` of their own; all operators are expressions.
+   * `aggregate`: find's `$slice`, `$elemMatch`, `$meta` and `a.$` are not available; all operators are
+   * expressions.
    */
   dialect?: 'find' | 'aggregate';
 }
 
-/** What one application works with. */
+/** The inputs of one application. */
 interface Run {
   root: Doc;
   inclusive: boolean;
@@ -52,7 +53,7 @@ const positioned = (value: Value, run: Run): Value => {
   return arrayIndex < value.length ? [value[arrayIndex]] : [];
 };
 
-/** What a leaf leaves of a field that the document has; undefined takes it away. */
+/** Applies a leaf to an existing field. Undefined removes the field. */
 const applyLeaf = (leaf: ProjectionLeaf, value: Value, run: Run): Value => {
   switch (leaf.kind) {
     case 'include':
@@ -69,7 +70,7 @@ const applyLeaf = (leaf: ProjectionLeaf, value: Value, run: Run): Value => {
     case 'positional':
       return positioned(value, run);
     case 'compute':
-      // Computed fields come after the others, in a second pass.
+      // Computed fields are added after the others, in a second pass.
       return undefined;
   }
 };
@@ -96,7 +97,7 @@ const projectDoc = (node: ProjectionNode, doc: Doc, run: Run): Doc => {
   return result;
 };
 
-/** Adds what is computed below `node` to a value of the projected document. */
+/** Adds the computed fields below `node` to a value of the projected document. */
 const computeValue = (node: ProjectionNode, value: Value, run: Run): Value => {
   if (node.leaf) return node.leaf.kind === 'compute' ? node.leaf.evaluate(run.root, run.vars) : value;
   if (!node.computes) return value;
@@ -127,13 +128,13 @@ const withoutUndefined = (doc: Doc): Doc => {
   return result;
 };
 
-/** Sets computed fields in a document: what `$addFields` and the computed part of a projection do. */
+/** Sets the computed fields of `$addFields` or of a projection. */
 export const applyComputed = (node: ProjectionNode, doc: Doc, root: Doc, vars: Record<string, Value>): Doc =>
   node.computes ? computeDoc(node, doc, { root, inclusive: false, vars, arrayIndex: undefined }) : doc;
 
 /**
- * Compiles a projection: inclusion or exclusion, `_id`, dotted paths, `$slice`, `$elemMatch`, `a.$`, and
- * computed fields. Malformed ones are refused with MongoDB's codes (31249-31256, 31275, 31276 …).
+ * Compiles a projection with inclusion or exclusion, `_id`, dotted paths, `$slice`, `$elemMatch`, `a.$`, and
+ * computed fields. Malformed projections are rejected with MongoDB's codes (31249-31256, 31275, 31276 …).
  */
 export const compileProjection = (
   spec: Doc,

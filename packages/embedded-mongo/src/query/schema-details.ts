@@ -3,7 +3,7 @@ import type { Doc, Value } from '../values/bson.js';
 import { getField, MISSING } from '../values/path.js';
 import { compileJsonSchema } from './json-schema.js';
 
-/** Keywords that are checked together with another one, and say nothing by themselves. */
+/** Keywords that are checked with another keyword and report nothing on their own. */
 const companions: Readonly<Record<string, readonly string[]>> = {
   minimum: ['exclusiveMinimum'],
   maximum: ['exclusiveMaximum'],
@@ -26,7 +26,7 @@ const reasons: Readonly<Record<string, string>> = {
   not: 'child expression matched',
 };
 
-/** The order in which MongoDB reports the rules of one schema. */
+/** The order in which MongoDB reports the rules of a schema. */
 const order = [
   ...['bsonType', 'type', 'minimum', 'maximum', 'multipleOf', 'minLength', 'maxLength', 'pattern'],
   ...['minItems', 'maxItems', 'uniqueItems', 'items', 'minProperties', 'maxProperties', 'properties'],
@@ -36,7 +36,7 @@ const order = [
 
 const accepts = (schema: Value, value: Value): boolean => !isDoc(schema) || compileJsonSchema(schema)(value);
 
-/** `title` and `description` of a schema, which are repeated where it is not met. */
+/** `title` and `description` of a schema, which are repeated in the report of a violation. */
 const notes = (schema: Value): Doc => {
   const doc = newDoc();
   if (!isDoc(schema)) return doc;
@@ -60,7 +60,7 @@ const failingSchemas = (schemas: Value, value: Value): Doc[] =>
 
 const unwanted = (schema: Doc, doc: Doc): string[] => {
   const known = isDoc(schema['properties']) ? schema['properties'] : {};
-  // Which names the patterns take matters here, not whether their values are right.
+  // Only the names matched by the patterns matter here, not whether their values are valid.
   const patterns = Object.keys(isDoc(schema['patternProperties']) ? schema['patternProperties'] : {});
   const rule: Doc = {
     additionalProperties: schema['additionalProperties'],
@@ -72,7 +72,7 @@ const unwanted = (schema: Doc, doc: Doc): string[] => {
     .map(fieldName);
 };
 
-/** What one keyword says of a value that it does not accept, beside its name. */
+/** The details, besides its name, that a keyword reports for a value that it rejects. */
 const ruleDetails = (keyword: string, schema: Doc, value: Value): Doc => {
   const operand = schema[keyword];
   const specifiedAs: Doc = { [keyword]: operand };
@@ -123,7 +123,7 @@ const ruleDetails = (keyword: string, schema: Doc, value: Value): Doc => {
   }
 };
 
-/** The keyword alone, with what it depends on. */
+/** The keyword with its companion keywords. */
 const alone = (keyword: string, schema: Doc): Doc => {
   const part: Doc = { [keyword]: schema[keyword] };
   for (const name of companions[keyword] ?? []) if (schema[name] !== undefined) part[name] = schema[name];
@@ -135,13 +135,13 @@ const fails = (keyword: string, schema: Doc, value: Value): boolean =>
     ? isDoc(value) && unwanted(schema, value).length > 0
     : !accepts(alone(keyword, schema), value);
 
-/** The rules of a `$jsonSchema` that a value breaks, as MongoDB's `errInfo` describes them. */
+/** The rules of a `$jsonSchema` that a value violates, in the format of MongoDB's `errInfo`. */
 export const schemaDetails = (schema: Doc, value: Value): Doc[] =>
   order
     .filter((keyword) => Object.hasOwn(schema, keyword) && fails(keyword, schema, value))
     .map((keyword) => ({ operatorName: keyword, ...ruleDetails(keyword, schema, value) }));
 
-/** What `errInfo.details` says of a document that breaks a `$jsonSchema`. */
+/** The `errInfo.details` for a document that violates a `$jsonSchema`. */
 export const jsonSchemaDetails = (schema: Doc, doc: Doc): Doc => ({
   operatorName: '$jsonSchema',
   ...notes(schema),

@@ -21,13 +21,13 @@ describe('compileSort', () => {
     );
   });
 
-  it('sorts arrays by their lowest element upwards and their highest downwards', () => {
+  it('sorts arrays by their lowest element in ascending and their highest in descending order', () => {
     const docs: Doc[] = [{ a: [5, 1] }, { a: 3 }, { a: [4, 2] }];
     expect(order(docs, { a: 1 })).toEqual([{ a: [5, 1] }, { a: [4, 2] }, { a: 3 }]);
     expect(order(docs, { a: -1 })).toEqual([{ a: [5, 1] }, { a: [4, 2] }, { a: 3 }]);
   });
 
-  it('puts an empty array below missing and null', () => {
+  it('puts an empty array before missing and null', () => {
     expect(order([{ a: 1 }, { a: null }, {}, { a: [] }], { a: 1 })).toEqual([
       { a: [] },
       { a: null },
@@ -45,7 +45,7 @@ describe('compileSort', () => {
     expect(order(docs, { a: -1, 'b.c': 1 })).toEqual([docs[1], docs[0], docs[2]]);
   });
 
-  it('extracts a key once that orders alike', () => {
+  it('extracts a sort key with the same order', () => {
     const sort = compileSort({ a: 1, b: -1 });
     const keys = [
       { a: [2, 1], b: 1 },
@@ -80,7 +80,7 @@ describe('compileSort', () => {
     expect(() => compileSort(spec)).toThrow(expect.objectContaining({ code }));
   });
 
-  it('refuses to sort by parallel arrays', () => {
+  it('rejects sorting by parallel arrays', () => {
     expect(() => compileSort({ a: 1, b: 1 }).sortKey({ a: [1], b: [2] })).toThrow(
       'cannot sort with keys that are parallel arrays',
     );

@@ -13,7 +13,7 @@ export interface SortField {
 export interface Sort {
   readonly fields: readonly SortField[];
   compare(a: Doc, b: Doc): number;
-  /** What a document is sorted by; `compareKeys` orders these. Extract once per document. */
+  /** The values by which a document is sorted, for use with `compareKeys`. Extract them once per document. */
   sortKey(doc: Doc): Value[];
   compareKeys(a: readonly Value[], b: readonly Value[]): number;
 }
@@ -45,7 +45,7 @@ const checkPath = (path: string): void => {
   }
 };
 
-/** The fields of a sort specification; Location15974-15976 for a malformed one. */
+/** Parses a sort specification. Throws Location15974 to 15976 if it is malformed. */
 export const parseSort = (spec: Doc): SortField[] =>
   Object.keys(spec).map((path) => {
     const value = spec[path];
@@ -75,9 +75,9 @@ const expandedKeys = (doc: Doc, paths: readonly string[]): Value[][] => {
 };
 
 /**
- * Compiles a sort. An array sorts by its lowest element upwards and by its highest downwards, a missing field
- * as null, an empty array below null. With arrays in compound sorts, the first of the document's index keys
- * counts, as in MongoDB.
+ * Compiles a sort. An array sorts by its lowest element in ascending order and by its highest in descending
+ * order. A missing field sorts as null, and an empty array before null. For a compound sort with arrays, the
+ * document's first index key decides, as in MongoDB.
  */
 export const compileSort = (spec: Doc, collation?: Collation): Sort => {
   const fields = parseSort(spec);

@@ -29,8 +29,8 @@ const typesOf = (value: Value): readonly number[] => {
 };
 
 /**
- * The BSON type numbers that the operand of `$type` (or of `bsonType`) names: numbers, aliases, or an array
- * of them.
+ * The BSON type numbers given by the operand of `$type` or `bsonType`: numbers, aliases, or an array of
+ * these.
  */
 export const parseTypes = (operand: Value, operator = '$type'): ReadonlySet<number> => {
   const list = Array.isArray(operand) ? operand : [operand];
@@ -40,7 +40,7 @@ export const parseTypes = (operand: Value, operator = '$type'): ReadonlySet<numb
   return new Set(list.flatMap(typesOf));
 };
 
-/** A whole number from a numeric operand; `fail` makes the error for anything else. */
+/** Converts a numeric operand to an integer. `fail` creates the error for anything else. */
 export const wholeNumber = (value: Value, fail: (type: string) => ServerError): number => {
   if (!isNumeric(value) || !isIntegral(value)) throw fail(typeName(value));
   return toNumber(value);

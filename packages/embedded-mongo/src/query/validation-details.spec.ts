@@ -6,7 +6,7 @@ const details = (filter: Doc, doc: Doc): unknown => decode(encode(detailsOf(filt
 const plain = (doc: unknown): unknown => decode(encode(doc as Doc));
 
 describe('detailsOf', () => {
-  it('describes the rules of a schema that are broken, and only those', () => {
+  it('describes only the schema rules that are violated', () => {
     const schema = {
       title: 'Student',
       required: ['name', 'year'],
@@ -120,7 +120,7 @@ describe('detailsOf', () => {
     expect(details(filter, doc)).toMatchObject(plain(expected) as Doc);
   });
 
-  it('names each clause that fails', () => {
+  it('reports each clause that fails', () => {
     expect(details({ a: { $gt: 1, $lt: 5 }, b: 1, $or: [{ c: 1 }, { c: 2 }] }, { a: 7, b: 1 })).toMatchObject(
       plain({
         operatorName: '$and',

@@ -23,12 +23,12 @@ const reasons: Readonly<Record<string, string>> = {
 
 interface Clause {
   name: string;
-  /** The clause as a filter of its own. */
+  /** The clause as a separate filter. */
   filter: Doc;
   path?: string;
 }
 
-/** A filter taken apart into clauses that must all be met. */
+/** Splits a filter into clauses that must all match. */
 const clausesOf = (filter: Doc): Clause[] =>
   Object.entries(filter).flatMap(([name, operand]): Clause[] => {
     if (name.startsWith('$')) return [{ name, filter: { [name]: operand } }];
@@ -75,8 +75,8 @@ const clauseDetails = ({ name, filter, path }: Clause, doc: Doc): Doc => {
 };
 
 /**
- * Why a document does not match a validator, in the shape of `errInfo.details` of DocumentValidationFailure
- * (121).
+ * Describes why a document does not match a validator, in the format of `errInfo.details` of
+ * DocumentValidationFailure (121).
  */
 export const detailsOf = (filter: Doc, doc: Doc): Doc => {
   const clauses = clausesOf(filter);

@@ -15,14 +15,14 @@ describe('ClusterGossip', () => {
     gossip = new ClusterGossip(clock, now);
   });
 
-  it('takes the time on to what a client brings, and not back to an older one', () => {
+  it('advances to a later time from a client, and ignores an older one', () => {
     gossip.receive({ clusterTime: new Timestamp({ t: second + 100, i: 7 }) });
     expect(gossip.latest).toEqual(new Timestamp({ t: second + 100, i: 7 }));
     gossip.receive({ clusterTime: new Timestamp({ t: second, i: 1 }) });
     expect(clock.tick()).toEqual({ t: second + 100, i: 8 });
   });
 
-  it('refuses a time that is no timestamp, or more than a year ahead', () => {
+  it('rejects a time that is not a timestamp or more than a year ahead', () => {
     expect(() => gossip.receive({ clusterTime: 5 })).toThrow(expect.objectContaining({ code: 9 }) as Error);
     const ahead = new Timestamp({ t: second + 366 * 24 * 3600, i: 1 });
     expect(() => gossip.receive({ clusterTime: ahead })).toThrow(
@@ -30,14 +30,14 @@ describe('ClusterGossip', () => {
     );
   });
 
-  it('signs as a server without authentication does', () => {
+  it('signs like a server without authentication', () => {
     expect(decode(gossip.signed({ t: second, i: 3 }))).toEqual({
       clusterTime: new Timestamp({ t: second, i: 3 }),
       signature: { hash: new Binary(Buffer.alloc(20), 0), keyId: Long.ZERO },
     });
   });
 
-  it('orders times by second, then by increment', () => {
+  it('compares times by second, then by increment', () => {
     const time = (t: number, i: number): Timestamp => new Timestamp({ t, i });
     expect(compareTimes(time(1, 9), time(2, 1))).toBeLessThan(0);
     expect(compareTimes(time(2, 1), time(2, 1))).toBe(0);

@@ -3,12 +3,12 @@ import type { ClusterClock, ClusterTime } from '../engine/cluster-clock.js';
 import { isDoc, type Value } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 
-/** How far a client may push the clock ahead of the wall, seconds. */
+/** How far ahead of the wall clock a client may set the cluster time, seconds. */
 const maxDriftSeconds = 365 * 24 * 60 * 60;
 const timestampAt = 4 + 1 + 'clusterTime'.length + 1;
 
 /**
- * The BSON of `{ clusterTime, signature: { hash, keyId: 0 } }` as a server without authentication signs it.
+ * The BSON of `{ clusterTime, signature: { hash, keyId: 0 } }` as signed by a server without authentication.
  */
 function unsigned(): Buffer {
   const name = (text: string): Buffer => Buffer.from(`${text}\0`, 'latin1');
@@ -31,7 +31,7 @@ function unsigned(): Buffer {
   return Buffer.concat([length(4 + fields.length + 1), fields, Buffer.alloc(1)]);
 }
 
-/** The logical time in replies, and what requests contain of it. */
+/** Adds the cluster time to replies and advances it from requests. */
 export class ClusterGossip {
   private readonly bytes = unsigned();
 
@@ -44,14 +44,14 @@ export class ClusterGossip {
     return new Timestamp(this.clock.time);
   }
 
-  /** The bytes of a reply's `$clusterTime`; valid until the next call. */
+  /** The bytes of a reply's `$clusterTime`. They are valid until the next call. */
   signed({ t, i }: ClusterTime): Uint8Array {
     this.bytes.writeUInt32LE(i, timestampAt);
     this.bytes.writeUInt32LE(t, timestampAt + 4);
     return this.bytes;
   }
 
-  /** Takes note of a request's `$clusterTime`. Throws when it is malformed or too far ahead of the wall. */
+  /** Processes a request's `$clusterTime`. Throws if it is malformed or too far ahead of the wall clock. */
   receive(clusterTime: Value): void {
     const time = isDoc(clusterTime) ? clusterTime['clusterTime'] : undefined;
     if (!(time instanceof Timestamp)) {
@@ -69,7 +69,7 @@ export class ClusterGossip {
   }
 }
 
-/** Negative when `a` is earlier than `b`. */
+/** Negative if `a` is earlier than `b`. */
 export const compareTimes = (a: Timestamp, b: Timestamp): number => a.t - b.t || a.i - b.i;
 
 export const timeText = (time: Timestamp): string => `Timestamp(${time.t}, ${time.i})`;

@@ -2,7 +2,7 @@ import { decode, fieldNames, rawArray, readField, type Doc } from '../values/bso
 import { newDoc } from '../values/types.js';
 import type { WireRequest } from './framing.js';
 
-/** A request's command, decoded but for the documents that are only stored. */
+/** A request's command. Documents that are only stored remain encoded. */
 export interface CommandBody {
   name: string;
   db: string;
@@ -11,8 +11,8 @@ export interface CommandBody {
 }
 
 /**
- * Decodes the command. The documents of an insert stay the bytes that they came as, wherever in the request
- * they are. Throws InvalidBSON on a broken body.
+ * Decodes the command. Documents of an insert remain raw bytes, wherever they are in the request. Throws
+ * InvalidBSON for a malformed body.
  */
 export function readCommand(request: WireRequest): CommandBody {
   const { sequences } = request;
@@ -39,7 +39,7 @@ export function readCommand(request: WireRequest): CommandBody {
   };
 }
 
-/** Old clients put a handshake command into `$query`. */
+/** Legacy clients wrap a handshake command in `$query`. */
 function unwrapped(body: Doc): Doc {
   const inner = body['$query'] ?? body['query'];
   return typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? (inner as Doc) : body;

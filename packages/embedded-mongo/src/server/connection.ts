@@ -6,7 +6,7 @@ import { FrameReader, parseMessage, type WireRequest } from './framing.js';
 import { awaitedHello, waitForChange } from './hello-stream.js';
 import type { ServerState } from './state.js';
 
-/** One client's socket. Its requests run one after another, in the order of arrival. */
+/** A client connection. Its requests run one at a time, in order of arrival. */
 export class Connection implements ConnectionInfo {
   client: Doc | undefined;
   private readonly reader = new FrameReader();
@@ -33,12 +33,12 @@ export class Connection implements ConnectionInfo {
     return remoteAddress === undefined ? 'unix socket' : `${remoteAddress}:${remotePort ?? 0}`;
   }
 
-  /** True while a command runs, other than the wait of a monitoring hello. */
+  /** True while a command runs, except while a monitoring hello waits. */
   get busy(): boolean {
     return this.serving && !this.waiting;
   }
 
-  /** Closes the socket; a running command is interrupted. */
+  /** Closes the socket and interrupts a running command. */
   destroy(): void {
     if (this.closed) return;
     this.closed = true;
@@ -58,7 +58,7 @@ export class Connection implements ConnectionInfo {
       for (;;) {
         const frame = this.closed ? undefined : this.reader.next();
         if (!frame) break;
-        await this.answer(parseMessage(frame));
+        await this.respond(parseMessage(frame));
       }
     } catch (error) {
       if (!this.closed) {
@@ -74,7 +74,7 @@ export class Connection implements ConnectionInfo {
     }
   }
 
-  private async answer(request: WireRequest): Promise<void> {
+  private async respond(request: WireRequest): Promise<void> {
     const awaited = awaitedHello(request);
     if (awaited) return this.streamHello(request, awaited.maxAwaitMs);
     const { connections } = this.state.metrics;
@@ -93,7 +93,7 @@ export class Connection implements ConnectionInfo {
     }
   }
 
-  /** Answers a monitor's hello each time that `maxAwaitMs` passes, as often as the client allows. */
+  /** Responds to a monitor's hello after every `maxAwaitMs`, as long as the client allows. */
   private async streamHello(request: WireRequest, maxAwaitMs: number): Promise<void> {
     let responseTo = request.requestId;
     for (;;) {

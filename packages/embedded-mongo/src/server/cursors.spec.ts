@@ -34,7 +34,7 @@ describe('CursorRegistry', () => {
     registry = new CursorRegistry(() => now, 2);
   });
 
-  it('ends a cursor that was idle for ten minutes, but not one without a time limit', () => {
+  it('closes a cursor after ten idle minutes, but not one without a timeout', () => {
     const idle = opening();
     const kept = opening({ noTimeout: true });
     const { id } = registry.add(idle);
@@ -49,7 +49,7 @@ describe('CursorRegistry', () => {
     expect(() => registry.checkOut(id, ns)).toThrow(expect.objectContaining({ code: 43 }) as Error);
   });
 
-  it('counts use as a new beginning', () => {
+  it('resets the idle time when the cursor is used', () => {
     const cursor = opening();
     const { id } = registry.add(cursor);
     now = 9 * 60_000;
@@ -59,7 +59,7 @@ describe('CursorRegistry', () => {
     expect(cursor.closed()).toBe(0);
   });
 
-  it('closes a cursor that is killed during a getMore only when that gives it back', () => {
+  it('closes a cursor killed during a getMore when the getMore releases it', () => {
     const cursor = opening();
     const opened = registry.add(cursor);
     registry.checkOut(opened.id, ns);
@@ -71,7 +71,7 @@ describe('CursorRegistry', () => {
     expect(registry.openCount).toBe(0);
   });
 
-  it('refuses another collection and a second use at the same time', () => {
+  it('rejects another collection and concurrent use', () => {
     const { id } = registry.add(opening());
     expect(() => registry.checkOut(id, { db: 'd', coll: 'other' })).toThrow(
       'belongs to a different namespace',
@@ -80,7 +80,7 @@ describe('CursorRegistry', () => {
     expect(() => registry.checkOut(id, ns)).toThrow('already in use');
   });
 
-  it('refuses more cursors than its limit and closes the one it refused', () => {
+  it('rejects and closes cursors above its limit', () => {
     registry.add(opening());
     registry.add(opening());
     const third = opening();

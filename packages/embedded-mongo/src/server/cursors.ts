@@ -11,13 +11,13 @@ interface Entry {
   cursor: OpenCursor;
   readonly openedAt: number;
   lastUse: number;
-  /** A getMore is drawing from it. */
+  /** A getMore is reading from it. */
   pinned: boolean;
-  /** Killed while it was pinned; closed when the getMore gives it back. */
+  /** It was killed while pinned and will be closed when the getMore releases it. */
   doomed: boolean;
 }
 
-/** The cursors that clients have open. At most `maxOpen`; idle ones end after ten minutes. */
+/** The open cursors of clients, at most `maxOpen`. Idle cursors are closed after ten minutes. */
 export class CursorRegistry implements CursorStore {
   private readonly entries = new Map<bigint, Entry>();
   timedOutCount = 0;
@@ -97,7 +97,7 @@ export class CursorRegistry implements CursorStore {
     return [...this.entries.values()].filter(({ pinned }) => !pinned);
   }
 
-  /** Closes the cursors that have exceeded the idle limit (ten minutes by default). */
+  /** Closes cursors that exceed the idle limit (ten minutes by default). */
   sweep(): void {
     const oldest = this.now() - this.idleLimitMs;
     for (const entry of [...this.entries.values()]) {

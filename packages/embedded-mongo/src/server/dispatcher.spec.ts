@@ -5,7 +5,7 @@ import type { Doc } from '../values/bson.js';
 import { Dispatcher } from './dispatcher.js';
 import { ServerState } from './state.js';
 
-/** Bytes before the body of an OP_MSG reply: header, flags, kind of the section. */
+/** Offset of the body in an OP_MSG reply, after the header, the flags and the section kind. */
 const bodyAt = 21;
 
 describe('Dispatcher', () => {
@@ -40,7 +40,7 @@ describe('Dispatcher', () => {
     return decode(outcome.message.subarray(bodyAt));
   };
 
-  it('labels the refusal of a closing server by what the request was', async () => {
+  it('labels the error of a closing server according to the request', async () => {
     state.closing = true;
     const session = { lsid: { id: new Binary(new Uint8Array(16), 4) }, txnNumber: Long.fromNumber(1) };
     const write = { delete: 'c', deletes: [{ q: {}, limit: 1 }], ...session };

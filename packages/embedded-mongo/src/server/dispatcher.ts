@@ -28,22 +28,22 @@ import type { ServerState } from './state.js';
 import { enterTransaction } from './transactions.js';
 
 /**
- * A reply; `moreToCome`: the request is to be run again and its reply sent after this one, in response to
- * `id`.
+ * A framed reply. `moreToCome`: run the request again and send its next reply after this one, as a response
+ * to `id`.
  */
-export interface Answer {
+export interface FramedReply {
   message: Buffer;
   id: number;
   moreToCome: boolean;
 }
 
-/** What the connection does after a request: send a reply, or close as a fail point demands. */
-export type Outcome = Answer | 'close';
+/** The result of a request for the connection: a reply to send, or 'close' if a fail point requires it. */
+export type Outcome = FramedReply | 'close';
 
-/** Which of the replies to one request is wanted. */
-export interface Turn {
+/** Identifies one of several replies to a request. */
+export interface ReplyPosition {
   responseTo: number;
-  /** The request is repeated, whatever its replies are, until it fails. */
+  /** The request is repeated until it fails, regardless of its replies. */
   streams: boolean;
 }
 
@@ -51,9 +51,9 @@ interface Call extends CommandBody {
   command: Command;
   options: RequestOptions;
   connection: ConnectionInfo;
-  /** Set once the command runs. */
+  /** Set when the command starts. */
   operation?: Operation;
-  /** A fail point wants the connection closed when the command is done. */
+  /** A fail point requires closing the connection when the command is done. */
   hangUp?: boolean;
 }
 
@@ -69,11 +69,11 @@ const noOptions: RequestOptions = {
   snapshot: undefined,
 };
 
-/** How many snapshots the first statement of a transaction may try. */
+/** Maximum number of snapshots that the first statement of a transaction tries. */
 const maxSnapshots = 10;
 
 /**
- * Runs requests: finds the command, checks what is common to all, sets the session up, and frames the reply.
+ * Handles requests: finds the command, performs the common checks, sets up the session, and frames the reply.
  */
 export class Dispatcher {
   constructor(private readonly state: ServerState) {}
@@ -81,7 +81,7 @@ export class Dispatcher {
   async handle(
     request: WireRequest,
     connection: ConnectionInfo,
-    turn: Turn = { responseTo: request.requestId, streams: false },
+    position: ReplyPosition = { responseTo: request.requestId, streams: false },
   ): Promise<Outcome> {
     const { metrics } = this.state;
     const began = performance.now();
@@ -99,14 +99,14 @@ export class Dispatcher {
       const command = findCommand(name);
       options = readOptions(command, body.body);
       call = { ...body, command, options, connection };
-      // The options decide which labels the failure bears.
+      // The options determine the labels of the error.
       if (this.state.closing)
         throw new ServerError(91, 'The server is in quiesce mode and will shut down', {
           codeName: 'ShutdownInProgress',
         });
       if (this.state.failPoints.active) {
         action = this.failCommand(call);
-        if (action) await carryOut(action);
+        if (action) await applyFailAction(action);
       }
       this.checkTimes(call);
       checkShape(command, name, body.db, body.body);
@@ -122,15 +122,15 @@ export class Dispatcher {
     const message = this.write(request, reply, failure, action?.writeConcernError, options);
     this.report(call, reply, error, message.length, performance.now() - began);
     metrics.network.bytesOut += message.length;
-    const moreToCome = request.exhaustAllowed && !failure && (turn.streams || isOpenCursor(reply));
+    const moreToCome = request.exhaustAllowed && !failure && (position.streams || isOpenCursor(reply));
     return {
       message,
-      id: frameReply(message, request.kind, { responseTo: turn.responseTo, moreToCome }),
+      id: frameReply(message, request.kind, { responseTo: position.responseTo, moreToCome }),
       moreToCome,
     };
   }
 
-  /** Ends the cursor that `request`, a getMore, streamed to a client that is gone. */
+  /** Kills the cursor of a streaming getMore whose client has disconnected. */
   abandon(request: WireRequest): void {
     const id = toBigInt(readCommand(request).body['getMore']);
     if (id !== undefined) this.state.cursors.killWhere((cursor) => cursor.id === id);
@@ -146,7 +146,7 @@ export class Dispatcher {
     });
   }
 
-  /** Moves the clock on to the client's, and refuses to read what is after that. */
+  /** Advances the clock to the client's time, and rejects reads after that time. */
   private checkTimes({ body, options: { afterClusterTime } }: Call): void {
     const { gossip } = this.state;
     if (body['$clusterTime'] !== undefined) gossip.receive(body['$clusterTime']);
@@ -158,7 +158,7 @@ export class Dispatcher {
     }
   }
 
-  /** Counts the operation and reports it to the profiler when it is slow or profiling is on. */
+  /** Counts the operation, and reports it to the profiler if it is slow or profiling is on. */
   private report(
     call: Call | undefined,
     reply: Reply,
@@ -194,9 +194,9 @@ export class Dispatcher {
   }
 
   /**
-   * The first statement of a transaction. When its snapshot lacks a collection or an index that was being
-   * committed, it is run again on a newer one, which is safe as nothing was read or written in the
-   * transaction before.
+   * Executes the first statement of a transaction. If its snapshot lacks a collection or an index that was
+   * just being committed, it is retried on a newer snapshot. This is safe because the transaction has not
+   * read or written anything yet.
    */
   private async executeFirst(call: Call, session: Session, first: OpContext): Promise<Reply> {
     const { engine } = this.state;
@@ -275,7 +275,7 @@ export class Dispatcher {
     }
   }
 
-  /** Fail points that act while a command runs. */
+  /** Applies fail points that act while a command runs. */
   private armFailPoints(call: Call, op: OpContext): void {
     const { failPoints } = this.state;
     if (op.deadline !== undefined && failPoints.enter('maxTimeAlwaysTimeOut')) {
@@ -350,7 +350,7 @@ export class Dispatcher {
     return writer.finish();
   }
 
-  /** A command that failed has labels of its own. */
+  /** Adds a write concern error. The labels of a command that failed take precedence. */
   private writeConcernError(writer: BsonWriter, concern: ReplyDoc, failed: boolean): void {
     const { errorLabels, ...rest } = concern;
     writer.value('writeConcernError', rest);
@@ -358,8 +358,8 @@ export class Dispatcher {
   }
 }
 
-/** Waits, hangs up or fails as the fail point says. */
-async function carryOut({ blockMs, closeConnection, error }: FailAction): Promise<void> {
+/** Waits, closes the connection or fails, as specified by the fail point. */
+async function applyFailAction({ blockMs, closeConnection, error }: FailAction): Promise<void> {
   if (blockMs > 0) await new Promise((resolve) => setTimeout(resolve, blockMs));
   if (closeConnection) throw new HangUp();
   if (error) throw error;
@@ -375,7 +375,7 @@ const kinds: Readonly<Record<string, OperationKind>> = {
 
 const profileSuffix = `.${profileCollection}`;
 
-/** The collection that a command is about, or the database's `$cmd`. */
+/** The collection that a command addresses, or the database's `$cmd`. */
 function namespaceText({ name, db, body }: CommandBody): string {
   const target = name === 'getMore' ? body['collection'] : body[name];
   return typeof target === 'string' ? `${db}.${target}` : `${db}.$cmd`;
@@ -387,7 +387,10 @@ const unsatisfiable: ReplyDoc = {
   errmsg: 'Not enough data-bearing nodes',
 };
 
-/** A getMore's batch after which there may be more: only these are streamed to a client that allows it. */
+/**
+ * Whether the reply is a getMore batch that may be followed by more. Only these are streamed to clients that
+ * allow it.
+ */
 const isOpenCursor = (reply: Reply): boolean =>
   reply instanceof CursorReply && reply.field === 'nextBatch' && reply.id !== 0n;
 

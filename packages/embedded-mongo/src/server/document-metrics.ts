@@ -1,7 +1,7 @@
 import { CursorReply, type Reply } from '../commands/reply.js';
 import { isNumeric, toNumber, type Value } from '../values/bson.js';
 
-/** Documents that clients have written and read since the start. */
+/** Number of documents that clients have written and read since startup. */
 export interface DocumentMetrics {
   inserted: number;
   returned: number;
@@ -9,7 +9,7 @@ export interface DocumentMetrics {
   deleted: number;
 }
 
-/** Adds what a command has done. */
+/** Adds the documents of one command. */
 export function countDocuments(metrics: DocumentMetrics, command: string, reply: Reply): void {
   if (reply instanceof CursorReply) {
     metrics.returned += reply.docs.length;

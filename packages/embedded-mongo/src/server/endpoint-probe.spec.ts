@@ -4,35 +4,35 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { answers, mayListen } from './endpoint-probe.js';
+import { isListening, mayListen } from './endpoint-probe.js';
 
 describe('probing an endpoint', () => {
-  it('tells a unix socket that is served from one that is gone', async () => {
+  it('distinguishes a unix socket with a server from one without', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'probe-'));
     const path = join(dir, 's.sock');
     const uri = `mongodb://${encodeURIComponent(path)}/?directConnection=true`;
     const server = createServer((socket) => socket.destroy()).listen(path);
     await once(server, 'listening');
-    expect([await answers(uri), await mayListen(uri)]).toEqual([true, true]);
+    expect([await isListening(uri), await mayListen(uri)]).toEqual([true, true]);
     server.close();
     await once(server, 'close');
-    expect([await answers(uri), await mayListen(uri)]).toEqual([false, false]);
+    expect([await isListening(uri), await mayListen(uri)]).toEqual([false, false]);
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('tells a port that is served from one that is closed', async () => {
+  it('distinguishes a port with a server from a closed one', async () => {
     const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const uri = `mongodb://127.0.0.1:${(server.address() as AddressInfo).port}/?directConnection=true`;
-    expect([await answers(uri), await mayListen(uri)]).toEqual([true, true]);
+    expect([await isListening(uri), await mayListen(uri)]).toEqual([true, true]);
     server.close();
     await once(server, 'close');
-    expect([await answers(uri), await mayListen(uri)]).toEqual([false, false]);
+    expect([await isListening(uri), await mayListen(uri)]).toEqual([false, false]);
   });
 
-  it('does not take an error that says nothing for a server that is gone', async () => {
+  it('does not report a server as gone after an inconclusive error', async () => {
     // Fails with ENOTDIR.
     const uri = `mongodb://${encodeURIComponent('/dev/null/s.sock')}/?directConnection=true`;
-    expect([await answers(uri), await mayListen(uri)]).toEqual([false, true]);
+    expect([await isListening(uri), await mayListen(uri)]).toEqual([false, true]);
   });
 });

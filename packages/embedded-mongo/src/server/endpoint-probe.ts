@@ -1,17 +1,17 @@
 import { connect } from 'node:net';
 
-const patienceMs = 2_000;
+const timeoutMs = 2_000;
 
 /**
- * Errors that only come when nothing listens at an address; others, as a full backlog's, say nothing about
- * it.
+ * Errors that occur only if nothing listens at an address. Others, such as that of a full backlog, are
+ * inconclusive.
  */
-const nobodyListens: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTSOCK']);
+const notListeningCodes: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTSOCK']);
 
-/** Whether a server takes a connection where the URI points. */
-export const answers = async (uri: string): Promise<boolean> => (await probe(uri)) === 'yes';
+/** Whether a server accepts connections at the URI. */
+export const isListening = async (uri: string): Promise<boolean> => (await probe(uri)) === 'yes';
 
-/** False only when it is certain that nothing listens where the URI points. */
+/** False only if it is certain that nothing listens at the URI. */
 export const mayListen = async (uri: string): Promise<boolean> => (await probe(uri)) !== 'no';
 
 const probe = (uri: string): Promise<'yes' | 'no' | 'unclear'> => {
@@ -26,10 +26,10 @@ const probe = (uri: string): Promise<'yes' | 'no' | 'unclear'> => {
       socket.destroy();
       done(found);
     };
-    socket.setTimeout(patienceMs, () => finish('unclear'));
+    socket.setTimeout(timeoutMs, () => finish('unclear'));
     socket.once('connect', () => finish('yes'));
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      finish(nobodyListens.has(error.code) ? 'no' : 'unclear');
+      finish(notListeningCodes.has(error.code) ? 'no' : 'unclear');
     });
   });
 };

@@ -1,14 +1,14 @@
 import type { ServerError } from '../values/errors.js';
 
-/** Codes after which a driver may send a write again: the server is going away, or is no longer primary. */
+/** Codes after which a driver may retry a write: the server is shutting down or is no longer primary. */
 const retryableCodes: ReadonlySet<number> = new Set([
   6, 7, 89, 91, 134, 189, 262, 317, 358, 384, 402, 9001, 10107, 11600, 11602, 13435, 13436,
 ]);
 
-/** Codes after which the whole transaction may be run again. */
+/** Codes after which the whole transaction may be retried. */
 const transientCodes: ReadonlySet<number> = new Set([24, 112, 251, 246, 267]);
 
-/** Codes after which a change stream cannot go on. */
+/** Codes after which a change stream cannot be resumed. */
 const nonResumableCodes: ReadonlySet<number> = new Set([280, 286]);
 
 export const isRetryableCode = (code: number): boolean => retryableCodes.has(code);
@@ -20,7 +20,7 @@ interface Situation {
   ending: boolean;
 }
 
-/** The labels that a failure bears for the client, by where it happened. */
+/** The labels of an error, depending on where it occurred. */
 export function labelsFor(
   error: ServerError,
   { inTransaction, retryableWrite, ending }: Situation,

@@ -19,7 +19,7 @@ describe('FailPoints', () => {
     points = new FailPoints();
   });
 
-  it('acts as often as configured', () => {
+  it('triggers as often as configured', () => {
     points.configure(
       'failCommand',
       { times: new Int32(2) },
@@ -31,14 +31,14 @@ describe('FailPoints', () => {
     expect(points.take(subject(insert))).toBeUndefined();
   });
 
-  it('acts until it is switched off', () => {
+  it('triggers until it is switched off', () => {
     points.configure('failCommand', 'alwaysOn', { failCommands: ['insert'], errorCode: new Int32(10107) });
     expect(points.take(subject(insert))?.error?.code).toBe(10107);
     points.configure('failCommand', 'off', {});
     expect(points.take(subject(insert))).toBeUndefined();
   });
 
-  it('acts for the named application only', () => {
+  it('triggers only for the named application', () => {
     points.configure('failCommand', 'alwaysOn', {
       failCommands: ['insert'],
       appName: 'other',
@@ -62,16 +62,16 @@ describe('FailPoints', () => {
     expect(points.take(subject(insert, retryable))?.error?.errorLabels).toEqual(expected);
   });
 
-  it('refuses an unknown fail point', () => {
+  it('rejects an unknown fail point', () => {
     expect(() => points.configure('somethingElse', 'alwaysOn', {})).toThrow('somethingElse not found');
   });
 
-  it('knows a command by its other names', () => {
+  it('recognizes the aliases of a command', () => {
     points.configure('failCommand', 'alwaysOn', { failCommands: ['ismaster'], closeConnection: true });
     expect(points.take(subject(hello))?.closeConnection).toBe(true);
   });
 
-  it('acts on the named collection only', () => {
+  it('triggers only for the named collection', () => {
     points.configure('failCommand', 'alwaysOn', {
       failCommands: ['insert'],
       namespace: 'd.other',
@@ -81,7 +81,7 @@ describe('FailPoints', () => {
     expect(points.take({ ...subject(insert), ns: 'd.other' })?.closeConnection).toBe(true);
   });
 
-  it('skips the configured number of commands, then acts', () => {
+  it('skips the configured number of commands, then triggers', () => {
     points.configure('failGetMoreAfterCursorCheckout', { skip: new Int32(1) }, { errorCode: new Int32(6) });
     expect(points.enter('failGetMoreAfterCursorCheckout')).toBeUndefined();
     expect(points.enter('failGetMoreAfterCursorCheckout')).toEqual({ errorCode: new Int32(6) });
@@ -90,7 +90,7 @@ describe('FailPoints', () => {
     expect(points.active).toBe(false);
   });
 
-  it('acts by chance', () => {
+  it('triggers with the configured probability', () => {
     const chances = [0.7, 0.2];
     points = new FailPoints(() => chances.shift()!);
     points.configure('maxTimeAlwaysTimeOut', { activationProbability: new Double(0.5) }, {});
@@ -98,7 +98,7 @@ describe('FailPoints', () => {
     expect(points.enter('maxTimeAlwaysTimeOut')).toEqual({});
   });
 
-  it('moves the labels of a write concern error to the answer', () => {
+  it('moves the labels of a write concern error to the reply', () => {
     const writeConcernError = { code: new Int32(91), errmsg: 'gone' };
     points.configure('failCommand', 'alwaysOn', { failCommands: ['insert'], writeConcernError });
     expect(points.take(subject(insert, true))?.writeConcernError).toEqual({

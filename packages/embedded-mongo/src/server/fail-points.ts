@@ -5,7 +5,7 @@ import { isDoc, isNumeric, toNumber, type Doc, type Value } from '../values/bson
 import { ServerError } from '../values/errors.js';
 import { isRetryableCode } from './error-labels.js';
 
-/** The fail points that act here. */
+/** The supported fail points. */
 const known: ReadonlySet<string> = new Set([
   'failCommand',
   'failGetMoreAfterCursorCheckout',
@@ -14,13 +14,13 @@ const known: ReadonlySet<string> = new Set([
   'onPrimaryTransactionalWrite',
 ]);
 
-/** What a fail point's `mode` says. */
+/** The parsed `mode` of a fail point. */
 interface Mode {
-  /** Calls that still pass before it acts. */
+  /** Number of calls to skip before it triggers. */
   skip: number;
-  /** Times that it still acts; Infinity for alwaysOn. */
+  /** Number of times that it still triggers. Infinity for alwaysOn. */
   times: number;
-  /** Chance of each call, 0 to 1. */
+  /** Probability of triggering for each call, 0 to 1. */
   probability: number;
 }
 
@@ -28,20 +28,20 @@ interface ActiveFailPoint extends Mode {
   data: Doc;
 }
 
-/** What is known of the command that a fail point is asked about. */
+/** Properties of a command that are compared with a fail point. */
 export interface FailSubject {
   command: Command;
-  /** The collection that it names, as `db.collection`. */
+  /** The collection of the command, as `db.collection`. */
   ns: string;
-  /** The client's metadata, which may be in this command. */
+  /** The client's metadata, which may be part of this command. */
   client: Doc | undefined;
-  /** It is a write that its driver may send again, or the end of a transaction. */
+  /** Whether the command is a retryable write or ends a transaction. */
   retryable: boolean;
 }
 
-/** Test hooks of MongoDB that drivers' test suites set. */
+/** MongoDB's test hooks, which are used by the test suites of drivers. */
 export class FailPoints implements FailPointStore {
-  /** True while any fail point is set; the only check of a request otherwise. */
+  /** True while any fail point is set. Otherwise this is the only check per request. */
   active = false;
   private readonly points = new Map<string, ActiveFailPoint>();
   private readonly entered = new Map<string, number>();
@@ -64,7 +64,7 @@ export class FailPoints implements FailPointStore {
     return point && this.fires(name, point) ? point.data : undefined;
   }
 
-  /** What `failCommand` does to this command, if anything; counts as one use. */
+  /** The effect of `failCommand` on this command, if any. Counts one use. */
   take(subject: FailSubject): FailAction | undefined {
     const point = this.points.get('failCommand');
     if (!point || !applies(point.data, subject) || !this.fires('failCommand', point)) return undefined;
@@ -113,7 +113,7 @@ function applies(data: Doc, { command, ns, client }: FailSubject): boolean {
   return appNameOf(client) === appName;
 }
 
-/** The application's name as the client gave it in its first hello. */
+/** The application name from the client's first hello. */
 export function appNameOf(client: Doc | undefined): string | undefined {
   const application = client?.['application'];
   const name = isDoc(application) ? application['name'] : undefined;
@@ -145,6 +145,6 @@ function actionOf(data: Doc, retryable: boolean): FailAction {
   };
 }
 
-/** Labels that the error itself brings win. */
+/** Labels of the error itself take precedence. */
 const withLabels = (concern: Doc, errorLabels: string[]): Doc =>
   errorLabels.length > 0 ? { errorLabels, ...concern } : concern;

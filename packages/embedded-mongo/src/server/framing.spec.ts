@@ -32,7 +32,7 @@ function opMsg({ flags = 0, sections, checksum }: MessageParts): Buffer {
 describe('FrameReader', () => {
   const message = opMsg({ sections: [bodySection({ ping: 1, $db: 'admin' })] });
 
-  it('joins a message that comes byte by byte', () => {
+  it('joins a message that arrives byte by byte', () => {
     const reader = new FrameReader();
     for (let i = 0; i < message.length - 1; i++) {
       reader.push(message.subarray(i, i + 1));
@@ -43,7 +43,7 @@ describe('FrameReader', () => {
     expect(reader.next()).toBeUndefined();
   });
 
-  it('cuts messages that come in one chunk, and keeps the beginning of the next', () => {
+  it('splits messages in one chunk and keeps the start of the next', () => {
     const reader = new FrameReader();
     reader.push(Buffer.concat([message, message, message.subarray(0, 10)]));
     expect(reader.next()).toEqual(message);
@@ -53,7 +53,7 @@ describe('FrameReader', () => {
     expect(reader.next()).toEqual(message);
   });
 
-  it.each([15, -1, 48_000_001])('refuses a message length of %i', (length) => {
+  it.each([15, -1, 48_000_001])('rejects a message length of %i', (length) => {
     const reader = new FrameReader();
     const head = Buffer.alloc(16);
     head.writeInt32LE(length, 0);
@@ -78,7 +78,7 @@ describe('parseMessage', () => {
     expect(request).toMatchObject({ requestId: 7, kind: 'message', moreToCome: true, exhaustAllowed: true });
   });
 
-  it('takes a right checksum and refuses a wrong one', () => {
+  it('accepts a correct checksum and rejects a wrong one', () => {
     const message = opMsg({ sections: [bodySection({ ping: 1 })], checksum: true });
     expect(deserialize(parseMessage(message).body)).toEqual({ ping: 1 });
     message[message.length - 1]! ^= 1;
@@ -115,7 +115,7 @@ describe('parseMessage', () => {
     expect(deserialize(request.body)).toEqual({ isMaster: 1 });
   });
 
-  it('refuses compressed messages', () => {
+  it('rejects compressed messages', () => {
     const head = Buffer.alloc(40);
     head.writeInt32LE(40, 0);
     head.writeInt32LE(2012, 12);
@@ -143,7 +143,7 @@ describe('frameReply', () => {
     });
   });
 
-  it('marks an answer that others follow and tells its id', () => {
+  it('marks a reply that others follow and returns its id', () => {
     const message = Buffer.alloc(replyPrefixBytes('message') + 5);
     const id = frameReply(message, 'message', { responseTo: 7, moreToCome: true });
     expect(message.readInt32LE(4)).toBe(id);

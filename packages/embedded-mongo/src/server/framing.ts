@@ -1,7 +1,7 @@
 import { ServerError } from '../values/errors.js';
 import { crc32c } from './checksum.js';
 
-/** Largest message that is read or announced, bytes. */
+/** Maximum message size that is accepted and announced, bytes. */
 export const maxMessageBytes = 48_000_000;
 
 const opReply = 1;
@@ -14,30 +14,30 @@ const flagMoreToCome = 2;
 const flagExhaustAllowed = 1 << 16;
 const requiredFlags = 0xffff;
 
-/** One request, cut out of the byte stream but not decoded. */
+/** One request extracted from the byte stream, not decoded yet. */
 export interface WireRequest {
   requestId: number;
-  /** `legacy`: an OP_QUERY, which only carries the handshake; its reply is an OP_REPLY. */
+  /** `legacy`: an OP_QUERY, used only for the handshake. Its reply is an OP_REPLY. */
   kind: 'message' | 'legacy';
-  /** The database of a legacy request; for OP_MSG it is in the body's `$db`. */
+  /** The database of a legacy request. For OP_MSG it is `$db` in the body. */
   legacyDb?: string;
-  /** The command document's BSON. */
+  /** The command document as BSON. */
   body: Uint8Array;
-  /** Documents sent beside the body (kind 1 sections) by the name of the field that they replace. */
+  /** Documents sent outside the body (kind 1 sections), by the name of the field that they replace. */
   sequences: Map<string, Uint8Array[]>;
   /** The client expects no reply. */
   moreToCome: boolean;
-  /** The client accepts a stream of replies to this one request. */
+  /** The client accepts a stream of replies to this request. */
   exhaustAllowed: boolean;
-  /** Bytes on the wire. */
+  /** Size of the whole message in bytes. */
   size: number;
 }
 
 const protocolError = (message: string): ServerError => new ServerError('ProtocolError', message);
 
 /**
- * Cuts a byte stream into messages. Chunks are kept as they come and joined once per message, so that a large
- * message in many chunks costs one copy.
+ * Splits a byte stream into messages. Chunks are joined once per message, so that a large message in many
+ * chunks is copied only once.
  */
 export class FrameReader {
   private chunks: Buffer[] = [];
@@ -49,7 +49,8 @@ export class FrameReader {
   }
 
   /**
-   * The next whole message, or undefined until more bytes come. Throws ProtocolError on an impossible length.
+   * Returns the next complete message, or undefined until more bytes arrive. Throws ProtocolError for an
+   * invalid length.
    */
   next(): Buffer | undefined {
     if (this.buffered < headerBytes) return undefined;
@@ -57,7 +58,7 @@ export class FrameReader {
     const first = this.chunks[0]!;
     const length = first.readInt32LE(0);
     if (length < headerBytes || length > maxMessageBytes) {
-      throw protocolError(`message length ${length} is outside of ${headerBytes} to ${maxMessageBytes}`);
+      throw protocolError(`message length ${length} is not between ${headerBytes} and ${maxMessageBytes}`);
     }
     if (this.buffered < length) return undefined;
     this.buffered -= length;
@@ -89,10 +90,7 @@ export class FrameReader {
   }
 }
 
-/**
- * Takes one whole message apart. Throws ProtocolError when it is malformed; the connection then has to be
- * closed.
- */
+/** Parses a complete message. Throws ProtocolError if it is malformed; the connection must then be closed. */
 export function parseMessage(message: Buffer): WireRequest {
   const requestId = message.readInt32LE(4);
   const opCode = message.readInt32LE(12);
@@ -157,7 +155,7 @@ function readSequence(
   end: number,
   sequences: Map<string, Uint8Array[]>,
 ): number {
-  if (start + 5 > end) throw protocolError('a document sequence is cut short');
+  if (start + 5 > end) throw protocolError('a document sequence is truncated');
   const sectionEnd = start + message.readInt32LE(start);
   const nameEnd = message.indexOf(0, start + 4);
   if (sectionEnd > end || nameEnd < 0 || nameEnd >= sectionEnd) {
@@ -188,7 +186,7 @@ function parseOpQuery(message: Buffer, requestId: number): WireRequest {
   const nameEnd = message.indexOf(0, headerBytes + 4);
   if (nameEnd < 0) throw protocolError('OP_QUERY has no collection name');
   const name = message.toString('utf8', headerBytes + 4, nameEnd);
-  if (!name.endsWith('.$cmd')) throw protocolError('OP_QUERY is supported for the handshake only');
+  if (!name.endsWith('.$cmd')) throw protocolError('OP_QUERY is supported only for the handshake');
   return {
     requestId,
     kind: 'legacy',
@@ -201,22 +199,22 @@ function parseOpQuery(message: Buffer, requestId: number): WireRequest {
   };
 }
 
-/** Bytes to leave free before the reply's document, so that it can be framed in place. */
+/** Bytes to reserve before the reply document, so that it can be framed in place. */
 export const replyPrefixBytes = (kind: WireRequest['kind']): number =>
   headerBytes + (kind === 'legacy' ? 20 : 5);
 
 let nextRequestId = 1;
 
-/** Where a reply belongs. */
+/** Header fields of a reply. */
 export interface ReplyHeader {
   responseTo: number;
-  /** A further reply follows without a further request. */
+  /** Another reply follows without another request. */
   moreToCome?: boolean;
 }
 
 /**
- * Fills in the header before a reply's document that begins at `replyPrefixBytes(kind)` of `message`; returns
- * the id of the reply, to which the next one of a stream responds.
+ * Writes the header before a reply document that starts at `replyPrefixBytes(kind)` of `message`. Returns the
+ * id of the reply, to which the next reply of a stream responds.
  */
 export function frameReply(
   message: Buffer,

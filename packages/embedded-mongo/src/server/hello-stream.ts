@@ -7,8 +7,8 @@ import type { WireRequest } from './framing.js';
 const helloNames = new Set(['hello', 'isMaster', 'ismaster']);
 
 /**
- * A monitor's hello that may wait: it names the topology version it knows, which is still the present one,
- * and how long to wait for a change. This server's role never changes, so that the wait always lasts in full.
+ * Detects a monitor's hello that waits for changes: it contains the current topology version and a maximum
+ * waiting time. The role of this server never changes, so such a hello always waits for the full time.
  */
 export function awaitedHello(request: WireRequest): { maxAwaitMs: number } | undefined {
   const { body } = request;
@@ -28,7 +28,7 @@ function isHello(body: Uint8Array): boolean {
   return helloNames.has(Buffer.from(body.subarray(5, end)).toString('latin1'));
 }
 
-/** Resolves after `ms`, or at once when the connection closes. */
+/** Resolves after `ms` milliseconds, or immediately when the connection closes. */
 export function waitForChange(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

@@ -5,30 +5,30 @@ import { decode, formatDoc, isDoc, isNumeric, long, toNumber, type Doc, type Val
 import type { ServerError } from '../values/errors.js';
 import { appNameOf } from './fail-points.js';
 
-/** Longest list of a command that a report shows whole. */
+/** Longest list in a command that a report shows in full. */
 const maxShown = 20;
 
-/** An operation that has ended. */
+/** A completed operation. */
 export interface Finished {
   operation: Operation;
-  /** Document sequences that came beside the body. */
+  /** Document sequences sent outside the body. */
   raw: ReadonlyMap<string, Uint8Array[]>;
   reply: Reply;
   error: ServerError | undefined;
-  /** Bytes of the reply. */
+  /** Size of the reply in bytes. */
   responseLength: number;
   millis: number;
   /** Epoch milliseconds. */
   endedAt: number;
 }
 
-/** The plan as the log and the profile show it: `IXSCAN { a: 1 }`, `COLLSCAN`. */
+/** The plan as shown in the log and the profile: `IXSCAN { a: 1 }`, `COLLSCAN`. */
 export function planText(plan: PlanSummary): string {
   if (plan.stage === 'OR') return (plan.inputs ?? []).map(planText).join(', ');
   return plan.stage === 'IXSCAN' && plan.keyPattern ? `IXSCAN ${formatDoc(plan.keyPattern)}` : plan.stage;
 }
 
-/** What profile and log contain about an operation, with MongoDB's field names. */
+/** The report of an operation for profile and log, with MongoDB's field names. */
 export function reportOf(finished: Finished): Doc {
   const { operation, reply, error } = finished;
   const { examined } = operation.op;
@@ -69,7 +69,7 @@ export const withoutBulk = (body: Doc): Doc =>
     Object.entries(body).filter(([, value]) => !Array.isArray(value) || value.length < maxShown),
   );
 
-/** A write of one statement is reported as that statement, as MongoDB does. */
+/** As in MongoDB, a write with a single statement is reported as that statement. */
 function commandOf({ operation, raw }: Finished): Doc {
   const { kind, body } = operation;
   if (kind !== 'update' && kind !== 'remove') return withoutBulk(body);

@@ -6,13 +6,13 @@ import { ServerError } from '../values/errors.js';
 
 interface Parameter {
   get(): ReplyValue;
-  /** Absent: it cannot be set while the server runs. */
+  /** Absent if the parameter cannot be set at runtime. */
   set?(value: Value): void;
 }
 
 const fixed = (value: ReplyValue): Parameter => ({ get: () => value });
 
-/** A parameter that is remembered and changes nothing: nothing here depends on it. */
+/** A parameter whose value is stored but has no effect. */
 function remembered(first: number | boolean | string): Parameter {
   let current: ReplyValue = first;
   return {
@@ -29,8 +29,8 @@ function remembered(first: number | boolean | string): Parameter {
 }
 
 /**
- * `setParameter` and `getParameter`: the parameters that driver suites and tools use, and those that this
- * server can change.
+ * `setParameter` and `getParameter`: the parameters that driver test suites and tools use, and those of this
+ * server.
  */
 export class Parameters implements ParameterStore {
   private readonly known: ReadonlyMap<string, Parameter>;

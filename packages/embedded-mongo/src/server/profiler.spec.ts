@@ -34,7 +34,7 @@ describe('Profiler', () => {
   };
   const note = (op: string, millis: number): void => profiler.note(db, millis, () => ({ op }));
 
-  it('makes a capped collection when it is switched on, and none before', async () => {
+  it('creates a capped collection when profiling is turned on', async () => {
     note('before', 5_000);
     await profiler.flush();
     expect(store.engine.collection(ns)).toBeUndefined();
@@ -44,7 +44,7 @@ describe('Profiler', () => {
     expect(store.engine.collection(ns)?.options).toMatchObject({ capped: true, size: int(1_048_576) });
   });
 
-  it('keeps everything at level 2, slow operations at level 1, nothing at level 0', async () => {
+  it('records all operations at level 2, slow operations at level 1, nothing at level 0', async () => {
     await profiler.configure(db, { level: 2 });
     note('quick', 1);
     await profiler.configure(db, { level: 1, slowMs: 50 });
@@ -56,7 +56,7 @@ describe('Profiler', () => {
     expect(logged).toEqual(['Slow query', 'Slow query']);
   });
 
-  it('keeps a share of the slow ones', async () => {
+  it('records a share of the slow operations', async () => {
     await profiler.configure(db, { level: 1, slowMs: 0, sampleRate: 0.5 });
     chances = [0.7, 0.3];
     note('left out', 1);
@@ -64,7 +64,7 @@ describe('Profiler', () => {
     expect(await kept()).toEqual(['kept']);
   });
 
-  it('keeps what its filter says, however quick', async () => {
+  it('records operations that match its filter, however fast', async () => {
     await profiler.configure(db, { level: 1, filter: { op: 'wanted' } });
     note('wanted', 0);
     note('slow', 1_000);
@@ -74,7 +74,7 @@ describe('Profiler', () => {
     expect(await kept()).toEqual(['wanted', 'slow']);
   });
 
-  it('logs twenty slow operations a second and counts the others', () => {
+  it('logs up to twenty slow operations per second and counts the others', () => {
     const details: object[] = [];
     profiler = new Profiler(
       store.engine,
@@ -89,21 +89,21 @@ describe('Profiler', () => {
     expect(details.at(-1)).toMatchObject({ op: 'slow', leftOut: 5 });
   });
 
-  it('loses reports rather than to hold too many', async () => {
+  it('drops reports when too many are pending', async () => {
     await profiler.configure(db, { level: 2 });
-    // The first is being written; a thousand may wait.
+    // The first is being written. A thousand may be pending.
     for (let i = 0; i < 1_101; i++) note('op', 0);
     await profiler.flush();
     expect(await store.engine.count(ns, { filter: {} }, {})).toBe(1_001);
-    expect(logged).toContain('reports of operations were lost: too many wait');
+    expect(logged).toContain('dropped operation reports: too many were pending');
   });
 
-  it('survives that a report cannot be written', async () => {
+  it('keeps working when a report cannot be written', async () => {
     await profiler.configure(db, { level: 2 });
     await store.engine.close();
     note('op', 0);
     await profiler.flush();
-    expect(logged).toEqual(['a report could not be written to the profile']);
+    expect(logged).toEqual(['failed to write operation reports to the profile']);
     await store.reopen();
   });
 });

@@ -4,12 +4,12 @@ import { compileFilter, type Filter } from '../query/matcher.js';
 import { encode, formatDoc, int, isDoc, type Doc } from '../values/bson.js';
 import type { ServerLog } from './server-log.js';
 
-/** Size of one database's `system.profile`, bytes. */
+/** Size of each database's `system.profile`, bytes. */
 const profileBytes = 1024 * 1024;
-/** Limit of reports that wait to be written; further ones are dropped. */
+/** Maximum number of reports that wait to be written. Further ones are dropped. */
 const maxPending = 1_000;
 const defaultSlowMs = 100;
-/** Limit of log lines on slow operations within one second; further ones are only counted. */
+/** Maximum number of log lines about slow operations per second. Further ones are only counted. */
 const maxLinesPerSecond = 20;
 
 export const profileCollection = 'system.profile';
@@ -23,11 +23,11 @@ interface DatabaseSettings {
 const off: DatabaseSettings = { level: 0, filter: undefined, matcher: undefined };
 
 /**
- * Keeps reports of operations: in a database's `system.profile` according to its level, and of slow ones in
- * the log. Reports are written after the replies to their requests; a failure to write one is only logged.
+ * Records operations in a database's `system.profile` according to its profiling level, and slow operations
+ * in the log. Reports are written after the replies are sent. Failures to write are only logged.
  */
 export class Profiler implements ProfilerStore {
-  /** True while some database profiles. */
+  /** True while profiling is on for some database. */
   active = false;
   slowMs = defaultSlowMs;
   private sampleRate = 1;
@@ -35,7 +35,7 @@ export class Profiler implements ProfilerStore {
   private pending: { db: string; doc: Uint8Array }[] = [];
   private writing: Promise<void> | undefined;
   private lost = 0;
-  /** The second, in milliseconds, that `lines` counts, and lines that were left out. */
+  /** Start of the second, in milliseconds, to which `lines` applies. */
   private secondStart = -Infinity;
   private lines = 0;
   private leftOut = 0;
@@ -68,7 +68,7 @@ export class Profiler implements ProfilerStore {
   }
 
   /**
-   * Keeps `report()` if the database's settings say so. To be called when a database profiles or the
+   * Records `report()` if the database's settings require it. Call it if any database profiles or the
    * operation is slow.
    */
   note(db: string, millis: number, report: () => Doc): void {
@@ -82,13 +82,14 @@ export class Profiler implements ProfilerStore {
     if (level === 2 ? (chosen ?? true) : level === 1 && (chosen ?? slow)) this.keep(db, encode(doc));
   }
 
-  /** Resolves when all reports so far are written. */
+  /** Resolves when all previous reports are written. */
   async flush(): Promise<void> {
     while (this.writing) await this.writing;
   }
 
   /**
-   * False when this second has had its lines: a server that is late with everything does not log everything.
+   * Returns false when the limit for this second is reached, so that an overloaded server does not log every
+   * operation.
    */
   private mayLog(): boolean {
     const now = this.clock();
@@ -133,11 +134,11 @@ export class Profiler implements ProfilerStore {
         try {
           await this.append(db, docs);
         } catch (error) {
-          this.log('warn', 'a report could not be written to the profile', { db, error: String(error) });
+          this.log('warn', 'failed to write operation reports to the profile', { db, error: String(error) });
         }
       }
       if (this.lost > 0)
-        this.log('warn', 'reports of operations were lost: too many wait', { count: this.lost });
+        this.log('warn', 'dropped operation reports: too many were pending', { count: this.lost });
       this.lost = 0;
     }
   }
@@ -168,7 +169,7 @@ const shownFields = [
 ];
 const maxCommandText = 1_000;
 
-/** What the log shows of a report: plain values, the command as text. */
+/** The fields of a report that are logged: plain values, with the command as text. */
 function summaryOf(report: Doc): object {
   const summary: Record<string, unknown> = {};
   for (const field of shownFields) if (report[field] !== undefined) summary[field] = report[field];

@@ -57,7 +57,7 @@ it.each<[string, Command, Doc, number]>([
   expect(codeOf(() => readOptions(command, body))).toBe(code);
 });
 
-it('refuses fields that the command does not have, but takes generic ones', () => {
+it('rejects unknown fields but accepts generic ones', () => {
   expect(
     codeOf(() => checkShape(read, 'find', 'd', { find: 'c', lsid, $db: 'd', comment: 'x' })),
   ).toBeUndefined();

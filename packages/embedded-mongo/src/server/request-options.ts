@@ -5,20 +5,23 @@ import { sessionKey } from '../commands/session-commands.js';
 import { isDoc, toNumber, typeName, isNumeric, type Doc } from '../values/bson.js';
 import { ServerError, unsupported } from '../values/errors.js';
 
-/** The generic fields of a command. */
+/** The generic options of a command. */
 export interface RequestOptions {
   lsid: string | undefined;
   txnNumber: bigint | undefined;
-  /** It belongs to a multi-document transaction. */
+  /** Whether it belongs to a multi-document transaction. */
   inTransaction: boolean;
   startTransaction: boolean;
   durable: boolean;
-  /** A number of nodes that a single one cannot satisfy. */
+  /** Whether the write concern requires more nodes than the single one. */
   unsatisfiableWriteConcern: boolean;
   maxTimeMs: number | undefined;
-  /** What a read must not be older than; undefined without a causally consistent session. */
+  /** The minimum time of a read. Undefined outside causally consistent sessions. */
   afterClusterTime: Timestamp | undefined;
-  /** A read outside of a transaction wants a snapshot: of this time, or of now when `at` is undefined. */
+  /**
+   * Set for snapshot reads outside a transaction. `at` is the requested time, or undefined for the current
+   * one.
+   */
   snapshot: { at: Timestamp | undefined } | undefined;
 }
 
@@ -27,10 +30,7 @@ const maxInt32 = 0x7fffffff;
 
 const invalid = (message: string): ServerError => new ServerError('InvalidOptions', message);
 
-/**
- * Throws 40415 for a field that the command does not have, and Unauthorized off the admin database when it
- * needs that.
- */
+/** Throws 40415 for an unknown field, and Unauthorized if the command requires the admin database. */
 export function checkShape(command: Command, name: string, db: string, body: Doc): void {
   if (command.adminOnly && db !== 'admin') {
     throw new ServerError('Unauthorized', `${name} may only be run against the admin database.`);
@@ -44,8 +44,8 @@ export function checkShape(command: Command, name: string, db: string, body: Doc
 }
 
 export function readOptions(command: Command, body: Doc): RequestOptions {
-  // Drivers that are set to a version of the stable API name it in every command, which is no matter unless
-  // they insist on it.
+  // Drivers configured for the stable API send its version with every command. This is accepted unless they
+  // require strict checks.
   if (body['apiStrict'] === true) throw unsupported('apiStrict');
   const lsid = body['lsid'] === undefined ? undefined : sessionKey(body['lsid']);
   const txnNumber = body['txnNumber'] === undefined ? undefined : toBigInt(body['txnNumber']);
@@ -87,7 +87,7 @@ const noReading: Reading = { afterClusterTime: undefined, snapshot: undefined };
 
 function readConcern(command: Command, body: Doc, inTransaction: boolean, starting: boolean): Reading {
   const { readConcern: given } = body;
-  // A getMore reads as its cursor does.
+  // A getMore uses the read concern of its cursor.
   if (given === undefined || command.name === 'getMore') return noReading;
   if (!isDoc(given)) {
     throw new ServerError(
@@ -132,7 +132,7 @@ function timeOf(concern: Doc, field: string): Timestamp | undefined {
   );
 }
 
-/** Without a write concern a write is acknowledged as by a majority: when it is on disk. */
+/** Without a write concern, a write is acknowledged as for a majority: when it is on disk. */
 function writeConcern(body: Doc): { durable: boolean; unsatisfiableWriteConcern: boolean } {
   const given = body['writeConcern'];
   if (given === undefined) return { durable: true, unsatisfiableWriteConcern: false };

@@ -6,7 +6,7 @@ import { Dispatcher } from './dispatcher.js';
 import type { ServerLog } from './server-log.js';
 import { ServerState } from './state.js';
 
-/** Where a server listens: a unix socket, or an address and a port (0 for a free one). */
+/** Where a server listens: a unix socket, or an address and a port (0 for any free port). */
 export type Endpoint = { socketPath: string } | { host: string; port: number };
 
 export interface ServerOptions {
@@ -35,14 +35,14 @@ export class MongoServer {
     this.listener = createServer({ noDelay: true }, (socket) => this.accept(socket));
   }
 
-  /** Listens, or throws an error that names the address that is in use. */
+  /** Starts listening. If the address is in use, throws an error that contains it. */
   static async listen(options: ServerOptions): Promise<MongoServer> {
     const server = new MongoServer(options);
     await server.start();
     return server;
   }
 
-  /** The URI that clients connect with. */
+  /** The URI to which clients connect. */
   get uri(): string {
     const { endpoint } = this.options;
     const host = 'socketPath' in endpoint ? encodeURIComponent(endpoint.socketPath) : this.state.address;
@@ -50,8 +50,8 @@ export class MongoServer {
   }
 
   /**
-   * Takes no more connections or commands, lets the running ones finish for ten seconds, and hangs up. The
-   * engine stays open.
+   * Stops accepting connections and commands, gives running commands ten seconds to finish, and closes all
+   * connections. The engine stays open.
    */
   async close(): Promise<void> {
     if (this.state.closing) return;
@@ -118,5 +118,7 @@ export class MongoServer {
 function listenError(error: NodeJS.ErrnoException, endpoint: Endpoint): Error {
   const where = 'socketPath' in endpoint ? endpoint.socketPath : `${endpoint.host}:${endpoint.port}`;
   if (error.code !== 'EADDRINUSE') return error;
-  return new Error(`${where} is in use by another process; choose another port or none`, { cause: error });
+  return new Error(`${where} is in use by another process; choose another port or omit the option`, {
+    cause: error,
+  });
 }

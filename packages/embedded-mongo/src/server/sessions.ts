@@ -3,7 +3,7 @@ import type { Transaction } from '../engine/types.js';
 
 const idleLimitMs = 30 * 60 * 1000;
 
-/** One logical session. Commands that carry a transaction number run one after another on it. */
+/** A logical session. Commands with a transaction number run one at a time on it. */
 export class Session implements LogicalSession {
   txnNumber = -1n;
   state: LogicalSession['state'] = 'none';
@@ -19,7 +19,7 @@ export class Session implements LogicalSession {
     this.lastUse = now;
   }
 
-  /** Waits for its turn; the returned function ends it. */
+  /** Waits until the session is available. Call the returned function to release it. */
   async checkOut(): Promise<() => void> {
     const before = this.tail;
     let release!: () => void;
@@ -41,7 +41,7 @@ interface SessionOptions {
   release: (session: Session) => void;
 }
 
-/** The logical sessions that clients use; idle ones end after 30 minutes. */
+/** The logical sessions of clients. Idle sessions end after 30 minutes. */
 export class SessionRegistry implements SessionStore {
   private readonly sessions = new Map<string, Session>();
 

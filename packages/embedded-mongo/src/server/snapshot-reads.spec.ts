@@ -19,7 +19,7 @@ describe('SnapshotReads', () => {
 
   const count = (txn: Transaction): Promise<number> => store.engine.count(ns, { filter: {} }, { txn });
 
-  it('reads the same documents again at the same time', async () => {
+  it('returns the same documents for the same time', async () => {
     const { at, txn } = reads.at(undefined);
     await store.insert(ns, [{ _id: 2 }]);
     expect(await count(txn)).toBe(1);
@@ -27,7 +27,7 @@ describe('SnapshotReads', () => {
     expect(await count(reads.at(undefined).txn)).toBe(2);
   });
 
-  it('gives the oldest snapshot up when there are too many', () => {
+  it('drops the oldest snapshot when there are too many', () => {
     const first = reads.at(undefined).at;
     const second = reads.at(undefined).at;
     for (let more = 0; more < 15; more++) reads.at(undefined);
@@ -35,15 +35,15 @@ describe('SnapshotReads', () => {
     expect(reads.at(second).at).toEqual(second);
   });
 
-  it('no longer has a snapshot that is older than a transaction may be', () => {
+  it('expires a snapshot older than the transaction lifetime', () => {
     const { at } = reads.at(undefined);
     store.time += 60_000;
-    // The engine ends what has lived too long when it looks at it.
+    // The engine ends an expired transaction when it is next used.
     expect(() => store.engine.find(ns, { filter: {} }, { txn: reads.at(at).txn })).toThrow();
     expect(() => reads.at(at)).toThrow(expect.objectContaining({ code: 239 }) as Error);
   });
 
-  it('refuses a time that is still to come', () => {
+  it('rejects a time in the future', () => {
     const { t, i } = store.engine.changes.clock.time;
     expect(() => reads.at(new Timestamp({ t: t + 10, i }))).toThrow(
       expect.objectContaining({ code: 72 }) as Error,

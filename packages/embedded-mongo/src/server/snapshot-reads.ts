@@ -3,7 +3,7 @@ import type { Engine, Transaction } from '../engine/types.js';
 import { ServerError } from '../values/errors.js';
 import { compareTimes, timeText } from './cluster-gossip.js';
 
-/** Snapshots that are held at once; each keeps the pages of its time from being used again. */
+/** Maximum number of snapshots held at once. Each prevents the reuse of pages freed since it was taken. */
 const maxHeld = 16;
 const noSession = '0'.repeat(32);
 
@@ -13,16 +13,16 @@ interface Held {
 }
 
 /**
- * Reads outside of transactions with read concern `snapshot`. The first one of a session gets the present
- * snapshot and its time; later ones name that time and read the same snapshot, until it is as old as a
- * transaction may be, or gives way to newer ones.
+ * Reads with read concern `snapshot` outside transactions. The first read of a session gets the current
+ * snapshot and its time. Later reads specify that time and use the same snapshot, until it reaches the
+ * transaction lifetime or is replaced by newer ones.
  */
 export class SnapshotReads {
   private readonly held = new Map<string, Held>();
 
   constructor(private readonly engine: Engine) {}
 
-  /** The snapshot of that time, or a new one. Throws SnapshotTooOld (239) when it is no longer held. */
+  /** Returns the snapshot of that time, or a new one. Throws SnapshotTooOld (239) if it is no longer held. */
   at(wanted: Timestamp | undefined): Held {
     if (!wanted) return this.hold();
     const known = this.held.get(timeText(wanted));
@@ -41,7 +41,7 @@ export class SnapshotReads {
     );
   }
 
-  /** Lets all snapshots go. */
+  /** Releases all snapshots. */
   release(): void {
     for (const { txn } of this.held.values()) this.engine.abortTransaction(txn);
     this.held.clear();

@@ -19,7 +19,7 @@ import { SnapshotReads } from './snapshot-reads.js';
 import type { ServerLog } from './server-log.js';
 import { Usage } from './usage.js';
 
-/** The commands that are running. */
+/** The running commands. */
 export class OperationRegistry implements OperationStore {
   private readonly running = new Map<number, Operation>();
   private lastId = 0;
@@ -56,7 +56,7 @@ export class OperationRegistry implements OperationStore {
     for (const { signal } of this.running.values()) if (signal.wake) kill(signal, 'InterruptedAtShutdown');
   }
 
-  /** Interrupts the reads of a closed connection; a write runs to its end. */
+  /** Interrupts the reads of a closed connection. Writes run to completion. */
   killReadsOf(connection: ConnectionInfo): void {
     for (const operation of this.running.values()) {
       if (operation.connection === connection && reads.has(operation.command)) kill(operation.signal);
@@ -66,7 +66,7 @@ export class OperationRegistry implements OperationStore {
 
 const reads: ReadonlySet<string> = new Set(['find', 'getMore', 'count', 'distinct']);
 
-/** The state of a running server: the engine, its cursors, sessions, operations and counters. */
+/** The state of a running server: the engine, cursors, sessions, operations and counters. */
 export class ServerState implements Host {
   readonly cursors: CursorRegistry;
   readonly sessions: SessionRegistry;
@@ -136,7 +136,7 @@ export class ServerState implements Host {
     this.end(session, 'aborted');
   }
 
-  /** Updates the session when the engine has aborted its transaction at the end of its lifetime. */
+  /** Updates the session if the engine has aborted its transaction because its lifetime has expired. */
   noticeExpiry(session: LogicalSession): void {
     if (session.state === 'inProgress' && session.txn && session.txn.state !== 'open') {
       this.killTransactionCursors(session);
@@ -144,7 +144,7 @@ export class ServerState implements Host {
     }
   }
 
-  /** Ends idle cursors and sessions. */
+  /** Closes idle cursors and ends idle sessions. */
   sweep(): void {
     this.cursors.sweep();
     this.sessions.sweep();

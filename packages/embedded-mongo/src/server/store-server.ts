@@ -4,7 +4,7 @@ import { mayListen } from './endpoint-probe.js';
 import { MongoServer, type Endpoint } from './server.js';
 import type { ServerLog } from './server-log.js';
 
-/** The settings that can be sent to a worker; functions are passed separately. */
+/** The settings that can be sent to a worker. Functions are passed separately. */
 export interface StoreServerSettings {
   dir: string;
   port?: number | undefined;
@@ -14,17 +14,18 @@ export interface StoreServerSettings {
 
 export interface StoreServer {
   uri: string;
-  /** Copies the store, as it is at one moment, to an empty directory while it is in use. */
+  /** Copies a consistent snapshot of the store to an empty directory while it is in use. */
   backup(dir: string): Promise<void>;
-  /** Finishes the commands that run, flushes and closes the store. */
+  /** Waits for running commands, flushes and closes the store. */
   close(): Promise<void>;
 }
 
-/** Longest path that a unix socket can have on every platform, bytes. */
+/** Maximum length of a unix socket path that all platforms support, bytes. */
 const maxSocketPath = 100;
 
 /**
- * A unix socket in the data directory, unless a port is given or the platform or the path does not allow it.
+ * Uses a unix socket in the data directory, unless a port is given or the platform or path length does not
+ * allow it.
  */
 export function endpointFor({ dir, port, host, socketPath }: StoreServerSettings): Endpoint {
   if (port === undefined && host === undefined && process.platform !== 'win32') {

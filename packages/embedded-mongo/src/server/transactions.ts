@@ -7,8 +7,8 @@ import type { Session } from './sessions.js';
 import type { ServerState } from './state.js';
 
 /**
- * Brings the session to the state that the command's transaction number asks for: begins a transaction, joins
- * the open one, or makes the command a retryable write. Returns the engine's context for the command.
+ * Updates the session according to the command's transaction number: starts a transaction, joins the open
+ * one, or makes the command a retryable write. Returns the engine's context for the command.
  */
 export function enterTransaction(
   state: ServerState,

@@ -1,6 +1,6 @@
 import type { NamespaceUse, OperationKind, UsageStore } from '../commands/host.js';
 
-/** Namespaces that are counted; the uses of further ones are not. */
+/** Maximum number of namespaces that are tracked. Operations on others are not counted. */
 const maxNamespaces = 2_000;
 
 const kinds: readonly OperationKind[] = ['insert', 'query', 'update', 'remove', 'getmore', 'command'];
@@ -11,7 +11,7 @@ function unused(): NamespaceUse {
   return use as NamespaceUse;
 }
 
-/** How often and how long the operations on each collection ran, for `top` and `$collStats`. */
+/** Number and duration of the operations on each collection, for `top` and `$collStats`. */
 export class Usage implements UsageStore {
   private readonly uses = new Map<string, NamespaceUse>();
 

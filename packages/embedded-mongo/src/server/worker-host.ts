@@ -13,28 +13,28 @@ export const hasWorkerFile = (): boolean => existsSync(fileURLToPath(workerUrl))
 /** Backups that the worker has not finished yet. */
 class Backups {
   private readonly waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
-  private asked = 0;
+  private lastId = 0;
   private gone: Error | undefined;
 
   constructor(private readonly worker: Worker) {}
 
-  ask(dir: string): Promise<void> {
+  start(dir: string): Promise<void> {
     if (this.gone) return Promise.reject(this.gone);
-    const id = ++this.asked;
+    const id = ++this.lastId;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
       this.worker.postMessage({ type: 'backup', id, dir } satisfies ToWorker);
     });
   }
 
-  answer({ id, error }: FromWorker & { type: 'backedUp' }): void {
-    const asker = this.waiting.get(id);
+  settle({ id, error }: FromWorker & { type: 'backedUp' }): void {
+    const pending = this.waiting.get(id);
     this.waiting.delete(id);
-    if (error) asker?.reject(Object.assign(new Error(error.message), { name: error.name }));
-    else asker?.resolve();
+    if (error) pending?.reject(Object.assign(new Error(error.message), { name: error.name }));
+    else pending?.resolve();
   }
 
-  /** The worker has ended: no backup will finish. */
+  /** Rejects all pending backups after the worker has ended. */
   end(error: Error): void {
     this.gone = error;
     for (const { reject } of this.waiting.values()) reject(error);
@@ -43,8 +43,8 @@ class Backups {
 }
 
 /**
- * Opens and serves the store in a worker thread. `onError`: the worker died; the store is gone until it is
- * opened again.
+ * Opens and serves the store in a worker thread. `onError` is called if the worker ends unexpectedly. The
+ * store is then unavailable until it is opened again.
  */
 export function startInWorker(
   settings: StoreServerSettings,
@@ -71,12 +71,12 @@ export function startInWorker(
       if (message.type === 'log') log(message.level, message.message, message.details);
       else if (message.type === 'failed')
         reject(Object.assign(new Error(message.message), { name: message.name }));
-      else if (message.type === 'backedUp') backups.answer(message);
+      else if (message.type === 'backedUp') backups.settle(message);
       else if (message.type === 'ready') {
         ready = true;
         resolve({
           uri: message.uri,
-          backup: (dir) => backups.ask(dir),
+          backup: (dir) => backups.start(dir),
           async close() {
             if (!closing) {
               closing = true;

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { startStoreServer, type StoreServer, type StoreServerSettings } from './store-server.js';
 import type { ServerLog } from './server-log.js';
 
-/** Messages of the worker to the thread that started it. */
+/** Messages from the worker to the thread that started it. */
 export type FromWorker =
   | { type: 'ready'; uri: string }
   | { type: 'failed'; name: string; message: string }
@@ -15,8 +15,8 @@ export type ToWorker = { type: 'close' } | { type: 'backup'; id: number; dir: st
 const port = parentPort;
 if (!port) throw new Error('this module runs in a worker thread');
 
-const tell = (message: FromWorker): void => port.postMessage(message);
-const log: ServerLog = (level, message, details) => tell({ type: 'log', level, message, details });
+const post = (message: FromWorker): void => port.postMessage(message);
+const log: ServerLog = (level, message, details) => post({ type: 'log', level, message, details });
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 let server: StoreServer | undefined;
@@ -24,10 +24,10 @@ let server: StoreServer | undefined;
 const backup = async (id: number, dir: string): Promise<void> => {
   try {
     await server?.backup(dir);
-    tell({ type: 'backedUp', id });
+    post({ type: 'backedUp', id });
   } catch (error) {
     const name = error instanceof Error ? error.name : 'Error';
-    tell({ type: 'backedUp', id, error: { name, message: textOf(error) } });
+    post({ type: 'backedUp', id, error: { name, message: textOf(error) } });
   }
 };
 
@@ -37,9 +37,9 @@ port.on('message', (message: ToWorker) => {
     return;
   }
   void (server?.close() ?? Promise.resolve())
-    .catch((error: unknown) => log('error', `closing failed: ${textOf(error)}`))
+    .catch((error: unknown) => log('error', `failed to close the store: ${textOf(error)}`))
     .then(() => {
-      tell({ type: 'closed' });
+      post({ type: 'closed' });
       port.close();
     });
 });
@@ -47,10 +47,10 @@ port.on('message', (message: ToWorker) => {
 startStoreServer(workerData as StoreServerSettings, log).then(
   (started) => {
     server = started;
-    tell({ type: 'ready', uri: started.uri });
+    post({ type: 'ready', uri: started.uri });
   },
   (error: unknown) => {
-    tell({ type: 'failed', name: error instanceof Error ? error.name : 'Error', message: textOf(error) });
+    post({ type: 'failed', name: error instanceof Error ? error.name : 'Error', message: textOf(error) });
     port.close();
   },
 );

@@ -7,7 +7,7 @@ import type { ElementTest } from './array-filters.js';
 import { mergeNodes } from './tree.js';
 import type { ChangeContext, UpdateNode } from './tree.js';
 
-/** MongoDB's limit on the nulls that one update may put in front of a new array element. */
+/** MongoDB's limit on the number of nulls that one update may insert before a new array element. */
 const MAX_PADDING = 1_500_000;
 
 export interface Application extends ChangeContext {
@@ -16,7 +16,7 @@ export interface Application extends ChangeContext {
 
 const join = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
 
-/** A copy of a document made at its first change. */
+/** A document that is copied on its first change. */
 class DocCopy {
   private copy: Doc | undefined;
   private removed = false;
@@ -52,7 +52,7 @@ const positionName = (context: Application): string => {
   return fieldKey(String(context.arrayIndex));
 };
 
-/** The children under field names, `$` replaced by the position that the filter matched. */
+/** The children by field name. `$` is replaced by the index of the element that the filter matched. */
 const namedChildren = (
   node: UpdateNode,
   path: string,
@@ -110,7 +110,7 @@ const setElement = (values: Value[], index: number, value: Candidate): void => {
   values[index] = value;
 };
 
-/** For each element that `$[]` and `$[id]` select, the nodes that apply to it; an index selects one. */
+/** The nodes that apply to each element selected by `$[]`, `$[id]` or an index. */
 const nodesByElement = (
   children: ReadonlyMap<string, UpdateNode>,
   values: Value[],
@@ -168,7 +168,7 @@ const createDoc = (node: UpdateNode, path: string, context: Application): Candid
   if ([...node.children.keys()].some(isArrayPart)) throw notAnArray(path, MISSING);
   if (!node.creates) return MISSING;
   const made = changeDoc(node, newDoc(), path, context);
-  // Operators such as $setOnInsert may turn out to create nothing.
+  // Operators such as $setOnInsert may create no fields.
   return Object.keys(made).length === 0 ? MISSING : made;
 };
 
@@ -188,6 +188,6 @@ const changeValue = (node: UpdateNode, current: Candidate, path: string, context
   throw cannotCreate(creating[0] === '$' ? positionName(context) : creating[0], path, current);
 };
 
-/** Applies a tree of operations; parts of the document that do not change are shared with the result. */
+/** Applies a tree of operations. The result shares unchanged parts with the original document. */
 export const applyTree = (root: UpdateNode, doc: Doc, context: Application): Doc =>
   changeDoc(root, doc, '', context);

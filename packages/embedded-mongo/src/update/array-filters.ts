@@ -37,7 +37,7 @@ const identifierOf = (node: FilterNode): string => {
   return name;
 };
 
-/** Tests by identifier. */
+/** Compiles array filters to tests by identifier. */
 export const compileArrayFilters = (filters: Doc[], collation?: Collation): Map<string, ElementTest> => {
   const tests = new Map<string, ElementTest>();
   for (const filter of filters) {
@@ -53,7 +53,7 @@ export const compileArrayFilters = (filters: Doc[], collation?: Collation): Map<
   return tests;
 };
 
-/** Every `$[id]` needs a filter and every filter a use. */
+/** Throws unless every `$[id]` has a filter and every filter is used. */
 export const checkIdentifiers = (
   paths: readonly string[],
   tests: ReadonlyMap<string, ElementTest>,

@@ -14,7 +14,7 @@ import { toRegExp } from '../values/regex.js';
 import { idOf } from './operators-field.js';
 import type { ChangeContext, FieldOperation } from './tree.js';
 
-/** As `OperationFactory`, with the collation of the update. */
+/** Like `OperationFactory`, with the collation of the update. */
 export type ArrayOperationFactory = (argument: Value, path: string, collation?: Collation) => FieldOperation;
 
 const bad = (message: string): ServerError => new ServerError('BadValue', message);

@@ -15,7 +15,7 @@ import { MISSING } from '../values/path.js';
 import type { Candidate } from '../values/path.js';
 import type { ChangeContext, FieldOperation } from './tree.js';
 
-/** Makes the operation of an operator for one field; throws for an argument that it does not take. */
+/** Creates an operator's operation on one field. Throws if the argument is invalid for the operator. */
 export type OperationFactory = (argument: Value, path: string) => FieldOperation;
 
 export const idOf = (doc: Doc): string => `{_id: ${formatValue(doc['_id'])}}`;

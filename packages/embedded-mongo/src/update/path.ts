@@ -27,7 +27,7 @@ const parsePart = (text: string, path: string): PathPart => {
   return { kind: 'name', name: fieldKey(text) };
 };
 
-/** Parses and checks the dotted path of an update. */
+/** Parses and validates the dotted path of an update. */
 export const parseUpdatePath = (path: string): PathPart[] => {
   if (/^\w+$/.test(path)) return [{ kind: 'name', name: fieldKey(path) }];
   if (path === '') throw new ServerError('EmptyFieldName', 'An empty update path is not valid.');
@@ -44,7 +44,7 @@ export const parseUpdatePath = (path: string): PathPart[] => {
   return parts;
 };
 
-/** Order in which fields are visited and added: numeric components by number, others by text. */
+/** The order in which fields are visited and added: numeric components by value, others by text. */
 export const comparePathNames = (a: string, b: string): number => {
   const [x, y] = [fieldName(a), fieldName(b)];
   if (/^\d+$/.test(x) && /^\d+$/.test(y)) return Number(x) - Number(y);

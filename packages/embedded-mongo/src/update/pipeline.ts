@@ -113,7 +113,7 @@ const compileStage = (stage: Doc): Stage => {
   return compile(stage[name], name);
 };
 
-/** Compiles the pipeline of an update: `$set`, `$unset`, `$project`, `$replaceRoot` and their other names. */
+/** Compiles the pipeline of an update: `$set`, `$unset`, `$project`, `$replaceRoot` and their aliases. */
 export const compilePipeline = (pipeline: Doc[], options: PipelineOptions): ((doc: Doc) => Doc) => {
   const compiled = pipeline.map(compileStage);
   return (doc) => {

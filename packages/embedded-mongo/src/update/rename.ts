@@ -9,7 +9,7 @@ import type { UpdateNode } from './tree.js';
 
 const bad = (message: string): ServerError => new ServerError('BadValue', message);
 
-/** The value at a path of fields; arrays cannot be entered. */
+/** The value at a path through documents. Throws if the path contains an array. */
 const lookUp = (doc: Doc, path: string, role: string): Candidate => {
   let value: Candidate = doc;
   const names = pathKeys(path);
@@ -36,7 +36,7 @@ const checkPaths = (from: string, to: Value): string => {
   return to;
 };
 
-/** Adds both halves of a `$rename`: the target takes the source's value, the source goes. */
+/** Adds both operations of a `$rename`: setting the target and removing the source. */
 export const addRename = (root: UpdateNode, from: string, argument: Value): void => {
   const to = checkPaths(from, argument);
   addOperation(root, from, {

@@ -38,12 +38,12 @@ const put = (doc: Doc, path: string, value: Value): void => {
   target[last] = value;
 };
 
-/** Documents that `put` made on the way to a deeper path, as opposed to values of the filter. */
+/** Intermediate documents created by `put`, as opposed to values from the filter. */
 const made = new WeakSet<Doc>();
 
 /**
- * The document that an upsert starts from: the equalities that every match of the filter must have, `_id`
- * first. Paths that name the same field twice cannot be put into one document: NotSingleValueField (54).
+ * Creates the document that an upsert starts from. It contains the equality conditions that every match must
+ * satisfy, `_id` first. Throws NotSingleValueField (54) if the same field occurs twice.
  */
 export const seedFromFilter = (filter: Doc): Doc => {
   const found: [string, Value][] = [];

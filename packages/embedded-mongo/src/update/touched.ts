@@ -1,12 +1,12 @@
 import { isDoc } from '../values/bson.js';
 import type { Doc } from '../values/bson.js';
 
-/** The paths that an update by operators names, positional parts as they were given. */
+/** The paths in an update with operators. Positional components are kept as given. */
 export interface TouchedPaths {
   readonly paths: readonly string[];
-  /** Of `$push` and `$addToSet`: arrays that may have grown at their end. */
+  /** Paths in `$push` and `$addToSet`: arrays that may have grown at the end. */
   readonly appended: readonly string[];
-  /** What they take in memory, roughly. */
+  /** Estimated memory of the paths. */
   readonly bytes: number;
 }
 

@@ -5,7 +5,7 @@ import { ServerError } from '../values/errors.js';
 import type { Candidate } from '../values/path.js';
 import { comparePathNames, parseUpdatePath, textOfPart } from './path.js';
 
-/** What operators may know about the document that is changed. */
+/** What operators can read of the document that is being updated. */
 export interface ChangeContext {
   /** The document before the update. */
   readonly original: Doc;
@@ -16,29 +16,29 @@ export interface ChangeContext {
   readonly timestamp: () => Timestamp;
 }
 
-/** One operator's work on one field. */
+/** The operation of one operator on one field. */
 export interface FieldOperation {
   readonly operator: string;
-  /** False for operators that do nothing where the path does not exist (`$unset`, `$pull` …). */
+  /** False for operators that have no effect if the path does not exist (`$unset`, `$pull` …). */
   readonly creates: boolean;
-  /** `$pop` creates nothing and yet fails where the path could not be made. */
+  /** `$pop` creates nothing, but fails if the path could not be created. */
   readonly needsViablePath?: boolean;
   /**
-   * The new value, MISSING to remove the field, or `current` itself for no change. `path` is the field's full
-   * path.
+   * Returns the new value, MISSING to remove the field, or `current` itself for no change. `path` is the
+   * field's full path.
    */
   apply(current: Candidate, path: string, context: ChangeContext): Candidate;
 }
 
-/** Operations by path; a node has either an operation or children. */
+/** Operations by path. A node has either an operation or children. */
 export interface UpdateNode {
   operation?: FieldOperation;
   children: Map<string, UpdateNode>;
-  /** The dotted path as it was written, up to here. */
+  /** The dotted path up to this node, as given. */
   path: string;
-  /** True when something below creates fields. */
+  /** True if an operation in this subtree creates fields. */
   creates: boolean;
-  /** True when something below needs a path that could be made. */
+  /** True if an operation in this subtree requires that its path could be created. */
   needsViablePath?: boolean;
 }
 
@@ -50,7 +50,9 @@ export const conflict = (path: string, at: string): ServerError =>
     `Updating the path '${path}' would create a conflict at '${at}'`,
   );
 
-/** Adds an operation; two operations on one path, or one above the other, conflict (40). */
+/**
+ * Adds an operation. Throws a conflict (40) if another operation has the same path, or one above or below it.
+ */
 export const addOperation = (root: UpdateNode, path: string, operation: FieldOperation): void => {
   const parts = parseUpdatePath(path);
   let node = root;
@@ -75,7 +77,7 @@ export const addOperation = (root: UpdateNode, path: string, operation: FieldOpe
   if (operation.needsViablePath) node.needsViablePath = true;
 };
 
-/** Children in the order in which they are applied. */
+/** Sorts children in the order in which they are applied. */
 export const sortChildren = (node: UpdateNode): void => {
   if (node.children.size > 1) {
     node.children = new Map([...node.children].sort(([a], [b]) => comparePathNames(a, b)));
@@ -83,7 +85,7 @@ export const sortChildren = (node: UpdateNode): void => {
   for (const child of node.children.values()) sortChildren(child);
 };
 
-/** Joins what several array components (`$[]`, `$[id]`, an index) demand of one element. */
+/** Merges the operations that several array components (`$[]`, `$[id]`, an index) apply to one element. */
 export const mergeNodes = (nodes: UpdateNode[], path: string): UpdateNode | undefined => {
   const [first, ...others] = nodes;
   if (!first || others.length === 0) return first;

@@ -177,7 +177,7 @@ describe('operators', () => {
     ]);
   });
 
-  it('adds new fields in order of their names, numbers by value', () => {
+  it('adds new fields sorted by name, numeric names by value', () => {
     expect(Object.keys(run({ $set: { c: 1, a: 1 }, $inc: { b: 1 } }, { z: 1 }))).toEqual([
       'z',
       'a',
@@ -186,7 +186,7 @@ describe('operators', () => {
     ]);
   });
 
-  it('tells whether something changed', () => {
+  it('reports whether something changed', () => {
     const changed = (update: Doc, doc: Doc): boolean => compileUpdate(update, options).apply(doc, {}).changed;
     expect(changed({ $set: { a: int(1) } }, { a: int(1) })).toBe(false);
     expect(changed({ $set: { a: new Double(1) } }, { a: int(1) })).toBe(true);
@@ -199,7 +199,7 @@ describe('operators', () => {
     expect(changed({ $set: {} }, { a: 1 })).toBe(false);
   });
 
-  it('sets on insert only', () => {
+  it('applies $setOnInsert on insert only', () => {
     expect(run({ $set: { a: 1 }, $setOnInsert: { b: 2, _id: 5 } }, {}, { isInsert: true })).toEqual({
       _id: 5,
       a: 1,
@@ -225,7 +225,7 @@ describe('operators', () => {
     expect(Object.keys(result)).toEqual(['__proto__', 'a']);
   });
 
-  it('$inc adds exactly over all types', () => {
+  it('$inc adds exactly across all numeric types', () => {
     fc.assert(
       fc.property(numeric, numeric, (a, b) => {
         const sum = typeof a === 'object' && typeof b === 'object' ? add(a as Int32, b as Int32) : undefined;
@@ -244,7 +244,7 @@ describe('operators', () => {
     );
   });
 
-  it('leaves any document as it was when it sets another field', () => {
+  it('changes no other fields of any document when it sets a field', () => {
     fc.assert(
       fc.property(anyDoc, (doc) => {
         fc.pre(!Object.hasOwn(doc, 'zzz'));
@@ -372,8 +372,8 @@ describe('errors', () => {
   });
 });
 
-describe('names that begin with a dollar', () => {
-  it('are allowed below the top of a document', () => {
+describe('names that start with a dollar sign', () => {
+  it('are allowed in embedded documents', () => {
     expect(run({ $set: { 'a.$b': 2 }, $unset: { 'a.$c': '' } }, { a: { $b: 1, $c: 1 } })).toEqual({
       a: { $b: 2 },
     });
@@ -381,7 +381,7 @@ describe('names that begin with a dollar', () => {
     expect(run({ a: { $b: 1 } }, {})).toEqual({ a: { $b: 1 } });
   });
 
-  it('are allowed at the top of a document that an upsert inserts', () => {
+  it('are allowed at the top level of a document that an upsert inserts', () => {
     const insert = { isInsert: true };
     expect(run({ $set: { $hotel: 320, phone: 25 } }, {}, insert)).toEqual({ $hotel: 320, phone: 25 });
     expect(run({ $setOnInsert: { '$a.$b': 1 } }, {}, insert)).toEqual({ $a: { $b: 1 } });
@@ -390,7 +390,7 @@ describe('names that begin with a dollar', () => {
 });
 
 describe('replacement', () => {
-  it('keeps _id, in front', () => {
+  it('keeps _id as the first field', () => {
     const result = compileUpdate({ b: 1 }, options).apply({ _id: 7, a: 1 }, {});
     expect(result).toEqual({ doc: { _id: 7, b: 1 }, changed: true });
     expect(Object.keys(run({ b: 1, _id: 7 }, { _id: 7 }))).toEqual(['_id', 'b']);
@@ -437,7 +437,7 @@ describe('pipeline', () => {
 });
 
 describe('numbers in results', () => {
-  it('are plain values of the update when nothing is stored yet', () => {
+  it('are the values of the update when nothing is stored yet', () => {
     const result = run({ $inc: { n: 2 } }, {})['n'];
     expect(toNumber(result)).toBe(2);
   });

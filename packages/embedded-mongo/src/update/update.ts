@@ -25,23 +25,23 @@ export interface UpdateOptions {
 }
 
 export interface UpdateContext {
-  /** The array element that the filter matched, for the positional `$`. */
+  /** Index of the array element that the filter matched, for the positional `$` operator. */
   arrayIndex?: number;
-  /** True for the insert of an upsert: `$setOnInsert` applies. */
+  /** True for the insert of an upsert, in which `$setOnInsert` applies. */
   isInsert?: boolean;
 }
 
 export interface Updater {
   readonly kind: 'operators' | 'replacement' | 'pipeline';
-  /** True when `apply` needs the position of the matching array element. */
+  /** True if `apply` needs the index of the matching array element. */
   readonly needsPosition: boolean;
-  /** The changed document; the given one is left as it is, parts that did not change may be shared. */
+  /** Returns the changed document. The original is not modified, but unchanged parts may be shared. */
   apply(doc: Doc, ctx: UpdateContext): { doc: Doc; changed: boolean };
 }
 
 const immutableId = (message: string): ServerError => new ServerError('ImmutableField', message);
 
-/** `_id` may be set where there was none (an upsert), and never be changed or removed. */
+/** `_id` may be set if it is missing (in an upsert), but never changed or removed. */
 const checkId = (before: Doc, after: Doc, kind: Updater['kind']): void => {
   const old = getField(before, '_id');
   const now = getField(after, '_id');
@@ -56,7 +56,7 @@ const checkId = (before: Doc, after: Doc, kind: Updater['kind']): void => {
       );
 };
 
-/** `_id` in front of the other fields. */
+/** Moves `_id` before the other fields. */
 const idFirst = (doc: Doc): Doc => {
   const names = Object.keys(doc);
   if (names[0] === '_id' || !Object.hasOwn(doc, '_id')) return doc;
@@ -128,7 +128,7 @@ const noArrayFilters = (options: UpdateOptions, kind: string): void => {
   }
 };
 
-/** An empty timestamp at the top of a replacement is replaced by the current one, as on insert. */
+/** An empty timestamp at the top level of a replacement is replaced by the current one, as on insert. */
 const fillTimestamps = (doc: Doc, timestamp: () => Timestamp): Doc => {
   const filled = newDoc();
   for (const [name, value] of Object.entries(doc)) {
@@ -138,12 +138,12 @@ const fillTimestamps = (doc: Doc, timestamp: () => Timestamp): Doc => {
   return filled;
 };
 
-/** Names that MongoDB allows at the top of a document for references (DBRef). */
+/** Names that MongoDB allows at the top level of a document for references (DBRef). */
 const referenceFields: ReadonlySet<string> = new Set(['$ref', '$id', '$db']);
 
 /**
- * Only an insert, also one of an upsert, may give a field at the top of a document a name that begins with a
- * dollar.
+ * The error for a top-level field whose name starts with a dollar sign. Only inserts, including those of
+ * upserts, may create such fields.
  */
 const dollarPrefixed = (path: string): ServerError => {
   const [name = ''] = path.split('.');
@@ -187,9 +187,9 @@ const compilePipelineUpdate = (stages: Doc[], options: UpdateOptions): Updater =
 };
 
 /**
- * Compiles an update: a document of operators, a replacement, or a pipeline. Malformed ones are refused here,
- * with MongoDB's codes and words; what depends on the document (PathNotViable, TypeMismatch, ImmutableField
- * …) by `apply`.
+ * Compiles an update: a document with operators, a replacement, or a pipeline. Throws MongoDB's errors if it
+ * is malformed. Errors that depend on the document (PathNotViable, TypeMismatch, ImmutableField …) are thrown
+ * by `apply`.
  */
 export const compileUpdate = (update: Doc | Doc[], options: UpdateOptions): Updater => {
   if (Array.isArray(update)) return compilePipelineUpdate(update, options);

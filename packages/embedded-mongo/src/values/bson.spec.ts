@@ -31,7 +31,7 @@ const codeOf = (work: () => unknown): number | undefined => {
 };
 
 describe('decode and encode', () => {
-  it('gives back any document with its types', () => {
+  it('round-trips any document with its types', () => {
     fc.assert(
       fc.property(anyDoc, (doc) => {
         const bytes = encode(doc);
@@ -53,7 +53,7 @@ describe('decode and encode', () => {
     );
   });
 
-  it('keeps __proto__, constructor and DBRef-like fields as fields', () => {
+  it('keeps __proto__, constructor and DBRef-like fields as ordinary fields', () => {
     const doc = newDoc();
     doc['__proto__'] = int(1);
     doc['constructor'] = 'x';
@@ -65,13 +65,13 @@ describe('decode and encode', () => {
     expect(again['ref']).toEqual({ $ref: 'c', $id: new Int32(2), $db: 'd' });
   });
 
-  it('does not take a document for a BSON type because of a _bsontype field', () => {
+  it('does not mistake a document with a _bsontype field for a BSON type', () => {
     const again = decode(serialize({ a: new Map(Object.entries({ _bsontype: 'Int32', value: 3 })) }));
     expect(typeName(again['a'])).toBe('object');
     expect(decode(encode(again))).toEqual(again);
   });
 
-  it('encodes plain numbers, bigints, bytes and raw documents of the server', () => {
+  it('encodes plain numbers, bigints, bytes and raw documents', () => {
     const again = decode(
       encode({
         i: 3,
@@ -108,7 +108,7 @@ describe('decode and encode', () => {
     expect(codeOf(() => decode(bytes))).toBe(22);
   });
 
-  it('refuses nothing but with InvalidBSON, whatever byte is changed', () => {
+  it('fails only with InvalidBSON, whichever byte is changed', () => {
     fc.assert(
       fc.property(anyDoc, fc.nat(), fc.nat(255), (doc, where, byte) => {
         const bytes = Buffer.from(encode(doc));
@@ -151,7 +151,7 @@ function hasSpecialNames(value: Value): boolean {
 describe('reading raw bytes', () => {
   const id = new ObjectId();
 
-  it('reads one field as decoding all would', () => {
+  it('reads one field with the same result as decoding the document', () => {
     fc.assert(
       fc.property(anyDoc, fc.constantFrom('a', 'b', 'c', '__proto__', 'missing'), (doc, name) => {
         const bytes = encode(doc);
@@ -161,7 +161,7 @@ describe('reading raw bytes', () => {
     );
   });
 
-  it('leaves a document alone whose _id is first', () => {
+  it('returns a document unchanged if _id comes first', () => {
     const bytes = encode({ _id: 1, a: 2 });
     expect(withIdFirst(bytes, () => id)).toBe(bytes);
   });
@@ -175,7 +175,7 @@ describe('reading raw bytes', () => {
     expect(decode(withIdFirst(encode({ _idx: 1 }), () => id))).toEqual({ _id: id, _idx: new Int32(1) });
   });
 
-  it('hands out embedded documents as bytes', () => {
+  it('returns embedded documents as bytes', () => {
     const bytes = encode({ x: 1, docs: [{ a: 1 }, { b: 2 }], one: { c: 3 } });
     expect(rawArray(bytes, 'docs')?.map((doc) => decode(doc))).toEqual([
       { a: new Int32(1) },
@@ -187,7 +187,7 @@ describe('reading raw bytes', () => {
 });
 
 describe('types', () => {
-  it('reads numbers of every type and nothing else', () => {
+  it('accepts numbers of every type and nothing else', () => {
     expect([int(1), new Double(1.5), Long.fromNumber(3), 4, 5n].map(toNumber)).toEqual([1, 1.5, 3, 4, 5]);
     expect(toNumber(new Timestamp({ t: 1, i: 1 }))).toBeNaN();
     expect(toNumber('1')).toBeNaN();

@@ -1,4 +1,4 @@
-/** The one entry to BSON: types, constructors, decoding, encoding and reading of raw bytes. */
+/** Entry point for all BSON functions: types, constructors, decoding, encoding and reading of raw bytes. */
 export {
   BsonType,
   DbPointer,

@@ -3,7 +3,7 @@ import { formatValue } from './format.js';
 import { isDoc, isNumeric, newDoc, toNumber } from './types.js';
 import type { Doc } from './types.js';
 
-/** How strings compare: a locale's rules at strength 1 (base letters), 2 (and accents) or 3 (and case). */
+/** How strings compare: a locale's rules at strength 1 (base letters), 2 (plus accents) or 3 (plus case). */
 export interface Collation {
   readonly locale: string;
   readonly strength: 1 | 2 | 3;
@@ -11,13 +11,13 @@ export interface Collation {
   readonly caseFirst: 'upper' | 'lower' | 'off';
   readonly numericOrdering: boolean;
   readonly alternate: 'non-ignorable' | 'shifted';
-  /** Strings compare as their keys compare by code point. */
+  /** Returns a sort key. Comparing keys by code point orders the strings. */
   key(text: string): string;
-  /** All options with their defaults, as listIndexes and listCollections show them. */
+  /** All options, including defaults, as shown by listIndexes and listCollections. */
   readonly spec: Doc;
 }
 
-/** Order of ASCII characters that are no letters or digits in the root collation. */
+/** Order in the root collation of the ASCII characters that are not letters or digits. */
 const asciiOrder = '\t\n\v\f\r _-,;:!?.\'"()[]{}@*/\\&#%`^+<=>|~$';
 const expansions: Record<string, string> = {
   ß: 'ss',
@@ -35,7 +35,7 @@ const isIgnorable = /[\p{White_Space}\p{P}]/u;
 const isControl = /[\p{Cc}\p{Cf}]/u;
 const digit = /^[0-9]$/;
 
-/** Below all weights, so that a prefix sorts first. */
+/** Lower than all weights, so that a prefix sorts first. */
 const LEVEL_END = '\u0001';
 const OTHER_SYMBOL = '\u0050';
 const DIGIT = 0x60;
@@ -91,8 +91,8 @@ const levelsOf = (text: string, options: Omit<Collation, 'key' | 'spec' | 'local
 };
 
 /**
- * A sort key in the manner of the Unicode collation algorithm: base letters, then accents, then case. It
- * depends on nothing but the text, so that index entries stay in order when the runtime's collation tables
+ * Returns a sort key similar to that of the Unicode collation algorithm: base letters, then accents, then
+ * case. It depends only on the text, so index entries stay in order even if the runtime's collation tables
  * change.
  */
 const keyOf = (text: string, options: Omit<Collation, 'key' | 'spec' | 'locale'>): string => {
@@ -178,7 +178,9 @@ const specOf = (collation: Omit<Collation, 'key' | 'spec'>, given: Doc): Doc =>
     version: '57.1',
   });
 
-/** The collation of a command's `collation` document; undefined for none and for `{ locale: 'simple' }`. */
+/**
+ * Parses a command's `collation` document. Returns undefined if there is none or for `{ locale: 'simple' }`.
+ */
 export const parseCollation = (spec: Doc | undefined): Collation | undefined => {
   if (spec === undefined || !isDoc(spec) || Object.keys(spec).length === 0) return undefined;
   for (const name of Object.keys(spec)) {

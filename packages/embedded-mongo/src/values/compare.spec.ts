@@ -17,7 +17,7 @@ import { anyValue, numeric } from '../../test/arbitrary.js';
 import type { Value } from './bson.js';
 import { compareUtf8, compareValues, parseCollation } from './compare.js';
 
-/** One value of every class, in BSON's order. */
+/** One value of each type class, in BSON order. */
 const ladder: Value[] = [
   new MinKey(),
   undefined,
@@ -64,7 +64,7 @@ const ladder: Value[] = [
 const sign = (n: number): number => Math.sign(n);
 
 describe('compareValues', () => {
-  it('orders one value of every class as BSON does', () => {
+  it('orders one value of each type class as BSON does', () => {
     for (let i = 0; i < ladder.length; i++) {
       for (let j = 0; j < ladder.length; j++) {
         expect([i, j, sign(compareValues(ladder[i], ladder[j]))]).toEqual([i, j, sign(i - j)]);
@@ -107,7 +107,7 @@ describe('compareValues', () => {
     expect(compareValues(a, b)).toBe(0);
   });
 
-  it('tells a long from the double next to it', () => {
+  it('distinguishes a long from the nearest double', () => {
     expect(compareValues(Long.fromString('9223372036854775807'), new Double(2 ** 63))).toBeLessThan(0);
     expect(compareValues(new Double(0.1), new Decimal128('0.1'))).toBeGreaterThan(0);
   });
@@ -124,7 +124,7 @@ describe('compareValues', () => {
 describe('collation', () => {
   const at = (strength: number, more = {}) => parseCollation({ locale: 'en', strength, ...more });
 
-  it('is none for the simple locale', () => {
+  it('is undefined for the simple locale', () => {
     expect(parseCollation({ locale: 'simple' })).toBeUndefined();
     expect(parseCollation(undefined)).toBeUndefined();
   });
@@ -141,7 +141,7 @@ describe('collation', () => {
     expect(compareValues(a, b, at(strength)) === 0).toBe(equal);
   });
 
-  it('orders letters before case and accents', () => {
+  it('compares letters before case and accents', () => {
     const words = ['b', 'B', 'á', 'A', 'a', 'ab', '_x', '1'];
     expect(words.sort((a, b) => compareValues(a, b, at(3)))).toEqual([
       '_x',
@@ -155,13 +155,13 @@ describe('collation', () => {
     ]);
   });
 
-  it('orders runs of digits as numbers', () => {
+  it('compares digit sequences as numbers', () => {
     const names = ['v10', 'v9', 'v009', 'v1'];
     const collation = at(3, { numericOrdering: true });
     expect(names.sort((a, b) => compareValues(a, b, collation))).toEqual(['v1', 'v9', 'v009', 'v10']);
   });
 
-  it('compares strings inside of documents and arrays by it', () => {
+  it('applies to strings in documents and arrays', () => {
     expect(compareValues({ a: ['X'] }, { a: ['x'] }, at(2))).toBe(0);
   });
 
@@ -171,7 +171,7 @@ describe('collation', () => {
     [{ locale: '!!' }, 2],
     [{ locale: 'en', other: 1 }, 40415],
     [{ locale: 'en', caseFirst: 'up' }, 2],
-  ])('refuses %j with code %d', (spec, code) => {
+  ])('rejects %j with code %d', (spec, code) => {
     expect(() => parseCollation(spec)).toThrow(expect.objectContaining({ code }));
   });
 });

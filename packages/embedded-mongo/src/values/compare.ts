@@ -10,7 +10,7 @@ export type { Collation } from './collation.js';
 export { compareNumbers } from './numbers.js';
 export { typeName, typeNumber } from './types.js';
 
-/** Classes of types in BSON order: values of different classes compare by these numbers. */
+/** Type classes in BSON order. Values of different classes compare by these numbers. */
 export const Bracket = {
   minKey: 1,
   undefined: 2,
@@ -58,17 +58,17 @@ const brackets: Partial<Record<number, number>> = {
 export const bracketOfType = (type: number): number => brackets[type] ?? Bracket.object;
 
 /**
- * The class of a value's type in BSON order; all numeric types are one class, strings and symbols another.
+ * The class of a value's type in BSON order. All numeric types form one class, and so do strings and symbols.
  */
 export const bracket = (value: Value): number => bracketOfType(typeNumber(value));
 
 const order = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Code units above the surrogates move below them, so that UTF-16 units order as code points do. */
+/** Ranks surrogates above all other code units, so that UTF-16 code units sort in code point order. */
 const unitRank = (unit: number): number =>
   unit >= 0xe000 ? unit - 0x800 : unit >= 0xd800 ? unit + 0x2000 : unit;
 
-/** Order of the UTF-8 bytes, which is the order of code points. */
+/** Compares by UTF-8 bytes, which is the same as by code points. */
 export const compareUtf8 = (a: string, b: string): number => {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);
@@ -112,7 +112,7 @@ const compareArrays = (a: Value[], b: Value[], collation?: Collation): number =>
   return order(a.length, b.length);
 };
 
-/** Length as BSON counts it: the old binary subtype 2 holds its length once more. */
+/** Length as stored in BSON. The deprecated binary subtype 2 contains its length a second time. */
 export const binaryLength = (value: Binary): number => value.position + (value.sub_type === 2 ? 4 : 0);
 
 const compareBinary = (a: Binary, b: Binary): number =>
@@ -169,8 +169,9 @@ const compareAlike = (kind: number, a: Value, b: Value, collation?: Collation): 
 };
 
 /**
- * BSON's order over all types. Numbers compare exactly across their types, strings by UTF-8 bytes (or by the
- * collation), documents field by field: type class, name, value. Negative, zero or positive.
+ * Compares values of any type in BSON order. Numbers compare exactly across types, strings by UTF-8 bytes or
+ * by the collation, and documents field by field by type class, name and value. Returns a negative, zero or
+ * positive number.
  */
 export function compareValues(a: Value, b: Value, collation?: Collation): number {
   if (typeof a === 'string' && typeof b === 'string') return compareStrings(a, b, collation);
@@ -191,9 +192,7 @@ const sameObjects = (a: Doc, b: Doc): boolean => {
   );
 };
 
-/**
- * True when two values have the same types and contents all the way down, as their BSON bytes would be equal.
- */
+/** Whether two values have the same types and contents at every level, so that their BSON bytes are equal. */
 export const identical = (a: Value, b: Value): boolean => {
   if (a === b) return typeof a !== 'number' || Object.is(a, b);
   const type = typeNumber(a);

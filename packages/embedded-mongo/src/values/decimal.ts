@@ -6,7 +6,7 @@ const MIN_EXPONENT = -6176;
 const MAX_EXPONENT = 6111;
 const LOW_64 = (1n << 64n) - 1n;
 
-/** A finite number as `coefficient * 10 ** exponent`, exactly. */
+/** The exact finite number `coefficient * 10 ** exponent`. */
 export interface Exact {
   coefficient: bigint;
   exponent: number;
@@ -18,8 +18,7 @@ export interface DecimalParts extends Exact {
 }
 
 /**
- * Reads the IEEE 754-2008 decimal128 (BID) layout; a coefficient out of range counts as zero, as the standard
- * says.
+ * Reads the IEEE 754-2008 decimal128 (BID) layout. As specified, a coefficient out of range counts as zero.
  */
 export const decimalParts = (value: Decimal128): DecimalParts => {
   const bytes = value.bytes;
@@ -51,10 +50,10 @@ export const decimalNaN = (): Decimal128 => new Decimal128('NaN');
 
 export const absolute = (value: bigint): bigint => (value < 0n ? -value : value);
 
-/** Count of decimal digits; 1 for zero. */
+/** Number of decimal digits; 1 for zero. */
 export const digitCount = (value: bigint): number => absolute(value).toString().length;
 
-/** Drops `digits` decimal digits, rounding half to even. */
+/** Removes `digits` decimal digits, rounding half to even. */
 export const dropDigits = (magnitude: bigint, digits: number): bigint => {
   const divisor = 10n ** BigInt(digits);
   const quotient = magnitude / divisor;
@@ -62,7 +61,10 @@ export const dropDigits = (magnitude: bigint, digits: number): bigint => {
   return twice > divisor || (twice === divisor && quotient % 2n === 1n) ? quotient + 1n : quotient;
 };
 
-/** The nearest Decimal128: 34 digits, half to even; infinite when too large, zero when too small. */
+/**
+ * Rounds to the nearest Decimal128 with 34 digits, half to even. Too large values become infinite and too
+ * small ones zero.
+ */
 export const makeDecimal = ({ coefficient, exponent }: Exact, negativeZero = false): Decimal128 => {
   const negative = coefficient < 0n || (coefficient === 0n && negativeZero);
   let magnitude = absolute(coefficient);
@@ -98,12 +100,12 @@ export const exactOfDouble = (value: number): Exact => {
   const fraction = bits & ((1n << 52n) - 1n);
   const mantissa = biased === 0 ? fraction : fraction | (1n << 52n);
   const power = (biased === 0 ? 1 : biased) - 1075;
-  // Not an integer, so the power of two is negative: m / 2^n is m * 5^n / 10^n.
+  // The value is not an integer, so the power of two is negative: m / 2^n equals m * 5^n / 10^n.
   const magnitude = mantissa * 5n ** BigInt(-power);
   return { coefficient: value < 0 ? -magnitude : magnitude, exponent: power };
 };
 
-/** As MongoDB converts doubles to decimals: 15 significant digits. */
+/** Converts a double to a decimal as MongoDB does, with 15 significant digits. */
 export const decimalOfDouble = (value: number): Decimal128 => {
   if (Number.isNaN(value)) return decimalNaN();
   if (!Number.isFinite(value)) return decimalInfinity(value < 0);
@@ -112,7 +114,7 @@ export const decimalOfDouble = (value: number): Decimal128 => {
 
 const sign = (value: bigint): number => (value > 0n ? 1 : value < 0n ? -1 : 0);
 
-/** Orders two finite numbers exactly. */
+/** Compares two finite numbers exactly. */
 export const compareExact = (a: Exact, b: Exact): number => {
   const signA = sign(a.coefficient);
   const signB = sign(b.coefficient);
@@ -125,6 +127,6 @@ export const compareExact = (a: Exact, b: Exact): number => {
   return sign(scaleTo(a, exponent) - scaleTo(b, exponent));
 };
 
-/** The coefficient at a lower or equal exponent. */
+/** The coefficient for a lower or equal exponent. */
 export const scaleTo = (value: Exact, exponent: number): bigint =>
   value.coefficient * 10n ** BigInt(value.exponent - exponent);

@@ -17,7 +17,7 @@ import { fieldKey } from './names.js';
 import { DbPointer, newDoc } from './types.js';
 import type { Doc, Value } from './types.js';
 
-/** MongoDB's limit on nesting, counted in documents and arrays. */
+/** MongoDB's limit on nesting depth, counting documents and arrays. */
 export const MAX_DEPTH = 200;
 
 const minKey = new MinKey();
@@ -58,7 +58,10 @@ const sameAscii = (text: string, bytes: Uint8Array, start: number): boolean => {
   return true;
 };
 
-/** Field names repeat from document to document: short ASCII ones are looked up instead of being created. */
+/**
+ * Field names repeat across documents, so short ASCII names are looked up in a cache instead of being
+ * created.
+ */
 const readName = (bytes: Buffer, start: number, end: number): string => {
   const length = end - start;
   const first = bytes[start] ?? 0;
@@ -91,7 +94,7 @@ const endOfCString = (bytes: Uint8Array, at: number, end: number): number => {
   return i;
 };
 
-/** Position after the value that was read last; decoding is synchronous and not re-entrant. */
+/** Position after the last value read. Decoding is synchronous and not re-entrant. */
 let position = 0;
 
 const need = (at: number, length: number, end: number): void => {
@@ -219,7 +222,7 @@ export const readValue = (bytes: Buffer, type: number, at: number, end: number, 
   }
 };
 
-/** Checks the length and the last byte of the document or array at `at`; returns where it stops. */
+/** Checks the length and terminator of the document or array at `at`. Returns its end position. */
 const frame = (bytes: Uint8Array, at: number, end: number, depth: number): number => {
   if (depth >= MAX_DEPTH) {
     throw new ServerError('Overflow', `BSONObj exceeded maximum nested object depth: ${MAX_DEPTH}`);
@@ -262,12 +265,12 @@ function readArray(bytes: Buffer, at: number, end: number, depth: number): Value
   return values;
 }
 
-/** Decodes the document at `start`; `end` is where its bytes must stop. */
+/** Decodes the document that starts at `start` and must end at `end`. */
 export const decodeRange = (bytes: Uint8Array, start: number, end: number): Doc => {
   const doc = readDoc(asBuffer(bytes), start, end, 0);
   if (position !== end) throw invalidBson('document length does not match its bytes');
   return doc;
 };
 
-/** Decodes one document, all of `bytes`. Throws InvalidBSON (22) for bytes that are none. */
+/** Decodes one document that takes up all of `bytes`. Throws InvalidBSON (22) for malformed bytes. */
 export const decode = (bytes: Uint8Array): Doc => decodeRange(bytes, 0, bytes.length);

@@ -16,12 +16,12 @@ import { fieldName } from './names.js';
 import { BsonType, isInt32Number, typeNumber } from './types.js';
 import type { DbPointer, Doc, Value } from './types.js';
 
-/** A document's BSON bytes, to be put into a larger document as they are. */
+/** A document's BSON bytes, which are copied unchanged into the enclosing document. */
 export class RawDoc {
   constructor(readonly bytes: Uint8Array) {}
 }
 
-/** What `encode` accepts: any value, raw documents, and byte arrays (as binary subtype 0). */
+/** Input of `encode`: any value, raw documents, and byte arrays (as binary subtype 0). */
 export type Encodable = Value | RawDoc | Uint8Array | readonly Encodable[] | EncodableDoc;
 
 export interface EncodableDoc {
@@ -75,7 +75,7 @@ const writeInt32 = (value: number): void => {
   at += 4;
 };
 
-/** Copies ASCII text; false, with nothing written, when there is something else in it. */
+/** Copies ASCII text. Returns false and writes nothing if the text contains other characters. */
 const writeAscii = (text: string, start: number): boolean => {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -254,8 +254,8 @@ function writeArray(values: readonly Encodable[], depth: number): void {
 const indexNames = Array.from({ length: 1000 }, (_, index) => String(index));
 
 /**
- * BSON bytes of a document. Fields whose value is `undefined` are left out. A plain number becomes Int32 when
- * it is integral and in range, else Double; a bigint becomes Long.
+ * Encodes a document as BSON. Fields with the value `undefined` are omitted. A plain number becomes Int32 if
+ * it is integral and in range, otherwise Double. A bigint becomes Long.
  */
 export const encode = (doc: EncodableDoc): Uint8Array => {
   at = 0;

@@ -76,16 +76,15 @@ export type ErrorCodeName = keyof typeof ErrorCodes;
 const nameOfCode = new Map<number, string>(Object.entries(ErrorCodes).map(([name, code]) => [code, name]));
 
 /**
- * An error that reaches the client as `{ ok: 0, code, codeName, errmsg, errorLabels? }`, or inside
- * `writeErrors`.
+ * An error that the client receives as `{ ok: 0, code, codeName, errmsg, errorLabels? }` or in `writeErrors`.
  */
 export class ServerError extends Error {
   readonly code: number;
   readonly codeName: string;
   readonly errorLabels: string[];
   /**
-   * More fields of the reply: `keyPattern` and `keyValue` of a duplicate key, `errInfo` of a failed
-   * validation.
+   * Additional fields of the reply: `keyPattern` and `keyValue` of a duplicate key error, `errInfo` of a
+   * failed validation.
    */
   readonly details: Doc | undefined;
 
@@ -103,23 +102,23 @@ export class ServerError extends Error {
   }
 }
 
-/** The error for a feature of MongoDB that this store does not have; the README lists them. */
+/** The error for a MongoDB feature that this store does not support. The README lists these features. */
 export const unsupported = (feature: string): ServerError =>
   new ServerError('CommandNotSupported', `${feature} is not supported by the embedded store`);
 
-/** The error of a write that lost against another transaction; drivers run the whole transaction again. */
+/** The error for a write that conflicts with another transaction. Drivers retry the whole transaction. */
 export const writeConflict = (): ServerError =>
   new ServerError('WriteConflict', 'Write conflict during plan execution and yielding is disabled.', {
     errorLabels: ['TransientTransactionError'],
   });
 
-/** Errors that concern no single document: their messages get no prefix. */
+/** Errors that do not concern a single document. Their messages get no prefix. */
 const withoutContext: ReadonlySet<number> = new Set([
   ErrorCodes.WriteConflict,
   ErrorCodes.CommandNotSupportedOnView,
 ]);
 
-/** The error with where it happened in front of its message; anything but a ServerError as it is. */
+/** Prepends the context to the message of a ServerError. Other errors are returned unchanged. */
 export const withContext = (error: unknown, context: string): unknown => {
   if (!(error instanceof ServerError) || withoutContext.has(error.code)) return error;
   return new ServerError(error.code, `${context} :: caused by :: ${error.message}`, {
@@ -134,6 +133,6 @@ const killMessages: Partial<Record<ErrorCodeName, string>> = {
   InterruptedAtShutdown: 'interrupted at shutdown',
 };
 
-/** The error of an operation that was stopped from outside. */
+/** The error of an operation that was interrupted from outside. */
 export const interrupted = (reason: ErrorCodeName = 'Interrupted'): ServerError =>
   new ServerError(reason, killMessages[reason] ?? 'operation was interrupted');

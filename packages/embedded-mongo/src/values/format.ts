@@ -37,7 +37,7 @@ const formatRare = (type: number, value: Value): string => {
   }
 };
 
-/** A value as MongoDB prints it in messages: `"text"`, `1.0`, `ObjectId('…')`, `[ 1, 2 ]`, `{ a: 1 }`. */
+/** Formats a value as in MongoDB's messages: `"text"`, `1.0`, `ObjectId('…')`, `[ 1, 2 ]`, `{ a: 1 }`. */
 export const formatValue = (value: Value): string => {
   const type = typeNumber(value);
   switch (type) {
@@ -73,5 +73,5 @@ export const formatDoc = (doc: Doc): string => {
   return fields.length === 0 ? '{}' : `{ ${fields.join(', ')} }`;
 };
 
-/** One field in braces as MongoDB names an element: `{a: 1}`. */
+/** Formats one field in braces, as MongoDB does for an element: `{a: 1}`. */
 export const formatElement = (name: string, value: Value): string => `{${name}: ${formatValue(value)}}`;

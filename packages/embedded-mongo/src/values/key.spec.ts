@@ -11,7 +11,7 @@ const direction = fc.constantFrom<Direction>(1, -1);
 const compareKeys = (a: Uint8Array, b: Uint8Array): number => sign(Buffer.compare(a, b));
 
 describe('encodeKey', () => {
-  it('orders bytes as compareValues orders numbers', () => {
+  it('produces keys in the order of compareValues for numbers', () => {
     fc.assert(
       fc.property(numeric, numeric, (a, b) => {
         expect(compareKeys(encodeKey([a], [1]), encodeKey([b], [1]))).toBe(sign(compareValues(a, b)));
@@ -20,7 +20,7 @@ describe('encodeKey', () => {
     );
   });
 
-  it('orders bytes as compareValues orders values of all types, in both directions', () => {
+  it('produces keys in the order of compareValues for all types, in both directions', () => {
     fc.assert(
       fc.property(anyValue, anyValue, direction, (a, b, way) => {
         const expected = sign(compareValues(a, b)) * way;
@@ -44,7 +44,7 @@ describe('encodeKey', () => {
     );
   });
 
-  it('orders by a collation', () => {
+  it('follows a collation', () => {
     const collation = parseCollation({ locale: 'en', strength: 2 });
     const word = fc.constantFrom('a', 'A', 'á', 'b', 'B', 'a b', 'ab', 'ß', '1', '');
     fc.assert(
@@ -68,7 +68,7 @@ describe('encodeKey', () => {
     );
   });
 
-  it('gives no key that begins with the key of another value', () => {
+  it('produces no key that starts with the key of another value', () => {
     fc.assert(
       fc.property(anyValue, anyValue, (a, b) => {
         fc.pre(compareValues(a, b) !== 0);
@@ -79,7 +79,7 @@ describe('encodeKey', () => {
     );
   });
 
-  it('gives equal bytes to equal numbers of different types', () => {
+  it('produces equal keys for equal numbers of different types', () => {
     const keys = [new Int32(5), Long.fromNumber(5), new Double(5), 5, 5n].map((value) =>
       encodeKey([value], [1]),
     );
@@ -101,7 +101,7 @@ describe('bounds', () => {
     );
   });
 
-  it('bracketBounds holds exactly the values of one type class', () => {
+  it('bracketBounds contains exactly the values of one type class', () => {
     fc.assert(
       fc.property(anyValue, anyValue, anyValue, direction, (first, operand, value, way) => {
         const prefix = encodeKey([first], [way]);

@@ -39,7 +39,10 @@ const putBytes = (bytes: Uint8Array): void => {
   at += bytes.length;
 };
 
-/** UTF-8 with 00 written as 00 FF, ended by 00 00: no text is the prefix of another, and order is kept. */
+/**
+ * UTF-8 with 00 encoded as 00 FF and terminated by 00 00. No text is a prefix of another, and the order is
+ * kept.
+ */
 const putText = (text: string): void => {
   reserve(text.length * 3 + 2);
   const length = text.length;
@@ -61,7 +64,7 @@ const putText = (text: string): void => {
   buffer[at++] = 0;
 };
 
-/** Eight bytes that order as doubles do; -0 as 0. */
+/** Eight bytes that sort in the order of doubles. -0 is written as 0. */
 const putDoubleBits = (value: number): void => {
   doubleView.setFloat64(0, value === 0 ? 0 : value);
   let high = doubleView.getUint32(0);
@@ -85,7 +88,7 @@ const previousDouble = (value: number): number => {
   return doubleView.getFloat64(0);
 };
 
-/** The largest double that is not above the number; -Infinity below all finite doubles. */
+/** The largest double less than or equal to the number, or -Infinity below all finite doubles. */
 const floorDouble = (exact: Exact, nearest: number): number => {
   if (nearest === -Infinity) return nearest;
   if (nearest === Infinity) return Number.MAX_VALUE;
@@ -93,8 +96,8 @@ const floorDouble = (exact: Exact, nearest: number): number => {
 };
 
 /**
- * Digits of a number that no double equals: sign, magnitude, digits; after the double below it they decide
- * the order.
+ * Writes the digits of a number that no double equals: sign, magnitude, digits. They follow the next lower
+ * double and determine the order.
  */
 const putDigits = (exact: Exact): void => {
   const digits = absolute(exact.coefficient).toString().replace(/0+$/, '');
@@ -133,7 +136,7 @@ const putNumber = (value: NumericValue): void => {
   putByte(0);
 };
 
-/** Below -Infinity, whose bits begin with 00 0F. */
+/** Sorts before -Infinity, whose bits start with 00 0F. */
 const putNaN = (): void => {
   putUint32(0);
   putUint32(0);
@@ -221,9 +224,9 @@ function putValue(value: Value, collation?: Collation): void {
 }
 
 /**
- * Bytes that order as `compareValues` orders the values, field by field, each field in its direction. Equal
- * values of different numeric types give equal bytes. Every field delimits itself: the key of fewer values is
- * a prefix of the key of more. `directions` may be longer than `values`.
+ * Encodes values as bytes that sort in the order of `compareValues`, field by field, each in its direction.
+ * Equal numbers of different types have equal bytes. Every field is self-delimiting, so the key of fewer
+ * values is a prefix of the key of more. `directions` may be longer than `values`.
  */
 export const encodeKey = (
   values: readonly Value[],
@@ -241,7 +244,7 @@ export const encodeKey = (
   return key;
 };
 
-/** Smallest key that is greater than every key beginning with `prefix`. */
+/** The smallest key greater than every key that starts with `prefix`. */
 export const keyUpperBound = (prefix: Uint8Array): Uint8Array => {
   let end = prefix.length;
   while (end > 0 && prefix[end - 1] === 0xff) end--;
@@ -252,8 +255,8 @@ export const keyUpperBound = (prefix: Uint8Array): Uint8Array => {
 };
 
 /**
- * Keys that begin with `prefix` and whose next field is of the type class of `value` lie in [low, high). For
- * comparisons, which match values of the operand's class only.
+ * The range [low, high) of keys that start with `prefix` and whose next field has the type class of `value`.
+ * Used for comparisons, which match only values of the operand's class.
  */
 export const bracketBounds = (
   prefix: Uint8Array,

@@ -7,7 +7,7 @@ import { encodeKey } from './key.js';
 import { fieldKey, fieldName, withoutMarks } from './names.js';
 import { arrayIndexOf, getPath } from './path.js';
 
-/** A map keeps the order that an object would change. */
+/** A Map keeps an order that an object would change. */
 const bytes = serialize(
   new Map<string, unknown>([
     ['b', 1],
@@ -19,7 +19,7 @@ const bytes = serialize(
 );
 
 describe('names that look like array indexes', () => {
-  it('keep their place from bytes to document to bytes', () => {
+  it('keep their position when decoded and encoded again', () => {
     expect(Buffer.from(encode(decode(bytes))).equals(Buffer.from(bytes))).toBe(true);
     expect(Object.keys(decode(bytes)).map(fieldName)).toEqual(['b', '10', '2', '01', 'a']);
   });
@@ -31,17 +31,17 @@ describe('names that look like array indexes', () => {
     expect(arrayIndexOf(fieldKey('12'))).toBe(12);
   });
 
-  it.each(['0', '7', '4294967294'])('%s has a mark, once', (name) => {
+  it.each(['0', '7', '4294967294'])('%s is marked once', (name) => {
     expect(fieldKey(name)).not.toBe(name);
     expect(fieldKey(fieldKey(name))).toBe(fieldKey(name));
     expect(fieldName(fieldKey(name))).toBe(name);
   });
 
-  it.each(['', '01', '-1', '1.5', 'a', '12345678901'])('%p has none', (name) => {
+  it.each(['', '01', '-1', '1.5', 'a', '12345678901'])('%p is not marked', (name) => {
     expect(fieldKey(name)).toBe(name);
   });
 
-  it('order by their digits, in comparisons and in index keys', () => {
+  it('sort by their digits in comparisons and index keys', () => {
     const [digit, sign] = [{ [fieldKey('5')]: 1 }, { '!': 1 }];
     expect(compareValues(digit, sign)).toBeGreaterThan(0);
     expect(Buffer.compare(encodeKey([digit], [1]), encodeKey([sign], [1]))).toBeGreaterThan(0);
@@ -52,7 +52,7 @@ describe('names that look like array indexes', () => {
     expect(new ServerError('BadValue', `field '${fieldKey('3')}'`).message).toBe("field '3'");
   });
 
-  it('refuses other names with null bytes', () => {
+  it('rejects other names with null bytes', () => {
     expect(() => encode({ '\0a': 1 })).toThrow('null bytes');
   });
 });

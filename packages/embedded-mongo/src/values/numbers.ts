@@ -28,28 +28,30 @@ export const toBigInt = (value: NumericValue): bigint => {
   return (value as Long).toBigInt();
 };
 
-/** The smallest integer type not below `atLeast` that holds `value`; undefined when 64 bits do not. */
+/**
+ * The smallest integer type, but at least `atLeast`, that can hold `value`. Undefined if it exceeds 64 bits.
+ */
 export const integerOf = (value: bigint, atLeast: number = BsonType.int): Int32 | Long | undefined => {
   if (atLeast === BsonType.int && value >= -0x80000000n && value <= 0x7fffffffn)
     return new Int32(Number(value));
   return fitsInt64(value) ? Long.fromBigInt(value) : undefined;
 };
 
-/** The type of a result of two numbers: decimal over double over long over int. */
+/** The result type of an operation on two numbers. The order is decimal, double, long, int. */
 export const widerType = (a: number, b: number): number => {
   for (const type of [BsonType.decimal, BsonType.double, BsonType.long])
     if (a === type || b === type) return type;
   return BsonType.int;
 };
 
-/** As MongoDB converts to decimal: integers exactly, doubles to 15 digits. */
+/** Converts to decimal as MongoDB does: integers exactly, doubles with 15 digits. */
 export const toDecimal = (value: NumericValue): Decimal128 => {
   if (value instanceof Decimal128) return value;
   if (typeNumber(value) === BsonType.double) return decimalOfDouble(toNumber(value));
   return makeDecimal({ coefficient: toBigInt(value), exponent: 0 });
 };
 
-/** The number exactly; undefined for NaN and the infinities. */
+/** The exact number, or undefined for NaN and the infinities. */
 export const toExact = (value: NumericValue): Exact | undefined => {
   if (value instanceof Decimal128) {
     const parts = decimalParts(value);
@@ -66,7 +68,8 @@ const decimalSum = (a: DecimalParts, b: DecimalParts): Decimal128 => {
     if (a.kind === b.kind && a.negative !== b.negative) return decimalNaN();
     return decimalInfinity(a.kind === 'infinite' ? a.negative : b.negative);
   }
-  // Beyond 80 digits apart the smaller one cannot change 34 digits; without this the shift could be huge.
+  // If the numbers are more than 80 digits apart, the smaller one cannot change 34 digits. This check avoids
+  // huge shifts.
   const [large, small] = a.exponent >= b.exponent ? [a, b] : [b, a];
   if (large.coefficient !== 0n && large.exponent - small.exponent > 80 + digitCount(small.coefficient)) {
     const nudge = small.coefficient === 0n ? 0n : small.coefficient > 0n ? 1n : -1n;
@@ -107,7 +110,7 @@ const decimalQuotient = (a: DecimalParts, b: DecimalParts): Decimal128 => {
   let quotient = scaled / divisor;
   let exponent = a.exponent - b.exponent - shift;
   if (scaled % divisor !== 0n) {
-    // A last digit that says "more follows" keeps the rounding right.
+    // An extra digit records that there is a remainder, so that rounding is correct.
     quotient = quotient * 10n + 1n;
     exponent -= 1;
   } else {
@@ -134,7 +137,7 @@ const decimalOperation = (
   operation: (a: DecimalParts, b: DecimalParts) => Decimal128,
 ): Decimal128 => operation(decimalParts(toDecimal(a)), decimalParts(toDecimal(b)));
 
-/** Sum in the wider type; integers grow from int to long. Undefined when a long overflows. */
+/** Sum in the wider type. Integers are promoted from int to long. Undefined if a long overflows. */
 export const add = (a: NumericValue, b: NumericValue): NumericValue | undefined => {
   const type = widerType(typeNumber(a), typeNumber(b));
   if (type === BsonType.decimal) return decimalOperation(a, b, decimalSum);
@@ -152,7 +155,7 @@ export const negate = (value: NumericValue): NumericValue | undefined => {
   return makeDecimal({ coefficient: -parts.coefficient, exponent: parts.exponent }, !parts.negative);
 };
 
-/** Difference in the wider type; undefined when a long overflows. */
+/** Difference in the wider type. Undefined if a long overflows. */
 export const subtract = (a: NumericValue, b: NumericValue): NumericValue | undefined => {
   const type = widerType(typeNumber(a), typeNumber(b));
   if (type === BsonType.double) return new Double(toNumber(a) - toNumber(b));
@@ -161,7 +164,7 @@ export const subtract = (a: NumericValue, b: NumericValue): NumericValue | undef
   return negated && add(a, negated);
 };
 
-/** Product in the wider type; undefined when a long overflows. */
+/** Product in the wider type. Undefined if a long overflows. */
 export const multiply = (a: NumericValue, b: NumericValue): NumericValue | undefined => {
   const type = widerType(typeNumber(a), typeNumber(b));
   if (type === BsonType.decimal) return decimalOperation(a, b, decimalProduct);
@@ -169,13 +172,13 @@ export const multiply = (a: NumericValue, b: NumericValue): NumericValue | undef
   return integerOf(toBigInt(a) * toBigInt(b), type);
 };
 
-/** Quotient as a double, or as a decimal when either is one. */
+/** Quotient as a double, or as a decimal if either number is one. */
 export const divide = (a: NumericValue, b: NumericValue): Double | Decimal128 =>
   widerType(typeNumber(a), typeNumber(b)) === BsonType.decimal
     ? decimalOperation(a, b, decimalQuotient)
     : new Double(toNumber(a) / toNumber(b));
 
-/** Remainder with the sign of the dividend, in the wider type. The divisor is not zero. */
+/** Remainder with the sign of the dividend, in the wider type. The divisor must not be zero. */
 export const remainder = (a: NumericValue, b: NumericValue): NumericValue => {
   const type = widerType(typeNumber(a), typeNumber(b));
   if (type === BsonType.decimal) return decimalOperation(a, b, decimalRemainder);
@@ -192,7 +195,7 @@ const isNaNValue = (value: Value): boolean =>
 export { isNaNValue };
 
 /**
- * What counts as true where MongoDB takes any value as a flag: all but false, zero, null, undefined and
+ * Whether MongoDB treats the value as true. All values are true except false, zero, null, undefined and
  * missing.
  */
 export const isTruthy = (value: Value): boolean => {
@@ -200,7 +203,7 @@ export const isTruthy = (value: Value): boolean => {
   return !isNumeric(value) || !isZero(value);
 };
 
-/** Truncated toward zero to a bigint; undefined for NaN and the infinities. */
+/** Truncates toward zero. Undefined for NaN and the infinities. */
 export const truncate = (value: NumericValue): bigint | undefined => {
   const type = typeNumber(value);
   if (type === BsonType.int || type === BsonType.long) return toBigInt(value);
@@ -214,7 +217,7 @@ export const truncate = (value: NumericValue): bigint | undefined => {
   return -exact.exponent > 40 ? 0n : exact.coefficient / 10n ** BigInt(-exact.exponent);
 };
 
-/** True for a number without a fraction that fits 64 bits. */
+/** Whether the number has no fraction and fits into 64 bits. */
 export const isIntegral = (value: NumericValue): boolean => {
   const whole = truncate(value);
   return whole !== undefined && fitsInt64(whole) && compareNumbers(value, whole) === 0;
@@ -222,7 +225,7 @@ export const isIntegral = (value: NumericValue): boolean => {
 
 const order = (a: number | bigint, b: number | bigint): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** What JavaScript compares exactly: a number, or a bigint for a Long beyond 2^53. */
+/** A value that JavaScript compares exactly: a number, or a bigint for a Long beyond 2^53. */
 const comparable = (value: NumericValue): number | bigint => {
   if (typeof value !== 'object') return value;
   if (value instanceof Int32 || value instanceof Double) return value.value;
@@ -231,7 +234,7 @@ const comparable = (value: NumericValue): number | bigint => {
   return high < 0x200000 && high >= -0x200000 ? high * 4294967296 + (long.low >>> 0) : long.toBigInt();
 };
 
-/** Special values of a number by rank: NaN below -Infinity below finite below Infinity. */
+/** Ranks special values: NaN, -Infinity, finite numbers, Infinity. */
 const rank = (value: NumericValue): number => {
   if (value instanceof Decimal128) {
     const parts = decimalParts(value);
@@ -249,7 +252,7 @@ const compareWithDecimal = (a: NumericValue, b: NumericValue): number => {
   return exactA && exactB ? compareExact(exactA, exactB) : 0;
 };
 
-/** Exact order across all numeric types; NaN is the lowest and equal to itself, -0 equals 0. */
+/** Exact order across all numeric types. NaN is the lowest value and equal to itself, and -0 equals 0. */
 export const compareNumbers = (a: NumericValue, b: NumericValue): number => {
   if (a instanceof Decimal128 || b instanceof Decimal128) return compareWithDecimal(a, b);
   const x = comparable(a);
@@ -257,7 +260,7 @@ export const compareNumbers = (a: NumericValue, b: NumericValue): number => {
   if (x === y || x < y || x > y) return order(x, y);
   const nanX = Number.isNaN(Number(x));
   const nanY = Number.isNaN(Number(y));
-  // A bigint and a number that are equal are not identical.
+  // An equal bigint and number are not identical in JavaScript.
   if (!nanX && !nanY) return 0;
   return nanX ? (nanY ? 0 : -1) : 1;
 };

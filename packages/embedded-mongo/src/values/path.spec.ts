@@ -70,7 +70,7 @@ describe('visitPath', () => {
     expect(found).toEqual(expected);
   });
 
-  it('leaves an array at the end alone when asked to', () => {
+  it('does not expand a final array unless requested', () => {
     expect(visited({ a: [1, 2] }, 'a', false)).toEqual([[[1, 2], -1]]);
   });
 
@@ -126,7 +126,7 @@ describe('indexKeyValues', () => {
     expect(found.multikey).toBe(multikey);
   });
 
-  it('leaves out keys without any field of a sparse index', () => {
+  it('omits keys without any field of a sparse index', () => {
     expect(indexKeyValues({ x: 1 }, ['a', 'b'], { sparse: true })).toEqual({
       keys: [],
       multikey: false,
@@ -136,7 +136,7 @@ describe('indexKeyValues', () => {
     expect(indexKeyValues({ b: 1 }, ['a', 'b'], { sparse: true }).keys).toEqual([[null, 1]]);
   });
 
-  it('refuses two parallel arrays', () => {
+  it('rejects two parallel arrays', () => {
     const work = (): unknown => indexKeyValues({ a: [1], b: [2] }, ['a', 'b']);
     expect(work).toThrow(ServerError);
     expect(work).toThrow('cannot index parallel arrays [b] [a]');

@@ -4,17 +4,17 @@ import { isDoc } from './types.js';
 import type { Doc, Value } from './types.js';
 
 export interface IndexKeys {
-  /** One entry per key, each with a value per indexed field. */
+  /** One entry per key, each with one value per indexed field. */
   keys: Value[][];
-  /** True when some indexed path meets an array. */
+  /** True if an indexed path contains an array. */
   multikey: boolean;
-  /** True when the document has none of the indexed fields; a sparse index then leaves it out. */
+  /** True if the document has none of the indexed fields. A sparse index then omits it. */
   allMissing: boolean;
 }
 
 const parts = new Map<string, readonly string[]>();
 
-/** The keys that a dotted path goes through; the result is shared. */
+/** The keys along a dotted path. The result is shared and must not be changed. */
 export const splitPath = (path: string): readonly string[] => {
   let split = parts.get(path);
   if (!split) {
@@ -25,27 +25,27 @@ export const splitPath = (path: string): readonly string[] => {
   return split;
 };
 
-/** The array index that a path component names, or -1. */
+/** The array index that a path component represents, or -1. */
 export const arrayIndexOf = (component: string): number => {
   const name = fieldName(component);
   return /^(0|[1-9]\d{0,8})$/.test(name) ? Number(name) : -1;
 };
 
-/** A missing field on the way of `visitPath`. */
+/** Represents a missing field. */
 export const MISSING: unique symbol = Symbol('missing');
 export type Missing = typeof MISSING;
 export type Candidate = Value | Missing;
 
 /**
- * Called with each value that a path reaches. `index`: the element of the outermost array that was expanded
- * on the way, or -1. `Stop` by returning true.
+ * Called with each value at a path. `index` is the element of the outermost array expanded on the way, or -1.
+ * Return true to stop.
  */
 export type Visitor = (value: Candidate, index: number) => boolean;
 
-/** A document's own field; never something that its prototype has. */
+/** A document's own field. Inherited properties are ignored. */
 export const getField = (doc: Doc, name: string): Candidate => {
   const value = doc[name];
-  // What plain objects inherit are functions, and `__proto__`; looking up first is cheaper than asking for
+  // Plain objects inherit only functions and `__proto__`. Checking the value first is cheaper than checking
   // ownership.
   if (value !== undefined && typeof value !== 'function' && name !== '__proto__') return value;
   return Object.hasOwn(doc, name) ? value : MISSING;
@@ -70,7 +70,7 @@ const visitArray = (
     const outer = index < 0 ? i : index;
     if (isDoc(element) && visitDoc(element, path, from, expandLeaf, visit, outer)) return true;
     if (i !== wanted) continue;
-    // The component names this element by its position: no expansion of the outer array takes place.
+    // The component is the index of this element, so the outer array is not expanded.
     if (from + 1 === path.length) {
       if (visit(element, index)) return true;
     } else if (isDoc(element)) {
@@ -101,16 +101,16 @@ const visitDoc = (
 };
 
 /**
- * Calls `visit` with each value that a dotted path reaches, as query operators see them: arrays on the way
- * are expanded (or entered by a numeric component); with `expandLeaf` an array at the end gives its elements,
- * then itself. True when a visit returned true.
+ * Calls `visit` with each value that a dotted path reaches in query semantics. Arrays along the path are
+ * expanded, or indexed by a numeric component. With `expandLeaf`, a final array yields its elements and then
+ * itself. Returns true if a visit returned true.
  */
 export const visitPath = (doc: Doc, path: readonly string[], expandLeaf: boolean, visit: Visitor): boolean =>
   visitDoc(doc, path, 0, expandLeaf, visit, -1);
 
 /**
- * Every value that a dotted path reaches, arrays on the way expanded, one at the end not; without missing
- * ones.
+ * All values at a dotted path. Arrays along the path are expanded, but not a final one. Missing values are
+ * omitted.
  */
 export const getPath = (doc: Doc, path: string): Value[] => {
   const values: Value[] = [];
@@ -122,7 +122,7 @@ export const getPath = (doc: Doc, path: string): Value[] => {
 };
 
 /**
- * One indexed field on its way down: `value` is what it has reached, `from` the next component of its path.
+ * The traversal state of an indexed field: `value` is the current value and `from` the next path component.
  */
 interface Probe {
   path: readonly string[];
@@ -130,7 +130,7 @@ interface Probe {
   value: Candidate;
 }
 
-/** Descends until the path ends, a value is missing, or an array is met. */
+/** Descends until the path ends, a value is missing, or the value is an array. */
 const descend = ({ path, from, value }: Probe): Probe => {
   let at = from;
   let reached = value;
@@ -138,7 +138,7 @@ const descend = ({ path, from, value }: Probe): Probe => {
     const component = path[at] ?? '';
     if (Array.isArray(reached)) {
       const index = arrayIndexOf(component);
-      // A position, unless elements are documents that have a field of that name.
+      // The component is an index, unless some elements are documents with a field of that name.
       if (index < 0 || reached.some((element) => isDoc(element) && Object.hasOwn(element, component))) break;
       reached = index < reached.length ? reached[index] : MISSING;
     } else {
@@ -149,7 +149,7 @@ const descend = ({ path, from, value }: Probe): Probe => {
   return { path, from: at, value: reached };
 };
 
-/** The probe inside one element of the array that it met; undefined means the element of an empty array. */
+/** Continues with one element of the current array. Undefined stands for the element of an empty array. */
 const enter = (probe: Probe, element: Value): Probe => {
   if (probe.from === probe.path.length) return { ...probe, value: element, path: [], from: 0 };
   return isDoc(element) ? { ...probe, value: element } : { path: [], from: 0, value: MISSING };
@@ -207,9 +207,9 @@ const plainKey = (doc: Doc, fields: readonly string[]): Value[] | undefined => {
 };
 
 /**
- * The keys that an index on `fields` has of a document: null for a missing field, one key per element of an
- * array, the value undefined for an empty array. Keys may repeat. With `sparse`, a key whose fields are all
- * missing is left out. Throws CannotIndexParallelArrays (171) when two fields meet different arrays.
+ * The keys of a document in an index on `fields`. A missing field yields null, an array one key per element,
+ * and an empty array undefined. Keys may repeat. With `sparse`, keys whose fields are all missing are
+ * omitted. Throws CannotIndexParallelArrays (171) if two fields contain different arrays.
  */
 export const indexKeyValues = (
   doc: Doc,

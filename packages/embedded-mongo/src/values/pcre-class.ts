@@ -1,6 +1,6 @@
 import { ServerError, unsupported } from './errors.js';
 
-/** Code points from the first to the last, both included. */
+/** Ranges of code points, both ends inclusive. */
 export type Ranges = readonly (readonly [number, number])[];
 
 export const invalidRegex = (reason: string): ServerError =>
@@ -11,13 +11,13 @@ export const unsupportedRegex = (what: string): ServerError => unsupported(`${wh
 const LAST = 0x10ffff;
 const code = (character: string): number => character.codePointAt(0) ?? 0;
 
-/** A character as source text that means itself inside and outside of classes. */
+/** Regular expression source that matches the character literally, in and outside character classes. */
 export const scalarText = (value: number): string => {
   const character = String.fromCodePoint(value);
   return /\w/.test(character) ? character : `\\u{${value.toString(16)}}`;
 };
 
-/** The inside of a class. */
+/** Regular expression source of the ranges, for use in a character class. */
 export const rangesText = (ranges: Ranges): string =>
   ranges
     .map(([low, high]) => (low === high ? scalarText(low) : `${scalarText(low)}-${scalarText(high)}`))
@@ -27,8 +27,8 @@ export const rangesText = (ranges: Ranges): string =>
 const LAST_CASED = 0x1e943;
 
 /**
- * All characters that have another case, with all their variants: by Unicode's simple case folding, as PCRE
- * has it.
+ * Maps each character that has another case to all its case variants, by Unicode simple case folding as in
+ * PCRE.
  */
 const caseVariants = ((): (() => ReadonlyMap<number, readonly number[]>) => {
   let table: Map<number, number[]> | undefined;
@@ -50,7 +50,7 @@ const foldTable = (): Map<number, number[]> => {
 };
 
 const foldOf = (character: string): string => {
-  // The dotless i is the upper case I only in Turkish.
+  // Dotless i has the upper case I only in Turkish.
   if (character === 'ı') return character;
   const upper = character.toUpperCase();
   const lower = (isOne(upper) ? upper : character).toLowerCase();
@@ -59,7 +59,7 @@ const foldOf = (character: string): string => {
 
 const isOne = (text: string): boolean => text.length === 1 || (text.length === 2 && code(text) > 0xffff);
 
-/** The characters that are the same when case is ignored. */
+/** The characters that are equal to this one when case is ignored. */
 export const foldedVariants = (value: number): readonly number[] => caseVariants().get(value) ?? [value];
 
 const inverted = (ranges: Ranges): Ranges => {
@@ -100,8 +100,8 @@ const vertical: Ranges = [
 ];
 
 /**
- * The classes of MongoDB's PCRE: ASCII alone, as long as a pattern does not begin with `(*UCP)`, which is
- * refused.
+ * The character types of MongoDB's PCRE match ASCII only, unless a pattern starts with `(*UCP)`, which is
+ * rejected.
  */
 const types: Readonly<Record<string, Ranges>> = { d: digit, w: word, s: space, h: horizontal, v: vertical };
 
@@ -137,15 +137,18 @@ const controls: Readonly<Record<string, number>> = { a: 7, e: 27, f: 12, n: 10, 
 const categories = /^(?:C[cfnos]?|L[lmotu]?|M[cen]?|N[dlo]?|P[cdefios]?|S[ckmo]?|Z[lps]?)$/;
 
 export interface Escape {
-  /** Where the escape ends. */
+  /** Position after the escape. */
   at: number;
-  /** One character; or several as ranges; or a class that JavaScript has under the same name. */
+  /** A single character, several characters as ranges, or a class with the same name in JavaScript. */
   code?: number;
   ranges?: Ranges;
   text?: string;
 }
 
-/** What `\x`, `\d` and the like mean both inside and outside of classes; `at` is behind the backslash. */
+/**
+ * Parses escapes such as `\x` and `\d` that have the same meaning in and outside classes. `at` is after the
+ * backslash.
+ */
 export const classEscape = (pattern: string, at: number): Escape => {
   const rest = pattern.slice(at);
   const letter = rest[0] ?? '';
@@ -196,7 +199,7 @@ const property = (rest: string, at: number): Escape => {
   }
 };
 
-/** Reads a class from behind its opening bracket. */
+/** Parses a character class, starting after its opening bracket. */
 export class ClassParser {
   private readonly ranges: [number, number][] = [];
   private readonly texts: string[] = [];
@@ -204,7 +207,7 @@ export class ClassParser {
 
   constructor(
     private readonly pattern: string,
-    /** Behind the closing bracket after `parse`. */
+    /** Position in the pattern. After `parse`, it is after the closing bracket. */
     public at: number,
     private readonly ignoreCase: boolean,
   ) {}
@@ -257,7 +260,7 @@ export class ClassParser {
     this.ranges.push([low, high]);
   }
 
-  /** One character; undefined for a class, which is added at once. */
+  /** Reads one character. Returns undefined for a class, which is added directly. */
   private one(): number | undefined {
     const { pattern } = this;
     if (!this.quoted && pattern[this.at] === '[' && /^\[[:.=]/.test(pattern.slice(this.at, this.at + 2))) {
@@ -297,7 +300,7 @@ export class ClassParser {
     return true;
   }
 
-  /** Classes are the same in both cases: they are added as they are. */
+  /** Character classes are unaffected by case and are added unchanged. */
   private add(ranges: Ranges): void {
     this.texts.push(rangesText(ranges));
   }

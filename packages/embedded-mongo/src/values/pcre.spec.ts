@@ -4,7 +4,7 @@ import { compileRegex } from './regex.js';
 const match = (pattern: string, text: string, options = ''): string | null =>
   compileRegex(new BSONRegExp(pattern, options)).regExp.exec(text)?.[0] ?? null;
 
-/** Checked against PCRE2 10.42, the release that MongoDB 8 has. */
+/** Verified with PCRE2 10.42, the version in MongoDB 8. */
 describe('PCRE patterns match as in MongoDB', () => {
   it.each<[pattern: string, options: string, text: string, expected: string | null]>([
     // Quotation
@@ -41,7 +41,7 @@ describe('PCRE patterns match as in MongoDB', () => {
     ['^', 'm', '\n', ''],
     ['a.b', '', 'a\u2028b', 'a\u2028b'],
     ['a.b', '', 'a\rb', 'a\rb'],
-    // Options inside of the pattern
+    // Options within the pattern
     ['(?i:A)b', '', 'ab', 'ab'],
     ['(?i:A)b', '', 'aB', null],
     ['a(?i)b', '', 'aB', 'aB'],
@@ -102,7 +102,7 @@ describe('PCRE patterns match as in MongoDB', () => {
     expect(() => match(pattern, '')).toThrow(expect.objectContaining({ code }));
   });
 
-  it('captures are those of the pattern alone', () => {
+  it('returns the capture groups of the original pattern only', () => {
     const { regExp, groups, sameCaptures } = compileRegex(new BSONRegExp('(a)\\R?+(?>(b)|c)(d)'));
     const found = regExp.exec('a\nbd');
     expect(groups.map((group) => found?.[group])).toEqual(['a', 'b', 'd']);

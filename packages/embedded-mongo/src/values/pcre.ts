@@ -8,21 +8,21 @@ import {
   unsupportedRegex,
 } from './pcre-class.js';
 
-/** A PCRE pattern in JavaScript's terms. */
+/** A PCRE pattern translated to JavaScript. */
 export interface Translation {
   /**
-   * Source of a RegExp with the flag `u`. Options such as `i` are written out in it, as they may change
-   * within a pattern.
+   * Source of a RegExp with the `u` flag. Options such as `i` are expanded into the source, since they can
+   * change within a pattern.
    */
   source: string;
   /**
-   * The RegExp's group for each group of the pattern, beginning with group 1; it may have more groups than
-   * the pattern.
+   * The RegExp group for each group of the pattern, starting with group 1. The RegExp may have more groups
+   * than the pattern.
    */
   groups: number[];
   /**
-   * False when only the result of a test is the same: PCRE and JavaScript differ in what repeated groups that
-   * match nothing, or have optional groups inside, capture.
+   * False if only the test result is guaranteed to match PCRE. The engines differ in the captures of repeated
+   * groups that match nothing or contain optional groups.
    */
   sameCaptures: boolean;
 }
@@ -35,17 +35,17 @@ interface Options {
 }
 
 /**
- * A part of the output. Groups are numbered when it is complete, in the order of their parentheses; those
- * that JavaScript needs in addition have negative keys.
+ * A part of the output. Groups are numbered at the end, in the order of their parentheses. Additional groups
+ * that only JavaScript needs have negative keys.
  */
 type Part = string | { open: number } | { reference: number };
 
 interface Node {
   parts: Part[];
-  /** Length of what it matches, in characters. */
+  /** Length of the match in characters. */
   min: number;
   max: number;
-  /** Groups inside, by number in the pattern, and those of them that are not set by every match. */
+  /** Numbers of the groups in this node, and of those that are not set by every match. */
   groups: number[];
   optionalGroups: number[];
 }
@@ -63,7 +63,7 @@ const startOfText = '(?<![\\s\\S])';
 const endOfText = '(?![\\s\\S])';
 const lineBreak = '\\n\\u000b\\f\\r\\u0085\\u2028\\u2029';
 
-/** Translates a pattern of PCRE2 as MongoDB uses it (UTF, without UCP) by recursive descent. */
+/** Translates a pattern of PCRE2 as used by MongoDB (UTF, without UCP) by recursive descent. */
 class Translator {
   private at = 0;
   private groupCount = 0;
@@ -72,7 +72,7 @@ class Translator {
   private readonly outputOf = new Map<number, number>();
   private readonly leastWidths = new Map<number, number>();
   private readonly names = new Map<string, number>();
-  /** Groups that are set wherever the current position is reached. */
+  /** Groups that are always set when the current position is reached. */
   private readonly set = new Set<number>();
   private sameCaptures = true;
   private needsSameCaptures = false;
@@ -88,7 +88,7 @@ class Translator {
     if (this.at < this.pattern.length) throw invalidRegex('unmatched closing parenthesis');
     if (!this.sameCaptures && (this.needsSameCaptures || this.sawReference)) {
       throw unsupportedRegex(
-        'a back reference or an atomic group beside a repeated group that may match nothing',
+        'a back reference or an atomic group combined with a repeated group that can match nothing',
       );
     }
     return {
@@ -110,7 +110,7 @@ class Translator {
       .join('');
   }
 
-  /** Everything up to the parenthesis that closes the group, or the end. `options` change within. */
+  /** Parses up to the closing parenthesis of the group, or the end. `options` can change on the way. */
   private alternatives(options: Options): Alternatives {
     const before = new Set(this.set);
     const branches: Node[] = [];
@@ -153,7 +153,7 @@ class Translator {
     }
   }
 
-  /** Comments, an `\E` without `\Q`, and with the option `x` white space. */
+  /** Skips comments, `\E` without `\Q`, and white space with the option `x`. */
   private skipIgnored({ x }: Options): void {
     for (;;) {
       const rest = this.pattern.slice(this.at, this.at + 3);
@@ -171,7 +171,7 @@ class Translator {
     }
   }
 
-  /** One item that a quantifier may follow; undefined when it is none (an option setting). */
+  /** Parses an item that can be quantified. Returns undefined for an option setting. */
   private atom(options: Options): Node | undefined {
     this.refuseQuantifier();
     const character = this.take();
@@ -199,7 +199,7 @@ class Translator {
     return character;
   }
 
-  /** A character, in all its cases where case is ignored. */
+  /** A character, or all its case variants if case is ignored. */
   private literal(character: string, { i }: Options): Node {
     const code = character.codePointAt(0) ?? 0;
     const variants = i ? foldedVariants(code) : [code];
@@ -255,7 +255,7 @@ class Translator {
     return { ...inner, parts: ['(?:', ...inner.parts, ')'] };
   }
 
-  /** The rest of a group, with its closing parenthesis. What options are set inside ends with it. */
+  /** Parses the rest of a group including the closing parenthesis. Options set in the group end with it. */
   private closed(options: Options): Alternatives {
     const inner = this.alternatives({ ...options });
     if (this.pattern[this.at] !== ')') throw invalidRegex('missing closing parenthesis');
@@ -295,7 +295,7 @@ class Translator {
     };
   }
 
-  /** JavaScript does not go back into a lookahead: what it has captured is then matched as it is. */
+  /** JavaScript does not backtrack into a lookahead, so its capture is then matched literally. */
   private atomic(inner: Node): Node {
     if (this.inLookbehind)
       throw unsupportedRegex('an atomic group or a possessive quantifier in a lookbehind');
@@ -307,7 +307,7 @@ class Translator {
     };
   }
 
-  /** The item with the quantifier that follows it, if any. */
+  /** The item with its quantifier, if any. */
   private quantified(atom: Node, options: Options): Node {
     this.skipIgnored(options);
     const found = QUANTIFIER.exec(this.pattern.slice(this.at));
@@ -396,14 +396,14 @@ class Translator {
     }
   }
 
-  /** An assertion that PCRE does not let be repeated. */
+  /** An assertion that PCRE does not allow to be quantified. */
   private unrepeatable(options: Options, text: string): Node {
     this.skipIgnored(options);
     this.refuseQuantifier();
     return nothing(text);
   }
 
-  /** The text up to `\E`; a quantifier behind applies to its last character. */
+  /** Parses text up to `\E`. A following quantifier applies to its last character. */
   private quoted(options: Options): Node {
     const end = this.pattern.indexOf('\\E', this.at + 1);
     const text = [...this.pattern.slice(this.at + 1, end < 0 ? undefined : end)];
@@ -421,7 +421,9 @@ class Translator {
     };
   }
 
-  /** The group that a back reference names; undefined when the escape is none. Takes it. */
+  /**
+   * Parses a back reference and returns its group. Returns undefined if the escape is not a back reference.
+   */
   private referenceEscape(rest: string): number | undefined {
     const named = /^k(?:<(\w+)>|'(\w+)'|\{(\w+)\})|^g\{([A-Za-z_]\w*)\}/.exec(rest);
     if (named) {
@@ -438,7 +440,7 @@ class Translator {
     const decimal = /^[1-9]\d*/.exec(rest);
     if (!decimal) return undefined;
     const group = Number(decimal[0]);
-    // A number of two digits is octal where there are not as many groups.
+    // A two-digit number is octal if there are fewer groups.
     if (group > 9 && !/^[89]/.test(rest) && group > this.pattern.split('(').length - 1) return undefined;
     this.at += decimal[0].length;
     return group;
@@ -452,8 +454,8 @@ class Translator {
   }
 
   /**
-   * PCRE fails where the group is not set, JavaScript matches nothing: so only groups that are always set can
-   * be used.
+   * PCRE fails if the group is not set, but JavaScript matches the empty string. Therefore only groups that
+   * are always set are supported.
    */
   private reference(group: number, { i }: Options): Node {
     if (this.inLookbehind) throw unsupportedRegex('a back reference in a lookbehind');
@@ -483,7 +485,7 @@ const boundsOf = ([text, least, comma, most]: RegExpExecArray): [number, number]
 };
 
 /**
- * Translates a pattern with MongoDB's options. Throws 51091 for an invalid one, 115 for what has no
+ * Translates a pattern with MongoDB's options. Throws 51091 if it is invalid, and 115 if it has no
  * equivalent.
  */
 export const translatePattern = (pattern: string, flags: string): Translation =>

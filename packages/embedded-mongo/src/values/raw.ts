@@ -3,7 +3,7 @@ import { fieldName } from './names.js';
 import { asBuffer, invalidBson, readInt32, readValue } from './decode.js';
 import type { Value } from './types.js';
 
-/** One element of a document's bytes: its type byte, where its name begins, and the range of its value. */
+/** An element in a document's bytes: its type byte, the start of its name, and the range of its value. */
 interface RawElement {
   type: number;
   element: number;
@@ -85,13 +85,13 @@ const findElement = (bytes: Uint8Array, name: string): RawElement | undefined =>
   return undefined;
 };
 
-/** The value of one top-level field, without decoding the others; undefined when there is none. */
+/** Reads one top-level field without decoding the others. Returns undefined if it is missing. */
 export const readField = (bytes: Uint8Array, name: string): Value | undefined => {
   const found = findElement(bytes, name);
   return found && readValue(asBuffer(bytes), found.type, found.start, found.end, 1);
 };
 
-/** The bytes of one top-level embedded document or array; undefined when there is none. */
+/** Bytes of a top-level embedded document or array. Undefined if it is missing. */
 export const rawField = (bytes: Uint8Array, name: string): Uint8Array | undefined => {
   const found = findElement(bytes, name);
   return found && (found.type === 0x03 || found.type === 0x04)
@@ -99,7 +99,7 @@ export const rawField = (bytes: Uint8Array, name: string): Uint8Array | undefine
     : undefined;
 };
 
-/** The bytes of each document in a top-level array of documents; undefined when the field is no array. */
+/** Bytes of each document in a top-level array of documents. Undefined if the field is not an array. */
 export const rawArray = (bytes: Uint8Array, name: string): Uint8Array[] | undefined => {
   const found = findElement(bytes, name);
   if (found?.type !== 0x04) return undefined;
@@ -110,7 +110,7 @@ export const rawArray = (bytes: Uint8Array, name: string): Uint8Array[] | undefi
     const type = bytes[i] ?? 0;
     const start = endOfName(bytes, i + 1, last) + 1;
     const end = endOfValue(bytes, type, start, last);
-    if (type !== 0x03) throw invalidBson(`'${name}' must hold documents only`);
+    if (type !== 0x03) throw invalidBson(`'${name}' must contain only documents`);
     docs.push(bytes.subarray(start, end));
     i = end;
   }
@@ -131,8 +131,8 @@ export const fieldNames = (bytes: Uint8Array): string[] => {
 };
 
 /**
- * The document with `_id` as its first field: the same bytes when it is already, else a copy; `makeId` if it
- * has none.
+ * Returns the document with `_id` as its first field: unchanged if possible, otherwise as a copy. `makeId`
+ * creates a missing `_id`.
  */
 export const withIdFirst = (bytes: Uint8Array, makeId: () => ObjectId): Uint8Array => {
   if (bytes[5] === 0x5f && bytes[6] === 0x69 && bytes[7] === 0x64 && bytes[8] === 0) {
@@ -157,7 +157,7 @@ export const withIdFirst = (bytes: Uint8Array, makeId: () => ObjectId): Uint8Arr
   return moved;
 };
 
-/** A document of the `_id` of another one alone, copied; without one it is empty. */
+/** Creates a document with only the `_id` of another one, or an empty document if it has none. */
 export const idDocument = (bytes: Uint8Array): Uint8Array => {
   const found = findElement(bytes, '_id');
   const size = found ? found.end - found.element : 0;
@@ -167,5 +167,5 @@ export const idDocument = (bytes: Uint8Array): Uint8Array => {
   return made;
 };
 
-/** Size of a document in bytes, by its first four bytes. */
+/** Size of a document in bytes, read from its first four bytes. */
 export const docSize = (bytes: Uint8Array): number => readInt32(bytes, 0);

@@ -3,7 +3,7 @@ import { ServerError } from './errors.js';
 import { invalidRegex } from './pcre-class.js';
 import { translatePattern } from './pcre.js';
 
-/** A compiled pattern; `groups` and `sameCaptures` as in `Translation`. */
+/** A compiled pattern. `groups` and `sameCaptures` are as in `Translation`. */
 export interface CompiledRegex {
   readonly regExp: RegExp;
   readonly groups: readonly number[];
@@ -22,8 +22,8 @@ const compile = (pattern: string, options: string): CompiledRegex => {
 };
 
 /**
- * The JavaScript expression for a PCRE pattern with the options `i m s x` (`u` and `l` are accepted and mean
- * nothing). Throws 51091 for an invalid pattern, and CommandNotSupported (115) for one that has no
+ * Compiles a PCRE pattern with the options `i m s x` to a JavaScript expression. `u` and `l` are accepted
+ * without effect. Throws 51091 for an invalid pattern and CommandNotSupported (115) for one without an
  * equivalent.
  */
 export const compileRegex = (regex: BSONRegExp): CompiledRegex => {
@@ -37,20 +37,20 @@ export const compileRegex = (regex: BSONRegExp): CompiledRegex => {
   return compiled;
 };
 
-/** For tests whether a text matches. */
+/** Returns an expression for testing whether a text matches. */
 export const toRegExp = (regex: BSONRegExp): RegExp => compileRegex(regex).regExp;
 
 const special = /[.*+?^${}()|[\]\\]/;
 
 /**
- * The text that every match begins with, for an expression anchored by `^` or `\A` and without options that
- * change its meaning; `prefixOnly` when it demands nothing more.
+ * The text with which every match starts, for an expression anchored by `^` or `\A` without options that
+ * change its meaning. `prefixOnly` is true if the expression requires nothing else.
  */
 export const prefixOf = (regex: BSONRegExp): { prefix: string; prefixOnly: boolean } => {
   const none = { prefix: '', prefixOnly: false };
   if (/[imx]/.test(regex.options)) return none;
   const anchor = regex.pattern.startsWith('^') ? 1 : regex.pattern.startsWith('\\A') ? 2 : 0;
-  // A comment or an end of quotation may stand between a character and its quantifier.
+  // A comment or the end of a quotation could separate a character from its quantifier.
   if (anchor === 0 || /\||\(\?#|\\E/.test(regex.pattern)) return none;
   let prefix = '';
   let i = anchor;
@@ -63,7 +63,7 @@ export const prefixOf = (regex: BSONRegExp): { prefix: string; prefixOnly: boole
     } else if (special.test(character)) {
       break;
     }
-    // A quantifier that allows none takes the character out of the prefix.
+    // A quantifier that allows zero occurrences removes the character from the prefix.
     if (/[*?{]/.test(regex.pattern[i + width] ?? ''))
       return { prefix: dropHalfPair(prefix), prefixOnly: false };
     prefix += character;
@@ -75,7 +75,7 @@ export const prefixOf = (regex: BSONRegExp): { prefix: string; prefixOnly: boole
 
 const dropHalfPair = (text: string): string => (/[\ud800-\udbff]$/.test(text) ? text.slice(0, -1) : text);
 
-/** Checks the options of a `$regex`. */
+/** Validates the options of a `$regex`. */
 export const checkedRegex = (pattern: string, options: string): BSONRegExp => {
   const bad = /[^imsxul]/.exec(options);
   if (bad) throw new ServerError(51108, `invalid flag in regex options: ${bad[0]}`);

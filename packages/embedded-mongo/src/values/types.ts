@@ -13,7 +13,7 @@ import {
   Timestamp,
 } from 'bson';
 
-/** The deprecated DBPointer type (0x0C), kept so that a stored one survives an update. */
+/** The deprecated DBPointer type (0x0C), supported so that a stored value survives an update. */
 export class DbPointer {
   constructor(
     readonly namespace: string,
@@ -22,9 +22,9 @@ export class DbPointer {
 }
 
 /**
- * A BSON value as the store works on it: no number is promoted, so that no type is lost. Plain `number` and
- * `bigint` occur only in documents that the server makes itself; they count as Int32 (integral and in range),
- * Double and Long. `undefined` is BSON's undefined, or a missing field.
+ * A BSON value as the store handles it. Numbers are not promoted, so types are preserved. Plain `number` and
+ * `bigint` occur only in documents created by the server, and are treated as Int32 (integral and in range),
+ * Double and Long. `undefined` is BSON undefined or a missing field.
  */
 export type Value =
   | Int32
@@ -50,14 +50,14 @@ export type Value =
   | Value[]
   | Doc;
 
-/** A decoded document; fields keep their order. Its keys are those of `fieldKey`, which see. */
+/** A decoded document. Fields keep their order. Keys are in the form returned by `fieldKey`. */
 export interface Doc {
   [field: string]: Value;
 }
 
 export type NumericValue = Int32 | Long | Double | Decimal128 | number | bigint;
 
-/** BSON type numbers, as `$type` takes them. */
+/** BSON type numbers, as used by `$type`. */
 export const BsonType = {
   minKey: -1,
   double: 1,
@@ -88,8 +88,8 @@ const BlankDoc = function (this: Doc) {} as unknown as { new (): Doc; prototype:
 BlankDoc.prototype = Object.create(null) as object;
 
 /**
- * An empty document without inherited properties: `doc['toString']` is undefined and `__proto__` is a field
- * like any other. Unlike `Object.create(null)` it keeps V8's fast properties.
+ * An empty document without inherited properties, so `doc['toString']` is undefined and `__proto__` is an
+ * ordinary field. Unlike `Object.create(null)`, it keeps V8's fast properties.
  */
 export const newDoc = (): Doc => new BlankDoc();
 
@@ -123,12 +123,12 @@ const typeOfObject = (value: object): number => {
   return BsonType.object;
 };
 
-/** True for a plain number that is stored as Int32. */
+/** Whether a plain number is stored as Int32. */
 export const isInt32Number = (value: number): boolean => (value | 0) === value && !Object.is(value, -0);
 
 /**
- * The BSON type number of a value. Decided by prototype, so that no field of a document can pretend to be a
- * type.
+ * The BSON type number of a value. It is determined by prototype, so that fields of a document cannot imitate
+ * a type.
  */
 export const typeNumber = (value: Value): number => {
   switch (typeof value) {
@@ -152,8 +152,7 @@ const nameOfType = new Map<number, BsonTypeName>(
 );
 
 /**
- * The name that MongoDB uses for the type of a value in `$type` and in messages: `int`, `objectId`, `binData`
- * …
+ * The name of a value's type in `$type` and in MongoDB's messages, such as `int`, `objectId` or `binData`.
  */
 export const typeName = (value: Value): BsonTypeName => nameOfType.get(typeNumber(value)) ?? 'object';
 
@@ -170,8 +169,8 @@ export const isNumericType = (type: number): boolean =>
 export const isNumeric = (value: Value): value is NumericValue => isNumericType(typeNumber(value));
 
 /**
- * The value as a JavaScript number, rounded where a Long or a Decimal128 does not fit; NaN for what is no
- * number.
+ * Converts a value to a JavaScript number. A Long or Decimal128 is rounded if necessary. NaN if the value is
+ * not a number.
  */
 export const toNumber = (value: Value): number => {
   if (typeof value === 'number') return value;

@@ -6,7 +6,7 @@ import type { Doc } from '../../values/bson.js';
 import { openEngine } from '../engine.js';
 import type { Engine, EngineOptions, FindSpec, Namespace, OpContext } from '../types.js';
 
-/** An engine in a directory of its own, with short forms for tests. */
+/** An engine in its own temporary directory, with shorthand methods for tests. */
 export class TestStore {
   time = Date.UTC(2026, 0, 1);
 
@@ -60,7 +60,7 @@ export class TestStore {
     }
   }
 
-  /** The `_id`s of what is found, as plain numbers or strings. */
+  /** The `_id`s of the matches, as plain numbers or strings. */
   async ids(
     ns: Namespace,
     filter: Doc = {},
@@ -85,7 +85,7 @@ export class TestStore {
   }
 }
 
-/** A value without its BSON number types, under the names that clients see. */
+/** Converts BSON number types to plain values, keyed by the names that clients see. */
 export const plain = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(plain);
   if (value && typeof value === 'object' && '_bsontype' in value) {
