@@ -39,7 +39,7 @@ async function reaches(id: string, state: JobState): Promise<void> {
   await eventually(async () => (await queues().find('letters', id))?.state === state);
 }
 
-/** A job that has failed, with text in payload and error that must never run. */
+/** A failed job whose payload and error contain markup that must never be executed. */
 async function failedJob(): Promise<string> {
   work.mockRejectedValueOnce(new Error(`no such address: ${hostile}`));
   const { id } = await queues().enqueue(letters, 'acme', { text: `payload ${hostile}` });
@@ -57,20 +57,20 @@ const startApp = async (settings: Readonly<Record<string, string>>): Promise<voi
 };
 
 function promisesOfTheDashboard(shots: string): void {
-  it('stays closed to a wrong key', async () => {
+  it('rejects a wrong key', async () => {
     const visitor = await open(desktop);
     await visitor.page.goto(`${admin.url}/admin/queues`);
     await visitor.screenshot(`${shots}-login`);
     await signIn(visitor, 'not-the-admin-key');
     await visitor.page.getByRole('alert').getByText('This is not the admin key.').waitFor();
     await visitor.screenshot(`${shots}-login-refused`);
-    expect(visitor.takeComplaints()).toEqual([refusedSignIn]);
+    expect(visitor.takeProblems()).toEqual([refusedSignIn]);
     await visitor.page.goto(`${admin.url}/admin/queues/queue/letters`);
     expect(new URL(visitor.page.url()).pathname).toBe('/admin/login');
     expect(await visitor.page.content()).not.toContain('letters</');
   });
 
-  it('shows the queues after the sign-in, a failed job with its text as text, and tries it again', async () => {
+  it('shows the queues after the sign-in, shows the markup of a failed job as text, and retries the job', async () => {
     const id = await failedJob();
     const operator = await open(desktop);
     const { page } = operator;
@@ -78,7 +78,7 @@ function promisesOfTheDashboard(shots: string): void {
     await signIn(operator, admin.adminKey);
     await page.getByText('no such address').first().waitFor();
     expect(page.url()).toBe(`${admin.url}/admin/queues/queue/letters?status=failed`);
-    // The payload is on the job's own page alone.
+    // The payload is shown only on the page of the job.
     expect(await page.content()).not.toContain('payload &lt;script');
     await operator.screenshot(`${shots}-failed`);
 
@@ -87,7 +87,7 @@ function promisesOfTheDashboard(shots: string): void {
     await page.getByText('payload <script>').waitFor();
     await operator.screenshot(`${shots}-job`);
     expect(await page.evaluate('window.broken')).toBeUndefined();
-    // Only what the server does is offered: try again, and remove.
+    // Only the actions that the server supports are offered: retry and remove.
     expect(await page.locator('[class^="jobActions-"] li:visible').count()).toBe(2);
 
     await page.locator('[class^="jobActions-"] button:has(.lucide-refresh-cw)').click();
@@ -99,7 +99,7 @@ function promisesOfTheDashboard(shots: string): void {
     await page.getByRole('link', { name: 'letters' }).first().waitFor();
     await page.getByText('1 Job').waitFor();
     await operator.screenshot(`${shots}-overview`);
-    expect(operator.takeComplaints()).toEqual([]);
+    expect(operator.takeProblems()).toEqual([]);
   });
 
   it('removes a failed job', async () => {
@@ -111,10 +111,10 @@ function promisesOfTheDashboard(shots: string): void {
     await page.locator('[class^="jobActions-"] button:has(.lucide-trash2)').click();
     await page.getByRole('button', { name: 'Confirm' }).click();
     await eventually(async () => (await queues().find('letters', id)) === null);
-    expect(operator.takeComplaints().filter((text) => !text.includes('404'))).toEqual([]);
+    expect(operator.takeProblems().filter((text) => !text.includes('404'))).toEqual([]);
   });
 
-  it('fits a phone, in the dark, and signs out', async () => {
+  it('fits a phone in dark mode, and signs out', async () => {
     await failedJob();
     const operator = await open(phone);
     const { page } = operator;
@@ -133,7 +133,7 @@ function promisesOfTheDashboard(shots: string): void {
     await page.getByLabel('Admin key').waitFor();
     await page.goto(`${admin.url}/admin/queues`);
     expect(new URL(page.url()).pathname).toBe('/admin/login');
-    expect(operator.takeComplaints()).toEqual([]);
+    expect(operator.takeProblems()).toEqual([]);
   });
 }
 
@@ -157,7 +157,7 @@ describeWithBrowser('the queue dashboard in a browser', () => {
       await signIn(operator, admin.adminKey);
       await operator.page.waitForURL(`${admin.url}/admin/dashboard`);
       await operator.page.getByRole('link', { name: 'Queues' }).waitFor();
-      expect(operator.takeComplaints()).toEqual([]);
+      expect(operator.takeProblems()).toEqual([]);
     });
   });
 
@@ -171,7 +171,7 @@ describeWithBrowser('the queue dashboard in a browser', () => {
       startApp({
         REDIS_URL: server.url,
         REDIS_KEY_PREFIX: redisPrefix(),
-        // A loaded machine is slow to reply, and that is not what is tested here.
+        // A busy machine responds slowly, which is not under test here.
         REDIS_COMMAND_TIMEOUT_MS: '2000',
       }),
     );

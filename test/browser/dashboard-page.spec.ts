@@ -29,7 +29,10 @@ async function open(options: Parameters<typeof visit>[1]): Promise<Visit> {
   return operator;
 }
 
-/** Snapshots of a service in trouble, as the modules would report them; `change` changes the next ones. */
+/**
+ * Snapshots of a service with problems, as the modules would report them. `change` modifies the following
+ * ones.
+ */
 function tellOfTrouble(): { change: (changes: Partial<ServiceSnapshot>) => void } {
   let current: Partial<ServiceSnapshot> = {};
   jest
@@ -42,22 +45,22 @@ function tellOfTrouble(): { change: (changes: Partial<ServiceSnapshot>) => void 
   };
 }
 
-/** Pixels of each chart that are not empty. */
+/** The number of drawn pixels of each chart. */
 const drawnPixels = (page: Page): Promise<number[]> =>
   page.evaluate<number[]>(`[...document.querySelectorAll('.plot canvas')].map((canvas) => {
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-    return data.filter((value, place) => place % 4 === 3 && value > 0).length;
+    return data.filter((value, index) => index % 4 === 3 && value > 0).length;
   })`);
 
-/** The charts draw in frames of their own, after the page has its data. */
+/** The charts are drawn in later animation frames, after the page has received its data. */
 const chartsAreDrawn = (page: Page): Promise<void> =>
   eventually(async () => (await drawnPixels(page)).every((pixels) => pixels > 100));
 
-/** No part of the page reaches beyond the window, once it is laid out. */
+/** Waits until the page is laid out without overflowing the window. */
 const fits = (page: Page): Promise<unknown> =>
   page.waitForFunction('document.documentElement.scrollWidth <= window.innerWidth');
 
-/** Texts whose contrast with what lies behind them is below what WCAG AA asks for. */
+/** Texts whose contrast with their background is below the requirement of WCAG AA. */
 const paleTexts = (page: Page): Promise<string[]> =>
   page.evaluate<string[]>(`(() => {
     const parse = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
@@ -98,7 +101,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     jest.restoreAllMocks();
   });
 
-  it('shows how the real service is doing, draws its charts, and shows a new request by itself', async () => {
+  it('shows the state of the real service, draws its charts, and shows a new request without a reload', async () => {
     const operator = await open(desktop);
     const { page } = operator;
     await page.locator('#routes').getByRole('row', { name: 'POST /admin/login' }).waitFor();
@@ -114,10 +117,10 @@ describeWithBrowser('the dashboard in a browser', () => {
       /RSS\) \d[\d.,]* [MG]iB/,
     );
     await operator.screenshot('dashboard-real');
-    expect(operator.takeComplaints()).toEqual([]);
+    expect(operator.takeProblems()).toEqual([]);
   });
 
-  it('shows trouble: status, alerts, slow operations, queues, in words and not as HTML', async () => {
+  it('shows problems in status, alerts, slow operations and queues, as text and not as HTML', async () => {
     const trouble = tellOfTrouble();
     const operator = await open(desktop);
     const { page } = operator;
@@ -144,10 +147,10 @@ describeWithBrowser('the dashboard in a browser', () => {
     trouble.change({ status: 'healthy', alerts: { active: [], recent: [] } });
     await page.getByText('Healthy', { exact: true }).waitFor();
     await page.getByText('No alerts: everything is within its limits.').waitFor();
-    expect(operator.takeComplaints()).toEqual([]);
+    expect(operator.takeProblems()).toEqual([]);
   });
 
-  it('says what could not be read', async () => {
+  it('reports what could not be read', async () => {
     tellOfTrouble().change({ queues: null, sessions: null, transcripts: null, disk: null, slow: [] });
     const { page } = await open(desktop);
     await page.getByText('The queues could not be read.').waitFor();
@@ -156,7 +159,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     await page.locator('figure', { hasText: 'Queue backlog' }).getByText('No data yet').waitFor();
   });
 
-  it('fits a phone, in the dark', async () => {
+  it('fits a phone in dark mode', async () => {
     tellOfTrouble();
     const operator = await open(phone);
     const { page } = operator;
@@ -168,10 +171,10 @@ describeWithBrowser('the dashboard in a browser', () => {
     expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(18, 22, 29)');
     expect(await paleTexts(page)).toEqual([]);
     await chartsAreDrawn(page);
-    expect(operator.takeComplaints()).toEqual([]);
+    expect(operator.takeProblems()).toEqual([]);
   });
 
-  it('is redrawn when the browser turns dark or another width', async () => {
+  it('is redrawn when the browser switches to dark mode or changes its width', async () => {
     tellOfTrouble();
     const { page } = await open(desktop);
     await page.getByText('Critical', { exact: true }).first().waitFor();
@@ -190,7 +193,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     await chartsAreDrawn(page);
     const light = await lineColour();
     await page.emulateMedia({ colorScheme: 'dark' });
-    // The chart is drawn again in a later frame than the change of the scheme.
+    // The chart is redrawn in a later frame than the change of the color scheme.
     await eventually(async () => (await lineColour()) !== light);
     await page.setViewportSize({ width: 390, height: 844 });
     await page.waitForFunction('document.querySelector(".plot canvas").clientWidth < 390');
@@ -198,7 +201,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     expect(await lineColour()).not.toBe(light);
   });
 
-  it('says that the connection is lost, and goes on by itself when it is back', async () => {
+  it('reports a lost connection, and continues without a reload when it is restored', async () => {
     const operator = await open(desktop);
     const { page } = operator;
     await page
@@ -214,7 +217,7 @@ describeWithBrowser('the dashboard in a browser', () => {
     await notice.waitFor({ state: 'hidden' });
   });
 
-  it('asks to sign in again when the sign-in has ended', async () => {
+  it('asks to sign in again when the sign-in has expired', async () => {
     const { page } = await open(desktop);
     await page.getByText('No alerts').waitFor();
     await page.context().clearCookies();

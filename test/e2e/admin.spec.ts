@@ -65,7 +65,7 @@ describe('signing in to the admin pages', () => {
   beforeAll(() => start());
   afterAll(() => admin.close());
 
-  it('asks a browser to sign in and leads it back; tells others with a problem document', async () => {
+  it('redirects a browser to the sign-in page and back, and returns a problem document to other clients', async () => {
     const page = await send('/admin/queues/queue/letters?status=failed', {
       headers: { accept: 'text/html' },
     });
@@ -85,7 +85,7 @@ describe('signing in to the admin pages', () => {
     expect(await refused.json()).toMatchObject({ status: 401, code: 'admin_login_required' });
   });
 
-  it('sets a cookie that scripts cannot read, that no other site sends along, for the admin pages alone', async () => {
+  it('sets an HttpOnly, SameSite cookie for the admin pages only', async () => {
     const { headers } = await login({ key: admin.adminKey });
     const [cookie = '', ...more] = headers.getSetCookie();
     expect(more).toEqual([]);
@@ -109,12 +109,12 @@ describe('signing in to the admin pages', () => {
     '/admin/dashboard/events',
     '/admin/dashboard/assets/dashboard.js',
     '/admin/nothing',
-  ])('keeps %s closed without a sign-in', async (path) => {
+  ])('denies access to %s without a sign-in', async (path) => {
     expect((await send(path)).status).toBe(401);
     expect((await send(path, { headers: { cookie: await signIn() } })).status).not.toBe(401);
   });
 
-  it('refuses a wrong key with a page that says so', async () => {
+  it('rejects a wrong key with a page that explains it', async () => {
     for (const key of ['wrong', '', `${admin.adminKey}x`]) {
       const answer = await login({ key });
       expect(answer.status).toBe(401);
@@ -124,7 +124,7 @@ describe('signing in to the admin pages', () => {
     expect((await login({})).status).toBe(401);
   });
 
-  it('refuses cookies that were forged or changed', async () => {
+  it('rejects forged or modified cookies', async () => {
     const cookie = await signIn();
     expect(await isIn(cookie)).toBe(true);
     expect(await isIn(`other=1; ${cookie}; more=2`)).toBe(true);
@@ -138,7 +138,7 @@ describe('signing in to the admin pages', () => {
     expect(await isIn(`not_${cookie}`)).toBe(false);
   });
 
-  it('refuses a cookie after its time', async () => {
+  it('rejects an expired cookie', async () => {
     const now = jest.spyOn(Date, 'now');
     try {
       const real = Date.now();
@@ -154,7 +154,7 @@ describe('signing in to the admin pages', () => {
     }
   });
 
-  it('leads to pages of this service only', async () => {
+  it('redirects only to pages of this service', async () => {
     for (const next of ['https://evil.example/', '//evil.example/admin', '/\\evil.example', '/v1/tenants']) {
       const answer = await login({ key: admin.adminKey, next });
       expect(answer.headers.get('location')).toBe('/admin/dashboard');
@@ -165,7 +165,7 @@ describe('signing in to the admin pages', () => {
     expect(await form.text()).not.toContain('<script>');
   });
 
-  it('signs out by a form, not by a link', async () => {
+  it('signs out with a form, not with a link', async () => {
     const cookie = await signIn();
     const asked = await send('/admin/logout', { headers: { cookie } });
     expect(asked.status).toBe(200);
@@ -176,7 +176,7 @@ describe('signing in to the admin pages', () => {
     expect(await isIn(cookieOf(done))).toBe(false);
   });
 
-  it('takes the admin key as Bearer too, and no tenant key', async () => {
+  it('also accepts the admin key as a bearer token, but no tenant key', async () => {
     const { status, body } = await new ApiClient(admin.url, admin.adminKey).request('POST', '/v1/tenants', {
       id: 'acme',
       name: 'Acme',
@@ -188,18 +188,18 @@ describe('signing in to the admin pages', () => {
     expect((await send(path, { headers: bearer(apiKey) })).status).toBe(401);
     expect((await send('/admin', { headers: bearer(apiKey) })).status).toBe(401);
     expect((await login({ key: apiKey })).status).toBe(401);
-    // A wrong key is not made good by a cookie.
+    // A valid cookie does not compensate for a wrong key.
     const cookie = await signIn();
     expect((await send(path, { headers: { ...bearer(apiKey), cookie } })).status).toBe(401);
   });
 
-  it('lets the cookie open nothing but the admin pages', async () => {
+  it('accepts the cookie for the admin pages only', async () => {
     const cookie = await signIn();
     for (const path of ['/v1/tenants', '/v1/queues', '/v1/conversations'])
       expect((await send(path, { headers: { cookie } })).status).toBe(401);
   });
 
-  it('does what a page of another site asks for neither with the cookie nor at the sign-in', async () => {
+  it('rejects cross-site requests, both with the cookie and to the sign-in page', async () => {
     const cookie = await signIn();
     const put = (headers: Record<string, string>): Promise<Response> =>
       send('/admin/queues/api/queues/letters/retry/failed', { method: 'PUT', headers });
@@ -212,7 +212,7 @@ describe('signing in to the admin pages', () => {
     ])
       expect((await put({ cookie, ...foreign } as Record<string, string>)).status).toBe(403);
     expect((await put({ cookie, origin: admin.url })).status).toBe(200);
-    // Who sends the key is no browser that was led astray.
+    // A client that sends the key is not a browser tricked by another site.
     expect((await put(bearer(admin.adminKey))).status).toBe(200);
     expect((await login({ key: admin.adminKey }, { origin: 'https://evil.example' })).status).toBe(403);
     const logout = await send('/admin/logout', { method: 'POST', headers: { cookie } });
@@ -220,7 +220,7 @@ describe('signing in to the admin pages', () => {
     expect(await logout.json()).toMatchObject({ code: 'foreign_origin' });
   });
 
-  it('reads forms on the admin pages only', async () => {
+  it('parses forms on the admin pages only', async () => {
     const answer = await send('/v1/tenants', {
       method: 'POST',
       headers: bearer(admin.adminKey),
@@ -230,7 +230,7 @@ describe('signing in to the admin pages', () => {
     expect(await answer.json()).toMatchObject({ code: 'unsupported_media_type' });
   });
 
-  it('names its sources to the browser: scripts and styles of its own', async () => {
+  it('has a content security policy that allows only its own scripts and styles', async () => {
     const { headers } = await send('/admin/login');
     const policy = headers.get('content-security-policy') ?? '';
     expect(policy).toContain("script-src 'self';");
@@ -245,7 +245,7 @@ describe('guessing the admin key', () => {
   beforeEach(() => start({ TRUST_PROXY: 'true' }));
   afterEach(() => admin.close());
 
-  it('makes an address wait after too many wrong keys, by whichever way it tries', async () => {
+  it('rate-limits an address after too many wrong keys, on every route', async () => {
     const from = (address: string): Record<string, string> => ({ 'x-forwarded-for': address });
     const tryKey = (address: string): Promise<Response> => login({ key: 'guess' }, from(address));
     for (let i = 0; i < MAX_FAILURES - 1; i++) expect((await tryKey('192.0.2.1')).status).toBe(401);
@@ -265,7 +265,7 @@ describe('guessing the admin key', () => {
     expect((await login({ key: admin.adminKey }, from('192.0.2.2'))).status).toBe(303);
   });
 
-  it('marks the cookie Secure when the proxy was asked by https', async () => {
+  it('marks the cookie Secure when the request reached the proxy over HTTPS', async () => {
     const host = new URL(admin.url).host;
     const answer = await login(
       { key: admin.adminKey },
@@ -275,7 +275,7 @@ describe('guessing the admin key', () => {
   });
 });
 
-it('accepts the cookie of another process with the same key, and ends all sessions with another key', async () => {
+it('accepts the cookie of another process with the same key, and invalidates all sessions when the key changes', async () => {
   const key = 'one-admin-key-for-two-processes';
   await start({}, key);
   const cookie = await signIn();
@@ -316,13 +316,13 @@ function promisesOfTheBoard(withRedis: boolean): void {
   });
   afterEach(() => admin.database.collection('jobs').deleteMany({}));
 
-  it('shows counts and failed jobs without their payloads, and the payload on the page of the job', async () => {
+  it('shows counts and failed jobs without payloads, and the payload only on the page of the job', async () => {
     const id = await failedJob();
     const list = await board<{ queues: { name: string; counts: object; jobs: BoardJob[] }[] }>(
       'GET',
       '?activeQueue=letters&status=failed&page=1&jobsPerPage=10',
     );
-    // The application has a queue of its own besides.
+    // The application also has its own queue.
     expect(list.body.queues.filter(({ name }) => name === 'letters')).toMatchObject([
       {
         name: 'letters',
@@ -338,19 +338,19 @@ function promisesOfTheBoard(withRedis: boolean): void {
     expect((await board('GET', '/letters/not-an-id')).status).toBe(404);
   });
 
-  it('tries a failed job again: the record and the driver both know, and it completes', async () => {
+  it('retries a failed job in both the job record and the driver, and the job completes', async () => {
     const id = await failedJob();
     expect((await board('PUT', `/letters/${id}/retry`)).status).toBe(204);
     await reaches(id, 'completed');
     expect(work).toHaveBeenCalledTimes(2);
-    // It is done: a second press does nothing.
+    // The job has completed, so a second click has no effect.
     const again = await board('PUT', `/letters/${id}/retry`);
     expect(again.status).toBe(409);
     expect(again.body).toMatchObject({ message: expect.stringContaining('Only a failed job') });
     expect(work).toHaveBeenCalledTimes(2);
   });
 
-  it('tries all failed jobs again, and clears the completed ones', async () => {
+  it('retries all failed jobs, and removes the completed ones', async () => {
     const ids = [await failedJob('one'), await failedJob('two'), await failedJob('three')];
     expect((await board('PUT', '/letters/retry/failed')).body).toMatchObject({ retried: 3 });
     for (const id of ids) await reaches(id, 'completed');
@@ -358,9 +358,9 @@ function promisesOfTheBoard(withRedis: boolean): void {
     expect((await queues().status('letters')).counts).toMatchObject({ completed: 0, failed: 0 });
   });
 
-  it('brings a delayed job forward', async () => {
+  it('promotes a delayed job', async () => {
     const id = await enqueue('later', 3_600_000);
-    // With Redis, it is handed over first.
+    // With Redis, the job is first handed over to BullMQ.
     await eventually(async () => !(withRedis && (await queues().find('letters', id))?.isUnhanded));
     expect(work).not.toHaveBeenCalled();
     expect((await board('PUT', `/letters/${id}/promote`)).status).toBe(204);
@@ -368,7 +368,7 @@ function promisesOfTheBoard(withRedis: boolean): void {
     expect((await board('PUT', `/letters/${id}/promote`)).status).toBe(409);
   });
 
-  it('removes a job that is not at work, and says so of one that is', async () => {
+  it('removes a job that is not running, and reports an error for one that is', async () => {
     const failed = await failedJob();
     expect((await board('PUT', `/letters/${failed}/clean`)).status).toBe(204);
     expect(await queues().find('letters', failed)).toBeNull();
@@ -388,7 +388,7 @@ function promisesOfTheBoard(withRedis: boolean): void {
     await reaches(active, 'completed');
   });
 
-  it('refuses what would change Redis alone', async () => {
+  it('rejects actions that would change only Redis', async () => {
     const id = await failedJob();
     for (const [method, path] of [
       ['PUT', '/letters/pause'],
@@ -411,7 +411,7 @@ function promisesOfTheBoard(withRedis: boolean): void {
     expect((await queues().find('letters', id))?.state).toBe('failed');
   });
 
-  it('tells and does the same for programs: /v1/queues', async () => {
+  it('provides the same through the API: /v1/queues', async () => {
     const first = await failedJob('one');
     const second = await failedJob('two');
     const { body } = await api<{ data: { name: string }[] }>('GET', '/v1/queues');
@@ -449,7 +449,7 @@ function promisesOfTheBoard(withRedis: boolean): void {
   });
 }
 
-describe('the board of queues with jobs in the database', () => {
+describe('the queue board with jobs in the database', () => {
   beforeAll(async () => {
     await start();
     await admin.startWorkers();
@@ -458,14 +458,14 @@ describe('the board of queues with jobs in the database', () => {
   promisesOfTheBoard(false);
 });
 
-describeWithRedis('the board of queues with BullMQ', () => {
+describeWithRedis('the queue board with BullMQ', () => {
   let server: RedisProcess;
   beforeAll(async () => {
     server = await startRedis();
     await start({
       REDIS_URL: server.url,
       REDIS_KEY_PREFIX: redisPrefix(),
-      // A loaded machine is slow to reply, and that is not what is tested here.
+      // A busy machine responds slowly, which is not under test here.
       REDIS_COMMAND_TIMEOUT_MS: '2000',
     });
     await admin.startWorkers();
@@ -483,8 +483,8 @@ describeWithRedis('the board of queues with BullMQ', () => {
     expect(await answer.json()).toMatchObject({ version: expect.stringMatching(/^\d+\./) });
   });
 
-  // The server is killed here, so this one comes last.
-  it('shows the record also while Redis is away', async () => {
+  // This test kills the server, so it runs last.
+  it('shows the job record during a Redis outage', async () => {
     const id = await failedJob();
     const cookie = await signIn();
     await server.signal('SIGKILL');

@@ -16,7 +16,7 @@ interface Received {
   event: { event: string; status: string; alert: Alert };
 }
 
-/** A receiver of alerts on a free port, which answers with `answers` first and then with 204. */
+/** A receiver of alerts on a free port. It responds with the statuses in `answers` first, then with 204. */
 async function startReceiver(answers: number[]) {
   const received: Received[] = [];
   let onRequest: (() => void)[] = [];
@@ -70,7 +70,7 @@ describe('an alert', () => {
       ALERT_BACKLOG_AGE_MS: '100,3600000',
       ALERT_WEBHOOK_URL: receiver.url,
       ALERT_WEBHOOK_SECRET: SECRET,
-      // A slow machine is not what is looked at here.
+      // The speed of the machine must not trigger alerts in this test.
       ALERT_EVENT_LOOP_LAG_MS: 'off',
       ALERT_DATABASE_P95_MS: 'off',
       ALERT_REQUEST_P95_MS: 'off',
@@ -84,9 +84,9 @@ describe('an alert', () => {
     await receiver.close();
   });
 
-  it('is posted once when a limit was exceeded for a while, after a 500 again, and once on recovery', async () => {
+  it('is posted once when a limit was exceeded for some time, retried after a 500, and posted once on recovery', async () => {
     const { body } = await say(tenant, 'p-1');
-    // A job that nobody works on: the workers of this application are not started.
+    // The workers of this application are not started, so this job stays queued.
     await tenant.request('POST', `/v1/conversations/${body.conversation.id}/close`);
     await receiver.arrived(2);
     const [refused, taken] = receiver.received;
@@ -114,7 +114,7 @@ describe('an alert', () => {
     expect(receiver.received).toHaveLength(3);
   });
 
-  it('is signed over the time and the body', () => {
+  it('is signed over its time and body', () => {
     expect(receiver.received).toHaveLength(3);
     for (const { headers, body } of receiver.received)
       expect(headers['x-colloquy-signature']).toBe(
@@ -122,7 +122,7 @@ describe('an alert', () => {
       );
   });
 
-  it('is told to the error reports when it begins and when it ends', () => {
+  it('is sent to error reporting when it starts and when it ends', () => {
     const told = notify.mock.calls.map(([message, details]) => [message, details?.level]);
     expect(told).toEqual([
       [expect.stringMatching(/^alert raised: The longest wait in queue/), 'warning'],
@@ -142,12 +142,12 @@ describe('GET /v1/monitoring', () => {
   });
   afterAll(() => app.close());
 
-  it('is for operators alone', async () => {
+  it('is available to operators only', async () => {
     expect((await app.request('GET', '/v1/monitoring', undefined, {}, null)).status).toBe(401);
     expect((await tenant.request('GET', '/v1/monitoring')).status).toBe(403);
   });
 
-  it('tells what the process did', async () => {
+  it('reports the activity of the process', async () => {
     const snapshot = await readSnapshot(app);
     expect(snapshot).toMatchObject({
       service: { name: 'colloquy', instance: expect.stringMatching(`:${process.pid}$`) as string },
@@ -171,7 +171,7 @@ describe('GET /v1/monitoring', () => {
     expect(disk?.freeRatio).toBeLessThanOrEqual(1);
   });
 
-  it('compares what the modules report with its limits', async () => {
+  it('compares the reports of the modules with its limits', async () => {
     const { limited } = await app.app.get(SnapshotReader).read();
     expect(limited.map(({ name }) => name).sort()).toEqual([
       `backlog:${QUEUE}`,
@@ -189,7 +189,7 @@ describe('GET /v1/monitoring', () => {
     ]);
   });
 
-  it('reads once for all who ask in one second', async () => {
+  it('reads once for all requests within a second', async () => {
     const metrics = app.app.get(MetricsService);
     const [first, ...others] = await Promise.all([1, 2, 3].map(() => metrics.collect()));
     for (const other of others) expect(other.at).toBe(first?.at);

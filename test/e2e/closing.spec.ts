@@ -31,22 +31,22 @@ let settings: Readonly<Record<string, string>> = {};
 let app: TestApp;
 let tenant: TestTenant;
 let others: TestApp[];
-/** What most tests of a describe share; the workers of its queues may be running. */
+/** The application shared by most tests of a describe block. Its queue workers may be running. */
 let shared: TestApp | undefined;
-/** Settings that only `app` has: those of `startAlone`. */
+/** The settings that `startAlone` gave to `app`. */
 let alone: Readonly<Record<string, string>> = {};
 
 const create = (overrides: Readonly<Record<string, string>> = {}): Promise<TestApp> =>
   createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '20', ...settings, ...overrides });
-/** A tenant of its own on the shared application. */
+/** Creates a new tenant on the shared application. */
 const start = async (): Promise<void> => {
   app = shared ??= await create();
   alone = {};
   tenant = await app.createTenant();
 };
 /**
- * An application of its own, also in Redis: no worker of another test takes its jobs, and it runs none until the
- * test starts its workers.
+ * Creates an application with its own Redis key prefix, so that no worker of another test takes its jobs. It
+ * runs no jobs until the test starts its workers.
  */
 const startAlone = async (overrides: Readonly<Record<string, string>> = {}): Promise<void> => {
   alone = { REDIS_KEY_PREFIX: redisPrefix(), ...overrides };
@@ -58,7 +58,7 @@ const closeShared = async (): Promise<void> => {
   await shared?.close();
   shared = undefined;
 };
-/** Another process on the same database. */
+/** Creates an application that acts as another process on the same database. */
 const startOther = async (overrides: Readonly<Record<string, string>> = {}): Promise<TestApp> => {
   const other = await createTestApp({
     TRANSCRIPT_BATCH_TIMEOUT_MS: '20',
@@ -124,12 +124,12 @@ beforeEach(() => {
 });
 afterEach(async () => {
   jest.restoreAllMocks();
-  // Those that were started later may use the database of the first.
+  // Applications started later may use the database of the first one.
   for (const other of others.toReversed()) await other.close();
 });
 
 function promisesOfClosing(): void {
-  it('makes a transcript with a summary, which is found by meaning', async () => {
+  it('creates a transcript with a summary, which a semantic search finds', async () => {
     await start();
     await work();
     await tenant.request('POST', '/v1/sessions/ana/goals', { type: 'book_table', slots: { guests: 4 } });
@@ -159,7 +159,7 @@ function promisesOfClosing(): void {
     expect(body.data.map((hit) => hit.id)).toEqual([closed.transcriptId]);
   });
 
-  it('answers the same job and transcript when it is repeated, also when the job is kept no more', async () => {
+  it('returns the same job and transcript when repeated, even after the job was removed', async () => {
     await start();
     const id = await talk(...dinner);
     const closed = await close(id, { summary: 'The first one.' });
@@ -174,7 +174,7 @@ function promisesOfClosing(): void {
     expect(await count('transcripts')).toBe(1);
   });
 
-  it('stores one job and one transcript when 20 clients of two processes close at once', async () => {
+  it('stores one job and one transcript when 20 clients of two processes close concurrently', async () => {
     await start();
     const other = await startOther();
     const id = await talk(...dinner);
@@ -191,7 +191,7 @@ function promisesOfClosing(): void {
       }),
     );
     const [first] = answers;
-    if (!first) throw new Error('no answer');
+    if (!first) throw new Error('no response');
     for (const answer of answers) expect(answer).toEqual(first);
     expect(await count('jobs')).toBe(1);
     await Promise.all([work(), work(other)]);
@@ -205,7 +205,7 @@ function promisesOfClosing(): void {
     const id = await talk(...dinner);
     const { body } = await tenant.request('GET', `/v1/conversations/${id}`);
     const dedupeKey = `${id}:${(body as { lastSeq: number }).lastSeq}`;
-    // Somebody else's row in the place of the job.
+    // Another row already uses the dedupeKey of this job.
     const other = { tenantId: tenant.tenantId, queue: conversationTranscripts.name, dedupeKey };
     await app.database.collection('jobs').insertOne(other);
     expect((await tenant.request('POST', `/v1/conversations/${id}/close`)).status).toBe(500);
@@ -219,7 +219,7 @@ function promisesOfClosing(): void {
     expect(await count('jobs')).toBe(1);
   });
 
-  it('tries again while too many transcripts wait, and keeps why', async () => {
+  it('retries while too many transcripts are queued, and records the reason', async () => {
     await startAlone();
     jest.spyOn(app.app.get(TranscriptService), 'enqueue').mockRejectedValueOnce(tooManyTranscripts(1000));
     const closed = await close(await talk(...dinner));
@@ -233,7 +233,7 @@ function promisesOfClosing(): void {
     await transcriptOf(closed);
   });
 
-  it('stores one transcript when the job dies after its work was done, and runs again', async () => {
+  it('stores one transcript when the worker dies after finishing the work and the job runs again', async () => {
     await startAlone();
     const service = app.app.get(TranscriptService);
     const enqueue = service.enqueue.bind(service);
@@ -250,12 +250,12 @@ function promisesOfClosing(): void {
   });
 }
 
-describe('closing a conversation, queues on the database', () => {
+describe('closing a conversation with queues on the database', () => {
   afterAll(closeShared);
 
   promisesOfClosing();
 
-  it('stores one transcript when two processes do the same job, and none again after it was deleted', async () => {
+  it('stores one transcript when two processes run the same job, and none when it runs after a deletion', async () => {
     await startAlone();
     const other = await startOther();
     const closed = await close(await talk(...dinner));
@@ -279,20 +279,20 @@ describe('closing a conversation, queues on the database', () => {
     expect(await count('transcripts')).toBe(0);
   });
 
-  it('makes another transcript after further messages, for which it must be open again', async () => {
+  it('creates another transcript after further messages, once it was reopened', async () => {
     await start();
     await work();
     const id = await talk(...dinner);
     const path = `/v1/conversations/${id}`;
     const first = await close(id);
     expect((await say(id, 'One more thing')).body).toMatchObject({ code: 'conversation_closed' });
-    // An inbound message begins another conversation.
+    // An inbound message starts another conversation.
     const inbound = { participantId: 'ana', channel: 'web', content: 'Hello again' };
     const { body } = await tenant.request<{ conversation: { id: string } }>('POST', '/v1/messages', inbound);
     expect(body.conversation.id).not.toBe(id);
     const open = await tenant.request('PATCH', path, { isActive: true });
     expect(open.body).toMatchObject({ closedAt: null, transcriptId: first.transcriptId });
-    // Without new messages there is nothing new to tell.
+    // Without new messages there is no new transcript.
     const again = await close(id);
     expect(again.job).toEqual(first.job);
     expect(again.conversation.isActive).toBe(false);
@@ -303,11 +303,11 @@ describe('closing a conversation, queues on the database', () => {
     await Promise.all([ended(first), ended(second)]);
     expect((await transcriptOf(first)).transcript).not.toContain('One more thing');
     expect((await transcriptOf(second)).transcript).toMatch(/seven\.\n> One more thing$/);
-    // The session has gone on in another conversation: its goals are not of this one.
+    // The session has continued in another conversation, so its goals do not belong to this one.
     expect((await transcriptOf(second)).summary).not.toContain('Goals');
   });
 
-  it('closes without a transcript where there are no messages, or transcripts are off', async () => {
+  it('closes without a transcript if there are no messages, or transcripts are switched off', async () => {
     await start();
     const empty = await close(await talk());
     expect(empty).toMatchObject({ job: null, transcriptId: null, conversation: { isActive: false } });
@@ -322,7 +322,7 @@ describe('closing a conversation, queues on the database', () => {
     expect(await count('jobs')).toBe(1);
   });
 
-  it('follows a job that has failed by a new one for the same transcript', async () => {
+  it('enqueues a new job for the same transcript after a job has failed', async () => {
     await startAlone();
     const closed = await close(await talk(...dinner));
     await app.request('PATCH', `/v1/tenants/${tenant.tenantId}`, { features: { transcripts: false } });
@@ -340,7 +340,7 @@ describe('closing a conversation, queues on the database', () => {
     await transcriptOf(again);
   });
 
-  it('keeps nothing of a conversation that was erased before its job ran', async () => {
+  it('stores nothing for a conversation that was erased before its job ran', async () => {
     await startAlone();
     const closed = await close(await talk(...dinner));
     await tenant.request('DELETE', `/v1/conversations/${closed.conversation.id}`);
@@ -350,7 +350,7 @@ describe('closing a conversation, queues on the database', () => {
     expect((await tenant.request('GET', `/v1/transcripts/${String(closed.transcriptId)}`)).status).toBe(404);
   });
 
-  it('is closed since the first time, also by a patch', async () => {
+  it('keeps the time of the first closing, also for a patch', async () => {
     await start();
     const id = await talk(...dinner);
     const path = `/v1/conversations/${id}`;
@@ -362,7 +362,7 @@ describe('closing a conversation, queues on the database', () => {
     expect((await close(id)).conversation.closedAt).toBe(body['closedAt']);
   });
 
-  it('refuses unknown conversations and fields, and summaries beyond the limits', async () => {
+  it('rejects unknown conversations, unknown fields, and summaries beyond the limits', async () => {
     await start();
     const id = await talk(...dinner);
     const path = `/v1/conversations/${id}/close`;
@@ -373,7 +373,7 @@ describe('closing a conversation, queues on the database', () => {
     expect((await tenant.request('GET', `/v1/conversations/${id}`)).body).toMatchObject({ isActive: true });
   });
 
-  describe("with summaries of the tenant's responder", () => {
+  describe('with summaries from the responder of the tenant', () => {
     let endpoint: Server;
     let received: Record<string, unknown>[];
     let answer: { status: number; body: unknown };
@@ -407,7 +407,7 @@ describe('closing a conversation, queues on the database', () => {
       await new Promise((resolve) => endpoint.close(resolve));
     });
 
-    it('keeps what the endpoint says', async () => {
+    it('stores the summary that the endpoint returns', async () => {
       const closed = await close(await talk(...dinner));
       expect((await transcriptOf(closed)).summary).toBe('A table was booked.');
       expect(received).toMatchObject([
@@ -422,7 +422,7 @@ describe('closing a conversation, queues on the database', () => {
       ]);
     });
 
-    it('takes an extract when the endpoint knows no such event', async () => {
+    it('uses an extract if the endpoint does not support the event', async () => {
       answer = { status: 400, body: {} };
       const closed = await close(await talk(...dinner));
       expect((await transcriptOf(closed)).summary).toMatch(/^Request: A table/);
@@ -433,7 +433,7 @@ describe('closing a conversation, queues on the database', () => {
   });
 });
 
-describeWithRedis('closing a conversation, queues on Redis', () => {
+describeWithRedis('closing a conversation with queues on Redis', () => {
   let server: RedisProcess;
 
   beforeAll(async () => {
@@ -453,8 +453,8 @@ describeWithRedis('closing a conversation, queues on Redis', () => {
 
   promisesOfClosing();
 
-  // The server is killed here, so this one comes last.
-  it('runs the job of a conversation that was closed while Redis was away, once it is back', async () => {
+  // This test kills the server, so it runs last.
+  it('runs the job of a conversation closed during a Redis outage once Redis is back', async () => {
     await start();
     await work();
     const id = await talk(...dinner);

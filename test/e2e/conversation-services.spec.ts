@@ -9,7 +9,7 @@ import {
 import { allFeatures } from '../../src/tenant/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
-/** What a feature of one's own does with conversations. */
+/** A custom feature that uses the conversation services. */
 @Injectable()
 class FollowUps {
   constructor(
@@ -33,7 +33,7 @@ describe('a feature module that imports ConversationModule', () => {
   });
   afterAll(() => app.close());
 
-  it('processes a message, reads its conversation, appends to it and lists what is there, for one tenant alone', async () => {
+  it('processes a message, reads its conversation, appends to it and lists its messages, for one tenant only', async () => {
     const { tenantId } = await app.createTenant();
     const tenant = { tenantId, name: tenantId, plan: 'free' as const, features: allFeatures };
     const inbound = { participantId: 'ana', channel: 'web', content: 'hello', attachments: [] };

@@ -36,7 +36,7 @@ describe('/v1/conversations', () => {
   };
   const pathOf = ({ id }: Conversation): string => `/v1/conversations/${id}`;
 
-  it('opens a conversation and shows it', async () => {
+  it('creates a conversation and returns it', async () => {
     const conversation = await create({ title: ' Table for Friday ', metadata: { source: 'ad' } });
     expect(conversation).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{24}$/),
@@ -69,7 +69,7 @@ describe('/v1/conversations', () => {
     [{ metadata: { a: 'x'.repeat(8200) } }, 'metadata'],
     [{ metadata: [] }, 'metadata'],
     [{ isActive: true }, ''],
-  ])('refuses %j with a 400 that names the field', async (change, path) => {
+  ])('rejects %j with a 400 that names the field', async (change, path) => {
     const { status, headers, body } = await tenant.request<Problem>('POST', '/v1/conversations', {
       participantId: 'ana',
       channel: 'web',
@@ -99,7 +99,7 @@ describe('/v1/conversations', () => {
     expect((await tenant.request('PATCH', pathOf(conversation), {})).body).toEqual(again.body);
   });
 
-  it('takes a patch as application/merge-patch+json', async () => {
+  it('accepts a patch as application/merge-patch+json', async () => {
     const conversation = await create();
     const { status, body } = await tenant.request(
       'PATCH',
@@ -118,14 +118,14 @@ describe('/v1/conversations', () => {
     { channel: 'sms' },
     { metadata: { $set: {} } },
     { isActive: { $ne: 1 } },
-  ])('refuses the patch %j', async (patch) => {
+  ])('rejects the patch %j', async (patch) => {
     const conversation = await create();
     const { status, body } = await tenant.request<Problem>('PATCH', pathOf(conversation), patch);
     expect([status, body.code]).toEqual([400, 'validation_failed']);
     expect((await tenant.request('GET', pathOf(conversation))).body).toEqual(conversation);
   });
 
-  it('lists by filters in pages, newest first', async () => {
+  it('lists conversations by filters in pages, newest first', async () => {
     const participantId = 'lister';
     const ids: string[] = [];
     for (const channel of ['web', 'sms', 'web']) ids.unshift((await create({ participantId, channel })).id);
@@ -147,7 +147,7 @@ describe('/v1/conversations', () => {
     expect(idsOf(await list(`participantId=${participantId}&active=false`))).toEqual([ids[2]]);
     expect(idsOf(await list(`participantId=${participantId}&active=true`))).toEqual(ids.slice(0, 2));
     expect(idsOf(await list(`participantId=${participantId}&limit=1`))).toEqual([ids[0]]);
-    // The oldest was written to last.
+    // The oldest conversation was updated last.
     const recent = await list('order=updated&limit=1');
     expect(idsOf(recent)).toEqual([ids[2]]);
     for (const [order, cursor] of [
@@ -172,12 +172,12 @@ describe('/v1/conversations', () => {
     'channel=WEB',
     'order=title',
     'skip=10',
-  ])('refuses ?%s', async (query) => {
+  ])('rejects ?%s', async (query) => {
     const { status, body } = await tenant.request<Problem>('GET', `/v1/conversations?${query}`);
     expect([status, body.code]).toEqual([400, 'validation_failed']);
   });
 
-  it('refuses a cursor that it did not give', async () => {
+  it('rejects a cursor that it did not issue', async () => {
     const { status, body } = await tenant.request<Problem>('GET', '/v1/conversations?cursor=nonsense');
     expect([status, body.code]).toEqual([400, 'invalid_cursor']);
   });
@@ -199,7 +199,7 @@ describe('/v1/conversations', () => {
   });
 
   it.each(['GET', 'PATCH', 'DELETE'])(
-    '%s answers 404 for an unknown id and one of another tenant',
+    '%s returns 404 for an unknown id and for one of another tenant',
     async (method) => {
       const conversation = await create();
       const body = method === 'PATCH' ? { title: 'x' } : undefined;
@@ -214,7 +214,7 @@ describe('/v1/conversations', () => {
   );
 
   it.each(['1', 'x'.repeat(24), unknownId.toUpperCase(), '%7B%24gt%3A1%7D'])(
-    'answers 400 for the id %s, which cannot be one',
+    'returns 400 for the invalid id %s',
     async (id) => {
       expect((await tenant.request('GET', `/v1/conversations/${id}`)).status).toBe(400);
     },

@@ -11,7 +11,7 @@ const EVENTS = '/admin/dashboard/events';
 let admin: TestApp;
 const open: EventReader[] = [];
 
-/** Reads server-sent events as they come. */
+/** Reads server-sent events from a response. */
 class EventReader {
   private text = '';
   readonly ended: Promise<unknown>;
@@ -22,7 +22,7 @@ class EventReader {
     this.ended = once(answer, 'close');
   }
 
-  /** Waits for the next event of this name and gives its data; what comes before is left out. */
+  /** Waits for the next event with this name and returns its data. Skips other events. */
   async next(name: string): Promise<unknown> {
     for (;;) {
       const [event, ...rest] = this.text.split('\n\n');
@@ -75,7 +75,7 @@ afterEach(async () => {
 });
 afterAll(() => admin.close());
 
-it('leads a browser that has not signed in to the sign-in, and refuses the stream and the files', async () => {
+it('redirects a browser that is not signed in to the sign-in page, and rejects requests for the stream and the files', async () => {
   const page = await send('/admin/dashboard', { accept: 'text/html' });
   expect(page.status).toBe(303);
   expect(page.headers.get('location')).toBe('/admin/login?next=%2Fadmin%2Fdashboard');
@@ -86,7 +86,7 @@ it('leads a browser that has not signed in to the sign-in, and refuses the strea
   }
 });
 
-it('serves the page and each file that it names from here, with no script in the page', async () => {
+it('serves the page and every file it references from the service itself, without inline scripts', async () => {
   const page = await send('/admin/dashboard', bearer());
   const html = await page.text();
   expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -107,7 +107,7 @@ it('serves the page and each file that it names from here, with no script in the
     expect((await send(`/admin/dashboard/assets/${name}`, bearer())).status).toBe(404);
 });
 
-it('tells the history, then snapshots, and what is asked meanwhile is in them', async () => {
+it('sends the history, then snapshots that include the requests made meanwhile', async () => {
   const reader = await follow({ cookie: await signIn() });
   expect(reader.answer.statusCode).toBe(200);
   expect(reader.answer.headers).toMatchObject({
@@ -125,14 +125,14 @@ it('tells the history, then snapshots, and what is asked meanwhile is in them', 
   expect(asked(first)).toBe(false);
   let latest = first;
   while (!asked(latest)) latest = (await reader.next('snapshot')) as DashboardSample;
-  // The answer that stays open is no slow request, nor any.
+  // The open stream counts neither as a slow request nor as a request.
   reader.close();
   const after = (await (await follow(bearer())).next('snapshot')) as DashboardSample;
   expect(JSON.stringify(after.snapshot.requests)).not.toContain(EVENTS);
   expect(JSON.stringify(after)).not.toContain(admin.adminKey);
 });
 
-it('ends with the sign-in', async () => {
+it('ends the stream when the sign-in expires', async () => {
   const now = jest.spyOn(Date, 'now');
   try {
     const real = Date.now();
@@ -150,7 +150,7 @@ it('ends with the sign-in', async () => {
   }
 });
 
-it('has room for so many viewers, and again when one has gone', async () => {
+it('limits the number of viewers, and accepts another one after one has left', async () => {
   const readers: EventReader[] = [];
   for (let i = 0; i < MAX_VIEWERS; i++) readers.push(await follow(bearer()));
   const refused = await send(EVENTS, bearer());
@@ -158,7 +158,7 @@ it('has room for so many viewers, and again when one has gone', async () => {
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(await refused.json()).toMatchObject({ code: 'too_many_viewers' });
   for (const reader of readers.slice(0, 2)) reader.close();
-  // Headers alone take no place.
+  // A request for headers only does not count as a viewer.
   const feed = admin.app.get(DashboardFeed);
   await eventually(() => feed.viewerCount === MAX_VIEWERS - 2);
   for (let i = 0; i < 3; i++) {
@@ -169,7 +169,7 @@ it('has room for so many viewers, and again when one has gone', async () => {
   expect((await follow(bearer())).answer.statusCode).toBe(200);
 });
 
-// The server is closed here, so this one comes last.
+// This test closes the server, so it runs last.
 it('ends all streams when the service stops', async () => {
   const readers = [await follow({ cookie: await signIn() }), await follow(bearer())];
   for (const reader of readers) await reader.next('snapshot');

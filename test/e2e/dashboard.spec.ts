@@ -15,7 +15,7 @@ interface Result {
   stderr: string;
 }
 
-/** `npm test` builds what runs here. */
+/** The command runs the build in `dist`, which `npm test` creates first. */
 function start(adminKey: string, args: string[]): ChildProcess {
   const env = { PATH: process.env['PATH'], NODE_ENV: 'test', ADMIN_API_KEY: adminKey };
   return spawn(process.execPath, [resolve(dist, 'scripts', 'dashboard.js'), ...args], { cwd: tmpdir(), env });
@@ -51,7 +51,7 @@ describe('npm run dashboard', () => {
   });
   afterAll(() => app.close());
 
-  it('prints plain tables of a running service, and ends with 0 while it is healthy', async () => {
+  it('prints plain tables for a running service, and exits with code 0 if it is healthy', async () => {
     const { code, stdout, stderr } = await finish(start(app.adminKey, ['--url', app.url]));
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^HEALTHY · colloquy /);
@@ -63,7 +63,7 @@ describe('npm run dashboard', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  it('ends with 1 when the service does not answer or refuses the key, and says so', async () => {
+  it('reports an unreachable service or a rejected key, and exits with code 1', async () => {
     const away = await finish(start(app.adminKey, ['--url', 'http://127.0.0.1:1']));
     expect(away.code).toBe(1);
     expect(away.stderr).toContain('The service is not responding');
@@ -73,7 +73,7 @@ describe('npm run dashboard', () => {
     expect(refused.stderr).not.toContain('another-key');
   });
 
-  it('goes on with --watch until it is ended', async () => {
+  it('refreshes with --watch until it is stopped', async () => {
     const child = start(app.adminKey, ['--url', app.url, '--watch', '1', '--json']);
     const ended = finish(child);
     let lines = 0;
@@ -92,7 +92,7 @@ describe('npm run dashboard', () => {
     expect(first?.at).not.toBe(second?.at);
   });
 
-  describe('of a service with an alert', () => {
+  describe('for a service with an alert', () => {
     let server: Server;
     let url: string;
     let status: MonitoringSnapshot['status'];
@@ -114,7 +114,7 @@ describe('npm run dashboard', () => {
     it.each([
       ['degraded', 1],
       ['critical', 2],
-    ] as const)('tells the alert, and ends with the code of %s', async (now, expected) => {
+    ] as const)('prints the alert and exits with the code of %s', async (now, expected) => {
       status = now;
       const { code, stdout } = await finish(start(app.adminKey, ['--url', url]));
       expect(code).toBe(expected);

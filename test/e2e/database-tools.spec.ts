@@ -35,7 +35,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-/** `npm test` builds what runs here. */
+/** The scripts of this suite run the build in `dist`, which `npm test` creates first. */
 function start(script: string, args: string[], settings: Record<string, string> = {}): ChildProcess {
   const env = {
     PATH: process.env['PATH'],
@@ -78,7 +78,7 @@ describe('npm run db:analyze', () => {
     expect(output).not.toContain('system.profile');
   });
 
-  it('leaves the profiling as it was, also when it is interrupted', async () => {
+  it('restores the profiling level, even when it is interrupted', async () => {
     await db.command({ profile: 1, slowms: 250 });
     try {
       const child = start('db-analyze.js', ['--seconds', '600', '--slow-ms', '1']);
@@ -115,7 +115,7 @@ describe('npm run db:monitor', () => {
     expect(Object.keys(orders?.indexes ?? {})).toEqual(['_id_', 'customer_1']);
   });
 
-  it('reads the embedded store of a running service, until it is told to end', async () => {
+  it('reads the embedded store of a running service until it receives a signal', async () => {
     const folder = await createServiceFolder();
     try {
       await folder.start();

@@ -16,7 +16,10 @@ const preload = (path: string): string[] => ['--import', pathToFileURL(path).hre
 const instrument = preload(builtEntry('instrument.js'));
 const failOnSignal = preload(resolve('test', 'support', 'fail-on-signal.mjs'));
 
-/** What these tests put into requests, rows and errors, and what may be neither in a report nor in a log. */
+/**
+ * Secrets that these tests put into requests, documents and errors. They must not appear in a report or a
+ * log.
+ */
 const secrets = /what Ann wrote|the-query-1|the-cookie-1|the-password-1|the-key-of-the-operator/;
 
 interface LogLine extends Record<string, unknown> {
@@ -54,19 +57,19 @@ afterEach(async () => {
   await sentry.close();
 });
 
-describe('errors of requests', () => {
+describe('request errors', () => {
   beforeEach(async () => {
     folder = await createServiceFolder();
   });
 
-  it('reports a 500 once and without secrets, and neither a 404 nor a 400', async () => {
+  it('reports a 500 once and without secrets, and reports neither a 404 nor a 400', async () => {
     const service = await folder.start(settings(), instrument);
     const admin = new ApiClient(service.url, ADMIN_API_KEY);
     const key = await admin.call('POST', '/v1/tenants', asTenantKey, { id: 'acme', name: 'Acme' });
     const api = new ApiClient(service.url, key);
     const conversation = { participantId: 'ann', channel: 'web' };
     const { id } = await api.call('POST', '/v1/conversations', asCreated, conversation);
-    // A fault in the database that the program knows nothing of. Its errors quote what was written.
+    // A unique index unknown to the program. Its errors quote the document.
     await database
       .collection('messages')
       .createIndex({ tenantId: 1, content: 1 }, { unique: true, name: 'by_mistake' });
@@ -119,7 +122,7 @@ describe('errors of requests', () => {
     expect(service.stdout + service.stderr).not.toContain(key);
   });
 
-  it('answers with an errorId of the same form, and loads no SDK, without a DSN', async () => {
+  it('returns an errorId of the same form and loads no SDK without a DSN', async () => {
     const service = await folder.start({ ...settings(), SENTRY_DSN: '' }, instrument);
     const admin = new ApiClient(service.url, ADMIN_API_KEY);
     await admin.call('POST', '/v1/tenants', asTenantKey, { id: 'acme', name: 'Acme' });
@@ -133,11 +136,11 @@ describe('errors of requests', () => {
 });
 
 describe('failed jobs', () => {
-  it('are reported once by the worker, with where to find them and without their payload', async () => {
+  it('are reported once by the worker, with the queue and id of the job but without its payload', async () => {
     folder = await createServiceFolder('worker.js');
     const now = new Date();
     const _id = new mongo.ObjectId();
-    // As an older version of the program might have left it.
+    // A job that an older version of the program may have stored.
     await database.collection('jobs').insertOne({
       _id,
       tenantId: 'acme',
@@ -179,13 +182,13 @@ describe('failed jobs', () => {
   });
 });
 
-describe('errors that nothing handles', () => {
+describe('unhandled errors', () => {
   it.each([
     ['main.js', 'reject', 'unhandledRejection'],
     ['main.js', 'throw', 'uncaughtException'],
     ['worker.js', 'reject', 'unhandledRejection'],
     ['main.js', 'store', 'embeddedStore'],
-  ])('%s, %s: reports it and ends with code 1', async (entry, FAIL_BY, kind) => {
+  ])('%s, %s: reports the error and exits with code 1', async (entry, FAIL_BY, kind) => {
     folder = await createServiceFolder(entry);
     const own: Record<string, string> = FAIL_BY === 'store' ? { MONGODB_URI: '' } : {};
     const service = await folder.start({ ...settings(), ...own, FAIL_BY }, [...instrument, ...failOnSignal]);
@@ -204,7 +207,7 @@ describe('errors that nothing handles', () => {
     expect(sentry.received + service.stdout + service.stderr).not.toMatch(secrets);
   });
 
-  it('ends with code 1 as well when the server of reports does not answer', async () => {
+  it('also exits with code 1 when the reporting server does not respond', async () => {
     folder = await createServiceFolder();
     sentry.hang();
     const service = await folder.start(settings(), [...instrument, ...failOnSignal]);
@@ -214,7 +217,7 @@ describe('errors that nothing handles', () => {
     );
   });
 
-  it('says what is wrong with the settings, in the words of the entry', async () => {
+  it('reports invalid settings with the same message as the entry file', async () => {
     folder = await createServiceFolder();
     const start = folder.start({ ...settings(), SENTRY_DSN: 'no-dsn', PORT: 'many' }, instrument);
     await expect(start).rejects.toMatchObject({

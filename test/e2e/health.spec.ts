@@ -14,11 +14,11 @@ interface ProbeBody {
   checks: Checks;
 }
 
-/** Every check has its state and nothing else. */
+/** Asserts that every check reports its state and nothing else. */
 const namesAndStates = (checks: Checks): boolean =>
   Object.values(checks).every((check) => Object.keys(check).join() === 'status');
 
-describe('health of a service that is well', () => {
+describe('health of a healthy service', () => {
   let test: TestApp;
 
   beforeAll(async () => {
@@ -26,21 +26,24 @@ describe('health of a service that is well', () => {
   });
   afterAll(() => test.close());
 
-  it.each(probes)('%s: without a key, names and states alone; with the admin key, figures', async (probe) => {
-    const path = `/health/${probe}`;
-    const open = await test.request<ProbeBody>('GET', path, undefined, {}, null);
-    expect(open).toMatchObject({ status: 200, body: { status: 'ok' } });
-    expect(open.headers.get('cache-control')).toBe('no-store');
-    expect(Object.keys(open.body.checks)).not.toHaveLength(0);
-    expect(namesAndStates(open.body.checks)).toBe(true);
+  it.each(probes)(
+    '%s: returns only names and states without a key, and figures with the admin key',
+    async (probe) => {
+      const path = `/health/${probe}`;
+      const open = await test.request<ProbeBody>('GET', path, undefined, {}, null);
+      expect(open).toMatchObject({ status: 200, body: { status: 'ok' } });
+      expect(open.headers.get('cache-control')).toBe('no-store');
+      expect(Object.keys(open.body.checks)).not.toHaveLength(0);
+      expect(namesAndStates(open.body.checks)).toBe(true);
 
-    const detailed = await test.request<ProbeBody>('GET', path);
-    expect(Object.keys(detailed.body.checks)).toEqual(Object.keys(open.body.checks));
-    for (const check of Object.values(detailed.body.checks))
-      expect(check).toHaveProperty('durationMs', expect.any(Number));
-  });
+      const detailed = await test.request<ProbeBody>('GET', path);
+      expect(Object.keys(detailed.body.checks)).toEqual(Object.keys(open.body.checks));
+      for (const check of Object.values(detailed.body.checks))
+        expect(check).toHaveProperty('durationMs', expect.any(Number));
+    },
+  );
 
-  it.each(probes)("%s tells no details to a tenant's key, nor to a wrong one", async (probe) => {
+  it.each(probes)('%s returns no details with a tenant key or an invalid key', async (probe) => {
     const { apiKey } = await test.createTenant();
     for (const key of [apiKey, 'admin_of_somebody_else'])
       expect(
@@ -51,8 +54,8 @@ describe('health of a service that is well', () => {
   });
 });
 
-// The outcome of a check is kept for a second, so these have an application each.
-describe('health of a service in trouble', () => {
+// The result of a check is cached for a second, so each of these tests starts its own application.
+describe('health of a service with problems', () => {
   let test: TestApp;
 
   beforeEach(async () => {
@@ -60,7 +63,7 @@ describe('health of a service in trouble', () => {
   });
   afterEach(() => test.close());
 
-  it('ready is 503 while the database does not answer, live is 200; the reason is for operators', async () => {
+  it('returns 503 for ready and 200 for live while the database does not respond; only operators see the reason', async () => {
     jest
       .spyOn(test.app.get(DatabaseService), 'ping')
       .mockRejectedValue(new Error('no route to db-7.internal'));
@@ -78,7 +81,7 @@ describe('health of a service in trouble', () => {
     expect(await test.request('GET', '/health/live')).toMatchObject({ status: 200 });
   });
 
-  it('ready is 200 and degraded when a module reports a lesser fault', async () => {
+  it('returns 200 for ready with status degraded when a module reports a minor problem', async () => {
     test.app.get(Monitoring).contribute({
       health: [
         { name: 'backlog', kind: 'degrading', run: () => ({ status: 'down', reason: 'too much to do' }) },
@@ -90,7 +93,7 @@ describe('health of a service in trouble', () => {
     });
   });
 
-  it('ready is 503 once a shutdown has begun, while other requests are still served', async () => {
+  it('returns 503 for ready once a shutdown has started, while other requests are still served', async () => {
     const tenant = await test.createTenant();
     test.app.get(HealthService).beginShutdown();
     expect(await test.request('GET', '/health/ready', undefined, {}, null)).toMatchObject({
@@ -102,8 +105,8 @@ describe('health of a service in trouble', () => {
   });
 });
 
-describe('without a unique index', () => {
-  it('ready and startup are 503, with its name for operators, and 200 once it exists, without a restart', async () => {
+describe('a missing unique index', () => {
+  it('makes ready and startup return 503, naming it for operators, and 200 once it exists, without a restart', async () => {
     const test = await createTestApp();
     try {
       const sessions = test.database.collection('sessions');
@@ -131,8 +134,8 @@ describe('without a unique index', () => {
   });
 });
 
-describe('a job that waits for too long', () => {
-  it('makes ready degraded, and never 503', async () => {
+describe('a job that is queued for too long', () => {
+  it('sets the status of ready to degraded, but never returns 503', async () => {
     const test = await createTestApp({ HEALTH_BACKLOG_MAX_AGE_MS: '100', WORKERS: 'off' });
     try {
       const tenant = await test.createTenant();
@@ -142,7 +145,7 @@ describe('a job that waits for too long', () => {
         content: 'Hello',
       });
       await tenant.request('POST', `/v1/conversations/${body.conversation.id}/close`);
-      // The workers of this application were not started, so that the job of the closing waits.
+      // The workers of this application are not started, so the job that closing enqueues stays queued.
       const statuses: number[] = [];
       await eventually(async () => {
         const answer = await test.request<ProbeBody>('GET', '/health/ready');
@@ -156,12 +159,12 @@ describe('a job that waits for too long', () => {
   });
 });
 
-describe('a process that is told to stop', () => {
+describe('the probes of a service process', () => {
   let folder: ServiceFolder;
 
   afterEach(() => folder.remove());
 
-  it('says that it is not ready before it takes no more connections', async () => {
+  it('report that it is not ready before it stops accepting connections', async () => {
     folder = await createServiceFolder();
     const service = await folder.start({ SHUTDOWN_DRAIN_MS: '5000', SHUTDOWN_GRACE_MS: '20000' });
     const anonymous = new ApiClient(service.url, undefined);
@@ -177,7 +180,7 @@ describe('a process that is told to stop', () => {
     expect(await stopped).toEqual({ code: 0, signal: null });
   });
 
-  it('a worker serves the same probes and metrics, details to operators alone, and nothing else', async () => {
+  it('are served by a worker with the metrics and nothing else, with details for operators only', async () => {
     folder = await createServiceFolder('worker.js');
     const key = 'admin_of_this_worker';
     const worker = await folder.start({ ADMIN_API_KEY: key });

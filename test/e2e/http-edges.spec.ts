@@ -11,7 +11,7 @@ interface OpenApiDocument {
   components: { schemas: Record<string, { required?: string[] }>; securitySchemes: Record<string, object> };
 }
 
-describe('edges of HTTP', () => {
+describe('HTTP edge cases', () => {
   let app: TestApp;
   let tenant: TestTenant;
 
@@ -21,7 +21,7 @@ describe('edges of HTTP', () => {
   });
   afterAll(() => app.close());
 
-  /** What the server answers to these bytes until it ends the connection. */
+  /** Sends these bytes and returns the response received until the server closes the connection. */
   const sendRaw = (bytes: string): Promise<{ head: string; body: Record<string, unknown> }> =>
     new Promise((resolve, reject) => {
       const socket = connect(Number(new URL(app.url).port), '127.0.0.1', () => socket.write(bytes));
@@ -43,7 +43,7 @@ describe('edges of HTTP', () => {
       headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': `application/${type}` },
     });
 
-  it('sends a person who opens the address of the service to the description of the API', async () => {
+  it('redirects a browser that opens the root URL to the API documentation', async () => {
     const { statusCode, headers } = await app.inject({ method: 'GET', url: '/' });
     expect({ statusCode, location: headers.location }).toEqual({ statusCode: 302, location: '/docs' });
     expect((await app.inject({ method: 'GET', url: '/docs' })).statusCode).toBe(200);
@@ -62,7 +62,7 @@ describe('edges of HTTP', () => {
       ['a response', '/v1/tenant', 200, 'application/json; charset=utf-8'],
       ['a problem', '/v1/conversations/unknown', 400, 'application/problem+json; charset=utf-8'],
       ['a path that no route serves', '/documents', 404, 'application/problem+json; charset=utf-8'],
-    ])('of %s are those of REST APIs and no more', async (_what, url, status, type) => {
+    ])('of %s are those suited to a REST API and no others', async (_what, url, status, type) => {
       const response = await app.inject({
         method: 'GET',
         url,
@@ -75,7 +75,7 @@ describe('edges of HTTP', () => {
     });
 
     it.each(['/docs', '/admin/login', '/admin/queues', '/%61dmin/login'])(
-      'of the page %s are all of helmet',
+      'of the page %s include all helmet headers',
       async (url) => {
         const { headers } = await app.inject({ method: 'GET', url, headers: { accept: 'text/html' } });
         expect(headers['content-security-policy']).toContain("default-src 'self'");
@@ -87,11 +87,11 @@ describe('edges of HTTP', () => {
     );
   });
 
-  describe('errors before there is a route', () => {
+  describe('errors before routing', () => {
     it.each([
       ['a badly encoded URL', '/v1/conversations/%E0%A4%A', 400, 'bad_request'],
       ['an over-long path parameter', `/v1/conversations/${'a'.repeat(600)}`, 414, 'uri_too_long'],
-    ])('%s is a problem with the request id', async (_what, url, status, code) => {
+    ])('%s returns a problem document with the request id', async (_what, url, status, code) => {
       const response = await app.inject({ method: 'GET', url, headers: { 'x-request-id': 'edge-1' } });
       expect(response.statusCode).toBe(status);
       expect(response.headers['content-type']).toContain('application/problem+json');
@@ -103,7 +103,7 @@ describe('edges of HTTP', () => {
     it.each([
       ['headers of 20 kB', `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
       ['a malformed request line', 'THIS IS NOT HTTP\r\n\r\n', 400],
-    ])('%s is a problem', async (_what, bytes, status) => {
+    ])('%s returns a problem document', async (_what, bytes, status) => {
       const { head, body } = await sendRaw(bytes);
       expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
       expect(head).toContain('application/problem+json');
@@ -115,7 +115,7 @@ describe('edges of HTTP', () => {
   });
 
   describe('JSON bodies', () => {
-    it('an empty one is none', async () => {
+    it('treats an empty body as no body', async () => {
       const created = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
         participantId: 'ana',
         channel: 'web',
@@ -124,24 +124,27 @@ describe('edges of HTTP', () => {
       expect((await sendJson('DELETE', `/v1/conversations/${created.body.id}`)).statusCode).toBeLessThan(300);
     });
 
-    it('an empty one where fields are needed is a failed validation', async () => {
+    it('fails validation for an empty body if fields are required', async () => {
       const response = await sendJson('POST', '/v1/conversations');
       expect(response.json()).toMatchObject({ status: 400, code: 'validation_failed' });
     });
 
-    it.each(['json', 'merge-patch+json'])('a malformed one of application/%s says why', async (type) => {
-      const method = type === 'json' ? 'POST' : 'PATCH';
-      const url =
-        type === 'json' ? '/v1/conversations' : '/v1/conversations/6740a1b2c3d4e5f601234567/session';
-      const response = await sendJson(method, url, '{"a":', type);
-      expect(response.json()).toMatchObject({
-        status: 400,
-        code: 'invalid_json',
-        detail: expect.stringContaining('Unexpected end of JSON input') as string,
-      });
-    });
+    it.each(['json', 'merge-patch+json'])(
+      'explains why a body of application/%s is malformed',
+      async (type) => {
+        const method = type === 'json' ? 'POST' : 'PATCH';
+        const url =
+          type === 'json' ? '/v1/conversations' : '/v1/conversations/6740a1b2c3d4e5f601234567/session';
+        const response = await sendJson(method, url, '{"a":', type);
+        expect(response.json()).toMatchObject({
+          status: 400,
+          code: 'invalid_json',
+          detail: expect.stringContaining('Unexpected end of JSON input') as string,
+        });
+      },
+    );
 
-    it.each(['{"__proto__":{"a":1}}', '{"constructor":{"prototype":{}}}'])('%s is refused', async (text) => {
+    it.each(['{"__proto__":{"a":1}}', '{"constructor":{"prototype":{}}}'])('rejects %s', async (text) => {
       const response = await sendJson('POST', '/v1/conversations', text);
       expect(response.json()).toMatchObject({
         status: 400,
@@ -162,12 +165,12 @@ describe('edges of HTTP', () => {
       document = (await app.inject({ method: 'GET', url: '/docs/openapi.json' })).json();
     });
 
-    it('describes problems, and keys that are no JWT', () => {
+    it('describes problem documents, and API keys that are not JWTs', () => {
       expect(document.components.schemas['Problem']?.required).toContain('code');
       expect(JSON.stringify(document.components.securitySchemes)).not.toContain('JWT');
     });
 
-    it('names the problem document for every error of every operation', () => {
+    it('declares a problem document for every error response of every operation', () => {
       expect(operations().length).toBeGreaterThan(10);
       const isProblem = ({ content }: OpenApiResponse): boolean =>
         content?.['application/problem+json']?.schema.$ref === '#/components/schemas/Problem';

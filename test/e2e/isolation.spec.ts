@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
 
-/** What one tenant owns, made again for each case. `marker` is in every text of it and nowhere else. */
-interface Property {
+/**
+ * The data of one tenant, created for each case. `marker` is contained in all of its texts and nowhere else.
+ */
+interface OwnedData {
   owner: TestTenant;
   stranger: TestTenant;
   marker: string;
@@ -16,18 +18,19 @@ interface Property {
   deadLetterId: string;
 }
 
-/** Begins every marker; no other text holds it. */
+/** The prefix of every marker, contained in no other text. */
 const MARK = 'ownedbyanother';
 
 interface Case {
   /**
-   * refused: the stranger is answered 404 or 403, the owner 2xx. apart: the names in the request are the caller's own, so both
-   * are answered 2xx, each on rows of their own. either: the same, and the admin key is let in too. admin: no tenant may, whoever's ids
-   * they are. public: there are no rows. pages: those by which operators sign in, tested in admin.spec.ts.
+   * refused: the other tenant gets 404 or 403, the owner 2xx. apart: the names in the request belong to the
+   * caller, so both tenants get 2xx, each for its own rows. either: like apart, and the admin key is accepted
+   * too. admin: only the admin key is accepted, whichever tenant owns the ids. public: the route returns no
+   * stored data. pages: the sign-in pages for operators, which are tested in admin.spec.ts.
    */
   kind: 'refused' | 'apart' | 'either' | 'admin' | 'public' | 'pages';
-  path: (of: Property) => string;
-  body?: (of: Property) => unknown;
+  path: (of: OwnedData) => string;
+  body?: (of: OwnedData) => unknown;
 }
 
 const refused = (path: Case['path'], body?: Case['body']): Case => ({
@@ -53,12 +56,15 @@ const either = (path: Case['path'], body?: Case['body']): Case => ({
 const pages = (path: string): Case => ({ kind: 'pages', path: () => path });
 const open = (path: string): Case => ({ kind: 'public', path: () => path });
 
-const ofConversation = ({ conversationId }: Property): string => `/v1/conversations/${conversationId}`;
-const ofSession = ({ participantId }: Property): string => `/v1/sessions/${participantId}`;
-const ofTenant = ({ owner }: Property): string => `/v1/tenants/${owner.tenantId}`;
-const keyIdOf = ({ owner }: Property): string => owner.apiKey.split('_')[1] ?? '';
+const ofConversation = ({ conversationId }: OwnedData): string => `/v1/conversations/${conversationId}`;
+const ofSession = ({ participantId }: OwnedData): string => `/v1/sessions/${participantId}`;
+const ofTenant = ({ owner }: OwnedData): string => `/v1/tenants/${owner.tenantId}`;
+const keyIdOf = ({ owner }: OwnedData): string => owner.apiKey.split('_')[1] ?? '';
 
-/** One case for each route of the application; the first test below fails for a route without one, and names it. */
+/**
+ * One case for each route of the application. The first test below fails if a route has no case, and names
+ * the route.
+ */
 const cases: Record<string, Case> = {
   'GET /': open('/'),
   'GET /health/live': open('/health/live'),
@@ -163,7 +169,7 @@ const cases: Record<string, Case> = {
   ),
 };
 
-describe('a tenant and the ids of another', () => {
+describe('a tenant that uses the ids of another tenant', () => {
   let app: TestApp;
   let owner: TestTenant;
   let stranger: TestTenant;
@@ -181,7 +187,7 @@ describe('a tenant and the ids of another', () => {
     return body;
   };
 
-  async function makeProperty(): Promise<Property> {
+  async function createOwnedData(): Promise<OwnedData> {
     const marker = `${MARK}${randomBytes(6).toString('hex')}`;
     const participantId = `p-${randomBytes(6).toString('hex')}`;
     const externalId = `x-${randomBytes(6).toString('hex')}`;
@@ -231,11 +237,11 @@ describe('a tenant and the ids of another', () => {
     };
   }
 
-  let untouched: Promise<Property> | undefined;
-  /** For requests that change nothing, all of which may look at the same property. */
-  const sharedProperty = (): Promise<Property> => (untouched ??= makeProperty());
+  let untouched: Promise<OwnedData> | undefined;
+  /** Data shared by all requests that change nothing. */
+  const sharedOwnedData = (): Promise<OwnedData> => (untouched ??= createOwnedData());
 
-  /** A job that is done: no client stores one directly. */
+  /** Stores a completed job directly, since clients cannot create one. */
   async function storeJob(tenantId: string, marker: string): Promise<string> {
     const now = new Date();
     const { insertedId } = await app.database.collection('jobs').insertOne({
@@ -273,14 +279,14 @@ describe('a tenant and the ids of another', () => {
   }
 
   /**
-   * All that is stored of the owner, whatever the collection, read past the application, once the background work of
-   * earlier requests is done.
+   * Returns everything stored for the owner in any collection, read directly from the database once the
+   * background work of earlier requests has finished.
    */
   async function storedOfOwner(): Promise<Record<string, unknown[]>> {
     const { tenantId } = owner;
     const queued = { tenantId, status: 'queued' };
     await eventually(async () => (await app.database.collection('transcripts').countDocuments(queued)) === 0);
-    // When a key was last used is written by the owner's own requests, after their responses.
+    // The time of the last use of a key is written after the responses to the owner's own requests.
     const projection = { lastUsedAt: 0 };
     const rows: Record<string, unknown[]> = {};
     for (const name of await app.database.collectionNames())
@@ -291,7 +297,7 @@ describe('a tenant and the ids of another', () => {
         .toArray();
     for (const name of ['tenants', 'conversations', 'messages', 'sessions'])
       if (!rows[name]?.length)
-        throw new Error(`the owner has nothing in ${name}: the comparison would be void`);
+        throw new Error(`the owner has nothing in ${name}, so the comparison would prove nothing`);
     return rows;
   }
 
@@ -318,56 +324,56 @@ describe('a tenant and the ids of another', () => {
 
   const methodOf = (name: string): string => name.split(' ', 1)[0] ?? '';
 
-  it.each(named('refused'))('%s: refused, and nothing changed', async (name, { path, body }) => {
-    const property = await makeProperty();
+  it.each(named('refused'))('%s: is rejected and changes nothing', async (name, { path, body }) => {
+    const data = await createOwnedData();
     const before = await storedOfOwner();
-    const answer = await stranger.request(methodOf(name), path(property), body?.(property));
+    const answer = await stranger.request(methodOf(name), path(data), body?.(data));
     expect([403, 404]).toContain(answer.status);
-    expect(textOf(answer.body)).not.toContain(property.marker);
+    expect(textOf(answer.body)).not.toContain(data.marker);
     expect(await storedOfOwner()).toEqual(before);
-    // The same request of the owner succeeds: it was refused for the sake of whose it is.
-    const own = await owner.request(methodOf(name), path(property), body?.(property));
+    // The same request succeeds for the owner, so it was rejected because of the tenant.
+    const own = await owner.request(methodOf(name), path(data), body?.(data));
     expect(own.status).toBeLessThan(300);
   });
 
   it.each(named('apart', 'either'))(
-    '%s: each sees and changes rows of their own',
+    '%s: each tenant sees and changes only its own rows',
     async (name, { path, body }) => {
-      const property = await makeProperty();
+      const data = await createOwnedData();
       const before = await storedOfOwner();
-      const answer = await stranger.request(methodOf(name), path(property), body?.(property));
+      const answer = await stranger.request(methodOf(name), path(data), body?.(data));
       expect(answer.status).toBeLessThan(300);
       const text = textOf(answer.body);
       for (const foreign of [
-        property.marker,
-        property.conversationId,
-        property.goalId,
-        property.jobId,
-        property.transcriptId,
-        property.deadLetterId,
+        data.marker,
+        data.conversationId,
+        data.goalId,
+        data.jobId,
+        data.transcriptId,
+        data.deadLetterId,
         owner.tenantId,
       ])
         expect(text).not.toContain(foreign);
       expect(await storedOfOwner()).toEqual(before);
-      const own = await owner.request(methodOf(name), path(property), body?.(property));
+      const own = await owner.request(methodOf(name), path(data), body?.(data));
       expect(own.status).toBeLessThan(300);
     },
   );
 
-  it.each(named('admin'))('%s: for the admin key alone', async (name, { path, body }) => {
-    const property = await sharedProperty();
+  it.each(named('admin'))('%s: accepts only the admin key', async (name, { path, body }) => {
+    const data = await sharedOwnedData();
     const before = await storedOfOwner();
     for (const tenant of [stranger, owner]) {
-      const answer = await tenant.request(methodOf(name), path(property), body?.(property));
+      const answer = await tenant.request(methodOf(name), path(data), body?.(data));
       expect(answer).toMatchObject({ status: 403, body: { code: 'admin_key_required' } });
     }
     expect(await storedOfOwner()).toEqual(before);
     expect(await must(owner.request('GET', '/v1/tenant'))).toMatchObject({ id: owner.tenantId });
   });
 
-  it.each(named('public'))('%s: says nothing of any tenant', async (name, { path }) => {
-    const property = await sharedProperty();
-    const { status, body } = await app.request(methodOf(name), path(property), undefined, {}, null);
+  it.each(named('public'))('%s: returns no data of any tenant', async (name, { path }) => {
+    const data = await sharedOwnedData();
+    const { status, body } = await app.request(methodOf(name), path(data), undefined, {}, null);
     expect(status).toBe(200);
     expect(textOf(body)).not.toContain(owner.tenantId);
   });
@@ -375,9 +381,9 @@ describe('a tenant and the ids of another', () => {
   it.each(named('pages'))(
     "%s: a tenant's key opens nothing, and nothing of a tenant is shown",
     async (name, { path }) => {
-      const property = await sharedProperty();
+      const data = await sharedOwnedData();
       const before = await storedOfOwner();
-      const answer = await stranger.request(methodOf(name), path(property));
+      const answer = await stranger.request(methodOf(name), path(data));
       expect(textOf(answer.body)).not.toContain(owner.tenantId);
       expect(answer.headers.getSetCookie()).toEqual([]);
       expect(await storedOfOwner()).toEqual(before);
@@ -385,34 +391,34 @@ describe('a tenant and the ids of another', () => {
   );
 
   it.each(named('refused', 'apart'))(
-    '%s: no key, an unknown key and the admin key are turned away',
+    '%s: rejects no key, an unknown key and the admin key',
     async (name, { path, body }) => {
-      const property = await sharedProperty();
+      const data = await sharedOwnedData();
       const before = await storedOfOwner();
       for (const [key, status] of [
         [null, 401],
         ['ck_0000000000000000_unknown', 401],
         [app.adminKey, 403],
       ] as const) {
-        const answer = await app.request(methodOf(name), path(property), body?.(property), {}, key);
+        const answer = await app.request(methodOf(name), path(data), body?.(data), {}, key);
         expect(answer.status).toBe(status);
       }
       expect(await storedOfOwner()).toEqual(before);
     },
   );
 
-  it.each(named('either'))('%s: no key and an unknown key are turned away', async (name, { path, body }) => {
-    const property = await sharedProperty();
+  it.each(named('either'))('%s: rejects no key and an unknown key', async (name, { path, body }) => {
+    const data = await sharedOwnedData();
     for (const key of [null, 'ck_0000000000000000_unknown'])
-      expect((await app.request(methodOf(name), path(property), body?.(property), {}, key)).status).toBe(401);
-    const operator = await app.request(methodOf(name), path(property), body?.(property));
+      expect((await app.request(methodOf(name), path(data), body?.(data), {}, key)).status).toBe(401);
+    const operator = await app.request(methodOf(name), path(data), body?.(data));
     expect(operator.status).toBeLessThan(500);
-    expect(textOf(operator.body)).not.toContain(property.marker);
+    expect(textOf(operator.body)).not.toContain(data.marker);
   });
 
-  it('a list of the one holds no row of the other, whichever filter or cursor is passed', async () => {
-    const property = await makeProperty();
-    await makeProperty();
+  it('lists no row of another tenant, whichever filter or cursor is passed', async () => {
+    const data = await createOwnedData();
+    await createOwnedData();
     for (const list of ['/v1/conversations', '/v1/messages']) {
       const mine = await must(
         owner.request<{ nextCursor: string | null; data: unknown[] }>('GET', `${list}?limit=1`),
@@ -424,7 +430,7 @@ describe('a tenant and the ids of another', () => {
       );
       expect(textOf(theirs)).not.toContain(MARK);
     }
-    const filters = [`participantId=${property.participantId}`, 'channel=web', 'active=true'];
+    const filters = [`participantId=${data.participantId}`, 'channel=web', 'active=true'];
     for (const filter of filters)
       expect(textOf(await must(stranger.request('GET', `/v1/conversations?${filter}`)))).not.toContain(
         'mark',

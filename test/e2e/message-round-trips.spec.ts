@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { brokenPromises, type DialoguesResult, runDialogues } from '../support/dialogues/run.js';
 
-/** `npm test` builds what runs here. */
+/** The store runs from the build in `dist`, which `npm test` creates first. */
 const dist = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist');
 
 const turns = ['Hello', 'A table for two, please', 'Tomorrow', 'At eight', 'In Lisbon', 'Thank you'];
 
-describe('what a message costs the database', () => {
+describe('the database commands of a message', () => {
   let result: DialoguesResult;
 
   beforeAll(async () => {
@@ -17,7 +17,7 @@ describe('what a message costs the database', () => {
         services: [],
         turns: turns.map((content) => ({ role: 'user', content })),
       })),
-      // Reads of messages that are handled at the same moment share a query.
+      // Messages that are processed concurrently share queries.
       clients: 1,
       redis: false,
       externalIds: false,
@@ -25,18 +25,18 @@ describe('what a message costs the database', () => {
     });
   });
 
-  it('is no read of a session once it is warm, and never more than one transaction', () => {
+  it('read no session once it is warm, and never use more than one transaction', () => {
     expect(brokenPromises(result)).toEqual([]);
     expect(result.warm.map(({ messages }) => messages)).toEqual([6, 6]);
     expect(result.warm.map((group) => group.readsOf('conversations', 'messages'))).toEqual([0, 0]);
   });
 
-  it('is one transaction with a write each of conversation, session and messages', () => {
+  it('use one transaction with one write each to conversations, sessions and messages', () => {
     for (const { messages, commits, writes } of result.warm)
       expect({ commits, writes }).toEqual({ commits: messages, writes: 3 * messages });
   });
 
-  it('is counted completely: a process that does not know the session reads it once', () => {
+  it('are counted completely: a process without the session in memory reads it once', () => {
     expect(result.cold.messages).toBe(3);
     expect(result.cold.readsOf('sessions')).toBe(3);
     expect(result.outside.reads).toBe(0);

@@ -61,7 +61,7 @@ describe('messages', () => {
   const contentsOf = ({ data }: MessagePage): string[] => data.map(({ content }) => content);
 
   describe('POST /v1/conversations/:id/messages', () => {
-    it('stores messages in order and answers them', async () => {
+    it('stores messages in order and returns them', async () => {
       const { status, body } = await append(
         {
           role: 'user',
@@ -105,13 +105,13 @@ describe('messages', () => {
       });
     });
 
-    it('answers 200 with the stored messages when all of them are known', async () => {
+    it('returns 200 with the stored messages when all of them are known', async () => {
       const first = await append({ role: 'user', content: 'a', externalId: 'x1' });
       const again = await append({ role: 'user', content: 'changed', externalId: 'x1' });
       expect([again.status, again.body]).toEqual([200, first.body]);
     });
 
-    it('takes 64 KiB of content and 20 attachments', async () => {
+    it('accepts 64 KiB of content and 20 attachments', async () => {
       const content = 'x'.repeat(65_536);
       const { status, body } = await append({
         role: 'user',
@@ -159,7 +159,7 @@ describe('messages', () => {
       ['an unknown role', [{ role: 'bot', content: 'x' }], 'messages.0.role'],
       ['an unknown field', [{ role: 'user', content: 'x', seq: 7 }], 'seq'],
       [
-        'one externalId twice',
+        'the same externalId twice',
         [
           { role: 'user', content: 'x', externalId: 'a' },
           { role: 'user', content: 'y', externalId: 'a' },
@@ -167,14 +167,14 @@ describe('messages', () => {
         'messages.1.externalId: must not be used twice',
       ],
       ['a bad one among good ones', [{ role: 'user', content: 'x' }, { role: 'user' }], 'messages.1.content'],
-    ])('refuses %s beyond the limits, and stores nothing', async (_name, messages, expected) => {
+    ])('rejects %s beyond the limits and stores nothing', async (_name, messages, expected) => {
       const { status, body } = await tenant.request<Problem>('POST', path, { messages });
       expect([status, body.code]).toEqual([400, 'validation_failed']);
       expect(body.detail).toContain(expected);
       expect((await tenant.request<MessagePage>('GET', path)).body.data).toEqual([]);
     });
 
-    it('refuses JSON that nests very deep without failing itself', async () => {
+    it('rejects very deeply nested JSON without crashing', async () => {
       const deep = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
       const response = await fetch(`${app.url}${path}`, {
         method: 'POST',
@@ -184,7 +184,7 @@ describe('messages', () => {
       expect(response.status).toBe(400);
     });
 
-    it('answers 409 for an externalId of another conversation, and names it', async () => {
+    it('returns 409 for an externalId of another conversation, naming it', async () => {
       await append({ role: 'user', content: 'a', externalId: 'x1' });
       const other = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
         participantId: 'bob',
@@ -204,7 +204,7 @@ describe('messages', () => {
       ]);
     });
 
-    it('answers 409 when the conversation is closed', async () => {
+    it('returns 409 when the conversation is closed', async () => {
       await tenant.request('PATCH', `/v1/conversations/${conversationId}`, { isActive: false });
       const { status, body } = await append({ role: 'user', content: 'a' });
       expect([status, (body as unknown as Problem).code]).toEqual([409, 'conversation_closed']);
@@ -228,7 +228,7 @@ describe('messages', () => {
       expect(contentsOf(await list('afterSeq=2&beforeSeq=5'))).toEqual(['3', '4']);
     });
 
-    it('gives the last ones before beforeSeq, still in order, and pages back', async () => {
+    it('returns the last messages before beforeSeq in ascending order, and pages backward', async () => {
       const page = await list('limit=2&beforeSeq=6');
       expect(contentsOf(page)).toEqual(['4', '5']);
       expect(contentsOf(await list(`limit=2&beforeSeq=6&cursor=${String(page.nextCursor)}`))).toEqual([
@@ -238,13 +238,13 @@ describe('messages', () => {
     });
 
     it.each(['limit=201', 'afterSeq=-1', 'afterSeq=x', 'beforeSeq[$gt]=1', 'cursor=zzz'])(
-      'refuses ?%s',
+      'rejects ?%s',
       async (query) => {
         expect((await tenant.request('GET', `${path}?${query}`)).status).toBe(400);
       },
     );
 
-    it('answers 404 to another tenant, for reading and for writing', async () => {
+    it('returns 404 to another tenant for reads and writes', async () => {
       expect((await stranger.request('GET', path)).status).toBe(404);
       const write = await stranger.request('POST', path, { messages: [{ role: 'user', content: 'x' }] });
       expect(write.status).toBe(404);
@@ -259,7 +259,7 @@ describe('messages', () => {
       return body;
     };
 
-    it('gives the messages of all conversations of the tenant alone, newest first, in pages', async () => {
+    it('returns the messages of all conversations of this tenant only, newest first, in pages', async () => {
       await append(
         { role: 'user', content: 'a' },
         { role: 'assistant', content: 'b' },
@@ -271,7 +271,7 @@ describe('messages', () => {
       expect(contentsOf(await list('role=assistant'))).toEqual(['b']);
     });
 
-    it('keeps to since, inclusive, and until, exclusive', async () => {
+    it('filters by since (inclusive) and until (exclusive)', async () => {
       const { body } = await append({ role: 'user', content: 'a' });
       const at = String(body.data[0]?.['timestamp']);
       expect(contentsOf(await list(`since=${at}`))).toEqual(['a']);
@@ -280,7 +280,7 @@ describe('messages', () => {
     });
 
     it.each(['role=bot', 'role[$ne]=user', 'since=yesterday', 'since[$gt]=', 'limit=0', 'cursor=zzz'])(
-      'refuses ?%s',
+      'rejects ?%s',
       async (query) => {
         expect((await tenant.request('GET', `/v1/messages?${query}`)).status).toBe(400);
       },
@@ -296,7 +296,7 @@ describe('messages', () => {
         ...more,
       });
 
-    it('holds a booking conversation whose goal fills slot by slot', async () => {
+    it('conducts a booking conversation in which the goal is filled slot by slot', async () => {
       const first = await say('Hi, I would like to book a table');
       expect(first.status).toBe(201);
       expect(first.body.reply?.content).toBe('For how many people?');
@@ -360,7 +360,7 @@ describe('messages', () => {
       [{ content: '' }, 'content'],
       [{ attachments: Array.from({ length: 21 }, () => attachment) }, 'attachments'],
       [{ role: 'assistant' }, ''],
-    ])('refuses %# with a 400 that names the field, and stores nothing', async (change, field) => {
+    ])('rejects %# with a 400 that names the field, and stores nothing', async (change, field) => {
       const { status, body } = await tenant.request<Problem>('POST', '/v1/messages', {
         participantId: 'ana',
         channel: 'web',

@@ -8,7 +8,7 @@ const folder = resolve('deploy', 'monitoring');
 const rulesFile = resolve(folder, 'alerts.rules.yml');
 const read = (name: string): string => readFileSync(resolve(folder, name), 'utf8');
 
-/** Names of our metrics and of the process in any text; `up` is Prometheus' own. */
+/** Finds the names of our metrics and of process metrics in a text. `up` is added by Prometheus. */
 const metricsIn = (text: string): string[] => [
   ...new Set(text.match(/\b(?:colloquy|nodejs|process)_[a-z0-9_]+/g) ?? []),
 ];
@@ -36,18 +36,18 @@ interface Dashboard {
 const dashboard = JSON.parse(read('grafana-dashboard.json')) as Dashboard;
 const expressions = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 
-describe('the alert rules and the dashboard, beside GET /metrics', () => {
+describe('the alert rules and the dashboard, compared with GET /metrics', () => {
   let app: TestApp;
-  /** Names of families, and of the series of histograms and summaries. */
-  const told = new Set<string>();
+  /** Names of metric families, and of the series of histograms and summaries. */
+  const reported = new Set<string>();
 
   beforeAll(async () => {
     app = await createTestApp();
     const text = await (await fetch(`${app.url}/metrics`)).text();
     for (const [, name = '', type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
-      told.add(name);
-      if (type === 'histogram') told.add(`${name}_bucket`);
-      if (type === 'histogram' || type === 'summary') told.add(`${name}_sum`).add(`${name}_count`);
+      reported.add(name);
+      if (type === 'histogram') reported.add(`${name}_bucket`);
+      if (type === 'histogram' || type === 'summary') reported.add(`${name}_sum`).add(`${name}_count`);
     }
   });
   afterAll(() => app.close());
@@ -56,22 +56,22 @@ describe('the alert rules and the dashboard, beside GET /metrics', () => {
     ['alerts.rules.yml', read('alerts.rules.yml')],
     ['grafana-dashboard.json', read('grafana-dashboard.json')],
     ['docs/metrics.md', readFileSync(resolve('docs', 'metrics.md'), 'utf8')],
-  ])('%s names no metric that does not exist', (_name, text) => {
+  ])('%s references only existing metrics', (_name, text) => {
     const named = metricsIn(text);
     expect(named.length).toBeGreaterThan(20);
-    expect(named.filter((name) => !told.has(name))).toEqual([]);
+    expect(named.filter((name) => !reported.has(name))).toEqual([]);
   });
 
-  it('docs/metrics.md has every metric', () => {
+  it('docs/metrics.md lists every metric', () => {
     const described = new Set(metricsIn(readFileSync(resolve('docs', 'metrics.md'), 'utf8')));
-    const families = [...told].filter((name) => !/_(?:bucket|sum|count)$/.test(name));
+    const families = [...reported].filter((name) => !/_(?:bucket|sum|count)$/.test(name));
     const missing = families.filter((name) => !described.has(name));
     expect(missing.map((name) => `describe ${name} in docs/metrics.md`)).toEqual([]);
   });
 });
 
 describe('the dashboard', () => {
-  it('can be imported: its own uid, a variable for the data source, which every query uses', () => {
+  it('can be imported: it has a uid and a data source variable that every query uses', () => {
     expect(dashboard).toMatchObject({ uid: 'colloquy', title: 'Colloquy' });
     expect(dashboard.templating.list).toContainEqual(
       expect.objectContaining({ name: 'datasource', type: 'datasource' }),
@@ -82,7 +82,7 @@ describe('the dashboard', () => {
     expect(new Set(sources)).toEqual(new Set(['${datasource}']));
   });
 
-  it('has panels of different ids that do not lie on one another', () => {
+  it('has panels with unique ids that do not overlap', () => {
     const { panels } = dashboard;
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
@@ -94,7 +94,7 @@ describe('the dashboard', () => {
 });
 
 describe('the alert rules', () => {
-  it('say of each how bad it is, what it is, and what to look at', () => {
+  it('give each alert a severity, a summary, and a description of what to check', () => {
     const alerts = read('alerts.rules.yml')
       .split(/^ +- alert: /m)
       .slice(1);
@@ -119,11 +119,11 @@ describeWithPromtool('promtool', () => {
     expect(code).toBe(0);
   });
 
-  it('finds that they fire when they should', () => {
+  it('verifies that the alerts fire when they should', () => {
     expect(promtool(['test', 'rules', resolve(folder, 'alerts.test.yml')])).toMatchObject({ code: 0 });
   });
 
-  it('accepts the example of a configuration', () => {
+  it('accepts the example configuration', () => {
     expect(promtool(['check', 'config', resolve(folder, 'prometheus.example.yml')])).toMatchObject({
       code: 0,
     });

@@ -11,7 +11,7 @@ describe('replay of the example dialogues', () => {
   });
   afterAll(() => app.close());
 
-  it.each([1, 4])('finds all as it was sent, %d at a time', async (concurrency) => {
+  it.each([1, 4])('finds all messages as they were sent, %d dialogues at a time', async (concurrency) => {
     const dialogues = parseDialogues(await readFile(resolve('examples/dialogues.ndjson'), 'utf8'));
     const { apiKey } = await app.createTenant();
     const result = await new Replay(new ApiClient(app.url, apiKey), { concurrency, run: 'examples' }).run(

@@ -17,13 +17,13 @@ import { exampleEndpoint } from '../../examples/http-endpoint.js';
 
 const read = (file: string): string => readFileSync(join(process.cwd(), file), 'utf8');
 
-/** The blocks of TypeScript on a page of docs. */
+/** Returns the TypeScript code blocks of a documentation page. */
 const codeOf = (page: string): string[] =>
   [...read(page).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code);
 
 const secret = 'a-long-random-secret';
 
-describe('responders of docs/extending.md and docs/responders.md', () => {
+describe('the responders in docs/extending.md and docs/responders.md', () => {
   const database = createTestDatabase();
   const adminApiKey = 'admin-key-of-this-suite';
   let app: NestFastifyApplication;
@@ -73,7 +73,7 @@ describe('responders of docs/extending.md and docs/responders.md', () => {
     await new Promise((resolve) => endpoint.close(resolve));
   });
 
-  it('shows the code of the example files', () => {
+  it('match the code of the example files', () => {
     const inSrc = read('examples/echo.responder.ts').replace('../src/', '../');
     expect(codeOf('docs/extending.md')).toEqual(
       expect.arrayContaining([inSrc, 'ResponderModule.forFeature([EchoResponder]),\n']),
@@ -81,7 +81,7 @@ describe('responders of docs/extending.md and docs/responders.md', () => {
     expect(codeOf('docs/responders.md')).toContain(read('examples/http-endpoint.ts'));
   });
 
-  it('a responder class replies to messages and keeps state in the session', async () => {
+  it('reply to messages and keep state in the session, as a class', async () => {
     const chosen = await send('PUT', '/v1/responder', { type: 'echo', config: { prefix: 'Echo:' } });
     expect(chosen).toMatchObject({ status: 200, body: { type: 'echo' } });
     expect(await say('one')).toMatchObject({ reply: { content: 'Echo: one', metadata: { echoes: 1 } } });
@@ -94,7 +94,7 @@ describe('responders of docs/extending.md and docs/responders.md', () => {
     expect(failed['detail']).toContain('Only text can be echoed.');
   });
 
-  it('an endpoint accepts what Colloquy signs, and refuses another secret', async () => {
+  it('accept requests signed by Colloquy and reject another secret, as an endpoint', async () => {
     const url = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/`;
     await send('PUT', '/v1/responder', { type: 'http', config: { url, secret } });
     expect(await say('hi')).toMatchObject({ reply: { content: 'Hello! You wrote: hi' } });

@@ -54,7 +54,7 @@ describe('/v1/responder', () => {
       ...(externalId !== undefined && { externalId }),
     });
 
-  it('starts with the goal responder, can be changed, and goes back', async () => {
+  it('starts with the goal responder, can be changed, and can be reset', async () => {
     const start = await tenant.request<ResponderSettings>('GET', '/v1/responder');
     expect(start.body).toMatchObject({ type: 'goals', isDefault: true, secretHints: {} });
     const changed = await put({ type: 'http', config: { url, secret } });
@@ -81,14 +81,14 @@ describe('/v1/responder', () => {
     [{ type: 'goals', config: { templates: [], fallback: 'x' } }, 'config.templates'],
     [{ type: 'goals', config: { $where: '1' } }, 'config'],
     [{ type: 'goals' }, 'config'],
-  ])('refuses %j with a 400 that names the field', async (body, path) => {
+  ])('rejects %j with a 400 that names the field', async (body, path) => {
     const refused = await tenant.request<Problem>('PUT', '/v1/responder', body);
     expect(refused.status).toBe(400);
     expect(refused.body.errors?.map((error) => error.path)).toContain(path);
     expect((await tenant.request<ResponderSettings>('GET', '/v1/responder')).body.isDefault).toBe(true);
   });
 
-  it("answers with the tenant's own goal templates, and leaves other tenants theirs", async () => {
+  it('uses the goal templates of the tenant, and does not change those of other tenants', async () => {
     const other = await app.createTenant();
     await put({
       type: 'goals',
@@ -112,7 +112,7 @@ describe('/v1/responder', () => {
     expect((await other.request<ResponderSettings>('GET', '/v1/responder')).body.isDefault).toBe(true);
   });
 
-  it('stores the message when the endpoint fails, and a repetition completes the reply', async () => {
+  it('stores the message when the endpoint fails, and adds the reply when the message is repeated', async () => {
     await put({ type: 'http', config: { url, secret } });
     answer = (response) => {
       response.writeHead(500).end();
@@ -138,7 +138,7 @@ describe('/v1/responder', () => {
     expect((await say('hi', 'x1')).status).toBe(200);
   });
 
-  it('answers 504 when the endpoint does not answer in time', async () => {
+  it('returns 504 when the endpoint does not respond in time', async () => {
     await put({ type: 'http', config: { url, secret } });
     answer = () => undefined;
     const { status, body } = await say<Problem>('hi', 'x1');
@@ -146,7 +146,7 @@ describe('/v1/responder', () => {
     expect(body.messageId).toMatch(/^[0-9a-f]{24}$/);
   });
 
-  it('does not let a tenant reach private addresses unless that is allowed', async () => {
+  it('does not let a tenant call private addresses unless this is allowed', async () => {
     const closed = await createTestApp({ HTTP_RESPONDER_ALLOW_PRIVATE: 'false' });
     try {
       const guarded = await closed.createTenant();

@@ -47,7 +47,7 @@ describe('sessions over HTTP', () => {
   ): Promise<{ status: number; headers: Headers; body: SessionBody & Problem }> =>
     acme.request<SessionBody & Problem>('PATCH', `/v1/sessions/${participant}`, body, headers);
 
-  it('makes a session by a patch and shows it with its ETag', async () => {
+  it('creates a session with a patch and returns it with its ETag', async () => {
     const made = await patch('ann', { context: { locale: 'pt-PT' }, activeGoals: [{ type: 'book/table' }] });
     expect(made.status).toBe(200);
     expect(made.headers.get('etag')).toBe('"1"');
@@ -76,7 +76,7 @@ describe('sessions over HTTP', () => {
     expect((await patch('bob', { activeGoals: [] })).body).toMatchObject({ version: 3, activeGoals: [] });
   });
 
-  it('accepts a merge patch by its own content type, and no other one', async () => {
+  it('accepts the content type of merge patches, and no others', async () => {
     const merge = await patch(
       'media',
       { context: { n: 1 } },
@@ -87,7 +87,7 @@ describe('sessions over HTTP', () => {
     expect(other.status).toBe(415);
   });
 
-  it('guards a change by If-Match', async () => {
+  it('rejects a change whose If-Match is outdated', async () => {
     await patch('etag', { context: { n: 1 } });
     const changed = await patch('etag', { context: { n: 2 } }, { 'if-match': '"1"' });
     expect([changed.status, changed.headers.get('etag')]).toEqual([200, '"2"']);
@@ -106,7 +106,7 @@ describe('sessions over HTTP', () => {
     ['mixed marks', 'a.b:c-d_e'],
     ['another script', '日本語'],
     ['128 characters', 'x'.repeat(128)],
-  ])('takes %s as participant', async (_name, participant) => {
+  ])('accepts %s as participantId', async (_name, participant) => {
     const path = encodeURIComponent(participant);
     expect((await patch(path, { context: { n: 1 } })).body.participantId).toBe(participant);
     expect((await acme.request<SessionBody>('GET', `/v1/sessions/${path}`)).body.participantId).toBe(
@@ -121,7 +121,7 @@ describe('sessions over HTTP', () => {
     ['a dollar', '$gt'],
     ['129 characters', 'x'.repeat(129)],
     ['the name of the statistics', 'stats'],
-  ])('answers 400 to a participant with %s', async (_name, participant) => {
+  ])('returns 400 for a participantId with %s', async (_name, participant) => {
     const { status, body } = await patch(encodeURIComponent(participant), {});
     expect([status, body.code]).toEqual([400, 'validation_failed']);
   });
@@ -133,7 +133,7 @@ describe('sessions over HTTP', () => {
     ['an operator in the context', { context: { n: { $gt: '' } } }, /^context: .*\$/],
     ['a goal without type', { activeGoals: [{ slots: {} }] }, /^activeGoals\.0\.type: /],
     [
-      'a goal of unknown status',
+      'a goal with an unknown status',
       { activeGoals: [{ type: 'a', status: 'done' }] },
       /^activeGoals\.0\.status: /,
     ],
@@ -148,14 +148,14 @@ describe('sessions over HTTP', () => {
       /same id/,
     ],
     ['101 goals', { activeGoals: Array(101).fill({ type: 'a' }) }, /^activeGoals: .*100/],
-  ])('answers 400 to %s', async (_name, body, detail) => {
+  ])('returns 400 for %s', async (_name, body, detail) => {
     const answer = await patch('invalid', body);
     expect(answer.status).toBe(400);
     expect(answer.body.detail).toMatch(detail);
     expect((await acme.request('GET', '/v1/sessions/invalid')).status).toBe(404);
   });
 
-  it('answers 400 to __proto__ in a patch', async () => {
+  it('returns 400 for __proto__ in a patch', async () => {
     const { status } = await fetch(`${test.url}/v1/sessions/proto`, {
       method: 'PATCH',
       headers: { authorization: `Bearer ${acme.apiKey}`, 'content-type': 'application/merge-patch+json' },
@@ -164,7 +164,7 @@ describe('sessions over HTTP', () => {
     expect(status).toBe(400);
   });
 
-  it('answers 413 to a session above 256 KiB, and names the limit', async () => {
+  it('returns 413 for a session above 256 KiB, naming the limit', async () => {
     await patch('big', { context: { a: 'x'.repeat(200 * 1024) } });
     const answer = await patch('big', { context: { b: 'x'.repeat(100 * 1024) } });
     expect([answer.status, answer.body.code]).toEqual([413, 'session_too_large']);
@@ -208,14 +208,14 @@ describe('sessions over HTTP', () => {
     );
   });
 
-  it('answers 400 to the 101st goal', async () => {
+  it('returns 400 for the 101st goal', async () => {
     await patch('full', { activeGoals: Array.from({ length: 100 }, (_, i) => ({ type: `t${i}` })) });
     const answer = await acme.request<Problem>('POST', '/v1/sessions/full/goals', { type: 'one-more' });
     expect([answer.status, answer.body.code]).toEqual([400, 'too_many_goals']);
     expect(answer.body.detail).toContain('100 goals');
   });
 
-  it('deletes a session for good', async () => {
+  it('deletes a session permanently', async () => {
     await patch('leaving', { context: { n: 1 } });
     expect((await acme.request('DELETE', '/v1/sessions/leaving')).status).toBe(204);
     expect((await acme.request('GET', '/v1/sessions/leaving')).status).toBe(404);
@@ -226,7 +226,7 @@ describe('sessions over HTTP', () => {
     });
   });
 
-  it('counts 10 clients that add 1 to a number 10 times each with If-Match to 100', async () => {
+  it('counts to 100 when 10 clients increment a number 10 times each with If-Match', async () => {
     await patch('counter', { context: { n: 0 } });
     const addOnce = (): Promise<void> =>
       retryPolicy({
@@ -248,7 +248,7 @@ describe('sessions over HTTP', () => {
     expect(body).toMatchObject({ version: 101, context: { n: 100 } });
   });
 
-  it('loses no goal that 50 clients add to one session at the same time', async () => {
+  it('loses no goal when 50 clients add goals to one session concurrently', async () => {
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, i) =>
         acme.request<GoalBody>('POST', '/v1/sessions/crowd/goals', { type: `t${i}` }),
@@ -266,7 +266,7 @@ describe('sessions over HTTP', () => {
     ['PATCH', '/v1/sessions/private/goals/secret', { status: 'completed' }, 404],
     ['PATCH', '/v1/sessions/private', { context: { theirs: 1 } }, 200],
     ['POST', '/v1/sessions/private/goals', { type: 'theirs' }, 201],
-  ])('gives another tenant nothing by %s %s', async (method, path, body, status) => {
+  ])('gives another tenant no access with %s %s', async (method, path, body, status) => {
     const mine = { activeGoals: [{ id: 'secret', type: 'mine' }], context: { mine: 1 } };
     await acme.request('DELETE', '/v1/sessions/private');
     await globex.request('DELETE', '/v1/sessions/private');
@@ -277,7 +277,7 @@ describe('sessions over HTTP', () => {
     expect((await acme.request<SessionBody>('GET', '/v1/sessions/private')).body).toEqual(before);
   });
 
-  it('shows the statistics of the memory to the admin alone', async () => {
+  it('returns the memory statistics with the admin key only', async () => {
     await patch('counted', {});
     const { status, body } = await test.request<Record<string, Record<string, unknown>>>(
       'GET',
@@ -298,7 +298,7 @@ describe('sessions over HTTP', () => {
     ['DELETE', '/v1/sessions/ann', undefined],
     ['POST', '/v1/sessions/ann/goals', { type: 'a' }],
     ['PATCH', '/v1/sessions/ann/goals/g', {}],
-  ])('needs a tenant key for %s %s', async (method, path, body) => {
+  ])('requires a tenant key for %s %s', async (method, path, body) => {
     const asAdmin = await test.request<Problem>(method, path, body);
     expect([asAdmin.status, asAdmin.body.code]).toEqual([403, 'tenant_key_required']);
     expect((await test.request(method, path, body, undefined, null)).status).toBe(401);

@@ -10,7 +10,7 @@ import {
 } from '../../src/cli/index.js';
 import { createServiceFolder, type ServiceFolder, type ServiceProcess } from '../support/process.js';
 
-/** A tenant's responder that answers when the test says so. */
+/** A responder endpoint whose responses the test controls. */
 class HeldResponder {
   private server?: Server;
   private readonly waiting: ServerResponse[] = [];
@@ -27,7 +27,7 @@ class HeldResponder {
     return `http://127.0.0.1:${(this.server?.address() as AddressInfo).port}/reply`;
   }
 
-  /** Resolves when so many calls wait for an answer. */
+  /** Resolves when this many calls are waiting for a response. */
   async holding(count: number): Promise<void> {
     while (this.waiting.length < count) await new Promise<void>((resolve) => (this.arrived = resolve));
   }
@@ -44,7 +44,7 @@ class HeldResponder {
   }
 }
 
-describe('a stop while requests are in flight', () => {
+describe('shutdown with requests in progress', () => {
   let folder: ServiceFolder;
   let service: ServiceProcess;
   let api: ApiClient;
@@ -64,7 +64,7 @@ describe('a stop while requests are in flight', () => {
   afterEach(() => folder.remove());
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    '%s: accepts nothing new, answers what it has accepted, and ends with code 0',
+    '%s: accepts no new connections, responds to all accepted requests, and exits with code 0',
     async (signal) => {
       const responder = new HeldResponder();
       try {
@@ -87,7 +87,7 @@ describe('a stop while requests are in flight', () => {
     },
   );
 
-  it('what was answered is stored, and what was not answered is not', async () => {
+  it('stores every answered request, and no unanswered one', async () => {
     const { id } = await api.call('POST', '/v1/conversations', asCreated, {
       participantId: 'ana',
       channel: 'web',
@@ -117,7 +117,7 @@ describe('a stop while requests are in flight', () => {
     expect(stored).toHaveLength(answered.size);
   });
 
-  it('that takes longer than SHUTDOWN_GRACE_MS ends with code 1', async () => {
+  it('exits with code 1 if it takes longer than SHUTDOWN_GRACE_MS', async () => {
     const responder = new HeldResponder();
     try {
       const url = await responder.start();
@@ -138,13 +138,13 @@ describe('a stop while requests are in flight', () => {
   });
 });
 
-/** The connection ended without an answer. */
+/** The connection was closed without a response. */
 function ended(error: unknown): undefined {
   if (error instanceof RequestFailure && error.status === 0) return undefined;
   throw error;
 }
 
-/** Resolves once the service takes no new connection. */
+/** Resolves once the service accepts no new connections. */
 async function refused(url: string): Promise<void> {
   for (;;) {
     const answer: ApiResponse | undefined = await new ApiClient(url, undefined)

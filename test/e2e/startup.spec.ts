@@ -20,9 +20,9 @@ describe('npm start', () => {
   });
   afterEach(() => folder.remove());
 
-  /** What a start that must fail prints to stderr, line by line. */
+  /** Starts the service, expects that to fail, and returns the lines printed to stderr. */
   async function failedStart(settings: Record<string, string>): Promise<string[]> {
-    // A start on a loaded machine warns of slow commands.
+    // On a busy machine the start logs warnings about slow commands.
     const error: unknown = await folder
       .start({ LOG_LEVEL: 'error', ...settings })
       .catch((reason: unknown) => reason);
@@ -32,7 +32,7 @@ describe('npm start', () => {
     return error.stderr.trim().split('\n');
   }
 
-  it('with a port in use says so in one line and ends with code 1', async () => {
+  it('prints one line and exits with code 1 if the port is in use', async () => {
     const { server, port } = await occupyPort();
     try {
       const lines = await failedStart({ PORT: String(port) });
@@ -44,8 +44,8 @@ describe('npm start', () => {
     }
   });
 
-  it('with a data directory that cannot be made says so in one line and ends with code 1', async () => {
-    // Below a regular file no folder can be made, not even by root, whom permissions do not stop.
+  it('prints one line and exits with code 1 if the data directory cannot be created', async () => {
+    // No folder can be created inside a regular file, not even by root, who ignores permissions.
     const file = join(folder.cwd, 'a-file');
     await writeFile(file, '');
     const lines = await failedStart({ DATA_DIR: join(file, 'data') });
@@ -55,7 +55,7 @@ describe('npm start', () => {
     expect(lines[0]).toContain('DATA_DIR');
   });
 
-  it('with several bad settings names them all at once and ends with code 1', async () => {
+  it('lists all invalid settings at once and exits with code 1', async () => {
     const lines = await failedStart({
       PORT: 'http',
       LOG_LEVEL: 'loud',
@@ -71,12 +71,12 @@ describe('npm start', () => {
     ]);
   });
 
-  it('in production without an admin key says so in one line and ends with code 1', async () => {
+  it('prints one line and exits with code 1 in production without an admin key', async () => {
     const lines = await failedStart({ NODE_ENV: 'production' });
     expect(lines.filter((line) => line.includes('ADMIN_API_KEY'))).toHaveLength(1);
   });
 
-  it('with a database that nobody runs says so without the password and ends with code 1', async () => {
+  it('reports an unreachable database without its password and exits with code 1', async () => {
     const { server, port } = await occupyPort();
     await new Promise((resolve) => server.close(resolve));
     const lines = await failedStart({
@@ -90,7 +90,7 @@ describe('npm start', () => {
     expect(lines[0]).not.toContain('hidden-word');
   });
 
-  it('with VECTOR_SEARCH=atlas and a server without vector search says so and ends with code 1', async () => {
+  it('reports a server without vector search if VECTOR_SEARCH=atlas, and exits with code 1', async () => {
     const database = createTestDatabase();
     try {
       const lines = await failedStart({
@@ -107,7 +107,7 @@ describe('npm start', () => {
     }
   });
 
-  it('keeps the admin key that it made, and what was stored, over a restart', async () => {
+  it('keeps the generated admin key and the stored data across a restart', async () => {
     const first = await folder.start();
     const tenant = { id: 'kept', name: 'Kept' };
     const key = await new ApiClient(first.url, first.adminKey).call(
@@ -125,7 +125,7 @@ describe('npm start', () => {
     });
   });
 
-  it('a second time with the same DATA_DIR uses the store of the first process', async () => {
+  it('uses the store of the first process when started a second time with the same DATA_DIR', async () => {
     const first = await folder.start();
     const second = await folder.start();
     const tenant = { id: 'shared', name: 'Shared' };
@@ -139,7 +139,7 @@ describe('npm start', () => {
     expect(answer).toMatchObject({ status: 200, body: { id: 'shared' } });
   });
 
-  it('prints where it listens, where its data is, the admin key and lines to try', async () => {
+  it('prints its URL, its data folder, the admin key and example commands', async () => {
     const { url, adminKey, stdout } = await folder.start();
     expect(stdout).toContain(`Colloquy is listening on ${url}`);
     expect(stdout).toContain(join(folder.dataDir, 'store'));
@@ -162,8 +162,8 @@ describe('npm run worker', () => {
     await folder.remove();
   });
 
-  it.each(['alone', 'beside the API'])(
-    '%s is ready on its store and stops on SIGTERM with code 0',
+  it.each(['alone', 'next to the API'])(
+    '%s: becomes ready on its store and exits with code 0 on SIGTERM',
     async (where) => {
       if (where !== 'alone') await folder.start();
       const worker = await workers.start({ DATA_DIR: folder.dataDir });

@@ -82,12 +82,12 @@ describe('tenants over HTTP', () => {
     expect([status, body]).toEqual([200, { id: 'hooli', name: 'Hooli', plan: 'enterprise' }]);
   });
 
-  it('makes new tenants free unless a plan is given', async () => {
+  it('creates tenants with the free plan unless another plan is given', async () => {
     const { body } = await test.request<Created>('POST', '/v1/tenants', { id: 'plain', name: 'Plain' });
     expect(body.tenant.plan).toBe('free');
   });
 
-  it('answers 409 to an id that is taken', async () => {
+  it('returns 409 for an id that is already used', async () => {
     const { status, body } = await test.request<Problem>('POST', '/v1/tenants', {
       id: 'acme',
       name: 'Again',
@@ -105,14 +105,14 @@ describe('tenants over HTTP', () => {
     ['a line break in the name', { id: 'a', name: 'A\nB' }, /^name: .*control/],
     ['an unknown plan', { id: 'a', name: 'A', plan: 'gold' }, /^plan: /],
     ['an unknown field', { id: 'a', name: 'A', admin: true }, /admin/],
-  ])('answers 400 to %s', async (_name, body, detail) => {
+  ])('returns 400 for %s', async (_name, body, detail) => {
     const answer = await test.request<Problem>('POST', '/v1/tenants', body);
     expect(answer.status).toBe(400);
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
     expect(answer.body.detail).toMatch(detail);
   });
 
-  it('lists all tenants by pages, each once', async () => {
+  it('lists each tenant once across pages', async () => {
     for (let i = 0; i < 5; i++) await test.createTenant();
     const seen: string[] = [];
     let path: string | undefined = '/v1/tenants?limit=2';
@@ -130,13 +130,13 @@ describe('tenants over HTTP', () => {
   });
 
   it.each(['limit=0', 'limit=201', 'limit=x', 'cursor=nonsense', 'unknown=1'])(
-    'answers 400 to the list with %s',
+    'returns 400 for the list with %s',
     async (query) => {
       expect((await test.request('GET', `/v1/tenants?${query}`)).status).toBe(400);
     },
   );
 
-  it('reads and changes a tenant; its keys see the change at once', async () => {
+  it('reads and changes a tenant; the change applies to its keys immediately', async () => {
     const tenant = await test.createTenant('changing');
     expect((await tenant.request('GET', '/v1/tenant')).status).toBe(200);
     const changed = await test.request<TenantBody>('PATCH', '/v1/tenants/changing', {
@@ -152,7 +152,7 @@ describe('tenants over HTTP', () => {
     });
   });
 
-  it('shuts an inactive tenant out and lets it in again', async () => {
+  it('rejects requests of an inactive tenant until it is active again', async () => {
     const tenant = await test.createTenant('sleepy');
     await tenant.request('GET', '/v1/tenant');
     await test.request('PATCH', '/v1/tenants/sleepy', { isActive: false });
@@ -168,7 +168,7 @@ describe('tenants over HTTP', () => {
       (await test.request<TenantBody>('GET', path)).body.features;
     beforeAll(() => test.createTenant('switched'));
 
-    it('are changed one by one; the others stay', async () => {
+    it('are changed individually and leave the others unchanged', async () => {
       const off = await test.request<TenantBody>('PATCH', path, { features: { transcripts: false } });
       expect(off.body.features).toEqual({ responder: true, sharedState: true, transcripts: false });
       await test.request('PATCH', path, { features: { sharedState: false } });
@@ -177,7 +177,7 @@ describe('tenants over HTTP', () => {
       expect(await features()).toEqual({ responder: true, sharedState: true, transcripts: true });
     });
 
-    it('are left alone by other changes and by an empty object', async () => {
+    it('are not affected by other changes or by an empty object', async () => {
       await test.request('PATCH', path, { features: { transcripts: false } });
       expect((await test.request('PATCH', path, { plan: 'pro', features: {} })).status).toBe(200);
       await test.request('PATCH', path, { name: 'Renamed' });
@@ -191,7 +191,7 @@ describe('tenants over HTTP', () => {
       ['text', { responder: 'false' }, /responder/],
       ['null', null, /^features: /],
       ['a list', [], /^features: /],
-    ])('answer 400 to %s', async (_name, value, detail) => {
+    ])('return 400 for %s', async (_name, value, detail) => {
       const before = await features();
       const { status, body } = await test.request<Problem>('PATCH', path, { features: value });
       expect([status, body.detail]).toEqual([400, expect.stringMatching(detail)]);
@@ -199,7 +199,7 @@ describe('tenants over HTTP', () => {
     });
   });
 
-  describe('a tenant whose responder is off', () => {
+  describe('a tenant with its responder switched off', () => {
     interface Exchange {
       conversation: { id: string; messageCount: number };
       message: { id: string; seq: number };
@@ -222,7 +222,7 @@ describe('tenants over HTTP', () => {
       tenant = await test.createTenant();
     });
 
-    it('has its messages stored as answered, with no reply, and its session kept', async () => {
+    it('has its messages stored as processed without a reply, and keeps its session', async () => {
       await turn(false);
       const first = await say('I would like to book a table');
       expect([first.status, first.body.reply]).toEqual([201, null]);
@@ -244,7 +244,7 @@ describe('tenants over HTTP', () => {
       ]);
     });
 
-    it('has the goals of its sessions kept, and goes on with them when it is on again', async () => {
+    it('keeps the goals of its sessions and continues them when the responder is on again', async () => {
       expect((await say('I would like to book a table')).body.reply?.content).toBe('For how many people?');
       await turn(false);
       const silent = await say('4');
@@ -255,7 +255,7 @@ describe('tenants over HTTP', () => {
       expect(spoken.body.session.activeGoals[0]?.slots).toEqual({ partySize: 5 });
     });
 
-    it('answers a repeated message with what is stored, also when it is on again', async () => {
+    it('gets the stored result for a repeated message, also when the responder is on again', async () => {
       await turn(false);
       const first = await say('book a table', { externalId: 'x1' });
       expect([first.status, first.body.reply]).toEqual([201, null]);
@@ -264,7 +264,7 @@ describe('tenants over HTTP', () => {
       expect([again.status, again.body]).toEqual([200, first.body]);
     });
 
-    it('has no endpoint of its own called', async () => {
+    it('has no calls to its own endpoint', async () => {
       const endpoint = await startEndpoint();
       try {
         await tenant.request('PUT', '/v1/responder', {
@@ -282,7 +282,7 @@ describe('tenants over HTTP', () => {
       }
     });
 
-    it('does not switch off that of another tenant', async () => {
+    it('does not affect the responder of another tenant', async () => {
       await turn(false);
       const { body } = await acme.request<Exchange>('POST', '/v1/messages', {
         participantId: 'ana',
@@ -293,7 +293,7 @@ describe('tenants over HTTP', () => {
     });
   });
 
-  it('makes, lists and revokes keys', async () => {
+  it('creates, lists and revokes keys', async () => {
     const tenant = await test.createTenant('keys');
     const made = await test.request<{ key: KeyBody; apiKey: string }>('POST', '/v1/tenants/keys/keys');
     expect(made.status).toBe(201);
@@ -321,7 +321,7 @@ describe('tenants over HTTP', () => {
     ['POST', '/v1/tenants/nobody/keys', undefined, 'tenant_not_found'],
     ['GET', '/v1/tenants/nobody/keys', undefined, 'tenant_not_found'],
     ['DELETE', '/v1/tenants/acme/keys/0123456789abcdef', undefined, 'api_key_not_found'],
-  ])('answers 404 to %s %s', async (method, path, body, code) => {
+  ])('returns 404 for %s %s', async (method, path, body, code) => {
     const answer = await test.request<Problem>(method, path, body);
     expect([answer.status, answer.body.code]).toEqual([404, code]);
   });
@@ -334,7 +334,7 @@ describe('tenants over HTTP', () => {
     ['POST', '/v1/tenants/acme/keys', undefined],
     ['GET', '/v1/tenants/acme/keys', undefined],
     ['DELETE', '/v1/tenants/acme/keys/0123456789abcdef', undefined],
-  ])('keeps %s %s for the admin', async (method, path, body) => {
+  ])('allows %s %s for the admin only', async (method, path, body) => {
     const asTenant = await acme.request<Problem>(method, path, body);
     expect([asTenant.status, asTenant.body.code]).toEqual([403, 'admin_key_required']);
     const asNobody = await test.request<Problem>(method, path, body, undefined, null);
@@ -342,7 +342,7 @@ describe('tenants over HTTP', () => {
     expect(asNobody.headers.get('www-authenticate')).toMatch(/^Bearer/);
   });
 
-  it('answers 403 to the admin key where a tenant is needed', async () => {
+  it('returns 403 for the admin key where a tenant is required', async () => {
     const { status, body } = await whoAmI(test.adminKey);
     expect([status, body.code]).toEqual([403, 'tenant_key_required']);
   });
@@ -351,12 +351,12 @@ describe('tenants over HTTP', () => {
     ['of the right form', 'ck_0123456789abcdef_' + 'A'.repeat(43)],
     ['of another form', 'nonsense'],
     ['of 5,000 characters', 'x'.repeat(5000)],
-  ])('answers 401 to an unknown key %s', async (_name, key) => {
+  ])('returns 401 for an unknown key %s', async (_name, key) => {
     const { status, body } = await whoAmI(key);
     expect([status, body.code]).toEqual([401, 'api_key_invalid']);
   });
 
-  it('limits the requests of each tenant by itself', async () => {
+  it('limits the requests of each tenant separately', async () => {
     const limited = await createTestApp({ RATE_LIMIT_PER_MINUTE: '3' });
     try {
       const busy = await limited.createTenant('busy');

@@ -11,7 +11,7 @@ const readMetrics = async (app: TestApp): Promise<string> => {
   return answer.text();
 };
 
-/** The value of one series, by name and labels as they are written. */
+/** The value of one series, by its name and labels as written in the metrics output. */
 const valueOf = (metrics: string, series: string): number => {
   const line = metrics.split('\n').find((one) => one.startsWith(`${series} `));
   return Number(line?.slice(series.length + 1));
@@ -31,7 +31,7 @@ describe('timings of a running application', () => {
   });
   afterAll(() => app.close());
 
-  it('tells requests by the template of their route', async () => {
+  it('records requests by route template', async () => {
     const metrics = await readMetrics(app);
     const count = (labels: string): number =>
       valueOf(metrics, `colloquy_http_request_duration_seconds_count{${labels}}`);
@@ -44,7 +44,7 @@ describe('timings of a running application', () => {
     });
   });
 
-  it('knows at the end of a command whose request it was for (REQUEST_CONTEXT=on), so that a slow one can be logged with it', async () => {
+  it('knows at the end of a command which request sent it (REQUEST_CONTEXT=on), so that a slow command can be logged with the request', async () => {
     const ended: [string, RequestContext | undefined][] = [];
     app.app.get(DatabaseService).observe({
       onEnd: ({ commandName }) => void ended.push([commandName, currentContext()]),
@@ -60,7 +60,7 @@ describe('timings of a running application', () => {
     expect(answer.headers.get('x-request-id')).toBe('mine');
   });
 
-  it('tells commands by name, and the pool', async () => {
+  it('records commands by name, and the connection pool', async () => {
     const metrics = await readMetrics(app);
     expect(
       valueOf(
@@ -77,7 +77,7 @@ describe('timings of a running application', () => {
     expect(app.app.get(PerformanceMonitor).getStats('db insert')?.count).toBeGreaterThan(0);
   });
 
-  it('tells messages by outcome, sessions by tier, transactions, cache and transcripts', async () => {
+  it('records messages by outcome, sessions by tier, transactions, cache and transcripts', async () => {
     const externalId = 'known';
     const said = { participantId: 'p-2', channel: 'web', content: 'Hello', externalId };
     const count = async (series: string): Promise<number> => valueOf(await readMetrics(app), series);
@@ -93,13 +93,13 @@ describe('timings of a running application', () => {
     expect(await count('colloquy_cache_lookups_total{tier="l1",result="hit"}')).toBeGreaterThan(0);
   });
 
-  it('tells nothing of a Redis that is not configured', async () => {
+  it('records nothing about Redis if it is not configured', async () => {
     const metrics = await readMetrics(app);
     expect(metrics).toContain('# TYPE colloquy_redis_up gauge');
     expect(metrics).not.toMatch(/^colloquy_redis_up /m);
   });
 
-  it('names no tenant, participant or URL', async () => {
+  it('contains no tenant, participant or URL', async () => {
     const metrics = await readMetrics(app);
     for (const secret of [tenant.tenantId, 'p-1', 'p-2', 'p-3', 'nobody-known', '/no/such'])
       expect(metrics).not.toContain(secret);
@@ -146,14 +146,14 @@ describe('timings of a running application', () => {
       { delete: 'conversations', deletes: [{ q: { tenantId: 'acme' }, limit: 0 }] },
       { collectionScan: false },
     ],
-  ])('explains %s as it was sent', async (_name, command, plan) => {
+  ])('explains %s as sent', async (_name, command, plan) => {
     const database = app.app.get(DatabaseService);
     await expect(database.explain(app.database.name, command)).resolves.toMatchObject(plan);
   });
 });
 
-describe('timings switched off', () => {
-  it('neither requests nor commands are timed', async () => {
+describe('disabled timings', () => {
+  it('time neither requests nor commands', async () => {
     const app = await createTestApp({ MONITORING: 'off' });
     try {
       await app.createTenant();
@@ -167,8 +167,8 @@ describe('timings switched off', () => {
   });
 });
 
-describeWithPromtool('GET /metrics before promtool', () => {
-  it('passes check metrics', async () => {
+describeWithPromtool('GET /metrics checked by promtool', () => {
+  it('passes promtool check metrics', async () => {
     const app = await createTestApp();
     try {
       const tenant = await app.createTenant();

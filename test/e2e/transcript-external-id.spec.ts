@@ -42,7 +42,7 @@ describe('a transcript with an externalId', () => {
   });
   afterAll(() => app.close());
 
-  it('is stored once however often it is sent, before and after it is stored; the first one stays', async () => {
+  it('is stored once, however often it is sent before and after it is stored, with the first contents', async () => {
     const ids = await Promise.all(Array.from({ length: 25 }, (_, n) => post(tenant, `text ${n}`, 'talk-1')));
     expect(new Set(ids).size).toBe(1);
     const first = await stored(tenant, ids[0] ?? '');
@@ -53,7 +53,7 @@ describe('a transcript with an externalId', () => {
     expect(await stored(tenant, first.id)).toEqual(first);
   });
 
-  it('does not meet that of another tenant, which cannot read it', async () => {
+  it('does not conflict with the same externalId of another tenant, which cannot read it', async () => {
     const other = await app.createTenant();
     const [own, foreign] = await Promise.all([
       post(tenant, 'mine', 'talk-1'),
@@ -66,7 +66,7 @@ describe('a transcript with an externalId', () => {
     expect((await other.request('GET', `/v1/transcripts/${own}`)).status).toBe(404);
   });
 
-  it('stays deleted', async () => {
+  it('is not stored again after its deletion', async () => {
     const id = await post(tenant, 'a secret', 'talk-1');
     await stored(tenant, id);
     expect((await tenant.request('DELETE', `/v1/transcripts/${id}`)).status).toBe(204);
@@ -76,7 +76,7 @@ describe('a transcript with an externalId', () => {
     expect((await tenant.request('GET', `/v1/transcripts/${id}`)).status).toBe(404);
   });
 
-  it('is held back once while it waits, so that a repeated one takes no second place of the queue', async () => {
+  it('is queued once, so that a repeated request does not count against the queue limit', async () => {
     const small = await createTestApp({
       TRANSCRIPT_MAX_QUEUE_SIZE: '2',
       TRANSCRIPT_BATCH_SIZE: '100',
@@ -93,7 +93,7 @@ describe('a transcript with an externalId', () => {
     }
   });
 
-  it.each(['', 'x'.repeat(201), 'a\nb'])('is refused with the name %j', async (externalId) => {
+  it.each(['', 'x'.repeat(201), 'a\nb'])('is rejected with the externalId %j', async (externalId) => {
     expect((await tenant.request('POST', '/v1/transcripts', body('text', externalId))).status).toBe(400);
   });
 });

@@ -10,7 +10,7 @@ interface Row {
   vector?: { sub_type: number };
 }
 
-describe('the operation of transcripts', () => {
+describe('operating transcripts', () => {
   let ollama: FakeOllama;
   let app: TestApp;
   let tenant: TestTenant;
@@ -32,7 +32,10 @@ describe('the operation of transcripts', () => {
     await ollama.close();
   });
 
-  /** Of the tenant, or of the process, once nothing is under way: a row is visible a little before its batch has ended. */
+  /**
+   * The statistics of the tenant or the process, once no batch is in progress. A row becomes visible shortly
+   * before its batch has finished.
+   */
   const settledStats = async (of: Pick<TestTenant, 'request'>): Promise<Record<string, unknown>> => {
     let stats: Record<string, unknown> = {};
     await eventually(async () => {
@@ -44,7 +47,9 @@ describe('the operation of transcripts', () => {
   const statsOf = async (of: TestTenant): Promise<Record<string, unknown>> =>
     (await of.request('GET', '/v1/transcripts/stats')).body;
 
-  /** A dead letter of the tenant, with a text of its own: an embedder remembers those that it has seen. */
+  /**
+   * Creates a dead letter of the tenant with a unique text, since an embedder caches the texts it has seen.
+   */
   async function deadLetter(): Promise<string> {
     ollama.refused = 'poison';
     const id = await accept(tenant, `a bad text, poison of ${tenant.tenantId}`);
@@ -53,7 +58,7 @@ describe('the operation of transcripts', () => {
   }
 
   describe('stats', () => {
-    it('tell a tenant of its own transcripts alone, whatever became of them', async () => {
+    it('report only the transcripts of the tenant, in every state', async () => {
       const other = await app.createTenant();
       const good = await accept(tenant, 'a good text');
       await becomes(tenant, good, 'stored');
@@ -82,12 +87,12 @@ describe('the operation of transcripts', () => {
       });
     });
 
-    it('tell what waits and what is at work', async () => {
+    it('report the queued transcripts and those being processed', async () => {
       const other = await app.createTenant();
       ollama.hold();
       const id = await accept(tenant, 'the one');
       await ollama.held();
-      // What is at work is counted once a second.
+      // Transcripts being processed are counted once per second.
       await eventually(async () => (await statsOf(tenant))['processing'] === 1);
       expect(await statsOf(tenant)).toMatchObject({ queued: 0, processing: 1 });
       expect(await statsOf(other)).toMatchObject({ queued: 0, processing: 0 });
@@ -95,7 +100,7 @@ describe('the operation of transcripts', () => {
       await becomes(tenant, id, 'stored');
     });
 
-    it('show the operator what waits everywhere, and what this process did', async () => {
+    it('show the operator the queued transcripts of all tenants, and the work of this process', async () => {
       const before = await settledStats(app);
       const id = await accept(tenant, 'for the operator');
       await becomes(tenant, id, 'stored');
@@ -115,7 +120,7 @@ describe('the operation of transcripts', () => {
       });
     });
 
-    it('do not count what was deleted before it was stored', async () => {
+    it('do not count transcripts deleted before they were stored', async () => {
       ollama.hold();
       const deleted = await accept(tenant, 'deleted in time');
       await ollama.held();
@@ -127,7 +132,7 @@ describe('the operation of transcripts', () => {
   });
 
   describe('a dead letter', () => {
-    it('is stored with a vector by a replay, once for all who ask for it', async () => {
+    it('is stored with a vector by a replay, once even if several clients request it', async () => {
       const id = await deadLetter();
       expect(await search(tenant, 'a bad text')).toEqual([]);
       ollama.refused = undefined;
@@ -148,7 +153,7 @@ describe('the operation of transcripts', () => {
       });
     });
 
-    it('that fails again stays one, with the new error, and is on its way meanwhile', async () => {
+    it('stays a dead letter with the new error when it fails again, and is queued meanwhile', async () => {
       const id = await deadLetter();
       const { tenantId } = tenant;
       const rows = app.database.collection('transcripts');
@@ -163,7 +168,7 @@ describe('the operation of transcripts', () => {
       expect(await statsOf(tenant)).toMatchObject({ completed: 0, dead: 1, failed: 2 });
     });
 
-    it('that is deleted while it is tried again does not come back', async () => {
+    it('does not reappear when it is deleted during a replay', async () => {
       const id = await deadLetter();
       ollama.hold();
       ollama.refused = undefined;
@@ -178,7 +183,7 @@ describe('the operation of transcripts', () => {
       expect(await statsOf(tenant)).toMatchObject({ completed: 1, dead: 0 });
     });
 
-    it("is no other tenant's to replay, nor is what is none", async () => {
+    it('cannot be replayed by another tenant, nor can a transcript that is not a dead letter', async () => {
       const id = await deadLetter();
       const other = await app.createTenant();
       expect((await other.request('POST', `/v1/transcripts/${id}/replay`)).status).toBe(404);
@@ -190,7 +195,7 @@ describe('the operation of transcripts', () => {
       expect((await tenant.request('POST', `/v1/transcripts/${'0'.repeat(24)}/replay`)).status).toBe(404);
     });
 
-    it('is replayed with all others, page by page, also by the operator', async () => {
+    it('is replayed with all others page by page, also by the operator', async () => {
       const { tenantId } = tenant;
       ollama.refused = 'poison';
       const ids = await Promise.all([1, 2, 3, 4, 5].map((n) => accept(tenant, `poison number ${n}`)));
@@ -245,7 +250,7 @@ describe('the operation of transcripts', () => {
     const figures = async (): Promise<Record<string, unknown>> =>
       (await strict.request('GET', '/v1/transcripts/stats')).body;
 
-    it('that is slow gets all that waited meanwhile in one batch', async () => {
+    it('receives everything queued meanwhile in one batch when it is slow', async () => {
       const before = await figures();
       ollama.hold();
       const first = await acceptThree('the first batch');
@@ -257,7 +262,7 @@ describe('the operation of transcripts', () => {
       expect(Number((await figures())['batches']) - Number(before['batches'])).toBe(2);
     });
 
-    it('that always fails for one text leaves that one dead, and the rest of its batch stored', async () => {
+    it('makes only the failing text a dead letter, and the rest of its batch is stored', async () => {
       ollama.broken = 'number 2';
       const [one = '', two = '', three = ''] = await acceptThree('a breaking text');
       await becomes(of, two, 'failed');
@@ -265,7 +270,7 @@ describe('the operation of transcripts', () => {
       expect((await stateOf(of, two)).error).toContain('500');
     });
 
-    it('that is away for longer than all attempts leaves none dead', async () => {
+    it('makes no dead letters when it is unavailable for longer than all attempts', async () => {
       ollama.broken = '';
       const before = await figures();
       const ids = await acceptThree('a text of an outage');
@@ -276,13 +281,13 @@ describe('the operation of transcripts', () => {
     });
   });
 
-  it('a query that the embedding service refuses is answered so', async () => {
+  it('reports a query that the embedding service rejects', async () => {
     ollama.refused = 'forbidden';
     const answer = await tenant.request('POST', '/v1/transcripts/search', { query: 'a forbidden word' });
     expect(answer).toMatchObject({ status: 502, body: { code: 'embedding_refused' } });
   });
 
-  it('a transcript that is deleted while it is embedded leaves neither row nor vector, also after a restart', async () => {
+  it('keeps neither row nor vector of a transcript deleted while it is embedded, even after a restart', async () => {
     const { dataDir, removeDataDir } = createDataDir();
     const settings = { ...ollama.settings, DATA_DIR: dataDir, TRANSCRIPT_BATCH_TIMEOUT_MS: '20' };
     const first = await createTestApp(settings);

@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.js';
 
 const script = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist', 'scripts', 'transcripts-import.js');
 
-/** `npm test` builds what runs here. */
+/** The import command runs the build in `dist`, which `npm test` creates first. */
 class ImportProcess {
   readonly exited: Promise<number | null>;
   output = '';
@@ -22,7 +22,7 @@ class ImportProcess {
       stream?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
   }
 
-  /** Kills it once more than `lines` are done; returns how many were. */
+  /** Kills the import once more than `lines` lines are done, and returns how many were. */
   async killBeyond(lines: number): Promise<number> {
     let done = 0;
     await eventually(async () => {
@@ -36,7 +36,7 @@ class ImportProcess {
   }
 }
 
-describe('the import of transcripts', () => {
+describe('importing transcripts', () => {
   let app: TestApp;
   let tenant: TestTenant;
   let dir: string;
@@ -58,7 +58,7 @@ describe('the import of transcripts', () => {
   const stored = () => app.database.collection('transcripts').find({ tenantId: tenant.tenantId }).toArray();
 
   beforeAll(async () => {
-    // A queue that fills up: the import must wait for it.
+    // A small queue, so that the import has to wait when it is full.
     app = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '50', TRANSCRIPT_MAX_QUEUE_SIZE: '25' });
   });
   beforeEach(async () => {
@@ -72,7 +72,7 @@ describe('the import of transcripts', () => {
   });
   afterAll(() => app.close());
 
-  it('that is killed goes on where it was, and every line is stored once', async () => {
+  it('resumes where it was killed, and stores every line once', async () => {
     const lines = Array.from({ length: 300 }, (_, n) => line(n));
     lines[40] = '{"participantId":"a b","channel":"web","transcript":"refused"}';
     lines[41] = 'no JSON';
@@ -100,7 +100,7 @@ describe('the import of transcripts', () => {
     expect(await stored()).toHaveLength(299);
   });
 
-  it('reads dialogues, and refuses another file or tenant under the same state', async () => {
+  it('reads dialogues, and rejects another file or tenant with the same state file', async () => {
     await writeFile(file, await readFile(resolve('examples/dialogues.ndjson'), 'utf8'));
     const run = start('--format', 'dialogues');
     expect([await run.exited, run.output]).toEqual([0, expect.stringContaining('rejected   0')]);
@@ -124,7 +124,7 @@ describe('the import of transcripts', () => {
     ]);
   });
 
-  it('stops at a wrong key', async () => {
+  it('stops if the key is invalid', async () => {
     await writeFile(file, line(1));
     const run = start('--key', 'none');
     expect([await run.exited, run.output]).toEqual([1, expect.stringContaining('401')]);

@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.js';
 
 const script = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist', 'scripts', 'transcripts-reembed.js');
 
-describe('the command that re-embeds', () => {
+describe('the re-embedding command', () => {
   let app: TestApp;
   let dir: string;
 
@@ -21,7 +21,7 @@ describe('the command that re-embeds', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** `npm test` builds what runs here. */
+  /** The command runs the build in `dist`, which `npm test` creates first. */
   async function run(...args: string[]): Promise<{ code: unknown; output: string }> {
     const env = {
       PATH: process.env['PATH'],
@@ -37,7 +37,7 @@ describe('the command that re-embeds', () => {
     return { code, output };
   }
 
-  it('gives rows of another model new vectors, which a running service finds', async () => {
+  it('gives transcripts of another model new vectors, which a running service finds', async () => {
     const tenant = await app.createTenant();
     const { tenantId } = tenant;
     for (const transcript of ['a train to Lisbon', 'a table for four', 'the weather'])

@@ -4,7 +4,7 @@ import { TombstoneSweeper } from '../../src/transcript/tombstone-sweeper.js';
 
 const DAY_MS = 86_400_000;
 
-/** The tenant as another process of the same deployment serves it. */
+/** A client of the tenant for another process of the same deployment. */
 const through = (app: TestApp, tenant: TestTenant): TestTenant => ({
   ...tenant,
   request: (method, path, body, headers) => app.request(method, path, body, headers, tenant.apiKey),
@@ -12,7 +12,7 @@ const through = (app: TestApp, tenant: TestTenant): TestTenant => ({
 
 const soon = { TRANSCRIPT_BATCH_TIMEOUT_MS: '20' };
 
-describe('transcripts of two processes on one database', () => {
+describe('transcripts shared by two processes on one database', () => {
   let one: TestApp;
   let two: TestApp;
   let inOne: TestTenant;
@@ -39,13 +39,13 @@ describe('transcripts of two processes on one database', () => {
       })
     ).body.data.map(({ id, score }) => ({ id, score }));
 
-  it('are found alike in both, right after each was stored or deleted in either', async () => {
+  it('give the same search results in both, immediately after one is stored or deleted in either', async () => {
     const ids: string[] = [];
     for (let round = 0; round < 6; round++) {
       const [writer, reader] = round % 2 === 0 ? [inOne, inTwo] : [inTwo, inOne];
       const id = await accept(writer, `a walk along the river, number ${round}`);
       ids.push(id);
-      // The reader's own look at the row tells that it is stored; its search must know it too.
+      // This process has read the row as stored, so its search must find it too.
       await becomes(reader, id, 'stored');
       expect((await search(reader, 'river walk')).toSorted()).toEqual(ids.toSorted());
       expect(await hits(reader, 'river walk')).toEqual(await hits(writer, 'river walk'));
@@ -70,7 +70,7 @@ describe('transcripts of two processes on one database', () => {
       });
   });
 
-  it('whose tombstones are swept by both at once are found no more by a process that missed the deletions', async () => {
+  it('are not found by a process that missed their deletion, when both processes have swept the tombstones', async () => {
     const { tenantId } = inOne;
     const tombstones = one.database.collection('transcript_tombstones');
     const counters = one.database.collection('transcript_counters');
@@ -92,12 +92,13 @@ describe('transcripts of two processes on one database', () => {
     expect(await tombstones.countDocuments({ tenantId })).toBe(0);
     const counter = await counters.findOne({ tenantId });
     expect(counter?.['forgottenSeq']).toBe(counter?.['seq']);
-    // With the vectors of the deleted still in its matrix, the best hit would be one of them and the answer empty.
+    // If the deleted vectors were still in its matrix, one of them would be the best hit and the result would
+    // be empty.
     expect(await hits(inTwo, 'a cottage in the hills', 1)).toMatchObject([{ id: stays }]);
   });
 });
 
-describe('a transcript that waits', () => {
+describe('a queued transcript', () => {
   let accepting: TestApp;
   let other: TestApp;
   let inAccepting: TestTenant;
@@ -123,7 +124,7 @@ describe('a transcript that waits', () => {
   const statusIn = async (of: TestTenant, id: string): Promise<number> =>
     (await of.request('GET', `/v1/transcripts/${id}`)).status;
 
-  it("is seen by every process at once, deleted for good by any, and no stranger's", async () => {
+  it('is visible to every process immediately, can be deleted permanently by any, and not by another tenant', async () => {
     const stranger = await other.createTenant();
     const gone = await accept(inAccepting, 'to be deleted while it waits');
     expect(await stateOf(inOther, gone)).toEqual({ id: gone, status: 'queued' });
@@ -152,7 +153,7 @@ describe('a transcript that waits', () => {
     }
   });
 
-  it('is stored by the worker of another process, which finds it by itself', async () => {
+  it('is stored by the worker of another process, which finds it without a notification', async () => {
     const id = await accept(inAccepting, 'for whoever does the work');
     const working = await createTestApp({ ...soon, MONGODB_URI: accepting.database.uri });
     try {

@@ -47,7 +47,7 @@ describe('transcripts', () => {
   });
   afterAll(() => app.close());
 
-  it('are accepted, stored in batches, and found by meaning by their own tenant alone', async () => {
+  it('are accepted, stored in batches, and found by semantic search for their own tenant only', async () => {
     const other = await app.createTenant();
     const train = await accept(tenant, 'a train ticket to Lisbon');
     const table = await accept(tenant, 'a table for four at the bistro');
@@ -64,7 +64,7 @@ describe('transcripts', () => {
     expect((await other.request('GET', `/v1/transcripts/${train}`)).status).toBe(404);
   });
 
-  it('are filtered by channel, and what is stored later is found as well', async () => {
+  it('are filtered by channel, and found if they are stored after the first search', async () => {
     const web = await accept(tenant, 'the weather', 'web');
     await stored(tenant, web);
     expect(await search(tenant, 'weather', { channel: 'sms' })).toEqual([]);
@@ -75,7 +75,7 @@ describe('transcripts', () => {
     expect(body.data.map(({ id }) => id)).toEqual([sms]);
   });
 
-  it('are gone from list and search when the deletion answers, and stay gone', async () => {
+  it('are missing from lists and searches as soon as the deletion has responded, permanently', async () => {
     const id = await accept(tenant, 'a secret');
     await stored(tenant, id);
     expect(await search(tenant, 'secret')).toEqual([id]);
@@ -97,7 +97,7 @@ describe('transcripts', () => {
     expect(await search(tenant, 'topic', { limit: 100 })).toEqual([last]);
   });
 
-  it('are refused beyond the queue, when they are switched off, and when they are none', async () => {
+  it('are rejected when the queue is full, when transcripts are switched off, and when they are invalid', async () => {
     const small = await createTestApp({
       TRANSCRIPT_MAX_QUEUE_SIZE: '3',
       TRANSCRIPT_BATCH_SIZE: '100',

@@ -11,7 +11,7 @@ interface Plan {
 
 const plans = new CacheFamily<Plan>('plan');
 const MINUTE = 60_000;
-/** Left as they are under a fake clock: the client of Redis needs them. */
+/** Not replaced by the fake clock, because the Redis client needs them. */
 const timersThatRun = [
   ...(['nextTick', 'queueMicrotask', 'setTimeout', 'clearTimeout'] as const),
   ...(['setImmediate', 'clearImmediate'] as const),
@@ -21,19 +21,19 @@ const loads = <T>(value: T): jest.Mock<Promise<T>> => jest.fn(() => Promise.reso
 
 const turnOfLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Looks again until it holds; jest's own timeout ends it. */
+/** Polls until the check returns true. The timeout of jest limits the wait. */
 async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await check())) await turnOfLoop();
 }
 
-/** A promise that is settled from outside. */
+/** A promise that the test settles. */
 function gate<T = void>(): { opened: Promise<T>; open: (value: T) => void } {
   let open!: (value: T) => void;
   const opened = new Promise<T>((resolve) => (open = resolve));
   return { opened, open };
 }
 
-describeWithRedis('CacheService and the faults of Redis', () => {
+describeWithRedis('CacheService with Redis faults', () => {
   let server: RedisProcess;
   let direct: Redis;
   let prefix: string;
@@ -54,7 +54,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
   const channel = (): string => `${prefix}:bus:cache`;
   const entryKey = async (id: string): Promise<string> =>
     (await direct.keys(`${prefix}:*entry:plan:${id}`))[0] ?? '';
-  /** Connections of processes for commands, by the ids that Redis gave them. */
+  /** The command connections of the processes, by their ids in Redis. */
   const commandConnections = async (): Promise<string[]> =>
     String(await direct.client('LIST'))
       .split('\n')
@@ -84,13 +84,13 @@ describeWithRedis('CacheService and the faults of Redis', () => {
     'null',
     '{"from":"other","tenantId":"acme","generation":"soon"}',
     '{"from":"other","tenantId":"acme","generation":"99999999999999999999"}',
-  ])('goes on after %s on the bus, as if it had not come', async (message) => {
+  ])('ignores %s on the bus', async (message) => {
     const a = await open();
     const [kept, marker] = [plans.key('acme', 'kept'), plans.key('other', 'marker')];
     await a.cache.wrap(kept, MINUTE, loads({ plan: 'x' }));
     await a.cache.wrap(marker, MINUTE, loads({ plan: 'y' }));
     await direct.publish(channel(), message);
-    // What is published after it is heard after it.
+    // A message published later is also received later.
     await direct.publish(channel(), JSON.stringify({ from: 'other', key: marker.text }));
     await eventually(() => a.cache.stats().l1.entries === 1);
     const before = a.cache.stats();
@@ -102,14 +102,14 @@ describeWithRedis('CacheService and the faults of Redis', () => {
   it.each([
     ['a deletion', ({ cache }: CacheProcess) => cache.del(plans.key('acme', '1'))],
     ['an invalidation of a tenant', ({ cache }: CacheProcess) => cache.invalidateTenant('acme')],
-  ])('repeats %s that came between the replay and the trust', async (_name, change) => {
+  ])('repeats %s that happens between the replay and the moment Redis is trusted', async (_name, change) => {
     const a = await open();
     const [connection = ''] = await commandConnections();
     const b = await open();
     const key = plans.key('acme', '1');
     await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
     let pendingInHook: number | undefined;
-    // Runs after the cache's own hook, which replays.
+    // Runs after the hook of the cache, which repeats pending invalidations.
     a.redis.beforeTrust(async () => {
       if (pendingInHook !== undefined) return;
       await change(a);
@@ -123,7 +123,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
     expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
   });
 
-  it('leaves an invalidation pending whose earlier twin got through', async () => {
+  it('keeps an invalidation pending after an earlier one of the same entry succeeded', async () => {
     const [a, b] = [await open(), await open()];
     const key = plans.key('acme', '1');
     await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
@@ -147,7 +147,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
     expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
   });
 
-  describe('on connections that fell silent', () => {
+  describe('on connections without responses', () => {
     let proxy: SilentProxy;
 
     beforeEach(async () => {
@@ -166,16 +166,16 @@ describeWithRedis('CacheService and the faults of Redis', () => {
         REDIS_BREAKER_FAILURES: '1',
       });
 
-    it('takes a new one, though the old one was never closed', async () => {
+    it('opens a new connection, although the old one was never closed', async () => {
       const a = await openBehindIt();
       const { connections } = proxy;
-      proxy.swallow();
+      proxy.discardTraffic();
       expect(await a.cache.wrap(plans.key('acme', '1'), MINUTE, loads({ plan: 'x' }))).toEqual({ plan: 'x' });
       expect(a.redis.available).toBe(false);
       await eventually(() => a.redis.available);
-      expect(proxy.holdsAllSwallowed).toBe(true);
+      expect(proxy.keepsDiscardingOpen).toBe(true);
       expect(proxy.connections).toBeGreaterThan(connections);
-      // Its time limits are so short that a busy machine may miss them.
+      // The time limits are so short that a busy machine may exceed them.
       let id = 2;
       await eventually(async () => {
         await a.cache.wrap(plans.key('acme', String(++id)), MINUTE, loads({ plan: 'y' }));
@@ -183,15 +183,15 @@ describeWithRedis('CacheService and the faults of Redis', () => {
       });
     });
 
-    it('hears other processes again, when the bus was one of them', async () => {
+    it('receives messages of other processes again, if the bus connection was one of them', async () => {
       jest.useFakeTimers({ doNotFake: [...timersThatRun, 'Date', 'performance'] });
       const [a, b] = [await openBehindIt(), await open()];
       const key = plans.key('acme', '1');
       await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
-      proxy.swallow();
+      proxy.discardTraffic();
       await b.cache.del(key);
       expect((await cached(a.cache, key))?.plan).toBe('old');
-      // The bus is asked for a sign of life, and gives none.
+      // The bus connection is pinged and does not respond.
       jest.advanceTimersByTime(5000);
       await eventually(() => a.cache.stats().l1.entries === 0);
       await a.cache.wrap(key, MINUTE, loads({ plan: 'new' }));
@@ -200,7 +200,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
       expect(await cached(a.cache, key)).toBeUndefined();
     });
 
-    it('keeps the bus that answers', async () => {
+    it('keeps a bus connection that responds', async () => {
       jest.useFakeTimers({ doNotFake: [...timersThatRun, 'Date', 'performance'] });
       await open({ REDIS_URL: proxy.url });
       const { connections } = proxy;
@@ -215,7 +215,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
     });
   });
 
-  it('renews a generation as often as was asked, however many read meanwhile in two processes', async () => {
+  it('renews a generation once per request, however many reads happen meanwhile in two processes', async () => {
     const processes = [await open(), await open()];
     const heard = new Redis(server.url);
     try {
@@ -252,7 +252,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
     }
   });
 
-  it('does not revive by a late message what it has just invalidated', async () => {
+  it('does not restore an entry that was just invalidated because of a late message', async () => {
     const [a, b] = [await open(), await open()];
     const [key, marker] = [plans.key('acme', '1'), plans.key('other', 'marker')];
     const heard = new Redis(server.url);
@@ -279,7 +279,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
     expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'newer' }))).toEqual({ plan: 'newer' });
   });
 
-  it('takes an entry that it cannot read for none, and puts it right', async () => {
+  it('treats an unreadable entry as missing, and replaces it', async () => {
     const [a, b] = [await open(), await open()];
     const key = plans.key('acme', '1');
     await a.cache.wrap(key, MINUTE, loads({ plan: 'x' }));
@@ -293,7 +293,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
     expect(b.cache.stats().l2).toMatchObject({ errors: 0, state: 'closed' });
   });
 
-  it('keeps a value that has no BSON in one process, leaves no lock behind, and does not hold it against Redis', async () => {
+  it('keeps a value without a BSON form in one process, leaves no lock behind, and does not count it as a failure of Redis', async () => {
     const a = await open({ REDIS_BREAKER_FAILURES: '1' });
     const values = new CacheFamily<Record<string, number>>('plan');
     const value = { 'no\0BSON': 1 };
@@ -306,12 +306,12 @@ describeWithRedis('CacheService and the faults of Redis', () => {
     expect(await direct.keys(`${prefix}:*lock*`)).toEqual([]);
   });
 
-  it('keeps in memory nothing that was read before a deletion', async () => {
+  it('keeps no value in memory that was read before a deletion', async () => {
     const a = await open({ MAX_CACHE_SIZE: '1' });
     const [key, filler] = [plans.key('acme', '1'), plans.key('other', '1')];
     await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
     await a.cache.wrap(filler, MINUTE, loads({ plan: 'filler' }));
-    // The answer of Redis is there, and is held back on its way to the cache.
+    // Redis has responded, but the response is delayed before it reaches the cache.
     const [isRead, deleted] = [gate(), gate()];
     const call = a.redis.call.bind(a.redis);
     jest.spyOn(a.redis, 'call').mockImplementationOnce(async (work) => {
@@ -328,7 +328,7 @@ describeWithRedis('CacheService and the faults of Redis', () => {
     expect(await cached(a.cache, key)).toBeUndefined();
   });
 
-  it('never has the old value in memory after 200 deletions, each at the same time as a read', async () => {
+  it('never has the old value in memory after 200 deletions, each concurrent with a read', async () => {
     const a = await open({ MAX_CACHE_SIZE: '1' });
     const [key, filler] = [plans.key('acme', '1'), plans.key('other', '1')];
     let old = 0;
@@ -345,8 +345,8 @@ describeWithRedis('CacheService and the faults of Redis', () => {
   });
 });
 
-describeWithRedis('CacheService on a Redis that is read-only', () => {
-  it('counts it as down until it may be written to, and finds that out by probes alone', async () => {
+describeWithRedis('CacheService on a read-only Redis', () => {
+  it('considers Redis unavailable until it accepts writes, which is detected by probes alone', async () => {
     const server = await startRedis();
     const admin = new Redis(server.url);
     const a = await openCache({

@@ -55,7 +55,7 @@ describe('CacheService inside a transaction', () => {
     await shops.create({ tenantId, plan: 'free' });
   });
 
-  /** As a service reads through the cache. */
+  /** Reads through the cache as a service does. */
   const planOf = async (): Promise<string | undefined> =>
     (
       await cache.wrap(family.key(tenantId, 'plan'), MINUTE, async () => {
@@ -63,7 +63,7 @@ describe('CacheService inside a transaction', () => {
         return shop ? { plan: shop.plan } : undefined;
       })
     )?.plan;
-  /** As a service writes what is read through the cache. */
+  /** Writes as a service does whose reads go through the cache. */
   const change = async (plan: string): Promise<void> => {
     await shops.updateOne({ tenantId }, { $set: { plan } });
     await cache.del(family.key(tenantId, 'plan'));
@@ -96,7 +96,7 @@ describe('CacheService inside a transaction', () => {
   it('invalidates after the commit, and not before', async () => {
     const key = family.key(tenantId, 'plan');
     await planOf();
-    // As another request: outside of the transaction.
+    // Acts as another request, outside of the transaction.
     const outside = AsyncLocalStorage.snapshot();
     await transactions.run(async () => {
       await change('pro');

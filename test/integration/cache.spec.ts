@@ -13,7 +13,7 @@ const MINUTE = 60_000;
 
 const loads = <T>(value: T): jest.Mock<Promise<T>> => jest.fn(() => Promise.resolve(value));
 
-/** Looks again until it holds; jest's own timeout ends it. */
+/** Polls until the check returns true. The timeout of jest limits the wait. */
 async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await check())) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -53,12 +53,12 @@ describeWithRedis('CacheService on Redis', () => {
     await Promise.all(opened.map((process) => process.close()));
   });
 
-  it('loads once for 200 callers in each of two processes', async () => {
+  it('loads a value once for 200 callers in each of two processes', async () => {
     const [a, b] = [await open(), await open()];
     const key = plans.key('acme', 'cold');
     let ended = 0;
     const load = jest.fn(async () => {
-      // Long enough for the other process to ask and to be told to wait.
+      // Long enough for the other process to request the value and start waiting.
       await eventually(async () => (await keysIn('*lock*')).length > 0 && ++ended > 20);
       return { plan: 'pro' };
     });
@@ -70,7 +70,7 @@ describeWithRedis('CacheService on Redis', () => {
     expect(await keysIn('*lock*')).toEqual([]);
   });
 
-  it('lets the next process load when a load fails, and when its process dies', async () => {
+  it('lets another process load the value when a load fails or its process dies', async () => {
     const [a, b] = [await open({ CACHE_LOAD_LOCK_MS: '100' }), await open({ CACHE_LOAD_LOCK_MS: '100' })];
     const key = plans.key('acme', 'failing');
     await expect(a.cache.wrap(key, MINUTE, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
@@ -82,7 +82,7 @@ describeWithRedis('CacheService on Redis', () => {
     expect(await b.cache.wrap(other, MINUTE, loads({ plan: 'b' }))).toEqual({ plan: 'b' });
   });
 
-  it('loads without the lock when another process takes too long', async () => {
+  it('loads without the lock when the process that has the lock takes too long', async () => {
     const [a, b] = [await open(), await open({ CACHE_LOAD_WAIT_MS: '0' })];
     const key = plans.key('acme', 'slow');
     let end!: (plan: Plan) => void;
@@ -94,7 +94,7 @@ describeWithRedis('CacheService on Redis', () => {
     expect(await slow).toEqual({ plan: 'a' });
   });
 
-  it('answers another process from Redis, with the types of the values and the time that is left', async () => {
+  it('serves another process from Redis with the same types of values and the remaining time to live', async () => {
     const [a, b] = [
       await open({ CACHE_LOCAL_TTL_MS: '3600000' }),
       await open({ CACHE_LOCAL_TTL_MS: '3600000' }),
@@ -117,7 +117,7 @@ describeWithRedis('CacheService on Redis', () => {
     expect(load).not.toHaveBeenCalled();
     expect(found).toEqual(value);
     expect(found?.id).toBeInstanceOf(Types.ObjectId);
-    // In memory for the second that was left, not for the minute that it was stored for.
+    // The memory entry expires after the second that was left, not after the full minute.
     jest.useFakeTimers({ now: Date.now() + 1001, doNotFake: ['nextTick', 'setImmediate', 'setTimeout'] });
     try {
       await direct.del(redisKey);
@@ -131,23 +131,26 @@ describeWithRedis('CacheService on Redis', () => {
   it.each([
     ['a deleted entry', (p: CacheProcess) => p.cache.del(plans.key('acme', '1'))],
     ['an invalidated tenant', (p: CacheProcess) => p.cache.invalidateTenant('acme')],
-  ])('%s is gone in the memory of another process as soon as it learns of it', async (_name, change) => {
-    const [a, b] = [await open(), await open()];
-    const key = plans.key('acme', '1');
-    const untouched = plans.key('other', '1');
-    await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
-    await b.cache.wrap(untouched, MINUTE, loads({ plan: 'kept' }));
-    await change(a);
-    await eventually(async () => (await cached(b.cache, key)) === undefined);
-    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
-    expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'newer' }))).toEqual({ plan: 'new' });
-    expect(await cached(b.cache, untouched)).toEqual({ plan: 'kept' });
-  });
+  ])(
+    '%s removes the entry from the memory of another process as soon as it is notified',
+    async (_name, change) => {
+      const [a, b] = [await open(), await open()];
+      const key = plans.key('acme', '1');
+      const untouched = plans.key('other', '1');
+      await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
+      await b.cache.wrap(untouched, MINUTE, loads({ plan: 'kept' }));
+      await change(a);
+      await eventually(async () => (await cached(b.cache, key)) === undefined);
+      expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
+      expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'newer' }))).toEqual({ plan: 'new' });
+      expect(await cached(b.cache, untouched)).toEqual({ plan: 'kept' });
+    },
+  );
 
   it.each([
     ['an invalidated tenant', (p: CacheProcess) => p.cache.invalidateTenant('acme')],
     ['a deleted entry', (p: CacheProcess) => p.cache.del(plans.key('acme', '1'))],
-  ])('%s is gone after the local time to live when the message of it is lost', async (_name, change) => {
+  ])('%s takes effect after the local time to live when the message is lost', async (_name, change) => {
     const [a, b] = [await open(), await open({ CACHE_LOCAL_TTL_MS: '300' })];
     const key = plans.key('acme', '1');
     await b.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
@@ -166,7 +169,7 @@ describeWithRedis('CacheService on Redis', () => {
     }
   });
 
-  it('a load that began before an invalidation elsewhere is kept nowhere', async () => {
+  it('stores nowhere the result of a load that started before an invalidation by another process', async () => {
     const [a, b] = [await open(), await open()];
     const key = plans.key('acme', '1');
     let end!: (plan: Plan) => void;
@@ -180,7 +183,7 @@ describeWithRedis('CacheService on Redis', () => {
     expect(await cached(b.cache, key)).toEqual({ plan: 'after' });
   });
 
-  it('holds when Redis loses its generations', async () => {
+  it('stays correct when Redis loses its generations', async () => {
     const [a, b] = [await open(), await open()];
     const key = plans.key('acme', '1');
     await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
@@ -191,7 +194,7 @@ describeWithRedis('CacheService on Redis', () => {
     expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'not asked' }))).toEqual({ plan: 'newest' });
   });
 
-  it('repeats an invalidation that Redis lost, as a failover may', async () => {
+  it('repeats an invalidation that Redis lost, as can happen in a failover', async () => {
     const a = await open();
     const key = plans.key('acme', '1');
     await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
@@ -206,7 +209,7 @@ describeWithRedis('CacheService on Redis', () => {
     expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
   });
 
-  it('shares nothing of a tenant that the policy keeps out, but families that always are', async () => {
+  it('shares no entries of a tenant that the policy excludes, except families that are always shared', async () => {
     const a = await open();
     a.cache.useSharedTierFor((tenantId) => tenantId !== 'private');
     await a.cache.wrap(plans.key('private', '1'), MINUTE, loads({ plan: 'x' }));
@@ -216,7 +219,7 @@ describeWithRedis('CacheService on Redis', () => {
     expect(await keysIn('*entry*')).toHaveLength(1);
   });
 
-  it('is not used when REDIS_ENABLED is false', async () => {
+  it('does not use Redis when REDIS_ENABLED is false', async () => {
     const a = await open({ REDIS_ENABLED: 'false' });
     await a.cache.wrap(plans.key('acme', '1'), MINUTE, loads({ plan: 'x' }));
     await a.cache.invalidateTenant('acme');
@@ -225,7 +228,7 @@ describeWithRedis('CacheService on Redis', () => {
   });
 });
 
-describeWithRedis('CacheService when Redis is away', () => {
+describeWithRedis('CacheService during a Redis outage', () => {
   let server: RedisProcess;
   let opened: CacheProcess[];
   const prefix = redisPrefix();
@@ -246,7 +249,7 @@ describeWithRedis('CacheService when Redis is away', () => {
 
   beforeEach(async () => {
     opened = [];
-    // Its append-only file brings the entries back that it held when it was killed.
+    // The append-only file restores the entries that existed when the server was killed.
     server = await startRedis({ appendfsync: 'always' });
   });
   afterEach(async () => {
@@ -254,7 +257,7 @@ describeWithRedis('CacheService when Redis is away', () => {
     await server.remove();
   });
 
-  it('starts without it, and uses it once it is there', async () => {
+  it('starts without Redis, and uses it once it is available', async () => {
     await server.signal('SIGKILL');
     const a = await open({ REDIS_CONNECT_TIMEOUT_MS: '50' });
     expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'x' }))).toEqual({ plan: 'x' });
@@ -264,9 +267,9 @@ describeWithRedis('CacheService when Redis is away', () => {
     expect(a.cache.stats().l2).toMatchObject({ state: 'closed', misses: 1 });
   });
 
-  it('goes on in memory when it is killed, and comes back by itself', async () => {
+  it('continues in memory when Redis is killed, and uses it again when it is back', async () => {
     const a = await open();
-    // The start does not wait for a server that is slow to accept it.
+    // Starting the cache does not wait for a server that is slow to accept connections.
     await back(a);
     await a.cache.wrap(key, MINUTE, loads({ plan: 'x' }));
     await server.signal('SIGKILL');
@@ -278,7 +281,7 @@ describeWithRedis('CacheService when Redis is away', () => {
     expect(a.cache.stats().l2.timesOpened).toBe(1);
   });
 
-  it('does not believe what Redis held before, when an invalidation could not reach it', async () => {
+  it('does not use old entries of Redis when an invalidation could not reach it', async () => {
     const [a, b] = [await open(), await open()];
     const other = plans.key('other', '1');
     await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
@@ -296,7 +299,7 @@ describeWithRedis('CacheService when Redis is away', () => {
     expect(await b.cache.wrap(other, MINUTE, loads({ plan: 'fresh' }))).toEqual({ plan: 'fresh' });
   });
 
-  it('does not believe Redis about an invalidation whose process is gone before it could be made up for', async () => {
+  it('does not use an old entry of Redis when the process that invalidated it exits before repeating the invalidation', async () => {
     const [a, b] = [await open(), await open()];
     await a.cache.wrap(key, MINUTE, loads({ plan: 'old' }));
     await server.signal('SIGKILL');
@@ -308,7 +311,7 @@ describeWithRedis('CacheService when Redis is away', () => {
     expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
   });
 
-  it('waits for no call longer than the command timeout when it hangs, and soon asks no more', async () => {
+  it('waits no longer than the command timeout when Redis hangs, and soon stops sending commands', async () => {
     const a = await open({ REDIS_COMMAND_TIMEOUT_MS: '30', REDIS_BREAKER_FAILURES: '3' });
     await server.signal('SIGSTOP');
     try {
@@ -325,7 +328,7 @@ describeWithRedis('CacheService when Redis is away', () => {
     expect(a.redis.available).toBe(true);
   });
 
-  it('repeats an invalidation that timed out while Redis counts as up', async () => {
+  it('repeats an invalidation that timed out while Redis is considered available', async () => {
     const [a, b] = [
       await open({ REDIS_COMMAND_TIMEOUT_MS: '30', REDIS_BREAKER_FAILURES: '1000' }),
       await open({ REDIS_COMMAND_TIMEOUT_MS: '2000' }),

@@ -44,10 +44,10 @@ describe('conversations and messages in the database', () => {
   let tenantId: string;
 
   beforeAll(async () => {
-    // Two processes that write to one conversation without a pause lose against each other again and again.
+    // Two processes that continuously write to one conversation conflict with each other repeatedly.
     const patient = { TRANSACTION_MAX_ATTEMPTS: '200' };
     first = await createTestApp(patient);
-    // A second process on the same database: nothing is shared but what is stored.
+    // A second process on the same database. The two share only the stored data.
     second = await createTestApp({ ...patient, MONGODB_URI: first.database.uri });
     [one, other] = [processOf(first), processOf(second)];
   });
@@ -70,7 +70,7 @@ describe('conversations and messages in the database', () => {
       .toArray();
 
   describe('appending', () => {
-    it('numbers 50 concurrent writers of 20 messages each from two processes 1 to 1000, each once', async () => {
+    it('assigns 1 to 1000, each once, to the messages of 50 concurrent writers in two processes', async () => {
       const conversation = await create();
       await Promise.all(
         oneTo(50).map(async (writer) => {
@@ -92,7 +92,7 @@ describe('conversations and messages in the database', () => {
       });
     });
 
-    it('stores none when one of them cannot be stored, and gives the numbers back', async () => {
+    it('stores no message when one of them cannot be stored, and releases the numbers', async () => {
       const [here, there] = [await create(), await create('bob')];
       await one.messages.append(tenantId, idOf(there), inputs({ externalId: 'taken' }));
       const before = await one.conversations.get(tenantId, idOf(here));
@@ -115,7 +115,7 @@ describe('conversations and messages in the database', () => {
       const conversation = await create();
       await one.messages.append(tenantId, idOf(conversation), inputs('first'));
       const collection = first.database.collection('messages');
-      // Somebody else's row on the place that the third message will want.
+      // Another row already has the seq that the third message will get.
       await collection.insertOne({ tenantId, conversationId: conversation._id, seq: 4, role: 'user' });
       await expect(one.messages.append(tenantId, idOf(conversation), inputs('2', '3', '4'))).rejects.toThrow(
         /E11000/,
@@ -128,7 +128,7 @@ describe('conversations and messages in the database', () => {
       });
     });
 
-    it('answers a known externalId with the stored message in its place, and stores the rest', async () => {
+    it('returns the stored message for a known externalId at its position, and stores the rest', async () => {
       const conversation = await create();
       const append = (...given: Parameters<typeof inputs>) =>
         one.messages.append(tenantId, idOf(conversation), inputs(...given));
@@ -158,7 +158,7 @@ describe('conversations and messages in the database', () => {
       expect(await one.conversations.get(tenantId, idOf(conversation))).toEqual(row);
     });
 
-    it('stores a message once when 20 writers of two processes race with its externalId', async () => {
+    it('stores a message once when 20 writers of two processes send its externalId concurrently', async () => {
       const conversation = await create();
       const results = await Promise.all(
         oneTo(20).map((writer) =>
@@ -179,7 +179,7 @@ describe('conversations and messages in the database', () => {
       });
     });
 
-    it('keeps externalIds of two tenants apart', async () => {
+    it('keeps the externalIds of two tenants separate', async () => {
       const mine = await create();
       const theirs = await one.conversations.create(`${tenantId}-b`, {
         participantId: 'ana',
@@ -195,7 +195,7 @@ describe('conversations and messages in the database', () => {
       expect(written).toBe(true);
     });
 
-    it('refuses a closed conversation, an unknown one and one of another tenant', async () => {
+    it('rejects a closed conversation, an unknown one and one of another tenant', async () => {
       const conversation = await create();
       await one.conversations.update(tenantId, idOf(conversation), { isActive: false });
       await expect(one.messages.append(tenantId, idOf(conversation), inputs('a'))).rejects.toMatchObject({
@@ -212,7 +212,7 @@ describe('conversations and messages in the database', () => {
   });
 
   describe('listing', () => {
-    it('gives every message once over pages, whatever is appended in between', async () => {
+    it('returns every message once across pages, whatever is appended meanwhile', async () => {
       const conversation = await create();
       await one.messages.append(tenantId, idOf(conversation), inputs(...oneTo(25).map(String)));
       const seen: MessageRecord[] = [];
@@ -253,7 +253,7 @@ describe('conversations and messages in the database', () => {
       });
     });
 
-    it('walks through every conversation once while each of them is written to', async () => {
+    it('returns every conversation once across pages while each of them is written to', async () => {
       const made: string[] = [];
       for (const n of oneTo(12)) made.unshift(idOf(await create('ana', n % 2 ? 'web' : 'sms')));
       for (const query of [{}, { participantId: 'ana' }, { channel: 'web' }, { active: 'true' }]) {
@@ -271,7 +271,7 @@ describe('conversations and messages in the database', () => {
       }
     });
 
-    it('gives the most recently written first when asked to, in pages, and by the filters', async () => {
+    it('returns the most recently updated conversations first on request, in pages and with filters', async () => {
       const [old, middle, young] = [
         await create('ana', 'web'),
         await create('ben', 'sms'),
@@ -304,14 +304,14 @@ describe('conversations and messages in the database', () => {
       expect(await list({ active: 'true' })).toEqual(['old', 'young']);
     });
 
-    it('gives the last messages also when what it knows of the conversation is old', async () => {
+    it('returns the last messages even if the conversation in memory is outdated', async () => {
       const conversation = await create();
       const id = idOf(conversation);
       await one.messages.append(tenantId, id, inputs(...oneTo(30).map(String)));
       const repository = first.app.get(MessageRepository);
       const last = async (range: SeqRange, limit: number, lastSeq: number): Promise<number[]> =>
         (await repository.last(tenantId, id, range, limit, lastSeq)).map(({ seq }) => seq);
-      // As of now, one behind, as far behind as the room for it, further behind, and empty.
+      // A counter that is current, one behind, as far behind as the read allows, further behind, and zero.
       for (const lastSeq of [30, 29, 27, 20, 3, 0]) {
         expect(await last({}, 3, lastSeq)).toEqual([28, 29, 30]);
         expect(await last({ before: 1000 }, 3, lastSeq)).toEqual([28, 29, 30]);
@@ -323,29 +323,29 @@ describe('conversations and messages in the database', () => {
       }
     });
 
-    it('gives conversations that are read at the same moment each its own messages, and no tenant those of another', async () => {
+    it('returns to concurrent reads the messages of their own conversation, and to no tenant those of another', async () => {
       const other = `${tenantId}-b`;
-      const rooms: [string, string][] = [];
+      const created: [string, string][] = [];
       for (const tenant of [tenantId, other])
         for (const n of oneTo(3)) {
-          const room = await one.conversations.create(tenant, {
+          const conversation = await one.conversations.create(tenant, {
             participantId: 'ana',
             channel: 'web',
             metadata: {},
           });
           const said = oneTo(5 + n).map((m) => ({ content: `${tenant} ${n} ${m}`, externalId: `${n}-${m}` }));
-          await one.messages.append(tenant, idOf(room), inputs(...said));
-          rooms.push([tenant, idOf(room)]);
+          await one.messages.append(tenant, idOf(conversation), inputs(...said));
+          created.push([tenant, idOf(conversation)]);
         }
       const repository = first.app.get(MessageRepository);
-      const lasts = await Promise.all(rooms.map(([tenant, id]) => repository.last(tenant, id, {}, 2, 6)));
-      const firsts = await Promise.all(rooms.map(([tenant, id]) => repository.first(tenant, id, {}, 1)));
-      rooms.forEach(([tenant], index) => {
+      const lasts = await Promise.all(created.map(([tenant, id]) => repository.last(tenant, id, {}, 2, 6)));
+      const firsts = await Promise.all(created.map(([tenant, id]) => repository.first(tenant, id, {}, 1)));
+      created.forEach(([tenant], index) => {
         const n = (index % 3) + 1;
         expect(contents(lasts[index] ?? [])).toEqual([4 + n, 5 + n].map((m) => `${tenant} ${n} ${m}`));
         expect(contents(firsts[index] ?? [])).toEqual([`${tenant} ${n} 1`]);
       });
-      const [mine, theirs] = [rooms[0]?.[1] ?? '', rooms[3]?.[1] ?? ''];
+      const [mine, theirs] = [created[0]?.[1] ?? '', created[3]?.[1] ?? ''];
       const reads = first.app.get(ConversationRepository);
       const found = await Promise.all([
         ...[mine, theirs].flatMap((id) => [reads.find(tenantId, id), reads.find(other, id)]),
@@ -362,7 +362,7 @@ describe('conversations and messages in the database', () => {
       ]);
     });
 
-    it('gives conversations newest first, filtered, in pages without gaps or repeats', async () => {
+    it('returns filtered conversations newest first, in pages without gaps or duplicates', async () => {
       const made: string[] = [];
       for (const n of oneTo(12)) {
         const conversation = await create(n % 2 ? 'ana' : 'bob', n % 3 ? 'web' : 'sms');
@@ -396,7 +396,7 @@ describe('conversations and messages in the database', () => {
     });
   });
 
-  it('reads every list by an index, in the order of the index', async () => {
+  it('reads every list through an index, in the order of the index', async () => {
     const uri = `${first.database.uri}${first.database.uri.includes('?') ? '&' : '?'}monitorCommands=true`;
     const watched = await createTestApp({ MONGODB_URI: uri });
     try {
@@ -461,7 +461,7 @@ describe('conversations and messages in the database', () => {
   });
 
   describe('patching', () => {
-    it('merges metadata of concurrent writers without losing one', async () => {
+    it('merges the metadata of concurrent writers without losing any', async () => {
       const conversation = await create();
       await Promise.all(
         oneTo(20).map((n) =>
@@ -474,7 +474,7 @@ describe('conversations and messages in the database', () => {
       expect(metadata).toEqual(Object.fromEntries(oneTo(20).map((n) => [`k${n}`, n])));
     });
 
-    it('keeps keys with dots and dollars inside as they are', async () => {
+    it('keeps keys that contain dots and dollar signs unchanged', async () => {
       const conversation = await create();
       const metadata = { 'a.b': { 'c$d.e': [1, { 'f.g': null }] }, empty: {} };
       await one.conversations.update(tenantId, idOf(conversation), { metadata });
@@ -482,7 +482,7 @@ describe('conversations and messages in the database', () => {
       expect(stored).toEqual({ 'a.b': { 'c$d.e': [1, { 'f.g': null }] }, empty: {} });
     });
 
-    it('refuses metadata that grows beyond its limit by many small patches', async () => {
+    it('rejects metadata that exceeds its limit through many small patches', async () => {
       const conversation = await create();
       const half = (key: string) => ({ metadata: { [key]: 'x'.repeat(5000) } });
       await one.conversations.update(tenantId, idOf(conversation), half('a'));
@@ -493,7 +493,7 @@ describe('conversations and messages in the database', () => {
   });
 
   describe('erasing', () => {
-    it('deletes a conversation of 1200 messages with all of them and nothing else', async () => {
+    it('deletes a conversation with all of its 1200 messages and nothing else', async () => {
       const [gone, kept] = [await create(), await create('bob')];
       for (let n = 0; n < 12; n++)
         await one.messages.append(tenantId, idOf(gone), inputs(...oneTo(100).map((m) => `${n}/${m}`)));
@@ -503,7 +503,7 @@ describe('conversations and messages in the database', () => {
       expect(await first.database.collection('conversations').countDocuments({ tenantId })).toBe(1);
     });
 
-    describe('interrupted after the mark', () => {
+    describe('interrupted after marking', () => {
       let conversation: ConversationRecord;
 
       beforeEach(async () => {
@@ -514,7 +514,7 @@ describe('conversations and messages in the database', () => {
           .updateOne({ _id: conversation._id }, { $set: { erasedAt: new Date(Date.now() - 120_000) } });
       });
 
-      it('hides the conversation from every read and write', async () => {
+      it('hides the conversation from all reads and writes', async () => {
         const gone = { problem: { status: 404, code: 'conversation_not_found' } };
         const id = idOf(conversation);
         await expect(one.conversations.get(tenantId, id)).rejects.toMatchObject(gone);
@@ -532,7 +532,7 @@ describe('conversations and messages in the database', () => {
         expect((await one.conversations.list(tenantId, { order: 'created', limit: 5 })).data).toEqual([]);
       });
 
-      it('is finished by the sweep, of whichever process, and only once it is old', async () => {
+      it('is finished by the sweep of any process, but only after some time', async () => {
         const rows = (): Promise<number> =>
           first.database.collection('messages').countDocuments({ tenantId });
         await other.eraser.sweep(new Date(Date.now() - 3_600_000));
@@ -542,7 +542,7 @@ describe('conversations and messages in the database', () => {
         expect(await first.database.collection('conversations').countDocuments({ tenantId })).toBe(0);
       });
 
-      it('leaves nothing behind when four finishers meet in it', async () => {
+      it('leaves nothing behind when four sweeps finish it concurrently', async () => {
         const rows = oneTo(4000).map((n) => ({ tenantId, conversationId: conversation._id, seq: 2 + n }));
         await first.database.collection('messages').insertMany(rows);
         const finishers = [one, other, one, other];
@@ -551,7 +551,7 @@ describe('conversations and messages in the database', () => {
         expect(await first.database.collection('conversations').countDocuments({ tenantId })).toBe(0);
       });
 
-      it('gives its externalIds free for other conversations', async () => {
+      it('releases its externalIds for other conversations', async () => {
         const next = await create();
         const { written } = await one.messages.append(
           tenantId,

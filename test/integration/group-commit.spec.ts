@@ -45,7 +45,7 @@ describe('GroupCommit', () => {
     await first.database.collection(COUNTERS).insertOne({ _id: id, tenantId, n: 0, isOpen: true });
     return { collection: COUNTERS, tenantId, id, guard: ['n', 'isOpen'] };
   };
-  /** Takes the next number of a counter and stores it under a name; returns the number. */
+  /** Increments a counter, stores the number under a name, and returns it. */
   const entry = (ref: DocumentRef, name: string): UnitOfWork<number> => ({
     ref,
     write: (writer) => {
@@ -76,7 +76,7 @@ describe('GroupCommit', () => {
     expect(one.stats().commits - before.commits).toBe(1);
   });
 
-  it('commits units of one document in the order of the calls', async () => {
+  it('commits units of one document in call order', async () => {
     const ref = await newCounter();
     const all = oneTo(200).map((n) => `e${n}`);
     const results = await Promise.all(all.map((name) => one.commit(entry(ref, name))));
@@ -85,7 +85,7 @@ describe('GroupCommit', () => {
     expect(await counter(ref)).toMatchObject({ n: 200 });
   });
 
-  it('refuses one unit by a conflict, one by a duplicate and one by its own error, while 61 of the batch are committed', async () => {
+  it('rejects one unit with a conflict, one with a duplicate and one with its own error, while the other 61 of the batch are committed', async () => {
     const refs = await Promise.all(oneTo(64).map(newCounter));
     const [changed, duplicate, closed, ...rest] = refs;
     if (!changed || !duplicate || !closed) throw new Error('too few counters');
@@ -129,7 +129,7 @@ describe('GroupCommit', () => {
     },
   });
 
-  it('writes the first of several units with one unique value, and refuses the others once it is stored', async () => {
+  it('writes the first of several units with the same unique value, and rejects the others once it is stored', async () => {
     const { conflicts } = one.stats();
     const storedThen: Promise<number>[] = [];
     const outcomes = await Promise.allSettled(
@@ -152,7 +152,7 @@ describe('GroupCommit', () => {
     expect(one.stats().conflicts).toBe(conflicts);
   });
 
-  it('refuses all units whose unique values are stored already after one failed transaction', async () => {
+  it('rejects all units whose unique values already exist after one failed transaction', async () => {
     const stored = oneTo(5).map((n) => `n${n}`);
     await Promise.all(stored.map((name) => one.commit(named(name))));
     const { conflicts } = one.stats();
@@ -166,7 +166,7 @@ describe('GroupCommit', () => {
     expect(one.stats().conflicts).toBe(conflicts + 1);
   });
 
-  it('does not let a busy document hold up another', async () => {
+  it('does not delay other documents because of a busy one', async () => {
     const busy = await newCounter();
     const quiet = await newCounter();
     const ended: string[] = [];
@@ -175,7 +175,7 @@ describe('GroupCommit', () => {
     expect(ended.indexOf('quiet')).toBeLessThan(100);
   });
 
-  it('reads a document again that another process has changed', async () => {
+  it('rereads a document that another process has changed', async () => {
     const ref = await newCounter();
     expect(await one.commit(entry(ref, 'a'))).toBe(1);
     expect(await other.commit(entry(ref, 'b'))).toBe(2);
@@ -183,7 +183,7 @@ describe('GroupCommit', () => {
     expect(await names(ref)).toEqual(['a', 'b', 'c']);
   });
 
-  it('reads a document before each transaction while another process changes it as well', async () => {
+  it('reads a document before each transaction while another process is also changing it', async () => {
     const ref = await newCounter();
     await one.commit(entry(ref, 'one 0'));
     await other.commit(entry(ref, 'other 0'));
@@ -192,14 +192,14 @@ describe('GroupCommit', () => {
       await one.commit(entry(ref, `one ${n}`));
       await other.commit(entry(ref, `other ${n}`));
     }
-    // What each remembers is found outdated once, and not again.
+    // The document in the memory of each process is found to be outdated only once.
     expect([one, other].map((commits, index) => commits.stats().conflicts - (before[index] ?? 0))).toEqual([
       1, 1,
     ]);
     expect(await counter(ref)).toMatchObject({ n: 22 });
   });
 
-  it('does not refuse a unit because of an outdated document', async () => {
+  it('does not reject a unit because of an outdated document', async () => {
     const ref = await newCounter();
     await one.commit({
       ref,
@@ -224,14 +224,14 @@ describe('GroupCommit', () => {
     }
   });
 
-  it('shows no other tenant a document by its id', async () => {
+  it('does not return a document to another tenant by its id', async () => {
     const ref = await newCounter();
     await one.commit(entry(ref, 'mine'));
     const stolen = { ...ref, tenantId: 'somebody-else' };
     await expect(one.commit(entry(stolen, 'stolen'))).rejects.toThrow('stolen is refused');
   });
 
-  it('is settled up to before the oldest unit that is not committed', async () => {
+  it('reports as settled the time before the oldest uncommitted unit', async () => {
     const before = one.settledUntil();
     let stamp = new Date(0);
     const committed = one.commit({
@@ -247,7 +247,7 @@ describe('GroupCommit', () => {
     expect(one.settledUntil().getTime()).toBeGreaterThanOrEqual(stamp.getTime());
   });
 
-  it('refuses what would wait beyond its bounds with 503', async () => {
+  it('rejects units beyond its queue limits with 503', async () => {
     const large = (name: string): UnitOfWork<void> => ({
       bytes: 40 * 1024 * 1024,
       write: (writer) => {
@@ -259,14 +259,14 @@ describe('GroupCommit', () => {
     expect(refused).toMatchObject({ reason: { problem: { status: 503, code: 'database_busy' } } });
   });
 
-  it('is not for use within a transaction', async () => {
+  it('must not be used within a transaction', async () => {
     const ref = await newCounter();
     const transactions = first.app.get(TransactionRunner);
     const within = transactions.run(() => one.commit(entry(ref, 'a')));
     await expect(within).rejects.toThrow('inside a running transaction');
   });
 
-  it('commits what waits before the process ends, and accepts nothing after', async () => {
+  it('commits queued units before the process exits, and accepts none afterwards', async () => {
     const third = await createTestApp({ MONGODB_URI: first.database.uri });
     const commits = third.app.get(GroupCommit);
     const ref = await newCounter();

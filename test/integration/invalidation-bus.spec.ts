@@ -4,17 +4,17 @@ import { createLogger } from '../../src/logging/index.js';
 import { type Invalidation, InvalidationBus, RedisService } from '../../src/redis/index.js';
 import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
 
-/** One process: keeps a set of names in Redis, of which each may be deleted. */
+/** A simulated process that keeps a set of names in Redis, each of which can be deleted. */
 interface Process {
   redis: RedisService;
   bus: InvalidationBus<Invalidation>;
   received: unknown[];
   gaps: number;
-  /** Deletions that were applied in Redis, repeats included. */
+  /** Deletions applied in Redis, including repeated ones. */
   applied: (string | undefined)[];
 }
 
-/** Checks again until it holds; jest's own timeout ends it. */
+/** Polls until the check returns true. The timeout of jest limits the wait. */
 async function eventually(check: () => boolean): Promise<void> {
   while (!check()) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -84,7 +84,7 @@ describeWithRedis('InvalidationBus', () => {
     expect(a.bus.pendingCount).toBe(0);
   });
 
-  it('ignores what is not JSON of an object', async () => {
+  it('ignores messages that are not a JSON object', async () => {
     const [a, b] = [await open(), await open()];
     for (const text of ['nonsense', '7', 'null'])
       await b.redis.call((client) => client.publish(a.bus.keys.channel, text));
@@ -93,7 +93,7 @@ describeWithRedis('InvalidationBus', () => {
     expect(a.received).toEqual([expect.objectContaining({ last: true })]);
   });
 
-  it('reports a gap after an outage, and from when on Redis is trusted', async () => {
+  it('reports a gap after an outage, and when Redis is trusted again', async () => {
     const a = await open();
     expect(a.bus.trustedSince).toBe(0);
     await server.signal('SIGKILL');
@@ -103,7 +103,7 @@ describeWithRedis('InvalidationBus', () => {
     expect(a.bus.trustedSince).toBeGreaterThan(0);
   });
 
-  it('repeats what did not reach Redis before Redis is trusted again, the latest of each entry', async () => {
+  it('repeats the latest invalidation of each entry that did not reach Redis, before Redis is trusted again', async () => {
     const a = await open();
     await server.signal('SIGKILL');
     await eventually(() => !a.redis.available);

@@ -9,8 +9,9 @@ import { createTestApp, type TestApp } from '../support/app.js';
 import { createDataDir } from '../support/data-dir.js';
 
 /**
- * The folder of a process of an earlier version that was killed: of its transcripts 1 to 14 the first five were stored, 9 is the replay of a dead letter;
- * it was taking over 15 to 18 of another one. Written by the journal of that version.
+ * The folder of a killed process of an earlier version, written by the journal of that version. Of its
+ * transcripts 1 to 14, the first five were stored, and 9 is the replay of a dead letter. The process was
+ * taking over transcripts 15 to 18 of another process.
  */
 const FIXTURE = join(__dirname, '..', 'support', 'old-journal');
 const FOLDER = '11111111-1111-4111-8111-111111111111';
@@ -41,7 +42,7 @@ describe('a journal of an earlier version', () => {
     data.removeDataDir();
   });
 
-  it('is queued as it was accepted, without what was stored, deleted or is there, and then removed', async () => {
+  it('is queued as accepted, without transcripts that were stored or deleted or already exist, and is then removed', async () => {
     await rows().insertOne({ _id: new Types.ObjectId(idOf(9)), tenantId: 'acme', status: 'failed' });
     await rows().insertOne({ _id: new Types.ObjectId(idOf(10)), tenantId: 'acme', status: 'stored' });
     await app.database.collection('transcript_tombstones').insertOne({
@@ -100,7 +101,7 @@ describe('a journal of an earlier version', () => {
     expect(await storedIds()).toHaveLength(12);
   });
 
-  it('stays where it is while the process that writes it runs', async () => {
+  it('is left unchanged while the process that writes it is running', async () => {
     let server: Server | undefined;
     try {
       server = createServer((socket) => socket.destroy());
@@ -112,7 +113,7 @@ describe('a journal of an earlier version', () => {
     expect(await importer().run()).toMatchObject({ folders: 1, records: 13 });
   });
 
-  it('counts as that of a running process when its pid is one of this boot', async () => {
+  it('is treated as that of a running process if its pid exists and its boot id is current', async () => {
     const mark = {
       pid: process.pid,
       bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
@@ -121,7 +122,7 @@ describe('a journal of an earlier version', () => {
     expect(await importer().run()).toMatchObject({ folders: 0, left: 1 });
   });
 
-  it('is kept when a part of it cannot be read, and the rest is queued', async () => {
+  it('is kept when part of it cannot be read, and the rest is queued', async () => {
     const [, second = ''] = (await readdir(join(root, FOLDER)))
       .filter((name) => name.endsWith('.seg'))
       .sort();
@@ -136,7 +137,7 @@ describe('a journal of an earlier version', () => {
     expect(await importer().run()).toMatchObject({ folders: 0 });
   });
 
-  it('loses no sound record before a torn end', async () => {
+  it('loses no intact record before an incomplete end', async () => {
     const nested = join(root, FOLDER, 'adopting-22222222-2222-4222-8222-222222222222');
     const last =
       (await readdir(nested))

@@ -30,7 +30,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-/** What a process has of the database, registered as it is at its start. */
+/** Starts the database module of a process, which registers the process. */
 async function startProcess(
   onCommand?: (command: SentCommand) => void,
   role: ProcessRole = 'api',
@@ -50,7 +50,7 @@ async function startProcess(
 
 const rows = (): mongo.Collection<ProcessRecord> => database.collection<ProcessRecord>('processes');
 
-/** The id of a process that was killed. */
+/** Returns the id of a process that has been killed. */
 async function killedPid(): Promise<number> {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
   await once(child, 'spawn');
@@ -60,7 +60,7 @@ async function killedPid(): Promise<number> {
   return child.pid ?? 0;
 }
 
-/** A process that begins a transaction, changes a document in it, and is never heard of again. */
+/** Starts a process that begins a transaction, changes a document in it, and never commits. */
 async function leaveTransactionOpen(): Promise<{
   session: mongo.ClientSession;
   id: mongo.Binary | undefined;
@@ -76,7 +76,10 @@ async function leaveTransactionOpen(): Promise<{
   return { session, id: session.id?.id };
 }
 
-/** A write of the document that the lost transaction holds; on the server it would wait for as long as that is open. */
+/**
+ * Writes the document that the abandoned transaction has changed. On a server, the write would wait as long
+ * as that transaction is open.
+ */
 async function pay(module: TestingModule): Promise<void> {
   const accounts = module
     .get<Connection>(getConnectionToken())
@@ -91,8 +94,8 @@ async function pay(module: TestingModule): Promise<void> {
 const balance = async (): Promise<unknown> =>
   (await database.collection('accounts').findOne({ name: 'ana' }))?.['balance'];
 
-describe('a process that was killed in a transaction', () => {
-  it('holds no document back once the next process of its host has started', async () => {
+describe('a process killed during a transaction', () => {
+  it('does not block a document once the next process on its host has started', async () => {
     const { session, id } = await leaveTransactionOpen();
     await rows().updateOne({}, { $set: { pid: await killedPid() } });
     const killed: unknown[] = [];
@@ -106,7 +109,7 @@ describe('a process that was killed in a transaction', () => {
     expect((await rows().find().toArray()).map(({ pid }) => pid)).toEqual([process.pid]);
   });
 
-  it('on another host, once it has not beaten for 15 s, whichever processes find that', async () => {
+  it('does not block a document on another host once its heartbeat is 15 s old, whichever processes detect that', async () => {
     const first = await startProcess();
     const second = await startProcess();
     const { session } = await leaveTransactionOpen();
@@ -124,7 +127,7 @@ describe('a process that was killed in a transaction', () => {
     await expect(session.commitTransaction()).rejects.toMatchObject({ code: 251 });
   });
 
-  it('in a container that was started again, once it has not beaten for 7.5 s', async () => {
+  it('does not block a document in a restarted container once its heartbeat is 7.5 s old', async () => {
     const next = await startProcess();
     await leaveTransactionOpen();
     const left = { 'sessions.0': { $exists: true } };
@@ -142,7 +145,7 @@ describe('a process that was killed in a transaction', () => {
     expect(await balance()).toBe(90);
   });
 
-  it('had our own process id', async () => {
+  it('does not block a document if it had the process id of the current process', async () => {
     await leaveTransactionOpen();
     await rows().updateOne({}, { $set: { startedAt: new Date(performance.timeOrigin - 1000) } });
     await pay(await startProcess());
@@ -151,7 +154,7 @@ describe('a process that was killed in a transaction', () => {
 });
 
 describe('the row of a process', () => {
-  it('is there when it serves, has the sessions of its transactions, and is deleted when it stops', async () => {
+  it('exists while the process serves, contains the sessions of its transactions, and is deleted when it stops', async () => {
     const module = await startProcess();
     await database.collection('accounts').insertOne({ name: 'ana', balance: 100 });
     const used: unknown[] = [];
@@ -168,7 +171,7 @@ describe('the row of a process', () => {
     expect(await rows().countDocuments()).toBe(0);
   });
 
-  it('is made again, with its sessions, when it was taken for dead', async () => {
+  it('is created again with its sessions if the process was considered dead', async () => {
     const module = await startProcess();
     await database.collection('accounts').insertOne({ name: 'ana', balance: 100 });
     await pay(module);
@@ -180,7 +183,7 @@ describe('the row of a process', () => {
 });
 
 describe('ProcessRegistry.otherServersAlive', () => {
-  it('is false while there is none but a worker, true as soon as another one serves, and false once that has left', async () => {
+  it('is false while there is only a worker, true as soon as another server is running, and false after that one has stopped', async () => {
     const registry = (await startProcess()).get(ProcessRegistry);
     await startProcess(undefined, 'worker');
     expect(await registry.otherServersAlive()).toBe(false);
@@ -191,7 +194,7 @@ describe('ProcessRegistry.otherServersAlive', () => {
     await eventually(async () => !(await registry.otherServersAlive()));
   });
 
-  it('reads once for callers within a second', async () => {
+  it('reads the database once for all calls within a second', async () => {
     const finds: string[] = [];
     const registry = (
       await startProcess(({ commandName }) => {

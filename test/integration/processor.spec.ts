@@ -19,7 +19,7 @@ import { createScriptedApp, type Script, type ScriptedApp } from '../support/scr
 
 const oneTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
-/** A promise that a test resolves when it wants. */
+/** A promise that the test resolves. */
 function gate(): { open: () => void; opened: Promise<void> } {
   let open: () => void = () => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
@@ -36,7 +36,7 @@ describe('MessageProcessor', () => {
   beforeAll(async () => {
     database = createTestDatabase();
     first = await createScriptedApp(database);
-    // A second process on the same database: nothing is shared but what is stored.
+    // A second process on the same database. The two share only the stored data.
     second = await createScriptedApp(database, { MESSAGE_PROCESSOR_TIMEOUT: '50' });
   });
   afterAll(async () => {
@@ -118,7 +118,7 @@ describe('MessageProcessor', () => {
     ]);
   });
 
-  it('goes on in the conversation and session of the message before, in either process', async () => {
+  it('continues the conversation and session of the previous message, in either process', async () => {
     first.responder.script = second.responder.script = ({ session }) => {
       const n = Number(session.context['n'] ?? 0) + 1;
       return Promise.resolve({ reply: { content: String(n) }, context: { n } });
@@ -131,7 +131,7 @@ describe('MessageProcessor', () => {
     expect((await sessionOf(first)).version).toBe(6);
   });
 
-  it('opens a conversation for each channel and returns to each', async () => {
+  it('opens a conversation for each channel and continues each', async () => {
     await process('1', { channel: 'web' });
     await process('2', { channel: 'sms' });
     await process('3', { channel: 'web' });
@@ -142,13 +142,13 @@ describe('MessageProcessor', () => {
     ]);
   });
 
-  it('goes on in an active conversation that was opened through the API', async () => {
+  it('continues an active conversation that was created through the API', async () => {
     const service = first.app.get(ConversationService);
     const opened = await service.create(tenantId, { participantId: 'ana', channel: 'web', metadata: {} });
     expect((await process('hi')).conversation._id).toEqual(opened._id);
   });
 
-  it('opens a new conversation after the last one was closed, and one after it was erased', async () => {
+  it('opens a new conversation after the last one was closed or erased', async () => {
     const service = first.app.get(ConversationService);
     const one = (await process('1')).conversation._id.toHexString();
     await service.update(tenantId, one, { isActive: false });
@@ -160,7 +160,7 @@ describe('MessageProcessor', () => {
     expect((await conversations()).map(({ messageCount }) => messageCount)).toEqual([2, 2]);
   });
 
-  it('asks the responder about the conversation in which the exchange is stored, not about one that was closed', async () => {
+  it('calls the responder with the conversation in which the exchange is stored, not with a closed one', async () => {
     const one = (await process('1')).conversation._id.toHexString();
     await first.app.get(ConversationService).update(tenantId, one, { isActive: false });
     const told: [string | null, number][] = [];
@@ -175,7 +175,7 @@ describe('MessageProcessor', () => {
     expect(told.at(-1)).toEqual([two?._id.toHexString(), 2]);
   });
 
-  it('handles messages of one participant one after another in a process', async () => {
+  it('processes the messages of one participant sequentially in a process', async () => {
     let running = 0;
     let most = 0;
     first.responder.script = async ({ session }) => {
@@ -192,7 +192,7 @@ describe('MessageProcessor', () => {
     expect(first.responder.calls).toBe(20);
   });
 
-  it('gives the responder the messages before this one', async () => {
+  it('passes the earlier messages to the responder', async () => {
     const seen: string[][] = [];
     first.responder.script = async ({ history, message }) => {
       seen.push((await history(3)).map(({ role, content }) => `${role}: ${content}`));
@@ -206,7 +206,7 @@ describe('MessageProcessor', () => {
     ]);
   });
 
-  it('stores the user message alone when there is nothing to say, and remembers that it was handled', async () => {
+  it('stores only the user message when there is no reply, and records that it was processed', async () => {
     first.responder.script = () => Promise.resolve({ reply: null });
     const { reply } = await process('hi', { externalId: 'x' });
     expect(reply).toBeNull();
@@ -216,7 +216,7 @@ describe('MessageProcessor', () => {
     expect(await dialogue()).toEqual(['1 user: hi']);
   });
 
-  it('costs no read and one transaction of three writes when the session is warm', async () => {
+  it('uses no read and one transaction of three writes when the session is warm', async () => {
     const uri = `${database.uri}${database.uri.includes('?') ? '&' : '?'}monitorCommands=true`;
     const watched = await createScriptedApp({ ...database, uri });
     watched.responder.isImmediate = true;
@@ -228,7 +228,7 @@ describe('MessageProcessor', () => {
         .get<Connection>(getConnectionToken())
         .getClient()
         .on('commandStarted', ({ commandName, command }) => {
-          // Beside these there are the heartbeats of the process, and plans of commands that were slow.
+          // Other commands are the heartbeats of the process, and explains of slow commands.
           if (commandName === 'commitTransaction' || stored.has(command[commandName]))
             commands.push(commandName);
         });
@@ -242,12 +242,12 @@ describe('MessageProcessor', () => {
     }
   });
 
-  describe('a responder that takes its time', () => {
+  describe('a slow responder', () => {
     beforeEach(() => {
       first.responder.isImmediate = second.responder.isImmediate = false;
     });
 
-    it('is asked once the user message is stored, which keeps its place and date before what comes meanwhile', async () => {
+    it('is called after the user message is stored, which keeps its position and date before messages that arrive meanwhile', async () => {
       const { conversation } = await process('one');
       const [reached, go] = [gate(), gate()];
       first.responder.script = async () => {
@@ -272,7 +272,7 @@ describe('MessageProcessor', () => {
       expect(dates).toEqual(dates.toSorted((a, b) => a - b));
     });
 
-    it('is told the same message id by two processes that get one message at once', async () => {
+    it('receives the same message id from two processes that get one message concurrently', async () => {
       const ids: string[] = [];
       const both = gate();
       first.responder.script = second.responder.script = async ({ message }) => {
@@ -292,7 +292,7 @@ describe('MessageProcessor', () => {
   });
 
   describe('a repeated externalId', () => {
-    it('is answered with the stored exchange, and writes nothing', async () => {
+    it('returns the stored exchange and writes nothing', async () => {
       const before = await process('hi', { externalId: 'x' });
       const state = await Promise.all([rows(), conversations(), sessionOf(first)]);
       for (const app of [first, second]) {
@@ -307,7 +307,7 @@ describe('MessageProcessor', () => {
       expect(first.responder.calls + second.responder.calls).toBe(1);
     });
 
-    it('is stored and answered once when 20 requests to two processes race with it', async () => {
+    it('is stored and answered once when 20 requests to two processes send it concurrently', async () => {
       const results = await Promise.all(
         oneTo(20).map((n) => process('hi', { externalId: 'x' }, n % 2 ? first : second)),
       );
@@ -318,7 +318,7 @@ describe('MessageProcessor', () => {
       expect((await sessionOf(first)).version).toBe(1);
     });
 
-    it('of another participant, channel or role is refused', async () => {
+    it('is rejected if the participant, channel or role differs', async () => {
       const { conversation } = await process('hi', { externalId: 'x' });
       const inUse = {
         status: 409,
@@ -330,7 +330,7 @@ describe('MessageProcessor', () => {
       expect(await rows()).toHaveLength(2);
     });
 
-    it('is free again for another tenant, and after its conversation was erased', async () => {
+    it('can be used by another tenant, and again after its conversation was erased', async () => {
       const { conversation } = await process('hi', { externalId: 'x' });
       await database
         .collection('conversations')
@@ -344,7 +344,7 @@ describe('MessageProcessor', () => {
   describe('a responder that fails', () => {
     const failing = (): Promise<never> => Promise.reject(new ResponderError('The oven is cold.'));
 
-    it('leaves the user message stored, and says so', async () => {
+    it('leaves the user message stored, and reports that', async () => {
       first.responder.script = failing;
       const problem = await problemOf(process('hi', { externalId: 'x' }));
       const [message] = await rows();
@@ -362,7 +362,7 @@ describe('MessageProcessor', () => {
       expect((await conversations())[0]).toMatchObject({ messageCount: 1, lastSeq: 1 });
     });
 
-    it('is asked again by a repeated externalId, and only the reply is stored', async () => {
+    it('is called again for a repeated externalId, and only the reply is stored', async () => {
       first.responder.script = failing;
       await problemOf(process('hi', { externalId: 'x' }));
       await problemOf(process('hi', { externalId: 'x' }));
@@ -382,7 +382,7 @@ describe('MessageProcessor', () => {
       expect((await process('hi', { externalId: 'x' })).written).toBe(false);
     });
 
-    it('is completed once when repetitions of two processes race', async () => {
+    it('is completed once when two processes repeat the message concurrently', async () => {
       first.responder.script = failing;
       await problemOf(process('hi', { externalId: 'x' }));
       first.responder.script = second.responder.script = () =>
@@ -394,7 +394,7 @@ describe('MessageProcessor', () => {
       expect(await dialogue()).toEqual(['1 user: hi', '2 assistant: here']);
     });
 
-    it('goes on in the same conversation with the next message', async () => {
+    it('leaves the conversation usable for the next message', async () => {
       first.responder.script = failing;
       await problemOf(process('one'));
       await problemOf(process('two'));
@@ -403,7 +403,7 @@ describe('MessageProcessor', () => {
       expect(await dialogue()).toEqual(['1 user: one', '2 user: two', '3 user: three', '4 assistant: here']);
     });
 
-    it('tells nothing of an unexpected error', async () => {
+    it('reveals nothing about an unexpected error', async () => {
       first.responder.script = () => Promise.reject(new Error('the password is hunter2'));
       const problem = await problemOf(process('hi'));
       expect(problem.detail).toMatch(
@@ -412,7 +412,7 @@ describe('MessageProcessor', () => {
       expect(JSON.stringify(problem)).not.toContain('hunter2');
     });
 
-    it('is one that answers a state beyond the limits', async () => {
+    it('includes one that returns a state beyond the limits', async () => {
       first.responder.script = ({ session }) =>
         Promise.resolve({
           reply: { content: 'big' },
@@ -424,14 +424,14 @@ describe('MessageProcessor', () => {
       expect(await dialogue()).toEqual(['1 user: hi']);
     });
 
-    it('is one that answers keys by which the driver tells its own classes', async () => {
+    it('includes one that returns keys that the driver reserves for its own classes', async () => {
       first.responder.script = () =>
         Promise.resolve({ reply: { content: 'x' }, context: { trap: { _bsontype: 'Long', low: 1 } } });
       expect(await problemOf(process('hi'))).toMatchObject({ status: 502, code: 'responder_failed' });
       expect(await dialogue()).toEqual(['1 user: hi']);
     });
 
-    it('answers a user message that was appended through the API, on a request with its externalId', async () => {
+    it('replies to a user message appended through the API, on a request with its externalId', async () => {
       const { conversation } = await process('hi');
       const {
         messages: [input],
@@ -447,7 +447,7 @@ describe('MessageProcessor', () => {
   });
 
   describe('a responder that takes too long', () => {
-    it('is aborted; the user message is stored, and its late answer discarded', async () => {
+    it('is aborted; the user message is stored, and the late reply is discarded', async () => {
       const late = gate();
       let aborted = false;
       second.responder.isImmediate = false;
@@ -471,8 +471,8 @@ describe('MessageProcessor', () => {
     });
   });
 
-  describe('a session that another process has changed', () => {
-    it('is found out by the write, and the message handled anew on fresh state', async () => {
+  describe('a session changed by another process', () => {
+    it('is detected by the write, and the message is processed again with the current state', async () => {
       const counting: Script = ({ session }) => {
         const n = Number(session.context['n'] ?? 0) + 1;
         return Promise.resolve({ reply: { content: String(n) }, context: { n } });
@@ -480,7 +480,7 @@ describe('MessageProcessor', () => {
       first.responder.script = second.responder.script = counting;
       await process('1', {}, first);
       await process('2', {}, second);
-      // The first process still holds version 1 in its memory.
+      // The first process still has version 1 in memory.
       const seen: unknown[] = [];
       first.responder.script = (request, signal) => {
         seen.push(request.session.context['n']);
@@ -492,7 +492,7 @@ describe('MessageProcessor', () => {
       expect(await dialogue()).toHaveLength(6);
     });
 
-    it('while the responder was at work costs a second call, and nothing is stored twice', async () => {
+    it('causes a second call if it changed during the responder call, and nothing is stored twice', async () => {
       await process('1', {}, first);
       const [reached, go] = [gate(), gate()];
       let calls = 0;
@@ -519,7 +519,7 @@ describe('MessageProcessor', () => {
       ]);
     });
 
-    it('does not lose an update of 40 messages from two processes', async () => {
+    it('loses no update of 40 messages from two processes', async () => {
       first.responder.script = second.responder.script = ({ session }) =>
         Promise.resolve({ reply: { content: 'ok' }, context: { n: Number(session.context['n'] ?? 0) + 1 } });
       const send = async (n: number): Promise<void> => {
@@ -539,7 +539,7 @@ describe('MessageProcessor', () => {
       expect((await conversations())[0]).toMatchObject({ messageCount: 80, lastSeq: 80 });
     });
 
-    it('opens one conversation when the first messages come to two processes at once', async () => {
+    it('opens one conversation when the first messages reach two processes concurrently', async () => {
       const [reached, go] = [gate(), gate()];
       first.responder.script = async ({ message }) => {
         reached.open();
@@ -556,7 +556,7 @@ describe('MessageProcessor', () => {
     });
   });
 
-  it('finds goals again after the session left the memory', async () => {
+  it('finds goals again after the session was evicted from memory', async () => {
     first.responder.script = () =>
       Promise.resolve({
         reply: { content: 'ok' },

@@ -21,8 +21,8 @@ import { type ExplainedQuery, renderQueries } from '../support/query-plans/table
 const file = resolve('docs', 'queries.md');
 
 /**
- * Queries with a fault that was decided on, as `Class.method: fault`: those with a field of this name in their filter, and why. None may
- * be listed that has no such fault.
+ * Accepted problems as `Class.method: problem`, with the reason. Each applies to the queries of the method
+ * that filter by this field. An entry without such a problem makes the test fail.
  */
 const accepted: Readonly<Record<string, { field: string; why: string }>> = {
   'ConversationRepository.listByUpdate: sorts in memory': {
@@ -31,12 +31,12 @@ const accepted: Readonly<Record<string, { field: string; why: string }>> = {
   },
 };
 
-/** Getters hand something out, and what is done with it is beyond the cases. Each with the reason why that is all right. */
-const handedOut: Readonly<Record<string, string>> = {
-  'TranscriptRepository.collection': '$vectorSearch, which finds by the search index that it names or fails',
+/** Getters of repositories, whose use the cases cannot cover, each with the reason why this is acceptable. */
+const acceptedGetters: Readonly<Record<string, string>> = {
+  'TranscriptRepository.collection': '$vectorSearch, which uses the named search index or fails',
 };
 
-/** Commands that search no collection of ours, or concern the database itself. */
+/** Commands that query none of our collections, or concern the database itself. */
 const housekeeping =
   /^(hello|ping|endSessions|killCursors|getMore|insert|commitTransaction|abortTransaction|create|createIndexes|listCollections|listIndexes|explain|dropDatabase)$/;
 
@@ -44,7 +44,7 @@ let app: TestApp;
 let connection: Connection;
 const recorder = new CommandRecorder();
 const classes = new Map<string, RepositoryClass>();
-/** What the group commit sends is noted as sent by the first of the units that share a transaction. */
+/** Commands of group commit are attributed to the first of the units that share a transaction. */
 const unitClasses: Readonly<Record<keyof typeof unitCases, RepositoryClass>> = {
   ConversationWriter,
   SessionStore,
@@ -60,7 +60,7 @@ const explain = async (
   return connection.db.command({ explain: command, verbosity });
 };
 
-/** Searches that no method of a repository sent. */
+/** Queries that were not sent by a repository method. */
 const sentByOthers = (): string[] =>
   recorder.commands
     .filter(
@@ -71,7 +71,7 @@ const sentByOthers = (): string[] =>
     )
     .map(({ name, command }) => `${name} ${String(command[name])}`);
 
-/** Calls each method of each repository, which may depend on what those before it stored. */
+/** Calls each method of each repository. A method may depend on data stored by earlier calls. */
 async function runCases(): Promise<void> {
   const types = new Map([...classes, ...Object.entries(unitClasses)]);
   for (const [name, methods] of Object.entries({ ...unitCases, ...allCases })) {
@@ -94,7 +94,7 @@ beforeAll(async () => {
     recorder.follow(name, type, Object.keys(unitCases[name as keyof typeof unitCases]));
   app = await createTestApp({}, { onCommand: recorder.onCommand });
   connection = app.app.get<Connection>(getConnectionToken());
-  // The application's own ways to its repositories, for queries that are sent past them.
+  // Requests through the application, to find queries that bypass the repositories.
   const tenant = await app.createTenant();
   await tenant.request('POST', '/v1/messages', { participantId: 'ana', channel: 'web', content: 'Hello' });
   await tenant.request('GET', '/v1/conversations');
@@ -109,7 +109,7 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 describe('the cases', () => {
-  it('are of every repository there is', () => {
+  it('cover every repository', () => {
     const listed = new Set(Object.keys(allCases));
     expect([
       ...[...classes.keys()]
@@ -121,7 +121,7 @@ describe('the cases', () => {
     ]).toEqual([]);
   });
 
-  it('call every method of each, private ones through the public', () => {
+  it('call every method of each repository, private methods through public ones', () => {
     const all = [...classes].flatMap(([name, type]) => methodsOf(type).map((method) => `${name}.${method}`));
     const missing = all.filter((method) => !recorder.called.has(method));
     expect(
@@ -133,14 +133,14 @@ describe('the cases', () => {
     expect(all.length).toBeGreaterThan(70);
   });
 
-  it('know of each getter', () => {
+  it('list every getter', () => {
     const getters = [...classes].flatMap(([name, type]) => gettersOf(type).map((one) => `${name}.${one}`));
-    expect(getters).toEqual(Object.keys(handedOut));
+    expect(getters).toEqual(Object.keys(acceptedGetters));
   });
 });
 
 describe('the queries of the repositories', () => {
-  it('use an index for what they search and for their order', () => {
+  it('use an index for their filter and their order', () => {
     const faults = explained.flatMap(({ method, statement, plan }) =>
       faultsOf(statement, plan).map((fault) => ({
         name: `${method}: ${fault}`,
@@ -153,7 +153,7 @@ describe('the queries of the repositories', () => {
     expect(Object.keys(accepted).filter((name) => !found.has(name))).toEqual([]);
   });
 
-  it('read of a participant no more than that participant has', async () => {
+  it('read only the documents of a participant when they filter by participant', async () => {
     const others = Array.from({ length: 50 }, (_, n) => ({
       tenantId: 'acme',
       participantId: `other-${n}`,
@@ -173,14 +173,14 @@ describe('the queries of the repositories', () => {
     }
   });
 
-  it('are all that is sent to search the database', async () => {
+  it('are the only queries sent to the database', async () => {
     expect(sentByOthers()).toEqual([]);
     await connection.collection('tenants').findOne({ name: 'past the repository' });
     expect(sentByOthers()).toEqual(['find tenants']);
   });
 
-  it('are those of docs/queries.md (npm run db:plans writes it)', () => {
-    // Another server may choose another one of several indexes; the page describes the embedded store.
+  it('match docs/queries.md (written by npm run db:plans)', () => {
+    // Another server may choose a different index. The page describes the embedded store.
     const text = renderQueries(explained);
     if (process.env['COLLOQUY_WRITE_QUERIES'] === '1') writeFileSync(file, text);
     const isEmbedded = process.env['TEST_MONGODB_URI'] === undefined;
@@ -198,18 +198,18 @@ describe('a plan without an index', () => {
 
   it.each<[string, mongo.Document, string[]]>([
     [
-      'a search by a field of no index',
+      'a query by a field without an index',
       { filter: { error: 'no' }, limit: 1 },
       ['reads the whole collection'],
     ],
     [
-      'an order that no index gives',
+      'an order that no index provides',
       { filter: { tenantId: 'acme' }, sort: { storedAt: 1 }, limit: 10 },
       ['sorts in memory'],
     ],
     ['everything of a tenant', { filter: { tenantId: 'acme' } }, []],
     [
-      'everything in the order of an index',
+      'all documents in the order of an index',
       { filter: {}, sort: { tenantId: 1, changeSeq: 1 } },
       ['reads a whole index'],
     ],
@@ -218,7 +218,7 @@ describe('a plan without an index', () => {
     expect(await faultsOfFind(command)).toEqual(faults);
   });
 
-  it('is found in each command that searches', async () => {
+  it('is detected in each command with a query', async () => {
     const filter = { error: 'no' };
     const commands: [string, mongo.Document][] = [
       ['count', { query: filter }],

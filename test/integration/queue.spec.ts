@@ -48,7 +48,7 @@ const numbers = defineQueue({
   concurrency: 100,
   keep: { completed: 1000, failed: 1000 },
 });
-/** A process with these queues; it does no work until `workers.start()`. */
+/** A process with these queues. It processes no jobs until `workers.start()`. */
 const startApp = async (
   queues: readonly QueueDeclaration[],
   processors: readonly Type[],
@@ -98,7 +98,7 @@ afterEach(async () => {
 });
 
 function promisesOfQueues(): void {
-  it('does the work of a job and keeps its result, for its tenant alone', async () => {
+  it('processes a job and keeps its result, visible only to its tenant', async () => {
     const { queues, workers } = await open();
     await workers.start();
     const { id, isNew } = await queues.enqueue(numbers, tenantId, { n: 4 });
@@ -117,7 +117,7 @@ function promisesOfQueues(): void {
     });
   });
 
-  it('leaves no job of a transaction that is rolled back, and always has that of a committed one', async () => {
+  it('stores no job of a rolled-back transaction, and always stores the job of a committed one', async () => {
     const { app, queues, workers } = await open();
     await workers.start();
     const transactions = app.get(TransactionRunner);
@@ -129,7 +129,7 @@ function promisesOfQueues(): void {
     ).rejects.toThrow('rolled back');
     const { id } = await transactions.run(async () => {
       const job = await queues.enqueue(numbers, tenantId, { n: 2 });
-      // Not before the commit.
+      // No job is visible before the commit.
       expect(work).not.toHaveBeenCalled();
       return job;
     });
@@ -138,7 +138,7 @@ function promisesOfQueues(): void {
     expect(work).toHaveBeenCalledTimes(1);
   });
 
-  it('tries again with exponential spacing, then keeps the job as failed, and once more when it is told to', async () => {
+  it('retries with exponential backoff, then keeps the job as failed, and runs it again on request', async () => {
     const { queues, workers } = await open();
     const times: number[] = [];
     work.mockImplementation(() => {
@@ -174,7 +174,7 @@ function promisesOfQueues(): void {
     await expect(queues.retry('numbers', id)).rejects.toMatchObject({ problem: { code: 'job_not_failed' } });
   });
 
-  it('tells Prometheus what waits and how tries ended', async () => {
+  it('reports waiting jobs and the outcomes of attempts to Prometheus', async () => {
     const { app, queues, workers } = await open();
     const metric = async (name: string, labels: Record<string, string>): Promise<number | undefined> => {
       const found = (await app.get(Monitoring).registry.getSingleMetric(name)?.get())?.values ?? [];
@@ -202,14 +202,14 @@ function promisesOfQueues(): void {
     expect((await app.get(Monitoring).metricsText()).body).toContain('# TYPE colloquy_queue_jobs gauge');
   });
 
-  it("gives a module BullMQ's own queue by the token of @nestjs/bullmq, where there is one", async () => {
+  it('provides the queue of BullMQ under the token of @nestjs/bullmq, if there is one', async () => {
     const { app } = await open();
     const queue = app.get<Queue | undefined>(getQueueToken('numbers'), { strict: false });
     expect(queue?.name).toBe('REDIS_URL' in settings ? 'numbers' : undefined);
     if (queue) expect(await queue.getJobCounts('waiting')).toEqual({ waiting: 0 });
   });
 
-  it('does not try again what cannot succeed: unrecoverable errors, and payloads that no longer fit', async () => {
+  it('does not retry jobs that cannot succeed: unrecoverable errors and invalid payloads', async () => {
     const { queues, workers } = await open();
     work.mockRejectedValue(new UnrecoverableError('gone for good'));
     const unrecoverable = await queues.enqueue(numbers, tenantId, { n: 1 });
@@ -230,7 +230,7 @@ function promisesOfQueues(): void {
     );
   });
 
-  it('ends a try that takes too long', async () => {
+  it('aborts an attempt that takes too long', async () => {
     const slow = defineQueue({ name: 'slow', payload, attempts: 1, timeoutMs: 50 });
     const { queues, workers } = await open(slow);
     work.mockImplementation(
@@ -247,7 +247,7 @@ function promisesOfQueues(): void {
     expect((await row(id)).failures[0]?.message).toMatch(/longer than 50 ms/);
   });
 
-  it('runs by priority, then by time, and delayed jobs when they are due', async () => {
+  it('runs jobs by priority, then by age, and delayed jobs when they are due', async () => {
     const oneByOne = defineQueue({ name: 'one-by-one', payload, concurrency: 1 });
     const { queues, workers } = await open(oneByOne);
     const begun = new Map<number, number>();
@@ -266,7 +266,7 @@ function promisesOfQueues(): void {
     expect(begun.get(9)).toBeGreaterThanOrEqual(from + 300);
   });
 
-  it('stores one unfinished job for a key, also when many enqueue it at the same time', async () => {
+  it('stores one unfinished job per key, also when many clients enqueue it concurrently', async () => {
     const keyed = defineQueue({ name: 'keyed', payload, dedupeKey: ({ n }) => `n${n}` });
     const { queues, workers } = await open(keyed);
     const jobs = await Promise.all(
@@ -280,7 +280,7 @@ function promisesOfQueues(): void {
     expect((await queues.enqueue(keyed, tenantId, { n: 1 })).isNew).toBe(true);
   });
 
-  it('runs 100 jobs at the same time in one process', async () => {
+  it('runs 100 jobs concurrently in one process', async () => {
     const { queues, workers } = await open();
     let atWork = 0;
     let most = 0;
@@ -299,7 +299,7 @@ function promisesOfQueues(): void {
     expect(work).toHaveBeenCalledTimes(100);
   });
 
-  it('runs each job once when three processes work', async () => {
+  it('runs each job once when three processes are running workers', async () => {
     const three = [await open(), await open(), await open()];
     await Promise.all(three.map(({ workers }) => workers.start()));
     await Promise.all(
@@ -311,7 +311,7 @@ function promisesOfQueues(): void {
     );
   });
 
-  it('hands back at shutdown what does not end in time, and the try does not count', async () => {
+  it('releases jobs at shutdown that do not finish in time, without counting the attempt', async () => {
     const first = await startApp([numbers], [processorOf(numbers, (job: Job<Payload>) => work(job))], {
       SHUTDOWN_GRACE_MS: '50',
     });
@@ -332,7 +332,7 @@ function promisesOfQueues(): void {
     expect(await row(id)).toMatchObject({ state: 'completed', attempts: 1 });
   });
 
-  it('lets no more jobs begin than the rate limit says, over all processes', async () => {
+  it('starts no more jobs than the rate limit allows across all processes', async () => {
     const limited = defineQueue({ name: 'limited', payload, rateLimit: { max: 5, perMs: 400 } });
     const two = [await open(limited), await open(limited)];
     const begun: number[] = [];
@@ -345,7 +345,7 @@ function promisesOfQueues(): void {
     expect((sorted[14] ?? 0) - (sorted[0] ?? 0)).toBeGreaterThanOrEqual(650);
   });
 
-  it('tells progress, and keeps the newest finished jobs only', async () => {
+  it('reports progress, and keeps only the newest finished jobs', async () => {
     const pruned = defineQueue({
       name: 'pruned',
       payload,
@@ -377,7 +377,7 @@ function promisesOfQueues(): void {
 describe('queues on the database', () => {
   promisesOfQueues();
 
-  it('does not start with a queue that has no processor or two, or two queues of one name', async () => {
+  it('does not start with a queue that has no processor or two, or with two queues of the same name', async () => {
     const other = defineQueue({ name: 'numbers', payload });
     const one = processorOf(numbers, () => Promise.resolve());
     const two = processorOf(numbers, () => Promise.resolve());
@@ -387,7 +387,7 @@ describe('queues on the database', () => {
     await expect(startApp([], [one])).rejects.toThrow(/no module declares/);
   });
 
-  it('runs a job again whose worker was killed, when its claim has ended', async () => {
+  it('runs a job again after its worker was killed, once its lease has expired', async () => {
     const { queues, workers } = await open();
     const { id } = await queues.enqueue(numbers, tenantId, { n: 7 });
     const stored = await row(id);
@@ -403,7 +403,7 @@ describe('queues on the database', () => {
     expect((await row(id)).dueAt.getTime()).toBeGreaterThanOrEqual(stored.dueAt.getTime() + 300);
   });
 
-  it('gives up a job that ends its workers each time', async () => {
+  it('gives up a job that crashes its worker every time', async () => {
     const { queues, workers } = await open();
     const { id } = await queues.enqueue(numbers, tenantId, { n: 7 });
     const stored = await row(id);
@@ -441,7 +441,7 @@ describeWithRedis('queues on Redis', () => {
 
   promisesOfQueues();
 
-  it('runs a job that was committed while Redis was away, once it is back', async () => {
+  it('runs a job committed during a Redis outage once Redis is back', async () => {
     const { app, queues, workers } = await open();
     await workers.start();
     await server.signal('SIGKILL');
@@ -454,7 +454,7 @@ describeWithRedis('queues on Redis', () => {
     expect(work).toHaveBeenCalledTimes(1);
   });
 
-  it('runs a job that a process stored and died before it handed it over', async () => {
+  it('runs a job whose process died after storing it and before handing it over to Redis', async () => {
     const first = await open();
     const { id } = await first.queues.enqueue(numbers, tenantId, { n: 5 });
     await eventually(async () => (await row(id)).isUnhanded === undefined);
@@ -469,7 +469,7 @@ describeWithRedis('queues on Redis', () => {
     expect(work).toHaveBeenCalledTimes(1);
   });
 
-  it('hands a job over again that Redis has lost', async () => {
+  it('hands over a job again that Redis has lost', async () => {
     const first = await open();
     const { id } = await first.queues.enqueue(numbers, tenantId, { n: 5 });
     await eventually(async () => (await row(id)).isUnhanded === undefined);

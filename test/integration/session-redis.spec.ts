@@ -61,7 +61,7 @@ describeWithRedis('sessions shared through Redis', () => {
     REDIS_URL: server.url,
     REDIS_KEY_PREFIX: prefix,
     REDIS_PROBE_INTERVAL_MS: '50',
-    // Not what is tested here, and two cores are shared with others.
+    // Timeouts are not tested here, and the machine may be busy.
     REDIS_COMMAND_TIMEOUT_MS: '1000',
   });
   const startSecond = async (more: Record<string, string> = {}): Promise<Process> =>
@@ -93,7 +93,7 @@ describeWithRedis('sessions shared through Redis', () => {
     await server.remove();
   });
 
-  it('shows another process a session without a read of the database, exactly as it is stored', async () => {
+  it('returns a session to another process exactly as stored, without reading the database', async () => {
     const context = { text: 'naïve 日本語 🎉\n\u0001', 'a.b': { 'c.d': [null, 1.5, {}] }, empty: {} };
     await one.editor.patch(tenantId, 'seen', {
       context,
@@ -110,13 +110,13 @@ describeWithRedis('sessions shared through Redis', () => {
     expect(other.stats().opens.l1 - after.opens.l1).toBe(1);
   });
 
-  it('reads nothing from the database for a warm session, whichever process writes', async () => {
+  it('does not read the database for a warm session, whichever process writes', async () => {
     await increment(one, 'warm');
     const before = [one, other].map(({ stats }) => stats().database.reads);
     for (let i = 0; i < 10; i++) {
       const [writer, next] = i % 2 ? [one, other] : [other, one];
       const { version } = await increment(writer, 'warm');
-      // The message is on its way; after it no old copy is there.
+      // The invalidation message has been sent. Once it is received, no old copy is left.
       await eventually(() => [undefined, version].includes(next.memory.peek(tenantId, 'warm')?.version));
     }
     expect(await rowOf('warm')).toMatchObject({ version: 11, context: { n: 11 } });
@@ -134,12 +134,12 @@ describeWithRedis('sessions shared through Redis', () => {
     expect((await other.sessions.open(tenantId, 'news')).version).toBe(2);
   });
 
-  it('costs a retry, not an update, when the message is lost', async () => {
+  it('causes a retry and loses no update when the message is lost', async () => {
     await increment(one, 'lost');
     const old = await other.sessions.open(tenantId, 'lost');
     await increment(one, 'lost');
     await eventually(() => other.memory.peek(tenantId, 'lost') === undefined);
-    // As if the message had not come.
+    // As if the message had not been received.
     if (old.id !== null) other.memory.put({ ...old, id: old.id });
     const before = other.stats().database.conflicts;
     expect((await increment(other, 'lost')).context).toEqual({ n: 3 });
@@ -149,7 +149,7 @@ describeWithRedis('sessions shared through Redis', () => {
   it.each([
     ['a version that was never stored', { v: '999' }],
     ['a session that is not the stored one', { i: 'ffffffffffffffffffffffff', c: '9999999999999', v: '7' }],
-  ])('is not harmed by %s in Redis: one conflict, and it is gone', async (_name, fields) => {
+  ])('recovers from %s in Redis: one conflict, and the entry is removed', async (_name, fields) => {
     const participant = `bogus-${fields.v}`;
     await increment(one, participant);
     await probe.hset(keys.of(tenantId, participant), fields);
@@ -163,7 +163,7 @@ describeWithRedis('sessions shared through Redis', () => {
     expect(one.stats().database.conflicts - before).toBe(1);
   });
 
-  it('takes an entry that it cannot read for none, and puts it right', async () => {
+  it('treats an unreadable entry as missing, and replaces it', async () => {
     await increment(one, 'broken');
     await probe.hset(keys.of(tenantId, 'broken'), { d: '{"activeGoals":' });
     one.memory.clear();
@@ -171,7 +171,7 @@ describeWithRedis('sessions shared through Redis', () => {
     expect(JSON.parse((await entry('broken'))['d'] ?? '')).toEqual({ activeGoals: [], context: { n: 1 } });
   });
 
-  it('lives SESSION_TTL_HOURS after each write and each read, and never past its expiry', async () => {
+  it('expires SESSION_TTL_HOURS after the last write or read, but never after the session itself has expired', async () => {
     const key = keys.of(tenantId, 'ttl');
     const ttl = 2 * 3_600_000;
     await increment(one, 'ttl');
@@ -192,18 +192,18 @@ describeWithRedis('sessions shared through Redis', () => {
     await probe.hset(key, { x: '1' });
     other.memory.clear();
     await other.sessions.open(tenantId, 'ttl');
-    // The expired entry was removed; what the database has took its place.
+    // The expired entry was replaced by the state in the database.
     expect(Number((await entry('ttl'))['x'])).toBeGreaterThan(Date.now());
   });
 
-  it('deletes in all tiers and processes, and a late put does not bring the session back', async () => {
+  it('deletes a session in all tiers and processes, and a late write to Redis does not restore it', async () => {
     await increment(one, 'gone');
     const state = await other.sessions.open(tenantId, 'gone');
     await one.sessions.delete(tenantId, 'gone');
     await eventually(() => other.memory.peek(tenantId, 'gone') === undefined);
     expect(Object.keys(await entry('gone')).sort()).toEqual(['c', 'i', 'v']);
     expect(await probe.pttl(keys.of(tenantId, 'gone'))).toBeLessThanOrEqual(300_000);
-    // What another process was about to put when the deletion came between.
+    // The state that another process was about to write to Redis when the session was deleted.
     if (state.id === null) throw new Error('not stored');
     const shared = other.app.app.get(SharedSessions);
     const late = { ...state, id: state.id, version: 50 };
@@ -218,7 +218,7 @@ describeWithRedis('sessions shared through Redis', () => {
     expect((await one.sessions.open(tenantId, 'gone')).id).toBe(anew.id);
   });
 
-  it('keeps the sessions of a tenant out of Redis that may not use it, and removes what was there before', async () => {
+  it('keeps sessions of a tenant without shared state out of Redis, and removes existing entries', async () => {
     await increment(one, 'switched');
     const switched = [one, other].map(({ app }) =>
       jest
@@ -239,7 +239,7 @@ describeWithRedis('sessions shared through Redis', () => {
     }
   });
 
-  it('tells other processes of a new version, though the tenant may not keep its sessions in Redis', async () => {
+  it('notifies other processes of a new version even if the tenant must not keep its sessions in Redis', async () => {
     const switched = [one, other].map(({ app }) =>
       jest
         .spyOn(app.app.get<SharedSessionPolicy>(SHARED_SESSION_POLICY), 'allows')
@@ -261,7 +261,7 @@ describeWithRedis('sessions shared through Redis', () => {
     }
   });
 
-  it('keeps the sessions out of Redis when nobody can say whether the tenant may use it', async () => {
+  it('keeps sessions out of Redis when it is unknown whether the tenant may use it', async () => {
     const policy = one.app.app.get<SharedSessionPolicy>(SHARED_SESSION_POLICY);
     const allows = jest.spyOn(policy, 'allows').mockRejectedValue(new Error('no features'));
     try {
@@ -272,7 +272,7 @@ describeWithRedis('sessions shared through Redis', () => {
     }
   });
 
-  it('keeps keys apart whose parts join to the same text, and tenants', async () => {
+  it('distinguishes keys whose parts concatenate to the same text, and tenants', async () => {
     const pairs = [
       ['a', 'b:c'],
       ['a:b', 'c'],
@@ -290,7 +290,7 @@ describeWithRedis('sessions shared through Redis', () => {
     expect((await other.sessions.open('acme', 'ann')).context).toEqual({ of: ['acme', 'ann'] });
   });
 
-  it('shows Redis nothing of a save that was refused', async () => {
+  it('writes nothing to Redis for a rejected save', async () => {
     await increment(one, 'aborted');
     const before = await entry('aborted');
     const state = await one.sessions.open(tenantId, 'aborted');
@@ -313,15 +313,15 @@ describeWithRedis('sessions shared through Redis', () => {
     });
   };
 
-  it('counts 200 increments at the same time, over two processes, exactly', async () => {
+  it('counts 200 concurrent increments through two processes exactly', async () => {
     await one.editor.patch(tenantId, 'counter', { context: { n: 0 } });
     await Promise.all(Array.from({ length: 200 }, (_, i) => addWithIfMatch(i % 2 ? one : other, 'counter')));
     expect(await rowOf('counter')).toMatchObject({ version: 201, context: { n: 200 } });
     expect(await versionIn('counter')).toBe(201);
   });
 
-  // From here on the server is killed; these come last.
-  it('loses no update while Redis is killed and comes back', async () => {
+  // The following tests kill the server, so they run last.
+  it('loses no update while Redis is killed and restarted', async () => {
     await one.editor.patch(tenantId, 'crash', { context: { n: 0 } });
     let done = 0;
     const half = (async () => {
@@ -345,7 +345,7 @@ describeWithRedis('sessions shared through Redis', () => {
     expect(await versionIn('crash')).toBe(202);
   });
 
-  it('makes up for a deletion that Redis did not hear of, before Redis is used again', async () => {
+  it('repeats a deletion that did not reach Redis before Redis is used again', async () => {
     await eventually(() => one.redis.available);
     await increment(one, 'missed');
     const kept = await entry('missed');
@@ -362,7 +362,7 @@ describeWithRedis('sessions shared through Redis', () => {
     expect(await entry('missed')).toMatchObject({ i: kept['i'], v: String(Number.MAX_SAFE_INTEGER) });
   });
 
-  it('does not read an entry whose deletion timed out, and makes up for it soon', async () => {
+  it('does not read an entry whose deletion timed out, and soon repeats the deletion', async () => {
     await eventually(() => one.redis.available && other.redis.available);
     const quick = await startSecond({ REDIS_COMMAND_TIMEOUT_MS: '50', REDIS_BREAKER_FAILURES: '1000' });
     try {
@@ -384,7 +384,7 @@ describeWithRedis('sessions shared through Redis', () => {
     }
   });
 
-  it('starts and works while Redis is down, and uses it once it is there', async () => {
+  it('starts and works while Redis is down, and uses it once it is available', async () => {
     await server.signal('SIGKILL');
     const late = await startSecond();
     try {

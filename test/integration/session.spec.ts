@@ -30,7 +30,10 @@ const retryMismatch = retryPolicy({
   isRetryable: isMismatch,
 });
 
-/** Reads the session and adds 1 to `context.n` with If-Match; on 412 waits a little, as clients should, and starts over. */
+/**
+ * Reads the session and increments `context.n` with If-Match. On 412 it waits briefly, as clients should, and
+ * retries.
+ */
 const increment = (
   { sessions, editor }: Process,
   tenantId: string,
@@ -61,7 +64,7 @@ describe('sessions in the database', () => {
   const rowsOf = (participantId: string): Promise<Record<string, unknown>[]> =>
     first.database.collection('sessions').find({ tenantId: 'acme', participantId }).toArray();
 
-  it('has a unique index of tenant and participant, and a TTL index', async () => {
+  it('has a unique index on tenant and participant, and a TTL index', async () => {
     const indexes = await first.database.collection('sessions').indexes();
     expect(indexes).toContainEqual(
       expect.objectContaining({ key: { tenantId: 1, participantId: 1 }, unique: true }),
@@ -69,7 +72,7 @@ describe('sessions in the database', () => {
     expect(indexes).toContainEqual(expect.objectContaining({ key: { expiresAt: 1 }, expireAfterSeconds: 0 }));
   });
 
-  it('gives back exactly what was saved', async () => {
+  it('returns exactly what was saved', async () => {
     const context = {
       text: 'naïve 日本語 🎉\n\u0001',
       'a.b': { 'c.d': 1 },
@@ -88,7 +91,7 @@ describe('sessions in the database', () => {
     expect(found).toMatchObject({ context, activeGoals: goals, version: 1 });
   });
 
-  it('lasts SESSION_RETENTION_DAYS after its last change', async () => {
+  it('expires SESSION_RETENTION_DAYS after its last change', async () => {
     const before = Date.now();
     const saved = await one.sessions.save(await one.sessions.open('acme', 'lasting'), {});
     const days = (saved.expiresAt.getTime() - before) / 86_400_000;
@@ -96,13 +99,13 @@ describe('sessions in the database', () => {
     expect(await rowsOf('lasting')).toEqual([expect.objectContaining({ expiresAt: saved.expiresAt })]);
   });
 
-  it('is found again after it left the memory', async () => {
+  it('is read again after it was evicted from memory', async () => {
     const { goal } = await one.editor.addGoal('acme', 'evicted', { type: 'book', slots: { city: 'Lisbon' } });
     one.memory.clear();
     expect((await one.sessions.open('acme', 'evicted')).activeGoals).toEqual([goal]);
   });
 
-  it('keeps MAX_ACTIVE_SESSIONS of twice as many sessions in memory and finds the goals of all', async () => {
+  it('keeps MAX_ACTIVE_SESSIONS of twice as many sessions in memory, and returns the goals of all', async () => {
     one.memory.clear();
     const before = one.memory.getStats();
     const names = Array.from({ length: 200 }, (_, i) => `many-${i}`);
@@ -119,7 +122,7 @@ describe('sessions in the database', () => {
       expect((await one.sessions.open('acme', name)).activeGoals).toMatchObject([{ slots: { for: name } }]);
   });
 
-  it('lets one of two saves of the same version through', async () => {
+  it('accepts only one of two saves of the same version', async () => {
     await one.editor.patch('acme', 'cas', { context: { n: 0 } });
     const state = await one.sessions.read('acme', 'cas');
     const outcomes = await Promise.allSettled(
@@ -134,7 +137,7 @@ describe('sessions in the database', () => {
     expect(await rowsOf('cas')).toEqual([expect.objectContaining({ version: 2, context: won[0]?.context })]);
   });
 
-  it('makes one session when many make it at the same time, with what each of them was told is stored', async () => {
+  it('creates one session when many create it concurrently, with every acknowledged change', async () => {
     const outcomes = await Promise.allSettled(
       Array.from({ length: 16 }, (_, i) =>
         (i % 2 ? one : other).editor.addGoal('acme', 'born', { type: `goal-${i}`, slots: {} }),
@@ -143,7 +146,7 @@ describe('sessions in the database', () => {
     const stored = outcomes.flatMap((outcome) =>
       outcome.status === 'fulfilled' ? [outcome.value.goal.id] : [],
     );
-    // Whoever met the other process four times in a row is told so.
+    // A caller that conflicted with the other process four times in a row gets an error.
     for (const outcome of outcomes)
       if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(SessionConflictError);
     expect(stored.length).toBeGreaterThanOrEqual(8);
@@ -153,7 +156,7 @@ describe('sessions in the database', () => {
     expect((row?.['activeGoals'] as { id: string }[]).map(({ id }) => id).sort()).toEqual(stored.sort());
   });
 
-  it('counts 10 clients that add 1 to a number 10 times each, over two processes, to 100', async () => {
+  it('counts to 100 when 10 clients increment a number 10 times each through two processes', async () => {
     await one.editor.patch('acme', 'counter', { context: { n: 0 } });
     await Promise.all(
       Array.from({ length: 10 }, async (_, client) => {
@@ -168,7 +171,7 @@ describe('sessions in the database', () => {
       context: { n: Number(state.context['n'] ?? 0) + 1 },
     });
 
-    it('is not stored when they are refused, and memory keeps the committed state', async () => {
+    it('is not stored when they are rejected, and memory keeps the committed state', async () => {
       await one.editor.patch('acme', 'rolled-back', { context: { n: 1 } });
       const state = await one.sessions.open('acme', 'rolled-back');
       const refusing = {
@@ -185,7 +188,7 @@ describe('sessions in the database', () => {
       expect((await one.sessions.open('acme', 'rolled-back')).version).toBe(1);
     });
 
-    it('keeps them from being stored by a conflict', async () => {
+    it('prevents them from being stored if it conflicts', async () => {
       await one.editor.patch('acme', 'conflicting', { context: { n: 1 } });
       const old = await one.sessions.open('acme', 'conflicting');
       await other.editor.patch('acme', 'conflicting', { context: { n: 5 } });
@@ -198,7 +201,7 @@ describe('sessions in the database', () => {
       expect(await first.database.collection('beside').countDocuments()).toBe(0);
     });
 
-    it('loses no update among two processes with retries', async () => {
+    it('loses no update of two processes that retry', async () => {
       await one.editor.patch('acme', 'both', { context: { n: 0 } });
       const add = ({ sessions }: Process): Promise<SessionState> =>
         sessions.withRetry('acme', 'both', (state) => sessions.save(state, increase(state)));
@@ -215,7 +218,7 @@ describe('sessions in the database', () => {
     });
   });
 
-  it('is not brought back by the memory of another process after its deletion', async () => {
+  it('is not restored from the memory of another process after its deletion', async () => {
     await one.editor.patch('acme', 'gone', { context: { private: 'text' } });
     await other.sessions.delete('acme', 'gone');
     expect(await rowsOf('gone')).toEqual([]);
@@ -223,7 +226,7 @@ describe('sessions in the database', () => {
     expect(await rowsOf('gone')).toEqual([expect.objectContaining({ version: 1, context: { n: 1 } })]);
   });
 
-  it("is untouched by another tenant's session of the same participant", async () => {
+  it("is independent of another tenant's session of the same participant", async () => {
     await one.editor.patch('acme', 'shared', { context: { owner: 'acme' } });
     await one.editor.patch('globex', 'shared', { context: { owner: 'globex' } });
     await one.sessions.delete('globex', 'shared');

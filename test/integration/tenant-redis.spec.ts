@@ -9,10 +9,10 @@ import { TenantService } from '../../src/tenant/tenant.service.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { describeWithRedis, redisPrefix, type RedisProcess, startRedis } from '../support/redis.js';
 
-/** Longer than any message or entry in memory takes, shorter than an entry in Redis lives. */
+/** Longer than any message takes or any entry in memory lives, shorter than an entry in Redis lives. */
 const PATIENCE_MS = 90_000;
 
-/** Asks until the answer is the one that is wished for; answers the last one. */
+/** Polls until the response is the expected one, and returns the last response. */
 async function eventually<T>(ask: () => Promise<T>, isWished: (answer: T) => boolean): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
@@ -22,7 +22,7 @@ async function eventually<T>(ask: () => Promise<T>, isWished: (answer: T) => boo
   }
 }
 
-describeWithRedis('keys, tenants and features among processes that share a Redis', () => {
+describeWithRedis('keys, tenants and features in processes that share Redis', () => {
   let redis: RedisProcess;
   let client: Redis;
   let first: TestApp;
@@ -61,10 +61,10 @@ describeWithRedis('keys, tenants and features among processes that share a Redis
   const outcomeOf = async (app: TestApp, apiKey: string): Promise<string> =>
     (await verifierOf(app).verify(apiKey)).outcome;
 
-  it('answers the first request of a key in one process from what another has read', async () => {
+  it('serves the first request with a key in one process from what another process has read', async () => {
     const findKey = jest.spyOn(second.app.get(ApiKeyRepository), 'findForRequest');
     const findTenant = jest.spyOn(second.app.get(TenantRepository), 'findForRequest');
-    // Entries live for a second, which a busy machine may exceed: another key is tried then.
+    // Entries live for a second, which a busy machine may exceed. In that case another key is used.
     const readsOfSecond = async (): Promise<number> => {
       const { apiKey } = await makeTenant();
       const seen = await verifierOf(first).verify(apiKey);
@@ -97,15 +97,15 @@ describeWithRedis('keys, tenants and features among processes that share a Redis
   };
   const changed = { identity: { plan: 'pro', features: { responder: false } } };
 
-  it('has a key that was revoked through one process refused by another', async () => {
+  it('rejects a key in one process that was revoked through another', async () => {
     expect(await revokedElsewhere(second)).toBe('unknown');
   });
 
-  it('has a changed plan and features seen by another process', async () => {
+  it('applies a changed plan and features in another process', async () => {
     expect(await changedElsewhere(second)).toMatchObject(changed);
   });
 
-  describe('a process that hears no message of the others', () => {
+  describe('a process that receives no messages from others', () => {
     let deaf: TestApp;
     const user = (...rules: string[]): Promise<unknown> =>
       client.call('ACL', 'SETUSER', 'deaf', 'on', '>deaf', '~*', '+@all', ...rules);
@@ -119,18 +119,18 @@ describeWithRedis('keys, tenants and features among processes that share a Redis
       await deaf.close();
     });
 
-    it('refuses a key that was revoked through another', async () => {
+    it('rejects a key that was revoked through another process', async () => {
       expect(await revokedElsewhere(deaf)).toBe('unknown');
     });
 
-    it('sees a changed plan and features', async () => {
+    it('applies a changed plan and features', async () => {
       expect(await changedElsewhere(deaf)).toMatchObject(changed);
     });
   });
 
   describe('sharedState', () => {
     const probes = new CacheFamily<{ from: string }>('probe');
-    /** The value that a process gets, having it loaded from itself when nobody shares one. */
+    /** The value that a process gets. It loads its own value if none is shared. */
     const probe = async (app: TestApp, tenantId: string, from: string): Promise<string | undefined> =>
       (
         await app.app
@@ -152,7 +152,7 @@ describeWithRedis('keys, tenants and features among processes that share a Redis
       expect(await probe(second, tenantId, 'second')).toBe('first');
     });
 
-    it('switched off keeps the entries of that tenant alone out of Redis', async () => {
+    it('keeps only the entries of that tenant out of Redis when switched off', async () => {
       const { tenantId } = await makeTenant();
       const other = await makeTenant();
       await turn(tenantId, false);
@@ -164,7 +164,7 @@ describeWithRedis('keys, tenants and features among processes that share a Redis
       expect(await client.keys(`${prefix}:*${other.tenantId}*probe*`)).toHaveLength(1);
     });
 
-    it('switched on again does not bring back what was shared before', async () => {
+    it('does not restore earlier shared entries when switched on again', async () => {
       const { tenantId } = await makeTenant();
       expect(await probe(first, tenantId, 'old')).toBe('old');
       await turn(tenantId, false);
@@ -174,7 +174,7 @@ describeWithRedis('keys, tenants and features among processes that share a Redis
     });
   });
 
-  it('has a key that was revoked while Redis was away refused by all, then and when it is back', async () => {
+  it('rejects a key revoked during a Redis outage in all processes, during the outage and after it', async () => {
     const { tenantId, apiKey, keyId } = await makeTenant();
     for (const app of [first, second]) expect(await outcomeOf(app, apiKey)).toBe('valid');
     await redis.signal('SIGKILL');

@@ -51,7 +51,7 @@ describe('tenants in the database', () => {
     expect((await tenants.create(body('half'))).tenant.id).toBe('half');
   });
 
-  it('gives an id to one of many that ask for it at the same time', async () => {
+  it('creates one tenant when many requests use the same id concurrently', async () => {
     const outcomes = await Promise.allSettled(
       Array.from({ length: 12 }, () => tenants.create(body('raced'))),
     );
@@ -67,7 +67,7 @@ describe('tenants in the database', () => {
     expect(await countOf('api_keys', 'raced')).toBe(1);
   });
 
-  it('notes the first use of a key', async () => {
+  it('records the first use of a key', async () => {
     const { apiKey } = await tenants.create(body('used'));
     expect((await tenants.listKeys('used', 10)).data[0]?.lastUsedAt).toBeNull();
     const before = Date.now();
@@ -97,7 +97,7 @@ describe('tenants in the database', () => {
     expect(await verifier.verify(apiKey)).toMatchObject({ outcome: 'valid' });
   });
 
-  it('pages in order though tenants are made in between and share a moment', async () => {
+  it('pages in order even if tenants are created meanwhile with the same timestamp', async () => {
     const moment = new Date('2020-01-01T00:00:00Z');
     const names = Array.from({ length: 7 }, (_, i) => `page-${i}`);
     for (const tenantId of names)
@@ -121,7 +121,7 @@ describe('tenants in the database', () => {
     expect(seen.slice(-7)).toEqual([...names].reverse());
   });
 
-  it('sees a revocation and a change at once in this process', async () => {
+  it('applies a revocation and a change immediately in this process', async () => {
     const { apiKey } = await tenants.create(body('quick'));
     const { key, apiKey: second } = await tenants.createKey('quick');
     for (const text of [apiKey, second])
@@ -136,13 +136,13 @@ describe('tenants in the database', () => {
     expect(await verifier.verify(apiKey)).toMatchObject({ outcome: 'inactive' });
   });
 
-  it('keeps what was known of a key and its tenant when the change was rolled back', async () => {
+  it('keeps the cached key and tenant when the change was rolled back', async () => {
     const { apiKey } = await tenants.create(body('rolled'));
     const { id } = (await tenants.listKeys('rolled', 1)).data[0] ?? { id: '' };
     const rolledBack = transactions.run(async () => {
       await tenants.update('rolled', { plan: 'pro', features: { responder: false } });
       await tenants.revokeKey('rolled', id);
-      // Read inside of the transaction, and kept for all: it must be what is committed.
+      // A read inside the transaction that is cached for all callers must return the committed state.
       expect(await verifier.verify(apiKey)).toMatchObject({ outcome: 'valid', identity: { plan: 'free' } });
       throw new Error('rolled back');
     });
@@ -153,7 +153,7 @@ describe('tenants in the database', () => {
     });
   });
 
-  it('reads key and tenant once for 100 requests at the same time', async () => {
+  it('reads the key and tenant once for 100 concurrent requests', async () => {
     const { apiKey } = await tenants.create(body('busy'));
     const findKey = jest.spyOn(test.app.get(ApiKeyRepository), 'findForRequest');
     const findTenant = jest.spyOn(test.app.get(TenantRepository), 'findForRequest');
@@ -162,7 +162,7 @@ describe('tenants in the database', () => {
     expect([findKey.mock.calls.length, findTenant.mock.calls.length]).toEqual([1, 1]);
   });
 
-  it('does not bring a key back by a read that began before its revocation', async () => {
+  it('does not restore a key by a read that started before its revocation', async () => {
     const { apiKey } = await tenants.create(body('late'));
     const { id } = (await tenants.listKeys('late', 1)).data[0] ?? { id: '' };
     const repository = test.app.get(ApiKeyRepository);
@@ -184,7 +184,7 @@ describe('tenants in the database', () => {
     expect(await verifier.verify(apiKey)).toEqual({ outcome: 'unknown' });
   });
 
-  it('has all features on for a tenant whose row knows of none', async () => {
+  it('enables all features for a tenant whose row lists none', async () => {
     await tenants.create(body('old'));
     const [row] = await test.database.collection('tenants').find({ tenantId: 'old' }).toArray();
     expect(row).not.toHaveProperty('features');
@@ -193,7 +193,7 @@ describe('tenants in the database', () => {
     expect(await test.app.get(TenantDirectory).features('old')).toEqual(all);
   });
 
-  it('keeps the features that two operators change at the same time', async () => {
+  it('keeps the features that two operators change concurrently', async () => {
     await tenants.create(body('both'));
     await Promise.all([
       tenants.update('both', { features: { responder: false } }),

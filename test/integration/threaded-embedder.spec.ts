@@ -4,7 +4,10 @@ import { BuiltInEmbedder } from '../../src/search/embedding/built-in.embedder.js
 import { ThreadedEmbedder } from '../../src/search/embedding/threaded.embedder.js';
 import { builtEntry } from '../support/process.js';
 
-/** Too few for the words of a text of half a million characters that all differ, and enough for a dialogue. */
+/**
+ * Memory limit that is too low for a text of half a million characters with only distinct words, and
+ * sufficient for a dialogue.
+ */
 const SMALL_HEAP_MB = 24;
 
 const dialogue = (i: number): string =>
@@ -33,7 +36,7 @@ describe('the thread of the built-in embedder', () => {
 
   afterEach(() => embedder.stop());
 
-  it('gives the same bytes as the calling thread, to each call its own', async () => {
+  it('returns the same vectors as the calling thread, to each call its own', async () => {
     const batches = [0, 1, 2, 3].map((batch) =>
       Array.from({ length: 50 }, (_, i) => dialogue(batch * 50 + i)),
     );
@@ -43,7 +46,7 @@ describe('the thread of the built-in embedder', () => {
     expect(threads).toHaveLength(1);
   });
 
-  it('serves calls in their order, and not those that were aborted', async () => {
+  it('serves calls in order, and skips aborted ones', async () => {
     const done: string[] = [];
     const controller = new AbortController();
     const long = 'some words that differ '.repeat(20_000);
@@ -62,7 +65,7 @@ describe('the thread of the built-in embedder', () => {
     expect(done).toEqual(['second aborted', 'first', 'third']);
   });
 
-  it('goes on with another thread after one was ended from outside', async () => {
+  it('continues with a new thread after one was terminated externally', async () => {
     const texts = [dialogue(19)];
     await embedder.embed(texts);
     await threads[0]?.terminate();
@@ -70,7 +73,7 @@ describe('the thread of the built-in embedder', () => {
     expect(threads).toHaveLength(2);
   });
 
-  it('survives a text that exhausts the memory of the thread, and refuses no other', async () => {
+  it('survives a text that exhausts the memory of the thread, and still embeds all others', async () => {
     embedder = open({ maxOldGenerationSizeMb: SMALL_HEAP_MB });
     const vast = randomBytes(500_000)
       .toString('base64')
@@ -88,7 +91,7 @@ describe('the thread of the built-in embedder', () => {
     expect(threads).toHaveLength(2);
   });
 
-  it('ends when it is stopped', async () => {
+  it('exits when it is stopped', async () => {
     const [call] = await Promise.allSettled([embedder.embed([dialogue(19)]), embedder.stop()]);
     expect(call).toMatchObject({ reason: { name: 'EmbeddingError', retryable: true } });
     expect(threads[0]?.threadId).toBe(-1);

@@ -32,7 +32,10 @@ const say = ({ app }: TestApp, participantId: string, content: string) =>
       inboundMessageBody.parse({ participantId, channel: 'web', content }),
     );
 
-/** Follows the tenant as a client does, from the newest date that it has seen, until it has seen all of `last`; returns what it saw. */
+/**
+ * Polls the messages of the tenant like a client, each time from the newest date it has seen, until it has
+ * seen all of `last`. Returns the ids it has seen.
+ */
 async function poll({ app }: TestApp, last: readonly string[]): Promise<Set<string>> {
   const seen = new Set<string>();
   const contents = new Set<string>();
@@ -59,7 +62,10 @@ async function poll({ app }: TestApp, last: readonly string[]): Promise<Set<stri
   return seen;
 }
 
-/** Ids of the messages that were acknowledged to 24 writers of each process: half of them append, half send inbound messages. */
+/**
+ * Runs 24 writers on each process, of which half append and half send inbound messages. Returns the ids of
+ * the acknowledged messages.
+ */
 async function write(processes: readonly TestApp[]): Promise<string[]> {
   const acknowledged: string[] = [];
   await Promise.all(
@@ -80,7 +86,8 @@ async function write(processes: readonly TestApp[]): Promise<string[]> {
       }),
     ),
   );
-  // The last message of each process: who has seen it has been shown what the process stored before.
+  // A client that has seen the last message of a process must also have seen all earlier messages of that
+  // process.
   for (const [index, process] of processes.entries())
     await append(process, await create(process, `last-${index}`), `last-${index}`);
   return acknowledged;
@@ -94,7 +101,7 @@ async function missed(
   return [acknowledged.length, acknowledged.filter((id) => !seen.has(id)).length];
 }
 
-describe('a client that polls by since while 24 writers write', () => {
+describe('a client that polls with since while 24 writers are active', () => {
   let first: TestApp;
 
   beforeEach(async () => (first = await createTestApp()));
@@ -125,7 +132,7 @@ describe('dates within a conversation', () => {
   beforeAll(async () => {
     first = await createTestApp();
     second = await createTestApp({ MONGODB_URI: first.database.uri });
-    // The clock alone; it stands still until it is set.
+    // Fakes only the clock, which does not advance until it is set.
     jest.useFakeTimers({
       now: Date.now(),
       doNotFake: [
@@ -148,7 +155,7 @@ describe('dates within a conversation', () => {
     await first.close();
   });
 
-  it('do not go backwards when the clock of a process does, or that of another process is behind', async () => {
+  it('do not go backwards when the clock of a process does or when the clock of another process is behind', async () => {
     const conversationId = await create(first, 'ana');
     const isInOrder = (dates: readonly Date[]): boolean =>
       dates.every((date, index) => index === 0 || date >= (dates[index - 1] ?? date));
@@ -160,7 +167,7 @@ describe('dates within a conversation', () => {
       if (lastMessageAt) states.push({ lastMessageAt, updatedAt });
     };
     const start = Date.now();
-    // Hours from the start. The second process takes part from when the clock was set back.
+    // In hours from the start. The second process takes part after the clock was set back.
     for (const [process, hours] of [
       [first, 0],
       [first, -1],

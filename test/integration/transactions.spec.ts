@@ -38,7 +38,7 @@ const transient = (): Error => {
 };
 
 let fail: Error | undefined;
-/** Runs of the handler, and the run that is the first one without a transient error. */
+/** Number of handler runs so far, and the number of the first run without a transient error. */
 let runs = 0;
 let failUntil = 0;
 let accounts: Model<Account>;
@@ -108,20 +108,20 @@ describe('transactions on a real database', () => {
 
   const post = (url: string, payload: object = {}) => app.inject({ method: 'POST', url, payload });
 
-  it('stores all of a handler under @Transactional()', async () => {
+  it('stores all writes of a handler with @Transactional()', async () => {
     const answer = await post('/transfer');
     expect(answer.json()).toEqual({ moved: 10 });
     expect(await balances()).toEqual({ ana: 90, ben: 10 });
   });
 
-  it('stores nothing of a handler that fails', async () => {
+  it('stores nothing if the handler fails', async () => {
     fail = new Error('in the middle');
     const answer = await post('/transfer');
     expect(answer.statusCode).toBe(500);
     expect(await balances()).toEqual({ ana: 100, ben: 0 });
   });
 
-  it('opens no transaction for a request that validation refuses', async () => {
+  it('opens no transaction for a request that fails validation', async () => {
     const before = transactions.stats();
     const answer = await post('/transfer', { amount: -1 });
     expect(answer.statusCode).toBe(400);
@@ -129,7 +129,7 @@ describe('transactions on a real database', () => {
     expect(transactions.stats()).toEqual(before);
   });
 
-  it('runs a handler again after transient errors, with the same arguments, and stores it once', async () => {
+  it('runs a handler again with the same arguments after transient errors, and stores its writes once', async () => {
     failUntil = 3;
     const answer = await post('/transfer', { amount: 7 });
     expect(answer.json()).toEqual({ moved: 7 });
@@ -137,12 +137,12 @@ describe('transactions on a real database', () => {
     expect(await balances()).toEqual({ ana: 93, ben: 7 });
   });
 
-  it('rethrows the error of the work as it is', async () => {
+  it('rethrows the error of the callback unchanged', async () => {
     const error = new Error('mine');
     await expect(transactions.run(() => Promise.reject(error))).rejects.toBe(error);
   });
 
-  it('runs the whole again after a transient error, and stores it once', async () => {
+  it('runs the callback again after a transient error, and stores its writes once', async () => {
     let tries = 0;
     await transactions.run(async () => {
       tries++;
@@ -153,7 +153,7 @@ describe('transactions on a real database', () => {
     expect((await balances())['ben']).toBe(1);
   });
 
-  it('gives up after TRANSACTION_MAX_ATTEMPTS with the transient error', async () => {
+  it('gives up after TRANSACTION_MAX_ATTEMPTS and throws the transient error', async () => {
     let tries = 0;
     const settled = transactions.run(() => {
       tries++;
@@ -163,7 +163,7 @@ describe('transactions on a real database', () => {
     expect(tries).toBe(60);
   });
 
-  it('runs after-commit hooks once, after the commit, side by side, waits for all, and runs none after an abort', async () => {
+  it('runs after-commit hooks once, concurrently after the commit, waits for all of them, and runs none after an abort', async () => {
     const seen: string[] = [];
     let tries = 0;
     await transactions.run(async () => {
@@ -198,7 +198,7 @@ describe('transactions on a real database', () => {
     expect((await balances())['ben']).toBe(0);
   });
 
-  it('takes in nothing that its work left running', async () => {
+  it('does not include operations that its callback left running', async () => {
     let open!: () => void;
     const gate = new Promise<void>((resolve) => (open = resolve));
     let late: Promise<boolean> | undefined;
@@ -216,7 +216,7 @@ describe('transactions on a real database', () => {
     expect(await balances()).toEqual({ ana: 90, ben: 10 });
   });
 
-  it('loses no update of 30 writers of the same document, and keeps the sum', async () => {
+  it('loses no update when 30 writers change the same document, and keeps the total', async () => {
     const move = (): Promise<void> =>
       transactions.run(async () => {
         const ana = await accounts.findOne({ name: 'ana' }).lean().orFail();
@@ -227,7 +227,7 @@ describe('transactions on a real database', () => {
     expect(await balances()).toEqual({ ana: 70, ben: 30 });
   });
 
-  it('hides what is not committed', async () => {
+  it('hides uncommitted writes', async () => {
     let inside: number | undefined;
     await transactions.run(async () => {
       await accounts.updateOne({ name: 'ben' }, { $set: { balance: 50 } });
@@ -238,7 +238,7 @@ describe('transactions on a real database', () => {
     expect(inside).toBe(50);
   });
 
-  it('knows its pool and answers a ping', async () => {
+  it('reports its pool and responds to a ping', async () => {
     const service = app.get(DatabaseService);
     expect(await service.ping(2000)).toBeGreaterThanOrEqual(0);
     const { state, pool, transactions: counts, database: name } = service.stats();

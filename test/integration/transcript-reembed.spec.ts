@@ -9,12 +9,12 @@ import {
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
-/** One dimension for each word that it knows, at a place that its model decides on. */
+/** Maps the number in a text to one dimension, shifted by an offset that differs between models. */
 class WordEmbedder implements Embedder {
   readonly dimensions = 64;
   readonly asked: string[] = [];
   refuses: string | undefined;
-  isAway = false;
+  isUnavailable = false;
 
   constructor(
     readonly model: string,
@@ -22,7 +22,7 @@ class WordEmbedder implements Embedder {
   ) {}
 
   embed(texts: readonly string[]): Promise<Float32Array[]> {
-    if (this.isAway) return Promise.reject(new EmbeddingError('away', { retryable: true }));
+    if (this.isUnavailable) return Promise.reject(new EmbeddingError('unavailable', { retryable: true }));
     if (texts.some((text) => text === this.refuses))
       return Promise.reject(new EmbeddingError('refused', { retryable: false }));
     this.asked.push(...texts);
@@ -58,12 +58,12 @@ describe('TranscriptReembedder', () => {
     secondApp = await start(new WordEmbedder('model-b', 7));
   });
   beforeEach(async () => {
-    // All that earlier tests left is of no concern.
+    // Removes the data of earlier tests.
     await database.collection('transcripts').deleteMany({});
     tenantId = `tenant-${++serial}`;
     after.asked.length = 0;
     after.refuses = undefined;
-    after.isAway = false;
+    after.isUnavailable = false;
   });
   afterAll(async () => {
     await Promise.all([oldApp, newApp, secondApp].map((app) => app.close()));
@@ -80,7 +80,7 @@ describe('TranscriptReembedder', () => {
     createdAt: new Date(),
     ...more,
   });
-  /** Rows with vectors of the old model. */
+  /** Stores rows with vectors of the old model. */
   async function fill(of: string, count: number): Promise<string[]> {
     const texts = Array.from({ length: count }, (_, n) => `text ${n}`);
     const vectors = await before.embed(texts);
@@ -105,11 +105,12 @@ describe('TranscriptReembedder', () => {
       ({ model }) => model as string | undefined,
     );
 
-  it('goes on where it was interrupted; each search sees the new vectors, in other processes too', async () => {
+  it('resumes where it was interrupted; every search sees the new vectors, in other processes too', async () => {
     const ids = await fill(tenantId, 50);
     const other = `${tenantId}-other`;
     const otherIds = await fill(other, 5);
-    // Matrices that are in memory before: of no row for the new model, of all for the old one.
+    // Loads both matrices into memory first: an empty one for the new model, one with all rows for the old
+    // model.
     expect(await search(secondApp, tenantId, 'text 3')).toEqual([]);
     expect(await search(oldApp, tenantId, 'text 3')).toHaveLength(50);
 
@@ -141,7 +142,7 @@ describe('TranscriptReembedder', () => {
     expect(await search(oldApp, tenantId, 'text 3')).toEqual([]);
   });
 
-  it('passes over what was deleted, and what another process re-embedded, while it embeds', async () => {
+  it('skips transcripts that were deleted or re-embedded by another process while it embeds', async () => {
     const ids = await fill(tenantId, 4);
     const [deleted = '', taken = ''] = ids;
     const embed = after.embed.bind(after);
@@ -157,11 +158,11 @@ describe('TranscriptReembedder', () => {
     const result = await reembedder().run({ batchSize: 10 });
     expect(result).toEqual({ reembedded: 2, rejected: 0, skipped: 2, isWhole: true });
     expect(await database.collection('transcripts').countDocuments({ tenantId })).toBe(3);
-    // What the other one wrote stays.
+    // The vectors written by the other process are kept.
     expect(await searchBest(secondApp, tenantId, 'text 60')).toBe(taken);
   });
 
-  it('leaves out dead letters, and texts that the embedder refuses, which keep their vectors', async () => {
+  it('skips dead letters, and texts that the embedder rejects, which keep their vectors', async () => {
     const ids = await fill(tenantId, 5);
     await oldApp.app.get(TranscriptStore).insert(tenantId, [row(9, { status: 'failed', error: 'no' })]);
     after.refuses = 'text 2';
@@ -183,10 +184,10 @@ describe('TranscriptReembedder', () => {
     expect(await searchBest(oldApp, tenantId, 'text 2')).toBe(ids[2]);
   });
 
-  it('ends when the embedding service is away, and changes nothing then', async () => {
+  it('stops when the embedding service is unavailable, without changing anything', async () => {
     await fill(tenantId, 3);
-    after.isAway = true;
-    await expect(reembedder().run({ batchSize: 10 })).rejects.toThrow('away');
+    after.isUnavailable = true;
+    await expect(reembedder().run({ batchSize: 10 })).rejects.toThrow('unavailable');
     expect(await models(tenantId)).toEqual(['model-a', 'model-a', 'model-a']);
   });
 });

@@ -7,7 +7,7 @@ import { createTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 
-/** Embeds at once, or when it is let go; says what it was given. */
+/** Embeds immediately, or when the test releases it, and records its input. */
 class HeldEmbedder extends EventTarget implements Embedder {
   readonly model = 'held';
   readonly dimensions = 2;
@@ -25,7 +25,7 @@ class HeldEmbedder extends EventTarget implements Embedder {
     this.gate = undefined;
   }
 
-  /** Resolves when it has been given a batch. */
+  /** Resolves when it has received a batch. */
   async given(): Promise<void> {
     if (this.batches.length === 0) await once(this, 'given');
   }
@@ -68,7 +68,7 @@ describe('TranscriptWorker', () => {
   const isStored = (app: TestApp, id: string): Promise<void> =>
     eventually(async () => (await statusOf(app, id)) === 'stored');
   const counter = () => database.collection('transcript_counters').findOne({ tenantId: tenant.tenantId });
-  /** What other tests left is of no concern to the next. */
+  /** Removes the data of the previous test. */
   const newTenant = (): TenantIdentity => {
     const tenantId = `tenant-${++serial}`;
     return { tenantId, name: tenantId, plan: 'free', features: allFeatures };
@@ -87,7 +87,7 @@ describe('TranscriptWorker', () => {
   });
   afterAll(() => database.drop());
 
-  it('stores what a dead process had claimed once the lease is over, and the other one writes nothing after it', async () => {
+  it('stores the transcripts claimed by a dead process once the lease has expired, after which that process can no longer write them', async () => {
     const [slow, quick] = [new HeldEmbedder(), new HeldEmbedder()];
     const first = await start(slow, { TRANSCRIPT_MAX_CONCURRENT_BATCHES: '1' });
     slow.hold();
@@ -96,7 +96,7 @@ describe('TranscriptWorker', () => {
     expect(await statusOf(first, id)).toBe('processing');
 
     const second = await start(quick);
-    // As if the first one had been killed, and its lease were over.
+    // As if the first process had been killed and its lease had expired.
     await rows().updateOne({ _id: new Types.ObjectId(id) }, { $set: { claimedUntil: OVER, claim: 'ended' } });
     await isStored(second, id);
     const stored = await rows().findOne({});
@@ -110,7 +110,7 @@ describe('TranscriptWorker', () => {
     expect(await counter()).toMatchObject({ stored: 2, batches: 2, batched: 2, dead: 0 });
   });
 
-  it('leaves nothing of the queue in what is stored', async () => {
+  it('leaves no queue fields in stored transcripts', async () => {
     const app = await start(new HeldEmbedder());
     await isStored(app, await accept(app, 'a text', { externalId: 'named' }));
     expect(Object.keys((await rows().findOne({})) ?? {}).toSorted()).toEqual(
@@ -121,7 +121,7 @@ describe('TranscriptWorker', () => {
     );
   });
 
-  it('hands a batch back at shutdown, for another process to take without waiting for the lease', async () => {
+  it('releases a batch at shutdown, so that another process can claim it without waiting for the lease', async () => {
     const slow = new HeldEmbedder();
     const first = await start(slow, { SHUTDOWN_GRACE_MS: '1000' });
     slow.hold();
@@ -139,7 +139,7 @@ describe('TranscriptWorker', () => {
     expect(await counter()).toMatchObject({ stored: 1, batches: 1 });
   });
 
-  it('finishes the batch at work at shutdown when it has the time', async () => {
+  it('finishes the current batch at shutdown if there is time', async () => {
     const embedder = new HeldEmbedder();
     const app = await start(embedder, { SHUTDOWN_GRACE_MS: '60000' });
     embedder.hold();
@@ -151,7 +151,7 @@ describe('TranscriptWorker', () => {
     expect(await rows().findOne({})).toMatchObject({ status: 'stored' });
   });
 
-  it('stores each transcript once when many processes accept and claim at the same time', async () => {
+  it('stores each transcript once when many processes accept and claim concurrently', async () => {
     const embedders = [new HeldEmbedder(), new HeldEmbedder(), new HeldEmbedder()];
     const all = await Promise.all(embedders.map((embedder) => start(embedder)));
     const ids = await Promise.all(
@@ -163,7 +163,7 @@ describe('TranscriptWorker', () => {
     expect(await counter()).toMatchObject({ stored: 150, batched: 150, dead: 0 });
   });
 
-  it('lets no tenant wait for all of another one', async () => {
+  it('does not make a tenant wait for all transcripts of another one', async () => {
     const [busy, calm] = [newTenant(), newTenant()];
     const api = await start(new HeldEmbedder(), { WORKERS: 'off' });
     for (let n = 0; n < 20; n++) await accept(api, `busy ${n}`, { of: busy });
@@ -178,7 +178,7 @@ describe('TranscriptWorker', () => {
     expect(embedder.batches[0]?.toSorted()).toEqual(['busy 0', 'busy 1', 'busy 2', 'calm 0', 'calm 1']);
   });
 
-  it('does not bring back what is deleted while it is at work', async () => {
+  it('does not restore a transcript deleted while it is being processed', async () => {
     const embedder = new HeldEmbedder();
     const app = await start(embedder);
     embedder.hold();
@@ -191,13 +191,13 @@ describe('TranscriptWorker', () => {
     expect(await counter()).toMatchObject({ stored: 1, batched: 1 });
   });
 
-  it('discards a named transcript that was accepted again while it was being deleted', async () => {
+  it('discards a transcript with an externalId that was accepted again while it was being deleted', async () => {
     const app = await start(new HeldEmbedder(), { WORKERS: 'off' });
     const { tenantId } = tenant;
     const id = await accept(app, 'a secret', { externalId: 'talk' });
     const again = await rows().findOne({});
     await app.app.get(TranscriptStore).delete(tenantId, id);
-    // Its request had looked for the tombstone before there was one.
+    // The request had checked for the tombstone before it was written.
     if (again) await rows().insertOne(again);
     const worker = await start(new HeldEmbedder());
     await eventually(async () => (await rows().countDocuments({})) === 0);

@@ -1,5 +1,6 @@
-// npm run verify -- cache: with real processes and a real Redis, that a cold key is loaded once however many ask for it, and how soon a
-// changed plan and a revoked key are seen by another process, with and without messages among them.
+// npm run verify -- cache: checks with real processes and a real Redis server that a cold key is loaded only
+// once however many callers request it. Measures how soon another process sees a changed plan and rejects a
+// revoked key, with and without invalidation messages between the processes.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,10 +20,10 @@ const cacheProcess = join(import.meta.dirname, 'cache', 'cache-process.js');
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-/** How often a change is looked for, ms. */
+/** Interval at which a change is polled for, ms. */
 const POLL_MS = 5;
 
-/** No change may take longer than this to be seen: a second, and what the machine needs to answer. */
+/** Maximum time until a change is seen, ms: one second, plus the response time on a slow machine. */
 const LIMIT_MS = 1500;
 
 async function coldKey(
@@ -47,7 +48,7 @@ async function coldKey(
     const values = new Set(reports.flatMap((report) => report.values));
     const isGood = loads === 1 && values.size === 1;
     say(
-      `${name}: ${processes} x ${callers} callers, ${loads} load${loads === 1 ? '' : 's'}: ${isGood ? 'well' : 'NOT WELL'}`,
+      `${name}: ${processes} x ${callers} callers, ${loads} load${loads === 1 ? '' : 's'}: ${isGood ? 'ok' : 'FAILED'}`,
     );
     return isGood;
   } finally {
@@ -61,7 +62,7 @@ interface Pair {
   adminKey: string;
 }
 
-/** Milliseconds from the answer of `change` until `seen` holds. */
+/** Milliseconds from the completion of `change` until `seen` returns true. */
 async function timeUntil(change: () => Promise<unknown>, seen: () => Promise<boolean>): Promise<number> {
   await change();
   const begun = performance.now();
@@ -115,7 +116,7 @@ async function visibility(
   };
   const isGood = [...planTimes, ...keyTimes].every((time) => time <= LIMIT_MS);
   say(
-    `${name}: changed plan seen in ${shown(planTimes)}; revoked key refused in ${shown(keyTimes)}: ${isGood ? 'well' : 'NOT WELL'}`,
+    `${name}: changed plan seen after ${shown(planTimes)}; revoked key rejected after ${shown(keyTimes)}: ${isGood ? 'ok' : 'FAILED'}`,
   );
   return isGood;
 }
@@ -161,9 +162,9 @@ async function verify(callers: number, rounds: number): Promise<boolean> {
 }
 
 await new Command('npm run verify -- cache')
-  .description('Loads once, and sees changes of other processes in time.')
-  .option('--callers <count>', 'of one cold key in each process', wholeNumber, 200)
-  .option('--rounds <count>', 'changes that are timed', wholeNumber, 10)
+  .description('Checks that a cold key is loaded once, and how soon changes by other processes are seen.')
+  .option('--callers <count>', 'concurrent callers of one cold key in each process', wholeNumber, 200)
+  .option('--rounds <count>', 'number of measured changes', wholeNumber, 10)
   .action(async ({ callers, rounds }: { callers: number; rounds: number }) => {
     process.exitCode = (await verify(callers, rounds)) ? 0 : 1;
   })

@@ -8,12 +8,12 @@ const dist = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist');
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 
-/** Commands of package.json that run a script of the project, with their arguments as npm passes them. */
+/** The npm scripts in package.json that run a script of this project, with the arguments that npm passes. */
 const npmCommands = Object.entries(scripts)
   .map(([name, line]) => [name, /\bnode (scripts\/[\w-]+\.mjs)(.*)$/.exec(line)] as const)
   .flatMap(([name, match]) => (match ? [{ name, script: match[1] ?? '', args: match[2] ?? '' }] : []));
 
-/** The commands that `scripts/run.mjs`, `npm run verify` and `npm run bench` find by their file names. */
+/** The commands that `scripts/run.mjs`, `npm run verify` and `npm run bench` look up by file name. */
 const built = ['scripts', 'test/proofs', 'bench'].flatMap((folder) =>
   readdirSync(folder).flatMap((file) => {
     const name = /^([\w-]+)\.ts$/.exec(file)?.[1];
@@ -29,7 +29,7 @@ it('finds the commands', () => {
 });
 
 it.each(npmCommands.filter(({ args }) => !/^ (?!verify$|bench$)[a-z]/.test(args)))(
-  'npm run $name -- --help says how it is used, without installing or building',
+  'npm run $name -- --help prints its usage without installing or building',
   async ({ script, args }) => {
     expect(await help([script, ...args.split(' ').filter(Boolean), '--help'])).toMatch(/^Usage: /);
   },
@@ -45,6 +45,6 @@ it.each(npmCommands.filter(({ script }) => script === 'scripts/run.mjs'))(
   },
 );
 
-it.each(built)('%s --help says how it is used, and does nothing else', async (path) => {
+it.each(built)('%s --help prints its usage and does nothing else', async (path) => {
   expect(await help([resolve(dist, path), '--help'])).toMatch(/^Usage: .*\[options\]/);
 });

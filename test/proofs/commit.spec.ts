@@ -9,7 +9,7 @@ import { builtEntry, createServiceFolder } from '../support/process.js';
 const ROUNDS = 2;
 
 describe('group commit', () => {
-  it(`killed between a commit and its answers stores all once, as clients repeat their requests, in ${ROUNDS} rounds`, async () => {
+  it(`stores every message once when the service is killed between a commit and its responses and clients repeat their requests, in ${ROUNDS} rounds`, async () => {
     const folder = await createServiceFolder();
     try {
       const seed = Math.floor(Math.random() * 2 ** 32);
@@ -35,7 +35,7 @@ describe('group commit', () => {
     }
   });
 
-  it('of two processes appends to the same conversations without gaps, and refuses single requests alone', async () => {
+  it('appends to the same conversations from two processes without gaps, and rejects only the requests that are invalid', async () => {
     const lab = await CommitLab.start(builtEntry('main.js'));
     try {
       await lab.addProcess();

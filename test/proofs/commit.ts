@@ -1,5 +1,6 @@
-// npm run verify -- commit --rounds 20 --seconds 5: kills the service between the commit of a transaction and the answers
-// of its requests; appends through two processes to the same conversations; has two of 64 requests refused among the others.
+// npm run verify -- commit --rounds 20 --seconds 5: kills the service between the commit of a transaction and
+// the responses to its requests, appends to the same conversations through two processes, and sends 64
+// concurrent requests of which two must be rejected.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,9 +26,9 @@ const heads = [
   'found',
   'stored unanswered',
   'lost',
-  'doubled',
+  'duplicated',
   'torn',
-  'sent again',
+  'repeated',
 ];
 
 const renderRow = (cells: readonly (string | number)[]): string =>
@@ -41,14 +42,14 @@ const renderRound = (round: CrashRound): string =>
     round.found,
     round.unanswered,
     problemsOf(round, 'lost'),
-    problemsOf(round, 'doubled'),
+    problemsOf(round, 'duplicated'),
     problemsOf(round, 'torn'),
     round.retried,
   ]);
 
 async function verifyKills(rounds: number, seed: number): Promise<boolean> {
   const cwd = await mkdtemp(join(tmpdir(), 'colloquy-commit-'));
-  print(`kill -9 after a commit and before its answers, 64 clients that store messages, seed ${seed}`);
+  print(`kill -9 after a commit and before its responses, 64 clients that store messages, seed ${seed}`);
   print(renderRow(heads));
   try {
     const results = await runCrashRounds({
@@ -64,14 +65,15 @@ async function verifyKills(rounds: number, seed: number): Promise<boolean> {
     for (const { round, problems, refused, unanswered } of results) {
       for (const { kind, text } of problems) print(`round ${round}, ${kind}: ${text}`);
       for (const [code, count] of refused) print(`round ${round}: ${count} x ${code}`);
-      if (unanswered === 0) print(`round ${round}: nothing was stored without an answer; it shows nothing`);
+      if (unanswered === 0)
+        print(`round ${round}: no message was stored without a response, so this round proves nothing`);
     }
     const sum = (of: (round: CrashRound) => number): number =>
       results.reduce((total, round) => total + of(round), 0);
     const clean = results.every((round) => isClean(round) && round.unanswered > 0);
     print(
       `${rounds} kills, ${sum(({ acked }) => acked)} acknowledged messages, ${sum(({ unanswered }) => unanswered)} that were ` +
-        `stored and not answered: ${clean ? 'each is stored once' : 'NOT all is well'}.`,
+        `stored without a response: ${clean ? 'each is stored once' : 'FAILED, see the problems above'}.`,
     );
     return clean;
   } finally {
@@ -83,8 +85,8 @@ function renderAppends(result: SharedAppends): string {
   const refused = [...result.refused].map(([status, count]) => `${count} x ${status}`).join(', ');
   const lines = [
     `${result.name}: ${Math.round(result.perSecond)}/s, p50 ${result.p50.toFixed(1)} ms, p99 ${result.p99.toFixed(1)} ms, ` +
-      `${result.acked} appended: ${isFaultless(result) ? 'each is stored once, without gaps' : 'NOT all is well'}`,
-    `other answers: ${refused || 'none'}; transactions ${result.commits.join(' + ')}, written again ${result.conflicts.join(' + ')}`,
+      `${result.acked} appended: ${isFaultless(result) ? 'each is stored once, without gaps' : 'FAILED'}`,
+    `other responses: ${refused || 'none'}; transactions ${result.commits.join(' + ')}, retried ${result.conflicts.join(' + ')}`,
     ...result.problems,
   ];
   return lines.join('\n  ');
@@ -110,7 +112,7 @@ async function verifyLive(seconds: number): Promise<boolean> {
     const two = await appends('two processes', 2);
     const mixed = await runMixedRequests(lab);
     print(
-      `64 requests of which two are refused: ${mixed.length === 0 ? 'the other 62 are stored' : 'NOT as expected'}`,
+      `64 requests of which two are rejected: ${mixed.length === 0 ? 'the other 62 are stored' : 'FAILED'}`,
     );
     for (const problem of mixed) print(`  ${problem}`);
     return one && two && mixed.length === 0;
@@ -127,11 +129,11 @@ interface Options {
 
 await new Command('npm run verify -- commit')
   .description(
-    'Shows what group commit promises: through kills, with two processes, and when single requests are refused.',
+    'Checks the promises of group commit: across kills, with two processes, and when single requests are rejected.',
   )
-  .option('--rounds <count>', 'how often it is killed', wholeNumber, 20)
-  .option('--seconds <count>', 'of each run with one process and with two', wholeNumber, 5)
-  .option('--seed <number>', 'same seed, same moments (default: a random one)', wholeNumber)
+  .option('--rounds <count>', 'number of kills', wholeNumber, 20)
+  .option('--seconds <count>', 'duration of each run, with one process and with two', wholeNumber, 5)
+  .option('--seed <number>', 'seed for the moments of the kills (default: random)', wholeNumber)
   .action(async ({ rounds, seconds, seed = Math.floor(Math.random() * 2 ** 32) }: Options) => {
     const killed = rounds === 0 || (await verifyKills(rounds, seed));
     const live = seconds === 0 || (await verifyLive(seconds));

@@ -13,11 +13,11 @@ interface StoredMessage {
 const oneToAll = Array.from({ length: ALL }, (_, index) => index + 1);
 const ascending = (left: number, right: number): number => left - right;
 
-/** Runs clients at the same time, each with one request after another. */
+/** Runs clients concurrently, each sending one request at a time. */
 const clients = (work: (client: number) => Promise<void>): Promise<void[]> =>
   Promise.all(Array.from({ length: CLIENTS }, (_, client) => work(client)));
 
-describe(`${CLIENTS} clients at the same time`, () => {
+describe(`${CLIENTS} concurrent clients`, () => {
   let app: TestApp;
   let tenant: TestTenant;
 
@@ -39,7 +39,7 @@ describe(`${CLIENTS} clients at the same time`, () => {
     }
   }
 
-  it(`appending ${TIMES} messages each to one conversation number them 1 to ${ALL}, each once`, async () => {
+  it(`appending ${TIMES} messages each to one conversation get the numbers 1 to ${ALL}, each exactly once`, async () => {
     const { body: conversation } = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
       participantId: 'crowd',
       channel: 'web',
@@ -67,7 +67,7 @@ describe(`${CLIENTS} clients at the same time`, () => {
     expect(await app.database.collection('messages').countDocuments({ tenantId: tenant.tenantId })).toBe(ALL);
   });
 
-  it(`adding 1 to a number of one session ${TIMES} times each, with retries on 412, come to ${ALL}`, async () => {
+  it(`incrementing a number in one session ${TIMES} times each, with retries on 412, reach ${ALL}`, async () => {
     const path = '/v1/sessions/counter';
     await tenant.request('PATCH', path, { context: { count: 0 } });
     let conflicts = 0;
@@ -88,7 +88,8 @@ describe(`${CLIENTS} clients at the same time`, () => {
         if (status === 200) return;
         if (status !== 412) throw new Error(`${status} ${JSON.stringify(body)}`);
         conflicts++;
-        // Backs off by what an attempt costs here and now, so that the crowd thins out on a slow machine as on a fast one.
+        // Backs off in proportion to the measured duration of an attempt, so that contention decreases on
+        // slow and fast machines alike.
         const attemptMs = performance.now() - begun;
         await delay(Math.random() * Math.min(2000, attemptMs * 2 ** attempt));
       }
@@ -99,11 +100,11 @@ describe(`${CLIENTS} clients at the same time`, () => {
 
     const { body } = await tenant.request('GET', path);
     expect(body).toMatchObject({ context: { count: ALL }, version: ALL + 1 });
-    // Without a single conflict the clients never met, and the test would show nothing.
+    // Without any conflict the clients never ran concurrently, and the test would prove nothing.
     expect(conflicts).toBeGreaterThan(0);
   });
 
-  it('appending each of 100 messages five times, as a webhook that delivers again does, store each once and get 201 or 200', async () => {
+  it('appending each of 100 messages five times, like a webhook that redelivers, store each once and get 201 or 200', async () => {
     const { body: conversation } = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
       participantId: 'repeated',
       channel: 'web',

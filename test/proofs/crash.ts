@@ -1,5 +1,6 @@
-// npm run verify -- crash --rounds 20: kills the built service with SIGKILL at random moments under load, and checks each time
-// that every acknowledged message is stored once, in order, with counters and session state that fit.
+// npm run verify -- crash --rounds 20: kills the built service with SIGKILL at random moments under load.
+// After each kill it checks that every acknowledged message is stored once and in order, with consistent
+// counters and session state.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,9 +16,9 @@ const heads = [
   'acked',
   'found',
   'lost',
-  'doubled',
+  'duplicated',
   'torn',
-  'sent again',
+  'repeated',
   'reopened in',
 ];
 
@@ -31,7 +32,7 @@ const renderRound = (round: CrashRound): string =>
     String(round.acked),
     String(round.found),
     String(problemsOf(round, 'lost')),
-    String(problemsOf(round, 'doubled')),
+    String(problemsOf(round, 'duplicated')),
     String(problemsOf(round, 'torn')),
     String(round.retried),
     `${Math.round(round.reopenMs)} ms`,
@@ -56,7 +57,7 @@ async function verify(rounds: number, seed: number): Promise<boolean> {
     const acked = results.reduce((sum, round) => sum + round.acked, 0);
     const clean = results.every(isClean);
     process.stdout.write(
-      `${rounds} kills, ${acked} acknowledged messages: ${clean ? 'each is stored once' : 'NOT all is well'}.\n`,
+      `${rounds} kills, ${acked} acknowledged messages: ${clean ? 'each is stored once' : 'FAILED, see the problems above'}.\n`,
     );
     return clean;
   } finally {
@@ -65,9 +66,11 @@ async function verify(rounds: number, seed: number): Promise<boolean> {
 }
 
 await new Command('npm run verify -- crash')
-  .description('Kills the service at random moments under load and checks what it acknowledged.')
-  .option('--rounds <count>', 'how often', wholeNumber, 20)
-  .option('--seed <number>', 'same seed, same moments (default: a random one)', wholeNumber)
+  .description(
+    'Kills the service at random moments under load and checks that everything acknowledged is stored.',
+  )
+  .option('--rounds <count>', 'number of kills', wholeNumber, 20)
+  .option('--seed <number>', 'seed for the moments of the kills (default: random)', wholeNumber)
   .action(
     async ({ rounds, seed = Math.floor(Math.random() * 2 ** 32) }: { rounds: number; seed?: number }) => {
       process.exitCode = (await verify(rounds, seed)) ? 0 : 1;

@@ -17,7 +17,7 @@ const options = {
   },
 };
 
-/** How long it takes is measured by `npm run verify -- outage`; here it must come at all. */
+/** The times are measured by `npm run verify -- outage`. This suite only checks that each event happens. */
 function expectSurvived({ noticedMs, recoveredMs, live, during, after }: OutageFigures): void {
   expect(noticedMs).toBeDefined();
   expect(recoveredMs).toBeDefined();
@@ -29,9 +29,9 @@ function expectSurvived({ noticedMs, recoveredMs, live, during, after }: OutageF
   expect(after.filter((sample) => !isSuccess(sample))).toEqual([]);
 }
 
-describe('a database that is away under load', () => {
+describe('a database outage under load', () => {
   it.each(['killed', 'hanging'] as const)(
-    '%s: ready says no and live yes, requests get 503 with Retry-After, and all goes on by itself',
+    '%s: ready returns 503 and live 200, requests get 503 with Retry-After, and the service recovers without a restart',
     async (outage) => {
       const { stores } = await runOutages({ ...options, outages: [outage], redis: false });
       expect(stores).toHaveLength(1);
@@ -41,8 +41,8 @@ describe('a database that is away under load', () => {
   );
 });
 
-describeWithRedis('a Redis that is away', () => {
-  it('leaves ready at 200, degraded, until it is back', async () => {
+describeWithRedis('a Redis outage', () => {
+  it('leaves ready at 200 with status degraded until Redis is back', async () => {
     const { redis } = await runOutages({ ...options, outages: [], redis: true });
     expect(redis?.degradedMs).toBeDefined();
     expect(redis?.recoveredMs).toBeDefined();

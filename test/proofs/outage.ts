@@ -1,5 +1,6 @@
-// npm run verify -- outage: the database is killed, and then made to hang, under a load of clients, and comes back; then Redis is killed.
-// Measures when /health/ready notices, what requests are answered and how long they take, and how soon the service is ready again.
+// npm run verify -- outage: under client load, the database is killed and restarted, then suspended and
+// resumed; after that Redis is killed and restarted. Measures how soon /health/ready reports each outage, how
+// requests are answered and how long they take, and how soon the service is ready again.
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { wholeNumber } from '../support/options.js';
@@ -26,23 +27,23 @@ function renderStore(figures: OutageFigures, missed: readonly string[]): string 
   const listed = outcomes(during).map(([outcome, count]) => `${number(count)} x ${outcome}`);
   const lines = [
     `store ${name} for ${time(outageMs)}`,
-    `ready: 503 after ${time(noticedMs)}; 200 again ${time(recoveredMs)} after the return of the store`,
-    `live: asked ${number(live.length)} times, ${number(live.filter(({ http }) => http === 200).length)} x 200, slowest ${time(longest(live))}`,
-    `requests in the outage: ${listed.join(', ')}`,
-    `their times: median ${p(0.5)}, p99 ${p(0.99)}, longest ${time(longest(during))}`,
+    `ready: 503 after ${time(noticedMs)}; 200 again ${time(recoveredMs)} after the store was back`,
+    `live: ${number(live.length)} requests, ${number(live.filter(({ http }) => http === 200).length)} x 200, slowest ${time(longest(live))}`,
+    `requests during the outage: ${listed.join(', ')}`,
+    `response times: median ${p(0.5)}, p99 ${p(0.99)}, longest ${time(longest(during))}`,
     `first success ${time(servedMs)} after the return; then ${number(after.length)} requests: ${outcomes(
       after,
     )
       .map(([outcome, count]) => `${number(count)} x ${outcome}`)
       .join(', ')}`,
-    ...missed.map((one) => `MISSED: ${one}`),
+    ...missed.map((one) => `FAILED: ${one}`),
   ];
   return `${lines.join('\n  ')}\n`;
 }
 
 const renderRedis = ({ degradedMs, recoveredMs, statuses }: RedisFigures): string =>
-  `Redis killed\n  ready: degraded after ${time(degradedMs)}, ok ${time(recoveredMs)} after its return; ` +
-  `${number(statuses.length)} answers while it was away, of status ${[...new Set(statuses)].join(', ')}\n`;
+  `Redis killed\n  ready: degraded after ${time(degradedMs)}, ok ${time(recoveredMs)} after its restart; ` +
+  `${number(statuses.length)} responses while it was down, with status ${[...new Set(statuses)].join(', ')}\n`;
 
 async function verify({ clients, outageSeconds, longestSeconds, only }: Options): Promise<boolean> {
   const both = ['killed', 'hanging'] as const;
@@ -57,16 +58,18 @@ async function verify({ clients, outageSeconds, longestSeconds, only }: Options)
   });
   if (redis) process.stdout.write(renderRedis(redis));
   if (missed.length > 0) process.stdout.write(`${log.split('\n').slice(-30).join('\n')}\n`);
-  process.stdout.write(missed.length === 0 ? 'All marks are met.\n' : `MISSED:\n  ${missed.join('\n  ')}\n`);
+  process.stdout.write(
+    missed.length === 0 ? 'All limits were met.\n' : `FAILED:\n  ${missed.join('\n  ')}\n`,
+  );
   return missed.length === 0;
 }
 
 await new Command('npm run verify -- outage')
-  .description('Takes database and Redis away under load and measures what the service makes of it.')
-  .option('--clients <count>', 'that send requests', wholeNumber, 50)
-  .option('--outage-seconds <seconds>', 'how long the database is away', wholeNumber, 45)
-  .option('--longest-seconds <seconds>', 'longest time that a request may take', wholeNumber, 30)
-  .addOption(new Option('--only <what>', 'one outage alone').choices(['killed', 'hanging', 'redis']))
+  .description('Makes the database and Redis unavailable under load and measures how the service behaves.')
+  .option('--clients <count>', 'number of clients that send requests', wholeNumber, 50)
+  .option('--outage-seconds <seconds>', 'how long the database is unavailable', wholeNumber, 45)
+  .option('--longest-seconds <seconds>', 'maximum duration of a request', wholeNumber, 30)
+  .addOption(new Option('--only <what>', 'run only this outage').choices(['killed', 'hanging', 'redis']))
   .action(async (options: Options) => {
     process.exitCode = (await verify(options)) ? 0 : 1;
   })

@@ -1,5 +1,6 @@
-// npm run verify -- queues: two workers on one store, and on a Redis: parallel jobs, spaced tries, a rate limit, and workers that are
-// killed with SIGKILL in the middle of a job.
+// npm run verify -- queues: runs two workers on the database driver and on the Redis driver, and checks
+// parallel jobs, the backoff between attempts, a rate limit, and workers killed with SIGKILL while they run a
+// job.
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { wholeNumber } from '../support/options.js';
@@ -26,23 +27,21 @@ async function verify({ driver, jobs, kills }: Options): Promise<boolean> {
     });
     await proof.run((shown) => {
       holds &&= shown.holds;
-      process.stdout.write(
-        `  ${shown.holds ? 'holds' : 'DOES NOT HOLD'}: ${shown.claim}\n    ${shown.figures}\n`,
-      );
+      process.stdout.write(`  ${shown.holds ? 'ok' : 'FAILED'}: ${shown.claim}\n    ${shown.figures}\n`);
     });
   }
   return holds;
 }
 
 await new Command('npm run verify -- queues')
-  .description('Shows what queues promise, with two worker processes that are killed.')
+  .description('Checks the promises of the queues with two worker processes, including kills.')
   .addOption(
     new Option('--driver <driver>', 'of the queues').choices(['database', 'redis', 'both']).default('both'),
   )
-  .option('--jobs <count>', 'with a rate limit of 5 a second', wholeNumber, 100)
+  .option('--jobs <count>', 'number of jobs with a rate limit of 5 per second', wholeNumber, 100)
   .option(
     '--kills <count>',
-    'of workers in the middle of a job; each takes about half a minute',
+    'how many workers are killed while they run a job; each kill takes about half a minute',
     wholeNumber,
     3,
   )

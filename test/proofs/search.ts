@@ -1,5 +1,5 @@
-// npm run verify -- search DIALOGUES: imports real dialogues into a service, looks whether the opening of each finds it again, and measures searches
-// among these and among many synthetic transcripts.
+// npm run verify -- search DIALOGUES: imports real dialogues into a service, checks whether the opening of
+// each dialogue finds that dialogue, and measures searches over these and over many synthetic transcripts.
 import 'reflect-metadata';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -16,7 +16,7 @@ import {
   Samples,
 } from '../../src/cli/index.js';
 import { wholeNumber } from '../support/options.js';
-import { openingOf, placesOf, type Recall, recallOf } from './search/recall.js';
+import { openingOf, ranksOf, type Recall, recallOf } from './search/recall.js';
 import { type LabTenant, SearchLab } from './search/search-lab.js';
 import { insertSynthetic } from './search/synthetic.js';
 
@@ -43,7 +43,7 @@ function rate(text: string): number {
   return value;
 }
 
-/** The ids of the dialogues that a search over HTTP answers with. */
+/** The ids of the dialogues that a search over HTTP returns. */
 async function searchHttp({ api }: LabTenant, query: string): Promise<string[]> {
   const body = { query, limit: LIMIT };
   const { data } = await api.call('POST', '/v1/transcripts/search', (answer) => hits.parse(answer), body);
@@ -51,12 +51,12 @@ async function searchHttp({ api }: LabTenant, query: string): Promise<string[]> 
 }
 
 interface Times {
-  /** Of the first search, which reads the tenant's vectors into memory, milliseconds. */
+  /** Duration in ms of the first search, which loads the tenant's vectors into memory. */
   firstMs: number;
   samples: Samples;
 }
 
-/** One search at a time. */
+/** Runs the searches one at a time. */
 async function timed(
   queries: readonly string[],
   search: (query: string) => Promise<unknown>,
@@ -73,7 +73,7 @@ async function timed(
   return { firstMs, samples };
 }
 
-/** Two lines of the table: over HTTP, and as a call in a process. */
+/** Two lines of the table: searches over HTTP and by a call within the process. */
 async function measure(
   lab: SearchLab,
   tenant: LabTenant,
@@ -100,7 +100,7 @@ async function measure(
 
 interface Imported {
   tenant: LabTenant;
-  places: (number | undefined)[];
+  ranks: (number | undefined)[];
 }
 
 async function recall(
@@ -120,7 +120,7 @@ async function recall(
   const seconds = (performance.now() - begun) / 1000;
   say(`${tenant.id}: ${accepted} imported and stored in ${seconds.toFixed(1)} s`);
   const searching = new Progress('searching', dialogues.length, process.stderr);
-  const places = await placesOf(
+  const ranks = await ranksOf(
     dialogues,
     (query) => searchHttp(tenant, query),
     () => {
@@ -128,7 +128,7 @@ async function recall(
     },
   );
   searching.finish();
-  return { tenant, places };
+  return { tenant, ranks };
 }
 
 const recallLine = (name: string, { queries, first, found }: Recall): string[] => [
@@ -171,28 +171,28 @@ async function verify(file: string, { synthetic: count, queries, minRate }: Opti
     const times: string[][] = [];
     let checked: Recall | undefined;
     for (const labels of [false, true]) {
-      const { tenant, places } = await recall(lab, file, dialogues, labels);
-      const everyFifth = recallOf(places.filter((_, place) => place % 5 === 0));
+      const { tenant, ranks } = await recall(lab, file, dialogues, labels);
+      const everyFifth = recallOf(ranks.filter((_, index) => index % 5 === 0));
       checked ??= everyFifth;
       recalls.push(recallLine(`${tenant.id}, every fifth`, everyFifth));
-      recalls.push(recallLine(`${tenant.id}, the first 200`, recallOf(places.slice(0, 200))));
-      recalls.push(recallLine(`${tenant.id}, all`, recallOf(places)));
+      recalls.push(recallLine(`${tenant.id}, the first 200`, recallOf(ranks.slice(0, 200))));
+      recalls.push(recallLine(`${tenant.id}, all`, recallOf(ranks)));
       if (!labels) times.push(...(await measure(lab, tenant, dialogues.length, openings)));
     }
     if (count > 0) times.push(...(await synthetic(lab, count, dialogues, openings)));
     const { model } = lab.inside.get<Embedder>(EMBEDDER);
     say(
-      `\nThe first two turns of the user find their own dialogue (${model}, ${dialogues.length} dialogues):\n`,
+      `\nRecall: queries made of the first two user turns that find their own dialogue (${model}, ${dialogues.length} dialogues):\n`,
     );
     const heads = ['transcripts', 'queries', 'first', `in the first ${LIMIT}`];
     say(renderTable([heads, ...recalls], new Set([1, 2, 3])));
-    say('Search, one at a time; the first one reads the vectors into memory:\n');
+    say('Searches, one at a time; the first one loads the vectors into memory:\n');
     const timeHeads = ['transcripts', 'p50 ms', 'p95 ms', 'p99 ms', 'first ms', 'index MiB'];
     say(renderTable([timeHeads, ...times], new Set([1, 2, 3, 4, 5])));
     const found = checked?.found ?? 0;
     const isGood = found >= minRate;
     say(
-      `${percent(found)} of every fifth are found, ${percent(minRate)} are asked for: ${isGood ? 'well' : 'NOT WELL'}`,
+      `${percent(found)} of every fifth dialogue found, ${percent(minRate)} required: ${isGood ? 'ok' : 'FAILED'}`,
     );
     return isGood;
   } finally {
@@ -201,11 +201,18 @@ async function verify(file: string, { synthetic: count, queries, minRate }: Opti
 }
 
 await new Command('npm run verify -- search')
-  .description('Finds real dialogues by their openings, and measures the search.')
-  .argument('[file]', 'dialogues, one JSON object a line', join('..', 'shared', 'data', 'dialogues.ndjson'))
-  .option('--synthetic <count>', 'transcripts of the large tenant; 0: none', wholeNumber, 100_000)
-  .option('--queries <count>', 'searches that are measured', wholeNumber, 500)
-  .option('--min-rate <share>', 'of every fifth dialogue that must be found, 0 to 1', rate, 0.9)
+  .description(
+    'Measures the recall of searches for real dialogues by their openings, and the search latency.',
+  )
+  .argument('[file]', 'dialogues, one JSON object per line', join('..', 'shared', 'data', 'dialogues.ndjson'))
+  .option(
+    '--synthetic <count>',
+    'number of transcripts of the large tenant; 0 for none',
+    wholeNumber,
+    100_000,
+  )
+  .option('--queries <count>', 'number of measured searches', wholeNumber, 500)
+  .option('--min-rate <share>', 'required share of every fifth dialogue that is found, 0 to 1', rate, 0.9)
   .action(async (file: string, options: Options) => {
     process.exitCode = (await verify(resolve(file), options)) ? 0 : 1;
   })

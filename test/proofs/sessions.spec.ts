@@ -2,11 +2,11 @@ import { resolve } from 'node:path';
 import { isExact, runSessionSharing } from './sessions/session-sharing.js';
 import { describeWithRedis } from '../support/redis.js';
 
-/** `npm test` builds what runs here. */
+/** The processes of this suite run the build in `dist`, which `npm test` creates first. */
 const dist = resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist');
 
-describeWithRedis('one session in two processes', () => {
-  it('adds up exactly, by PATCH and by messages, with Redis and through its outage', async () => {
+describeWithRedis('one session shared by two processes', () => {
+  it('counts every increment once, by PATCH and by messages, with Redis running and during a Redis outage', async () => {
     const seed = Math.floor(Math.random() * 2 ** 32);
     const { rounds, redisProblems } = await runSessionSharing({
       clients: 10,

@@ -1,5 +1,6 @@
-// npm run verify -- sessions: many clients add one to one session through two API processes that share a store and a Redis; the sum
-// must be exact, also when Redis is killed with SIGKILL in the middle and started again.
+// npm run verify -- sessions: many clients increment a counter in one session through two API processes that
+// share a store and a Redis server. The total must be exact, even when Redis is killed with SIGKILL during
+// the run and restarted.
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { wholeNumber } from '../support/options.js';
@@ -19,7 +20,7 @@ function renderRound(round: SharingRound): string {
   const { tally, ms, count, expected } = round;
   const verdict = isExact(round) ? 'exact' : 'NOT exact';
   const lines = [
-    `${round.name}, ${round.redisKilled ? 'Redis killed and started again' : 'Redis up'}: ` +
+    `${round.name}, ${round.redisKilled ? 'Redis killed and restarted' : 'Redis up'}: ` +
       `${number(count)} of ${number(expected)}, ${verdict}`,
     `${(ms / 1000).toFixed(1)} s, ${number(tally.requests)} requests: ${counted(tally.statuses)}`,
     `${number(tally.conflicts)} conflicts (409, 412); other failures: ${counted(tally.failures) || 'none'}`,
@@ -53,10 +54,17 @@ async function verify({ clients, increments, seed = Math.floor(Math.random() * 2
 }
 
 await new Command('npm run verify -- sessions')
-  .description('Adds up in one session through two processes, with Redis and through its outage.')
-  .option('--clients <count>', 'that add at the same time', wholeNumber, 50)
-  .option('--increments <count>', 'of each round, by all clients together', wholeNumber, 2000)
-  .option('--seed <number>', 'same seed, same choices of process (default: a random one)', wholeNumber)
+  .description(
+    'Increments a counter in one session through two processes, with Redis running and during a Redis outage.',
+  )
+  .option('--clients <count>', 'number of concurrent clients', wholeNumber, 50)
+  .option(
+    '--increments <count>',
+    'number of increments per round, by all clients together',
+    wholeNumber,
+    2000,
+  )
+  .option('--seed <number>', 'seed for the choice of processes (default: random)', wholeNumber)
   .action(async (options: Options) => {
     process.exitCode = (await verify(options)) ? 0 : 1;
   })

@@ -4,9 +4,9 @@ import { builtEntry } from '../support/process.js';
 
 const ROUNDS = 2;
 
-// `npm run verify -- shutdown` does the same with more clients, more often.
+// `npm run verify -- shutdown` runs the same check with more clients and more rounds.
 describe('SIGTERM under load', () => {
-  it('leaves no request unanswered that was taken, loses nothing, doubles nothing, and ends with code 0', async () => {
+  it('answers every accepted request, loses and duplicates nothing, and exits with code 0', async () => {
     const { rounds, broken } = await runShutdowns({
       rounds: ROUNDS,
       clients: 12,

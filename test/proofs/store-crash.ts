@@ -1,5 +1,6 @@
-// npm run verify -- store-crash --rounds 50: kills the embedded store's process with SIGKILL at random moments under
-// transactions and plain writes, opens it again, and checks each time that everything acknowledged is stored as a whole.
+// npm run verify -- store-crash --rounds 50: kills the process of the embedded store with SIGKILL at random
+// moments while transactions and plain writes are running, reopens the store, and checks each time that
+// everything acknowledged is stored completely.
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { wholeNumber } from '../support/options.js';
@@ -7,7 +8,7 @@ import { isCleanRound, runStoreCrashRounds, type StoreCrashRound } from './store
 
 const main = join(import.meta.dirname, 'store', 'store-child.js');
 
-const heads = ['round', 'killed after', 'committed', 'written', 'asked again', 'problems', 'reopened in'];
+const heads = ['round', 'killed after', 'committed', 'written', 'retried', 'problems', 'reopened in'];
 
 const renderRow = (cells: readonly string[]): string =>
   `${cells.map((cell, column) => cell.padStart(Math.max(heads[column]?.length ?? 0, 6))).join('  ')}\n`;
@@ -31,8 +32,8 @@ function renderSummary(rounds: readonly StoreCrashRound[]): string {
   return (
     `${rounds.length} kills, ${sum(({ committed }) => committed)} committed transactions, ` +
     `${sum(({ written }) => written)} other acknowledged writes: ` +
-    `${rounds.every(isCleanRound) ? 'none lost, none torn' : 'NOT all is well'}; ` +
-    `reopened in ${time(times[0])} (least), ${time(times[times.length >> 1])} (median), ${time(times.at(-1))} (most).\n`
+    `${rounds.every(isCleanRound) ? 'none lost, none stored in part' : 'FAILED, see the problems above'}; ` +
+    `reopened in ${time(times[0])} (minimum), ${time(times[times.length >> 1])} (median), ${time(times.at(-1))} (maximum).\n`
   );
 }
 
@@ -53,9 +54,11 @@ async function verify(rounds: number, seed: number): Promise<boolean> {
 }
 
 await new Command('npm run verify -- store-crash')
-  .description('Kills the embedded store at random moments under load and checks what it acknowledged.')
-  .option('--rounds <count>', 'how often', wholeNumber, 50)
-  .option('--seed <number>', 'same seed, same moments (default: a random one)', wholeNumber)
+  .description(
+    'Kills the embedded store at random moments under load and checks that everything acknowledged is stored.',
+  )
+  .option('--rounds <count>', 'number of kills', wholeNumber, 50)
+  .option('--seed <number>', 'seed for the moments of the kills (default: random)', wholeNumber)
   .action(
     async ({ rounds, seed = Math.floor(Math.random() * 2 ** 32) }: { rounds: number; seed?: number }) => {
       process.exitCode = (await verify(rounds, seed)) ? 0 : 1;

@@ -9,7 +9,7 @@ const SIZE_MB = 24;
 const BALLAST_BYTES = 8 * 1024 * 1024;
 const TEXT = 'x'.repeat(50_000);
 
-/** `npm test` builds what runs here. */
+/** The process of this suite runs the build in `dist`, which `npm test` creates first. */
 const main = resolve(
   process.env['COLLOQUY_TEST_DIST'] ?? 'dist',
   'test',
@@ -20,7 +20,7 @@ const main = resolve(
 
 const folder = mkdtempSync(join(tmpdir(), 'embedded-mongo-full-'));
 
-/** A small file system of its own, which only root can make, on Linux. */
+/** Whether a small file system could be mounted for this suite, which requires root on Linux. */
 const mounted = ((): boolean => {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MB}m`, 'tmpfs', folder], { stdio: 'ignore' });
@@ -60,7 +60,7 @@ afterAll(() => {
         .toArray()
     ).map(({ _id }) => _id);
 
-  it('is told to clients as OutOfDiskSpace; nothing acknowledged is lost, and writes resume when there is room', async () => {
+  it('is reported to clients as OutOfDiskSpace; no acknowledged write is lost, and writes succeed again when space is freed', async () => {
     writeFileSync(ballast, Buffer.alloc(BALLAST_BYTES, 1));
     await documents().createIndex({ n: 1 });
     const acked: string[] = [];

@@ -1,5 +1,6 @@
-// npm run verify -- store-history --transactions 600 --kills 5: random transactions at the same time against the embedded store
-// in a process of its own, which is killed with SIGKILL under them; then the check of their history for snapshot isolation.
+// npm run verify -- store-history --transactions 600 --kills 5: runs random concurrent transactions against
+// the embedded store in its own process, which is repeatedly killed with SIGKILL, then checks their history
+// for snapshot isolation.
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { wholeNumber } from '../support/options.js';
@@ -15,29 +16,31 @@ async function verify(options: Omit<HistoryRun, 'main'>): Promise<boolean> {
   process.stdout.write(
     `${options.transactions} transactions of ${options.clients} clients, ${options.kills} kills, ${seconds} s\n` +
       `committed ${counts.committed}, aborted ${counts.aborted}, ` +
-      `unknown ${counts.unknown} (of these stored ${counts.unknownStored})\n` +
-      `write skews, which snapshot isolation allows: ${counts.writeSkews}\n` +
+      `unknown ${counts.unknown} (${counts.unknownStored} of these stored)\n` +
+      `write skews (allowed by snapshot isolation): ${counts.writeSkews}\n` +
       `opened in ${openedInMs.map((ms) => `${Math.round(ms)} ms`).join(', ')}\n` +
       `errors: ${[...errors].map(([name, count]) => `${count} x ${name}`).join(', ')}\n`,
   );
-  if (stderr) process.stdout.write(`the store said:\n${stderr}\n`);
+  if (stderr) process.stdout.write(`output of the store:\n${stderr}\n`);
   for (const { kind, text } of problems) process.stdout.write(`${kind}: ${text}\n`);
   for (const text of damage) process.stdout.write(`damaged: ${text}\n`);
   const clean = problems.length + damage.length === 0;
   process.stdout.write(
     clean
-      ? 'Nothing acknowledged is lost, nothing aborted is there, every snapshot was consistent.\n'
+      ? 'No acknowledged write was lost, no aborted write is stored, and every snapshot was consistent.\n'
       : `${problems.length + damage.length} problems.\n`,
   );
   return clean;
 }
 
 await new Command('npm run verify -- store-history')
-  .description('Random transactions and kills against the embedded store; checks their history.')
-  .option('--transactions <count>', 'how many', wholeNumber, 600)
-  .option('--kills <count>', 'how often the store is killed', wholeNumber, 5)
-  .option('--clients <count>', 'how many at the same time', wholeNumber, 16)
-  .option('--seed <number>', 'of the random choices (default: a random one)', wholeNumber)
+  .description(
+    'Runs random transactions against the embedded store, kills it, and checks the recorded history.',
+  )
+  .option('--transactions <count>', 'number of transactions', wholeNumber, 600)
+  .option('--kills <count>', 'number of kills of the store', wholeNumber, 5)
+  .option('--clients <count>', 'number of concurrent clients', wholeNumber, 16)
+  .option('--seed <number>', 'seed for the random choices (default: random)', wholeNumber)
   .action(async ({ seed = Math.floor(Math.random() * 2 ** 32), ...options }: Omit<HistoryRun, 'main'>) => {
     process.exitCode = (await verify({ ...options, seed })) ? 0 : 1;
   })

@@ -1,4 +1,5 @@
-// npm run verify -- store-million: pages, memory and fairness of the embedded store with 1,000,000 messages, beside 10,000.
+// npm run verify -- store-million: compares pages, memory use and fairness of the embedded store with
+// 1,000,000 messages and with 10,000.
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { wholeNumber } from '../support/options.js';
@@ -33,8 +34,8 @@ function render(result: MillionResult, small: number, large: number): string {
     `\nmedians, ms; the late page is number ${result.latePages.small} and number ${result.latePages.large}\n` +
     `${'page of 50'.padEnd(24)}${String(small).padStart(12)}${String(large).padStart(12)}${'ratio'.padStart(8)}\n` +
     `${rows.join('')}\n` +
-    `${scanned}; findOne meanwhile (${waits.length} times): p50 ${wait(0.5)}, p99 ${wait(0.99)}, most ${wait(1)} ms\n\n` +
-    `resident memory of the store's process (mapped: pages of its file, which the system may take back)\n` +
+    `${scanned}; findOne during the scan (${waits.length} times): p50 ${wait(0.5)}, p99 ${wait(0.99)}, maximum ${wait(1)} ms\n\n` +
+    `resident memory of the store process (mapped: pages of its file, which the operating system may reclaim)\n` +
     result.memory.map(({ when, memory }) => `${when.padEnd(24)}${renderMemory(memory)}\n`).join('')
   );
 }
@@ -46,10 +47,10 @@ interface Options {
 }
 
 await new Command('npm run verify -- store-million')
-  .description('Compares pages of many messages with pages of few in the embedded store.')
-  .option('--small <count>', 'messages', wholeNumber, 10_000)
-  .option('--large <count>', 'messages', wholeNumber, 1_000_000)
-  .option('--repetitions <count>', 'of each page', wholeNumber, 600)
+  .description('Compares pages from a large collection with pages from a small one in the embedded store.')
+  .option('--small <count>', 'number of messages in the small store', wholeNumber, 10_000)
+  .option('--large <count>', 'number of messages in the large store', wholeNumber, 1_000_000)
+  .option('--repetitions <count>', 'how often each page is read', wholeNumber, 600)
   .action(async ({ small, large, repetitions }: Options) => {
     const result = await runMillion({
       small,

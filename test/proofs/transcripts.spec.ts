@@ -10,7 +10,8 @@ import { describeWithRedis } from '../support/redis.js';
 
 const KILLS = 2;
 
-// A job of a killed worker waits for its lease: one of the suites closes conversations, and with it jobs are killed.
+// The job of a killed worker runs again only after its lease has expired. One of the tests closes
+// conversations, so jobs are killed in it.
 const run = (
   how: Pick<TranscriptKills, 'victim' | 'redis' | 'worker'>,
   closers = 0,
@@ -31,23 +32,23 @@ function expectProven(result: TranscriptResult): void {
   expect(isProven(result)).toBe(true);
 }
 
-// `npm run verify -- transcripts` does the same with thirty kills.
-describe('transcripts that were acknowledged before a kill', () => {
-  it('are stored once when it was the service', async () => {
+// `npm run verify -- transcripts` runs the same check with thirty kills.
+describe('transcripts acknowledged before a kill', () => {
+  it('are stored once when the service is killed', async () => {
     expectProven(await run({ victim: 'service', redis: false, worker: false }));
   });
 
-  it('are stored once when it was the API, the worker beside it, or both', async () => {
+  it('are stored once when the API, the worker, or both are killed', async () => {
     expectProven(await run({ victim: 'service', redis: false, worker: true }, 2));
   });
 });
 
-describeWithRedis('with Redis, transcripts that were acknowledged before a kill', () => {
-  it('are stored once when it was the service', async () => {
+describeWithRedis('with Redis, transcripts acknowledged before a kill', () => {
+  it('are stored once when the service is killed', async () => {
     expectProven(await run({ victim: 'service', redis: true, worker: false }));
   });
 
-  it('are stored once when it was Redis', async () => {
+  it('are stored once when Redis is killed', async () => {
     expectProven(await run({ victim: 'redis', redis: true, worker: false }, 2));
   });
 });

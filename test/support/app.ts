@@ -23,7 +23,7 @@ export interface TestResponse<Body = Record<string, unknown>> {
 export interface TestTenant {
   tenantId: string;
   apiKey: string;
-  /** A request with this tenant's key; `Body` is the type that the test expects of the response. */
+  /** Sends a request with the key of this tenant. `Body` is the expected type of the response. */
   request<Body = Record<string, unknown>>(
     method: string,
     path: string,
@@ -34,7 +34,7 @@ export interface TestTenant {
 
 export interface TestRoute {
   method: string;
-  /** Template as Fastify knows it, for example /v1/conversations/:id. */
+  /** Route template of Fastify, for example /v1/conversations/:id. */
   path: string;
 }
 
@@ -43,10 +43,10 @@ export interface TestApp {
   url: string;
   adminKey: string;
   database: TestDatabase;
-  /** Every route that the application registered, HEAD and OPTIONS aside. */
+  /** Every route that the application registered, except HEAD and OPTIONS. */
   routes: readonly TestRoute[];
   inject: NestFastifyApplication['inject'];
-  /** A request with the admin key, or with no key (null) or another one. */
+  /** Sends a request with the admin key, another key, or no key (null). */
   request<Body = Record<string, unknown>>(
     method: string,
     path: string,
@@ -55,27 +55,27 @@ export interface TestApp {
     key?: string | null,
   ): Promise<TestResponse<Body>>;
   createTenant(id?: string): Promise<TestTenant>;
-  /** Starts the processors of the queues, as `main.ts` and `worker.ts` do. Calling it again does nothing. */
+  /** Starts the queue processors, as `main.ts` and `worker.ts` do. Further calls have no effect. */
   startWorkers(): Promise<void>;
-  /** Closes the application, and deletes its database unless that was passed in. */
+  /** Closes the application, and deletes its database unless the test provided one. */
   close(): Promise<void>;
 }
 
 export interface TestAppOptions {
-  /** A database that several applications share: the suite creates and drops it. */
+  /** A database that several applications share. The suite creates and drops it. */
   database?: TestDatabase;
-  /** Modules beside those of the application, for example `ResponderModule.forFeature([...])`. */
+  /** Additional modules, for example `ResponderModule.forFeature([...])`. */
   imports?: ModuleMetadata['imports'];
-  /** Queues beside those of the application, and the processors of each. */
+  /** Additional queues, each with its processors. */
   queues?: readonly QueueDeclaration[];
   processors?: readonly Type[];
-  /** Values in place of what the application provides, by token. */
+  /** Values that replace providers of the application, by token. */
   replace?: readonly (readonly [token: InjectionToken, value: unknown])[];
-  /** Whether the processors of the queues work from the start; `startWorkers` starts them later. */
+  /** Whether the queue processors run from the start. `startWorkers` starts them later. */
   workers?: boolean;
   adminKey?: string;
   errors?: ErrorReporter;
-  /** Called for each command to the database. */
+  /** Called for each command sent to the database. */
   onCommand?: CommandListener;
 }
 
@@ -84,7 +84,7 @@ const testSettings: Readonly<Record<string, string>> = {
   LOG_LEVEL: 'silent',
   MONGODB_MAX_POOL_SIZE: '20',
   MONGODB_MIN_POOL_SIZE: '0',
-  // On a machine that is busy with other work, store and Redis are slow to reply.
+  // The store and Redis respond slowly on a busy machine.
   MONGODB_SERVER_SELECTION_TIMEOUT_MS: '30000',
   DATABASE_CONNECT_ATTEMPTS: '1',
   REDIS_COMMAND_TIMEOUT_MS: '2000',
@@ -118,14 +118,15 @@ const send = async <Body>(
 };
 
 /**
- * The whole application with the global pipes, filters, hooks and pages that `main.ts` gives it, listening on a free
- * port of 127.0.0.1, on a database and a DATA_DIR of its own, with its indexes. A second application on the same
- * database (`options.database`, or MONGODB_URI of the first) is what a second process would be.
+ * Starts the whole application with the global pipes, filters, hooks and pages that `main.ts` adds. It
+ * listens on a free port of 127.0.0.1 and uses a new database, with indexes, and a new DATA_DIR. A second
+ * application on the same database (`options.database`, or MONGODB_URI of the first) behaves like a second
+ * process.
  *
- * Transcripts are embedded from the start unless WORKERS is `off`. The processors of the queues work once
+ * Transcripts are embedded from the start unless WORKERS is `off`. The queue processors run once
  * `startWorkers` is called, or from the start with `options.workers`.
  *
- * @param overrides settings, by their names in the environment
+ * @param overrides settings, by the names of their environment variables
  * @throws StartupError, or the error of a module, when the application cannot start
  */
 export async function createTestApp(

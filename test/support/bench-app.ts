@@ -11,14 +11,14 @@ import { createApp } from '../../src/create-app.js';
 import { type CommandListener, IndexManager } from '../../src/database/index.js';
 import { createLogger } from '../../src/logging/index.js';
 
-/** Servers of one run: the embedded store in a process of its own, and a Redis when asked for. */
+/** The servers of one run: the embedded store in its own process, and optionally a Redis server. */
 export interface BenchServers {
-  /** The settings with which an application uses them. */
+  /** Settings with which an application uses these servers. */
   env: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
-/** @param storeChild the built test/proofs/store/store-child.js */
+/** @param storeChild path of the built test/proofs/store/store-child.js */
 export async function startServers(storeChild: string, withRedis: boolean): Promise<BenchServers> {
   const dir = await mkdtemp(join(tmpdir(), 'colloquy-bench-'));
   const closers: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })];
@@ -43,7 +43,7 @@ export interface BenchApp {
   adminKey: string;
 }
 
-/** The whole API in this process, with its indexes, not yet listening. */
+/** Creates the whole API in this process with its indexes. It does not listen yet. */
 export async function openBenchApp(
   env: Readonly<Record<string, string>>,
   onCommand?: CommandListener,

@@ -4,49 +4,51 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 
 const isOff = process.env['COLLOQUY_TEST_CHROMIUM'] === 'off';
 
-/** `describe` for suites that need a browser. They are skipped where there is none, with a message; CI always has one. */
+/**
+ * `describe` for suites that need a browser. Without one they are skipped with a message; CI always has one.
+ */
 export const describeWithBrowser: jest.Describe = isOff ? describe.skip : describe;
 
-/** Starts the Chromium of the system, headless. */
+/** Starts the Chromium installed on the system in headless mode. */
 export const startBrowser = (): Promise<Browser> =>
   chromium.launch({
     executablePath: process.env['COLLOQUY_TEST_CHROMIUM'] ?? '/usr/bin/chromium',
-    // Chromium has no sandbox when root runs it, and containers have a small /dev/shm.
+    // Chromium cannot use its sandbox as root, and /dev/shm is small in containers.
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
   });
 
 export interface Visit {
   page: Page;
   /**
-   * What went wrong on the page since the last call: errors of scripts, errors and warnings of the console (also what
-   * the page's policy refused), failed requests.
+   * Returns the problems of the page since the last call: script errors, console errors and warnings
+   * (including violations of the content security policy), and failed requests.
    */
-  takeComplaints(): string[];
+  takeProblems(): string[];
   /** Saves a screenshot if COLLOQUY_TEST_SCREENSHOTS names a folder. */
   screenshot(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens a page in a browser profile of its own, without cookies. */
+/** Opens a page in a new browser profile without cookies. */
 export async function visit(browser: Browser, options: BrowserContextOptions = {}): Promise<Visit> {
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  // Only ends a wait for what will never be there.
+  // Only limits the wait for something that never appears.
   page.setDefaultTimeout(90_000);
-  let complaints: string[] = [];
+  let problems: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
   });
-  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('pageerror', (error) => problems.push(String(error)));
   page.on('requestfailed', (request) => {
-    // A poll that the page itself aborted, because it shows something else by now.
-    if (request.failure()?.errorText !== 'net::ERR_ABORTED') complaints.push(`failed: ${request.url()}`);
+    // A poll that the page aborted itself, because its view has changed.
+    if (request.failure()?.errorText !== 'net::ERR_ABORTED') problems.push(`failed: ${request.url()}`);
   });
   return {
     page,
-    takeComplaints() {
-      const taken = complaints;
-      complaints = [];
+    takeProblems() {
+      const taken = problems;
+      problems = [];
       return taken;
     },
     async screenshot(name) {

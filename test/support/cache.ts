@@ -15,7 +15,7 @@ const noTransactions = {
   afterCommit: async (hook) => hook(),
 } satisfies Partial<TransactionRunner> as unknown as TransactionRunner;
 
-/** A cache with connections of its own, as another process has it; not connected yet. */
+/** Creates a cache with its own connections, as in another process. It is not connected yet. */
 export function createCache(overrides: Readonly<Record<string, string>> = {}): CacheProcess {
   const settings = loadSettings({ NODE_ENV: 'test', ...overrides });
   const logger = createLogger({ level: 'silent', pretty: false });
@@ -31,13 +31,13 @@ export function createCache(overrides: Readonly<Record<string, string>> = {}): C
   };
 }
 
-/** The same, connected. */
+/** Creates a cache with its own connections and connects it. */
 export async function openCache(overrides?: Readonly<Record<string, string>>): Promise<CacheProcess> {
   const process = createCache(overrides);
   await process.redis.onModuleInit();
   return process;
 }
 
-/** What a process finds in its memory or in Redis; nothing is loaded. */
+/** Returns the value that a process has in memory or Redis, without loading it. */
 export const cached = async <Value>(cache: CacheService, key: CacheKey<Value>): Promise<Value | undefined> =>
   cache.wrap(key, 60_000, () => Promise.resolve(undefined));

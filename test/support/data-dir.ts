@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A DATA_DIR of its own for one application of a test. */
+/** A new DATA_DIR for one application. */
 export function createDataDir(): { dataDir: string; removeDataDir: () => void } {
   const dataDir = mkdtempSync(join(tmpdir(), 'colloquy-data-'));
   return {

@@ -2,25 +2,28 @@ import { randomBytes } from 'node:crypto';
 import { mongo } from 'mongoose';
 
 export interface TestDatabase {
-  /** Connection string that names the database. */
+  /** Connection string that includes the database name. */
   uri: string;
   name: string;
-  /** Looks past the application at what is stored, through a connection of its own. */
+  /** Direct access to the stored documents, bypassing the application, through a separate connection. */
   collection<Row extends mongo.Document = mongo.Document>(collection: string): mongo.Collection<Row>;
-  /** Names of the collections that there are, sorted. */
+  /** Names of the existing collections, sorted. */
   collectionNames(): Promise<string[]>;
-  /** Deletes the database and all that is in it. */
+  /** Deletes the database with all its contents. */
   drop(): Promise<void>;
 }
 
-/** Puts a database's name into a connection string, whatever options it has. */
+/** Inserts a database name into a connection string, which may have options. */
 export function withDatabase(uri: string, name: string): string {
   const [, server = uri, options = ''] =
     /^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?(\?.*)?$/.exec(uri) ?? [];
   return `${server}/${name}${options}`;
 }
 
-/** A database of its own for one suite, on the server that the global setup of jest names. It comes to be with the first write. */
+/**
+ * A new database for one suite, on the server provided by the global setup of jest. The first write creates
+ * it.
+ */
 export function createTestDatabase(): TestDatabase {
   const server = process.env['COLLOQUY_TEST_MONGODB_URI'];
   if (!server)

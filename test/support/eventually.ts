@@ -4,10 +4,10 @@ const POLL_MS = 20;
 const PATIENCE_MS = 90_000;
 
 /**
- * Resolves once `check` returns true, for conditions that send no event. The deadline only ends a wait for something
- * that will never happen; no test may depend on how long it takes.
+ * Resolves once `check` returns true. Use it for conditions that emit no event. The deadline only limits the
+ * wait for something that never happens; no test may depend on its length.
  *
- * @throws Error with the source of `check` after the deadline
+ * @throws Error with the source of `check` when the deadline expires
  */
 export async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;

@@ -1,5 +1,6 @@
-// Loaded into a service by `node --import`: on SIGUSR2 something fails that nothing handles, as a fault of the program would. FAIL_BY says
-// what: a rejection, an exception, or the thread of the embedded store.
+// Loaded into a service with `node --import`. On SIGUSR2 it causes an unhandled failure, as a bug in the
+// program would. FAIL_BY selects the kind: a rejection, an exception, or a failure in the thread of the
+// embedded store.
 import { BroadcastChannel, isMainThread } from 'node:worker_threads';
 
 const channel = new BroadcastChannel('fail-on-signal');

@@ -1,13 +1,13 @@
 import type { CacheKey, CacheService, Lifetime } from '../../src/cache/index.js';
 
-/** Milliseconds that a test moves on by hand. */
+/** A clock in milliseconds that the test advances explicitly. */
 export interface FakeClock {
   time: number;
 }
 
 /**
- * What unit specs need of the cache, in the memory of one process: entries hold for `localTtlMs`, loads are
- * shared, and a load that an invalidation overtook is not kept.
+ * The parts of the cache that unit specs need, in memory: entries expire after `localTtlMs`, concurrent loads
+ * of a key are shared, and the result of a load is not stored if the key was invalidated meanwhile.
  */
 export class FakeCache implements Pick<CacheService, 'wrap' | 'peek' | 'del' | 'invalidateTenant'> {
   private readonly entries = new Map<string, { value: unknown; until: number }>();
@@ -15,7 +15,7 @@ export class FakeCache implements Pick<CacheService, 'wrap' | 'peek' | 'del' | '
 
   constructor(private readonly clock: FakeClock) {}
 
-  /** Keys that are held, past ones included. */
+  /** All stored keys, including expired ones. */
   get size(): number {
     return this.entries.size;
   }

@@ -2,24 +2,30 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 
 export interface FakeOllama {
-  /** Settings that make an application embed here. */
+  /** Settings with which an application uses this server for embeddings. */
   settings: Readonly<Record<string, string>>;
-  /** Texts with this in them are refused for good (400), and with them the call; undefined: none. */
+  /**
+   * A call with a text that contains this string is rejected permanently (400). Undefined: no call is
+   * rejected.
+   */
   refused: string | undefined;
-  /** Texts with this in them break the call (500); the empty text breaks every call, as if the service were away. */
+  /**
+   * A call with a text that contains this string fails (500). The empty string makes every call fail, as in
+   * an outage.
+   */
   broken: string | undefined;
-  /** Calls wait from now on. */
+  /** Delays all calls from now on until `release`. */
   hold(): void;
-  /** Those that wait are answered, and later ones at once. */
+  /** Answers the delayed calls, and later ones immediately. */
   release(): void;
-  /** Resolves when a call waits. */
+  /** Resolves when a call is being delayed. */
   held(): Promise<void>;
   close(): Promise<void>;
 }
 
 const DIMENSIONS = 32;
 
-/** Counts words by a hash of them: the same words give the same vector. */
+/** Counts the words by their hash, so that the same words give the same vector. */
 function vectorOf(text: string): number[] {
   const vector = new Array<number>(DIMENSIONS).fill(0);
   for (const word of text.toLowerCase().split(/\W+/).filter(Boolean)) {
@@ -36,7 +42,7 @@ async function bodyOf(request: IncomingMessage): Promise<{ input?: string[] }> {
   return chunks.length === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString()) as { input?: string[] });
 }
 
-/** An embedding service of a test on a free port, which can be held in the middle of a call. */
+/** Starts a fake embedding service on a free port, which can delay its responses. */
 export async function startFakeOllama(): Promise<FakeOllama> {
   let gate: Promise<void> | undefined;
   let open: () => void = () => undefined;

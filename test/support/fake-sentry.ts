@@ -8,7 +8,7 @@ export interface SentryException {
   stacktrace?: { frames: { filename?: string; function?: string }[] };
 }
 
-/** The fields of an event that tests look at. */
+/** The fields of an event that tests check. */
 export interface SentryEvent {
   event_id: string;
   level: string;
@@ -20,17 +20,17 @@ export interface SentryEvent {
 }
 
 export interface FakeSentry {
-  /** For SENTRY_DSN. */
+  /** Value for the setting SENTRY_DSN. */
   dsn: string;
-  /** All events that came, oldest first. */
+  /** All events received, oldest first. */
   readonly events: readonly SentryEvent[];
-  /** Types of all items that came, whatever they are. */
+  /** The types of all items received, events and others. */
   readonly itemTypes: readonly string[];
-  /** Envelopes as they came, uncompressed: what would be on the server. */
+  /** The envelopes received, uncompressed: everything the server would have stored. */
   readonly received: string;
-  /** Resolves with the events once there are so many. */
+  /** Resolves with the events once this many have been received. */
   arrived(count: number): Promise<readonly SentryEvent[]>;
-  /** From now on no request is answered: the server is there and silent. */
+  /** From now on the server accepts requests but never responds. */
   hang(): void;
   close(): Promise<void>;
 }
@@ -44,8 +44,8 @@ interface EnvelopeItem {
 }
 
 /**
- * The items of an envelope: a line of JSON for the envelope, then for each item a line of JSON and its payload, which ends after `length` bytes,
- * or without a length at the end of the line.
+ * Parses the items of an envelope. An envelope starts with a line of JSON. Each item consists of a line of
+ * JSON and its payload, which has `length` bytes, or ends at the end of the line if no length is given.
  */
 export function parseEnvelope(envelope: Buffer): EnvelopeItem[] {
   const items: EnvelopeItem[] = [];
@@ -73,7 +73,10 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
 }
 
-/** A server on a free port that takes envelopes as Sentry does: `POST /api/<project>/envelope/` with the key of the DSN. */
+/**
+ * Starts a server on a free port that accepts envelopes as Sentry does: `POST /api/<project>/envelope/` with
+ * the key of the DSN.
+ */
 export async function startFakeSentry(): Promise<FakeSentry> {
   const events: SentryEvent[] = [];
   const itemTypes: string[] = [];

@@ -21,8 +21,9 @@ async function openStore() {
 }
 
 /**
- * Gives the integration and e2e suites a database: COLLOQUY_TEST_MONGODB_URI names it to them. It is the server that
- * TEST_MONGODB_URI names, or one embedded store in this process for the whole run, whichever projects are selected.
+ * Provides a database server for the integration and e2e suites and publishes its URI as
+ * COLLOQUY_TEST_MONGODB_URI. This is the server given by TEST_MONGODB_URI, or otherwise one embedded store in
+ * this process, shared by all selected projects.
  */
 export default async function globalSetup() {
   const given = process.env.TEST_MONGODB_URI;

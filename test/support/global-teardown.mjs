@@ -1,6 +1,9 @@
 import { rm } from 'node:fs/promises';
 
-/** Closes the embedded store of globalSetup once the last project that used it is done, and removes its files. */
+/**
+ * Closes the embedded store of globalSetup after the last project that used it has finished, and removes its
+ * files.
+ */
 export default async function globalTeardown() {
   const shared = globalThis.colloquyTestStore;
   if (!shared) return;

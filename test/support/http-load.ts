@@ -12,7 +12,7 @@ interface Waiter {
 
 const END_OF_HEAD = '\r\n\r\n';
 
-/** A whole HTTP request, made before the clock runs. */
+/** A complete HTTP request, built before the measurement starts. */
 export function httpRequest(method: string, path: string, key: string, body?: unknown): Buffer {
   const payload = Buffer.from(body === undefined ? '' : JSON.stringify(body));
   const head = [
@@ -25,13 +25,13 @@ export function httpRequest(method: string, path: string, key: string, body?: un
 }
 
 /**
- * One connection that sends one request at a time. It reads as much of HTTP as the benchmark's server answers, since a whole
- * client would take processor time from the server that is measured.
+ * One connection that sends one request at a time. It implements only the parts of HTTP that the measured
+ * server uses, because a full client would take processor time away from that server.
  */
 export class BenchConnection {
   private received = '';
   private waiter: Waiter | undefined;
-  /** The server has said that it ends this connection. */
+  /** Whether the server announced that it will close this connection. */
   isEnding = false;
 
   private constructor(private readonly socket: Socket) {
@@ -59,8 +59,8 @@ export class BenchConnection {
     });
   }
 
-  /** An answer has begun and is not there as a whole. */
-  get isMidAnswer(): boolean {
+  /** Whether a response has started and is incomplete. */
+  get isMidResponse(): boolean {
     return this.received !== '';
   }
 
@@ -73,7 +73,7 @@ export class BenchConnection {
     if (head < 0) return;
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(this.received.slice(0, head))?.[1]);
     if (Number.isNaN(length)) {
-      this.waiter?.reject(new Error('an answer without content-length'));
+      this.waiter?.reject(new Error('a response without content-length'));
       return;
     }
     const from = head + END_OF_HEAD.length;
@@ -89,14 +89,20 @@ export class BenchConnection {
 export interface Load {
   requests: readonly Buffer[];
   clients: number;
-  /** Requests a second of all clients together; without it each client sends again as soon as it has its answer. */
+  /**
+   * Total requests per second of all clients. If unset, each client sends its next request as soon as it has
+   * received a response.
+   */
   perSecond?: number | undefined;
-  /** What each request must be answered with. */
+  /** The expected status of each response. */
   status: number;
 }
 
 export interface LoadResult {
-  /** The client's view of each request, milliseconds; with a rate from when it was due. */
+  /**
+   * Duration of each request as seen by the client, ms. With a rate, it is measured from the time at which
+   * the request was due.
+   */
   times: number[];
   seconds: number;
   bodies: string[];
@@ -104,7 +110,7 @@ export interface LoadResult {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Sends all requests. @throws Error at the first answer with another status */
+/** Sends all requests. @throws Error on the first response with another status */
 export async function runLoad(url: string, load: Load): Promise<LoadResult> {
   const { requests, clients, perSecond, status } = load;
   const connections = await Promise.all(Array.from({ length: clients }, () => BenchConnection.open(url)));
@@ -117,12 +123,12 @@ export async function runLoad(url: string, load: Load): Promise<LoadResult> {
       const due = perSecond === undefined ? performance.now() : begun + (n / perSecond) * 1000;
       const early = due - performance.now();
       if (early > 0) await sleep(early);
-      // A timer may fire late; only the wait for a free connection is the server's.
+      // A timer may fire late. Only the wait for a free connection is attributed to the server.
       const from = early > 0 ? performance.now() : due;
       const answer = await connection.send(requests[n] ?? Buffer.alloc(0));
       times.push(performance.now() - from);
       if (answer.status !== status)
-        throw new Error(`answered ${answer.status}: ${answer.body.slice(0, 500)}`);
+        throw new Error(`unexpected status ${answer.status}: ${answer.body.slice(0, 500)}`);
       bodies[n] = answer.body;
     }
   };

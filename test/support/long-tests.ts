@@ -1,2 +1,2 @@
-// Proofs start processes and kill them, many times over.
+// Proofs start and kill processes many times.
 jest.setTimeout(600_000);

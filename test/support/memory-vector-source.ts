@@ -8,17 +8,19 @@ interface Stored {
   row: VectorRow | undefined;
 }
 
-/** A source in memory that keeps to the contract of `VectorSource`: numbered transactions, tombstones, pages. */
+/**
+ * An in-memory implementation of the contract of `VectorSource`: numbered transactions, tombstones, pages.
+ */
 export class MemoryVectorSource implements VectorSource {
   private readonly tenants = new Map<string, Map<string, Stored>>();
   private readonly seqs = new Map<string, number>();
-  /** Called before each batch, with its number, and may hold it back. */
+  /** Called before each batch with its number. The batch waits for the returned promise. */
   beforeBatch: (tenantId: string, batch: number) => void | Promise<void> = () => undefined;
-  /** Called after a page of changes was read, before it is handed over. */
+  /** Called after a page of changes was read and before it is returned. */
   afterChanges: () => void | Promise<void> = () => undefined;
   fullReads = 0;
   changeReads = 0;
-  /** Cursors below it cannot be served. */
+  /** Changes for cursors below this number are no longer available. */
   forgottenSeq = 0;
 
   constructor(
@@ -26,7 +28,7 @@ export class MemoryVectorSource implements VectorSource {
     private readonly pageSeqs = 3,
   ) {}
 
-  /** One transaction; returns its number. */
+  /** Applies one transaction and returns its number. */
   commit(
     tenantId: string,
     rows: readonly VectorRow[],

@@ -1,4 +1,4 @@
-/** Times of one kind, milliseconds. */
+/** A set of measured durations, ms. */
 export interface Percentiles {
   count: number;
   mean: number;
@@ -8,7 +8,7 @@ export interface Percentiles {
   max: number;
 }
 
-/** By the nearest rank; NaN where nothing was measured. */
+/** Nearest-rank percentile; NaN if nothing was measured. */
 export function percentilesOf(times: readonly number[]): Percentiles {
   const sorted = Float64Array.from(times).sort();
   const count = sorted.length;

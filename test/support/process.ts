@@ -5,20 +5,20 @@ import { ServiceProcess } from './service-process.js';
 
 export { ServiceProcess, ServiceStartError } from './service-process.js';
 
-/** A folder of its own for one suite's service: its working directory, with DATA_DIR in it. */
+/** The working directory of the services of one suite, which contains their DATA_DIR. */
 export interface ServiceFolder {
   cwd: string;
   dataDir: string;
-  /** Starts the built service on this folder's DATA_DIR; several may run at the same time. */
+  /** Starts the built service on the DATA_DIR of this folder. Several services may run at the same time. */
   start(
     settings?: Readonly<Record<string, string>>,
     nodeOptions?: readonly string[],
   ): Promise<ServiceProcess>;
-  /** Kills what still runs and deletes the folder. */
+  /** Kills the services that are still running and deletes the folder. */
   remove(): Promise<void>;
 }
 
-/** `npm test` builds what runs here. */
+/** The services run the build in `dist`, which `npm test` creates first. */
 export const builtEntry = (name: string): string =>
   resolve(process.env['COLLOQUY_TEST_DIST'] ?? 'dist', 'src', name);
 

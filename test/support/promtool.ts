@@ -2,10 +2,13 @@ import { spawnSync } from 'node:child_process';
 
 const given = process.env['COLLOQUY_TEST_PROMTOOL'];
 
-/** `describe` for suites that need promtool; `npm test` says why where there is none, and CI always has one. */
+/**
+ * `describe` for suites that need promtool. Without it they are skipped, and `npm test` reports why; CI
+ * always has it.
+ */
 export const describeWithPromtool: jest.Describe = given === 'off' ? describe.skip : describe;
 
-/** What `promtool ARGS` makes of `input`: its complaints, empty when there are none. */
+/** Runs `promtool ARGS` with `input` on stdin and returns its exit code and output. */
 export function promtool(args: string[], input = ''): { code: number | null; output: string } {
   const { status, stdout, stderr, error } = spawnSync(given ?? 'promtool', args, { input, encoding: 'utf8' });
   if (error) throw error;

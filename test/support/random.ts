@@ -1,4 +1,7 @@
-/** Numbers from 0 (inclusive) to 1, the same for the same seed (mulberry32): a run that failed can be run again. */
+/**
+ * Returns a generator of numbers from 0 (inclusive) to 1 (mulberry32). The same seed gives the same numbers,
+ * so a failed run can be reproduced.
+ */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

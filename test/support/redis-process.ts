@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A port that nobody listened on a moment ago. */
+/** Returns a port that was free at the time of the call. */
 export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer();
@@ -14,17 +14,17 @@ export const freePort = (): Promise<number> =>
       const address = server.address();
       server.close(() => {
         if (typeof address === 'object' && address) resolve(address.port);
-        else reject(new Error('no port was given'));
+        else reject(new Error('no port was assigned'));
       });
     });
   });
 
 export interface RedisProcessOptions {
-  /** Keep an append-only file with this policy; unset: nothing outlives the process. */
+  /** Fsync policy of the append-only file. If unset, no data survives the process. */
   appendfsync?: 'always' | 'everysec' | 'no';
 }
 
-/** A redis-server of its own on a free port of 127.0.0.1, with its files in a temporary folder. */
+/** A redis-server process on a free port of 127.0.0.1, with its files in a temporary folder. */
 export class RedisProcess {
   private child: ChildProcess | undefined;
   private gone: Promise<void> = Promise.resolve();
@@ -35,7 +35,7 @@ export class RedisProcess {
     private readonly options: RedisProcessOptions,
   ) {}
 
-  /** @throws Error when redis-server is not on the PATH or does not listen */
+  /** @throws Error if redis-server is not on the PATH or does not start listening */
   static async start(options: RedisProcessOptions = {}): Promise<RedisProcess> {
     const dir = await mkdtemp(join(tmpdir(), 'colloquy-redis-'));
     const server = new RedisProcess(await freePort(), dir, options);
@@ -56,7 +56,10 @@ export class RedisProcess {
     return this.child?.pid;
   }
 
-  /** Starts the server, after `kill` again on the same port and files; settles when it accepts connections. */
+  /**
+   * Starts the server. After `kill`, restarts it with the same port and files. Settles when it accepts
+   * connections.
+   */
   async restart(): Promise<void> {
     const { appendfsync } = this.options;
     const child = spawn(
@@ -78,28 +81,29 @@ export class RedisProcess {
       });
     });
     await new Promise<void>((resolve, reject) => {
-      const hear = (text: string): void => {
+      const onOutput = (text: string): void => {
         output += text;
         if (output.includes('Ready to accept connections')) resolve();
       };
-      child.stdout.setEncoding('utf8').on('data', hear);
-      child.stderr.setEncoding('utf8').on('data', hear);
+      child.stdout.setEncoding('utf8').on('data', onOutput);
+      child.stderr.setEncoding('utf8').on('data', onOutput);
       child.once('error', reject);
       child.once('close', () => {
-        reject(new Error(`redis-server ended before it listened:\n${output}`));
+        reject(new Error(`redis-server exited before it listened:\n${output}`));
       });
     });
   }
 
-  /** Sends the signal; for SIGKILL and SIGTERM waits for the end of the process. */
+  /** Sends the signal. For SIGKILL and SIGTERM, waits until the process has exited. */
   async signal(signal: NodeJS.Signals): Promise<void> {
     this.child?.kill(signal);
     if (signal === 'SIGKILL' || signal === 'SIGTERM') await this.gone;
   }
 
   /**
-   * Kills the server, and takes from its append-only files what was written in the last `ms`: a power cut takes that much where the
-   * operating system held it and nothing synced it. Answers how many bytes that was.
+   * Kills the server and removes the writes of the last `ms` milliseconds from its append-only files, as a
+   * power failure does with writes that the operating system has not yet synced to disk. Returns the number
+   * of bytes removed.
    */
   async cutPower(ms: number): Promise<number> {
     const before = await this.appendedSizes();

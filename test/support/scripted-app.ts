@@ -11,14 +11,17 @@ import type { TestDatabase } from './database.js';
 
 export type Script = (request: ResponderRequest, signal: AbortSignal) => Promise<ResponderResult>;
 
-/** A responder of type `scripted` that runs the script of a test. By default it repeats the message. */
+/**
+ * A responder of type `scripted` that runs a function given by the test. By default it replies with the
+ * message itself.
+ */
 @Injectable()
 export class ScriptedResponder implements Responder {
   readonly type = 'scripted';
   readonly configSchema = z.unknown();
   isImmediate = false;
   script: Script = ({ message }) => Promise.resolve({ reply: { content: `re: ${message.content}` } });
-  /** Calls since the start. */
+  /** Number of calls so far. */
   calls = 0;
 
   respond(request: ResponderRequest, signal: AbortSignal): Promise<ResponderResult> {
@@ -29,7 +32,7 @@ export class ScriptedResponder implements Responder {
 
 export interface ScriptedApp extends TestApp {
   responder: ScriptedResponder;
-  /** Makes the scripted responder that of the tenant. */
+  /** Sets the scripted responder for the tenant. */
   choose(tenantId: string): Promise<void>;
 }
 

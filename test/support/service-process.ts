@@ -1,16 +1,19 @@
 import { type ChildProcess, fork } from 'node:child_process';
 
 export interface ServiceStart {
-  /** The built entry, for example dist/src/main.js. */
+  /** The built entry file, for example dist/src/main.js. */
   main: string;
-  /** Working directory of the process; a `.env` there would count. */
+  /** Working directory of the process. A `.env` file in it would be read. */
   cwd: string;
-  /** Settings; nothing else of this process's environment is passed on but PATH and the like. */
+  /**
+   * Environment variables with settings. Of the environment of this process, only PATH and similar variables
+   * are passed on.
+   */
   env: Readonly<Record<string, string>>;
   args?: readonly string[];
-  /** Options of Node.js itself, for example --import. */
+  /** Options for Node.js, for example --import. */
   nodeOptions?: readonly string[];
-  /** The node binary; the one of this process without it. */
+  /** Path of the node binary. Default: the binary of this process. */
   execPath?: string | undefined;
 }
 
@@ -19,7 +22,7 @@ export interface ServiceExit {
   signal: NodeJS.Signals | null;
 }
 
-/** The service ended before it listened; `exit` and what it printed tell why. */
+/** The service exited before it listened. `exit` and its output show why. */
 export class ServiceStartError extends Error {
   constructor(
     readonly exit: ServiceExit,
@@ -27,7 +30,7 @@ export class ServiceStartError extends Error {
     readonly stderr: string,
   ) {
     super(
-      `the service ended with ${exit.signal ?? `code ${String(exit.code)}`} before it listened:\n${stdout}${stderr}`,
+      `the service exited with ${exit.signal ?? `code ${String(exit.code)}`} before it listened:\n${stdout}${stderr}`,
     );
     this.name = 'ServiceStartError';
   }
@@ -75,35 +78,35 @@ function spawnService({ main, cwd, env, args = [], nodeOptions = [], execPath }:
   return { child, exited, output };
 }
 
-/** A service in a process of its own, which has said that it listens. */
+/** A service in its own process that has reported that it listens. */
 export class ServiceProcess {
   private readonly output: { stdout: string; stderr: string };
 
   private constructor(
     private readonly child: ChildProcess,
     readonly url: string,
-    /** Empty where the process has no keys. */
+    /** Empty if the process has no keys. */
     readonly adminKey: string,
-    /** Settles once the process is gone and all it printed has been read; never rejects. */
+    /** Resolves when the process has exited and all of its output has been read. Never rejects. */
     readonly exited: Promise<ServiceExit>,
     output: { stdout: string; stderr: string },
-    /** How long the process says that it took to open its store, ms. */
+    /** How long opening the store took, as reported by the process, ms. */
     readonly openedInMs?: number,
   ) {
     this.output = output;
   }
 
-  /** Runs a program that does its work and ends. @throws Error unless it ends with code 0 */
+  /** Runs a program to completion. @throws Error unless it exits with code 0 */
   static async runToEnd(options: ServiceStart): Promise<void> {
     const { exited, output } = spawnService(options);
     const { code, signal } = await exited;
     if (code !== 0)
       throw new Error(
-        `${options.main} ended with ${signal ?? `code ${String(code)}`}:\n${output.stdout}${output.stderr}`,
+        `${options.main} exited with ${signal ?? `code ${String(code)}`}:\n${output.stdout}${output.stderr}`,
       );
   }
 
-  /** @throws ServiceStartError when the process ends instead of listening */
+  /** @throws ServiceStartError if the process exits before it listens */
   static async start(options: ServiceStart): Promise<ServiceProcess> {
     const { child, exited, output } = spawnService(options);
     const listening = new Promise<ListeningMessage>((resolve) => {
@@ -128,7 +131,10 @@ export class ServiceProcess {
     return this.output.stderr;
   }
 
-  /** Sends a message and resolves with the first one from the process that `isReply` accepts. @throws Error when the process ends before */
+  /**
+   * Sends an IPC message and resolves with the first message from the process that `isReply` accepts.
+   * @throws Error if the process exits first
+   */
   ask<T>(message: string, isReply: (reply: unknown) => reply is T): Promise<T> {
     return new Promise((resolve, reject) => {
       const onMessage = (reply: unknown): void => {
@@ -141,7 +147,7 @@ export class ServiceProcess {
         if (error) reject(error);
       });
       void this.exited.then(() => {
-        reject(new Error('the process ended before it replied'));
+        reject(new Error('the process exited before it replied'));
       });
     });
   }
@@ -150,7 +156,7 @@ export class ServiceProcess {
     this.child.send(message);
   }
 
-  /** Sends the signal and waits for the end of the process. */
+  /** Sends the signal and waits until the process has exited. */
   kill(signal: NodeJS.Signals): Promise<ServiceExit> {
     this.child.kill(signal);
     return this.exited;

@@ -1,6 +1,9 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
-/** Hands on bytes to a port, until `swallow`: then those of the connections that are open go nowhere, and nobody is told. */
+/**
+ * Forwards connections to a port. After `discardTraffic`, the bytes of all open connections are silently
+ * discarded while the connections stay open.
+ */
 export class SilentProxy {
   private readonly pairs: { client: Socket; server: Socket; isDead: boolean }[] = [];
 
@@ -13,7 +16,7 @@ export class SilentProxy {
     const listener = createServer({ allowHalfOpen: true });
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
     const address = listener.address();
-    if (typeof address !== 'object' || !address) throw new Error('no port was given');
+    if (typeof address !== 'object' || !address) throw new Error('no port was assigned');
     const proxy = new SilentProxy(listener, address.port);
     listener.on('connection', (client) => {
       proxy.join(client, createConnection(target, '127.0.0.1'));
@@ -25,17 +28,17 @@ export class SilentProxy {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Connections that were made, open or not. */
+  /** The number of connections accepted so far, open or closed. */
   get connections(): number {
     return this.pairs.length;
   }
 
-  swallow(): void {
+  discardTraffic(): void {
     for (const pair of this.pairs) pair.isDead = true;
   }
 
-  /** None of the swallowed connections was ended from this side. */
-  get holdsAllSwallowed(): boolean {
+  /** Whether the proxy has closed none of the connections whose traffic it discards. */
+  get keepsDiscardingOpen(): boolean {
     return this.pairs.filter(({ isDead }) => isDead).every(({ client }) => !client.writableEnded);
   }
 

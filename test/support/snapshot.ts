@@ -1,6 +1,6 @@
 import type { ServiceSnapshot } from '../../src/admin/index.js';
 
-/** A snapshot of a service that does nothing yet. */
+/** A snapshot of an idle service. */
 export const quietSnapshot = (changes: Partial<ServiceSnapshot> = {}): ServiceSnapshot => ({
   at: new Date().toISOString(),
   service: {
@@ -63,7 +63,7 @@ export const quietSnapshot = (changes: Partial<ServiceSnapshot> = {}): ServiceSn
 
 const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
 
-/** A snapshot of a busy service in which something is wrong with nearly everything. */
+/** A snapshot of a busy service with problems in almost every section. */
 export function troubledSnapshot(changes: Partial<ServiceSnapshot> = {}): ServiceSnapshot {
   const quiet = quietSnapshot();
   return {

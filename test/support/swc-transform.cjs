@@ -2,8 +2,8 @@ const { createHash } = require('node:crypto');
 const { createTransformer } = require('@swc/jest');
 
 /**
- * @swc/jest, with a cache key that leaves out the configuration of the jest project: what it compiles depends on the
- * file and on the options of swc alone, so that the projects share what one of them has compiled.
+ * @swc/jest with a cache key that does not include the configuration of the jest project. Its output depends
+ * only on the file and the options of swc, so the projects can share compiled files.
  */
 module.exports = {
   /** @param {import('@swc/core').Options} options */

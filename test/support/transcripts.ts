@@ -24,7 +24,7 @@ export const stateOf = async (of: TestTenant, id: string): Promise<TranscriptSta
 export const becomes = (of: TestTenant, id: string, status: string): Promise<void> =>
   eventually(async () => (await stateOf(of, id)).status === status);
 
-/** Ids of the hits, best first. */
+/** Returns the ids of the hits, best first. */
 export async function search(of: TestTenant, query: string): Promise<string[]> {
   const { status, body } = await of.request<{ data: { id: string }[] }>('POST', '/v1/transcripts/search', {
     query,

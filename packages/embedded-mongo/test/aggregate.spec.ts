@@ -41,7 +41,7 @@ const codeOf = async (pipeline: Document[]): Promise<unknown> =>
 
 it.each<[string, Document[], Document[]]>([
   [
-    '$project keeps, computes and reaches into arrays',
+    '$project includes, computes and projects fields in arrays',
     [{ $match: { _id: { $in: [1, 3] } } }, { $project: { 'sub.w': 1, twice: { $multiply: ['$n', 2] } } }],
     [
       { _id: 1, sub: { w: 2 }, twice: 6 },
@@ -49,17 +49,17 @@ it.each<[string, Document[], Document[]]>([
     ],
   ],
   [
-    '$project leaves out',
+    '$project excludes fields',
     [{ $match: { _id: 1 } }, { $project: { sub: { v: 0 }, tags: 0, at: 0 } }],
     [{ _id: 1, kind: 'a', n: 3, sub: { w: 2 } }],
   ],
   [
-    '$project drops a computed field that is $$REMOVE',
+    '$project omits a computed field that is $$REMOVE',
     [{ $project: { n: { $cond: [{ $gt: ['$n', 1] }, '$n', '$$REMOVE'] } } }],
     [{ _id: 1, n: 3 }, { _id: 2 }, { _id: 3, n: 2 }, { _id: 4 }],
   ],
   [
-    '$set reaches into each element and keeps the rest',
+    '$set changes each element and keeps the other fields',
     [{ $match: { _id: 3 } }, { $set: { 'sub.k': '$kind' } }, { $project: { sub: 1, _id: 0 } }],
     [
       {
@@ -76,7 +76,7 @@ it.each<[string, Document[], Document[]]>([
     [{ _id: 3, kind: 'a', sub: [{}, { w: 5 }] }],
   ],
   [
-    '$unwind gives the index and may keep what is empty',
+    '$unwind includes the index and can keep empty arrays',
     [
       { $unwind: { path: '$tags', includeArrayIndex: 'i', preserveNullAndEmptyArrays: true } },
       { $project: { tags: 1, i: 1 } },
@@ -115,12 +115,12 @@ it.each<[string, Document[], Document[]]>([
     ],
   ],
   [
-    '$group puts missing fields under null',
+    '$group groups missing fields under null',
     [{ $group: { _id: '$nowhere', n: { $sum: 1 } } }],
     [{ _id: null, n: 4 }],
   ],
   [
-    '$group by a document leaves missing fields out',
+    '$group by a document omits missing fields',
     [{ $group: { _id: { t: { $size: { $ifNull: ['$tags', []] } }, x: '$nowhere' } } }, { $sort: { _id: 1 } }],
     [{ _id: { t: 0 } }, { _id: { t: 1 } }, { _id: { t: 2 } }],
   ],
@@ -210,7 +210,7 @@ it.each<[string, Document[], Document[]]>([
   expect(await run(pipeline)).toEqual(expected);
 });
 
-it('walks a graph level by level', async () => {
+it('traverses a graph level by level', async () => {
   const [found] = await run(
     [
       { $match: { _id: 'anna' } },
@@ -234,7 +234,7 @@ it('walks a graph level by level', async () => {
   ]);
 });
 
-it('keeps numeric types in sums, and widens them when they must grow', async () => {
+it('keeps numeric types in sums, and widens them on overflow', async () => {
   const raw = { promoteValues: false };
   const [byKey] = await run([{ $group: { _id: '$k', n: { $sum: 1 } } }], 'types', raw);
   expect(byKey).toEqual({ _id: new Int32(1), n: new Int32(3) });
@@ -244,7 +244,7 @@ it('keeps numeric types in sums, and widens them when they must grow', async () 
   expect(wide?.['v']).toEqual(new Double(2 ** 63 + 4e9));
 });
 
-it('reads documents that are given literally, over the database', async () => {
+it('reads literal documents in an aggregation of the database', async () => {
   const found = await test.client
     .db('agg')
     .aggregate([{ $documents: [{ a: 1 }, { a: { $add: [1, 1] } }] }, { $match: { a: { $gt: 1 } } }])
@@ -258,7 +258,7 @@ it('compares strings by the collation of the command', async () => {
   expect(await run([{ $match: { kind: 'A' } }, { $project: { _id: 1 } }])).toHaveLength(0);
 });
 
-it('uses indexes for its beginning, which explain shows', async () => {
+it('uses indexes for its first stages, as explain shows', async () => {
   const people = test.client.db('agg').collection('people');
   await people.createIndex({ boss: 1 });
   const plan = await people.aggregate([{ $match: { boss: 'ben' } }, { $group: { _id: '$boss' } }]).explain();
@@ -268,7 +268,7 @@ it('uses indexes for its beginning, which explain shows', async () => {
   ]);
 });
 
-it('stops with an error when a stage holds more than 100 MiB', async () => {
+it('fails when a stage uses more than 100 MiB', async () => {
   const wide = test.client.db('agg').collection('wide');
   await wide.insertMany(Array.from({ length: 30 }, (_, n) => ({ n, text: 'x'.repeat(4_000_000) })));
   expect(
@@ -293,6 +293,6 @@ it.each<[Document[], number]>([
   [[{ $facet: { a: [{ $out: 'x' }] } }], 40600],
   [[{ $set: { a: { $nope: 1 } } }], 168],
   [[{ $replaceWith: '$n' }], 40228],
-])('refuses %j with code %i', async (pipeline, code) => {
+])('rejects %j with code %i', async (pipeline, code) => {
   expect(await codeOf(pipeline)).toBe(code);
 });

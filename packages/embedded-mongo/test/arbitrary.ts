@@ -123,7 +123,7 @@ const tree = fc.letrec<{ value: Value; doc: Doc }>((tie) => ({
   doc: fc.array(fc.tuple(fieldName, tie('value')), { maxLength: 4 }).map(docOf),
 }));
 
-/** Values of every BSON type but the deprecated undefined and DBPointer, nested a few levels. */
+/** Values of every BSON type except the deprecated undefined and DBPointer, nested a few levels. */
 export const anyValue: fc.Arbitrary<Value> = tree.value;
 
 export const anyDoc: fc.Arbitrary<Doc> = tree.doc;

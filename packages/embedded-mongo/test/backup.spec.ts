@@ -26,7 +26,7 @@ describe('backup', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Opens a copy for as long as the work takes. */
+  /** Opens a copy, runs the callback on it, and closes it. */
   const withCopy = async (dir: string, work: (client: MongoClient) => Promise<void>): Promise<void> => {
     const store = await EmbeddedMongo.open({ dir, inProcess: true });
     const client = await MongoClient.connect(store.uri);
@@ -39,7 +39,7 @@ describe('backup', () => {
     }
   };
 
-  it('copies a store under load: transactions whole, what was acknowledged before, indexes that fit', async () => {
+  it('copies a store under load: with complete transactions, all earlier acknowledged writes, and consistent indexes', async () => {
     const db = test.client.db('bank');
     const accounts = db.collection<Account>('accounts');
     const log = db.collection<{ _id: string }>('log');
@@ -92,14 +92,14 @@ describe('backup', () => {
     expect(await log.countDocuments({ written: 'to the copy' })).toBe(0);
   });
 
-  it('refuses a directory that holds something', async () => {
+  it('rejects a directory that is not empty', async () => {
     const dir = join(folder, 'taken');
     await mkdir(dir);
     await writeFile(join(dir, 'something'), '');
     await expect(test.store.backup(dir)).rejects.toThrow('the directory for a backup must be empty');
   });
 
-  it('is refused in a process that does not own the store', async () => {
+  it('is rejected in a process that does not own the store', async () => {
     const attached = await EmbeddedMongo.open({ dir: test.dir, inProcess: true });
     expect(attached.attached).toBe(true);
     await expect(attached.backup(join(folder, 'attached'))).rejects.toThrow(

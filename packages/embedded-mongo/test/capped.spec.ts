@@ -42,7 +42,7 @@ describe('capped collections', () => {
     expect(await ids(c.collectionName)).toEqual([1, 2, 9]);
   });
 
-  it('keeps the newest documents within `size` bytes, and takes deletes and growing updates', async () => {
+  it('keeps the newest documents within `size` bytes, and accepts deletes and growing updates', async () => {
     const c = await make({ size: 4096 });
     const text = 'x'.repeat(1000);
     for (let _id = 0; _id < 6; _id++) await c.insertOne({ _id, text });
@@ -54,7 +54,7 @@ describe('capped collections', () => {
     expect(await ids(c.collectionName)).toEqual([6]);
   });
 
-  it('tells its limits, changes them by collMod, and is made of a plain collection', async () => {
+  it('reports its limits, changes them with collMod, and can be converted from a plain collection', async () => {
     const c = await make({ size: 1000.7, max: 0 });
     const options = async (name: string): Promise<Document | undefined> =>
       (await db.listCollections({ name }).toArray()).map((info) =>
@@ -123,11 +123,11 @@ describe('capped collections', () => {
       2,
       'cannot use tailable option with a sort other than {$natural: 1}',
     ],
-  ])('refuses %j', async (command, code, message) => {
+  ])('rejects %j', async (command, code, message) => {
     await expect(serverError(db.command(command))).resolves.toMatchObject({ code, message });
   });
 
-  it('takes a repeated create with the same options, and no other', async () => {
+  it('accepts a repeated create only with the same options', async () => {
     const c = await make({ size: 4096, max: 5 });
     const create = { create: c.collectionName, max: 5, capped: true, size: 4096.5 };
     await expect(db.command(create)).resolves.toMatchObject({ ok: 1 });
@@ -138,7 +138,7 @@ describe('capped collections', () => {
     );
   });
 
-  it('is not written to by transactions', async () => {
+  it('cannot be written to in transactions', async () => {
     const c = await make({ size: 4096 });
     await c.insertOne({ _id: 1 });
     await store.client.withSession(async (session) => {
@@ -165,7 +165,7 @@ describe('capped collections', () => {
         'cursor'
       ] as Document;
 
-    it('give what is inserted later', async () => {
+    it('return documents that are inserted later', async () => {
       const c = await make({ size: 4096 });
       await c.insertMany(items(1, 2));
       const first = await open(c.collectionName, { filter: { _id: { $gt: 1 } } });
@@ -180,7 +180,7 @@ describe('capped collections', () => {
       expect(error.message).toBe('cannot set maxTimeMS on getMore command for a non-awaitData cursor');
     });
 
-    it('are dead at once on an empty collection and a missing one, and refused on a plain one', async () => {
+    it('are closed immediately on an empty or missing collection, and rejected on a plain one', async () => {
       const c = await make({ size: 4096 });
       expect(Number((await open(c.collectionName))['id'])).toBe(0);
       expect(Number((await open('missing'))['id'])).toBe(0);
@@ -190,7 +190,7 @@ describe('capped collections', () => {
       expect(error.message).toContain('tailable cursor requested on non capped collection');
     });
 
-    it('die when their position is overwritten or the collection is dropped', async () => {
+    it('are closed when their position is overwritten or the collection is dropped', async () => {
       const c = await make({ size: 4096, max: 2 });
       await c.insertMany(items(1, 2));
       const lost = await open(c.collectionName);
@@ -205,7 +205,7 @@ describe('capped collections', () => {
       await expect(serverError(more(c.collectionName, dropped['id']))).resolves.toMatchObject({ code: 175 });
     });
 
-    it('are not ended by the time limit of their find', async () => {
+    it('are not closed by the time limit of their find', async () => {
       const c = await make({ size: 4096 });
       await c.insertOne({ _id: 1 });
       const cursor = await open(c.collectionName, { awaitData: true, maxTimeMS: 40 });
@@ -215,7 +215,7 @@ describe('capped collections', () => {
       await expect(wait()).resolves.toMatchObject({ nextBatch: items(2) });
     });
 
-    it('wait for data, and wake for an insert and for the end of the collection', async () => {
+    it('wait for data, and return on an insert or when the collection is dropped', async () => {
       const c = await make({ size: 4096 });
       await c.insertOne({ _id: 1 });
       const waiting = await open(c.collectionName, { awaitData: true });

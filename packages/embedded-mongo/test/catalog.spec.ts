@@ -30,14 +30,14 @@ describe('clustered collections and creation in transactions', () => {
       5979700,
       'The clusteredIndex option requires unique: true to be specified',
     ],
-  ])('create refuses %j', async (options, code, message) => {
+  ])('create rejects %j', async (options, code, message) => {
     await expect(serverError(db.command({ create: 'x', ...options }))).resolves.toMatchObject({
       code,
       message,
     });
   });
 
-  it('clustered collections show their index and keep it over a restart', async () => {
+  it('clustered collections report their index and keep it across a restart', async () => {
     const clusteredIndex = { key: { _id: 1 }, unique: true, name: 'by id' };
     await db.createCollection('clustered', { clusteredIndex });
     await store.reopen();
@@ -53,7 +53,7 @@ describe('clustered collections and creation in transactions', () => {
     await expect(clustered.find({ _id: 1 }).toArray()).resolves.toHaveLength(1);
   });
 
-  it('listCollections filters by name alone with nameOnly, and answers in batches', async () => {
+  it('listCollections filters by name with nameOnly, and returns batches', async () => {
     await db.createCollection('plain');
     const cursor = db.listCollections({ type: 'collection' }, { nameOnly: true, batchSize: 1 });
     const names = (await cursor.toArray()).map((info) => info.name);
@@ -71,7 +71,7 @@ describe('clustered collections and creation in transactions', () => {
   });
 
   describe('in a transaction', () => {
-    it('what is created is seen by others after the commit, and is gone after an abort', async () => {
+    it('created collections and indexes are visible to others after the commit, and removed after an abort', async () => {
       for (const outcome of ['commit', 'abort', 'commit'] as const) {
         await db.dropCollection('born').catch(() => undefined);
         await store.client.withSession(async (session) => {
@@ -96,7 +96,7 @@ describe('clustered collections and creation in transactions', () => {
       ]);
     });
 
-    it('a collection stays that others have inserted into, without what the aborted transaction wrote', async () => {
+    it('a collection that others have inserted into remains after an abort, without the aborted writes', async () => {
       await store.client.withSession(async (session) => {
         session.startTransaction();
         await db.collection<{ _id: number }>('shared').insertOne({ _id: 1 }, { session });
@@ -109,7 +109,7 @@ describe('clustered collections and creation in transactions', () => {
       expect(await listed('shared')).toHaveLength(1);
     });
 
-    it('is refused on what was there before, and on documents', async () => {
+    it('is rejected for existing collections and for collections with documents', async () => {
       await db.collection('there').insertOne({});
       const attempt = (work: (session: ReturnType<typeof store.client.startSession>) => Promise<unknown>) =>
         store.client.withSession(async (session) => {

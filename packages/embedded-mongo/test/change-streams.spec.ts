@@ -19,7 +19,7 @@ interface Row {
   [field: string]: unknown;
 }
 
-/** A change stream by plain commands, so that each batch can be looked at. */
+/** A change stream through plain commands, so that each batch can be checked. */
 class Watch {
   constructor(
     private readonly db: Db,
@@ -55,7 +55,7 @@ class Watch {
     return this.cursor['nextBatch'] as Document[];
   }
 
-  /** All events until `count` have come. */
+  /** Reads events until at least `count` have been received. */
   async take(count: number): Promise<Document[]> {
     const events = (this.cursor['firstBatch'] as Document[] | undefined) ?? [];
     while (events.length < count) events.push(...(await this.next()));
@@ -84,7 +84,7 @@ describe('change streams', () => {
   const watch = (spec: Document = {}, ...stages: Document[]) =>
     Watch.open(db, 'c', [{ $changeStream: spec }, ...stages]);
 
-  it('shows inserts, updates, replacements and deletes in order', async () => {
+  it('reports inserts, updates, replacements and deletes in order', async () => {
     const stream = await watch();
     await coll.insertOne({ _id: 1, a: 1, b: 2 });
     await coll.updateOne({ _id: 1 }, { $set: { a: 5 }, $unset: { b: 1 } });
@@ -123,7 +123,7 @@ describe('change streams', () => {
     ]);
   });
 
-  it("answers with the last event's own token as the place to go on from, until something follows", async () => {
+  it('returns the token of the last event as the resume token until another event follows', async () => {
     const stream = await watch();
     await coll.insertOne({ _id: 1 });
     const [event] = await stream.take(1);
@@ -134,7 +134,7 @@ describe('change streams', () => {
     expect(passed > ((event?.['_id'] as Document)['_data'] as string)).toBe(true);
   });
 
-  it('gives the events of a transaction one time, its session and number, and none of an aborted one', async () => {
+  it('reports the events of a transaction with one cluster time, its session and its number, and none of an aborted transaction', async () => {
     await coll.insertOne({ _id: 0 });
     const stream = await watch();
     await test.client.withSession(async (session) => {
@@ -159,7 +159,7 @@ describe('change streams', () => {
     expect(third).not.toHaveProperty('lsid');
   });
 
-  it('watches a database or all of them', async () => {
+  it('watches one database or all databases', async () => {
     const ofDb = await Watch.open(db, 1, [{ $changeStream: {} }]);
     const ofAll = await Watch.open(test.client.db('admin'), 1, [
       { $changeStream: { allChangesForCluster: true } },
@@ -181,7 +181,7 @@ describe('change streams', () => {
     expect(await ofAll.take(2)).toMatchObject([{ operationType: 'drop' }, { operationType: 'dropDatabase' }]);
   });
 
-  it('ends with the collection, and can be started after that', async () => {
+  it('ends when the collection is dropped, and can be started after that', async () => {
     await coll.insertOne({ _id: 1 });
     const stream = await watch();
     await coll.rename('d');
@@ -204,7 +204,7 @@ describe('change streams', () => {
     expect(await started.take(2)).toMatchObject([{ operationType: 'drop' }, { operationType: 'invalidate' }]);
   });
 
-  it('goes on after a token or from a time', async () => {
+  it('resumes after a token or starts at a time', async () => {
     const { operationTime } = await db.command({ ping: 1 });
     const stream = await watch();
     await coll.insertMany([1, 2, 3].map((_id) => ({ _id })));
@@ -221,7 +221,7 @@ describe('change streams', () => {
     expect(await ids({})).toEqual([]);
   });
 
-  it('tells a resume token with each batch, also with an empty one', async () => {
+  it('returns a resume token with each batch, including empty ones', async () => {
     const stream = await Watch.open(db, 'c', [{ $changeStream: {} }, { $match: { 'fullDocument.a': 1 } }], 0);
     const before = stream.token;
     await coll.insertOne({ _id: 1, a: 0 });
@@ -237,7 +237,7 @@ describe('change streams', () => {
     expect(resumed.token).toEqual(batch[1]!['_id']);
   });
 
-  it('refuses what fell out of the log, and tokens that it cannot have made', async () => {
+  it('rejects tokens that are no longer in the log, and invalid ones', async () => {
     const stream = await watch();
     await coll.insertOne({ _id: 1 });
     const [inserted] = await stream.take(1);
@@ -264,7 +264,7 @@ describe('change streams', () => {
     expect(await serverError(watch({ startAtOperationTime: clusterTime }))).toMatchObject(lost);
   });
 
-  it('looks updated documents up, or shows the images that the collection keeps', async () => {
+  it('looks up updated documents, or reports the images that the collection keeps', async () => {
     await db.createCollection('c', { changeStreamPreAndPostImages: { enabled: true } });
     await coll.insertOne({ _id: 1, a: 1 });
     const lookup = await watch({ fullDocument: 'updateLookup' });
@@ -296,7 +296,7 @@ describe('change streams', () => {
     expect(await serverError(required.next())).toMatchObject({ code: 47, codeName: 'NoMatchingDocument' });
   });
 
-  it('shows changes of the catalog when it is asked for', async () => {
+  it('reports catalog changes on request', async () => {
     const stream = await Watch.open(db, 1, [{ $changeStream: { showExpandedEvents: true } }]);
     const plain = await Watch.open(db, 1, [{ $changeStream: {} }]);
     await coll.createIndex({ a: 1 });
@@ -329,14 +329,14 @@ describe('change streams', () => {
   });
 
   describe('getMore', () => {
-    it('wakes for what comes while it waits', async () => {
+    it('returns events that occur while it waits', async () => {
       const stream = await watch();
       const events = stream.next();
       await coll.insertOne({ _id: 1 });
       expect(await events).toMatchObject([{ documentKey: { _id: 1 } }]);
     });
 
-    /** The getMore that waits on the stream of this test. */
+    /** The waiting getMore of the stream of this test. */
     async function waiting(stream: Watch, { client } = test): Promise<{ opid: number }> {
       for (;;) {
         const { inprog } = await client.db('admin').command({ currentOp: 1 });
@@ -349,7 +349,7 @@ describe('change streams', () => {
       }
     }
 
-    it('is ended by killCursors', async () => {
+    it('is interrupted by killCursors', async () => {
       const stream = await watch();
       const next = serverError(stream.next());
       await waiting(stream);
@@ -358,7 +358,7 @@ describe('change streams', () => {
       expect(await serverError(stream.next())).toMatchObject({ code: 43 });
     });
 
-    it('is ended by killOp', async () => {
+    it('is interrupted by killOp', async () => {
       const stream = await watch();
       const next = serverError(stream.next());
       const { opid } = await waiting(stream);
@@ -366,7 +366,7 @@ describe('change streams', () => {
       expect(await next).toMatchObject({ code: 11601 });
     });
 
-    it('is ended by the client that hangs up', async () => {
+    it('is interrupted when the client disconnects', async () => {
       const openCursors = async (): Promise<number> => {
         const { metrics } = await db.command({ serverStatus: 1 });
         return Number((metrics as { cursor: { open: { total: unknown } } }).cursor.open.total);
@@ -384,7 +384,7 @@ describe('change streams', () => {
       expect(open).toBe(before);
     });
 
-    it('is ended by the close of the store', async () => {
+    it('is interrupted when the store is closed', async () => {
       const own = await openTestStore();
       const stream = await Watch.open(own.client.db(db.databaseName), 'c', [{ $changeStream: {} }]);
       const last = stream.next().catch((error: unknown) => error);
@@ -419,7 +419,7 @@ describe('change streams', () => {
         { updatedFields: { 'a.1': 2, 'a.2': 3 } },
       ],
       [
-        'what is put in front',
+        'elements added at the front',
         { a: [1] },
         { $push: { a: { $each: [0], $position: 0 } } },
         { updatedFields: { a: [0, 1] } },
@@ -449,7 +449,7 @@ describe('change streams', () => {
       expect(event!['updateDescription']).toEqual({ ...nothing, ...expected });
     });
 
-    it('are left out where a pipeline changes so much that it counts as a replacement', async () => {
+    it('are omitted if a pipeline changes so much that it counts as a replacement', async () => {
       await coll.insertOne({ _id: 1, a: 1 });
       const stream = await watch();
       await coll.updateOne({ _id: 1 }, [{ $set: { a: 2 } }]);
@@ -459,7 +459,7 @@ describe('change streams', () => {
     });
   });
 
-  it('applies the stages that follow', async () => {
+  it('applies the following stages', async () => {
     const stream = await watch(
       {},
       { $match: { operationType: 'insert', 'fullDocument.a': { $gt: 1 } } },
@@ -474,7 +474,7 @@ describe('change streams', () => {
     expect(event).toEqual({ _id: expect.anything() as unknown, twice: 4 });
   });
 
-  it('refuses an event whose token is gone', async () => {
+  it('rejects an event whose token was removed', async () => {
     const stream = await watch({}, { $project: { _id: 0 } });
     await coll.insertOne({ _id: 1 });
     const error = await serverError(stream.next());
@@ -490,7 +490,7 @@ describe('change streams', () => {
     [{ $changeStream: {} }, 40602],
   ];
 
-  it.each(stageCases)('refuses the stage %j', async (stage, code) => {
+  it.each(stageCases)('rejects the stage %j', async (stage, code) => {
     expect(await serverError(watch({}, stage))).toMatchObject({ code });
   });
 
@@ -505,11 +505,11 @@ describe('change streams', () => {
     [{ resumeAfter: { _data: '00' }, startAfter: { _data: '00' } }, 50865],
   ];
 
-  it.each(optionCases)('refuses the options %j', async (spec, code) => {
+  it.each(optionCases)('rejects the options %j', async (spec, code) => {
     expect(await serverError(watch(spec as Document))).toMatchObject({ code });
   });
 
-  it('refuses the places and contexts that MongoDB does', async () => {
+  it('is rejected in the same positions and contexts as in MongoDB', async () => {
     const stream = [{ $changeStream: {} }];
     const command = { aggregate: 'c', pipeline: stream, cursor: {} };
     expect(await serverError(Watch.open(test.client.db('admin'), 1, stream))).toMatchObject({ code: 73 });
@@ -523,7 +523,7 @@ describe('change streams', () => {
     expect(await serverError(inside)).toMatchObject({ code: 263 });
   });
 
-  it('splits an event that is larger than a document may be, on demand', async () => {
+  it('splits an event larger than the document limit on request', async () => {
     await db.createCollection('c', { changeStreamPreAndPostImages: { enabled: true } });
     const text = (letter: string) => letter.repeat(10 * 1024 * 1024);
     await coll.insertOne({ _id: 1, text: text('a') });
@@ -545,7 +545,7 @@ describe('change streams', () => {
     ]);
   });
 
-  it('serves the watch of the driver, which resumes where its cursor was lost', async () => {
+  it('serves watch() of the driver, which resumes after its cursor was lost', async () => {
     const stream: ChangeStream = coll.watch([], { maxAwaitTimeMS: hour });
     const opened = once(stream as unknown as NodeJS.EventEmitter, 'resumeTokenChanged');
     const first = stream.next();
@@ -563,7 +563,7 @@ describe('change streams', () => {
     await stream.close();
   });
 
-  it('serves the watch of Mongoose models and connections', async () => {
+  it('serves watch() of Mongoose models and connections', async () => {
     const connection = await mongoose
       .createConnection(test.store.uri, { dbName: db.databaseName })
       .asPromise();

@@ -21,7 +21,7 @@ const evaluate = async (expression: unknown): Promise<unknown> =>
   (await db.aggregate([{ $documents: [{}] }, { $project: { result: expression } }]).toArray())[0]?.['result'];
 
 describe('documents with names that look like array indexes', () => {
-  /** Field names in the order of the bytes. */
+  /** Field names in the order in which they are stored. */
   const names = async (pipeline: Document[]): Promise<string[]> => {
     const listing = { $map: { input: { $objectToArray: '$$ROOT' }, in: '$$this.k' } };
     const rows = await coll.aggregate([...pipeline, { $replaceWith: { names: listing } }]).toArray();
@@ -62,7 +62,7 @@ describe('documents with names that look like array indexes', () => {
 });
 
 describe('indexes', () => {
-  it('refuses filters of partial indexes that MongoDB has not', async () => {
+  it('rejects filters of partial indexes that MongoDB does not support', async () => {
     const create = (partialFilterExpression: Document): Promise<string> =>
       coll.createIndex({ a: 1 }, { partialFilterExpression });
     for (const filter of [{ a: { $exists: false } }, { a: /x/ }, { $nor: [{ a: 1 }] }, { a: { $size: 1 } }]) {
@@ -71,7 +71,7 @@ describe('indexes', () => {
     await create({ $or: [{ a: { $exists: true } }, { a: { $in: [1] } }], b: { $type: 'string', $gte: 'x' } });
   });
 
-  it('tells apart what differs in keys or kind, not what differs in options', async () => {
+  it('distinguishes indexes by keys and kind, not by options', async () => {
     await coll.createIndex({ a: 1 }, { expireAfterSeconds: 5, background: true });
     await coll.createIndex({ a: 1 }, { name: 'unique', unique: true });
     await coll.createIndex({ a: 1 }, { name: 'sparse', sparse: true });
@@ -85,8 +85,8 @@ describe('indexes', () => {
   });
 });
 
-describe('messages say where an error happened', () => {
-  it('in findAndModify, find and aggregate, with details and codes', async () => {
+describe('error messages with the location of the error', () => {
+  it('are returned by findAndModify, find and aggregate, with details and codes', async () => {
     await coll.createIndex({ a: 1 }, { unique: true });
     await insert({ _id: 1, a: 1, x: [1] }, { _id: 2, a: 2 });
     expect(await serverError(coll.findOneAndUpdate({ a: 2 }, { $set: { a: 1 } }))).toMatchObject({
@@ -142,7 +142,7 @@ describe('messages say where an error happened', () => {
 });
 
 describe('projections, updates and stages', () => {
-  it('$elemMatch leaves the choice of the other fields to them', async () => {
+  it('$elemMatch does not affect whether other fields are included', async () => {
     await insert({ _id: 1, a: [1, 5], b: 1, c: 1 });
     const find = (projection: Document): Promise<unknown> => coll.findOne({}, { projection });
     expect(await find({ a: { $elemMatch: { $gt: 2 } }, b: 0 })).toEqual({ _id: 1, a: [5], c: 1 });
@@ -150,7 +150,7 @@ describe('projections, updates and stages', () => {
     expect(await find({ a: { $elemMatch: { $gt: 2 } }, b: 1 })).toEqual({ _id: 1, a: [5], b: 1 });
   });
 
-  it('$pop names a path that could not be made; other removals ignore it', async () => {
+  it('$pop names a path that cannot be created; other removals ignore it', async () => {
     await insert({ _id: 1, a: [1], b: 'x' });
     const update = (change: Document): Promise<unknown> => coll.updateOne({}, change);
     expect(await serverError(update({ $pop: { 'a.-1': 1 } }))).toMatchObject({
@@ -163,7 +163,7 @@ describe('projections, updates and stages', () => {
     expect(await coll.findOne()).toEqual({ _id: 1, a: [1], b: 'x' });
   });
 
-  it('$out writes past the validator when told so', async () => {
+  it('$out bypasses the validator on request', async () => {
     await db.createCollection('strict', { validator: { a: { $exists: true } } });
     await insert({ _id: 1 });
     const run = (options: Document): Promise<unknown> =>
@@ -186,8 +186,8 @@ describe('projections, updates and stages', () => {
   });
 });
 
-describe('updates of fields whose names begin with a dollar', () => {
-  it('may change fields of embedded documents, and insert fields at the top, but not change these', async () => {
+describe('updates of fields whose names start with a dollar sign', () => {
+  it('may change them in embedded documents and insert them at the top level, but not change them there', async () => {
     const numbered = db.collection<Document & { _id: number }>('c');
     const upsert = (_id: number): Promise<unknown> =>
       numbered.updateOne({ _id, 'a.$b': 1 }, { $set: { $hotel: 320 } }, { upsert: true });
@@ -206,7 +206,7 @@ describe('updates of fields whose names begin with a dollar', () => {
 });
 
 describe('conversions', () => {
-  it('between text and binary data', async () => {
+  it('convert between text and binary data', async () => {
     const binary = (text: string, format: string, to: unknown = 'binData'): unknown => ({
       $convert: { input: text, to, format },
     });
@@ -232,12 +232,12 @@ describe('conversions', () => {
     [{ input: '867dee52-c331-484e-92d1-c56479b8e67e', to: 'binData', format: 'uuid' }, 241],
     [{ input: 'abc', to: 'int' }, 241],
     [{ input: '20177-02-09', to: 'date' }, 241],
-  ])('refuses %j', async (operand, code) => {
+  ])('rejects %j', async (operand, code) => {
     expect(await serverError(evaluate({ $convert: operand }))).toMatchObject({ code });
     if (code === 241) expect(await evaluate({ $convert: { ...operand, onError: 'no' } })).toBe('no');
   });
 
-  it('$arrayToObject wants entries of one shape', async () => {
+  it('$arrayToObject requires entries of the same shape', async () => {
     const mixed = (entries: unknown[]): Promise<unknown> =>
       evaluate({ $arrayToObject: { $literal: entries } });
     expect(await serverError(mixed([['a', 1], { k: 'b', v: 2 }]))).toMatchObject({ code: 40396 });
@@ -259,7 +259,7 @@ describe('commands of older clients', () => {
     expect(await serverError(db.command({ filemd5: stream.id }))).toMatchObject({ code: 10040 });
   });
 
-  it('there are no users', async () => {
+  it('usersInfo reports no users', async () => {
     expect(await db.command({ usersInfo: 1 })).toMatchObject({ users: [], ok: 1 });
     expect(await db.command({ dropAllUsersFromDatabase: 1 })).toMatchObject({ n: 0, ok: 1 });
     expect(await serverError(db.command({ createUser: 'x', pwd: 'x', roles: [] }))).toMatchObject({

@@ -37,7 +37,7 @@ async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
 }
 
 describe('the profile', () => {
-  it('tells of operations with their plans and counts', async () => {
+  it('records operations with their plans and counts', async () => {
     expect(await db.command({ profile: 2 })).toMatchObject({ was: 0, slowms: 100, sampleRate: 1 });
     const items = db.collection('c');
     await items.insertMany([
@@ -86,7 +86,7 @@ describe('the profile', () => {
     expect(entries.at(-1)).toMatchObject({ errCode: 2, errName: 'BadValue' });
   });
 
-  it('is off again after level 0', async () => {
+  it('is disabled by level 0', async () => {
     await db.command({ profile: 2 });
     await db.command({ profile: 0 });
     const before = await db.collection('system.profile').countDocuments();
@@ -110,7 +110,7 @@ describe('running operations', () => {
     await session.endSession();
   });
 
-  it('are shown by currentOp and stopped by killOp, also while they wait for a transaction', async () => {
+  it('are reported by currentOp and stopped by killOp, even while they wait for a transaction', async () => {
     const write = serverError(coll.updateOne({ _id: 1 } as Document, { $set: { x: 2 } }));
     const shown = await until(async () => {
       const { inprog } = await admin.command({ currentOp: 1, op: 'update', waitingForLock: true });
@@ -128,12 +128,12 @@ describe('running operations', () => {
     expect(await write).toMatchObject({ code: 11601 });
   });
 
-  it('heed maxTimeMS while they wait for a transaction', async () => {
+  it('respect maxTimeMS while they wait for a transaction', async () => {
     const write = coll.updateOne({ _id: 1 } as Document, { $set: { x: 2 } }, { maxTimeMS: 20 });
     expect(await serverError(write)).toMatchObject({ code: 50 });
   });
 
-  it('are followed by open transactions and idle cursors', async () => {
+  it('are listed together with open transactions and idle cursors', async () => {
     await coll.insertMany([{}, {}]);
     const cursor = coll.find({}, { batchSize: 1 });
     await cursor.next();
@@ -176,7 +176,7 @@ describe('statistics', () => {
     expect(after).toMatchObject({ storageEngine: { name: 'lmdb' }, connections: { active: 1 } });
   });
 
-  it('tell of uses of a collection and its indexes', async () => {
+  it('report the use of a collection and its indexes', async () => {
     await coll.createIndex({ a: 1 });
     await coll.insertOne({ a: 1 });
     await coll.find({ a: 1 }).toArray();
@@ -214,7 +214,7 @@ it.each<[Document, Document]>([
   [{ logRotate: 1 }, { ok: 1 }],
   [{ rolesInfo: 1 }, { roles: [] }],
   [{ listCommands: 1 }, { commands: { find: { adminOnly: false }, killOp: { adminOnly: true } } }],
-])('%j is answered', async (command, answer) => {
+])('responds to %j', async (command, answer) => {
   expect(await admin.command(command)).toMatchObject(answer);
 });
 
@@ -226,7 +226,7 @@ it.each<[Document, number]>([
   [{ createUser: 'x', pwd: 'x', roles: [] }, 115],
   [{ saslStart: 1, mechanism: 'PLAIN', payload: '' }, 18],
   [{ configureFailPoint: 'nonsense', mode: 'off' }, 191],
-])('%j is refused with %i', async (command, code) => {
+])('rejects %j with code %i', async (command, code) => {
   expect(await serverError(admin.command(command))).toMatchObject({ code });
 });
 
@@ -234,7 +234,7 @@ describe('fail points', () => {
   const set = (configureFailPoint: string, mode: unknown, data: Document = {}): Promise<Document> =>
     admin.command({ configureFailPoint, mode, data });
 
-  it('fail a getMore after its cursor was taken, and end the cursor', async () => {
+  it('make a getMore fail after its cursor was checked out, and close the cursor', async () => {
     await coll.insertMany([{}, {}, {}]);
     const cursor = coll.find({}, { batchSize: 1 });
     await cursor.next();
@@ -244,7 +244,7 @@ describe('fail points', () => {
     expect(inprog).toEqual([]);
   });
 
-  it('time a getMore out when its cursor has a limit', async () => {
+  it('make a getMore time out if its cursor has a time limit', async () => {
     await coll.insertMany([{}, {}]);
     const cursor = coll.find({}, { batchSize: 1, maxTimeMS: 60_000 });
     await cursor.next();
@@ -252,14 +252,14 @@ describe('fail points', () => {
     expect(await serverError(cursor.next())).toMatchObject({ code: 50 });
   });
 
-  it('time every operation out that has a limit', async () => {
+  it('make every operation with a time limit time out', async () => {
     await set('maxTimeAlwaysTimeOut', 'alwaysOn');
     expect(await serverError(coll.find({}, { maxTimeMS: 60_000 }).toArray())).toMatchObject({ code: 50 });
     expect(await coll.find().toArray()).toEqual([]);
     await set('maxTimeAlwaysTimeOut', 'off');
   });
 
-  it('hang up before or after a retryable write, which the driver sends again', async () => {
+  it('close the connection before or after a retryable write, which the driver retries', async () => {
     await set('onPrimaryTransactionalWrite', { times: 1 }, { failBeforeCommitExceptionCode: 1 });
     await coll.insertOne({ _id: 1 } as Document);
     await set('onPrimaryTransactionalWrite', { times: 1 });
@@ -269,7 +269,7 @@ describe('fail points', () => {
 });
 
 describe('logical time', () => {
-  it('is gossiped in every answer and advances with what a client brings', async () => {
+  it('is returned in every response, and advances to the time that a client sends', async () => {
     const first = await admin.command({ ping: 1 });
     const { clusterTime } = first['$clusterTime'] as { clusterTime: Timestamp };
     expect(first['operationTime']).toEqual(clusterTime);
@@ -284,7 +284,7 @@ describe('logical time', () => {
     await session.endSession();
   });
 
-  it('bounds what a read may ask to come after', async () => {
+  it('limits the time that a read may request as afterClusterTime', async () => {
     const { operationTime } = await admin.command({ ping: 1 });
     const find = { find: 'c', readConcern: { level: 'local', afterClusterTime: operationTime as Timestamp } };
     expect(await db.command(find)).toMatchObject({ ok: 1 });
@@ -292,7 +292,7 @@ describe('logical time', () => {
     expect(await serverError(db.command(find))).toMatchObject({ code: 72 });
   });
 
-  it('holds a snapshot session to one moment', async () => {
+  it('is fixed for a snapshot session', async () => {
     await coll.insertOne({ _id: 1, x: 1 } as Document);
     const session = test.client.startSession({ snapshot: true });
     expect(await coll.find({}, { session }).toArray()).toEqual([{ _id: 1, x: 1 }]);
@@ -304,7 +304,7 @@ describe('logical time', () => {
     expect(await coll.countDocuments()).toBe(2);
   });
 
-  it('is not for snapshots of what cannot be read at one', async () => {
+  it('is rejected for operations that do not support snapshot reads', async () => {
     const readConcern = { level: 'snapshot' };
     expect(await serverError(db.command({ count: 'c', readConcern }))).toMatchObject({ code: 72 });
     const tooOld = { level: 'snapshot', atClusterTime: new Timestamp({ t: 1, i: 1 }) };
@@ -312,14 +312,14 @@ describe('logical time', () => {
   });
 });
 
-it('lists sessions, and the databases that every member has', async () => {
+it('lists sessions, and the databases of every replica set member', async () => {
   const sessions = await admin.aggregate([{ $listLocalSessions: {} }, { $limit: 1 }]).toArray();
   expect(sessions).toEqual([expect.objectContaining({ lastUse: expect.any(Date) as Date })]);
   const { databases } = await admin.admin().listDatabases({ nameOnly: true });
   expect(databases.map(({ name }) => name)).toEqual(expect.arrayContaining(['admin', 'config', 'local']));
 });
 
-it('tells why a validator refuses a document', async () => {
+it('reports why a validator rejects a document', async () => {
   const $jsonSchema = { required: ['a'], properties: { b: { bsonType: 'int' } } };
   await db.createCollection('c', { validator: { $jsonSchema } });
   const error = await serverError(coll.insertOne({ _id: 7, b: 'x' } as Document));
@@ -333,14 +333,14 @@ it('tells why a validator refuses a document', async () => {
   });
 });
 
-it('tells of a write concern that cannot be met also when the write failed', async () => {
+it('reports an unsatisfiable write concern even if the write failed', async () => {
   await coll.insertOne({ _id: 1 } as Document);
   const error = await serverError(db.command({ create: 'c', validator: { a: 1 }, writeConcern: { w: 2 } }));
   expect(error).toMatchObject({ code: 48 });
   expect(error.errorResponse).toMatchObject({ writeConcernError: { code: 100 } });
 });
 
-it('shows an index as it was given', async () => {
+it('returns an index as it was specified', async () => {
   await coll.createIndex({ a: 1 }, { background: true });
   await test.reopen();
   admin = test.client.db('admin');
@@ -356,12 +356,12 @@ it('evaluates the variables of a command', async () => {
   expect(await coll.find().toArray()).toEqual([{ _id: 1, y: 'bar' }]);
 });
 
-it('checks a query also where there is no collection', async () => {
+it('validates a query even if the collection does not exist', async () => {
   expect(await serverError(coll.find({ x: { $bad: 1 } }).toArray())).toMatchObject({ code: 2 });
   expect(await serverError(coll.deleteOne({ x: { $bad: 1 } }))).toMatchObject({ code: 2 });
 });
 
-it('does many operations of bulkWrite together and reports each', async () => {
+it('executes many operations of bulkWrite together and reports each of them', async () => {
   const ops = [
     ...Array.from({ length: 1_500 }, (_, i) => ({ insert: 0, document: { _id: i } })),
     { insert: 0, document: { _id: 3 } },
@@ -389,7 +389,7 @@ it('does many operations of bulkWrite together and reports each', async () => {
   });
 });
 
-it('removes expired documents as often as ttlMonitorSleepSecs says', async () => {
+it('removes expired documents at the interval of ttlMonitorSleepSecs', async () => {
   await coll.createIndex({ at: 1 }, { expireAfterSeconds: 0 });
   expect(await admin.command({ getParameter: 1, ttlMonitorSleepSecs: 1 })).toMatchObject({
     ttlMonitorSleepSecs: 60,

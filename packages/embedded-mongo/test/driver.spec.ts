@@ -26,7 +26,7 @@ beforeEach(() => {
 });
 
 describe('documents', () => {
-  it('come back with the types that they were stored with', async () => {
+  it('are returned with the types that they were stored with', async () => {
     const doc = {
       _id: new ObjectId(),
       int: new Int32(1),
@@ -40,7 +40,7 @@ describe('documents', () => {
     expect(await coll.findOne({ _id: doc._id }, { promoteValues: false })).toEqual(doc);
   });
 
-  it('are given an _id by the server when the client sends none', async () => {
+  it('get an _id from the server if the client sends none', async () => {
     await test.client.db('driver').command({ insert: coll.collectionName, documents: [{ a: 1 }] });
     expect(await coll.findOne({ a: 1 })).toEqual({ _id: expect.any(ObjectId) as ObjectId, a: 1 });
   });
@@ -69,7 +69,7 @@ describe('documents', () => {
     ]);
   });
 
-  it('are found and changed in one step', async () => {
+  it('are found and changed atomically', async () => {
     await coll.insertOne({ k: 'a', n: 1 });
     const before = await coll.findOneAndUpdate({ k: 'a' }, { $inc: { n: 1 } });
     const after = await coll.findOneAndUpdate({ k: 'a' }, { $inc: { n: 1 } }, { returnDocument: 'after' });
@@ -88,7 +88,7 @@ describe('documents', () => {
     expect(await coll.findOneAndDelete({ k: 'none' })).toBeNull();
   });
 
-  it('are written in bulk, and the result tells what failed', async () => {
+  it('are written in bulk, and the result reports what failed', async () => {
     const result = await coll.bulkWrite([
       { insertOne: { document: { _id: 1 as never } } },
       { updateOne: { filter: { _id: 1 as never }, update: { $set: { a: 1 } } } },
@@ -121,7 +121,7 @@ describe('documents', () => {
     expect(await coll.findOne()).toEqual({ _id: 1, a: 2 });
   });
 
-  it('with an _id that cannot be one are refused', async () => {
+  it('are rejected if their _id is invalid', async () => {
     const error = await serverError(coll.insertOne({ _id: [1] as never }));
     expect(error.code).toBe(53);
   });
@@ -132,7 +132,7 @@ describe('cursors', () => {
     await coll.insertMany(Array.from({ length: 250 }, (_, n) => ({ n })));
   });
 
-  it('go on batch by batch, sorted, skipped and limited', async () => {
+  it('continue batch by batch, with sort, skip and limit', async () => {
     const found = await coll.find({}, { batchSize: 7, sort: { n: -1 }, skip: 5, limit: 100 }).toArray();
     expect(found.map(({ n }) => n as number)).toEqual(Array.from({ length: 100 }, (_, i) => 244 - i));
   });
@@ -167,7 +167,7 @@ describe('cursors', () => {
 });
 
 describe('indexes', () => {
-  it('give their keys alone, or documents with the record id', async () => {
+  it('return only their keys, or documents with the record id', async () => {
     await coll.insertMany([
       { _id: 1 as never, n: 5 },
       { _id: 2 as never, n: 4 },
@@ -179,7 +179,7 @@ describe('indexes', () => {
     expect(first).toMatchObject({ _id: 1, n: 5, $recordId: expect.any(Number) as unknown });
   });
 
-  it('are made, listed, used and dropped', async () => {
+  it('are created, listed, used and dropped', async () => {
     await coll.insertMany(Array.from({ length: 20 }, (_, n) => ({ n, even: n % 2 === 0 })));
     expect(await coll.createIndex({ n: 1 })).toBe('n_1');
     expect(await coll.createIndex({ even: 1, n: -1 }, { name: 'both' })).toBe('both');
@@ -203,7 +203,7 @@ describe('indexes', () => {
     expect((await serverError(coll.dropIndex('both'))).code).toBe(27);
   });
 
-  it('that are unique refuse duplicates and say which', async () => {
+  it('reject duplicates if unique, and report the duplicate key', async () => {
     await coll.createIndex({ email: 1, tenant: 1 }, { unique: true });
     await coll.insertOne({ email: 'a@b.c', tenant: 1 });
     const error = await serverError(coll.insertOne({ email: 'a@b.c', tenant: 1 }));

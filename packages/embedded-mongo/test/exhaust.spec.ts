@@ -13,7 +13,7 @@ interface Reply {
   body: Document;
 }
 
-/** A connection that sends OP_MSG with chosen flags and reads the replies one by one. */
+/** A connection that sends OP_MSG with given flags and reads the replies one at a time. */
 class RawClient {
   private buffered = Buffer.alloc(0);
   private readonly waiting: ((reply: Reply) => void)[] = [];
@@ -57,7 +57,7 @@ class RawClient {
   }
 }
 
-describe('a getMore that allows a stream of answers', () => {
+describe('a getMore with exhaustAllowed', () => {
   let store: TestStore;
   let client: RawClient;
 
@@ -80,7 +80,7 @@ describe('a getMore that allows a stream of answers', () => {
     return ((await client.reply()).body['cursor'] as Document)['id'] as unknown;
   };
 
-  it('is answered until the cursor ends, each answer in response to the one before', async () => {
+  it('returns replies until the cursor is exhausted, each in response to the previous one', async () => {
     client.send({ getMore: await open(), collection: 'c', batchSize: 2 }, exhaustAllowed);
     const replies = [await client.reply(), await client.reply(), await client.reply()];
     expect(replies.map(({ flags }) => flags)).toEqual([moreToCome, moreToCome, 0]);
@@ -91,7 +91,7 @@ describe('a getMore that allows a stream of answers', () => {
     expect(batches).toEqual([2, 2, 1]);
   });
 
-  it('ends with its cursor when the client hangs up', async () => {
+  it('ends together with its cursor when the client disconnects', async () => {
     const db = store.client.db('exhaust');
     const text = 'x'.repeat(100_000);
     await db.collection('big').insertMany(Array.from({ length: 400 }, () => ({ text })));
@@ -113,7 +113,7 @@ describe('a getMore that allows a stream of answers', () => {
     expect(left).toBe(0);
   });
 
-  it('ends at an error, and the connection lives', async () => {
+  it('ends on an error and keeps the connection open', async () => {
     const id = await open();
     client.send({ killCursors: 'c', cursors: [id] });
     await client.reply();

@@ -18,7 +18,7 @@ afterAll(() => test.close());
 const planner = (answer: Document): Document => answer['queryPlanner'] as Document;
 const executed = (answer: Document): Document => answer['executionStats'] as Document;
 
-it('shows the stages of a query with the counters of its run', async () => {
+it('shows the stages of a query with their execution counters', async () => {
   const answer = await orders
     .find({ customer: 1, total: { $gte: 10 }, note: 'x' }, { projection: { total: 1 } })
     .sort({ total: -1 })
@@ -52,7 +52,7 @@ it('shows the stages of a query with the counters of its run', async () => {
   });
 });
 
-it('shows which index flags hold, a sort in memory and a scan of all', async () => {
+it('shows the flags of an index, an in-memory sort and a full scan', async () => {
   const multikey = planner(await orders.find({ items: 4 }).explain());
   expect(multikey['winningPlan']).toMatchObject({ inputStage: { isMultiKey: true, isSparse: true } });
   const sorted = executed(await orders.find({ note: 'x' }).sort({ note: 1 }).explain('executionStats'));
@@ -67,7 +67,7 @@ it('shows which index flags hold, a sort in memory and a scan of all', async () 
   });
 });
 
-it('tells what a write would change, and changes nothing', async () => {
+it('reports what a write would change without changing anything', async () => {
   const explain = (command: Document): Promise<Document> =>
     test.client.db('shop').command({ explain: command, verbosity: 'executionStats' });
   const updates = [{ q: { customer: 0 }, u: { $set: { note: 'y' } }, multi: true }];

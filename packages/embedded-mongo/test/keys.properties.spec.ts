@@ -11,7 +11,7 @@ const direction = fc.constantFrom<Direction>(1, -1);
 const bytesOf = (values: Value[], directions: Direction[]): Buffer =>
   Buffer.from(encodeKey(values, directions));
 
-/** The same number in every type that can hold it, and its neighbours. */
+/** The same number in every type that can represent it, and its neighbors. */
 const manyTypes = fc
   .oneof(
     fc.bigInt({ min: -20n, max: 20n }),
@@ -61,7 +61,7 @@ const wrapped = (value: fc.Arbitrary<Value>): fc.Arbitrary<Value> =>
 const hard = wrapped(wrapped(fc.oneof(manyTypes, odd, numeric, longText, anyValue)));
 
 it(
-  'keys order as their values do, in both directions, by an order of the tests themselves',
+  'keys sort like their values in both directions, compared with a reference order',
   () => {
     expectHolds(
       fc.property(hard, hard, direction, (a, b, way) => {
@@ -74,7 +74,7 @@ it(
 );
 
 it(
-  'sorting many keys sorts the lists of values that they are made of',
+  'sorting many keys sorts the lists of values that they encode',
   () => {
     expectHolds(
       fc.property(

@@ -11,7 +11,7 @@ import { expectHolds, propertyTimeoutMs } from './properties.js';
 
 const id = new ObjectId('65f000000000000000000001');
 
-/** Few values, so that many are equal; each number in several types. */
+/** A small set of values, so that many are equal, with each number in several types. */
 const scalar = fc.oneof(
   { weight: 4, arbitrary: fc.integer({ min: 0, max: 3 }).map((n): Value => new Int32(n)) },
   fc.constantFrom<Value>(
@@ -108,7 +108,7 @@ const expression = fc.letrec<{ any: Doc }>((tie) => ({
   ),
 }));
 
-/** A document as a whole value, and not one that reads as operators. */
+/** A document to compare as a whole, which cannot be mistaken for a document of operators. */
 const clause = fc.tuple(path, fc.oneof(operators.any, tree.value)).map(([name, test]) => one(name, test));
 const filter = fc.letrec<{ any: Doc }>((tie) => ({
   any: fc.oneof(
@@ -122,10 +122,10 @@ const filter = fc.letrec<{ any: Doc }>((tie) => ({
   ),
 }));
 
-/** As the server decodes it: names that look like array indexes have marks. */
+/** The form in which the server decodes it: names that look like array indexes are marked. */
 const keyed = (made: Doc): Doc => decode(encode(made));
 
-describe('the matcher and a naive one agree', () => {
+describe('the matcher agrees with a naive one', () => {
   it(
     'on random filters and documents',
     () => {
@@ -143,7 +143,7 @@ describe('the matcher and a naive one agree', () => {
   );
 
   it(
-    'on each operator by itself',
+    'on each operator separately',
     () => {
       expectHolds(
         fc.property(

@@ -105,7 +105,7 @@ it('stores documents, keeps their types and populates references', async () => {
   expect(await Book.findById(book._id).lean()).toMatchObject({ copies: 3.5, tags: ['classic'] });
 });
 
-it('refuses to save over a newer version', async () => {
+it('refuses to overwrite a newer version', async () => {
   const { Book } = models(connection);
   const { _id } = await Book.create({ title: 'One' });
   const [first, second] = await Promise.all([Book.findById(_id).orFail(), Book.findById(_id).orFail()]);
@@ -115,7 +115,7 @@ it('refuses to save over a newer version', async () => {
   await expect(second.save()).rejects.toThrow(mongoose.Error.VersionError);
 });
 
-it('runs transactions, and rolls back documents and database alike', async () => {
+it('runs transactions, and rolls back both documents in memory and the database', async () => {
   const { Book } = models(connection);
   await Book.createCollection();
   await connection.transaction(async (session) => {

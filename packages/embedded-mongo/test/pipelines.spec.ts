@@ -26,7 +26,7 @@ describe('aggregation', () => {
     ]);
   });
 
-  it('groups numbers of different types as one', async () => {
+  it('groups equal numbers of different types together', async () => {
     const groups = await coll
       .aggregate([
         { $group: { _id: '$price', n: { $sum: 1 }, items: { $push: '$item' } } },
@@ -98,7 +98,7 @@ describe('aggregation', () => {
     ]);
   });
 
-  it('answers several questions with $facet and $bucket', async () => {
+  it('computes several results with $facet and $bucket', async () => {
     const [facets] = await coll
       .aggregate([
         {
@@ -138,14 +138,14 @@ describe('aggregation', () => {
     ]);
   });
 
-  it('goes on batch by batch', async () => {
+  it('returns its result batch by batch', async () => {
     const found = await coll
       .aggregate([{ $sort: { at: -1 } }, { $addFields: { k: 1 } }], { batchSize: 1 })
       .toArray();
     expect(found.map(({ item }) => item as string)).toEqual(['c', 'a', 'b', 'a']);
   });
 
-  it('refuses an unknown stage', async () => {
+  it('rejects an unknown stage', async () => {
     expect((await serverError(coll.aggregate([{ $nothing: 1 }]).toArray())).code).toBe(40324);
   });
 });

@@ -124,7 +124,7 @@ beforeAll(async () => {
 });
 afterAll(() => store.destroy());
 
-/** Creates the collection again; documents that an index refuses are left out. */
+/** Recreates the collection, without documents that an index rejects. */
 const prepare = async ({ docs, indexes }: Pick<Case, 'docs' | 'indexes'>): Promise<string[]> => {
   await store.engine.dropCollection(ns, {});
   await store.engine.createCollection(ns, {}, {});
@@ -141,7 +141,7 @@ const prepare = async ({ docs, indexes }: Pick<Case, 'docs' | 'indexes'>): Promi
   return store.engine.collection(ns)?.indexes.map(({ name }) => name) ?? [];
 };
 
-/** Undefined where documents cannot be sorted, as their sort fields are two arrays. */
+/** Undefined if the documents cannot be sorted because two of their sort fields are arrays. */
 const find = (filter: Doc, spec: Partial<FindSpec>): Promise<Doc[] | undefined> =>
   store.find(ns, filter, spec).catch((error: unknown) => {
     expect(error).toMatchObject({ message: expect.stringMatching(/parallel arrays/) as string });
@@ -151,7 +151,7 @@ const find = (filter: Doc, spec: Partial<FindSpec>): Promise<Doc[] | undefined> 
 const idOf = (doc: Doc): number => plain(doc['_id']) as number;
 const ids = (docs: readonly Doc[]): number[] => docs.map(idOf);
 
-/** An index that leaves documents out finds no more than the others when a hint names it. */
+/** Whether an index contains all documents. A hint for any other index finds only the documents in it. */
 const isWhole = (name: string): boolean => {
   const spec = store.engine.collection(ns)?.indexes.find((index) => index.name === name);
   return spec?.sparse !== true && !spec?.partialFilterExpression;
@@ -162,7 +162,7 @@ const checkQuery = async (
   indexes: readonly string[],
 ) => {
   const base: Partial<FindSpec> = collated ? { collation } : {};
-  // The _id decides between equals, so that there is one right order.
+  // Ties are broken by _id, so that there is exactly one correct order.
   const whole: Partial<FindSpec> = { ...base, ...(sort && { sort: { ...sort, _id: 1 } }) };
   const byScan = await find(filter, { ...whole, hint: { $natural: 1 } });
   if (!byScan) return;
@@ -188,7 +188,7 @@ const checkQuery = async (
   }
 };
 
-describe('index scans give the rows of collection scans, in their order', () => {
+describe('index scans return the same documents in the same order as collection scans', () => {
   const check = async (made: Case): Promise<void> => {
     const indexes = await prepare(made);
     for (const one of made.queries) await checkQuery(one, indexes);
@@ -208,7 +208,7 @@ describe('index scans give the rows of collection scans, in their order', () => 
   );
 });
 
-describe('cursors with tiny batches while others write', () => {
+describe('cursors with tiny batches during concurrent writes', () => {
   const other = fc.record({
     doc: nested,
     kind: fc.constantFrom('insert', 'update', 'remove'),
@@ -216,8 +216,8 @@ describe('cursors with tiny batches while others write', () => {
   });
 
   /**
-   * Documents from 1,000 are the others' and come and go; the rest stays as it is and must be found once
-   * each.
+   * Documents with ids from 1,000 belong to the concurrent writers, who insert and delete them. All others
+   * are never changed, and each must be found exactly once.
    */
   const check = async (made: Case, batchSize: number, others: { doc: Doc; kind: string; at: number }[]) => {
     await prepare(made);
@@ -246,7 +246,7 @@ describe('cursors with tiny batches while others write', () => {
           if (next) await write(next);
         }
       } catch (error) {
-        // One of the others' documents cannot be sorted.
+        // A document of the concurrent writers cannot be sorted.
         expect(error).toMatchObject({ message: expect.stringMatching(/parallel arrays/) as string });
         continue;
       }
@@ -261,7 +261,7 @@ describe('cursors with tiny batches while others write', () => {
   };
 
   it(
-    'give every document that stays as it is, once and in order',
+    'return every unchanged document once and in order',
     () =>
       expectHoldsAsync(
         fc.asyncProperty(
@@ -285,7 +285,7 @@ describe('sorts', () => {
   });
 
   it(
-    'order as naive ones do, with and without an index',
+    'give the same order as naive ones, with and without an index',
     () =>
       expectHoldsAsync(
         fc.asyncProperty(

@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 
 describe('the server', () => {
-  it('answers an unknown command with CommandNotFound, and the connection lives', async () => {
+  it('returns CommandNotFound for an unknown command and keeps the connection open', async () => {
     const client = await test.connect({ maxPoolSize: 1 });
     const error = await serverError(client.db('server').command({ notACommand: 1 }));
     expect(error).toMatchObject({
@@ -40,11 +40,11 @@ describe('the server', () => {
     [{ findAndModify: 'c', query: {} }, 9],
     [{ renameCollection: 'a.b', to: 'a.c' }, 13],
     [{ find: 'c', maxTimeMS: -1 }, 2],
-  ])('refuses %j with code %i', async (command, code) => {
+  ])('rejects %j with code %i', async (command, code) => {
     expect((await serverError(test.client.db('server').command(command))).code).toBe(code);
   });
 
-  it('describes itself', async () => {
+  it('reports its version and capabilities', async () => {
     const admin = test.client.db('admin');
     expect(await admin.command({ buildInfo: 1 })).toMatchObject({ version: '8.0.0' });
     const hello = await admin.command({ hello: 1 });
@@ -80,7 +80,7 @@ describe('the server', () => {
     expect((await serverError(slow.toArray())).code).toBe(50);
   });
 
-  it('takes unacknowledged writes', async () => {
+  it('accepts unacknowledged writes', async () => {
     await coll.insertOne({ _id: 1 as never }, { writeConcern: { w: 0 } });
     const client = await test.connect({ maxPoolSize: 1 });
     const own = client.db('server').collection(coll.collectionName);
@@ -88,7 +88,7 @@ describe('the server', () => {
     expect(await own.findOne({ _id: 2 as never })).toEqual({ _id: 2 });
   });
 
-  it('hangs up on nonsense but serves others', async () => {
+  it('closes a connection with invalid data and keeps serving others', async () => {
     const { createConnection } = await import('node:net');
     const path = decodeURIComponent(test.store.uri.slice('mongodb://'.length, test.store.uri.indexOf('/?')));
     const socket = createConnection(path);
@@ -101,7 +101,7 @@ describe('the server', () => {
 });
 
 describe('heartbeats', () => {
-  it('are streamed, so that monitoring goes on without new requests', async () => {
+  it('are streamed, so that monitoring continues without new requests', async () => {
     const client = new MongoClient(test.store.uri, { heartbeatFrequencyMS: 500 });
     let awaited = 0;
     const seen = new Promise<void>((resolve, reject) => {
@@ -119,7 +119,7 @@ describe('heartbeats', () => {
 });
 
 describe('the store', () => {
-  it('is served over TCP when a port is asked for, and says when that port is taken', async () => {
+  it('is served over TCP if a port is given, and reports a port that is in use', async () => {
     const tcp = await openTestStore({ port: 0 });
     try {
       expect(tcp.store.uri).toMatch(/^mongodb:\/\/127\.0\.0\.1:\d+\/\?directConnection=true$/);
@@ -134,7 +134,7 @@ describe('the store', () => {
     }
   });
 
-  it('keeps its documents when it is closed and opened again', async () => {
+  it('keeps its documents when it is closed and reopened', async () => {
     const own = await openTestStore();
     try {
       await own.client

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { MongoClient, type MongoClientOptions, MongoServerError } from 'mongodb';
 import { EmbeddedMongo, type EmbeddedMongoOptions } from '../src/index.js';
 
-/** A store in a directory of its own, with a client. */
+/** A store in a new directory, with a client. */
 export interface TestStore {
   dir: string;
   store: EmbeddedMongo;
   client: MongoClient;
-  /** Another client; closed with the store. */
+  /** Opens another client, which is closed together with the store. */
   connect(options?: MongoClientOptions): Promise<MongoClient>;
-  /** Closes the store and opens it again, with a new `client`. */
+  /** Closes and reopens the store, with a new `client`. */
   reopen(): Promise<void>;
   close(): Promise<void>;
 }
@@ -47,7 +47,7 @@ export async function openTestStore(options: Partial<EmbeddedMongoOptions> = {})
   return test;
 }
 
-/** The error with which the server refuses `work`; fails when it does not. */
+/** Returns the error with which the server rejects `work`. @throws if the server accepts it */
 export async function serverError(work: Promise<unknown>): Promise<MongoServerError> {
   const error: unknown = await work.then(
     () => undefined,

@@ -38,7 +38,7 @@ describe('transactions', () => {
   const amounts = async (): Promise<number[]> =>
     (await coll.find({}, { sort: { _id: 1 } }).toArray()).map(({ n }) => n as number);
 
-  it('are seen by others only once they are committed', async () => {
+  it('are visible to others only after the commit', async () => {
     const session = test.client.startSession();
     session.startTransaction();
     await move(session, 10);
@@ -61,7 +61,7 @@ describe('transactions', () => {
     expect(await amounts()).toEqual([100, 0]);
   });
 
-  it('conflict when two write the same document, and the loser is told to try again', async () => {
+  it('conflict when two write the same document, and the second gets a TransientTransactionError', async () => {
     const first = test.client.startSession();
     const second = test.client.startSession();
     first.startTransaction();
@@ -78,14 +78,14 @@ describe('transactions', () => {
     await Promise.all([first.endSession(), second.endSession()]);
   });
 
-  it('are run again by withTransaction until all have been done', async () => {
+  it('are retried by withTransaction until all have been committed', async () => {
     await Promise.all(
       Array.from({ length: 8 }, () => test.client.withSession((s) => s.withTransaction(() => move(s, 1)))),
     );
     expect(await amounts()).toEqual([92, 8]);
   });
 
-  it('end when a statement fails, which the client sees as a write error', async () => {
+  it('are aborted when a statement fails, which the client receives as a write error', async () => {
     const session = test.client.startSession();
     session.startTransaction();
     await coll.insertOne({ _id: 'c' as never }, { session });
@@ -97,7 +97,7 @@ describe('transactions', () => {
     expect(await coll.countDocuments()).toBe(2);
   });
 
-  it('refuse commands that may not run inside of them', async () => {
+  it('reject commands that are not allowed in a transaction', async () => {
     const session = test.client.startSession();
     session.startTransaction();
     await move(session, 1);
@@ -109,7 +109,7 @@ describe('transactions', () => {
     await session.endSession();
   });
 
-  it('that were committed are known as such after a restart', async () => {
+  it('are known to be committed after a restart', async () => {
     const session = test.client.startSession();
     const lsid = session.id;
     session.startTransaction();
@@ -122,7 +122,7 @@ describe('transactions', () => {
   });
 });
 
-/** Sends a command with session fields of its own: the driver's implicit session would overwrite them. */
+/** Sends a command with explicit session fields, which the implicit session of the driver would overwrite. */
 async function rawCommand(client: MongoClient, command: Document): Promise<Document> {
   const session = client.startSession();
   try {
@@ -142,16 +142,17 @@ describe('retryable writes', () => {
   const failCommand = (mode: 'off' | { times: number }, data: Document): Promise<Document> =>
     test.client.db('admin').command({ configureFailPoint: 'failCommand', mode, data });
 
-  it('are done exactly once when the connection breaks', async () => {
+  it('are applied exactly once when the connection breaks', async () => {
     await coll.insertOne({ _id: 1 as never, n: 0 });
     await failCommand({ times: 1 }, { failCommands: ['update'], closeConnection: true });
     expect(await coll.updateOne({ _id: 1 as never }, { $inc: { n: 1 } })).toMatchObject({ modifiedCount: 1 });
     expect(await coll.findOne()).toEqual({ _id: 1, n: 1 });
   });
 
-  it('that come a second time are answered as the first time and change nothing', async () => {
+  it('return the first result and change nothing when they are repeated', async () => {
     await coll.insertOne({ _id: 1 as never, n: 0 });
-    // A client of its own: the number would spoil the pooled session for others.
+    // Uses a separate client, because the transaction number would make the pooled session unusable for
+    // others.
     const client = await test.connect();
     const session = client.startSession();
     const command = {
@@ -166,13 +167,13 @@ describe('retryable writes', () => {
     await session.endSession();
   });
 
-  it('are retried on a code that says that the server is not primary', async () => {
+  it('are retried on an error code for a server that is not primary', async () => {
     await failCommand({ times: 1 }, { failCommands: ['insert'], errorCode: 10107 });
     await coll.insertOne({ a: 1 });
     expect(await coll.countDocuments({ a: 1 })).toBe(1);
   });
 
-  it('report a write concern error beside their result', async () => {
+  it('report a write concern error together with their result', async () => {
     await failCommand(
       { times: 1 },
       { failCommands: ['insert'], writeConcernError: { code: 100, errmsg: 'not enough nodes' } },
@@ -186,7 +187,7 @@ describe('retryable writes', () => {
   });
 });
 
-it('begins beside the creation of its collection, without an error', async () => {
+it('starts concurrently with the creation of its collection without an error', async () => {
   const db = test.client.db('transactions');
   for (let i = 0; i < 20; i++) {
     const session = test.client.startSession();
@@ -194,7 +195,7 @@ it('begins beside the creation of its collection, without an error', async () =>
     session.startTransaction();
     const created = db.createCollection(target.collectionName);
     const inserted = target.insertOne({ _id: i }, { session });
-    // Whichever is first makes the collection; the other one finds it.
+    // Whichever runs first creates the collection, and the other one finds it.
     const [creation] = await Promise.allSettled([created, inserted]);
     if (creation.status === 'rejected') expect(creation.reason).toMatchObject({ code: 48 });
     await expect(inserted).resolves.toMatchObject({ insertedId: i });

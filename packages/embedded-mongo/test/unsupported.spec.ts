@@ -1,7 +1,7 @@
 import type { Db, Document } from 'mongodb';
 import { openTestStore, serverError, type TestStore } from './store.js';
 
-describe('what the store does not support', () => {
+describe('unsupported features', () => {
   let store: TestStore;
   let db: Db;
 
@@ -50,7 +50,7 @@ describe('what the store does not support', () => {
     ['a time series collection', { collMod: 'c', timeseries: { granularity: 'hours' } }],
     ['mapReduce', { mapReduce: 'c', map: 'm', reduce: 'r', out: { inline: 1 } }],
     ['apiStrict', { ping: 1, apiVersion: '1', apiStrict: true }],
-  ])('refuses %s in %j', async (feature, command) => {
+  ])('rejects %s in %j', async (feature, command) => {
     const reply = db.command(command);
     const refusal = {
       code: 115,
@@ -64,7 +64,7 @@ describe('what the store does not support', () => {
       });
   });
 
-  it('serves clients that name a version of the stable API, unless they insist on it', async () => {
+  it('serves clients that name a version of the stable API, unless they require it strictly', async () => {
     const client = await store.connect({ serverApi: { version: '1', deprecationErrors: true } });
     await expect(client.db('unsupported').collection('c').countDocuments()).resolves.toBe(1);
   });

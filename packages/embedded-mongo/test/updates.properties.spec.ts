@@ -36,7 +36,7 @@ interface Change {
   operator: string;
   path: string;
   argument: Plain;
-  /** The array filter that the path needs. */
+  /** The array filter that the path requires. */
   arrayFilter?: Doc;
   selects?: UpdateFacts['selects'];
 }
@@ -111,7 +111,7 @@ const anyChange: fc.Arbitrary<Change> = fc.oneof(
     selects: { f: (one) => typeof one === 'number' && one >= least },
   })),
 );
-/** Changes of different fields, so that none conflicts with another. */
+/** Changes to different fields, so that they do not conflict. */
 const anyChanges = fc.uniqueArray(anyChange, {
   minLength: 1,
   maxLength: 3,
@@ -127,7 +127,7 @@ type Target =
 interface Step {
   target: Target;
   changes: Change[];
-  /** A pipeline instead of the changes. */
+  /** A pipeline used instead of the changes. */
   pipeline?: Doc[];
 }
 
@@ -179,7 +179,7 @@ const operatorsOf = (changes: readonly Change[]): Record<string, PlainDoc> => {
   return update;
 };
 
-/** What the step is to the store. */
+/** The form in which the step is sent to the store. */
 const statementOf = ({ target, changes, pipeline: stages }: Step): UpdateStatement => {
   const positional = target.kind === 'position' ? { $set: { 'l.$': target.to } } : undefined;
   const arrayFilters = changes.flatMap(({ arrayFilter }): Doc[] => (arrayFilter ? [arrayFilter] : []));
@@ -219,7 +219,7 @@ const after = (doc: PlainDoc, { target, changes, pipeline: stages }: Step, isIns
   return applyOperators(doc, { $set: { 'l.$': target.to } }, facts);
 };
 
-/** The model's documents after the step by _id; undefined for a document whose update is refused. */
+/** The documents of the model after the step, by _id. Undefined for a document whose update is rejected. */
 const modelStep = (docs: ReadonlyMap<number, PlainDoc>, step: Step): Map<number, PlainDoc | undefined> => {
   const results = new Map<number, PlainDoc | undefined>();
   const attempt = (id: number, work: () => PlainDoc): void => {
@@ -281,7 +281,8 @@ const check = async (docs: PlainDoc[], taken: Step[]): Promise<void> => {
     const name = JSON.stringify({ statement, before: [...model.values()], answer });
     expect([name, answer.writeErrors.length > 0]).toEqual([name, refused]);
     const found = await stored({ $natural: 1 });
-    // Of many, those before the one that is refused are changed, in an order that the plan decides.
+    // An update of many documents changes those before the rejected one, in an order that depends on the
+    // plan.
     const expected = new Map(model);
     for (const [id, made] of results)
       if (made && (!refused || JSON.stringify(found.get(id)) !== JSON.stringify(model.get(id))))
@@ -295,7 +296,7 @@ const check = async (docs: PlainDoc[], taken: Step[]): Promise<void> => {
 };
 
 it(
-  'random updates do what a simple model does, and keep the indexes right',
+  'random updates match a simple model and keep the indexes consistent',
   () => expectHoldsAsync(fc.asyncProperty(fc.array(doc, { minLength: 1, maxLength: 6 }), steps, check), 150),
   propertyTimeoutMs,
 );

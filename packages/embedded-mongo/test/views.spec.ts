@@ -23,7 +23,7 @@ describe('views', () => {
   const ids = async (name: string): Promise<unknown[]> =>
     (await db.collection(name).find().toArray()).map(({ _id }) => _id);
 
-  it('answers find, count, distinct and aggregate, also in batches and through a view of a view', async () => {
+  it('supports find, count, distinct and aggregate, in batches and through a view of a view', async () => {
     const v4 = db.collection('v4');
     expect(await ids('v4')).toEqual([1, 4, 7]);
     await expect(
@@ -48,7 +48,7 @@ describe('views', () => {
     });
   });
 
-  it('is joined by $lookup, $graphLookup and $unionWith', async () => {
+  it('can be joined by $lookup, $graphLookup and $unionWith', async () => {
     const joined = (stage: object) =>
       db
         .collection('other')
@@ -81,7 +81,7 @@ describe('views', () => {
     ).resolves.toEqual([{ n: 6 }]);
   });
 
-  it('is listed with its definition, as is system.views', async () => {
+  it('is listed with its definition, and so is system.views', async () => {
     const listed = await db.listCollections({ type: 'view' }).toArray();
     expect(listed).toContainEqual({
       name: 'v4',
@@ -174,7 +174,7 @@ describe('views', () => {
       167,
       "Cannot override a view's default collation",
     ],
-  ])('refuses %s', async (_, work, code, message) => {
+  ])('rejects %s', async (_, work, code, message) => {
     await expect(serverError(work())).resolves.toMatchObject({ code, message });
   });
 
@@ -220,13 +220,13 @@ describe('views', () => {
     ],
     [{ collMod: 'src', viewOn: 'other', pipeline: [] }, 72, 'option only supported on a view: pipeline'],
     [{ collMod: 'v1', validator: { a: 1 } }, 72, 'option not supported on a view: validator'],
-  ])('refuses %j', async (command, code, message) => {
+  ])('rejects %j', async (command, code, message) => {
     const error = await serverError(db.command(command));
     expect(error.code).toBe(code);
     expect(error.message).toContain(message);
   });
 
-  it('changes by collMod, keeps its collation, survives a restart and is dropped', async () => {
+  it('can be changed with collMod, keeps its collation, survives a restart and can be dropped', async () => {
     await db.collection<{ _id: string }>('words').insertMany([{ _id: 'a' }, { _id: 'A' }, { _id: 'b' }]);
     const collation = { locale: 'en', strength: 2 };
     await db.createCollection('folded', { viewOn: 'words', pipeline: [{ $match: { _id: 'a' } }], collation });
@@ -240,7 +240,7 @@ describe('views', () => {
     await expect(db.listCollections({ name: 'words' }).toArray()).resolves.toHaveLength(1);
   });
 
-  it('nests twenty levels deep, and not one more', async () => {
+  it('can be nested twenty levels deep, and no deeper', async () => {
     for (let level = 0; level < 20; level++)
       await db.createCollection(`deep${level}`, { viewOn: `deep${level + 1}`, pipeline: [] });
     const error = await serverError(db.createCollection('deep20', { viewOn: 'src', pipeline: [] }));

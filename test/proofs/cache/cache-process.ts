@@ -1,4 +1,4 @@
-// A process with a cache of its own, which asks for one cold key when it is told to. Forked by test/proofs/cache.ts.
+// A process with its own cache that requests one cold key on command. Forked by test/proofs/cache.ts.
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheFamily } from '../../../src/cache/index.js';
 import { openCache } from '../../support/cache.js';
@@ -12,7 +12,7 @@ interface Order {
 export interface CacheReport {
   type: 'report';
   loads: number;
-  /** Different values that the callers were given. */
+  /** The distinct values that the callers received. */
   values: string[];
 }
 

@@ -5,10 +5,12 @@ import type { KillMoment } from '../crash/rounds.js';
 import type { LoadShape } from '../crash/load.js';
 
 const MAX_COMMITS = 40;
-/** A load that never commits so often is ended, and the round tells what its clients got instead. */
+/**
+ * A load that never reaches this many commits is stopped, and the round reports the responses of its clients.
+ */
 const LONGEST_MS = 60_000;
 
-/** 64 clients that store messages, beside some that change sessions. */
+/** 64 clients that store messages, and some that change sessions. */
 export const manyClients: LoadShape = {
   conversations: 8,
   appendersEach: 4,
@@ -18,7 +20,8 @@ export const manyClients: LoadShape = {
 };
 
 /**
- * Kills the service when the database has replied to a commit and no caller of that transaction has its result.
+ * Kills the service after the database has confirmed a commit and before any caller of that transaction has
+ * its result.
  * @param dist the folder of the built project
  */
 export const afterCommit = (dist: string): KillMoment => ({

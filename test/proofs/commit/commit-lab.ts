@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ApiClient, asCreated, asTenantKey } from '../../../src/cli/index.js';
 import { ServiceProcess } from '../../support/service-process.js';
 
-/** One or more API processes on one embedded store, with a tenant. */
+/** One or more API processes on one embedded store, with one tenant. */
 export class CommitLab {
   readonly services: ServiceProcess[] = [];
   key = '';
@@ -15,7 +15,7 @@ export class CommitLab {
     private readonly main: string,
   ) {}
 
-  /** @param main the built dist/src/main.js */
+  /** @param main path of the built dist/src/main.js */
   static async start(main: string): Promise<CommitLab> {
     const lab = new CommitLab(await mkdtemp(join(tmpdir(), 'colloquy-commit-')), main);
     try {
@@ -59,7 +59,7 @@ export class CommitLab {
     return created.map(({ id }) => id);
   }
 
-  /** A counter of group commit, of each process. */
+  /** The value of a group commit metric in each process. */
   counters(name: string): Promise<number[]> {
     const line = new RegExp(`^colloquy_database_group_commit_${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm');
     return Promise.all(
@@ -73,7 +73,7 @@ export class CommitLab {
     );
   }
 
-  /** Ends the processes, those that use the store of the first one before it, and deletes what they stored. */
+  /** Stops the processes and deletes their data. The first process hosts the store, so it is stopped last. */
   async remove(): Promise<void> {
     for (const service of this.services.toReversed()) await service.kill('SIGKILL');
     await rm(this.cwd, { recursive: true, force: true });

@@ -1,9 +1,10 @@
-// Loaded into a service with node --import: after the message { killAfterCommits: n } its n-th commit of new messages that
-// succeeds is its last act. The database has replied, and no caller of the transaction has its result.
+// Loaded into a service with node --import. After the message { killAfterCommits: n }, the process kills
+// itself right after its n-th successful commit that inserts messages: the database has confirmed the commit,
+// but no caller of the transaction has received the result.
 import { mongo } from 'mongoose';
 
 let left = Infinity;
-/** Sessions whose transaction inserts messages. */
+/** Database sessions whose current transaction inserts messages. */
 const storing = new WeakSet<mongo.ClientSession>();
 
 const hasCount = (message: unknown): message is { killAfterCommits: number } =>

@@ -6,7 +6,7 @@ import type { CommitLab } from './commit-lab.js';
 
 export interface SharedAppendsOptions {
   name: string;
-  /** How many of the processes take part. */
+  /** How many of the processes are used. */
   processes: number;
   clientsEach: number;
   conversations: number;
@@ -20,9 +20,9 @@ export interface SharedAppends {
   /** Milliseconds. */
   p50: number;
   p99: number;
-  /** Answers other than 201, by status; requests without one as `no answer`. */
+  /** Counts of responses other than 201 by status; requests without a response count as `no response`. */
   refused: ReadonlyMap<string, number>;
-  /** Transactions that each process wrote again, and all transactions that it committed. */
+  /** For each process, the number of transactions that it retried and the number that it committed. */
   conflicts: number[];
   commits: number[];
   problems: string[];
@@ -34,7 +34,9 @@ interface Append {
   acked?: StoredMessage | undefined;
 }
 
-/** Clients of several processes that append to the same conversations, one message after another. */
+/**
+ * Clients of several processes that append messages to the same conversations, each one message at a time.
+ */
 class AppendLoad {
   readonly appends: Append[] = [];
   readonly times: number[] = [];
@@ -74,7 +76,7 @@ class AppendLoad {
         .catch(() => ({ status: 0, body: '' }));
       this.times.push(performance.now() - begun);
       if (status === 201) [append.acked] = asAppended(JSON.parse(body));
-      else this.refuse(status === 0 ? 'no answer' : String(status));
+      else this.refuse(status === 0 ? 'no response' : String(status));
       if (status === 0) return;
     }
   }
@@ -84,7 +86,10 @@ class AppendLoad {
   }
 }
 
-/** Each conversation holds every message that was acknowledged, once, with the seq that was acknowledged, and seq 1, 2, 3 … */
+/**
+ * Checks that each conversation contains every acknowledged message exactly once with the acknowledged seq,
+ * and that seq is 1, 2, 3 …
+ */
 async function checkAppends(
   lab: CommitLab,
   ids: readonly string[],
@@ -94,9 +99,11 @@ async function checkAppends(
   for (const id of ids) {
     const { conversation, messages } = await readConversation(lab.api, id);
     if (conversation.messageCount !== messages.length)
-      problems.push(`${id} counts ${conversation.messageCount} messages and holds ${messages.length}`);
+      problems.push(
+        `${id} has messageCount ${conversation.messageCount} but contains ${messages.length} messages`,
+      );
     const wrong = messages.findIndex(({ seq }, index) => seq !== index + 1);
-    if (wrong >= 0) problems.push(`${id} has seq ${messages[wrong]?.seq ?? 'none'} in place ${wrong + 1}`);
+    if (wrong >= 0) problems.push(`${id} has seq ${messages[wrong]?.seq ?? 'none'} at position ${wrong + 1}`);
     const byContent = new Map<string, StoredMessage[]>();
     for (const message of messages)
       byContent.set(message.content, [...(byContent.get(message.content) ?? []), message]);
@@ -104,13 +111,13 @@ async function checkAppends(
       const stored = byContent.get(content) ?? [];
       if (stored.length > 1) problems.push(`${content} is stored ${stored.length} times`);
       if (acked && !stored.some((one) => one.id === acked.id && one.seq === acked.seq))
-        problems.push(`${content} was acknowledged with seq ${acked.seq}, and is not stored so`);
+        problems.push(`${content} was acknowledged with seq ${acked.seq}, but is not stored with it`);
     }
   }
   return problems;
 }
 
-/** Appends through the first processes of the lab to the same conversations, and checks what is stored. */
+/** Appends to the same conversations through the first processes of the lab, and checks what is stored. */
 export async function runSharedAppends(
   lab: CommitLab,
   options: SharedAppendsOptions,

@@ -17,7 +17,7 @@ interface Stored {
   messages: Row[];
 }
 
-/** Answers from what a store is made to hold after a crash. */
+/** A fake API that responds with the contents a test gives to the store after a crash. */
 class StoreAfterCrash extends ApiClient {
   conversations: Record<string, Stored> = {};
   sessions: Record<string, { version: number; activeGoals: unknown[]; context: object }> = {};
@@ -34,8 +34,8 @@ class StoreAfterCrash extends ApiClient {
 
   private read(path: string): unknown {
     const url = new URL(path, this.url);
-    const [, , room = '', id = '', part] = url.pathname.split('/');
-    if (room === 'sessions') return this.sessions[id];
+    const [, , collection = '', id = '', part] = url.pathname.split('/');
+    if (collection === 'sessions') return this.sessions[id];
     const conversation = this.conversations[id];
     if (part === 'messages') return { data: conversation?.messages, nextCursor: null };
     if (id !== '') return conversation && { id, messageCount: conversation.messageCount };
@@ -112,28 +112,28 @@ describe('CrashCheck', () => {
     return found;
   };
 
-  it('finds nothing wrong where all is as acknowledged, whatever became of what was not', async () => {
+  it('reports no problem when everything acknowledged is stored, whether or not the rest is', async () => {
     expect(await check()).toEqual({ acked: 4, found: 4, unanswered: 1, problems: [] });
   });
 
   it.each<[string, string, () => void]>([
     [
       'lost',
-      'an acknowledged message that is gone',
+      'an acknowledged message that is not stored',
       () => (conversation('c1').messages[1] = row(2, 'other')),
     ],
     [
       'lost',
-      'a reply that is gone',
+      'a reply that is not stored',
       () => {
         conversation('c2').messages[1] = { ...reply(2, 'm1'), id: 'm9' };
       },
     ],
-    ['lost', 'session state older than acknowledged', () => (store.sessions['s'] = valued(6, 6, 6))],
-    ['lost', 'a session that is gone', () => delete store.sessions['s']],
+    ['lost', 'session state older than the acknowledged one', () => (store.sessions['s'] = valued(6, 6, 6))],
+    ['lost', 'a session that is not stored', () => delete store.sessions['s']],
     ['lost', 'session state that was never sent', () => (store.sessions['s'] = valued(9, 9, 9))],
     [
-      'doubled',
+      'duplicated',
       'an externalId that is stored twice',
       () => {
         conversation('c1').messages.push(row(4, 'a3'));
@@ -141,7 +141,7 @@ describe('CrashCheck', () => {
       },
     ],
     [
-      'doubled',
+      'duplicated',
       'a seq that is stored twice',
       () => {
         conversation('c1').messages[2] = { ...row(2, 'a3'), id: 'm3' };
@@ -154,10 +154,14 @@ describe('CrashCheck', () => {
         conversation('c1').messages[2] = row(4, 'a3');
       },
     ],
-    ['torn', 'a counter that is not the count', () => (conversation('c1').messageCount = 4)],
     [
       'torn',
-      'a batch of which a part is stored',
+      'a counter that differs from the number of messages',
+      () => (conversation('c1').messageCount = 4),
+    ],
+    [
+      'torn',
+      'a batch that is stored in part',
       () => {
         delete ledger.appends[0]?.acked;
         conversation('c1').messages[1] = row(2, 'other');
@@ -172,7 +176,7 @@ describe('CrashCheck', () => {
       },
     ],
     [
-      'doubled',
+      'duplicated',
       'a message with two replies',
       () => {
         conversation('c2').messages.push(reply(3, 'm1'));
@@ -189,12 +193,12 @@ describe('CrashCheck', () => {
     ],
     [
       'torn',
-      'a session that missed a handled message',
+      'a session that lacks the change of a processed message',
       () => (store.sessions['h'] = { version: 2, activeGoals: [], context: {} }),
     ],
-    ['torn', 'goals and context that do not fit', () => (store.sessions['s'] = valued(8, 8, 7))],
+    ['torn', 'goals and context that contradict each other', () => (store.sessions['s'] = valued(8, 8, 7))],
     ['torn', 'a goal that is missing', () => (store.sessions['s'] = valued(7, 7))],
-  ])('tells as %s: %s', async (kind, _what, damage) => {
+  ])('reports as %s: %s', async (kind, _what, damage) => {
     damage();
     const { problems } = await check();
     expect(problems.map((problem) => problem.kind)).toContain(kind);
@@ -221,7 +225,7 @@ describe('RepeatedRequests', () => {
     sent.length = 0;
   });
 
-  it('sends what was not acknowledged under the same externalIds, and records the answer', async () => {
+  it('repeats unacknowledged requests with the same externalIds and records the response', async () => {
     const pending = { conversationId: 'c1', externalIds: ['a2'] };
     expect(await repeat([pending])).toMatchObject({ unanswered: 1, problems: [] });
     expect(sent).toEqual([

@@ -26,19 +26,20 @@ import {
 
 export interface CrashProblem {
   /**
-   * lost: not stored as it was acknowledged; doubled: an externalId or a seq stored twice; torn: a part of what belongs
-   * together is stored (a batch, a message without its reply, counters, gaps of seq, session state).
+   * lost: not stored as acknowledged. duplicated: an externalId or a seq is stored twice. torn: only part of an
+   * atomic write is stored (part of a batch, a message without its reply, inconsistent counters, gaps in seq,
+   * inconsistent session state).
    */
-  kind: 'lost' | 'doubled' | 'torn';
+  kind: 'lost' | 'duplicated' | 'torn';
   text: string;
 }
 
 export interface CrashFindings {
-  /** Messages that the service acknowledged: appended, handled and replied. */
+  /** Messages that the service acknowledged: appended messages, processed messages and replies. */
   acked: number;
-  /** Of these, stored exactly as acknowledged. */
+  /** How many of these are stored exactly as acknowledged. */
   found: number;
-  /** Messages that are stored although their sender got no answer. */
+  /** Messages that are stored although their sender received no response. */
   unanswered: number;
   problems: CrashProblem[];
 }
@@ -74,7 +75,7 @@ async function readOfParticipant(api: ApiClient, participantId: string): Promise
   return Promise.all(data.map(({ id }) => readConversation(api, id)));
 }
 
-/** The session, or undefined when nothing of it was stored. */
+/** The session, or undefined if none is stored. */
 async function readSession(api: ApiClient, participantId: string): Promise<ValueSession | undefined> {
   try {
     return await api.call('GET', `/v1/sessions/${participantId}`, asValueSession);
@@ -84,7 +85,7 @@ async function readSession(api: ApiClient, participantId: string): Promise<Value
   }
 }
 
-/** Compares what is stored with what was promised. */
+/** Compares the stored data with everything that was acknowledged. */
 export class CrashCheck {
   readonly findings: CrashFindings = { acked: 0, found: 0, unanswered: 0, problems: [] };
 
@@ -111,7 +112,10 @@ export class CrashCheck {
         if (append.conversationId !== id) continue;
         const present = append.externalIds.filter((externalId) => times.has(externalId)).length;
         if (present > 0 && present < append.externalIds.length)
-          this.tell('torn', `of the append ${append.externalIds.join(', ')} only ${present} are stored`);
+          this.report(
+            'torn',
+            `only ${present} messages of the append ${append.externalIds.join(', ')} are stored`,
+          );
         for (const [index, externalId] of append.externalIds.entries())
           this.checkOne(externalId, times.get(externalId) ?? 0, stored.messages, append.acked?.[index]);
       }
@@ -127,7 +131,7 @@ export class CrashCheck {
       const questions = this.checkReplies(messages);
       const version = (await readSession(this.api, participantId))?.version ?? 0;
       if (version !== questions)
-        this.tell('torn', `${participantId} has session version ${version} after ${questions} messages`);
+        this.report('torn', `${participantId} has session version ${version} after ${questions} messages`);
       const times = countByExternalId(messages);
       for (const { externalId, acked, ...handle } of this.ledger.handles) {
         if (handle.participantId !== participantId) continue;
@@ -137,29 +141,41 @@ export class CrashCheck {
     }
   }
 
-  /** Each message of the user has one reply, and there are no others. Returns how many messages of the user there are. */
+  /**
+   * Checks that each user message has exactly one reply and that there are no other messages. Returns the
+   * number of user messages.
+   */
   private checkReplies(messages: readonly StoredMessage[]): number {
     const left = messages.flatMap(({ replyTo }) => replyTo ?? []);
     const questions = messages.filter(({ role }) => role === 'user');
     for (const { id, externalId } of questions) {
       const replies = left.filter((replyTo) => replyTo === id).length;
       if (replies === 1) continue;
-      this.tell(replies > 1 ? 'doubled' : 'torn', `${externalId ?? id} has ${replies} replies`);
+      this.report(replies > 1 ? 'duplicated' : 'torn', `${externalId ?? id} has ${replies} replies`);
     }
     const others = messages.length - 2 * questions.length;
-    if (others > 0) this.tell('torn', `${others} messages are neither of the user nor the reply to one`);
+    if (others > 0) this.report('torn', `${others} messages are neither user messages nor replies to one`);
     return questions.length;
   }
 
-  /** `seq` is 1, 2, 3 … and the conversation's counter is the count of its messages. */
+  /**
+   * Checks that `seq` is 1, 2, 3 … and that the counter of the conversation equals the number of its
+   * messages.
+   */
   private checkOrder({ conversation, messages }: StoredConversation): void {
     const { id, messageCount } = conversation;
     if (messageCount !== messages.length)
-      this.tell('torn', `conversation ${id} counts ${messageCount} messages and holds ${messages.length}`);
+      this.report(
+        'torn',
+        `conversation ${id} has messageCount ${messageCount} but contains ${messages.length} messages`,
+      );
     for (const [index, { seq }] of messages.entries())
       if (seq !== index + 1) {
         const repeated = messages[index - 1]?.seq === seq;
-        this.tell(repeated ? 'doubled' : 'torn', `conversation ${id} has seq ${seq} in place ${index + 1}`);
+        this.report(
+          repeated ? 'duplicated' : 'torn',
+          `conversation ${id} has seq ${seq} at position ${index + 1}`,
+        );
         return;
       }
   }
@@ -170,12 +186,12 @@ export class CrashCheck {
     messages: readonly StoredMessage[],
     acked: AckedMessage | undefined,
   ): void {
-    if (times > 1) this.tell('doubled', `${externalId} is stored ${times} times`);
+    if (times > 1) this.report('duplicated', `${externalId} is stored ${times} times`);
     if (acked) this.checkAcked(externalId, messages, acked, externalId);
     else this.findings.unanswered += times;
   }
 
-  /** `externalId` is that of the message, none for a reply. */
+  /** @param externalId of the message; undefined for a reply */
   private checkAcked(
     what: string,
     messages: readonly StoredMessage[],
@@ -188,25 +204,31 @@ export class CrashCheck {
       externalId === undefined || (same?.externalId === externalId && same.content === contentOf(externalId));
     if (same?.seq === seq && asSent) this.findings.found++;
     else
-      this.tell('lost', `${what} was acknowledged as ${id} with seq ${seq}, stored: ${JSON.stringify(same)}`);
+      this.report(
+        'lost',
+        `${what} was acknowledged as ${id} with seq ${seq}, stored: ${JSON.stringify(same)}`,
+      );
   }
 
-  /** The three places that are written together hold one value, the last that was acknowledged or the one under way. */
+  /**
+   * Checks that the three fields written together hold the same value: the last one acknowledged, or the one
+   * in flight at the kill.
+   */
   private checkSession({ participantId, lastSent, lastAcked }: SessionRecord, session?: ValueSession): void {
     const values = session
       ? [session.context['value'], ...session.activeGoals.map(({ slots }) => slots['value'])]
       : [0, 0, 0];
     const [value] = values;
     if (values.length !== 3 || new Set(values).size !== 1 || typeof value !== 'number')
-      this.tell('torn', `session ${participantId} holds the values ${JSON.stringify(values)}`);
+      this.report('torn', `session ${participantId} has the values ${JSON.stringify(values)}`);
     else if (value < lastAcked || value > lastSent)
-      this.tell(
+      this.report(
         'lost',
-        `session ${participantId} holds ${value}; acknowledged ${lastAcked}, sent ${lastSent}`,
+        `session ${participantId} has the value ${value}; acknowledged ${lastAcked}, sent ${lastSent}`,
       );
   }
 
-  private tell(kind: CrashProblem['kind'], text: string): void {
+  private report(kind: CrashProblem['kind'], text: string): void {
     this.findings.problems.push({ kind, text });
   }
 }
@@ -221,11 +243,14 @@ function countByExternalId(messages: readonly StoredMessage[]): Map<string, numb
 const isSame = (first: AckedMessage | undefined, second: AckedMessage | undefined): boolean =>
   first?.id === second?.id && first?.seq === second?.seq;
 
-/** Sends every request again with the same externalIds, as a client may, and records what was not acknowledged before. */
+/**
+ * Repeats every request with the same externalIds, as a client may, and records the acknowledgements missing
+ * so far.
+ */
 export class RepeatedRequests {
-  /** Requests that had no answer. */
+  /** Requests that had received no response. */
   unanswered = 0;
-  /** Requests that were acknowledged as something else than the first time. */
+  /** Requests whose second acknowledgement differs from the first. */
   readonly problems: CrashProblem[] = [];
 
   constructor(
@@ -276,7 +301,7 @@ export class RepeatedRequests {
       if (!isSame(before[index], again[index])) {
         const shown = JSON.stringify([before[index], again[index]]);
         this.problems.push({
-          kind: 'doubled',
+          kind: 'duplicated',
           text: `${name} was acknowledged twice, differently: ${shown}`,
         });
       }

@@ -6,42 +6,42 @@ export interface AckedMessage {
   seq: number;
 }
 
-/** One append, all or none of which must be stored; `acked` is what the service answered. */
+/** One append, whose messages must all be stored or none. `acked` is the response of the service. */
 export interface AppendRecord {
   conversationId: string;
   externalIds: string[];
   acked?: AckedMessage[];
 }
 
-/** One inbound message that the service was asked to handle. */
+/** One inbound message sent for processing. */
 export interface HandleRecord {
   participantId: string;
   externalId: string;
   acked?: { conversationId: string; message: AckedMessage; reply: AckedMessage };
 }
 
-/** The number that a client wrote to two goals and the context of one session, again and again, ever higher. */
+/** The increasing number that a client repeatedly writes to two goals and the context of one session. */
 export interface SessionRecord {
   participantId: string;
   lastSent: number;
   lastAcked: number;
 }
 
-/** Everything that was sent under load, and what the service promised to keep of it. */
+/** All requests sent under load, with what the service acknowledged. */
 export interface Ledger {
   appends: AppendRecord[];
   handles: HandleRecord[];
   sessions: SessionRecord[];
-  /** Answers other than success, by code; the end of the connection by the kill is none. */
+  /** Counts of unsuccessful responses by code. A connection closed by the kill is not counted. */
   refused: Map<string, number>;
 }
 
-/** How many clients do what. */
+/** The number of clients for each kind of work. */
 export interface LoadShape {
-  /** Conversations that are appended to, and clients of each. */
+  /** Number of conversations that are appended to, and of clients per conversation. */
   conversations: number;
   appendersEach: number;
-  /** Participants whose messages are handled, and clients of each. */
+  /** Number of participants whose messages are processed, and of clients per participant. */
   participants: number;
   handlersEach: number;
   sessionWriters: number;
@@ -56,7 +56,7 @@ const fewClients: LoadShape = {
 };
 const LARGEST_BATCH = 3;
 
-/** What the message of an externalId reads. */
+/** The content of the message with this externalId. */
 export const contentOf = (externalId: string): string => `message ${externalId}`;
 
 export const appendBody = ({ externalIds }: AppendRecord): unknown => ({
@@ -78,7 +78,7 @@ export const sessionBody = (value: number): unknown => ({
   context: { value },
 });
 
-/** Clients that write at the same time, each one request after another, until the service stops answering. */
+/** Concurrent clients, each sending one request at a time until the service stops responding. */
 export class CrashLoad {
   readonly ledger: Ledger = { appends: [], handles: [], sessions: [], refused: new Map() };
   private readonly conversations: { id: string }[] = [];
@@ -86,12 +86,12 @@ export class CrashLoad {
 
   constructor(
     private readonly api: ApiClient,
-    /** Begins every name of this load. */
+    /** Prefix of every name that this load creates. */
     private readonly prefix: string,
     private readonly shape: LoadShape = fewClients,
   ) {}
 
-  /** Makes the conversations to append to. */
+  /** Creates the conversations to append to. */
   async prepare(): Promise<void> {
     for (let index = 0; index < this.shape.conversations; index++) {
       const conversation = { participantId: `${this.prefix}-c${index}`, channel: 'web' };
@@ -99,7 +99,7 @@ export class CrashLoad {
     }
   }
 
-  /** Resolves when every client has lost the service. */
+  /** Resolves when every client has lost its connection to the service. */
   async run(): Promise<void> {
     const { appendersEach, participants, handlersEach, sessionWriters } = this.shape;
     await Promise.all([

@@ -5,35 +5,35 @@ import { CrashLoad, type Ledger, type LoadShape } from './load.js';
 import { seededRandom } from '../../support/random.js';
 import { ServiceProcess } from '../../support/service-process.js';
 
-/** When the service is killed. */
+/** Decides when the service is killed. */
 export interface KillMoment {
-  /** Options of Node.js that the service needs for it. */
+  /** Node.js options that the service needs for this. */
   nodeOptions?: readonly string[];
-  /** Returns when, in words, and resolves `killed` once the process is gone. */
+  /** Returns a description of the moment, and resolves `killed` once the process has exited. */
   arrange(service: ServiceProcess, random: () => number): { after: string; killed: Promise<unknown> };
 }
 
 export interface CrashRun {
   rounds: number;
   seed: number;
-  /** The built entry of the service, its working directory and its DATA_DIR. */
+  /** The built entry file of the service, its working directory and its DATA_DIR. */
   main: string;
   cwd: string;
   dataDir: string;
-  /** Default: a random time after the load began. */
+  /** Default: a random time after the start of the load. */
   moment?: KillMoment;
-  /** Default: few clients, so that much of the time nothing is being committed. */
+  /** Default: few clients, so that often no commit is in progress at the kill. */
   shape?: LoadShape;
   onRound?: (result: CrashRound) => void;
 }
 
 export interface CrashRound extends CrashFindings {
   round: number;
-  /** From the start of the load to the kill. */
+  /** When the kill happened, relative to the start of the load. */
   killedAfter: string;
-  /** Requests whose answer the kill cut off and that were sent again. */
+  /** Requests repeated because the kill interrupted their response. */
   retried: number;
-  /** From the start of the new process until it listened. */
+  /** Milliseconds from the start of the new process until it listened. */
   reopenMs: number;
   refused: ReadonlyMap<string, number>;
 }
@@ -48,7 +48,7 @@ const atRandomTime: KillMoment = {
   },
 };
 
-/** A service that is killed under load and started again, round after round, on one DATA_DIR. */
+/** A service that is repeatedly killed under load and restarted on the same DATA_DIR. */
 class CrashRounds {
   private service: ServiceProcess | undefined;
   private readonly ledgers: Ledger[] = [];
@@ -113,7 +113,7 @@ class CrashRounds {
     };
   }
 
-  /** What survived its own round must survive the later ones. */
+  /** Data that survived its own round must survive all later rounds. */
   private async checkAllAgain(results: CrashRound[]): Promise<void> {
     for (const [index, ledger] of this.ledgers.entries()) {
       const again = await new CrashCheck(this.client(), ledger).run();
@@ -123,14 +123,20 @@ class CrashRounds {
   }
 }
 
-/** The counts of the later check with the problems of both: a message must not be found first and lost afterwards. */
+/**
+ * The counts of the later check with the problems of both, so that a message found first and lost later is
+ * reported.
+ */
 function joined(first: CrashFindings, second: CrashFindings): CrashFindings {
   const known = new Set(first.problems.map(({ text }) => text));
   const problems = [...first.problems, ...second.problems.filter(({ text }) => !known.has(text))];
   return { acked: second.acked, found: second.found, unanswered: first.unanswered, problems };
 }
 
-/** Kills the service with SIGKILL under load, starts it again, repeats all requests and checks what it promised; as often as asked. */
+/**
+ * Runs the requested number of rounds. Each kills the service with SIGKILL under load, restarts it, repeats
+ * all requests and checks that everything acknowledged is stored.
+ */
 export const runCrashRounds = (options: CrashRun): Promise<CrashRound[]> => new CrashRounds(options).run();
 
 export const isClean = ({ problems, refused }: CrashRound): boolean =>

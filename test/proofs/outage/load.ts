@@ -1,23 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiClient, type ApiResponse, RequestFailure } from '../../../src/cli/index.js';
 
-/** One request and what came of it. */
+/** One request and its outcome. */
 export interface Sample {
   what: string;
-  /** By performance.now(). */
+  /** When it was sent, on the clock of performance.now(). */
   begun: number;
   ms: number;
-  /** 0: no answer. */
+  /** HTTP status; 0 if there was no response. */
   status: number;
-  /** `code` of the problem document; `no_answer` without an answer. */
+  /** `code` of the problem document; `no_answer` if there was no response. */
   code?: string | undefined;
-  /** A problem document with Retry-After. */
+  /** Whether the response is a problem document with Retry-After. */
   saysWhen: boolean;
 }
 
 type Call = readonly [what: string, method: string, path: string, body?: unknown];
 
-/** A client that is told to come back later does so, but here it comes sooner, so that there is a load. */
+/**
+ * Pause of a client after a failed request, ms. It is shorter than the Retry-After of the response, to keep
+ * the load up.
+ */
 const PAUSE_AFTER_FAILURE_MS = 100;
 
 const codeOf = (body: unknown): string | undefined =>
@@ -34,7 +37,7 @@ function sampleOf(what: string, begun: number, answer: ApiResponse): Sample {
 
 const participantOf = (index: number): string => `p${index}`;
 
-/** So that each client has something to read. */
+/** Stores a message for each client, so that its reads find something. */
 export async function prepareParticipants(api: ApiClient, clients: number): Promise<void> {
   for (let index = 0; index < clients; index++)
     await api.call('POST', '/v1/messages', () => undefined, {
@@ -44,7 +47,7 @@ export async function prepareParticipants(api: ApiClient, clients: number): Prom
     });
 }
 
-/** Clients that send one request after the other until `stop`. */
+/** Clients that send one request at a time until `stop` is called. */
 export class OutageLoad {
   readonly samples: Sample[] = [];
   private stopped = false;
@@ -59,7 +62,7 @@ export class OutageLoad {
     this.ended = Promise.all(Array.from({ length: this.clients }, (_, index) => this.client(index)));
   }
 
-  /** Resolves when each client has had its last answer. */
+  /** Resolves when each client has received its last response. */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.ended;

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiClient, RequestFailure } from '../../../src/cli/index.js';
 
-/** One answer of a probe. */
+/** One response of a probe. */
 export interface Look {
-  /** When it was answered, by performance.now(). */
+  /** When the response arrived, on the clock of performance.now(). */
   at: number;
   ms: number;
-  /** 0: no answer. */
+  /** HTTP status; 0 if there was no response. */
   http: number;
-  /** `ok` or `degraded`; undefined for any other answer. */
+  /** `ok` or `degraded`; undefined for any other response. */
   status: string | undefined;
 }
 
@@ -17,7 +17,7 @@ const statusOf = (body: unknown): string | undefined =>
     ? body.status
     : undefined;
 
-/** Asks one probe again and again, as Kubernetes would, but more often. */
+/** Requests one probe repeatedly, as Kubernetes does, but more often. */
 export class ProbeWatch {
   readonly looks: Look[] = [];
   private stopped = false;
@@ -33,7 +33,10 @@ export class ProbeWatch {
     this.ended = this.watch();
   }
 
-  /** The first answer after `since` that satisfies, waited for until `timeoutMs` have passed since; undefined when there is none. */
+  /**
+   * The first response after `since` that satisfies the condition, or undefined if there is none within
+   * `timeoutMs` after `since`.
+   */
   async first(
     since: number,
     timeoutMs: number,

@@ -7,24 +7,27 @@ import { ApiClient, asTenantKey } from '../../../src/cli/index.js';
 import { RedisProcess } from '../../support/redis-process.js';
 import { ServiceProcess } from '../../support/service-process.js';
 import { StoreProcess } from '../store/store-process.js';
-import { isLate, isSuccess, MARKS, missedMarks, type OutageFigures } from './check.js';
+import { isLate, isSuccess, LIMITS, missedLimits, type OutageFigures } from './check.js';
 import { OutageLoad, prepareParticipants } from './load.js';
 import { ProbeWatch } from './probe-watch.js';
 
-/** killed: the store is gone. hanging: it is stopped in the middle, so that its connections stay open and nothing is answered. */
+/**
+ * killed: the store process is killed. hanging: it is suspended, so that its connections stay open without
+ * responses.
+ */
 export type StoreOutage = 'killed' | 'hanging';
 
 export interface OutageOptions {
   clients: number;
   outages: readonly StoreOutage[];
-  /** How long the store is away, ms. */
+  /** How long the store is unavailable, ms. */
   outageMs: number;
-  /** Longest time that a request may take in an outage, ms. */
+  /** Maximum duration of a request during an outage, ms. */
   longestMs: number;
   redis: boolean;
   /** The folder of the built service. */
   dist: string;
-  /** Further settings of the service. */
+  /** Additional settings of the service. */
   env?: Readonly<Record<string, string>>;
   onStore?: (figures: OutageFigures, missed: readonly string[]) => void;
 }
@@ -32,7 +35,7 @@ export interface OutageOptions {
 export interface RedisFigures {
   degradedMs: number | undefined;
   recoveredMs: number | undefined;
-  /** Statuses of /health/ready while Redis was away. */
+  /** Statuses of /health/ready while Redis was down. */
   statuses: readonly number[];
 }
 
@@ -40,17 +43,20 @@ export interface OutageResult {
   stores: OutageFigures[];
   redis: RedisFigures | undefined;
   missed: string[];
-  /** What the service logged. */
+  /** The log of the service. */
   log: string;
 }
 
 const WARM_UP_MS = 2000;
 
-/** How long is waited for what has a mark: longer, so that a missed one is told with its figure. */
+/**
+ * How long to wait for an event that has a limit: longer than the limit, so that a late event is reported
+ * with its time.
+ */
 const PATIENCE_MS = 60_000;
 const PROBE_EVERY_MS = 100;
 
-/** A store, a Redis and the service, each a process of its own, and clients. */
+/** A store, a Redis server and the service, each in its own process, and clients. */
 class OutageRun {
   private readonly closers: (() => Promise<unknown>)[] = [];
 
@@ -66,14 +72,14 @@ class OutageRun {
       const missed: string[] = [];
       for (const kind of outages) {
         const figures = await this.storeOutage(kind, { store, api, ready, live });
-        const problems = missedMarks(figures);
+        const problems = missedLimits(figures);
         stores.push(figures);
         missed.push(...problems.map((problem) => `store ${kind}: ${problem}`));
         this.options.onStore?.(figures, problems);
       }
       const redisFigures = redis ? await redisOutage(redis, ready) : undefined;
       if (redisFigures) missed.push(...missedOfRedis(redisFigures));
-      if (await hasExited(service)) missed.push('the service ended by itself');
+      if (await hasExited(service)) missed.push('the service exited unexpectedly');
       return { stores, redis: redisFigures, missed, log: `${service.stdout}${service.stderr}` };
     } finally {
       for (const close of this.closers.reverse()) await close();
@@ -106,7 +112,7 @@ class OutageRun {
       DATA_DIR: join(cwd, 'data'),
       MONGODB_URI: store.uri,
       ...(redis && { REDIS_URL: redis.url }),
-      // Room for the transcripts that wait through the outage.
+      // Large enough for the transcripts that are queued during the outage.
       TRANSCRIPT_MAX_QUEUE_SIZE: '1000000',
       ADMIN_API_KEY: `admin_${randomBytes(18).toString('base64url')}`,
       ...this.options.env,
@@ -134,7 +140,7 @@ class OutageRun {
     else store.signal('SIGSTOP');
     const noticed = await ready.first(begun, PATIENCE_MS, ({ http }) => http === 503);
     await delay(Math.max(0, begun + outageMs - performance.now()));
-    // What is measured is the service: the time that the store takes to open is not its own.
+    // Only the recovery of the service is measured, not the time that the store takes to open.
     if (kind === 'killed') await store.open();
     else store.signal('SIGCONT');
     const back = performance.now();
@@ -175,10 +181,10 @@ async function redisOutage(redis: RedisProcess, ready: ProbeWatch): Promise<Redi
 
 function missedOfRedis({ degradedMs, recoveredMs, statuses }: RedisFigures): string[] {
   const missed: string[] = [];
-  if (isLate(degradedMs, MARKS.redis))
-    missed.push(`Redis: ready did not say degraded within ${MARKS.redis} ms`);
-  if (isLate(recoveredMs, MARKS.redis))
-    missed.push(`Redis: ready did not say ok within ${MARKS.redis} ms of its return`);
+  if (isLate(degradedMs, LIMITS.redis))
+    missed.push(`Redis: ready did not return degraded within ${LIMITS.redis} ms`);
+  if (isLate(recoveredMs, LIMITS.redis))
+    missed.push(`Redis: ready did not return ok within ${LIMITS.redis} ms of its restart`);
   if (statuses.some((status) => status !== 200)) missed.push('Redis: ready did not stay 200');
   return missed;
 }
@@ -186,5 +192,7 @@ function missedOfRedis({ degradedMs, recoveredMs, statuses }: RedisFigures): str
 const hasExited = (service: ServiceProcess): Promise<boolean> =>
   Promise.race([service.exited.then(() => true), delay(0, false)]);
 
-/** Takes the store and then Redis away under a load, gives them back, and tells what the service made of it. */
+/**
+ * Makes the store and then Redis unavailable under load, restores them, and reports how the service behaved.
+ */
 export const runOutages = (options: OutageOptions): Promise<OutageResult> => new OutageRun(options).run();

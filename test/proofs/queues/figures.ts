@@ -11,7 +11,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { least: Math.min(...values), mean: sum / values.length, most: Math.max(...values) };
 }
 
-/** Milliseconds between the begin of try `attempt` and that of the next, of each job. */
+/** For each job, the milliseconds between the start of attempt `attempt` and the start of the next one. */
 export function gapsAfter(events: readonly ProbeEvent[], attempt: number): number[] {
   const begins = (wanted: number): Map<number, number> =>
     new Map(events.filter((event) => event.attempt === wanted).map(({ n, began }) => [n, began]));
@@ -22,13 +22,13 @@ export function gapsAfter(events: readonly ProbeEvent[], attempt: number): numbe
   });
 }
 
-/** Jobs that began per second, from the first to the last. */
+/** Jobs started per second, measured from the first start to the last. */
 export function rateOf(events: readonly ProbeEvent[]): number {
   const times = events.map(({ began }) => began);
   return ((times.length - 1) * 1000) / (Math.max(...times) - Math.min(...times));
 }
 
-/** Most jobs that were at work at one moment. */
+/** The highest number of jobs that ran at the same time. */
 export function mostAtOnce(events: readonly ProbeEvent[]): number {
   const changes = events
     .flatMap(({ began, ended }) => [

@@ -7,7 +7,10 @@ import { IndexManager } from '../../../src/database/index.js';
 import { createLogger, NestLogger } from '../../../src/logging/index.js';
 import { ProbeModule } from './probe-queues.js';
 
-/** The whole application with the queues of the probe, without HTTP; it does no work until its `QueueWorkers` start. */
+/**
+ * The whole application with the probe queues, without HTTP. It processes no jobs until its `QueueWorkers`
+ * are started.
+ */
 export async function openProbeApp(env: Readonly<Record<string, string>>): Promise<INestApplicationContext> {
   const settings = loadSettings(env);
   const logger = createLogger({ level: settings.service.LOG_LEVEL, pretty: false });

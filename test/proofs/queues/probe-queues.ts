@@ -11,7 +11,7 @@ import {
   QueueModule,
 } from '../../../src/queue/index.js';
 
-/** A try of a job that began or ended, as its processor noted it. */
+/** The start or end of one attempt at a job, as recorded by its processor. */
 export interface ProbeEvent {
   queue: string;
   n: number;
@@ -24,13 +24,13 @@ export interface ProbeEvent {
 const payload = z.strictObject({ n: z.int(), round: z.string() });
 export type ProbePayload = z.output<typeof payload>;
 
-/** How the tries of `spaced` are apart, less a random share. */
+/** The backoff between attempts of `spaced`, before jitter is subtracted. */
 export const spacing = { baseMs: 1000, maxMs: 60_000, jitter: 0.2 } as const;
 export const limit = { max: 5, perMs: 1000 } as const;
 
-/** One job runs until its worker is killed; the next try of it ends at once. */
+/** The first attempt runs until its worker is killed; the next attempt finishes immediately. */
 export const killed = defineQueue({ name: 'killed', payload, timeoutMs: 600_000 });
-/** Each of the three tries fails. */
+/** All three attempts fail. */
 export const spaced = defineQueue({
   name: 'spaced',
   payload,
@@ -39,15 +39,15 @@ export const spaced = defineQueue({
   concurrency: 50,
 });
 export const limited = defineQueue({ name: 'limited', payload, rateLimit: limit, concurrency: 10 });
-/** Each job takes some seconds. */
+/** Each job takes several seconds. */
 export const parallel = defineQueue({ name: 'parallel', payload, concurrency: 100 });
 
-/** Longer than it takes to begin a hundred of them one after the other. */
+/** Longer than it takes to start a hundred jobs one after another. */
 export const PARALLEL_MS = 5000;
 
 const definitions = [killed, spaced, limited, parallel];
 
-/** Notes when tries begin and end, in the database that all processes share. */
+/** Records when attempts start and end, in the database that all processes share. */
 @Injectable()
 export class ProbeLog {
   constructor(@InjectConnection() private readonly connection: Connection) {}
@@ -72,7 +72,7 @@ export class ProbeLog {
     }
   }
 
-  /** Of one queue and round, in the order in which they began. */
+  /** The attempts of one queue and round, ordered by start time. */
   async read(queue: string, round: string): Promise<ProbeEvent[]> {
     return this.events.find({ queue, round }).sort({ began: 1 }).toArray();
   }

@@ -24,11 +24,11 @@ import {
 
 export interface ProofOptions {
   driver: 'database' | 'redis';
-  /** Rate-limited jobs. */
+  /** Number of rate-limited jobs. */
   limitedJobs: number;
-  /** Workers that are killed in the middle of a job, one after the other. */
+  /** How many workers are killed while they run a job, one after another. */
   kills: number;
-  /** The built worker-child.js and store-child.js. */
+  /** Paths of the built worker-child.js and store-child.js. */
   workerChild: string;
   storeChild: string;
 }
@@ -43,13 +43,13 @@ const TENANT = 'probe';
 const PARALLEL = 100;
 const SPACED = 20;
 
-/** A claim holds for 30 s; the rest is for those who look whether it has ended. */
+/** A lease lasts 30 s; the rest allows for the interval at which expired leases are checked. */
 const LEASE_MS = 30_000;
 const LOOK_MS = 10_000;
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
-/** A store, a Redis where the driver needs one, two workers, and an application that enqueues. */
+/** A store, a Redis server if the driver needs one, two workers, and an application that enqueues jobs. */
 export class QueueProof {
   private readonly closers: (() => Promise<unknown>)[] = [];
   private readonly workers: ServiceProcess[] = [];
@@ -105,7 +105,7 @@ export class QueueProof {
     return Promise.all(Array.from({ length: count }, (_, n) => queues.enqueue(queue, TENANT, { n, round })));
   }
 
-  /** The tries of a round, once `isDone` says that it is over. */
+  /** The attempts of a round, once `isDone` reports that the round is complete. */
   private async events(
     queue: string,
     round: string,
@@ -131,7 +131,7 @@ export class QueueProof {
     return {
       claim: `${PARALLEL} jobs of ${seconds(PARALLEL_MS)} each run at the same time`,
       holds: most === PARALLEL && events.length === PARALLEL,
-      figures: `${most} at one moment, all ended ${seconds(Date.now() - begun)} after the first was enqueued`,
+      figures: `${most} at the same time, all finished ${seconds(Date.now() - begun)} after the first was enqueued`,
     };
   }
 
@@ -142,10 +142,10 @@ export class QueueProof {
     const least = (retry: number): number => spacing.baseMs * 2 ** (retry - 1) * (1 - spacing.jitter);
     const figures = gaps.map(
       ({ least: min, mean, most }, index) =>
-        `after try ${index + 1} ${seconds(mean)} (${seconds(min)} to ${seconds(most)})`,
+        `after attempt ${index + 1} ${seconds(mean)} (${seconds(min)} to ${seconds(most)})`,
     );
     return {
-      claim: `three tries that fail are ${seconds(spacing.baseMs)} and ${seconds(2 * spacing.baseMs)} apart, less up to ${spacing.jitter * 100} %`,
+      claim: `three failing attempts are ${seconds(spacing.baseMs)} and ${seconds(2 * spacing.baseMs)} apart, minus up to ${spacing.jitter * 100} %`,
       holds: events.length === SPACED * 3 && gaps.every((gap, index) => gap.least >= least(index + 1)),
       figures: `${SPACED} jobs: ${figures.join(', ')}`,
     };
@@ -159,9 +159,9 @@ export class QueueProof {
     const expected = (limit.max * 1000) / limit.perMs;
     const pids = new Set(events.map(({ pid }) => pid)).size;
     return {
-      claim: `a limit of ${expected} a second holds within 10 % over two workers`,
+      claim: `a limit of ${expected} per second is kept within 10 % across two workers`,
       holds: Math.abs(rate / expected - 1) <= 0.1 && events.length === limitedJobs,
-      figures: `${limitedJobs} jobs at ${rate.toFixed(2)} a second by ${pids} processes`,
+      figures: `${limitedJobs} jobs at ${rate.toFixed(2)} per second by ${pids} processes`,
     };
   }
 
@@ -185,9 +185,9 @@ export class QueueProof {
     }
     const { least, mean, most } = spreadOf(waits);
     return {
-      claim: 'a job whose worker is killed in the middle runs again after its lease of 30 s, once',
+      claim: 'a job whose worker is killed while running it runs once more after its lease of 30 s expires',
       holds: isOnce && most <= LEASE_MS + LOOK_MS,
-      figures: `${waits.length} kills: again ${seconds(mean)} after the kill (${seconds(least)} to ${seconds(most)})`,
+      figures: `${waits.length} kills: restarted ${seconds(mean)} after the kill (${seconds(least)} to ${seconds(most)})`,
     };
   }
 }

@@ -1,4 +1,4 @@
-// Does the work of the probe's queues, in a process that can be killed. Settings come from the environment.
+// Processes the jobs of the probe queues in a process that can be killed. Settings come from the environment.
 import { QueueWorkers } from '../../../src/queue/index.js';
 import { openProbeApp } from './probe-app.js';
 

@@ -1,5 +1,5 @@
 import type { Dialogue } from '../../../src/cli/index.js';
-import { openingOf, placesOf, recallOf } from './recall.js';
+import { openingOf, ranksOf, recallOf } from './recall.js';
 
 const dialogue = (id: string): Dialogue => ({
   id,
@@ -13,12 +13,12 @@ const dialogue = (id: string): Dialogue => ({
   ],
 });
 
-describe('the recall of a search', () => {
-  it('asks with the first two turns of the user', () => {
+describe('search recall', () => {
+  it('queries with the first two turns of the user', () => {
     expect(openingOf(dialogue('a'))).toBe('a first\nsecond');
   });
 
-  it('counts where the own dialogue is first, and where it is found at all', async () => {
+  it('counts the queries whose own dialogue is the first hit, and those where it is any hit', async () => {
     const answers = new Map([
       ['a first\nsecond', ['a', 'b']],
       ['b first\nsecond', ['a', 'c', 'b']],
@@ -26,7 +26,7 @@ describe('the recall of a search', () => {
       ['d first\nsecond', []],
     ]);
     const asked: string[] = [];
-    const places = await placesOf(
+    const ranks = await ranksOf(
       ['a', 'b', 'c', 'd'].map(dialogue),
       (query) => {
         asked.push(query);
@@ -35,11 +35,11 @@ describe('the recall of a search', () => {
       () => undefined,
     );
     expect(asked).toEqual([...answers.keys()]);
-    expect(places).toEqual([0, 2, undefined, undefined]);
-    expect(recallOf(places)).toEqual({ queries: 4, first: 0.25, found: 0.5 });
+    expect(ranks).toEqual([0, 2, undefined, undefined]);
+    expect(recallOf(ranks)).toEqual({ queries: 4, first: 0.25, found: 0.5 });
   });
 
-  it('is nothing without queries', () => {
+  it('is zero without queries', () => {
     expect(recallOf([])).toEqual({ queries: 0, first: 0, found: 0 });
   });
 });

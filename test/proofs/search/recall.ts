@@ -1,9 +1,9 @@
 import type { Dialogue } from '../../../src/cli/index.js';
 
-/** The best hits of a query, by the ids of their dialogues. */
+/** Returns the dialogue ids of the best hits of a query. */
 export type Find = (query: string) => Promise<readonly string[]>;
 
-/** What the user says first. */
+/** The query made of the first turns of the user. */
 export const openingOf = ({ turns }: Dialogue): string =>
   turns
     .filter(({ role }) => role === 'user')
@@ -13,31 +13,37 @@ export const openingOf = ({ turns }: Dialogue): string =>
 
 export interface Recall {
   queries: number;
-  /** Shares of the queries, 0 to 1, whose own dialogue is the first hit, or among the hits. */
+  /**
+   * Share of the queries, 0 to 1, for which the dialogue they were taken from is the first hit, or among the
+   * hits.
+   */
   first: number;
   found: number;
 }
 
-/** Over all dialogues, by place in the file: the place of its own dialogue among the hits, from 0; undefined where it is not. */
-export async function placesOf(
+/**
+ * For each dialogue, in file order: the zero-based rank of the dialogue among the hits of its own query, or
+ * undefined if it is not among them.
+ */
+export async function ranksOf(
   dialogues: readonly Dialogue[],
   find: Find,
   onQuery: () => void,
 ): Promise<(number | undefined)[]> {
-  const places: (number | undefined)[] = [];
+  const ranks: (number | undefined)[] = [];
   for (const dialogue of dialogues) {
-    const place = (await find(openingOf(dialogue))).indexOf(dialogue.id);
-    places.push(place < 0 ? undefined : place);
+    const rank = (await find(openingOf(dialogue))).indexOf(dialogue.id);
+    ranks.push(rank < 0 ? undefined : rank);
     onQuery();
   }
-  return places;
+  return ranks;
 }
 
-export function recallOf(places: readonly (number | undefined)[]): Recall {
-  const share = (count: number): number => (places.length === 0 ? 0 : count / places.length);
+export function recallOf(ranks: readonly (number | undefined)[]): Recall {
+  const share = (count: number): number => (ranks.length === 0 ? 0 : count / ranks.length);
   return {
-    queries: places.length,
-    first: share(places.filter((place) => place === 0).length),
-    found: share(places.filter((place) => place !== undefined).length),
+    queries: ranks.length,
+    first: share(ranks.filter((rank) => rank === 0).length),
+    found: share(ranks.filter((rank) => rank !== undefined).length),
   };
 }

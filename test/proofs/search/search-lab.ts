@@ -26,7 +26,7 @@ export interface LabTenant {
   api: ApiClient;
 }
 
-/** A service on the embedded store in a folder of its own, and this process on the same store. */
+/** A service on the embedded store in its own folder, with this process connected to the same store. */
 export class SearchLab {
   private constructor(
     private readonly dir: string,
@@ -65,7 +65,10 @@ export class SearchLab {
     return { id, api: new ApiClient(this.service.url, key) };
   }
 
-  /** Imports dialogues as the command does. Answers how many were accepted; throws when one was not. */
+  /**
+   * Imports dialogues in the same way as the import command. Returns how many were accepted.
+   * @throws Error if any was rejected
+   */
   async importDialogues(
     { id, api }: LabTenant,
     file: string,
@@ -92,7 +95,7 @@ export class SearchLab {
     return checkpoint.current.accepted;
   }
 
-  /** Waits until so many transcripts of the tenant are stored. */
+  /** Waits until this many transcripts of the tenant are stored. */
   async stored({ api }: LabTenant, count: number): Promise<void> {
     for (;;) {
       let found = 0;

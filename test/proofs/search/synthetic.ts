@@ -9,7 +9,10 @@ export interface SyntheticOptions {
   count: number;
   model: string;
   dimensions: number;
-  /** Texts of the rows, which take turns. Their vectors are random: a search compares each of them, whatever it is. */
+  /**
+   * Texts of the rows, used in rotation. The vectors are random, since a search compares every vector
+   * regardless of its value.
+   */
   texts: readonly string[];
   onRows: (rows: number) => void;
 }
@@ -34,7 +37,7 @@ function row(at: number, { model, dimensions, texts }: SyntheticOptions): NewTra
   };
 }
 
-/** Fills a tenant with rows as the pipeline stores them. */
+/** Fills a tenant with rows of the form that the transcript pipeline stores. */
 export async function insertSynthetic(
   store: TranscriptStore,
   tenantId: string,

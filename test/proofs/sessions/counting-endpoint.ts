@@ -11,10 +11,13 @@ const bodyOf = async (request: IncomingMessage): Promise<string> => {
   return Buffer.concat(chunks).toString('utf8');
 };
 
-/** The number under `count` of a session's context; 0 when there is none yet. */
+/** The number stored as `count` in the context of a session, or 0 if there is none yet. */
 export const countOf = (context: Readonly<Record<string, unknown>>): number => Number(context['count'] ?? 0);
 
-/** A tenant's responder endpoint on a free port of 127.0.0.1 that adds one to `count` of the session's context. */
+/**
+ * A responder endpoint of a tenant, on a free port of 127.0.0.1, that increments `count` in the session
+ * context.
+ */
 export class CountingEndpoint {
   private readonly server = createServer((request, response) => {
     bodyOf(request)
@@ -32,7 +35,10 @@ export class CountingEndpoint {
       });
   });
 
-  /** Answers given; more than messages, since a message that met a conflict is asked about again. */
+  /**
+   * Number of responses. It exceeds the number of messages, because a message that met a conflict is sent to
+   * the responder again.
+   */
   calls = 0;
 
   static async start(): Promise<CountingEndpoint> {

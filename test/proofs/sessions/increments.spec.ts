@@ -9,11 +9,11 @@ const exchange = (number: number): CountedMessage[] => [
 const conversation = (): CountedMessage[] => [1, 2, 3].flatMap(exchange);
 
 describe('messageProblems', () => {
-  it('finds nothing in a conversation of user messages and replies without a gap', () => {
+  it('reports nothing for a conversation of user messages and replies without a gap', () => {
     expect(messageProblems(conversation(), 3)).toEqual([]);
   });
 
-  it('finds a message that is missing, with the gap it leaves', () => {
+  it('reports a missing message and the resulting gap', () => {
     const messages = conversation().filter(({ seq }) => seq !== 4);
     expect(messageProblems(messages, 3)).toEqual([
       '5 messages are stored instead of 6',
@@ -22,24 +22,24 @@ describe('messageProblems', () => {
     ]);
   });
 
-  it('finds nothing when a user message was stored before the reply to the one before it', () => {
+  it('reports nothing when a user message was stored before the reply to the previous one', () => {
     const [question, reply, next, ...others] = conversation();
     if (!question || !reply || !next) throw new Error('there are three exchanges');
     const messages = [question, { ...next, seq: 2 }, { ...reply, seq: 3 }, ...others];
     expect(messageProblems(messages, 3)).toEqual([]);
   });
 
-  it('finds a message with two replies', () => {
+  it('reports a message with two replies', () => {
     const messages = conversation().map((message) =>
       message.id === 'a2' ? { ...message, replyTo: 'u1' } : message,
     );
     expect(messageProblems(messages, 3)).toEqual([
-      'message number 4 is no reply to a message before it that has none yet',
+      'message number 4 is not the first reply to an earlier message',
       '1 messages have no reply',
     ]);
   });
 
-  it('finds a message that was handled twice', () => {
+  it('reports a message that was processed twice', () => {
     const messages = [
       ...conversation(),
       { seq: 7, id: 'u4', role: 'user', externalId: 'm3', replyTo: null },
@@ -48,7 +48,7 @@ describe('messageProblems', () => {
     expect(messageProblems(messages, 3)).toEqual(['8 messages are stored instead of 6']);
   });
 
-  it('finds that one externalId stands for two messages', () => {
+  it('reports one externalId used by two messages', () => {
     const messages = conversation().map((message) => ({
       ...message,
       ...(message.externalId && { externalId: 'm1' }),

@@ -5,28 +5,28 @@ import { countOf } from './counting-endpoint.js';
 import { asConversationId, asMessages, asSession, type CountedMessage } from './shapes.js';
 import type { Tally } from './tally.js';
 
-/** One way to add one to the `count` of a session through any of several processes, and to check the sum. */
+/** One way to increment the `count` of a session through any of several processes, and to check the total. */
 export interface Increments {
   readonly name: string;
-  /** What has to be there before the first client begins. */
+  /** Creates what must exist before the first client starts. */
   prepare(): Promise<void>;
-  /** Adds one for good; tries until it is acknowledged. @throws Error after MAX_TRIES */
+  /** Adds one, retrying until the increment is acknowledged. @throws Error after MAX_ATTEMPTS attempts */
   increment(number: number): Promise<void>;
-  /** The count that is stored, and one sentence for each thing that is not as it must be. */
+  /** Returns the stored count, and one sentence for each problem found. */
   check(expected: number): Promise<{ count: number; problems: string[] }>;
 }
 
-/** The same session, seen through clients of several processes. */
+/** One session, accessed through clients of several processes. */
 export interface IncrementsOptions {
   participantId: string;
   apis: readonly ApiClient[];
   tally: Tally;
-  /** 0 to 1: which process is asked, and how long a client waits after a conflict. */
+  /** Returns a number from 0 to 1 that chooses the process and the wait after a conflict. */
   random: () => number;
 }
 
-/** Far above what chance can bring: a client that comes here is not going to succeed. */
-const MAX_TRIES = 2000;
+/** Far more attempts than contention can require: a client that reaches this number will not succeed. */
+const MAX_ATTEMPTS = 2000;
 const conflictBackoff = { baseMs: 20, maxMs: 1000, jitter: 1 };
 const PAGE_SIZE = 100;
 
@@ -40,30 +40,30 @@ abstract class SessionIncrements {
   protected anyApi(): ApiClient {
     const { apis, random } = this.options;
     const api = apis[Math.floor(random() * apis.length)];
-    if (!api) throw new Error('there is no process to ask');
+    if (!api) throw new Error('there are no processes');
     return api;
   }
 
   protected async untilDone(attempt: () => Promise<boolean>): Promise<void> {
-    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts++) {
       if (await attempt()) return;
-      await delay(backoffDelay(tries, { ...conflictBackoff, random: this.options.random }));
+      await delay(backoffDelay(attempts, { ...conflictBackoff, random: this.options.random }));
     }
-    throw new Error(`an increment was not acknowledged in ${MAX_TRIES} tries`);
+    throw new Error(`an increment was not acknowledged in ${MAX_ATTEMPTS} attempts`);
   }
 
-  /** Read through every process: all must see the same. */
+  /** Reads the count through every process; all must return the same value. */
   protected async storedCount(): Promise<{ count: number; problems: string[] }> {
     const counts: number[] = [];
     for (const api of this.options.apis)
       counts.push(countOf((await api.call('GET', this.sessionPath, asSession)).context));
     const [count = Number.NaN] = counts;
     const agree = counts.every((other) => other === count);
-    return { count, problems: agree ? [] : [`the processes read ${counts.join(' and ')}`] };
+    return { count, problems: agree ? [] : [`the processes returned ${counts.join(' and ')}`] };
   }
 }
 
-/** Reads the session, then writes what was read and one with the version of the reading as If-Match. */
+/** Reads the session, then writes the count plus one with the version that was read as If-Match. */
 export class PatchIncrements extends SessionIncrements implements Increments {
   readonly name = 'PATCH /v1/sessions';
 
@@ -90,7 +90,10 @@ export class PatchIncrements extends SessionIncrements implements Increments {
   }
 }
 
-/** Sends a message whose responder, a CountingEndpoint, adds one. An externalId keeps a repeated message from counting twice. */
+/**
+ * Sends a message to which the responder, a CountingEndpoint, reacts by adding one. The externalId prevents a
+ * repeated message from being counted twice.
+ */
 export class MessageIncrements extends SessionIncrements implements Increments {
   readonly name = 'POST /v1/messages';
   private readonly conversationIds = new Set<string>();
@@ -138,8 +141,9 @@ export class MessageIncrements extends SessionIncrements implements Increments {
 }
 
 /**
- * What is wrong with a conversation that must hold `expected` user messages, each with one reply somewhere after it, in seq order: two
- * processes may each have stored a user message before either of the replies.
+ * Returns the problems of a conversation that must contain `expected` user messages in seq order, each with
+ * one reply at any later position. Replies need not follow directly, since two processes may each store a
+ * user message before either stores its reply.
  */
 export function messageProblems(messages: readonly CountedMessage[], expected: number): string[] {
   const problems: string[] = [];
@@ -151,7 +155,7 @@ export function messageProblems(messages: readonly CountedMessage[], expected: n
   for (const { seq, id, role, replyTo } of messages)
     if (role === 'user') unanswered.add(id);
     else if (replyTo === null || !unanswered.delete(replyTo))
-      problems.push(`message number ${seq} is no reply to a message before it that has none yet`);
+      problems.push(`message number ${seq} is not the first reply to an earlier message`);
   if (unanswered.size > 0) problems.push(`${unanswered.size} messages have no reply`);
   const ids = messages.flatMap(({ externalId }) => externalId ?? []);
   if (new Set(ids).size !== expected)

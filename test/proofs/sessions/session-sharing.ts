@@ -15,10 +15,13 @@ import { Tally } from './tally.js';
 
 export interface SessionSharingOptions {
   clients: number;
-  /** Of each round, by all clients together. */
+  /** Increments per round, by all clients together. */
   increments: number;
   seed: number;
-  /** The built dist/src/main.js, dist/scripts/db-indexes.js and dist/test/proofs/store/store-child.js. */
+  /**
+   * Paths of the built dist/src/main.js, dist/scripts/db-indexes.js and
+   * dist/test/proofs/store/store-child.js.
+   */
   main: string;
   indexes: string;
   storeChild: string;
@@ -27,7 +30,7 @@ export interface SessionSharingOptions {
 
 export interface SharingRound {
   name: string;
-  /** Redis was killed after a third of the increments and started again after two thirds. */
+  /** Whether Redis was killed after a third of the increments and restarted after two thirds. */
   redisKilled: boolean;
   ms: number;
   tally: Tally;
@@ -38,9 +41,12 @@ export interface SharingRound {
 
 export interface SharingResult {
   rounds: SharingRound[];
-  /** One sentence for each process that did not make use of Redis, or did not go back to it: then nothing was shown of it. */
+  /**
+   * One sentence for each process that did not use Redis, or did not return to it after the outage. In that
+   * case the run proves nothing about Redis.
+   */
   redisProblems: string[];
-  /** `GET /v1/sessions/stats` of each process at the end. */
+  /** The response of `GET /v1/sessions/stats` from each process at the end. */
   stats: unknown[];
   /** Warnings and errors that each process logged. */
   logs: string[];
@@ -48,16 +54,16 @@ export interface SharingResult {
 
 const PROCESSES = 2;
 
-/** Longest time in which a process must use a Redis again that is back. */
+/** Maximum time after the restart of Redis until a process uses it again, ms. */
 const RECOVERY_MS = 15_000;
 const RECOVERY_POLL_MS = 100;
 const TENANT = 'sharing';
 
-/** Every round is exact, and Redis took part. */
+/** Whether the count of every round is exact and Redis was used. */
 export const isProven = ({ rounds, redisProblems }: SharingResult): boolean =>
   rounds.every(isExact) && redisProblems.length === 0;
 
-/** The count is exact, and nothing failed but honest conflicts. */
+/** Whether the count is exact and no request failed except by an expected conflict. */
 export const isExact = ({ count, expected, problems, tally }: SharingRound): boolean =>
   count === expected && problems.length === 0 && tally.failures.size === 0;
 
@@ -67,7 +73,7 @@ const unusedTiers = (stats: readonly unknown[]): string[] =>
     return tier && tier.writes === 0 ? [`process ${index + 1} wrote nothing to Redis`] : [];
   });
 
-/** Kills Redis after a third of the work and starts it again after two thirds. */
+/** Kills Redis after a third of the work and restarts it after two thirds. */
 class RedisOutage {
   private done = 0;
   private changes: Promise<void> = Promise.resolve();
@@ -85,13 +91,13 @@ class RedisOutage {
       this.changes = this.changes.then(() => this.redis.restart());
   }
 
-  /** Settles when Redis has been killed and runs again. */
+  /** Settles when Redis has been killed and is running again. */
   over(): Promise<void> {
     return this.changes;
   }
 }
 
-/** A store, a Redis, two API processes on both, and a tenant whose responder counts. */
+/** A store, a Redis server, two API processes that use both, and a tenant with the counting responder. */
 class SharingRun {
   private readonly random: () => number;
   private readonly closers: (() => Promise<unknown>)[] = [];
@@ -197,7 +203,7 @@ class SharingRun {
     };
   }
 
-  /** Waits until all processes use Redis again, so that the next round begins with it. */
+  /** Waits until all processes use Redis again, so that the next round starts with it. */
   private async recovery(): Promise<string[]> {
     const deadline = Date.now() + RECOVERY_MS;
     for (;;) {
@@ -220,8 +226,9 @@ class SharingRun {
 }
 
 /**
- * Many clients add one to one session through two processes, by PATCH and by messages, with Redis and with its outage in the
- * middle. No increment may be lost or doubled, and no request may fail but by an honest conflict.
+ * Many clients increment a counter in one session through two processes, by PATCH and by messages, both with
+ * Redis running and with a Redis outage during the round. No increment may be lost or counted twice, and no
+ * request may fail except by an expected conflict.
  */
 export const runSessionSharing = (options: SessionSharingOptions): Promise<SharingResult> =>
   new SharingRun(options).run();

@@ -30,9 +30,11 @@ export const asSession = (body: unknown): CountedSession => session.parse(body);
 export const asConversationId = (body: unknown): string => handled.parse(body).conversation.id;
 export const asMessages = (body: unknown): z.output<typeof messagePage> => messagePage.parse(body);
 
-/** What a process says of Redis in `GET /v1/sessions/stats`; undefined when it has no such tier. */
+/**
+ * The state of Redis that a process reports in `GET /v1/sessions/stats`; undefined if it has no Redis tier.
+ */
 export const sharedTierOf = (stats: unknown): z.output<typeof sharedTier>['l2'] | undefined =>
   sharedTier.safeParse(stats).data?.l2;
 
-/** The `code` of a problem document; undefined when the body is none. */
+/** The `code` of a problem document; undefined if the body is not a problem document. */
 export const codeOf = (body: unknown): string | undefined => problem.safeParse(body).data?.code;

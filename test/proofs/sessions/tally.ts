@@ -6,19 +6,22 @@ import {
 } from '../../../src/cli/index.js';
 import { codeOf } from './shapes.js';
 
-/** What a client may be told when others were quicker: nothing was written, and it is to try again. */
+/**
+ * The codes of conflict responses: nothing was written because another client was faster, and the client
+ * should retry.
+ */
 const honest: ReadonlySet<string> = new Set(['409 session_conflict', '412 version_mismatch']);
 
-/** Sends requests and counts what came of each. */
+/** Sends requests and counts the outcomes. */
 export class Tally {
   requests = 0;
   conflicts = 0;
-  /** By status; 0 stands for no answer. */
+  /** Counts by HTTP status; 0 means no response. */
   readonly statuses = new Map<number, number>();
-  /** All that is neither success nor an honest conflict, by status and code. */
+  /** Counts of responses that are neither a success nor an expected conflict, by status and code. */
   readonly failures = new Map<string, number>();
 
-  /** The answer when it is 2xx; undefined after a conflict or a failure, which have been counted. */
+  /** Returns the response if it is 2xx, otherwise counts the conflict or failure and returns undefined. */
   async send(
     api: ApiClient,
     method: string,
@@ -39,7 +42,7 @@ export class Tally {
     const { status } = answer;
     increment(this.statuses, status);
     if (status >= 200 && status < 300) return answer;
-    const outcome = `${status} ${codeOf(answer.body) ?? 'without a code'}`;
+    const outcome = `${status} ${codeOf(answer.body) ?? '(no code)'}`;
     if (honest.has(outcome)) this.conflicts++;
     else increment(this.failures, outcome);
     return undefined;

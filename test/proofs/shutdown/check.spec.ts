@@ -21,24 +21,24 @@ const kept: ShutdownFigures = {
 };
 
 describe('brokenByShutdown', () => {
-  it('is empty for a shutdown that kept all promises', () => {
+  it('returns nothing for a shutdown that kept all promises', () => {
     expect(brokenByShutdown(kept)).toEqual([]);
   });
 
-  it('asks for no 503 of one that waits for nobody', () => {
+  it('requires no 503 when there is no drain time', () => {
     expect(brokenByShutdown({ ...kept, drainMs: 0, notReadyMs: undefined })).toEqual([]);
   });
 
   it.each<[string, Partial<ShutdownFigures>]>([
-    ['ended with code 1', { exit: { code: 1, signal: null } }],
-    ['ended with SIGKILL', { exit: { code: null, signal: 'SIGKILL' } }],
+    ['exited with code 1', { exit: { code: 1, signal: null } }],
+    ['exited with SIGKILL', { exit: { code: null, signal: 'SIGKILL' } }],
     ['more than the 25000 ms of grace', { exitMs: 25_001 }],
-    ['never said 503', { notReadyMs: undefined }],
-    ['closed before /health/ready said 503', { notReadyMs: 3001 }],
-    ['1 answers were cut off', { sent: [request(), request({ answer: 'cut' })] }],
-    ['otherwise than with success: append 503', { sent: [request(), request({ answer: 503 })] }],
+    ['never returned 503', { notReadyMs: undefined }],
+    ['closed before /health/ready returned 503', { notReadyMs: 3001 }],
+    ['1 responses were truncated', { sent: [request(), request({ answer: 'cut' })] }],
+    ['rejected: append 503', { sent: [request(), request({ answer: 503 })] }],
     ['no request succeeded', { sent: [] }],
-  ])('says "%s"', (text, changes) => {
+  ])('reports "%s"', (text, changes) => {
     expect(brokenByShutdown({ ...kept, ...changes }).join()).toContain(text);
   });
 });
@@ -48,8 +48,8 @@ describe('brokenPromises', () => {
 
   it.each<[string, SentRequest, number]>([
     ['lost', request(), 0],
-    ['doubled', request(), 2],
-    ['doubled', request({ answer: 503 }), 2],
+    ['duplicated', request(), 2],
+    ['duplicated', request({ answer: 503 }), 2],
     ['unanswered', unanswered, 1],
   ])('reports what is %s', (text, sent, times) => {
     expect(brokenPromises([sent], new Map([['k', times]])).join()).toContain(text);
@@ -57,9 +57,9 @@ describe('brokenPromises', () => {
 
   it.each<[string, SentRequest, number]>([
     ['stored once as acknowledged', request(), 1],
-    ['neither answered nor stored', unanswered, 0],
+    ['neither acknowledged nor stored', unanswered, 0],
     ['only read', request({ kind: 'read', answer: 200 }), 0],
-  ])('has nothing against what is %s', (_name, sent, times) => {
+  ])('accepts a request that is %s', (_name, sent, times) => {
     expect(brokenPromises([sent], new Map([['k', times]]))).toEqual([]);
   });
 });

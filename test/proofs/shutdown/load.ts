@@ -1,15 +1,16 @@
 import { withTimeout } from '../../../src/common/index.js';
 import { BenchConnection, httpRequest } from '../../support/http-load.js';
 
-/** One request that wrote something, or only read. */
+/** One request, either a write or a read. */
 export interface SentRequest {
-  /** In the text that was sent; nobody else has it. */
+  /** Unique key, contained in the text that was sent. */
   key: string;
   kind: 'append' | 'handle' | 'transcript' | 'read';
   participantId: string;
   /**
-   * Undefined: the connection ended before the answer had begun, which is no fault when nothing came of the request: it crossed
-   * the end of an idle connection. `cut`: the answer had begun.
+   * Undefined if the connection was closed before the response started. This is acceptable if the request had
+   * no effect, because it was sent while an idle connection was being closed. `cut` if the connection was
+   * closed during the response.
    */
   answer?: number | 'cut';
 }
@@ -17,7 +18,7 @@ export interface SentRequest {
 const WAIT_MS = 60_000;
 
 const noAnswer = (): never => {
-  throw new Error(`no answer within ${WAIT_MS} ms`);
+  throw new Error(`no response within ${WAIT_MS} ms`);
 };
 
 const SUCCESS: Readonly<Record<SentRequest['kind'], number>> = {
@@ -29,10 +30,13 @@ const SUCCESS: Readonly<Record<SentRequest['kind'], number>> = {
 
 export const isAcked = ({ kind, answer }: SentRequest): boolean => answer === SUCCESS[kind];
 
-/** Clients that send one request after the other, each on a connection that it keeps, until no new one is taken. */
+/**
+ * Clients that send one request at a time, each on a keep-alive connection, until the service accepts no new
+ * connections.
+ */
 export class ShutdownLoad {
   readonly sent: SentRequest[] = [];
-  /** When the first connection was ended or refused by the service, by performance.now(). */
+  /** When the service first closed or refused a connection, on the clock of performance.now(). */
   firstClosedAt = Infinity;
   private onAnswer: (() => void) | undefined;
 
@@ -41,9 +45,9 @@ export class ShutdownLoad {
       url: string;
       key: string;
       clients: number;
-      /** Begins every name of this load. */
+      /** Prefix of every name that this load creates. */
       prefix: string;
-      /** The conversation that a client appends to. */
+      /** Returns the conversation that a client appends to. */
       conversationOf: (client: number) => string;
     },
   ) {}
@@ -52,12 +56,12 @@ export class ShutdownLoad {
     return `${this.options.prefix}-p${client}`;
   }
 
-  /** Resolves when every client has been refused. */
+  /** Resolves when the connection of every client has been refused. */
   async run(): Promise<void> {
     await Promise.all(Array.from({ length: this.options.clients }, (_, index) => this.client(index)));
   }
 
-  /** Resolves with the next answer: the load is under way. */
+  /** Resolves on the next response, which shows that the load is running. */
   underWay(): Promise<void> {
     return new Promise((resolve) => (this.onAnswer = resolve));
   }
@@ -77,7 +81,7 @@ export class ShutdownLoad {
     }
   }
 
-  /** Undefined when the service takes no connection any more. */
+  /** Undefined when the service no longer accepts connections. */
   private async open(): Promise<BenchConnection | undefined> {
     try {
       return await BenchConnection.open(this.options.url);
@@ -87,14 +91,14 @@ export class ShutdownLoad {
     }
   }
 
-  /** Answers whether the connection can be used again. */
+  /** Returns whether the connection can be reused. */
   private async exchange(connection: BenchConnection, entry: SentRequest, request: Buffer): Promise<boolean> {
     try {
       entry.answer = (await withTimeout(connection.send(request), WAIT_MS, noAnswer)).status;
       this.onAnswer?.();
       return !connection.isEnding;
     } catch {
-      if (connection.isMidAnswer) entry.answer = 'cut';
+      if (connection.isMidResponse) entry.answer = 'cut';
       return false;
     }
   }

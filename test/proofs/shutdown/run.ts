@@ -16,10 +16,10 @@ export interface ShutdownOptions {
   rounds: number;
   clients: number;
   seed: number;
-  /** SHUTDOWN_GRACE_MS and SHUTDOWN_DRAIN_MS of the service. */
+  /** The settings SHUTDOWN_GRACE_MS and SHUTDOWN_DRAIN_MS of the service. */
   graceMs: number;
   drainMs: number;
-  /** The folder of the built service, dist/src. */
+  /** The folder of the built service, `dist/src`. */
   src: string;
   onRound?: (round: ShutdownRound) => void;
 }
@@ -27,14 +27,14 @@ export interface ShutdownOptions {
 export interface ShutdownRound extends ShutdownFigures {
   number: number;
   acked: number;
-  /** Requests without an answer of which nothing came. */
+  /** Requests without a response that had no effect. */
   crossed: number;
   broken: string[];
 }
 
 export interface ShutdownResult {
   rounds: ShutdownRound[];
-  /** What the last check of everything that was acknowledged in all rounds found. */
+  /** Problems found by the final check of everything acknowledged in all rounds. */
   broken: string[];
   log: string;
 }
@@ -45,7 +45,7 @@ const PROBE_EVERY_MS = 10;
 const LEAST_WAIT_MS = 2000;
 const PAGE = 200;
 const READERS = 8;
-/** Longest wait for transcripts that were left queued to be stored after the restart. */
+/** How long to wait after the restart for queued transcripts to be stored, ms. */
 const STORED_WITHIN_MS = 60_000;
 
 async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
@@ -71,7 +71,7 @@ class ShutdownRun {
       NODE_ENV: 'production',
       PORT: '0',
       LOG_LEVEL: 'warn',
-      // Under this load much is slow; what is printed at the end is about other things.
+      // Many operations are slow under this load; their warnings would hide other messages in the log.
       SLOW_REQUEST_MS: '600000',
       SLOW_QUERY_MS: '600000',
       DATA_DIR: join(cwd, 'data'),
@@ -132,7 +132,7 @@ class ShutdownRun {
     };
   }
 
-  /** One for each client. */
+  /** One conversation per client. */
   private async conversations(prefix: string): Promise<string[]> {
     const { api } = this;
     const ids = new Array<string>(this.options.clients).fill('');
@@ -178,7 +178,7 @@ class ShutdownRun {
     };
   }
 
-  /** One that hangs past its grace is ended, so that it can be told. */
+  /** Kills a process that is still running after its grace time, so that the timeout can be reported. */
   private async killWithin(service: ServiceProcess, ms: number): ReturnType<ServiceProcess['kill']> {
     const timer = setTimeout(() => void service.kill('SIGKILL'), ms);
     try {
@@ -188,7 +188,7 @@ class ShutdownRun {
     }
   }
 
-  /** How often the text of each request is stored. */
+  /** How many times the text of each request is stored. */
   private async stored(sent: readonly SentRequest[]): Promise<Map<string, number>> {
     const { api } = this;
     const counts = new Map<string, number>();
@@ -202,7 +202,7 @@ class ShutdownRun {
     return counts;
   }
 
-  /** All transcripts, once those that were acknowledged are among them or the wait for them is over. */
+  /** All transcripts, returned when they include everything acknowledged or the wait has timed out. */
   private async transcripts(sent: readonly SentRequest[]): ReturnType<typeof readAll> {
     const acked = sent.filter((one) => one.kind === 'transcript' && isAcked(one)).map(({ key }) => key);
     const begun = performance.now();
@@ -218,7 +218,7 @@ class ShutdownRun {
 const answered = (sent: readonly SentRequest[]): number =>
   sent.filter(({ answer }) => answer !== undefined).length;
 
-/** What users said; the responder's replies may repeat it. */
+/** The contents of user messages only, since replies may repeat them. */
 async function userMessages(api: ApiClient, conversationId: string): Promise<string[]> {
   const contents: string[] = [];
   for (let afterSeq = 0; ;) {
@@ -231,7 +231,10 @@ async function userMessages(api: ApiClient, conversationId: string): Promise<str
   }
 }
 
-/** Ends the service with SIGTERM at random moments under load, starts it again, and checks what it promised meanwhile. */
+/**
+ * Stops the service with SIGTERM at random moments under load, restarts it, and checks that every promise of
+ * a graceful shutdown was kept.
+ */
 export async function runShutdowns(options: ShutdownOptions): Promise<ShutdownResult> {
   const cwd = await mkdtemp(join(tmpdir(), 'colloquy-shutdown-'));
   try {

@@ -1,13 +1,19 @@
 import { checkHistory } from './check-history.js';
 import type { History, HistoryFindings, Outcome, RecordedTransaction, Step } from './history.js';
 
-/** Steps in short: `r('x', 1, 2)` read the items 1 and 2 in x, `a('x', 3)` appended 3; each item adds 1 to the value. */
+/**
+ * Short notation for steps: `r('x', 1, 2)` read the items 1 and 2 in x, `a('x', 3)` appended 3. Each item
+ * adds 1 to the value.
+ */
 const r = (key: string, ...items: number[]): Step => ({ kind: 'read', key, items, value: items.length });
 const a = (key: string, item: number, delta = 1): Step => ({ kind: 'append', key, item, delta });
 
 const made = (steps: Step[], more: Partial<RecordedTransaction> = {}) => ({ steps, ...more });
 
-/** Transactions that all ran at the same time, unless they say otherwise, and the lists that are stored at the end. */
+/**
+ * Builds a history of transactions, concurrent unless their times say otherwise, with the lists stored at the
+ * end.
+ */
 const history = (
   final: Record<string, number[]>,
   transactions: (Partial<RecordedTransaction> & { steps: Step[] })[],
@@ -40,7 +46,7 @@ const kinds = ({ problems }: HistoryFindings): string[] =>
   [...new Set(problems.map(({ kind }) => kind))].sort();
 
 describe('checkHistory', () => {
-  it('finds nothing wrong in what snapshot isolation gives, and counts it', () => {
+  it('reports no problem for a history that satisfies snapshot isolation, and counts its transactions', () => {
     const findings = checkHistory(
       history({ x: [1, 2, 4], y: [3] }, [
         made([r('x'), a('x', 1), r('x', 1)], { marked: true }),
@@ -70,49 +76,49 @@ describe('checkHistory', () => {
   });
 
   it.each<[string, string[], History]>([
-    ['a committed append that is gone', ['lost'], history({ x: [] }, [made([a('x', 1)])])],
+    ['a committed append that is not stored', ['lost'], history({ x: [] }, [made([a('x', 1)])])],
     [
-      'a committed mark that is gone',
+      'a committed mark that is not stored',
       ['lost'],
       history({ x: [1] }, [made([a('x', 1)], { marked: true })], {
         final: { keys: { x: { items: [1], value: 1 } }, marks: [] },
       }),
     ],
     [
-      'an aborted transaction that left something',
+      'an aborted transaction of which a write is stored',
       ['torn'],
       history({ x: [1] }, [made([a('x', 1)], { outcome: 'aborted' })]),
     ],
     [
-      'a half of a transaction of unknown outcome',
+      'half of a transaction whose outcome is unknown',
       ['torn'],
       history({ x: [1], y: [] }, [made([a('x', 1), a('y', 2)], { outcome: 'unknown' })]),
     ],
     [
-      'an append that was done twice',
-      ['doubled', 'inconsistent order'],
+      'an append that was applied twice',
+      ['duplicated', 'inconsistent order'],
       (() => {
         const twice = history({ x: [1, 1] }, [made([a('x', 1)]), made([r('x', 1, 1, 1)])]);
         return twice;
       })(),
     ],
     [
-      'an item that nobody wrote',
+      'an item that no transaction wrote',
       ['aborted read', 'value'],
       history({ x: [7] }, [made([r('x')], { outcome: 'aborted' })]),
     ],
     [
-      'a read of what was aborted',
+      'a read of an aborted write',
       ['aborted read'],
       history({ x: [] }, [made([a('x', 1)], { outcome: 'aborted' }), made([r('x', 1)])]),
     ],
     [
-      'a read of a part of a transaction',
+      'a read of an intermediate state of a transaction',
       ['cycle', 'intermediate read'],
       history({ x: [1, 2] }, [made([a('x', 1), a('x', 2)]), made([r('x', 1)])]),
     ],
     [
-      'versions in another order than the stored one',
+      'versions in an order other than the stored one',
       ['inconsistent order'],
       history({ x: [1, 2] }, [made([a('x', 1)]), made([a('x', 2)]), made([r('x', 2)])]),
     ],
@@ -134,27 +140,27 @@ describe('checkHistory', () => {
       }),
     ],
     [
-      'two that both changed the version they had both read (lost update)',
+      'two transactions that both changed the version that both had read (lost update)',
       ['cycle'],
       history({ x: [1, 2] }, [made([r('x'), a('x', 1)]), made([r('x'), a('x', 2)])]),
     ],
     [
-      'writes that interleave (G0)',
+      'interleaved writes (G0)',
       ['cycle'],
       history({ x: [1, 2], y: [4, 3] }, [made([a('x', 1), a('y', 3)]), made([a('x', 2), a('y', 4)])]),
     ],
     [
-      'two that saw each other (G1c)',
+      'two transactions that each read a write of the other (G1c)',
       ['cycle'],
       history({ x: [1], y: [2] }, [made([a('x', 1), r('y', 2)]), made([a('y', 2), r('x', 1)])]),
     ],
     [
-      'a snapshot that is torn between two keys (G-single)',
+      'an inconsistent snapshot of two keys (G-single)',
       ['cycle'],
       history({ x: [1], y: [2] }, [made([a('x', 1), a('y', 2)]), made([r('x', 1), r('y')])]),
     ],
     [
-      'an aborted transaction with a torn snapshot',
+      'an aborted transaction with an inconsistent snapshot',
       ['cycle'],
       history({ x: [1], y: [2] }, [
         made([a('x', 1), a('y', 2)]),
@@ -172,7 +178,7 @@ describe('checkHistory', () => {
       ]),
     ],
     [
-      'a read that is older than what had been acknowledged',
+      'a read older than an acknowledged write',
       ['cycle'],
       history({ x: [1] }, [made([a('x', 1)], { endedAt: 5 }), made([r('x')], { begunAt: 6 })]),
     ],
@@ -191,7 +197,7 @@ describe('checkHistory', () => {
     expect(kinds(checkHistory(planted))).toEqual(expected);
   });
 
-  it('names the transactions of a cycle', () => {
+  it('names the transactions in a cycle', () => {
     const { problems } = checkHistory(
       history({ x: [1], y: [2] }, [made([a('x', 1), a('y', 2)]), made([r('x', 1), r('y')])]),
     );

@@ -12,8 +12,9 @@ import type {
 const MOST_PROBLEMS = 50;
 
 /**
- * Checks a recorded history for what snapshot isolation and durability promise, by the lists that transactions append to:
- * a list names its versions in order, so that each read tells which transactions it saw (Kingsbury and Alvaro, "Elle").
+ * Checks whether a recorded history satisfies snapshot isolation and durability, using the lists that
+ * transactions append to. The items of a list identify its versions in order, so that each read shows which
+ * transactions it has seen (Kingsbury and Alvaro, "Elle").
  */
 export function checkHistory(history: History): HistoryFindings {
   return new HistoryCheck(history).run();
@@ -27,7 +28,7 @@ interface Written {
 class HistoryCheck {
   private readonly findings: HistoryFindings;
   private readonly written = new Map<number, Written>();
-  /** Transactions whose writes count: committed, and unknown ones that are stored. */
+  /** Transactions with effective writes: committed ones, and unknown ones that are stored. */
   private readonly present = new Set<number>();
   private readonly graph = new DependencyGraph();
 
@@ -52,13 +53,13 @@ class HistoryCheck {
     for (const transaction of this.history.transactions) this.checkReads(transaction);
     this.checkSums();
     this.addTime();
-    for (const cycle of this.graph.forbiddenCycles()) this.tell('cycle', cycle);
+    for (const cycle of this.graph.forbiddenCycles()) this.report('cycle', cycle);
     if (!this.findings.problems.some(({ kind }) => kind === 'cycle'))
       this.findings.writeSkews = this.graph.cyclicGroups().length;
     return this.findings;
   }
 
-  private tell(kind: ProblemKind, text: string): void {
+  private report(kind: ProblemKind, text: string): void {
     if (this.findings.problems.length < MOST_PROBLEMS) this.findings.problems.push({ kind, text });
   }
 
@@ -66,7 +67,10 @@ class HistoryCheck {
     return this.history.final.keys[key] ?? { items: [], value: NaN };
   }
 
-  /** All of a transaction's writes are stored, or none; which of both, its outcome may tell. */
+  /**
+   * Checks that either all writes of a transaction are stored or none, in agreement with its outcome where
+   * that is known.
+   */
   private checkWhole(transaction: RecordedTransaction): void {
     const { id, outcome, marked } = transaction;
     const appends = transaction.steps.filter((step) => step.kind === 'append');
@@ -74,9 +78,9 @@ class HistoryCheck {
     const markStored = this.history.final.marks.includes(id);
     const writes = appends.length + Number(marked);
     const found = stored + Number(markStored);
-    const told = `T${id} (${transaction.purpose}, ${outcome}): ${found} of ${writes} writes are stored`;
+    const summary = `T${id} (${transaction.purpose}, ${outcome}): ${found} of ${writes} writes are stored`;
     if (outcome === 'aborted') {
-      if (found > 0) this.tell('torn', told);
+      if (found > 0) this.report('torn', summary);
       return;
     }
     if (found === writes) {
@@ -86,18 +90,18 @@ class HistoryCheck {
     }
     if (outcome === 'committed') {
       this.present.add(id);
-      this.tell('lost', told);
-    } else if (found > 0) this.tell('torn', told);
+      this.report('lost', summary);
+    } else if (found > 0) this.report('torn', summary);
   }
 
   private checkFinal(key: string, final: FinalKey): void {
     if (new Set(final.items).size < final.items.length)
-      this.tell('doubled', `${key} holds an item twice: ${final.items.join(' ')}`);
-    this.checkValue(`finally ${key}`, key, final);
+      this.report('duplicated', `${key} contains an item twice: ${final.items.join(' ')}`);
+    this.checkValue(`at the end ${key}`, key, final);
     let before: Written | undefined;
     for (const item of final.items) {
       const writer = this.written.get(item);
-      if (!writer) this.tell('aborted read', `${key} holds the item ${item} that nobody wrote`);
+      if (!writer) this.report('aborted read', `${key} contains the item ${item} that no transaction wrote`);
       else if (before && this.present.has(writer.by.id) && this.present.has(before.by.id))
         this.graph.add(before.by.id, writer.by.id, 'write');
       before = writer;
@@ -116,20 +120,22 @@ class HistoryCheck {
       const foreign = step.items.slice(0, step.items.length - mine.length);
       const before = seen.get(step.key);
       if (!sameItems(step.items.slice(foreign.length), mine))
-        this.tell('own writes', `T${transaction.id} read ${step.key} without what it had appended itself`);
+        this.report('own writes', `T${transaction.id} read ${step.key} without its own appends`);
       else if (before && !sameItems(before, foreign))
-        this.tell('own writes', `T${transaction.id} read two versions of ${step.key}`);
+        this.report('own writes', `T${transaction.id} read two versions of ${step.key}`);
       seen.set(step.key, foreign);
       this.checkValue(`T${transaction.id} read ${step.key}`, step.key, step);
       this.checkVersion(transaction, step, foreign);
     }
   }
 
-  /** The value is what the items make it: else an update was lost, or a part of one was seen. */
+  /**
+   * Checks that the value matches the items. Otherwise an update was lost, or an intermediate state was read.
+   */
   private checkValue(what: string, key: string, { items, value }: FinalKey): void {
     let expected = this.history.initial[key] ?? 0;
     for (const item of items) expected += this.written.get(item)?.step.delta ?? 0;
-    if (value !== expected) this.tell('value', `${what} as ${value}; its items make ${expected}`);
+    if (value !== expected) this.report('value', `${what} as ${value}, but its items add up to ${expected}`);
   }
 
   private checkVersion(reader: RecordedTransaction, { key }: ReadStep, version: readonly number[]): void {
@@ -137,12 +143,12 @@ class HistoryCheck {
     for (const item of version) {
       const outcome = this.written.get(item)?.by.outcome;
       if (outcome === 'aborted') {
-        this.tell('aborted read', `T${reader.id} read the item ${item} in ${key}, which was aborted`);
+        this.report('aborted read', `T${reader.id} read the item ${item} in ${key}, which was aborted`);
         return;
       }
     }
     if (!sameItems(version, items.slice(0, version.length))) {
-      this.tell(
+      this.report(
         'inconsistent order',
         `T${reader.id} read ${key} as ${version.join(' ')}; at the end it was ${items.join(' ')}`,
       );
@@ -151,7 +157,7 @@ class HistoryCheck {
     const writer = this.written.get(version.at(-1) ?? NaN)?.by;
     const replacer = this.written.get(items[version.length] ?? NaN)?.by;
     if (writer && writer === replacer && writer !== reader)
-      this.tell('intermediate read', `T${reader.id} read a part of what T${writer.id} appended to ${key}`);
+      this.report('intermediate read', `T${reader.id} read a part of what T${writer.id} appended to ${key}`);
     if (writer) this.graph.add(writer.id, reader.id, 'read');
     if (replacer) this.graph.add(reader.id, replacer.id, 'anti');
   }
@@ -166,15 +172,16 @@ class HistoryCheck {
       const reads = steps.filter((step) => step.kind === 'read' && step.key.startsWith(conserved.prefix));
       const sum = sumOf(reads.map((step) => (step.kind === 'read' ? step.value : 0)));
       if (reads.length === names.length && sum !== conserved.sum)
-        this.tell('sum', `T${id} saw a sum of ${sum} instead of ${conserved.sum}`);
+        this.report('sum', `T${id} saw a sum of ${sum} instead of ${conserved.sum}`);
     }
     const sum = sumOf(names.map((key) => this.finalOf(key).value));
-    if (sum !== conserved.sum) this.tell('sum', `finally the sum is ${sum} instead of ${conserved.sum}`);
+    if (sum !== conserved.sum) this.report('sum', `the final sum is ${sum} instead of ${conserved.sum}`);
   }
 
   /**
-   * What ended before another began comes before it. A chain of moments, one at each end, keeps the edges few; they bear
-   * negative ids.
+   * Adds the order in time: a transaction that ended before another started precedes it. To keep the number
+   * of edges low, they go through a chain of moments, one for each end of a transaction, which have negative
+   * ids.
    */
   private addTime(): void {
     const ended = this.history.transactions

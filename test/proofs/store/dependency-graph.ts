@@ -1,6 +1,7 @@
 /**
- * How one transaction depends on another. write: it replaced the other's version; read: it read the other's version; anti:
- * the other replaced the version it read; time: it began after the other had ended.
+ * How one transaction depends on another. write: it replaced the version written by the other. read: it read
+ * the version written by the other. anti: it replaced the version that the other had read. time: it started
+ * after the other had ended.
  */
 export type Dependency = 'write' | 'read' | 'anti' | 'time';
 
@@ -10,13 +11,14 @@ interface Edge {
 }
 
 /**
- * Dependencies between transactions, and the cycles that tell what isolation was broken. Every cycle has an anti-dependency
- * that is followed by another, or it is none that snapshot isolation allows (Adya's G0, G1c, G-single and their like).
+ * Dependencies between transactions, and the cycles that show which level of isolation was violated. Snapshot
+ * isolation allows a cycle only if it contains two consecutive anti-dependencies; all other cycles are
+ * violations (Adya's G0, G1c, G-single and similar).
  */
 export class DependencyGraph {
   private readonly edges = new Map<number, Edge[]>();
 
-  /** `from` comes before `to`. */
+  /** Records that `from` precedes `to`. */
   add(from: number, to: number, why: Dependency): void {
     if (from === to) return;
     const known = this.edges.get(from);
@@ -25,9 +27,13 @@ export class DependencyGraph {
     if (!this.edges.has(to)) this.edges.set(to, []);
   }
 
-  /** Cycles in which no two anti-dependencies follow each other, one of each group of transactions that has any. */
+  /**
+   * Returns cycles without two consecutive anti-dependencies, one for each group of transactions that has
+   * such a cycle.
+   */
   forbiddenCycles(): string[] {
-    // Node 2n is transaction n entered by anything, 2n + 1 entered by an anti-dependency, which no other may follow.
+    // Node 2n is transaction n reached by any other dependency. Node 2n + 1 is transaction n reached by an
+    // anti-dependency, after which a second anti-dependency must not follow.
     const next = (node: number): Edge[] =>
       this.edgesOf(node >> 1).flatMap(({ to, why }): Edge[] => {
         if (why !== 'anti') return [{ to: to * 2, why }];
@@ -39,7 +45,7 @@ export class DependencyGraph {
       .map((group) => describeCycle(group, next));
   }
 
-  /** Groups of transactions in cycles of any kind but those that time alone closes. */
+  /** Groups of transactions in cycles, not counting cycles that need a dependency in time. */
   cyclicGroups(): number[][] {
     const next = (node: number): number[] =>
       this.edgesOf(node)
@@ -80,7 +86,7 @@ function describeCycle(
   return `${nameOf(start)} ${parts.join(' ')}`;
 }
 
-/** Negative ids are the moments between transactions. */
+/** Negative ids denote the moments between transactions. */
 const nameOf = (node: number): string => (node < 0 ? 'later' : `T${node >> 1}`);
 
 /** Strongly connected components (Tarjan's, without recursion). */

@@ -38,7 +38,7 @@ const keysOf = (prefix: string): string[] =>
 
 class AbortedOnPurpose extends Error {}
 
-/** One transaction that is being done: does its steps and records them. */
+/** One attempt at a transaction: executes its steps and records them. */
 class Attempt {
   readonly steps: RecordedTransaction['steps'] = [];
   marked = false;
@@ -70,20 +70,23 @@ class Attempt {
     return keys.map((key) => valueOf.get(key) ?? NaN);
   }
 
-  /** Adds without looking. */
+  /** Adds `delta` without reading first. */
   async add(key: string, delta: number): Promise<void> {
     await this.append(key, delta, { $inc: { value: delta } });
   }
 
-  /** Writes the sum of what was read and `delta`: loses whatever was written in between, unless that is prevented. */
+  /**
+   * Writes the sum of the value read and `delta`. Without isolation, this loses any update written in
+   * between.
+   */
   async write(key: string, read: number, delta: number): Promise<void> {
     await this.append(key, delta, { $set: { value: read + delta } });
   }
 
-  /** The same with the whole document, its items too. */
+  /** Like `write`, but reads and replaces the whole document including its items. */
   async replace(key: string, delta: number): Promise<void> {
     const found = await this.load.documents.findOne({ _id: key }, this.options);
-    if (!found) throw new Error(`${key} is gone`);
+    if (!found) throw new Error(`${key} does not exist`);
     this.steps.push({ kind: 'read', key, items: found.items, value: found.value });
     const item = this.load.nextItem();
     this.steps.push({ kind: 'append', key, item, delta });
@@ -109,11 +112,11 @@ class Attempt {
 
 type Work = (attempt: Attempt) => Promise<void>;
 
-/** Clients that do random transactions at the same time, and the history of what they did and saw. */
+/** Clients that run random transactions concurrently, with the history of their reads and writes. */
 export class HistoryLoad {
   readonly documents: Collection<KeyDocument>;
   readonly marks: Collection<{ _id: number }>;
-  /** Errors by code name, as clients saw them. */
+  /** Counts of the errors that clients received, by code name. */
   readonly errors = new Map<string, number>();
   private readonly transactions: RecordedTransaction[] = [];
   private readonly sessions = new Set<ClientSession>();
@@ -141,7 +144,7 @@ export class HistoryLoad {
     await this.marks.createIndex({ _id: -1, other: 1 });
   }
 
-  /** Does transactions with so many clients until `count` were begun. */
+  /** Runs transactions with this many clients until `count` have been started. */
   async run(count: number, clients: number): Promise<void> {
     await Promise.all(
       range(clients, async () => {
@@ -150,7 +153,7 @@ export class HistoryLoad {
     );
   }
 
-  /** Disturbs one of the transactions that are open now: ends its session, as an administrator may. */
+  /** Interrupts one of the open transactions by killing its session, as an administrator may. */
   async disturb(): Promise<void> {
     const [session] = this.pick([...this.sessions], 1);
     const lsid = session?.id;
@@ -171,7 +174,7 @@ export class HistoryLoad {
     if (found) await admin.command({ killOp: 1, op: found.opid });
   }
 
-  /** The history with the final state, which is read by now. */
+  /** The recorded history, with the final state read from the store. */
   async history(): Promise<History> {
     const found = await this.documents.find().toArray();
     const marks = await this.marks.find().toArray();
@@ -202,7 +205,10 @@ export class HistoryLoad {
     record.endedAt = performance.now();
   }
 
-  /** A write or a read of one document without a transaction; the driver repeats it once when the connection is lost. */
+  /**
+   * A write or read of one document without a transaction. The driver retries it once if the connection is
+   * lost.
+   */
   private async plain(record: RecordedTransaction): Promise<Outcome> {
     const attempt = new Attempt(record.id, this);
     record.purpose = 'plain';
@@ -241,7 +247,10 @@ export class HistoryLoad {
     return outcome;
   }
 
-  /** Half of the clients ask again for an outcome that they do not know, as they may; the others never learn it. */
+  /**
+   * Half of the clients retry a commit whose outcome is unknown, which is allowed; for the others it stays
+   * unknown.
+   */
   private async commit(session: ClientSession): Promise<Outcome> {
     const attempts = this.random() < 0.5 ? 1 : COMMIT_ATTEMPTS;
     for (let attempt = 1; attempt <= attempts; attempt++) {
@@ -301,7 +310,10 @@ export class HistoryLoad {
     if (this.random() < 0.3) await attempt.mark();
   }
 
-  /** Each of a pair may be switched off as long as the other is on; two at once, each seeing the other on, may both do it. */
+  /**
+   * Either side of a pair may be switched off as long as the other is on. Two concurrent transactions that
+   * each see the other side on may both switch off: a write skew.
+   */
   private async switchOff(attempt: Attempt): Promise<void> {
     const pair = Math.floor(this.random() * PAIRS);
     const sides = this.pick([`pair:${pair}:left`, `pair:${pair}:right`], 2);
@@ -334,6 +346,9 @@ export class HistoryLoad {
   }
 }
 
-/** True when the server has said that it did not do it; the end of a connection and the like say nothing. */
+/**
+ * Whether the server has confirmed that the commit failed. A lost connection and similar errors leave the
+ * outcome open.
+ */
 const isDefinite = (error: unknown): boolean =>
   error instanceof MongoServerError && !error.hasErrorLabel('RetryableWriteError');

@@ -15,23 +15,25 @@ export interface HistoryRun {
   kills: number;
   clients: number;
   seed: number;
-  /** The built store-child.js. */
+  /** Path of the built store-child.js. */
   main: string;
 }
 
 export interface HistoryResult extends HistoryFindings {
-  /** What `validate` found wrong with documents and indexes. */
+  /** The errors that `validate` reported for documents and indexes. */
   damage: readonly string[];
   errors: ReadonlyMap<string, number>;
-  /** How long each start of the store took, ms; the first is that of the new store. */
+  /** How long each start of the store took, ms. The first entry is the creation of the store. */
   openedInMs: readonly number[];
-  /** What the store's process complained of. */
+  /** The standard error output of the store process. */
   stderr: string;
 }
 
 const DISTURB_EVERY_MS = 40;
 
-/** Random transactions against a store that is killed and started again under them; then the check of their history. */
+/**
+ * Runs random transactions against a store that is killed and restarted meanwhile, then checks their history.
+ */
 export async function runHistory({
   transactions,
   kills,

@@ -1,13 +1,13 @@
-/** What a transaction read of one key. */
+/** A read of one key in a transaction. */
 export interface ReadStep {
   kind: 'read';
   key: string;
-  /** Everything that was ever appended to the key, as seen. */
+  /** All items appended to the key, as this read returned them. */
   items: readonly number[];
   value: number;
 }
 
-/** One append: every item of a run is unique, and moves the key's value by `delta`. */
+/** One append. Every item of a run is unique, and changes the value of the key by `delta`. */
 export interface AppendStep {
   kind: 'append';
   key: string;
@@ -18,21 +18,22 @@ export interface AppendStep {
 export type Step = ReadStep | AppendStep;
 
 /**
- * committed: the server said so. aborted: the client aborted, or was told that it is not committed. unknown: the answer to
- * the commit was lost; it is there as a whole or not at all.
+ * committed: the server confirmed it. aborted: the client aborted, or the server reported that the commit
+ * failed. unknown: the response to the commit was lost; the transaction is stored either completely or not at
+ * all.
  */
 export type Outcome = 'committed' | 'aborted' | 'unknown';
 
 export interface RecordedTransaction {
   id: number;
-  /** What it was made for: transfer, audit, counter … */
+  /** The kind of transaction: transfer, audit, counter … */
   purpose: string;
   steps: Step[];
   outcome: Outcome;
-  /** Milliseconds of one clock: before the first step was sent, and after the last answer. */
+  /** In milliseconds of one clock: before the first step was sent, and after the last response. */
   begunAt: number;
   endedAt: number;
-  /** It inserted a document of its own, whose `_id` is the transaction's. */
+  /** Whether it inserted a mark: a document whose `_id` is the id of the transaction. */
   marked: boolean;
 }
 
@@ -41,23 +42,26 @@ export interface FinalKey {
   value: number;
 }
 
-/** What a run did and saw. */
+/** The recorded reads and writes of a run. */
 export interface History {
-  /** Every key and its value before the first transaction, when nothing was appended to it. */
+  /** Every key with its value before the first transaction, when no item had been appended. */
   initial: Readonly<Record<string, number>>;
   transactions: readonly RecordedTransaction[];
   final: {
     keys: Readonly<Record<string, FinalKey>>;
-    /** The ids of transactions whose mark is stored. */
+    /** Ids of the transactions whose mark is stored. */
     marks: readonly number[];
   };
-  /** Transactions of the purpose `audit` read all keys with this prefix; their values have this sum. */
+  /**
+   * Transactions with purpose `audit` read all keys with this prefix; the sum of their values must be this
+   * one.
+   */
   conserved?: { prefix: string; sum: number };
 }
 
 export type ProblemKind =
   | 'lost'
-  | 'doubled'
+  | 'duplicated'
   | 'torn'
   | 'aborted read'
   | 'intermediate read'
@@ -76,9 +80,9 @@ export interface HistoryFindings {
   committed: number;
   aborted: number;
   unknown: number;
-  /** Of the unknown ones, those that turned out to be stored. */
+  /** How many of the unknown ones are stored. */
   unknownStored: number;
-  /** Groups of transactions that no serial order explains. Snapshot isolation allows them. */
+  /** Groups of transactions that no serial order explains, which snapshot isolation allows. */
   writeSkews: number;
   problems: HistoryProblem[];
 }

@@ -1,6 +1,6 @@
 import { type Collection, type Document, ObjectId } from 'mongodb';
 
-/** A message as a conversation service stores it, about 300 bytes. */
+/** A message in the form that a conversation service stores, about 300 bytes. */
 export interface Message extends Document {
   _id: ObjectId;
   tenantId: string;
@@ -31,8 +31,8 @@ export const indexes = [
 ] as const;
 
 /**
- * Writes so many messages: every second one into the first conversation, the others spread over many. Answers the first
- * conversation and how many messages it has.
+ * Writes this many messages: every second one into the first conversation, the others spread over many
+ * conversations. Returns the first conversation and the number of its messages.
  */
 export async function writeMessages(
   messages: Collection<Message>,

@@ -3,7 +3,7 @@ import type { Conversation, Message } from './million-messages.js';
 
 export const PAGE = 50;
 
-/** The kinds of pages that are measured, and how long each repetition took, ms. */
+/** The durations of each repetition in ms, by the kind of page that is measured. */
 export type PageTimes = Record<
   'first page' | 'late page by keyset' | 'late page by getMore' | 'newest of all',
   number[]
@@ -19,7 +19,7 @@ export const noTimes = (): PageTimes => ({
 export interface PageTarget {
   messages: Collection<Message>;
   conversation: Conversation;
-  /** The number of the late page, from 1. */
+  /** One-based number of the late page. */
   latePage: number;
 }
 
@@ -30,7 +30,7 @@ const timed = async (times: number[], work: () => Promise<readonly unknown[]>): 
   if (found.length !== PAGE) throw new Error(`a page of ${found.length} messages`);
 };
 
-/** Reads each kind of page once, as an application does that goes on after the last message it has. */
+/** Reads each kind of page once, as an application does that continues after the last message it has. */
 export async function readPages(
   { messages, conversation, latePage }: PageTarget,
   times: PageTimes,
@@ -49,7 +49,9 @@ export async function readPages(
   );
 }
 
-/** Goes through one cursor to the late page, and takes the time of its batch and of the few before it. */
+/**
+ * Iterates one cursor to the late page, and measures the batch of that page and the few batches before it.
+ */
 export async function readByGetMore(
   { messages, conversation, latePage }: PageTarget,
   times: PageTimes,

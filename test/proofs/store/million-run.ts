@@ -8,14 +8,14 @@ import { indexes, type Message, writeMessages } from './million-messages.js';
 import { noTimes, PAGE, type PageTarget, type PageTimes, readByGetMore, readPages } from './million-pages.js';
 import { StoreProcess } from './store-process.js';
 
-/** MiB; undefined where the system does not tell. */
+/** In MiB; undefined where the operating system does not report it. */
 export type Memory = { own: number; mapped: number } | undefined;
 
 export interface MillionRun {
   small: number;
   large: number;
   repetitions: number;
-  /** The built store-child.js and million-scanner.js. */
+  /** Paths of the built store-child.js and million-scanner.js. */
   main: string;
   scanner: string;
   say: (text: string) => void;
@@ -29,11 +29,12 @@ export interface MillionResult {
   scan: {
     documents: number;
     ms: number;
-    /** Of another client's findOne by _id meanwhile, ms. */ waits: number[];
+    /** Durations of the findOne calls by _id that another client makes during the scan, ms. */
+    waits: number[];
   };
 }
 
-/** Pages of one cursor whose times are taken each time that it is gone through. */
+/** How many batches are timed each time a cursor is iterated. */
 const BATCHES_TIMED = 20;
 
 interface Filled extends PageTarget {
@@ -42,7 +43,10 @@ interface Filled extends PageTarget {
   close(): Promise<void>;
 }
 
-/** Pages of a few and of many messages, each in a store of its own; memory and fairness of a scan of the many. */
+/**
+ * Compares pages of few messages with pages of many, each in its own store, and measures memory use and
+ * fairness during a scan of the many.
+ */
 export async function runMillion(options: MillionRun): Promise<MillionResult> {
   const memory: MillionResult['memory'] = [];
   const small = await fill(options, options.small, []);
@@ -91,7 +95,7 @@ async function fill(options: MillionRun, count: number, memory: MillionResult['m
   };
 }
 
-/** Takes turns, so that both meet the same disturbances of the machine. */
+/** Alternates between the two stores, so that other load on the machine affects both equally. */
 async function comparePages(small: Filled, large: Filled, repetitions: number) {
   const times = { small: noTimes(), large: noTimes() };
   const warmUp = noTimes();
@@ -127,11 +131,11 @@ async function scanAll(
     }
   };
   const [[scan], most] = await whileWatching(store, () => Promise.all([scanned, probe()]));
-  memory.push({ when: 'most during the scan', memory: most });
+  memory.push({ when: 'peak during the scan', memory: most });
   return { ...scan, waits };
 }
 
-/** The result of the work, and the most memory that the store had while it was done. */
+/** The result of the work, and the peak memory of the store during it. */
 async function whileWatching<T>(store: StoreProcess, work: () => Promise<T>): Promise<[T, Memory]> {
   let most: Memory;
   let ended = false;

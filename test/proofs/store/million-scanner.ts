@@ -1,4 +1,5 @@
-// A thread that reads a whole collection through one streaming cursor, so that its work does not delay who measures.
+// A worker thread that reads a whole collection through one cursor, so that its work does not delay the
+// measuring thread.
 import { parentPort, workerData } from 'node:worker_threads';
 import { MongoClient } from 'mongodb';
 

@@ -1,4 +1,4 @@
-// Serves the store in the directory of the first argument at the port of the second, in a process that can be killed.
+// Serves a store in a process that can be killed. The first argument is its directory, the second its port.
 import { EmbeddedMongo } from '@colloquy/embedded-mongo';
 
 const [dir = '', port = '0'] = process.argv.slice(2);

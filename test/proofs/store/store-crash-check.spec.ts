@@ -38,7 +38,7 @@ describe('checkStored', () => {
     };
   });
 
-  it('finds nothing wrong in what was acknowledged, with or without what was not', () => {
+  it('reports no problem when everything acknowledged is stored, with or without the unacknowledged writes', () => {
     expect(checkStored(ledger, stored)).toEqual([]);
     stored.orders.set('o', [1, 3]);
     stored.lines.set('o-3', 3);
@@ -51,7 +51,7 @@ describe('checkStored', () => {
   it.each<[string, string, () => void]>([
     [
       'lost',
-      'a committed order that is gone',
+      'a committed order that is not stored',
       () => {
         stored.orders.clear();
         stored.lines.clear();
@@ -61,7 +61,7 @@ describe('checkStored', () => {
     ['torn', 'an order without its lines', () => stored.lines.clear()],
     ['torn', 'lines without their order', () => stored.lines.set('o-3', 3)],
     ['torn', 'a line too few', () => stored.lines.set('o-1', 2)],
-    ['torn', 'a total that does not fit', () => stored.totals.set('o', 2)],
+    ['torn', 'a total that differs from the number of orders', () => stored.totals.set('o', 2)],
     [
       'refused',
       'an order that was aborted',
@@ -71,11 +71,11 @@ describe('checkStored', () => {
         stored.totals.set('o', 2);
       },
     ],
-    ['lost', 'an insert that is gone', () => stored.inserts.set('i', [1, 3])],
-    ['refused', 'an insert that nobody sent', () => stored.inserts.set('i', [1, 2, 3, 4])],
-    ['lost', 'an increment that is gone', () => stored.counters.set('c', 4)],
-    ['lost', 'an increment that was done twice', () => stored.counters.set('c', 7)],
-  ])('tells as %s: %s', (kind, _what, damage) => {
+    ['lost', 'an insert that is not stored', () => stored.inserts.set('i', [1, 3])],
+    ['refused', 'an insert that no client sent', () => stored.inserts.set('i', [1, 2, 3, 4])],
+    ['lost', 'an increment that is not stored', () => stored.counters.set('c', 4)],
+    ['lost', 'an increment that was applied twice', () => stored.counters.set('c', 7)],
+  ])('reports as %s: %s', (kind, _what, damage) => {
     damage();
     expect(checkStored(ledger, stored).map((problem) => problem.kind)).toEqual([kind]);
   });

@@ -3,25 +3,30 @@ import { LINES_PER_ORDER, type StoreLedger } from './store-crash-load.js';
 import { validateAll } from './validate-all.js';
 
 export interface StoreCrashProblem {
-  /** lost: acknowledged and not stored; torn: a part of what belongs together; refused: an abort that is stored; damaged: an
-   * index that does not fit the documents. */
+  /**
+   * lost: acknowledged but not stored. torn: only part of an atomic write is stored. refused: an aborted or
+   * unsent write is stored. damaged: an index does not match the documents.
+   */
   kind: 'lost' | 'torn' | 'refused' | 'damaged';
   text: string;
 }
 
-/** What is stored after a crash. */
+/** The contents of the store after a crash. */
 export interface StoredAfterCrash {
-  /** By writer, the numbers of its orders. */
+  /** The numbers of the orders of each writer. */
   orders: ReadonlyMap<string, readonly number[]>;
-  /** By order, how many lines it has. */
+  /** The number of lines of each order. */
   lines: ReadonlyMap<string, number>;
   totals: ReadonlyMap<string, number>;
-  /** By writer, the numbers of its inserts. */
+  /** The numbers of the inserts of each writer. */
   inserts: ReadonlyMap<string, readonly number[]>;
   counters: ReadonlyMap<string, number>;
 }
 
-/** Reads what the writers of a load have stored; their names begin with the prefix. Orders and inserts come from indexes. */
+/**
+ * Reads what the writers of a load have stored; their names start with the prefix. Orders and inserts are
+ * read from indexes.
+ */
 export async function readStored(db: Db, prefix: string): Promise<StoredAfterCrash> {
   const mine = { $gte: `${prefix}-`, $lt: `${prefix}.` };
   const numbers = async (name: string): Promise<Map<string, number[]>> => {
@@ -62,35 +67,35 @@ function gather(pairs: readonly [string, number][]): Map<string, number[]> {
   return found;
 }
 
-/** Compares what is stored with what was promised. */
+/** Compares the stored data with everything that was acknowledged. */
 export function checkStored(ledger: StoreLedger, stored: StoredAfterCrash): StoreCrashProblem[] {
   const problems: StoreCrashProblem[] = [];
-  const tell = (kind: StoreCrashProblem['kind'], text: string): void => void problems.push({ kind, text });
+  const report = (kind: StoreCrashProblem['kind'], text: string): void => void problems.push({ kind, text });
   for (const { writer, orders } of ledger.orderWriters) {
     const found = new Set(stored.orders.get(writer));
     for (const { seq, outcome } of orders) {
       const lines = stored.lines.get(`${writer}-${seq}`) ?? 0;
       if (lines !== (found.has(seq) ? LINES_PER_ORDER : 0))
-        tell('torn', `${writer}-${seq} is ${found.has(seq) ? '' : 'not '}there and has ${lines} lines`);
-      if (outcome === 'committed' && !found.has(seq)) tell('lost', `${writer}-${seq} was committed`);
-      if (outcome === 'aborted' && found.has(seq)) tell('refused', `${writer}-${seq} was not committed`);
+        report('torn', `${writer}-${seq} is ${found.has(seq) ? '' : 'not '}stored and has ${lines} lines`);
+      if (outcome === 'committed' && !found.has(seq)) report('lost', `${writer}-${seq} was committed`);
+      if (outcome === 'aborted' && found.has(seq)) report('refused', `${writer}-${seq} was not committed`);
     }
     const total = stored.totals.get(writer) ?? 0;
-    if (total !== found.size) tell('torn', `${writer} has ${found.size} orders and a total of ${total}`);
+    if (total !== found.size) report('torn', `${writer} has ${found.size} orders and a total of ${total}`);
   }
   for (const { writer, acked, sent } of ledger.inserters) {
     const found = new Set(stored.inserts.get(writer));
-    for (let seq = 1; seq <= acked; seq++) if (!found.has(seq)) tell('lost', `the insert ${writer}-${seq}`);
-    if (found.size > sent) tell('refused', `${writer} has ${found.size} inserts of ${sent} that were sent`);
+    for (let seq = 1; seq <= acked; seq++) if (!found.has(seq)) report('lost', `the insert ${writer}-${seq}`);
+    if (found.size > sent) report('refused', `${writer} has ${found.size} inserts of ${sent} that were sent`);
   }
   for (const { writer, acked, sent } of ledger.counters) {
     const value = stored.counters.get(writer) ?? 0;
     if (value < acked || value > sent)
-      tell('lost', `${writer} holds ${value}; acknowledged ${acked}, sent ${sent}`);
+      report('lost', `${writer} has the value ${value}; acknowledged ${acked}, sent ${sent}`);
   }
   return problems;
 }
 
-/** The same as problems for what `validate` finds. */
+/** The errors that `validate` reports, as problems of kind `damaged`. */
 export const findDamage = async (db: Db): Promise<StoreCrashProblem[]> =>
   (await validateAll(db)).map((text) => ({ kind: 'damaged', text }));

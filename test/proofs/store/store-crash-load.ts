@@ -2,13 +2,16 @@ import { type ClientSession, type Db, type MongoClient, MongoError, MongoServerE
 import { messageOf } from '../../../src/common/index.js';
 import type { Outcome } from './history.js';
 
-/** A transaction of several documents: an order, its lines, and the writer's total. */
+/** A transaction on several documents: an order, its lines, and the total of the writer. */
 export interface OrderRecord {
   seq: number;
   outcome: Outcome;
 }
 
-/** What one client did, one write after another. `acked` and `sent` count; at most one is without an answer. */
+/**
+ * The sequential writes of one client. `acked` and `sent` are counts that differ by at most one, the write
+ * without a response.
+ */
 export interface WriterRecord {
   writer: string;
   acked: number;
@@ -20,12 +23,12 @@ export interface OrderWriterRecord {
   orders: OrderRecord[];
 }
 
-/** Everything that was sent under load, and what the store promised to keep of it. */
+/** All writes sent under load, with what the store acknowledged. */
 export interface StoreLedger {
   orderWriters: OrderWriterRecord[];
   inserters: WriterRecord[];
   counters: WriterRecord[];
-  /** Errors that report neither the kill nor what follows from it, by name. */
+  /** Counts by name of the errors that the kill and its consequences do not explain. */
   refused: Map<string, number>;
 }
 
@@ -36,16 +39,17 @@ const INSERTERS = 4;
 const COUNTERS = 4;
 const NO_SUCH_TRANSACTION = 251;
 
-/** Clients that write at the same time until the store is killed; what they were told is in the ledger. */
+/** Clients that write concurrently until the store is killed. The ledger records the responses. */
 export class StoreCrashLoad {
   readonly ledger: StoreLedger = { orderWriters: [], inserters: [], counters: [], refused: new Map() };
   private killed = false;
-  /** The session of each writer's last commit, to ask for its outcome again. */
+  /** The session of the last commit of each writer, for retrying that commit. */
   private readonly lastCommits = new Map<OrderRecord, ClientSession>();
 
   /**
-   * `patient` clients wait for the store to come back and repeat what was cut off; `hasty` ones are left with what they do
-   * not know. `prefix` begins every name of this load.
+   * @param patient a client that waits for the store to restart and retries interrupted operations
+   * @param hasty a client that does not retry, so that outcomes may stay unknown
+   * @param prefix starts every name that this load creates
    */
   constructor(
     private readonly patient: MongoClient,
@@ -53,7 +57,7 @@ export class StoreCrashLoad {
     private readonly prefix: string,
   ) {}
 
-  /** Resolves when every client has had its last answer, or knows that there is none. */
+  /** Resolves when every client has received its last response or a connection error. */
   async run(): Promise<void> {
     const each = (count: number, kind: string, work: (db: Db, writer: string) => Promise<void>) =>
       Array.from({ length: count }, (_, at) => {
@@ -67,14 +71,14 @@ export class StoreCrashLoad {
     ]);
   }
 
-  /** The store is killed now: nobody begins anything new. */
+  /** Called when the store is killed: no client starts another write. */
   stop(): void {
     this.killed = true;
   }
 
   /**
-   * Asks once more for the outcome of the last commit of each writer, those that are known and those that are not. Answers
-   * how many were not known before.
+   * Retries the last commit of each writer, whether or not its outcome is known, and records the outcome.
+   * Returns how many outcomes were unknown before.
    */
   async askAgain(): Promise<number> {
     let unknown = 0;
@@ -83,7 +87,7 @@ export class StoreCrashLoad {
       if (known === 'unknown') unknown++;
       const answer = await this.commit(session);
       if (known === 'unknown') order.outcome = answer;
-      else if (answer !== known) this.count(`a commit that was ${known} is now told to be ${answer}`);
+      else if (answer !== known) this.count(`a commit reported as ${known} is now reported as ${answer}`);
       await session.endSession();
     }
     return unknown;
@@ -145,7 +149,7 @@ export class StoreCrashLoad {
     });
   }
 
-  /** Stops at the first write without an answer, so that no more than the last one is unknown. */
+  /** Stops at the first write without a response, so that only the outcome of the last write is unknown. */
   private async untilKilled(record: WriterRecord, write: (seq: number) => Promise<void>): Promise<void> {
     while (!this.killed) {
       record.sent++;
@@ -161,7 +165,7 @@ export class StoreCrashLoad {
 
   private judge(error: unknown): void {
     const code = error instanceof MongoServerError ? error.code : undefined;
-    // Without a code it is the end of a connection, which a bulk write wraps.
+    // An error without a code is a closed connection, wrapped by a bulk write.
     if (error instanceof MongoError && (code === undefined || code === NO_SUCH_TRANSACTION)) return;
     this.count(messageOf(error));
   }

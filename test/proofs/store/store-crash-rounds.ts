@@ -11,19 +11,19 @@ import { StoreProcess } from './store-process.js';
 export interface StoreCrashRun {
   rounds: number;
   seed: number;
-  /** The built store-child.js. */
+  /** Path of the built store-child.js. */
   main: string;
   onRound?: (result: StoreCrashRound) => void;
 }
 
 export interface StoreCrashRound {
   round: number;
-  /** From the start of the load to the kill. */
+  /** Milliseconds from the start of the load to the kill. */
   killedAfterMs: number;
   committed: number;
   /** Acknowledged inserts and increments. */
   written: number;
-  /** Commits whose outcome the client learned only by asking again. */
+  /** Commits whose outcome the client learned only by retrying. */
   askedAgain: number;
   reopenMs: number;
   problems: StoreCrashProblem[];
@@ -41,7 +41,7 @@ const countOf = (ledger: StoreLedger) => ({
   written: [...ledger.inserters, ...ledger.counters].reduce((sum, { acked }) => sum + acked, 0),
 });
 
-/** A store that is killed under load and opened again, round after round, in one directory. */
+/** A store that is repeatedly killed under load and reopened in the same directory. */
 class StoreCrashRounds {
   private readonly ledgers: StoreLedger[] = [];
 
@@ -96,7 +96,7 @@ class StoreCrashRounds {
     };
   }
 
-  /** What survived its own round must survive the later ones. */
+  /** Data that survived its own round must survive all later rounds. */
   private async checkAllAgain(results: StoreCrashRound[]): Promise<void> {
     const db = this.patient.db('crash');
     for (const [at, ledger] of this.ledgers.entries()) {
@@ -107,7 +107,7 @@ class StoreCrashRounds {
   }
 }
 
-/** A busy machine may not answer in the short time that the client gives it. */
+/** On a busy machine the store may not respond within the short timeout of the client. */
 async function connectHasty(client: MongoClient): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -119,7 +119,10 @@ async function connectHasty(client: MongoClient): Promise<void> {
   }
 }
 
-/** Kills the store with SIGKILL at a random moment under load, opens it again and checks what it promised; as often as asked. */
+/**
+ * Runs the requested number of rounds. Each kills the store with SIGKILL at a random moment under load,
+ * reopens it and checks that everything acknowledged is stored.
+ */
 export async function runStoreCrashRounds(options: StoreCrashRun): Promise<StoreCrashRound[]> {
   const dir = await mkdtemp(join(tmpdir(), 'store-crash-'));
   const store = await StoreProcess.start(options.main, dir);

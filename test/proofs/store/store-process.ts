@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { ServiceProcess } from '../../support/service-process.js';
 
-/** A store that is served by a process of its own, always at the same port, and that can be killed and started again. */
+/** A store served by its own process, which can be killed and restarted on the same port. */
 export class StoreProcess {
   private process: ServiceProcess | undefined;
-  /** How long the store took to open in its process, ms, for each start. */
+  /** For each start, how long the store took to open in its process, ms. */
   readonly openedInMs: number[] = [];
 
   private constructor(
-    /** The built store-child.js. */
+    /** Path of the built store-child.js. */
     private readonly main: string,
     private readonly dir: string,
     private readonly port: number,
@@ -25,7 +25,7 @@ export class StoreProcess {
     return this.process?.url ?? '';
   }
 
-  /** What the process complained of. */
+  /** The standard error output of the process. */
   get stderr(): string {
     return this.process?.stderr ?? '';
   }
@@ -40,18 +40,21 @@ export class StoreProcess {
     this.openedInMs.push(this.process.openedInMs ?? NaN);
   }
 
-  /** kill -9; resolves once the process is gone. */
+  /** Sends SIGKILL and resolves when the process has exited. */
   async kill(): Promise<void> {
     await this.process?.kill('SIGKILL');
   }
 
-  /** SIGSTOP: the process hangs, its connections stay open; SIGCONT: it goes on. */
+  /** SIGSTOP suspends the process with its connections open; SIGCONT resumes it. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     const pid = this.process?.pid;
     if (pid !== undefined) process.kill(pid, signal);
   }
 
-  /** Resident memory, MiB: of the process's own, and of the files it has mapped. Undefined where the system does not tell. */
+  /**
+   * Resident memory in MiB: private memory, and mapped files. Undefined where the operating system does not
+   * report it.
+   */
   async memory(): Promise<{ own: number; mapped: number } | undefined> {
     try {
       const status = await readFile(`/proc/${this.process?.pid ?? 0}/status`, 'utf8');

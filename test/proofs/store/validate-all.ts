@@ -1,6 +1,9 @@
 import type { Db } from 'mongodb';
 
-/** What `validate` finds wrong in the collections of a database: documents, index entries, counters. */
+/**
+ * The errors that `validate` reports for the documents, index entries and counters of all collections in a
+ * database.
+ */
 export async function validateAll(db: Db): Promise<string[]> {
   const damage: string[] = [];
   for (const { name } of await db.listCollections().toArray()) {

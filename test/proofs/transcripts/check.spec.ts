@@ -12,7 +12,7 @@ const rowOf = (key: string, id: string, more: Partial<StoredTranscript> = {}): S
   ...more,
 });
 
-/** A service that holds these rows, in pages of two. */
+/** A fake service that returns these rows in pages of two. */
 class FakeApi extends ApiClient {
   constructor(
     private readonly rows: readonly StoredTranscript[],
@@ -47,7 +47,7 @@ const closed = rowOf('c-5', 'e', { transcript: messagesOf('c-5').join('\n') });
 const sound = [rowOf('t-1', 'a'), rowOf('t-2', 'b'), rowOf('t-3', 'c'), closed];
 
 describe('check', () => {
-  it('finds all that was acknowledged, and counts what is stored without an answer', async () => {
+  it('finds everything acknowledged and counts what is stored without a response', async () => {
     expect(await check(new FakeApi(sound), ledger())).toEqual({
       acked: { transcripts: 2, closings: 1 },
       found: { transcripts: 2, closings: 1 },
@@ -66,16 +66,16 @@ describe('check', () => {
     ['torn', [rowOf('t-1', 'a', { transcript: textOf('t-1').slice(1) }), ...sound.slice(1)]],
     ['torn', [rowOf('t-1', 'a', { status: 'failed' }), ...sound.slice(1)]],
     ['torn', [...sound.slice(0, 3), rowOf('c-5', 'e', { transcript: 'another' })]],
-    ['doubled', [...sound, rowOf('t-2', 'b2')]],
-    ['doubled', [...sound, rowOf('t-3', 'c2')]],
+    ['duplicated', [...sound, rowOf('t-2', 'b2')]],
+    ['duplicated', [...sound, rowOf('t-3', 'c2')]],
     ['unknown', [...sound, rowOf('t-99', 'z')]],
-  ])('tells what is %s', async (kind, rows) => {
+  ])('reports a transcript as %s', async (kind, rows) => {
     const { problems } = await check(new FakeApi(rows), ledger());
     expect(problems).toEqual([expect.stringMatching(`^${kind}: `)]);
   });
 
   it('reports a job that did not complete', async () => {
     const { problems } = await check(new FakeApi(sound, 'failed'), ledger());
-    expect(problems).toEqual(['job: that of c-5 is failed']);
+    expect(problems).toEqual(['job: the job of c-5 is failed']);
   });
 });

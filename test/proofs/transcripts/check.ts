@@ -4,28 +4,31 @@ import { type Ledger, messagesOf, textOf } from './ledger.js';
 import { asHits, asJobState, asPage, asState, asStats, type StoredTranscript } from './shapes.js';
 
 export interface Findings {
-  /** Transcripts whose id was answered, and closings whose job was. */
+  /** Transcripts whose id was returned, and closings whose job was returned. */
   acked: { transcripts: number; closings: number };
-  /** Of these, stored once with the right contents. */
+  /** How many of these are stored exactly once with the right contents. */
   found: { transcripts: number; closings: number };
-  /** Stored although no answer came; they may be. */
+  /** Stored although the client received no response, which is allowed. */
   unackedStored: number;
-  /** Transcripts sent, and closings asked for. */
+  /** Transcripts sent and closings requested. */
   sent: number;
   rows: number;
-  /** Found by a search with their own text, of the sample. */
+  /** How many of the sampled transcripts a search for their own text finds. */
   searched: { found: number; of: number };
   problems: string[];
 }
 
-/** Longest wait for all that was acknowledged to be stored: jobs that Redis lost are asked for after a minute. */
+/**
+ * How long to wait for everything acknowledged to be stored. Jobs that Redis lost are only detected after a
+ * minute.
+ */
 const DRAIN_MS = 180_000;
 const POLL_MS = 500;
 const PAGE_SIZE = 200;
 const SAMPLE = 20;
 const READERS = 8;
 
-/** All rows of the tenant. */
+/** All transcripts of the tenant. */
 export async function readAll(api: ApiClient): Promise<StoredTranscript[]> {
   const rows: StoredTranscript[] = [];
   for (let cursor: string | null = ''; cursor !== null;) {
@@ -42,7 +45,7 @@ const ackedIds = ({ transcripts, closings }: Ledger): string[] => [
   ...closings.flatMap(({ acked }) => acked?.transcriptId ?? []),
 ];
 
-/** How many wait or are at work. */
+/** How many transcripts are queued or being processed. */
 async function waiting(api: ApiClient): Promise<number> {
   const { queued, processing } = await api.call('GET', '/v1/transcripts/stats', asStats);
   return queued + processing;
@@ -57,7 +60,10 @@ async function isStored(api: ApiClient, id: string): Promise<boolean> {
   }
 }
 
-/** Waits until all that was acknowledged is stored, and nothing waits any more; returns after how many milliseconds, or -1 when some never was. */
+/**
+ * Waits until everything acknowledged is stored and nothing is queued. Returns the milliseconds this took, or
+ * -1 on timeout.
+ */
 export async function drained(api: ApiClient, ledger: Ledger): Promise<number> {
   const start = performance.now();
   const present = new Set((await readAll(api)).map(({ id }) => id));
@@ -72,13 +78,14 @@ export async function drained(api: ApiClient, ledger: Ledger): Promise<number> {
     };
     await Promise.all(Array.from({ length: READERS }, reader));
   }
-  // Also what was accepted without an answer: after that nothing can come any more.
+  // This includes transcripts accepted without a response reaching the client: afterwards the stored set is
+  // final.
   while (missing.length === 0 && (await waiting(api)) > 0 && performance.now() - start < DRAIN_MS)
     await delay(POLL_MS);
   return missing.length === 0 && (await waiting(api)) === 0 ? performance.now() - start : -1;
 }
 
-/** Compares what is stored with what was sent and acknowledged. */
+/** Compares the stored transcripts with those sent and acknowledged. */
 export async function check(api: ApiClient, ledger: Ledger): Promise<Findings> {
   const rows = await readAll(api);
   const problems: string[] = [];
@@ -99,15 +106,16 @@ export async function check(api: ApiClient, ledger: Ledger): Promise<Findings> {
   for (const [key, { id, isRight }] of expected) {
     const found = byKey.get(key) ?? [];
     const [row] = found;
-    if (found.length > 1) problems.push(`doubled: ${key} is stored ${found.length} times`);
+    if (found.length > 1) problems.push(`duplicated: ${key} is stored ${found.length} times`);
     if (row && !(isRight(row) && row.participantId === key && row.status === 'stored'))
       problems.push(`torn: ${key} is stored as ${JSON.stringify(row).slice(0, 300)}`);
     else if (id !== undefined && row?.id !== id)
       problems.push(`lost: ${key} was acknowledged as ${id}, stored: ${row?.id ?? 'nothing'}`);
     else if (row && found.length === 1) sound.add(key);
   }
-  for (const key of byKey.keys()) if (!expected.has(key)) problems.push(`unknown: nobody sent ${key}`);
-  if (new Set(rows.map(({ id }) => id)).size !== rows.length) problems.push('doubled: an id is listed twice');
+  for (const key of byKey.keys()) if (!expected.has(key)) problems.push(`unknown: no client sent ${key}`);
+  if (new Set(rows.map(({ id }) => id)).size !== rows.length)
+    problems.push('duplicated: an id is listed twice');
   problems.push(...(await unfinishedJobs(api, ledger)));
   const ackedTranscripts = ledger.transcripts.filter(({ id }) => id !== undefined);
   const ackedClosings = ledger.closings.filter(({ acked }) => acked !== undefined);
@@ -129,23 +137,23 @@ export async function check(api: ApiClient, ledger: Ledger): Promise<Findings> {
   };
 }
 
-/** Jobs that were answered and are kept, and are in another state than completed. */
+/** One problem for each acknowledged job that still exists and is not in state `completed`. */
 async function unfinishedJobs(api: ApiClient, { closings }: Ledger): Promise<string[]> {
   const problems: string[] = [];
   for (const { key, acked } of closings) {
     if (!acked) continue;
     try {
       const { state } = await api.call('GET', `/v1/jobs/${acked.queue}/${acked.jobId}`, asJobState);
-      if (state !== 'completed') problems.push(`job: that of ${key} is ${state}`);
+      if (state !== 'completed') problems.push(`job: the job of ${key} is ${state}`);
     } catch (error) {
-      // Of the finished ones only the last are kept.
+      // Only the most recent finished jobs are kept.
       if (!(error instanceof RequestFailure && error.status === 404)) throw error;
     }
   }
   return problems;
 }
 
-/** Whether rows come with their vectors: a text finds its own transcript. */
+/** Whether transcripts were stored with their vectors: searching for a text must find its own transcript. */
 async function search(api: ApiClient, acked: Ledger['transcripts']): Promise<Findings['searched']> {
   const step = Math.max(1, Math.floor(acked.length / SAMPLE));
   const sample = acked.filter((_, index) => index % step === 0).slice(0, SAMPLE);

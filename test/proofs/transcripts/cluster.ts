@@ -6,16 +6,16 @@ import { ServiceProcess } from '../../support/service-process.js';
 export type Role = 'api' | 'worker';
 
 export interface ClusterOptions {
-  /** The built dist/src/main.js. */
+  /** Path of the built dist/src/main.js. */
   main: string;
-  /** The built dist/src/worker.js, when another process is to claim transcripts and jobs beside the API. */
+  /** Path of the built dist/src/worker.js. If set, a worker process also claims transcripts and jobs. */
   worker?: string | undefined;
-  /** Working directory; DATA_DIR is in it. */
+  /** Working directory, which contains DATA_DIR. */
   cwd: string;
   redisUrl?: string | undefined;
 }
 
-/** The API, and perhaps a worker, on one DATA_DIR and port through all their kills. */
+/** The API and an optional worker that keep the same DATA_DIR and port across restarts. */
 export class Cluster {
   private readonly running = new Map<Role, ServiceProcess>();
   private readonly ended: ServiceProcess[] = [];
@@ -35,7 +35,7 @@ export class Cluster {
     return this.options.worker === undefined ? ['api'] : ['api', 'worker'];
   }
 
-  /** A client of a tenant of its own. */
+  /** Creates a tenant and returns a client for it. */
   async createTenant(id: string): Promise<ApiClient> {
     const api = this.running.get('api');
     if (!api) throw new Error('The API does not run.');
@@ -46,14 +46,14 @@ export class Cluster {
     return new ApiClient(api.url, key);
   }
 
-  /** Starts the processes that do not run, the API first. */
+  /** Starts the processes that are not running, the API first. */
   async startMissing(): Promise<void> {
     for (const role of this.roles) {
       if (!this.running.has(role)) this.running.set(role, await this.startOne(role));
     }
   }
 
-  /** Ends the processes of these roles, all of them at once. */
+  /** Kills the processes with these roles at the same time. */
   async kill(roles: readonly Role[], signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await Promise.all(
       roles.map(async (role) => {
@@ -63,18 +63,20 @@ export class Cluster {
         this.ended.push(service);
         const exit = await service.kill(signal);
         if (signal === 'SIGTERM' && exit.code !== 0)
-          throw new Error(`The ${role} ended with ${exit.signal ?? `code ${String(exit.code)}`} on SIGTERM.`);
+          throw new Error(
+            `The ${role} exited with ${exit.signal ?? `code ${String(exit.code)}`} on SIGTERM.`,
+          );
       }),
     );
   }
 
-  /** A shutdown in order; the worker first, as it may use the API's store. */
+  /** Stops the processes gracefully, the worker first because it may use the API's store. */
   async stop(): Promise<void> {
     await this.kill(['worker'], 'SIGTERM');
     await this.kill(['api'], 'SIGTERM');
   }
 
-  /** Lines of all logs that hold `text`. */
+  /** Lines of all logs that contain `text`. */
   logLines(text = ''): string[] {
     return [...this.ended, ...this.running.values()].flatMap(({ stdout, stderr }) =>
       `${stdout}\n${stderr}`.split('\n').filter((line) => line !== '' && line.includes(text)),

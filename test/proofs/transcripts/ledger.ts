@@ -1,29 +1,32 @@
 import { createHash } from 'node:crypto';
 
-/** A transcript that a client sent, once. */
+/** A transcript that a client sent exactly once. */
 export interface SentTranscript {
-  /** In its metadata; no two have the same. */
+  /** Unique key, stored in the metadata of the transcript. */
   key: string;
-  /** What the service answered; unset when the answer never came. */
+  /** The id in the response; unset if no response was received. */
   id?: string;
 }
 
-/** A conversation that a client asked to close, once; its transcript is made by a job. */
+/** A conversation that a client asked to close exactly once; a job creates its transcript. */
 export interface SentClosing {
   key: string;
   messages: string[];
   acked?: { transcriptId: string; queue: string; jobId: string };
 }
 
-/** Everything that was sent, and what came back. */
+/** All requests sent, with their responses. */
 export interface Ledger {
   transcripts: SentTranscript[];
   closings: SentClosing[];
-  /** Answers other than success, by code; `no_answer` is a connection that a kill cut off or refused. */
+  /**
+   * Counts of unsuccessful responses by code. `no_answer` counts connections that were refused or reset by a
+   * kill.
+   */
   refused: Map<string, number>;
 }
 
-/** The text of a key's transcript: of one line to thirty, no two alike. */
+/** The text of the transcript for a key: one to thirty lines, different for every key. */
 export function textOf(key: string): string {
   const digest = createHash('sha256').update(key).digest('hex');
   const lines = 1 + (Number.parseInt(digest.slice(0, 2), 16) % 30);

@@ -4,18 +4,21 @@ import { type Ledger, messagesOf, type SentClosing, type SentTranscript, textOf 
 import { asClosed } from './shapes.js';
 
 export interface LoadOptions {
-  /** Clients that post transcripts, one after another each. */
+  /** Number of clients that post transcripts, each one request at a time. */
   clients: number;
-  /** Clients that close conversations. */
+  /** Number of clients that close conversations. */
   closers: number;
 }
 
-/** Between two requests of a client: the load is to be killed, not to be turned away by a full queue. */
+/** Pause between two requests of a client, ms, so that the queue does not fill up and reject requests. */
 const PAUSE_MS = 5;
-/** After a connection that was cut off or refused, and after a refusal. */
+/** Pause after a refused or reset connection or an error response, ms. */
 const AGAIN_MS = 50;
 
-/** Clients that go on through every death of the service. What got no answer is never sent again: it may have been accepted. */
+/**
+ * Clients that keep sending across restarts of the service. A request without a response is never repeated,
+ * because it may have been accepted.
+ */
 export class TranscriptLoad {
   readonly ledger: Ledger = { transcripts: [], closings: [], refused: new Map() };
   private readonly running: Promise<void>[];
@@ -32,7 +35,7 @@ export class TranscriptLoad {
     ];
   }
 
-  /** Transcripts and closings that were acknowledged so far. */
+  /** Number of transcripts and closings acknowledged so far. */
   get acked(): number {
     const { transcripts, closings } = this.ledger;
     return (
@@ -40,7 +43,7 @@ export class TranscriptLoad {
     );
   }
 
-  /** Resolves when every client has its last answer. */
+  /** Resolves when every client has received its last response. */
   async stop(): Promise<void> {
     this.isOver = true;
     await Promise.all(this.running);

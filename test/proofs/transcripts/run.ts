@@ -9,18 +9,18 @@ import { check, drained, type Findings } from './check.js';
 import { Cluster, type Role } from './cluster.js';
 import { type LoadOptions, TranscriptLoad } from './load.js';
 
-/** What is killed: processes of the service, or Redis, perhaps with what it wrote in its last second. */
+/** What is killed: processes of the service, or Redis, optionally losing the writes of its last second. */
 export type Victim = 'service' | 'redis' | 'redis-power';
 
 export interface TranscriptKills extends LoadOptions {
   kills: number;
   seed: number;
   victim: Victim;
-  /** Use a Redis with appendfsync everysec. */
+  /** Run with a Redis server whose append-only file uses `appendfsync everysec`. */
   redis: boolean;
-  /** The built dist/src. */
+  /** The `dist/src` folder of the build. */
   dist: string;
-  /** A worker beside the API: both claim transcripts and jobs. */
+  /** Run a worker in addition to the API; both claim transcripts and jobs. */
   worker: boolean;
   onKill?: (kill: Kill) => void;
 }
@@ -29,25 +29,28 @@ export interface Kill {
   number: number;
   what: string;
   afterMs: number;
-  /** Acknowledged so far. */
+  /** Transcripts and closings acknowledged up to the kill. */
   acked: number;
 }
 
 export interface TranscriptResult extends Findings {
   refused: ReadonlyMap<string, number>;
-  /** From the end of the load until all that was accepted was stored; -1: not at all. */
+  /**
+   * Milliseconds from the end of the load until everything accepted was stored; -1 if that did not happen in
+   * time.
+   */
   drainMs: number;
-  /** Whether conversations were closed: jobs by way of the API. */
+  /** Whether conversations were closed, which enqueues jobs through the API. */
   closes: boolean;
-  /** Jobs that the log says Redis had lost and that were handed over again. */
+  /** Jobs that Redis lost and that were enqueued in it again, counted from the log. */
   revivedJobs: number;
-  /** Warnings and errors of all processes. */
+  /** Warnings and errors logged by all processes. */
   logs: string[];
 }
 
 const EARLIEST_KILL_MS = 100;
 const LATEST_KILL_MS = 1500;
-/** Longest time for which what was killed stays away. */
+/** Longest time before a killed process is restarted, ms. */
 const LONGEST_OUTAGE_MS = 1000;
 const POWER_MS = 1000;
 
@@ -58,7 +61,7 @@ export const isProven = (result: TranscriptResult): boolean =>
   result.found.closings === result.acked.closings &&
   result.searched.found === result.searched.of;
 
-/** Whether the service closes conversations with a job. */
+/** Whether closing a conversation enqueues a job in this service. */
 async function canClose(api: ApiClient): Promise<boolean> {
   try {
     await api.call('POST', `/v1/conversations/${'0'.repeat(24)}/close`, (body) => body);
@@ -97,7 +100,8 @@ class Killer {
     let what = 'redis';
     if (this.options.victim === 'redis') await this.redis.signal('SIGKILL');
     else {
-      // Without a worker, jobs of the last second are in Redis and wait: they are what it loses.
+      // While no worker runs, the jobs of the last second stay in Redis, so they are lost with its last
+      // writes.
       await this.cluster.kill(['worker']);
       what = `redis, ${await this.redis.cutPower(POWER_MS)} bytes lost`;
     }
@@ -118,7 +122,7 @@ class Killer {
   }
 }
 
-/** All processes start over, the API first: it has the store that the worker uses. */
+/** Restarts all processes, the API first because it hosts the store that the worker uses. */
 async function restart(cluster: Cluster): Promise<void> {
   await cluster.kill(cluster.roles);
   await cluster.startMissing();
@@ -149,7 +153,10 @@ async function runWith(
   };
 }
 
-/** Kills processes at random moments under a load of transcripts, and checks in the end that all that was acknowledged is stored once. */
+/**
+ * Kills processes at random moments while transcripts are posted, then checks that everything acknowledged is
+ * stored exactly once.
+ */
 export async function runTranscriptKills(options: TranscriptKills): Promise<TranscriptResult> {
   const { dist, worker, victim } = options;
   const cwd = await mkdtemp(join(tmpdir(), 'colloquy-transcripts-'));

@@ -18,7 +18,7 @@ const closed = z
   .object({ job: z.object({ queue: z.string(), id: z.string() }), transcriptId: z.string() })
   .transform(({ job, transcriptId }) => ({ transcriptId, queue: job.queue, jobId: job.id }));
 
-/** What the check reads of the API's answers. */
+/** The parts of API responses that the check reads. */
 export type StoredTranscript = z.output<typeof stored>;
 export const asPage = (body: unknown): z.output<typeof page> => page.parse(body);
 export const asHits = (body: unknown): z.output<typeof hits> => hits.parse(body);

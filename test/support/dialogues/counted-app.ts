@@ -3,16 +3,16 @@ import type { ApiClient } from '../../../src/cli/index.js';
 import { openBenchApp } from '../bench-app.js';
 import { MessageCounts } from './message-counts.js';
 
-/** Header by which a request names its counts; nothing else reads it. */
+/** Request header that identifies the counts of a request. The application ignores it. */
 const HEADER = 'x-bench-message';
 
-/** The API in this process on a free port, which tells what each message sent to the database. */
+/** The API in this process on a free port, with a count of the database commands of each message. */
 export interface CountedApp {
   url: string;
   adminKey: string;
-  /** Commands of the running application that belong to no message, such as its own upkeep. */
+  /** Commands of the application that belong to no message, such as periodic maintenance. */
   outside: MessageCounts;
-  /** Handles a message with a tenant's client. @throws RequestFailure unless it is answered with 2xx */
+  /** Sends a message with the client of a tenant. @throws RequestFailure unless the response is 2xx */
   send(api: ApiClient, body: unknown): Promise<MessageCounts>;
   close(): Promise<void>;
 }
@@ -27,7 +27,8 @@ export async function openCountedApp(env: Readonly<Record<string, string>>): Pro
     if (counts) counts.add(command);
     else if (listening) outside.add(command);
   });
-  // After the body was read: its events do not run in the context of an earlier hook.
+  // This hook runs after the body was read, since the events of reading do not keep the async context of an
+  // earlier hook.
   app
     .getHttpAdapter()
     .getInstance()

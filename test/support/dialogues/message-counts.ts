@@ -11,17 +11,17 @@ const writeCommands: ReadonlySet<string> = new Set([
   'bulkWrite',
 ]);
 
-/** The collection that a command works on; empty for one that works on none. */
+/** The collection that a command operates on; empty if there is none. */
 function collectionOf({ commandName, command }: Command): string {
   const target: unknown = command[commandName === 'getMore' ? 'collection' : commandName];
   return typeof target === 'string' ? target : '';
 }
 
-/** The commands that one message sent to the database. */
+/** The database commands of one message. */
 export class MessageCounts {
   reads = 0;
   writes = 0;
-  /** Transactions that were begun; one that was tried again counts each time. */
+  /** Transactions started; each retry counts as one more. */
   transactions = 0;
   commits = 0;
   readonly readsByCollection = new Map<string, number>();
@@ -38,13 +38,13 @@ export class MessageCounts {
   }
 }
 
-/** The messages of one kind, for example the warm ones. */
+/** The messages of one kind, for example those with a warm session. */
 export class MessageGroup {
   messages = 0;
   reads = 0;
   writes = 0;
   commits = 0;
-  /** Most transactions that one message began. */
+  /** The highest number of transactions that one message started. */
   mostTransactions = 0;
   readonly readsByCollection = new Map<string, number>();
 
@@ -64,7 +64,7 @@ export class MessageGroup {
     return collections.reduce((sum, collection) => sum + (this.readsByCollection.get(collection) ?? 0), 0);
   }
 
-  /** Of all messages of the group, for one of them. */
+  /** The average per message of the group. */
   each(total: number): number {
     return this.messages === 0 ? Number.NaN : total / this.messages;
   }

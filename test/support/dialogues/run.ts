@@ -7,26 +7,26 @@ export interface DialoguesOptions {
   dialogues: readonly Dialogue[];
   clients: number;
   redis: boolean;
-  /** Send an externalId with each message, which costs the look-up whether it is known. */
+  /** Send an externalId with each message, which adds the lookup of existing messages. */
   externalIds: boolean;
-  /** The built test/proofs/store/store-child.js. */
+  /** Path of the built test/proofs/store/store-child.js. */
   storeChild: string;
   onMessage?: () => void;
 }
 
 export interface DialoguesResult {
-  /** First message of a participant that nobody knows yet. */
+  /** The first message of a new participant. */
   unknown: MessageGroup;
-  /** First message to a fresh process of a participant whom the database knows. */
+  /** The first message of an existing participant to a newly started process. */
   cold: MessageGroup;
-  /** All other messages, to the first process and to the second. */
+  /** All other messages, to either process. */
   warm: [MessageGroup, MessageGroup];
-  /** Commands that belong to no message. */
+  /** Database commands that belong to no message. */
   outside: { reads: number; writes: number };
   ms: number;
 }
 
-/** What the user says in a dialogue. */
+/** The contents of the user turns of a dialogue. */
 export const userTurns = ({ turns }: Dialogue): string[] =>
   turns.flatMap(({ role, content }) => (role === 'user' && content !== '' ? [content] : []));
 
@@ -35,7 +35,7 @@ interface Part {
   api: ApiClient;
   first: MessageGroup;
   others: MessageGroup;
-  /** The user turns that are sent, from and to (exclusive), of how many there are. */
+  /** Given the number of user turns, returns the range that is sent (end exclusive). */
   range: (count: number) => [number, number];
 }
 
@@ -55,8 +55,9 @@ async function playPart(options: DialoguesOptions, { app, api, first, others, ra
 }
 
 /**
- * Handles the user turns of dialogues through `POST /v1/messages`, the turns of one dialogue in order: the first half of each
- * dialogue by one application, the second half by another with an empty memory on the same database.
+ * Sends the user turns of dialogues to `POST /v1/messages`, in order within each dialogue. The first half of
+ * each dialogue goes to one application, the second half to another application that uses the same database
+ * and has nothing in memory.
  */
 export async function runDialogues(options: DialoguesOptions): Promise<DialoguesResult> {
   const servers = await startServers(options.storeChild, options.redis);
@@ -88,7 +89,7 @@ export async function runDialogues(options: DialoguesOptions): Promise<Dialogues
   return { unknown, cold, warm, outside, ms: performance.now() - begun };
 }
 
-/** One sentence for each promise about the database that was not kept. */
+/** One sentence for each broken promise about the number of database commands. */
 export function brokenPromises({ unknown, cold, warm }: DialoguesResult): string[] {
   const broken: string[] = [];
   for (const group of warm) {

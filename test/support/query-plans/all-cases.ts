@@ -5,7 +5,7 @@ import { apiKeyCases, sessionCases, tenantCases } from './tenant-cases.js';
 import { transcriptCases } from './transcript-cases.js';
 import { conversationWriterCases, sessionStoreCases } from './unit-cases.js';
 
-/** The cases of each repository, by the name of its class, in the order in which they are run. */
+/** The cases of each repository by class name, in execution order. */
 export const allCases = {
   TenantRepository: tenantCases,
   ApiKeyRepository: apiKeyCases,
@@ -19,7 +19,10 @@ export const allCases = {
   ProcessRepository: processCases,
 } as const;
 
-/** Those of the classes that write by units of work; run before the others, which find what they stored. */
+/**
+ * The cases of the classes that write through units of work. They run first, because the other cases read
+ * what they stored.
+ */
 export const unitCases = {
   ConversationWriter: conversationWriterCases,
   SessionStore: sessionStoreCases,

@@ -7,22 +7,22 @@ export const id = new Types.ObjectId('650000000000000000000001');
 export const ids = [id, new Types.ObjectId('650000000000000000000002')] as const;
 export const cursor: DateIdCursor = { date: at, id: id.toHexString() };
 
-/** Calls of one method by a name for each; every combination of what shapes its query. */
+/** Named calls of one method, one for each combination of arguments that changes the shape of its query. */
 export type MethodCases<Repository> = Readonly<Record<string, (repository: Repository) => Promise<unknown>>>;
 
 type MethodName<Repository> = {
   [Name in keyof Repository]: Repository[Name] extends (...args: never[]) => unknown ? Name : never;
 }[keyof Repository];
 
-/** Cases for each public method. */
+/** The cases of each public method. */
 export type Cases<Repository> = Readonly<Record<MethodName<Repository>, MethodCases<Repository>>>;
 
-/** A method whose query has one shape. */
+/** The case of a method whose query always has the same shape. */
 export const once = <Repository>(
   call: (repository: Repository) => Promise<unknown>,
 ): MethodCases<Repository> => ({ '': call });
 
-/** Without a cursor, and after one. */
+/** One case without a cursor and one with a cursor. */
 export const pages = <Repository>(
   call: (repository: Repository, after: DateIdCursor | undefined) => Promise<unknown>,
 ): MethodCases<Repository> => ({
@@ -30,7 +30,7 @@ export const pages = <Repository>(
   'next page': (repository) => call(repository, cursor),
 });
 
-/** Every choice of the fields of `fields`, from none to all, by the names of those that are chosen. */
+/** Every subset of `fields`, from none to all, named after the chosen fields. */
 export function choices<Fields extends object>(fields: Fields): [string, Partial<Fields>][] {
   let all: [string[], Partial<Fields>][] = [[[], {}]];
   for (const [name, value] of Object.entries(fields))
@@ -41,7 +41,7 @@ export function choices<Fields extends object>(fields: Fields): [string, Partial
   return all.map(([names, chosen]) => [names.join(' '), chosen]);
 }
 
-/** A list with each choice of its filter's fields, without a cursor and after one. */
+/** The cases of a list: every subset of its filters, without and with a cursor. */
 export function lists<Repository, Fields extends object>(
   fields: Fields,
   call: (

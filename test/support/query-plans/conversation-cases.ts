@@ -8,7 +8,7 @@ const hex = id.toHexString();
 
 const tenants = [tenantId, 'other'];
 
-/** Reads that become one query. */
+/** Reads that are combined into one query. */
 const both = <T>(values: readonly T[], read: (value: T) => Promise<unknown>): Promise<unknown> =>
   Promise.all(values.map(read));
 
@@ -73,7 +73,7 @@ export const messageCases: Cases<MessageRepository> = {
       ).map(([page, call]) => [`rare role ${page}`, call]),
     ),
   },
-  // It looks for the beginning, and finds what the cases of ConversationWriter stored.
+  // Searches for the beginning and finds what the cases of ConversationWriter stored.
   deleteFirst: once((messages) => messages.deleteFirst(tenantId, id, 10)),
 };
 

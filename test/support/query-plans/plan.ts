@@ -5,7 +5,7 @@ type Doc = mongo.Document;
 const isDoc = (value: unknown): value is Doc =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
-/** One search of a collection: a read, or one statement of a write. */
+/** One query of a collection: a read, or one statement of a write command. */
 export interface Statement {
   collection: string;
   /** find, aggregate, update, delete, findAndModify, count, distinct. */
@@ -13,18 +13,18 @@ export interface Statement {
   filter: Doc;
   sort?: Doc | undefined;
   limit?: number | undefined;
-  /** The command that asks for its plan. */
+  /** The explain command for the query. */
   explain: Doc;
 }
 
-/** Members of a command that belong to its connection or its transaction, not to the search. */
+/** Fields of a command that concern its connection or transaction and not the query. */
 const wrapping =
   /^(\$.*|lsid|txnNumber|autocommit|startTransaction|writeConcern|readConcern|apiVersion|maxTimeMS|ordered)$/;
 
 const bare = (command: Doc): Doc =>
   Object.fromEntries(Object.entries(command).filter(([name]) => !wrapping.test(name)));
 
-/** The driver sends an order as a Map. */
+/** The driver sends a sort order as a Map. */
 const sortOf = (command: Doc): Doc | undefined => {
   const sort: unknown = command['sort'];
   return sort instanceof Map ? Object.fromEntries(sort as Map<string, unknown>) : (sort as Doc | undefined);
@@ -32,7 +32,10 @@ const sortOf = (command: Doc): Doc | undefined => {
 
 const docsOf = (value: unknown): Doc[] => (Array.isArray(value) ? value.filter(isDoc) : []);
 
-/** The searches in a command; none when it is no search: an insert, a commit, a getMore of an explained find. */
+/**
+ * The queries in a command. Empty for commands without a query: an insert, a commit, or a getMore, whose find
+ * is explained already.
+ */
 export function statementsOf(name: string, command: Doc): Statement[] {
   const collection = String(command[name]);
   const explain = bare(command);
@@ -74,9 +77,9 @@ export function statementsOf(name: string, command: Doc): Statement[] {
 }
 
 export interface IndexUse {
-  /** `_id` for a search by it that needs no scan. */
+  /** The index key; `_id` for a lookup by _id, which needs no scan. */
   key: string;
-  /** Fields of the index within bounds, in its order: what is read of it. */
+  /** The bounded fields of the index in index order, which limit the range that is read. */
   bounded: string[];
 }
 
@@ -84,7 +87,7 @@ export interface Plan {
   stages: string[];
   indexes: IndexUse[];
   sorts: boolean;
-  /** Rows that were found through the index are looked at once more. */
+  /** Whether documents found through the index are filtered again. */
   filters: boolean;
 }
 
@@ -97,7 +100,7 @@ const skipped = new Set([
   'queryParams',
 ]);
 
-/** Every stage of an explanation that would be run. */
+/** All stages of an explain result that would be executed. */
 function stagesOf(value: unknown): Doc[] {
   if (Array.isArray(value)) return value.flatMap(stagesOf);
   if (!isDoc(value)) return [];
@@ -142,9 +145,9 @@ function planFrom(explanation: Doc): Plan {
 }
 
 /**
- * The plan that the server chose. Between two indexes that serve a query equally well on the few rows of a test, a MongoDB may choose
- * either, and one that would cost more on many rows; where it rejected a plan without faults, that one counts. What it chooses when there
- * are many rows is another test's business.
+ * Returns the plan that the server chose. If two indexes serve a query equally well on the few documents of a
+ * test, MongoDB may choose either, even one that would be slower with many documents. Therefore a rejected
+ * plan without problems takes precedence. The choice with many documents is tested elsewhere.
  */
 export function planOf(explanation: Doc, statement: Pick<Statement, 'limit'> = {}): Plan {
   const chosen = planFrom(explanation);
@@ -155,7 +158,7 @@ export function planOf(explanation: Doc, statement: Pick<Statement, 'limit'> = {
   return served ?? chosen;
 }
 
-/** The plans that the server compared with the one that it chose, in every part of an explanation. */
+/** The plans that the server rejected, from every part of an explain result. */
 function rejectedOf(value: unknown): Doc[] {
   if (Array.isArray(value)) return value.flatMap(rejectedOf);
   if (!isDoc(value)) return [];
@@ -164,7 +167,7 @@ function rejectedOf(value: unknown): Doc[] {
   );
 }
 
-/** What is wrong with a plan; none when its cost does not grow with the collection. */
+/** The problems of a plan. Empty if its cost does not grow with the size of the collection. */
 export function faultsOf({ limit }: Pick<Statement, 'limit'>, plan: Plan): string[] {
   const faults: string[] = [];
   if (plan.stages.includes('COLLSCAN')) faults.push('reads the whole collection');
@@ -187,7 +190,7 @@ const operatorWords: Readonly<Record<string, string>> = {
   $eq: '',
 };
 
-/** A filter without its values: `tenantId, updatedAt range, (updatedAt range or _id range)`. */
+/** Describes a filter without its values: `tenantId, updatedAt range, (updatedAt range or _id range)`. */
 export function shapeOf(filter: Doc): string {
   return Object.entries(filter)
     .map(([field, value]) => {

@@ -4,7 +4,7 @@ import type { JobRepository } from '../../../src/queue/job.repository.js';
 import type { RateLimitRepository } from '../../../src/queue/rate-limit.repository.js';
 import { at, type Cases, id, once, pages, tenantId } from './cases.js';
 
-/** No queue of the application: its workers leave these jobs alone. */
+/** Not a queue of the application, so its workers ignore these jobs. */
 const queue = 'plans';
 const hex = id.toHexString();
 const later = new Date(at.getTime() + 60_000);
@@ -25,7 +25,7 @@ const newJob = (): JobRecord => ({
   updatedAt: at,
 });
 
-/** A finished job, for what counts or deletes those. */
+/** A finished job, for the methods that count or delete finished jobs. */
 async function finish(jobs: JobRepository, state: 'completed' | 'failed'): Promise<void> {
   await jobs.insert(newJob());
   const job = await jobs.claimNext(queue, 'claim', at, later);
@@ -69,7 +69,7 @@ const limit = { max: 1, perMs: 1000 };
 export const rateLimitCases: Cases<RateLimitRepository> = {
   take: once(async (limits) => {
     const name = new Types.ObjectId().toHexString();
-    // The first window begins with an insert, the next one with a change.
+    // The first window starts with an insert, the next one with an update.
     await limits.take(name, limit, at);
     await limits.take(name, limit, later);
   }),

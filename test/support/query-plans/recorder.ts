@@ -6,7 +6,7 @@ import type { CommandListener } from '../../../src/database/index.js';
 
 export type RepositoryClass = new (...args: never[]) => object;
 
-/** Every class that a `*.repository.ts` of src exports, by its name. */
+/** Every class exported by a `*.repository.ts` file in src, by name. */
 export async function repositoryClasses(): Promise<Map<string, RepositoryClass>> {
   const root = resolve('src');
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' });
@@ -25,7 +25,7 @@ const members = (type: RepositoryClass): [string, PropertyDescriptor][] =>
     ([name]) => name !== 'constructor',
   );
 
-/** Methods of the class itself, private ones included. */
+/** The methods of the class itself, including private ones. */
 export const methodsOf = (type: RepositoryClass): string[] =>
   members(type)
     .filter(([, { value }]) => typeof value === 'function')
@@ -36,7 +36,10 @@ export const gettersOf = (type: RepositoryClass): string[] =>
     .filter(([, descriptor]) => Object.hasOwn(descriptor, 'get'))
     .map(([name]) => name);
 
-/** A command as it was sent, and who sent it: absent members say that it was in no case, or in no method of a repository. */
+/**
+ * A command with its sender. `variant` is absent if it was sent outside of a case, `method` if it was sent
+ * outside of a repository method.
+ */
 export interface SentCommand {
   name: string;
   command: mongo.Document;
@@ -50,10 +53,10 @@ interface Sender {
   variant?: string;
 }
 
-/** Notes each command to the database together with the repository's method that sent it. */
+/** Records each command sent to the database, with the repository method that sent it. */
 export class CommandRecorder {
   readonly commands: SentCommand[] = [];
-  /** Methods that a case called, itself or through another one, as `Class.method`. */
+  /** Methods that a case called directly or indirectly, as `Class.method`. */
   readonly called = new Set<string>();
   private readonly sender = new AsyncLocalStorage<Sender>();
 
@@ -61,7 +64,10 @@ export class CommandRecorder {
     this.commands.push({ name: commandName, command: { ...command }, ...this.sender.getStore() });
   };
 
-  /** From now on what these methods of the class send is noted as theirs; of a call within a call, as that of the outer one. */
+  /**
+   * Attributes the commands sent by these methods of the class to them. Commands of a nested call are
+   * attributed to the outer method.
+   */
   follow(name: string, type: RepositoryClass, methods: readonly string[] = methodsOf(type)): void {
     for (const method of methods) {
       const whole = `${name}.${method}`;
@@ -76,7 +82,7 @@ export class CommandRecorder {
     }
   }
 
-  /** What `work` sends is of this variant of a case. */
+  /** Attributes the commands that `work` sends to this variant of a case. */
   inCase<T>(variant: string, work: () => Promise<T>): Promise<T> {
     return this.sender.run({ variant }, work);
   }

@@ -1,6 +1,6 @@
 import { keyText, type Plan, shapeOf, type Statement } from './plan.js';
 
-/** One search that a method makes, and how the database runs it. */
+/** One query of a method, with the plan that the database uses for it. */
 export interface ExplainedQuery {
   method: string;
   statement: Statement;
@@ -52,7 +52,7 @@ const rowOf = ({ method, statement, plan }: ExplainedQuery): string[] => {
   ];
 };
 
-/** A table of Markdown as Prettier writes it. */
+/** Renders a Markdown table in the format of Prettier. */
 function markdown(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows)
@@ -63,7 +63,7 @@ function markdown(rows: readonly (readonly string[])[]): string {
   return [line(first), line(widths.map((width) => '-'.repeat(width))), ...others.map(line)].join('');
 }
 
-/** The text of docs/queries.md. */
+/** Renders the contents of docs/queries.md. */
 export function renderQueries(queries: readonly ExplainedQuery[]): string {
   const byOwner = new Map<string, Map<string, string[]>>();
   for (const query of queries) {

@@ -50,7 +50,7 @@ export const state: StoredState = {
 
 export const sessionCases: Cases<SessionRepository> = {
   find: once((sessions) => sessions.find(tenantId, 'ana')),
-  // Only adds to a unit of work: the cases of ConversationWriter and SessionStore commit it.
+  // This method only adds to a unit of work, which the cases of ConversationWriter and SessionStore commit.
   write: {},
   delete: once((sessions) => sessions.delete(tenantId, 'ana')),
 };

@@ -28,7 +28,7 @@ const queued = queuedTranscript(
   { isNamed: true },
 );
 
-/** From the beginning, and after something. */
+/** From the start, and after a position. */
 const after = (
   call: (transcripts: TranscriptRepository, from: string | undefined) => Promise<unknown>,
 ): MethodCases<TranscriptRepository> => ({

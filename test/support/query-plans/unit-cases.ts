@@ -31,12 +31,12 @@ const userMessage = () => ({ _id: new Types.ObjectId(), content: 'Hi', attachmen
 const input: MessageInput = { role: 'user', content: 'Hi', attachments: [], metadata: {} };
 const result = { reply: { content: 'Hello' }, context: { greeted: true } };
 
-/** The search is what matters, not that it finds nothing. */
+/** Ignores the error of a query that finds nothing; only the query itself matters. */
 const finding = async (nothing: Promise<unknown>): Promise<void> => {
   await nothing.catch(() => undefined);
 };
 
-/** A new session with an exchange in it, and a second message that has no reply yet. */
+/** A new session with one exchange, and a second message without a reply. */
 async function unanswered(writer: ConversationWriter, participantId: string) {
   const { session } = await writer.storeExchange(
     place(fresh(participantId), null),
@@ -51,7 +51,7 @@ export const conversationWriterCases: Cases<ConversationWriter> = {
   create: once((writer) => writer.create(conversation)),
   append: {
     '': (writer) => writer.append(tenantId, conversationId, [input], TIMEOUT_MS),
-    // Of no remembered conversation: it is read.
+    // The conversation is not in memory, so it is read.
     'of two conversations': (writer) =>
       Promise.all(
         [unknownId, new Types.ObjectId().toHexString()].map((unknown) =>
@@ -86,7 +86,7 @@ export const conversationWriterCases: Cases<ConversationWriter> = {
       const { session, message } = await unanswered(writer, 'dan');
       return writer.storeReply(session, message, result, TIMEOUT_MS);
     },
-    // The session that it is made from is not the stored one, which is found out by reading.
+    // The update is based on an outdated session, which is detected by a read.
     'of an old session': async (writer) => {
       const { session, message } = await unanswered(writer, 'flo');
       await writer.storeExchange(place(session, session.conversationId), userMessage(), result, TIMEOUT_MS);

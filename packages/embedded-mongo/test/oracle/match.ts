@@ -3,13 +3,13 @@ import { type Doc, type Value, isDoc, toNumber, typeName } from '../../src/value
 import { classOf, compare, type Found, isNaNumber, isNumber, NOTHING, wholeOf } from './order.js';
 
 /**
- * MongoDB's filters, written from the manual alone and without regard to speed, for the tests to compare
- * with.
+ * A reference implementation of the filters of MongoDB, written only from the manual and without regard to
+ * speed, for comparison in tests.
  */
 
 const own = (doc: Doc, name: string): Found => (Object.hasOwn(doc, name) ? doc[name] : NOTHING);
 
-/** Everything that a path reaches; an array at its end is itself, not its elements. */
+/** All values that a path reaches. An array at its end is returned itself, not its elements. */
 const reach = (value: Found, path: readonly string[]): { found: Found; named: boolean }[] => {
   const [name = '', ...rest] = path;
   if (path.length === 0) return [{ found: value, named: false }];
@@ -17,7 +17,7 @@ const reach = (value: Found, path: readonly string[]): { found: Found; named: bo
     const within = value.filter(isDoc).flatMap((element) => reach(element, path));
     if (!/^\d+$/.test(name) || Number(name) >= value.length) return within;
     const element = value[Number(name)];
-    // An element that a path names by its place is not opened any further.
+    // An array element that a path selects by index is not traversed further.
     if (rest.length === 0) return [...within, { found: element, named: true }];
     return isDoc(element) || Array.isArray(element) ? [...within, ...reach(element, rest)] : within;
   }
@@ -28,7 +28,7 @@ const reach = (value: Found, path: readonly string[]): { found: Found; named: bo
 
 const whole = (doc: Doc, path: string): Found[] => reach(doc, path.split('.')).map(({ found }) => found);
 
-/** The same with the elements of an array at the end beside the array. */
+/** All values that a path reaches, including the elements of an array at its end. */
 const opened = (doc: Doc, path: string): Found[] =>
   reach(doc, path.split('.')).flatMap(({ found, named }): Found[] =>
     Array.isArray(found) && !named ? [...found, found] : [found],
@@ -92,7 +92,7 @@ const matchesOperator = (doc: Doc, path: string, name: string, operand: Value): 
         (found) => Array.isArray(found) && found.some((element) => matchesElement(element, operand as Doc)),
       );
     default:
-      throw new Error(`the oracle does not know ${name}`);
+      throw new Error(`the reference implementation does not support ${name}`);
   }
 };
 
@@ -104,14 +104,14 @@ const matchesElement = (element: Value, operand: Doc): boolean => {
     if (Array.isArray(element)) return matchesNaively(operand, { ...element } as unknown as Doc);
     return isDoc(element) && matchesNaively(operand, element);
   }
-  // The element itself is asked: an array in it is not opened.
+  // The condition applies to the element itself. An array in it is not traversed.
   return Object.entries(operand).every(([name, value]) => {
     const accepts = orders[name];
     if (accepts) return ordered(element, value, accepts);
     if (name === '$eq') return equal(element, value);
     if (name === '$ne') return !equal(element, value);
     if (name === '$in') return (value as Value[]).some((one) => equal(element, one));
-    throw new Error(`the oracle does not know ${name} in $elemMatch`);
+    throw new Error(`the reference implementation does not support ${name} in $elemMatch`);
   });
 };
 
@@ -121,7 +121,7 @@ const isOperators = (value: Value): value is Doc =>
 const matchesAll = (doc: Doc, path: string, operators: Doc): boolean =>
   Object.entries(operators).every(([name, operand]) => matchesOperator(doc, path, name, operand));
 
-/** What a field path of an aggregation expression gives: arrays on the way give arrays. */
+/** The value of a field path in an aggregation expression. Arrays along the path result in arrays. */
 const evaluate = (value: Found, path: readonly string[]): Found => {
   const [name = '', ...rest] = path;
   if (path.length === 0) return value;
@@ -145,7 +145,7 @@ const matchesExpression = (doc: Doc, expression: Doc): boolean => {
   });
   const order = compare(a, b);
   const accepts = { ...orders, $eq: (n: number) => n === 0, $ne: (n: number) => n !== 0 }[operator];
-  if (!accepts) throw new Error(`the oracle does not know ${operator} in $expr`);
+  if (!accepts) throw new Error(`the reference implementation does not support ${operator} in $expr`);
   return accepts(order);
 };
 

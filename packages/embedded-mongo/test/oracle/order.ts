@@ -15,11 +15,11 @@ import {
 import type { Doc, Value } from '../../src/values/types.js';
 
 /**
- * BSON's order, written from its description alone and without regard to speed, for the tests to compare
- * with.
+ * A reference implementation of the BSON comparison order, written only from its description and without
+ * regard to speed, for comparison in tests.
  */
 
-/** Stands for a field that is not there; below null. */
+/** Represents a missing field, which sorts before null. */
 export const NOTHING: unique symbol = Symbol('nothing');
 export type Found = Value | typeof NOTHING;
 
@@ -35,7 +35,7 @@ const classes: [number, (value: Found) => boolean][] = [
   [7, (value) => value instanceof ObjectId],
   [8, (value) => typeof value === 'boolean'],
   [9, (value) => value instanceof Date],
-  // A Timestamp is an instance of Long, so it is recognised first.
+  // A Timestamp is an instance of Long, so it is recognized first.
   [11, (value) => value instanceof BSONRegExp],
   [12, (value) => value instanceof Code && !value.scope],
   [13, (value) => value instanceof Code],
@@ -69,7 +69,7 @@ const ofDecimal = (text: string): Fraction => {
     : { top: digits, bottom: 10n ** BigInt(-power) };
 };
 
-/** The number exactly, or NaN and the infinities as such. */
+/** The exact number, or NaN or an infinity. */
 const exactly = (value: Value): Fraction | number => {
   if (value instanceof Decimal128) {
     const text = value.toString();
@@ -82,7 +82,7 @@ const exactly = (value: Value): Fraction | number => {
   return { top: value instanceof Long ? value.toBigInt() : 0n, bottom: 1n };
 };
 
-/** The number without what is behind its point; undefined where it is not finite. */
+/** The integer part of the number; undefined if it is not finite. */
 export const wholeOf = (value: Value): bigint | undefined => {
   const number = exactly(value);
   return typeof number === 'object' ? number.top / number.bottom : undefined;
@@ -95,7 +95,7 @@ const order = <T>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const orderNumbers = (a: Value, b: Value): number => {
   const [x, y] = [exactly(a), exactly(b)];
-  // NaN, -Infinity, the finite ones, Infinity.
+  // NaN, -Infinity, finite numbers, Infinity.
   const rank = (number: Fraction | number): number =>
     typeof number === 'object' ? 2 : Number.isNaN(number) ? 0 : number < 0 ? 1 : 3;
   if (typeof x === 'object' && typeof y === 'object') return order(x.top * y.bottom, y.top * x.bottom);

@@ -2,9 +2,9 @@ import type { Doc, Value } from '../../src/values/types.js';
 import { compare, type Found, NOTHING } from './order.js';
 
 /**
- * What documents sort by, written without regard to speed: an array by its lowest element upwards and by its
- * highest downwards, an empty array below null, a missing field as null. For paths of one name, or of two
- * where the first holds no array.
+ * A reference implementation of sort keys, without regard to speed. An array sorts by its lowest element in
+ * ascending order and by its highest in descending order, an empty array before null, and a missing field as
+ * null. Supports paths of one name, or of two names if the first value is not an array.
  */
 export const sortValue = (doc: Doc, path: string, direction: number): Found => {
   let value: Found = doc;

@@ -1,6 +1,6 @@
 /**
- * Updates of documents of plain numbers, texts, nulls, lists and documents, written from the manual alone,
- * for the tests to compare with. Whatever MongoDB refuses throws Refused.
+ * A reference implementation of updates for documents of plain numbers, strings, nulls, arrays and documents,
+ * written only from the manual, for comparison in tests. Throws Refused for everything that MongoDB rejects.
  */
 
 export type Plain = number | string | null | Plain[] | { [name: string]: Plain };
@@ -38,7 +38,7 @@ interface Push {
 
 const push = (value: Plain | undefined, { $each, $position, $slice, $sort }: Push): Plain[] => {
   const made = [...(value === undefined ? [] : list(value))];
-  // As splice has it: a place from the end when it is below zero.
+  // As in splice, a negative position counts from the end.
   made.splice($position ?? made.length, 0, ...$each);
   if ($sort !== undefined) made.sort((a, b) => (below(a, b) ? -1 : below(b, a) ? 1 : 0) * $sort);
   if ($slice === undefined) return made;
@@ -76,17 +76,17 @@ const changes: Record<string, Change> = {
 };
 const neverCreates = new Set(['$unset', '$pop', '$pull', '$pullAll', '$rename']);
 
-/** `$pop`, `$pull` and `$pullAll` of what is no list are refused; 0 and null are no lists either. */
+/** `$pop`, `$pull` and `$pullAll` are rejected for values that are not arrays, including 0 and null. */
 const needsList = new Set(['$pop', '$pull', '$pullAll']);
 
 type Selects = (element: Plain) => boolean;
 
-/** What an update needs to know beside its operators. */
+/** The context of an update in addition to its operators. */
 export interface UpdateFacts {
   isInsert: boolean;
-  /** The element that the filter has found. */
+  /** The index of the element matched by the filter. */
   position?: number;
-  /** What each identifier of the array filters selects. */
+  /** The elements that each identifier of the array filters selects. */
   selects: Readonly<Record<string, Selects>>;
 }
 
@@ -128,7 +128,7 @@ const changed = (
   return value === undefined ? others : { ...others, [key]: value };
 };
 
-/** The document after an update of operators. */
+/** Returns the document after an update with operators. */
 export function applyOperators(
   doc: PlainDoc,
   update: Record<string, PlainDoc>,
