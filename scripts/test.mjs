@@ -25,7 +25,12 @@ const inCi = !['', '0', 'false', undefined].includes(process.env.CI);
  */
 function selection(args) {
   const jestArgs = args.filter((arg) => arg !== '--all');
-  const choosesItself = jestArgs.some((arg) => arg.startsWith('--selectProjects') || /\/|\.spec\b/.test(arg));
+  // The value of -t is part of a test's name, which may look like a path.
+  const isPath = (/** @type {string} */ arg, /** @type {number} */ at) =>
+    !arg.startsWith('-') &&
+    !['-t', '--testNamePattern'].includes(jestArgs[at - 1] ?? '') &&
+    /\/|\.spec\b/.test(arg);
+  const choosesItself = jestArgs.some((arg, at) => arg.startsWith('--selectProjects') || isPath(arg, at));
   if (choosesItself) return { projects: undefined, jestArgs };
   return {
     projects: args.includes('--all') ? [...shortProjects, ...Object.keys(longProjects)] : [...shortProjects],

@@ -13,6 +13,6 @@ export type { PoolListener, PoolStats, PoolUse } from './pool-monitor.js';
 export { ProcessRegistry } from './process-registry.js';
 export type { ProcessRole } from './process.schema.js';
 export { TransactionRunner, type TransactionStats } from './transaction-runner.js';
-export { Transactional } from './transactional.interceptor.js';
+export { Transactional, TransactionalInterceptor } from './transactional.interceptor.js';
 export { type QueryPlan, planOf, shapeOf } from './query-plan.js';
 export type { DocumentRef, FieldChanges, GuardedChange, UnitOfWork, UnitWriter } from './unit-of-work.js';

@@ -93,7 +93,10 @@ export class TransactionRunner {
    */
   async run<T>(work: (session: mongo.ClientSession) => Promise<T>): Promise<T> {
     const outer = this.current;
-    if (outer) return work(outer.session);
+    if (outer) {
+      if (work.length > 0) outer.hasCommands = true;
+      return work(outer.session);
+    }
 
     const deadline = Date.now() + this.settings.TRANSACTION_TIMEOUT_MS;
     let session = await this.startSession();

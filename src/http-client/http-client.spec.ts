@@ -77,4 +77,14 @@ describe('HttpClient', () => {
     };
     await expect(request('/', {}, abort.signal)).rejects.toThrow('gone');
   });
+
+  it('rejects with the reason of its signal while it still connects', async () => {
+    const abort = new AbortController();
+    const lookup: HttpClientOptions['lookup'] = () => {
+      abort.abort(new Error('gone'));
+    };
+    await expect(request(`http://bot.example.com:${port}/`, { lookup }, abort.signal)).rejects.toThrow(
+      'gone',
+    );
+  });
 });

@@ -1,12 +1,13 @@
 import type { LookupFunction } from 'node:net';
 import { Agent, errors, request } from 'undici';
+import { untilAborted } from '../common/index.js';
 
 export interface HttpRequest {
   method: 'GET' | 'POST';
   url: URL;
   headers?: Record<string, string>;
   body?: string;
-  /** Limits the duration of the request; the client itself has no timeouts. */
+  /** Limits the duration of the request. The client itself only limits the time to connect. */
   signal: AbortSignal;
 }
 
@@ -44,6 +45,9 @@ function credentialsOf({ username, password }: URL): { authorization?: string } 
 /** Maximum number of connections to one server. */
 const CONNECTIONS = 64;
 
+/** A connection that is not established by then no longer counts toward `CONNECTIONS`. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
 /**
  * The HTTP and HTTPS client for all outgoing requests of this service, with keep-alive. It does not follow
  * redirects, which would send keys and signatures to another server and bypass the check of the address.
@@ -58,13 +62,23 @@ export class HttpClient {
       connections: CONNECTIONS,
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: 0, ...(lookup && { lookup }) },
+      connect: { timeout: CONNECT_TIMEOUT_MS, ...(lookup && { lookup }) },
       ...(maxResponseBytes !== undefined && { maxResponseSize: maxResponseBytes }),
     });
   }
 
   /** @throws Error network errors, the signal's reason, or ResponseTooLargeError */
-  async request({ method, url, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
+  request(options: HttpRequest): Promise<HttpResponse> {
+    // While it connects, undici ignores the signal.
+    return untilAborted(this.send(options), options.signal);
+  }
+
+  /** Aborts requests in progress and closes all connections. */
+  close(): Promise<void> {
+    return this.agent.destroy();
+  }
+
+  private async send({ method, url, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
     try {
       const response = await request(url, {
         dispatcher: this.agent,
@@ -84,10 +98,5 @@ export class HttpClient {
         throw new ResponseTooLargeError(this.maxResponseBytes ?? 0);
       throw error;
     }
-  }
-
-  /** Aborts requests in progress and closes all connections. */
-  close(): Promise<void> {
-    return this.agent.destroy();
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ProblemError } from './problem.js';
-import { createValidationPipe, externalName, isoDate, jsonObject, parseOrThrow } from './validation.js';
+import { createValidationPipe, externalName, isoDate, jsonObject } from './validation.js';
 
 const problemOf = (work: () => unknown): ProblemError => {
   try {
@@ -10,18 +10,6 @@ const problemOf = (work: () => unknown): ProblemError => {
   }
   throw new Error('no problem was raised');
 };
-
-describe('parseOrThrow', () => {
-  it('lists every problem with its path', () => {
-    const schema = z.strictObject({ name: z.string(), inner: z.object({ n: z.number() }) });
-    const { problem } = problemOf(() =>
-      parseOrThrow(schema, { name: { $gt: '' }, inner: { n: 'x' }, more: 1 }),
-    );
-    expect(problem.status).toBe(400);
-    const errors = problem.extra?.['errors'] as { path: string }[];
-    expect(errors.map(({ path }) => path)).toEqual(expect.arrayContaining(['name', 'inner.n', '']));
-  });
-});
 
 describe('createValidationPipe', () => {
   const pipe = createValidationPipe();

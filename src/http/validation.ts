@@ -37,13 +37,6 @@ export const createValidationPipe = (): PipeTransform => ({
   },
 });
 
-/** Validates `value` where no pipe does, with the same 400 response. */
-export function parseOrThrow<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw validationFailed(result.error.issues.map(toFieldProblem));
-}
-
 /** An identifier chosen by the tenant. It appears in URLs, logs and keys. */
 export const externalName = z
   .string()

@@ -67,6 +67,15 @@ describe('Monitoring', () => {
     expect(await Promise.all([linesOf(monitoring), linesOf(monitoring)])).toEqual([expected, expected]);
   });
 
+  it('leaves out a metric that cannot be read, and exports the others', async () => {
+    const monitoring = new Monitoring(settings);
+    const read = (): Promise<void> => Promise.reject(new Error('the database is away'));
+    const sent = counter({ name: 'colloquy_sent_total', help: 'Sent' });
+    sent.inc();
+    monitoring.contribute({ metrics: [gauge({ name: 'colloquy_due', help: 'Due', read }), sent] });
+    expect(await linesOf(monitoring)).toEqual(['colloquy_sent_total 1']);
+  });
+
   it('rejects a second metric, check or section with the same name', () => {
     const monitoring = new Monitoring(settings);
     const metrics = [counter({ name: 'colloquy_sent_total', help: 'Sent' })];
@@ -81,6 +90,9 @@ describe('Monitoring', () => {
     }).toThrow('the probe "ready" already has a health check named "mail"');
     expect(() => {
       monitoring.contribute({ snapshot });
-    }).toThrow('the snapshot section "mail" is contributed twice');
+    }).toThrow('the snapshot already has a section "mail"');
+    expect(() => {
+      monitoring.contribute({ snapshot: { ...snapshot, name: 'service' } });
+    }).toThrow('the snapshot already has a section "service"');
   });
 });

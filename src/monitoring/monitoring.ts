@@ -8,6 +8,16 @@ import type { HealthCheck, HealthReport, ProbeWithChecks } from './health/health
 /** How long the result of a health check is reused, milliseconds. */
 export const HEALTH_CACHE_MS = 1000;
 
+/** Members of the snapshot that monitoring adds itself. */
+const reservedSections: ReadonlySet<string> = new Set([
+  'at',
+  'service',
+  'status',
+  'health',
+  'slow',
+  'alerts',
+]);
+
 /**
  * Collects what modules contribute: metrics, health checks and sections of the snapshot. A module calls
  * `contribute` in the constructor or in `onModuleInit` of one of its providers.
@@ -20,14 +30,14 @@ export class Monitoring {
 
   constructor(@Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings) {}
 
-  /** @throws Error if there is already a metric, a check of the same probe, or a section with this name */
+  /** @throws Error if there is already a metric, a check of the same probe, or a member of the snapshot with this name */
   contribute<Section>({ metrics = [], health = [], snapshot }: Contribution<Section>): void {
     // The registry only uses the name and `get` of a metric.
     for (const metric of metrics) this.registry.registerMetric(metric as unknown as Metric);
     for (const check of health) this.addCheck(check);
     if (!snapshot) return;
-    if (this.sections.some(({ name }) => name === snapshot.name))
-      throw new Error(`the snapshot section "${snapshot.name}" is contributed twice`);
+    if (reservedSections.has(snapshot.name) || this.sections.some(({ name }) => name === snapshot.name))
+      throw new Error(`the snapshot already has a section "${snapshot.name}"`);
     this.sections.push(snapshot);
   }
 

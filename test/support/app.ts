@@ -156,15 +156,21 @@ export async function createTestApp(
     imports: [AppModule.forRoot(settings, appOptions), TestModule],
   });
   for (const [token, value] of options.replace ?? []) builder.overrideProvider(token).useValue(value);
-  const module = await builder.compile();
+  const discard = async (): Promise<void> => {
+    removeDataDir();
+    if (!options.database) await database.drop();
+  };
+  const module = await builder.compile().catch(async (error: unknown) => {
+    await discard();
+    throw error;
+  });
   const app = module.createNestApplication<NestFastifyApplication>(
     createHttpAdapter(settings.service, logger, errors),
     { logger: false, bodyParser: false },
   );
   const close = async (): Promise<void> => {
     await app.close();
-    removeDataDir();
-    if (!options.database) await database.drop();
+    await discard();
   };
   const startWorkers = (): Promise<void> => app.get(QueueWorkers).start();
   let routes: TestRoute[];

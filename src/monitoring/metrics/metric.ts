@@ -1,4 +1,8 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
+import { withTimeout } from '../../common/index.js';
+
+/** How long a scrape waits for the values of one metric. */
+const READ_TIMEOUT_MS = 5000;
 
 /** What `Monitoring` needs of a metric, implemented by prom-client's metrics and `DurationMetric`. */
 export interface ExportedMetric {
@@ -21,7 +25,7 @@ export interface MetricOptions<Label extends string> {
 export interface ReadMetricOptions<Label extends string> extends MetricOptions<Label> {
   /**
    * For values that are stored elsewhere. Called at each scrape, it passes every current value to `set`. A
-   * series that is not set is absent from the scrape.
+   * series that is not set is absent from the scrape, and so are all if this throws or takes longer than 5 s.
    */
   read?: (set: SetValue<Label>) => void | Promise<void>;
 }
@@ -37,8 +41,14 @@ async function replaceSeries<Label extends string>(
   set: SetValue<Label>,
 ): Promise<void> {
   const values: Parameters<SetValue<Label>>[] = [];
-  await read((...value) => void values.push(value));
+  const reading = async (): Promise<boolean> => {
+    await read((...value) => void values.push(value));
+    return true;
+  };
+  const isComplete = await withTimeout(reading(), READ_TIMEOUT_MS, () => false).catch(() => false);
   clear();
+  // One metric that cannot be read must not fail the scrape of all others.
+  if (!isComplete) return;
   for (const value of values) set(...value);
 }
 

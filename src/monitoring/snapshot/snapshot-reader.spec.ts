@@ -1,4 +1,5 @@
 import { loadSettings } from '../../config/index.js';
+import { createLogger } from '../../logging/index.js';
 import { EventLoopWatch } from '../health/event-loop-watch.js';
 import type { HealthStatus } from '../health/health-check.js';
 import { HealthService } from '../health/health.service.js';
@@ -7,12 +8,16 @@ import { SlowOperations } from '../timings/slow-operations.js';
 import { SnapshotReader } from './snapshot-reader.js';
 
 const settings = loadSettings({}).monitoring;
+const logger = createLogger({ level: 'silent', pretty: false });
 const levels = { warning: 10, critical: 20 };
 
 function setUp() {
   const monitoring = new Monitoring(settings);
   const health = new HealthService(monitoring, new EventLoopWatch(), settings);
-  return { monitoring, reader: new SnapshotReader(monitoring, health, new SlowOperations(), settings) };
+  return {
+    monitoring,
+    reader: new SnapshotReader(monitoring, health, new SlowOperations(), settings, logger),
+  };
 }
 
 describe('SnapshotReader', () => {
@@ -35,6 +40,23 @@ describe('SnapshotReader', () => {
     const reading = reader.read();
     await jest.advanceTimersByTimeAsync(1500);
     expect((await reading).measured).toMatchObject({ hanging: null });
+  });
+
+  it('contains the other alerts if a module fails to determine its own', async () => {
+    const { monitoring, reader } = setUp();
+    const alerts = (): never => {
+      throw new Error('a fault');
+    };
+    monitoring.contribute({ snapshot: { name: 'broken', read: () => null, alerts } });
+    monitoring.contribute({
+      snapshot: {
+        name: 'mail',
+        read: () => 15,
+        alerts: (value) => [{ name: 'mail_age', title: 'The age', unit: 'ms', levels, value: value ?? 0 }],
+      },
+    });
+    const { limited } = await reader.read();
+    expect(limited).toMatchObject([{ name: 'mail_age', value: 15 }]);
   });
 
   it('contains the values with alert limits, without those that are off', async () => {

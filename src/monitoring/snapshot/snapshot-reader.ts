@@ -2,9 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { hostname } from 'node:os';
 import { withTimeout } from '../../common/index.js';
 import { MONITORING_SETTINGS, type MonitoringSettings, programVersion } from '../../config/index.js';
+import { LOGGER, type Logger } from '../../logging/index.js';
 import type { MeasuredValue, Measurement } from '../alerts/alert.js';
 import type { HealthStatus } from '../health/health-check.js';
 import { HealthService } from '../health/health.service.js';
+import type { SnapshotSection } from '../contribution.js';
 import { Monitoring } from '../monitoring.js';
 import { SlowOperations } from '../timings/slow-operations.js';
 import type { HealthSection, Measured } from './monitoring-snapshot.js';
@@ -37,11 +39,15 @@ export interface SnapshotReading {
 /** Reads the sections of all modules. */
 @Injectable()
 export class SnapshotReader {
+  /** Sections whose `alerts` have thrown; each is logged once. */
+  private readonly failing = new Set<string>();
+
   constructor(
     private readonly monitoring: Monitoring,
     private readonly health: HealthService,
     private readonly slow: SlowOperations,
     @Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /**
@@ -70,8 +76,23 @@ export class SnapshotReader {
       health,
       slow: this.slow.worst(),
     };
-    const limited = sections.flatMap(({ section, value }) => section.alerts?.(value) ?? []);
+    const limited = sections.flatMap(({ section, value }) => this.alertsOf(section, value));
     return { measured, limited: withLimits([...limited, ...this.healthAlerts(health)]) };
+  }
+
+  /** The alerts of one module must not affect those of the others. */
+  private alertsOf(section: SnapshotSection, value: unknown): MeasuredValue[] {
+    try {
+      return section.alerts?.(value) ?? [];
+    } catch (error) {
+      if (!this.failing.has(section.name))
+        this.logger.error(
+          { err: error, section: section.name },
+          'the alerts of a module could not be determined',
+        );
+      this.failing.add(section.name);
+      return [];
+    }
   }
 
   private async readHealth(): Promise<HealthSection> {

@@ -66,7 +66,7 @@ describe('HttpResponder', () => {
     };
   });
   afterEach(async () => {
-    await Promise.all(responders.splice(0).map((created) => created.onModuleDestroy()));
+    await Promise.all(responders.splice(0).map((created) => created.onApplicationShutdown()));
   });
   afterAll(async () => {
     server.closeAllConnections();

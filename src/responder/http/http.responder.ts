@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { type RetryPolicy, retryPolicy } from '../../common/index.js';
@@ -93,7 +93,7 @@ class FailedAttempt extends Error {
 
 /** Calls the tenant's own endpoint. See docs/responders.md for the request and response. */
 @Injectable()
-export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDestroy {
+export class HttpResponder implements Responder<HttpResponderConfig>, OnApplicationShutdown {
   readonly type: string = 'http';
   readonly secretFields: readonly string[] = ['secret'];
   readonly configSchema: z.ZodType<HttpResponderConfig>;
@@ -119,7 +119,8 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnModuleDe
     });
   }
 
-  onModuleDestroy(): Promise<void> {
+  /** In the last phase of a shutdown: jobs that still run call the endpoint until then. */
+  onApplicationShutdown(): Promise<void> {
     return this.http.close();
   }
 

@@ -156,8 +156,6 @@ const nameOfType = new Map<number, BsonTypeName>(
  */
 export const typeName = (value: Value): BsonTypeName => nameOfType.get(typeNumber(value)) ?? 'object';
 
-export const typeNameOfNumber = (type: number): BsonTypeName | undefined => nameOfType.get(type);
-
 export const isDoc = (value: unknown): value is Doc =>
   typeof value === 'object' &&
   value !== null &&
