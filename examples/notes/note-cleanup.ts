@@ -6,7 +6,10 @@ import { NoteRepository } from './note.repository.js';
 const HOUR_MS = 3_600_000;
 const KEEP_MS = 365 * 24 * HOUR_MS;
 
-/** Deletes notes that are older than a year, every hour in every process: what another process deleted is not found again. */
+/**
+ * Deletes notes that are older than a year, every hour. Every process does so: notes that another process has
+ * deleted are not found again.
+ */
 @Injectable()
 export class NoteCleanup {
   constructor(

@@ -10,7 +10,7 @@ import { type CreateNoteBody, type NotesQuery, noteView, type NoteView } from '.
 import { NoteRepository } from './note.repository.js';
 import type { NoteRecord } from './note.schema.js';
 
-/** Numbers of notes by participant. A family builds the keys of its entries, which always contain the tenant. */
+/** Numbers of notes by participant. A family builds the keys of its entries, which contain the tenant. */
 const noteCounts = new CacheFamily<number>('note-count');
 const COUNT_TTL_MS = 60_000;
 
@@ -24,7 +24,7 @@ export class NoteService {
     private readonly monitoring: NoteMonitoring,
   ) {}
 
-  /** Called in a transaction, so that the note and the job of its reminder are stored together or not at all. */
+  /** Called in a transaction, so that the note and the job of its reminder are both stored, or neither. */
   async create(tenantId: string, { participantId, text, remindAt }: CreateNoteBody): Promise<NoteRecord> {
     const note: NoteRecord = {
       _id: new Types.ObjectId(),
@@ -39,8 +39,8 @@ export class NoteService {
       const delayMs = Math.max(0, remindAt.getTime() - Date.now());
       await this.queues.enqueue(noteReminders, tenantId, { noteId: note._id.toHexString() }, { delayMs });
     }
-    // A transaction can run several times, or be rolled back: effects outside the database wait for its commit.
-    // The cache does that on its own.
+    // A transaction can run several times, or be rolled back: effects outside the database wait for its
+    // commit. The cache does that on its own.
     await this.cache.del(noteCounts.key(tenantId, participantId));
     await this.transactions.afterCommit(() => {
       this.monitoring.created();

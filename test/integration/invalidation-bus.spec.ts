@@ -19,8 +19,6 @@ async function eventually(check: () => boolean): Promise<void> {
   while (!check()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-jest.setTimeout(30_000);
-
 describeWithRedis('InvalidationBus', () => {
   let server: RedisProcess;
   let prefix: string;
