@@ -52,7 +52,8 @@ const project = (displayName, testMatch, more = {}) => ({
     (folder) => `<rootDir>/${folder}`,
   ),
   testMatch,
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/shared-realm-environment.cjs',
+  runtime: '<rootDir>/test/support/shared-modules-runtime.cjs',
   // The embedded store is loaded from its sources, as for the type check.
   testEnvironmentOptions: { customExportConditions: ['@colloquy/source', 'node', 'node-addons'] },
   transform: { '^.+\\.(t|j|mj)s$': swc },
