@@ -1,35 +1,9 @@
 import { availableParallelism } from 'node:os';
 
-// Nest 12 is ESM and jest on Node 20 cannot require() it: the tests, and the ESM packages that they load, are
-// compiled to CommonJS by swc. The build itself stays ESM. See docs/decisions/0002-jest-and-esm.md.
-const esmPackages = [
-  '@nestjs',
-  'keyv',
-  '@keyv',
-  'cacheable',
-  '@cacheable',
-  'cache-manager',
-  'hookified',
-  'qified',
-  'file-type',
-  'strtok3',
-  'token-types',
-  'uint8array-extras',
-  '@tokenizer',
-  'hashery',
-  '@borewit',
-  'load-esm',
-  'uid',
-  '@lukeed',
-  'lru-cache',
-  'cookie',
-  'content-disposition',
-  'p-limit',
-  'yocto-queue',
-];
-
+// Our sources are compiled to CommonJS by swc; Node.js itself loads the packages. The build stays ESM. See
+// docs/decisions/0002-jest-and-esm.md.
 const swc = [
-  '<rootDir>/test/support/swc-transform.cjs',
+  '<rootDir>/test/support/jest-transform.cjs',
   {
     jsc: {
       parser: { syntax: 'typescript', decorators: true },
@@ -52,12 +26,11 @@ const project = (displayName, testMatch, more = {}) => ({
     (folder) => `<rootDir>/${folder}`,
   ),
   testMatch,
-  testEnvironment: '<rootDir>/test/support/shared-realm-environment.cjs',
-  runtime: '<rootDir>/test/support/shared-modules-runtime.cjs',
+  testEnvironment: '<rootDir>/test/support/jest-environment.cjs',
+  runtime: '<rootDir>/test/support/jest-runtime.cjs',
   // The embedded store is loaded from its sources, as for the type check.
   testEnvironmentOptions: { customExportConditions: ['@colloquy/source', 'node', 'node-addons'] },
   transform: { '^.+\\.(t|j|mj)s$': swc },
-  transformIgnorePatterns: [`node_modules/(?!(${esmPackages.join('|')})/)`],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   ...more,
 });
@@ -73,13 +46,14 @@ export const shortProjects = ['unit', 'integration', 'e2e'];
 /** The projects that it leaves to `npm run test:all` and CI, and what they are. */
 export const longProjects = {
   'embedded-mongo': 'the suites of the embedded store',
+  processes: 'the suites of error reports and shutdown, which start the built service for each test',
   browser: 'the suites that drive the operator pages in Chromium',
   proofs: 'kills, outages, shutdown under load, a full disk',
 };
 
 export default {
-  // Many suites wait for processes of their own, and jest takes one worker where there are two processors.
-  maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+  // More workers than processors: many suites wait for processes of their own.
+  maxWorkers: availableParallelism() + 1,
   workerIdleMemoryLimit: '1500MB',
   // Only ends what hangs: no test comes near it, also on a machine that is busy with other work.
   testTimeout: 120_000,
@@ -94,6 +68,7 @@ export default {
     project('integration', ['<rootDir>/test/integration/**/*.spec.ts'], withStore),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withStore),
     '<rootDir>/packages/embedded-mongo',
+    project('processes', ['<rootDir>/test/processes/**/*.spec.ts'], withStore),
     project('browser', ['<rootDir>/test/browser/**/*.spec.ts'], withStore),
     project('proofs', ['<rootDir>/test/proofs/*.spec.ts'], {
       ...withStore,

@@ -59,7 +59,7 @@ describe('importing transcripts', () => {
 
   beforeAll(async () => {
     // A small queue, so that the import has to wait when it is full.
-    app = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '50', TRANSCRIPT_MAX_QUEUE_SIZE: '25' });
+    app = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '50', TRANSCRIPT_MAX_QUEUE_SIZE: '100' });
   });
   beforeEach(async () => {
     tenant = await app.createTenant();
