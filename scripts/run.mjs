@@ -12,7 +12,11 @@ import { runBuilt } from './lib/run-built.mjs';
 /** @type {Readonly<Record<string, string>>} */
 const folders = { verify: 'test/proofs', bench: 'bench' };
 
-/** The first sentence of the comment at the start of a source file, without the command. @param {string} path */
+/**
+ * The first sentence of the comment at the start of a source file, without the command.
+ *
+ * @param {string} path
+ */
 function summaryOf(path) {
   const [comment = ''] = /^(?:\/\/.*\n)+/m.exec(readFileSync(path, 'utf8')) ?? [];
   const text = comment.replaceAll(/^\/\/ ?/gm, '').replaceAll(/\s+/g, ' ');
@@ -20,7 +24,10 @@ function summaryOf(path) {
   return /^(.*?)[.:;](?: |$)/.exec(described)?.[1] ?? described;
 }
 
-/** @param {string} folder @param {string} usage @returns {string} the commands of a folder, each with its first sentence */
+/**
+ * @param {string} folder @param {string} usage
+ * @returns {string} the commands of a folder, each with its first sentence
+ */
 function listOf(folder, usage) {
   const names = readdirSync(join(root, folder)).flatMap((file) => /^([\w-]+)\.ts$/.exec(file)?.[1] ?? []);
   const width = Math.max(...names.map((name) => name.length));

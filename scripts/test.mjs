@@ -17,8 +17,8 @@ const inCi = !['', '0', 'false', undefined].includes(process.env.CI);
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
 /**
- * Which projects a run takes: all of them with --all, the arguments' own choice where they have one (--selectProjects
- * or a path), otherwise those that are quick.
+ * Which projects a run takes: all of them with --all, the arguments' own choice where they have one
+ * (--selectProjects or a path), otherwise those that are quick.
  *
  * @param {string[]} args
  * @returns {{ projects: string[] | undefined, jestArgs: string[] }}
@@ -103,7 +103,8 @@ await runScript(async () => {
   const skippedInCi = inCi && skipped > 0 && !selectsByName(jestArgs);
   if (skippedInCi) console.log('A skipped or unwritten (todo) test is a failure in CI.');
   if (notRun.length > 0) console.log(['Not run:', ...notRun.map((line) => `  ${line}`), ''].join('\n'));
-  // Where jest fails for another reason than a test (a coverage threshold, say), the line must not look like success.
+  // Where jest fails for another reason than a test (a coverage threshold, say), the line must not look like
+  // success.
   const shownFailed = code !== 0 && failed === 0 ? 1 : failed;
   console.log(`${passed} passed, ${shownFailed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   process.exitCode = code !== 0 ? code : Number(skippedInCi);

@@ -16,8 +16,8 @@ export function signalExitCode(signal) {
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, capture?: boolean, onStart?: (pid: number) => void }} options
- *   `capture` collects stdout and stderr into `output`, without colors unless stderr is a terminal; otherwise
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, capture?: boolean, onStart?: (pid: number) => void }}
+ *   options `capture` collects stdout and stderr into `output`, without colors unless stderr is a terminal; otherwise
  *   the program writes to the streams of this process.
  * @returns {Promise<{ code: number, output: string, interrupted: NodeJS.Signals | undefined }>}
  *   `code` is 128 + n when the program was killed by signal n.

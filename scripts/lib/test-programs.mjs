@@ -39,7 +39,10 @@ export const programs = {
   },
 };
 
-/** @param {readonly string[]} names @returns {string | undefined} path of the first of them that is on the PATH */
+/**
+ * @param {readonly string[]} names
+ * @returns {string | undefined} path of the first of them that is on the PATH
+ */
 function onPath(names) {
   const folders = (process.env.PATH ?? '').split(delimiter);
   return names
@@ -67,8 +70,8 @@ async function installProgram({ aptPackage, names }) {
  *
  * @param {Program} program
  * @param {{ mayInstall: boolean }} options
- * @returns {Promise<{ env: NodeJS.ProcessEnv, missing?: string }>} what to add to the environment of the tests, and
- *   what is skipped where it cannot be had
+ * @returns {Promise<{ env: NodeJS.ProcessEnv, missing?: string }>} what to add to the environment of the
+ *   tests, and what is skipped where it cannot be had
  */
 export async function prepareProgram(program, { mayInstall }) {
   const { variable, suites, names, aptPackage, isSmall } = program;

@@ -30,7 +30,10 @@ export class Monitoring {
 
   constructor(@Inject(MONITORING_SETTINGS) private readonly settings: MonitoringSettings) {}
 
-  /** @throws Error if there is already a metric, a check of the same probe, or a member of the snapshot with this name */
+  /**
+   * @throws Error if there is already a metric, a check of the same probe, or a member of the snapshot with
+   * this name
+   */
   contribute<Section>({ metrics = [], health = [], snapshot }: Contribution<Section>): void {
     // The registry only uses the name and `get` of a metric.
     for (const metric of metrics) this.registry.registerMetric(metric as unknown as Metric);

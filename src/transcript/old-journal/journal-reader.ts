@@ -1,8 +1,8 @@
-// Reads the journal to which earlier versions wrote accepted transcripts, in order to import what is left of it.
-// It is never written.
+// Reads the journal to which earlier versions wrote accepted transcripts, in order to import what is left of
+// it. It is never written.
 //
-// DIR/<uuid> is the folder of one process. A segment (`.seg`) is a sequence of frames, possibly followed by zeros
-// or by frames of the segment whose file was reused. A frame, little endian:
+// DIR/<uuid> is the folder of one process. A segment (`.seg`) is a sequence of frames, possibly followed by
+// zeros or by frames of the segment whose file was reused. A frame, little endian:
 // marker u32 | crc32 u32 | length u32 | group u32 | time f64 | the record.
 // Marker and CRC seed are derived from the segment's name. The segment's `.done` file contains the offset up to
 // which records are stored: offset f64 | crc32 u32. A folder may contain folders of other processes
