@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isoDate, pageLimit } from '../http/index.js';
+import { isoDate, nullIsAbsent, pageLimit } from '../http/index.js';
 import {
   attachment,
   attachments,
@@ -22,13 +22,15 @@ const role = z.enum(['user', 'assistant', 'system', 'tool']);
  * Appended messages record what was said elsewhere, so their content may be empty. Only an inbound message
  * must have content.
  */
-const messageInput = z.strictObject({
-  role,
-  content,
-  attachments: attachments.default([]),
-  externalId: externalId.optional(),
-  metadata: metadata.default({}),
-});
+const messageInput = nullIsAbsent(
+  z.strictObject({
+    role,
+    content,
+    attachments: attachments.default([]),
+    externalId: externalId.optional(),
+    metadata: metadata.default({}),
+  }),
+);
 export type MessageInput = z.output<typeof messageInput>;
 
 export const appendMessagesBody = z
@@ -89,14 +91,15 @@ export const messagesQuery = z.strictObject({
 });
 export type MessagesQuery = z.output<typeof messagesQuery>;
 
-export const inboundMessageBody = z
-  .strictObject({
+export const inboundMessageBody = nullIsAbsent(
+  z.strictObject({
     participantId: participantIdParam,
     channel,
     content,
     attachments: attachments.default([]),
     externalId: externalId.optional(),
-  })
+  }),
+)
   .refine(isNotEmpty, emptyMessage)
   .meta({
     example: {

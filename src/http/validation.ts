@@ -37,6 +37,26 @@ export const createValidationPipe = (): PipeTransform => ({
   },
 });
 
+/**
+ * Makes null the same as leaving a member out, for each optional member of an object that does not take null
+ * as a value of its own. Clients in Go, Java and Python send null for what they do not have, and the API
+ * itself returns null there. Not for merge patches, in which null removes a member.
+ */
+export function nullIsAbsent<Schema extends z.ZodObject>(schema: Schema): z.ZodPreprocess<Schema> {
+  const members = Object.entries(schema.shape as Readonly<Record<string, z.core.$ZodType>>).filter(
+    ([, member]) => member._zod.optin !== undefined && !z.safeParse(member, null).success,
+  );
+  const optional: ReadonlySet<string> = new Set(members.map(([name]) => name));
+  return z.preprocess((value) => withoutNulls(value, optional), schema);
+}
+
+function withoutNulls(value: unknown, names: ReadonlySet<string>): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const members = Object.entries(value);
+  const isAbsent = ([name, member]: [string, unknown]): boolean => member === null && names.has(name);
+  return members.some(isAbsent) ? Object.fromEntries(members.filter((member) => !isAbsent(member))) : value;
+}
+
 /** An identifier chosen by the tenant. It appears in URLs, logs and keys. */
 export const externalName = z
   .string()

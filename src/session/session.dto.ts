@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalName, jsonObject } from '../http/index.js';
+import { externalName, jsonObject, nullIsAbsent } from '../http/index.js';
 import { goalStatuses, MAX_GOALS, MAX_STATE_BYTES, type SessionState } from './session.types.js';
 
 /** Used as a path by the statistics route. */
@@ -29,12 +29,14 @@ const slots = freeObject.meta({
   example: { city: 'Lisbon', people: 2 },
 });
 
-const goalInput = z.strictObject({
-  id: goalIdParam.optional().meta({ description: 'Generated if omitted' }),
-  type: goalType,
-  status: goalStatus.default('active'),
-  slots: slots.default({}),
-});
+const goalInput = nullIsAbsent(
+  z.strictObject({
+    id: goalIdParam.optional().meta({ description: 'Generated if omitted' }),
+    type: goalType,
+    status: goalStatus.default('active'),
+    slots: slots.default({}),
+  }),
+);
 
 const hasDistinctIds = (goals: readonly { id?: string | undefined }[]): boolean => {
   const ids = goals.flatMap(({ id }) => id ?? []);
@@ -61,9 +63,9 @@ export const patchSessionBody = z
   });
 export type PatchSessionBody = z.output<typeof patchSessionBody>;
 
-export const addGoalBody = z
-  .strictObject({ type: goalType, slots: slots.default({}) })
-  .meta({ example: { type: 'restaurants/book_table', slots: { city: 'Lisbon' } } });
+export const addGoalBody = nullIsAbsent(z.strictObject({ type: goalType, slots: slots.default({}) })).meta({
+  example: { type: 'restaurants/book_table', slots: { city: 'Lisbon' } },
+});
 export type AddGoalBody = z.output<typeof addGoalBody>;
 
 export const changeGoalBody = z

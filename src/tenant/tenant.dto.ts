@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalName, pageLimit } from '../http/index.js';
+import { externalName, nullIsAbsent, pageLimit } from '../http/index.js';
 import { type ApiKey, plans, type Tenant, type TenantFeatures } from './tenant.types.js';
 
 export const tenantIdParam = externalName.max(64).meta({ description: 'Tenant id', example: 'acme' });
@@ -29,9 +29,9 @@ const features = z.strictObject({
   transcripts: z.boolean().meta({ description: 'false: no transcripts are stored' }),
 }) satisfies z.ZodType<TenantFeatures>;
 
-export const createTenantBody = z
-  .strictObject({ id: tenantIdParam, name: displayName, plan: plan.default('free') })
-  .meta({ example: { id: 'acme', name: 'Acme Travel', plan: 'pro' } });
+export const createTenantBody = nullIsAbsent(
+  z.strictObject({ id: tenantIdParam, name: displayName, plan: plan.default('free') }),
+).meta({ example: { id: 'acme', name: 'Acme Travel', plan: 'pro' } });
 export type CreateTenantBody = z.output<typeof createTenantBody>;
 
 export const updateTenantBody = z

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { type RetryPolicy, retryPolicy } from '../../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../config/index.js';
+import { nullIsAbsent } from '../../http/index.js';
 import {
   HttpClient,
   type HttpResponse,
@@ -34,29 +35,31 @@ export interface HttpResponderConfig {
 }
 
 const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
-  z.strictObject({
-    url: z
-      .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-      .max(2048)
-      .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
-        message: 'must not contain a user or password',
-      })
-      .refine((text) => allowPrivate || !URL.canParse(text) || !namesPrivateHost(new URL(text)), {
-        message:
-          'must not be on a loopback, link-local or private address (an operator may allow it: HTTP_RESPONDER_ALLOW_PRIVATE)',
-      }),
-    secret: z
-      .string()
-      .min(16, 'must have at least 16 characters')
-      .max(256)
-      .meta({ description: 'Key for signing each request; never returned by the API' }),
-    historyLimit: z
-      .int()
-      .min(0)
-      .max(50)
-      .default(10)
-      .meta({ description: 'Number of earlier messages that are included in the request' }),
-  });
+  nullIsAbsent(
+    z.strictObject({
+      url: z
+        .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+        .max(2048)
+        .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
+          message: 'must not contain a user or password',
+        })
+        .refine((text) => allowPrivate || !URL.canParse(text) || !namesPrivateHost(new URL(text)), {
+          message:
+            'must not be on a loopback, link-local or private address (an operator may allow it: HTTP_RESPONDER_ALLOW_PRIVATE)',
+        }),
+      secret: z
+        .string()
+        .min(16, 'must have at least 16 characters')
+        .max(256)
+        .meta({ description: 'Key for signing each request; never returned by the API' }),
+      historyLimit: z
+        .int()
+        .min(0)
+        .max(50)
+        .default(10)
+        .meta({ description: 'Number of earlier messages that are included in the request' }),
+    }),
+  );
 
 /** One event sent to an endpoint. */
 interface EndpointRequest {
