@@ -57,12 +57,48 @@ function withoutNulls(value: unknown, names: ReadonlySet<string>): unknown {
   return members.some(isAbsent) ? Object.fromEntries(members.filter((member) => !isAbsent(member))) : value;
 }
 
-/** An identifier chosen by the tenant. It appears in URLs, logs and keys. */
-export const externalName = z
-  .string()
-  .min(1)
-  .max(128)
-  .regex(/^[\p{L}\p{N}._:@+-]+$/u, 'may only contain letters, digits and . _ : @ + -');
+/** Most ids consist of these alone. */
+const plainName = /^[!-~]+$/;
+const unsuitable = /[\p{Cc}\p{Surrogate}\p{Zl}\p{Zp}]/u;
+// Joiners and variation selectors are part of words and emoji in some scripts, but only next to a visible
+// character.
+const joiner = '\\u200c|\\u200d';
+const partOfWord = `${joiner}|\\ufe0e|\\ufe0f`;
+const invisible = new RegExp(
+  `[\\ufff9-\\ufffb]|(?!${partOfWord})\\p{Default_Ignorable_Code_Point}|` +
+    `(?<=^|\\s|${joiner})(?:${partOfWord})|(?:${joiner})(?=\\s|$)`,
+  'u',
+);
+
+/** Returns why a text cannot be an identifier, or undefined if it can. */
+function problemOfName(text: string, maxCharacters: number): string | undefined {
+  if (text === '.' || text === '..')
+    return 'must not be "." or "..", which cannot be addressed in the path of a URL';
+  if (text.length > maxCharacters && (text.length > 2 * maxCharacters || [...text].length > maxCharacters))
+    return `must be at most ${maxCharacters} characters`;
+  if (plainName.test(text)) return undefined;
+  if (unsuitable.test(text)) return 'must not contain control characters, line separators or lone surrogates';
+  if (text.trim() !== text) return 'must not begin or end with white space';
+  if (invisible.test(text)) return 'must not contain invisible or text-direction characters';
+  return undefined;
+}
+
+/**
+ * An identifier that a tenant or a channel has chosen, in any script, such as `auth0|5f7c8ec7`,
+ * `gid://shopify/Customer/6210` or `+49 151 000`. It is kept exactly, without normalization, and appears in
+ * URLs (percent-encoded), logs and keys. No part of it may be invisible, so that two ids that look the same
+ * in a log are the same unless they use look-alike letters.
+ * @param maxCharacters code points
+ */
+export const externalName = (maxCharacters = 256): z.ZodString =>
+  z
+    .string()
+    .min(1, 'must not be empty')
+    .superRefine((text, context) => {
+      const message = problemOfName(text, maxCharacters);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .meta({ maxLength: maxCharacters });
 
 export const objectIdString = z
   .string()

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { jsonObject, nullIsAbsent } from '../http/index.js';
-import { type GoalStatus, MAX_GOALS, MAX_STATE_BYTES } from '../session/index.js';
+import { goalIdParam, type GoalStatus, MAX_GOALS, MAX_STATE_BYTES } from '../session/index.js';
 import { attachments, content, emptyMessage, isNotEmpty, metadata } from './message-content.dto.js';
 import { ResponderError, type ResponderResult } from './responder.js';
 
@@ -9,11 +9,7 @@ const statuses = ['active', 'completed', 'cancelled'] as const satisfies readonl
 
 const goal = nullIsAbsent(
   z.object({
-    id: z
-      .string()
-      .min(1)
-      .max(64)
-      .default(() => randomUUID()),
+    id: goalIdParam.default(() => randomUUID()),
     type: z.string().min(1).max(200),
     status: z.enum(statuses).default('active'),
     slots: jsonObject(MAX_STATE_BYTES).default({}),

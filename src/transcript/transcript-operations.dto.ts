@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { externalName, nullIsAbsent } from '../http/index.js';
+import { nullIsAbsent } from '../http/index.js';
+import { tenantIdParam } from '../tenant/index.js';
 
 export const replayTranscriptsBody = nullIsAbsent(
   z.strictObject({
     limit: z.int().min(1).max(200).default(100),
     cursor: z.string().max(200).optional(),
-    tenantId: externalName
+    tenantId: tenantIdParam
       .optional()
       .meta({ description: 'Only with the admin key: the tenant whose dead letters are replayed' }),
   }),

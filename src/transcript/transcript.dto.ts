@@ -40,8 +40,13 @@ const externalId = z
       'Your own identifier of the transcript: repeating it returns the same id, and the transcript is stored once',
     example: 'helpdesk-4711',
   });
-const participantId = externalName.meta({ example: 'ana' });
-const channel = externalName.max(32).meta({ example: 'whatsapp' });
+const participantId = externalName().meta({ example: 'ana' });
+const channel = z
+  .string()
+  .min(1)
+  .max(32)
+  .regex(/^[\p{L}\p{N}._:@+-]+$/u, 'may only contain letters, digits and . _ : @ + -')
+  .meta({ example: 'whatsapp' });
 
 export const transcriptIdParam = objectIdString.meta({ description: 'Id of the transcript' });
 
