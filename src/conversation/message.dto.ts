@@ -98,6 +98,10 @@ export const inboundMessageBody = nullIsAbsent(
     content,
     attachments: attachments.default([]),
     externalId: externalId.optional(),
+    metadata: metadata.optional().meta({
+      description:
+        'What the channel says about the message, for example the payload of a button, or the message that is quoted',
+    }),
   }),
 )
   .refine(isNotEmpty, emptyMessage)
@@ -107,6 +111,7 @@ export const inboundMessageBody = nullIsAbsent(
       channel: 'whatsapp',
       content: 'I would like to book a table',
       externalId: 'wamid.42',
+      metadata: { buttonPayload: 'BOOK_TABLE', quoted: 'wamid.41' },
     },
   });
 export type InboundMessageBody = z.output<typeof inboundMessageBody>;

@@ -68,7 +68,7 @@ describe('jsonObject', () => {
 });
 
 describe('names and dates', () => {
-  const isName = (text: string): boolean => externalName().safeParse(text).success;
+  const isName = (text: string): boolean => externalName.safeParse(text).success;
 
   it.each([
     'ana',
@@ -87,7 +87,7 @@ describe('names and dates', () => {
     'x'.repeat(256),
     '👋'.repeat(256),
   ])('externalName accepts %j unchanged', (text) => {
-    expect(externalName().parse(text)).toBe(text);
+    expect(externalName.parse(text)).toBe(text);
   });
 
   it.each([
@@ -113,7 +113,7 @@ describe('names and dates', () => {
     ['👋'.repeat(257), '256 characters'],
   ])('externalName refuses %j: %s', (text, reason) => {
     expect(isName(text)).toBe(false);
-    expect(externalName().safeParse(text).error?.issues[0]?.message).toContain(reason);
+    expect(externalName.safeParse(text).error?.issues[0]?.message).toContain(reason);
   });
 
   it('isoDate requires a time zone and returns a Date', () => {

@@ -70,12 +70,15 @@ const invisible = new RegExp(
   'u',
 );
 
+/** Maximum length of an identifier, code points. */
+const MAX_NAME = 256;
+
 /** Returns why a text cannot be an identifier, or undefined if it can. */
-function problemOfName(text: string, maxCharacters: number): string | undefined {
+function problemOfName(text: string): string | undefined {
   if (text === '.' || text === '..')
     return 'must not be "." or "..", which cannot be addressed in the path of a URL';
-  if (text.length > maxCharacters && (text.length > 2 * maxCharacters || [...text].length > maxCharacters))
-    return `must be at most ${maxCharacters} characters`;
+  if (text.length > MAX_NAME && (text.length > 2 * MAX_NAME || [...text].length > MAX_NAME))
+    return `must be at most ${MAX_NAME} characters`;
   if (plainName.test(text)) return undefined;
   if (unsuitable.test(text)) return 'must not contain control characters, line separators or lone surrogates';
   if (text.trim() !== text) return 'must not begin or end with white space';
@@ -88,17 +91,15 @@ function problemOfName(text: string, maxCharacters: number): string | undefined 
  * `gid://shopify/Customer/6210` or `+49 151 000`. It is kept exactly, without normalization, and appears in
  * URLs (percent-encoded), logs and keys. No part of it may be invisible, so that two ids that look the same
  * in a log are the same unless they use look-alike letters.
- * @param maxCharacters code points
  */
-export const externalName = (maxCharacters = 256): z.ZodString =>
-  z
-    .string()
-    .min(1, 'must not be empty')
-    .superRefine((text, context) => {
-      const message = problemOfName(text, maxCharacters);
-      if (message !== undefined) context.addIssue({ code: 'custom', message });
-    })
-    .meta({ maxLength: maxCharacters });
+export const externalName = z
+  .string()
+  .min(1, 'must not be empty')
+  .superRefine((text, context) => {
+    const message = problemOfName(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  })
+  .meta({ maxLength: MAX_NAME });
 
 export const objectIdString = z
   .string()

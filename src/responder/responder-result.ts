@@ -36,10 +36,20 @@ export const responderResult = nullIsAbsent(
   }),
 );
 
+/** Maximum length of one problem in an error message, which may quote keys of the result. */
+const MAX_PROBLEM = 200;
+
+const bounded = (text: string): string =>
+  text.length <= MAX_PROBLEM ? text : `${text.slice(0, MAX_PROBLEM).replace(/\p{Surrogate}$/u, '')}…`;
+
 /** @throws ResponderError with a message that starts with `whose` and lists up to five problems */
 export function checkResult(result: unknown, whose: string): ResponderResult {
   const checked = responderResult.safeParse(result);
   if (checked.success) return checked.data;
-  const problems = checked.error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`);
-  throw new ResponderError(`${whose} is not valid: ${problems.slice(0, 5).join('; ')}.`);
+  const problems = checked.error.issues
+    .slice(0, 5)
+    .map(({ path, message }) =>
+      bounded(`${path.map((key) => bounded(String(key))).join('.') || 'it'}: ${message}`),
+    );
+  throw new ResponderError(`${whose} is not valid: ${problems.join('; ')}.`);
 }

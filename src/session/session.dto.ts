@@ -5,7 +5,7 @@ import { goalStatuses, MAX_GOALS, MAX_STATE_BYTES, type SessionState } from './s
 /** Used as a path by the statistics route. */
 const RESERVED = 'stats';
 
-export const participantIdParam = externalName()
+export const participantIdParam = externalName
   .refine((name) => name !== RESERVED, { message: `"${RESERVED}" is reserved` })
   .meta({
     description:
@@ -13,7 +13,7 @@ export const participantIdParam = externalName()
     example: '+15550100',
   });
 
-export const goalIdParam = externalName(64).meta({ description: 'Id of the goal', example: 'g1' });
+export const goalIdParam = externalName.max(64).meta({ description: 'Id of the goal', example: 'g1' });
 
 const goalType = z
   .string()

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { externalName, nullIsAbsent, pageLimit } from '../http/index.js';
 import { type ApiKey, plans, type Tenant, type TenantFeatures } from './tenant.types.js';
 
-export const tenantIdParam = externalName(64).meta({ description: 'Tenant id', example: 'acme' });
+export const tenantIdParam = externalName.max(64).meta({ description: 'Tenant id', example: 'acme' });
 
 /**
  * Operators compare and type the ids of tenants, so a new one has no letters that look like others or are

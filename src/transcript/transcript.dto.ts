@@ -40,7 +40,7 @@ const externalId = z
       'Your own identifier of the transcript: repeating it returns the same id, and the transcript is stored once',
     example: 'helpdesk-4711',
   });
-const participantId = externalName().meta({ example: 'ana' });
+const participantId = externalName.meta({ example: 'ana' });
 const channel = z
   .string()
   .min(1)

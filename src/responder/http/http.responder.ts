@@ -112,6 +112,8 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnApplicat
     this.configSchema = configSchema(this.allowPrivate);
     this.http = new HttpClient({
       maxResponseBytes: MAX_RESPONSE_BYTES,
+      // ResponderRunner limits the calls of each tenant. A shared limit would let them wait for one another.
+      connections: null,
       ...(!this.allowPrivate && { lookup: publicLookup() }),
     });
     this.retrying = retryPolicy({
@@ -150,7 +152,8 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnApplicat
   }
 
   /**
-   * Sends the event with retries and returns the first response that is not a server failure.
+   * Sends the event with retries and returns the first response that is final: neither 5xx nor a 429 that
+   * says when to try again.
    * @throws ResponderError, or the signal's reason if it is aborted
    */
   private async post(request: EndpointRequest, signal: AbortSignal): Promise<HttpResponse> {
@@ -186,8 +189,9 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnApplicat
       .catch((error: unknown) => {
         throw signal.aborted ? error : failureOf(error);
       });
-    if (response.status < 500) return response;
     const waitMs = retryAfterMs(response.retryAfter, this.now());
+    const isBusy = response.status === 429 && waitMs !== undefined;
+    if (response.status < 500 && !isBusy) return response;
     throw new FailedAttempt(response, waitMs === undefined || waitMs <= MAX_RETRY_AFTER_MS, waitMs);
   }
 }
@@ -215,13 +219,14 @@ async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<s
 }
 
 /** @throws ResponderError if the response is not a 2xx with JSON */
-function jsonOf({ status, body }: HttpResponse): unknown {
+function jsonOf({ status, body, isMalformed }: HttpResponse): unknown {
   if (status >= 300 && status < 400)
     throw new ResponderError(`The endpoint responded with ${status}: redirects are not followed.`);
   if (status < 200 || status >= 300)
     throw new ResponderError(
       `The endpoint responded with ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.',
     );
+  if (isMalformed) throw new ResponderError("The endpoint's response is not UTF-8.");
   try {
     return JSON.parse(body) as unknown;
   } catch (error) {
