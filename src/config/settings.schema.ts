@@ -306,7 +306,13 @@ export const settingGroups = {
       3,
       1,
       10,
-      "Maximum number of attempts when a tenant's responder endpoint returns 5xx or does not respond.",
+      "Maximum number of attempts when a tenant's responder endpoint returns 5xx, or 429 with Retry-After, or does not respond.",
+    ),
+    RESPONDER_MAX_CONCURRENT: count(
+      512,
+      1,
+      100_000,
+      'Maximum number of messages of one tenant that wait for its responder at the same time, per process. Further ones are stored without a reply and get 503 with Retry-After. Built-in goals are not counted.',
     ),
     SUMMARIZER: setting(
       z.enum(['extractive', 'responder'], 'must be extractive or responder'),

@@ -13,6 +13,7 @@ import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
 
 /** The user message of an exchange, before it is stored. */
 export type NewUserMessage = Pick<MessageRecord, '_id' | 'content' | 'attachments'> & {
+  metadata?: Record<string, unknown> | undefined;
   externalId?: string | undefined;
 };
 
@@ -126,7 +127,7 @@ const nextUpdate = (writer: UnitWriter, { updatedAt }: ConversationRecord): Date
   later(writer.stamp, new Date(updatedAt.getTime() + 1));
 
 const userMessage = (
-  { _id, content, attachments, externalId }: NewUserMessage,
+  { _id, content, attachments, metadata = {}, externalId }: NewUserMessage,
   answeredBy?: Types.ObjectId | null,
 ): NewMessage => ({
   _id,
@@ -134,7 +135,7 @@ const userMessage = (
   content,
   attachments,
   ...(externalId !== undefined && { externalId }),
-  metadata: {},
+  metadata,
   ...(answeredBy !== undefined && { answeredBy }),
 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageLimit } from '../http/index.js';
+import { nullIsAbsent, pageLimit } from '../http/index.js';
 import { channel, metadata } from '../responder/index.js';
 import { participantIdParam as participantId } from '../session/index.js';
 import type { ConversationRecord } from './conversation.schema.js';
@@ -12,14 +12,14 @@ const title = z
   .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not contain control characters')
   .meta({ example: 'Table for Friday' });
 
-export const createConversationBody = z
-  .strictObject({
+export const createConversationBody = nullIsAbsent(
+  z.strictObject({
     participantId,
     channel,
     title: title.optional(),
     metadata: metadata.default({}),
-  })
-  .meta({ example: { participantId: '+15550100', channel: 'whatsapp', title: 'Table for Friday' } });
+  }),
+).meta({ example: { participantId: '+15550100', channel: 'whatsapp', title: 'Table for Friday' } });
 export type CreateConversationBody = z.output<typeof createConversationBody>;
 
 export const updateConversationBody = z

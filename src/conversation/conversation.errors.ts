@@ -57,6 +57,16 @@ export const responderTimeout = (timeoutMs: number, stored: StoredUserMessage): 
     extra: storedExtra(stored),
   });
 
+export const responderBusy = (limit: number, stored: StoredUserMessage): ProblemError =>
+  new ProblemError({
+    status: 503,
+    code: 'responder_busy',
+    title: 'The responder has too many calls in progress',
+    detail: `${limit} messages are waiting for the responder (RESPONDER_MAX_CONCURRENT). ${storedNote(stored)}`,
+    retryAfterSeconds: 1,
+    extra: storedExtra(stored),
+  });
+
 /** A problem that occurred while storing the reply. */
 export const withStoredMessage = (
   { detail: _detail, extra, ...problem }: ProblemDetails,

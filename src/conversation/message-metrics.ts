@@ -6,6 +6,7 @@ import { counter, Monitoring } from '../monitoring/index.js';
 const countedCodes: ReadonlySet<string> = new Set([
   'responder_failed',
   'responder_timeout',
+  'responder_busy',
   'session_conflict',
   'external_id_in_use',
 ]);

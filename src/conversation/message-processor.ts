@@ -6,6 +6,8 @@ import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js
 import { databaseProblem } from '../database/index.js';
 import { ProblemError } from '../http/index.js';
 import {
+  isResponderFailure as hasResponderFailed,
+  ResponderBusyError,
   ResponderError,
   type ResponderRequest,
   type ResponderResult,
@@ -26,6 +28,7 @@ import {
 } from './conversation-writer.js';
 import {
   externalIdInUse,
+  responderBusy,
   responderFailed,
   responderTimeout,
   withStoredMessage,
@@ -108,8 +111,8 @@ export class MessageProcessor {
    * A responder that is not immediate is called after the user message has been stored with its `seq`. If the
    * tenant's responder is disabled, the message is stored as answered, without a reply. A message with a
    * known `externalId` is not stored again: its stored reply is returned, or created if it is missing.
-   * @throws ProblemError 502 `responder_failed`, 504 `responder_timeout`; in both cases the user message is
-   * stored
+   * @throws ProblemError 502 `responder_failed`, 503 `responder_busy`, 504 `responder_timeout`; in all three
+   * cases the user message is stored
    * @throws ProblemError 409 `external_id_in_use`, 409 `session_conflict`, 409 `conversation_conflict`
    */
   process(tenant: TenantIdentity, inbound: InboundMessageBody): Promise<ProcessedMessage> {
@@ -235,7 +238,13 @@ export class MessageProcessor {
   ): Omit<ResponderRequest, 'config'> {
     const { participantId, channel, externalId } = inbound;
     const lastSeq = stored && stored.message.seq - 1;
-    const { _id, content, attachments, seq } = stored?.message ?? {
+    const {
+      _id,
+      content,
+      attachments,
+      metadata = {},
+      seq,
+    } = stored?.message ?? {
       ...inbound,
       _id: messageId,
       seq: undefined,
@@ -243,7 +252,7 @@ export class MessageProcessor {
     return {
       tenant,
       conversation: { id: opensConversation ? null : conversationId, channel, participantId },
-      message: { id: _id.toHexString(), content, attachments, externalId: externalId ?? null },
+      message: { id: _id.toHexString(), content, attachments, metadata, externalId: externalId ?? null },
       session: { activeGoals: session.activeGoals, context: session.context },
       history: async (limit) => {
         const count = Math.min(Math.floor(limit), MAX_HISTORY);
@@ -263,18 +272,17 @@ export class MessageProcessor {
 
 const userMessageOf = ({
   messageId,
-  inbound: { content, attachments, externalId },
+  inbound: { content, attachments, externalId, metadata },
 }: Job): NewUserMessage => ({
   _id: messageId,
   content,
   attachments,
+  metadata,
   externalId,
 });
 
 const isResponderFailure = (error: unknown): boolean =>
-  error instanceof ResponderError ||
-  error instanceof ResponderTimeoutError ||
-  (error instanceof ProblemError && stateLimitCodes.has(error.problem.code));
+  hasResponderFailed(error) || (error instanceof ProblemError && stateLimitCodes.has(error.problem.code));
 
 /**
  * Converts an error into the problem returned to the client, which says whether the user message has been
@@ -287,6 +295,7 @@ function problemOf(error: unknown, message: MessageRecord | undefined): unknown 
     messageId: message._id.toHexString(),
     externalId: message.externalId,
   };
+  if (error instanceof ResponderBusyError) return responderBusy(error.limit, stored);
   if (error instanceof ResponderTimeoutError) return responderTimeout(error.timeoutMs, stored);
   if (error instanceof ResponderError) return responderFailed(error.message, stored, error);
   if (error instanceof ProblemError && stateLimitCodes.has(error.problem.code))

@@ -8,6 +8,7 @@ import {
   ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
+  ApiServiceUnavailableResponse,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
@@ -114,6 +115,9 @@ export class MessageController {
   })
   @ApiConflictResponse({ description: '`external_id_in_use`, `session_conflict`' })
   @ApiBadGatewayResponse({ description: '`responder_failed`; the user message is stored' })
+  @ApiServiceUnavailableResponse({
+    description: '`responder_busy`: the tenant has too many calls in progress; the user message is stored',
+  })
   @ApiGatewayTimeoutResponse({ description: '`responder_timeout`; the user message is stored' })
   async handle(
     @CurrentTenant() tenant: TenantIdentity,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isoDate, pageLimit } from '../http/index.js';
+import { isoDate, nullIsAbsent, pageLimit } from '../http/index.js';
 import {
   attachment,
   attachments,
@@ -22,13 +22,15 @@ const role = z.enum(['user', 'assistant', 'system', 'tool']);
  * Appended messages record what was said elsewhere, so their content may be empty. Only an inbound message
  * must have content.
  */
-const messageInput = z.strictObject({
-  role,
-  content,
-  attachments: attachments.default([]),
-  externalId: externalId.optional(),
-  metadata: metadata.default({}),
-});
+const messageInput = nullIsAbsent(
+  z.strictObject({
+    role,
+    content,
+    attachments: attachments.default([]),
+    externalId: externalId.optional(),
+    metadata: metadata.default({}),
+  }),
+);
 export type MessageInput = z.output<typeof messageInput>;
 
 export const appendMessagesBody = z
@@ -89,14 +91,19 @@ export const messagesQuery = z.strictObject({
 });
 export type MessagesQuery = z.output<typeof messagesQuery>;
 
-export const inboundMessageBody = z
-  .strictObject({
+export const inboundMessageBody = nullIsAbsent(
+  z.strictObject({
     participantId: participantIdParam,
     channel,
     content,
     attachments: attachments.default([]),
     externalId: externalId.optional(),
-  })
+    metadata: metadata.optional().meta({
+      description:
+        'What the channel says about the message, for example the payload of a button, or the message that is quoted',
+    }),
+  }),
+)
   .refine(isNotEmpty, emptyMessage)
   .meta({
     example: {
@@ -104,6 +111,7 @@ export const inboundMessageBody = z
       channel: 'whatsapp',
       content: 'I would like to book a table',
       externalId: 'wamid.42',
+      metadata: { buttonPayload: 'BOOK_TABLE', quoted: 'wamid.41' },
     },
   });
 export type InboundMessageBody = z.output<typeof inboundMessageBody>;

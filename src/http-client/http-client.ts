@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { LookupFunction } from 'node:net';
 import { Agent, errors, request } from 'undici';
 import { untilAborted } from '../common/index.js';
@@ -15,10 +16,15 @@ export interface HttpResponse {
   status: number;
   /** The value of the `Retry-After` header. */
   retryAfter: string | undefined;
+  /** Decoded as UTF-8, without a byte order mark. */
   body: string;
+  /** True if the body is not well-formed UTF-8, so that `body` differs from it. */
+  isMalformed?: true;
 }
 
 export interface HttpClientOptions {
+  /** Maximum number of connections to one server; further requests wait. Null: no limit. */
+  connections?: number | null;
   /** Undefined: no limit. */
   maxResponseBytes?: number;
   /**
@@ -42,10 +48,10 @@ function credentialsOf({ username, password }: URL): { authorization?: string } 
   return { authorization: `Basic ${Buffer.from(text).toString('base64')}` };
 }
 
-/** Maximum number of connections to one server. */
+/** Default of `connections`. */
 const CONNECTIONS = 64;
 
-/** A connection that is not established by then no longer counts toward `CONNECTIONS`. */
+/** A connection that is not established by then no longer counts toward `connections`. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
@@ -56,10 +62,10 @@ export class HttpClient {
   private readonly agent: Agent;
   private readonly maxResponseBytes: number | undefined;
 
-  constructor({ maxResponseBytes, lookup }: HttpClientOptions = {}) {
+  constructor({ maxResponseBytes, lookup, connections = CONNECTIONS }: HttpClientOptions = {}) {
     this.maxResponseBytes = maxResponseBytes;
     this.agent = new Agent({
-      connections: CONNECTIONS,
+      connections,
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: { timeout: CONNECT_TIMEOUT_MS, ...(lookup && { lookup }) },
@@ -88,10 +94,12 @@ export class HttpClient {
         ...(body !== undefined && { body }),
       });
       const retryAfter = response.headers['retry-after'];
+      const bytes = new Uint8Array(await response.body.arrayBuffer());
       return {
         status: response.statusCode,
         retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-        body: await response.body.text(),
+        body: new TextDecoder().decode(bytes),
+        ...(!isUtf8(bytes) && { isMalformed: true }),
       };
     } catch (error) {
       if (error instanceof errors.ResponseExceededMaxSizeError)

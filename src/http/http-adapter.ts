@@ -129,7 +129,8 @@ export function createHttpAdapter(
     // While the server closes, requests that arrive on open connections are still served; the response closes
     // the connection.
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 512 },
+    // Compared with the percent-encoded length of an id, which `externalName` limits to 256 characters.
+    routerOptions: { maxParamLength: 1024 },
     frameworkErrors: createFrameworkErrorHandler(settings, logger, errors),
     clientErrorHandler: respondToClientError,
   });

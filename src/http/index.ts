@@ -22,6 +22,7 @@ export {
   isoDate,
   jsonObject,
   externalName,
+  nullIsAbsent,
 } from './validation.js';
 export { createHttpAdapter } from './http-adapter.js';
 export { setUpOpenApi } from './openapi.js';

@@ -104,7 +104,8 @@ export function describeErrors(document: OpenAPIObject): OpenAPIObject {
 export function setUpOpenApi(app: NestFastifyApplication): void {
   const description =
     "Conversations, messages and session state of many tenants. Send `Authorization: Bearer <key>`. A tenant's key gives access to that " +
-    'tenant only; the admin key manages tenants. Errors are RFC 9457 problem documents with a stable `code`.';
+    'tenant only; the admin key manages tenants. Errors are RFC 9457 problem documents with a stable `code`. ' +
+    'Null for an optional member of a request body means that it is absent, except in a JSON merge patch.';
   const config = new DocumentBuilder()
     .setTitle('Colloquy')
     .setDescription(description)

@@ -68,8 +68,52 @@ describe('jsonObject', () => {
 });
 
 describe('names and dates', () => {
-  it.each(['ana', '+49 151', 'a/b', '', 'x'.repeat(129), '$gt', 'a\nb'])('externalName judges %j', (text) => {
-    expect(externalName.safeParse(text).success).toBe(text === 'ana');
+  const isName = (text: string): boolean => externalName.safeParse(text).success;
+
+  it.each([
+    'ana',
+    'auth0|5f7c8ec7c33c6c004bbafe82',
+    'gid://shopify/Customer/6210',
+    '+49 151 000',
+    '19:abc@thread.tacv2;messageid=1481567603816',
+    'a%2Fb',
+    '$gt',
+    '...',
+    'प्रिया',
+    'Jose\u0301',
+    'می\u200cخواهم',
+    '👩\u200d👩\u200d👧',
+    '❤\ufe0f',
+    'x'.repeat(256),
+    '👋'.repeat(256),
+  ])('externalName accepts %j unchanged', (text) => {
+    expect(externalName.parse(text)).toBe(text);
+  });
+
+  it.each([
+    ['', 'empty'],
+    ['.', 'path'],
+    ['..', 'path'],
+    ['a\nb', 'control'],
+    ['a\0b', 'control'],
+    ['a\u2028b', 'line separators'],
+    ['a\ud800', 'surrogates'],
+    [' a', 'white space'],
+    ['a\u00a0', 'white space'],
+    ['a\u202eb', 'invisible'],
+    ['a\u200bb', 'invisible'],
+    ['a\u00adb', 'invisible'],
+    ['a\ufeffb', 'invisible'],
+    ['a\u3164b', 'invisible'],
+    ['a\u{e0041}b', 'invisible'],
+    ['a\u200d', 'invisible'],
+    ['\u200da', 'invisible'],
+    ['a\u200d\u200db', 'invisible'],
+    ['x'.repeat(257), '256 characters'],
+    ['👋'.repeat(257), '256 characters'],
+  ])('externalName refuses %j: %s', (text, reason) => {
+    expect(isName(text)).toBe(false);
+    expect(externalName.safeParse(text).error?.issues[0]?.message).toContain(reason);
   });
 
   it('isoDate requires a time zone and returns a Date', () => {

@@ -37,12 +37,69 @@ export const createValidationPipe = (): PipeTransform => ({
   },
 });
 
-/** An identifier chosen by the tenant. It appears in URLs, logs and keys. */
+/**
+ * Makes null the same as leaving a member out, for each optional member of an object that does not take null
+ * as a value of its own. Clients in Go, Java and Python send null for what they do not have, and the API
+ * itself returns null there. Not for merge patches, in which null removes a member.
+ */
+export function nullIsAbsent<Schema extends z.ZodObject>(schema: Schema): z.ZodPreprocess<Schema> {
+  const members = Object.entries(schema.shape as Readonly<Record<string, z.core.$ZodType>>).filter(
+    ([, member]) => member._zod.optin !== undefined && !z.safeParse(member, null).success,
+  );
+  const optional: ReadonlySet<string> = new Set(members.map(([name]) => name));
+  return z.preprocess((value) => withoutNulls(value, optional), schema);
+}
+
+function withoutNulls(value: unknown, names: ReadonlySet<string>): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const members = Object.entries(value);
+  const isAbsent = ([name, member]: [string, unknown]): boolean => member === null && names.has(name);
+  return members.some(isAbsent) ? Object.fromEntries(members.filter((member) => !isAbsent(member))) : value;
+}
+
+/** Most ids consist of these alone. */
+const plainName = /^[!-~]+$/;
+const unsuitable = /[\p{Cc}\p{Surrogate}\p{Zl}\p{Zp}]/u;
+// Joiners and variation selectors are part of words and emoji in some scripts, but only next to a visible
+// character.
+const joiner = '\\u200c|\\u200d';
+const partOfWord = `${joiner}|\\ufe0e|\\ufe0f`;
+const invisible = new RegExp(
+  `[\\ufff9-\\ufffb]|(?!${partOfWord})\\p{Default_Ignorable_Code_Point}|` +
+    `(?<=^|\\s|${joiner})(?:${partOfWord})|(?:${joiner})(?=\\s|$)`,
+  'u',
+);
+
+/** Maximum length of an identifier, code points. */
+const MAX_NAME = 256;
+
+/** Returns why a text cannot be an identifier, or undefined if it can. */
+function problemOfName(text: string): string | undefined {
+  if (text === '.' || text === '..')
+    return 'must not be "." or "..", which cannot be addressed in the path of a URL';
+  if (text.length > MAX_NAME && (text.length > 2 * MAX_NAME || [...text].length > MAX_NAME))
+    return `must be at most ${MAX_NAME} characters`;
+  if (plainName.test(text)) return undefined;
+  if (unsuitable.test(text)) return 'must not contain control characters, line separators or lone surrogates';
+  if (text.trim() !== text) return 'must not begin or end with white space';
+  if (invisible.test(text)) return 'must not contain invisible or text-direction characters';
+  return undefined;
+}
+
+/**
+ * An identifier that a tenant or a channel has chosen, in any script, such as `auth0|5f7c8ec7`,
+ * `gid://shopify/Customer/6210` or `+49 151 000`. It is kept exactly, without normalization, and appears in
+ * URLs (percent-encoded), logs and keys. No part of it may be invisible, so that two ids that look the same
+ * in a log are the same unless they use look-alike letters.
+ */
 export const externalName = z
   .string()
-  .min(1)
-  .max(128)
-  .regex(/^[\p{L}\p{N}._:@+-]+$/u, 'may only contain letters, digits and . _ : @ + -');
+  .min(1, 'must not be empty')
+  .superRefine((text, context) => {
+    const message = problemOfName(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  })
+  .meta({ maxLength: MAX_NAME });
 
 export const objectIdString = z
   .string()

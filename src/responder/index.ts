@@ -19,5 +19,11 @@ export {
   metadata,
 } from './message-content.dto.js';
 export { ResponderModule } from './responder.module.js';
-export { ResponderRunner, ResponderTimeoutError, type TenantResponder } from './responder-runner.js';
+export {
+  isResponderFailure,
+  ResponderBusyError,
+  ResponderRunner,
+  ResponderTimeoutError,
+  type TenantResponder,
+} from './responder-runner.js';
 export { ResponderSettingsService } from './responder-settings.service.js';

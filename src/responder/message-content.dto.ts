@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MAX_ATTACHMENTS, MAX_CONTENT_BYTES, MAX_METADATA_BYTES } from './message-content.js';
-import { jsonObject } from '../http/index.js';
+import { jsonObject, nullIsAbsent } from '../http/index.js';
 
 /** URL schemes that could be dangerous to a client that opens an attachment. */
 const forbiddenSchemes = new Set(['javascript:', 'vbscript:', 'data:', 'file:', 'blob:']);
@@ -12,16 +12,18 @@ const attachmentUrl = z
     message: 'must not be a javascript, vbscript, data, file or blob URL',
   });
 
-export const attachment = z.strictObject({
-  type: z
-    .string()
-    .regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must be a lower-case word of up to 32 characters')
-    .meta({ example: 'image' }),
-  url: attachmentUrl.meta({ example: 'https://cdn.example.com/menu.jpg' }),
-  name: z.string().min(1).max(255).optional(),
-  mime: z.string().min(1).max(127).optional().meta({ example: 'image/jpeg' }),
-  size: z.int().min(0).optional().meta({ description: 'Bytes' }),
-});
+export const attachment = nullIsAbsent(
+  z.strictObject({
+    type: z
+      .string()
+      .regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must be a lower-case word of up to 32 characters')
+      .meta({ example: 'image' }),
+    url: attachmentUrl.meta({ example: 'https://cdn.example.com/menu.jpg' }),
+    name: z.string().min(1).max(255).optional(),
+    mime: z.string().min(1).max(127).optional().meta({ example: 'image/jpeg' }),
+    size: z.int().min(0).optional().meta({ description: 'Bytes' }),
+  }),
+);
 
 export const attachments = z
   .array(attachment)

@@ -1,44 +1,55 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { jsonObject } from '../http/index.js';
-import { type GoalStatus, MAX_GOALS, MAX_STATE_BYTES } from '../session/index.js';
+import { jsonObject, nullIsAbsent } from '../http/index.js';
+import { goalIdParam, type GoalStatus, MAX_GOALS, MAX_STATE_BYTES } from '../session/index.js';
 import { attachments, content, emptyMessage, isNotEmpty, metadata } from './message-content.dto.js';
 import { ResponderError, type ResponderResult } from './responder.js';
 
 const statuses = ['active', 'completed', 'cancelled'] as const satisfies readonly GoalStatus[];
 
-const goal = z.object({
-  id: z
-    .string()
-    .min(1)
-    .max(64)
-    .default(() => randomUUID()),
-  type: z.string().min(1).max(200),
-  status: z.enum(statuses).default('active'),
-  slots: jsonObject(MAX_STATE_BYTES).default({}),
-});
+const goal = nullIsAbsent(
+  z.object({
+    id: goalIdParam.default(() => randomUUID()),
+    type: z.string().min(1).max(200),
+    status: z.enum(statuses).default('active'),
+    slots: jsonObject(MAX_STATE_BYTES).default({}),
+  }),
+);
 
 /** Schema of a responder's result. An HTTP responder returns it as JSON. */
-export const responderResult = z.object({
-  reply: z
-    .object({ content, attachments: attachments.optional(), metadata: metadata.optional() })
-    .refine(isNotEmpty, emptyMessage)
-    .nullable(),
-  activeGoals: z
-    .array(goal)
-    .max(MAX_GOALS)
-    .refine(
-      (goals) => new Set(goals.map(({ id }) => id)).size === goals.length,
-      'must not contain two goals with the same id',
+export const responderResult = nullIsAbsent(
+  z.object({
+    reply: nullIsAbsent(
+      z.object({ content, attachments: attachments.optional(), metadata: metadata.optional() }),
     )
-    .optional(),
-  context: jsonObject(MAX_STATE_BYTES).optional(),
-});
+      .refine(isNotEmpty, emptyMessage)
+      .nullable(),
+    activeGoals: z
+      .array(goal)
+      .max(MAX_GOALS)
+      .refine(
+        (goals) => new Set(goals.map(({ id }) => id)).size === goals.length,
+        'must not contain two goals with the same id',
+      )
+      .optional(),
+    context: jsonObject(MAX_STATE_BYTES).optional(),
+  }),
+);
+
+/** Maximum length of one problem in an error message, which may quote keys of the result. */
+const MAX_PROBLEM = 200;
+
+const bounded = (text: string): string =>
+  text.length <= MAX_PROBLEM ? text : `${text.slice(0, MAX_PROBLEM).replace(/\p{Surrogate}$/u, '')}…`;
 
 /** @throws ResponderError with a message that starts with `whose` and lists up to five problems */
 export function checkResult(result: unknown, whose: string): ResponderResult {
   const checked = responderResult.safeParse(result);
   if (checked.success) return checked.data;
-  const problems = checked.error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`);
-  throw new ResponderError(`${whose} is not valid: ${problems.slice(0, 5).join('; ')}.`);
+  const problems = checked.error.issues
+    .slice(0, 5)
+    .map(({ path, message }) =>
+      bounded(`${path.map((key) => bounded(String(key))).join('.') || 'it'}: ${message}`),
+    );
+  throw new ResponderError(`${whose} is not valid: ${problems.join('; ')}.`);
 }

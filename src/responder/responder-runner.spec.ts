@@ -1,13 +1,14 @@
+import { z } from 'zod';
 import { loadSettings } from '../config/index.js';
 import { allFeatures } from '../tenant/index.js';
-import { ResponderRunner, ResponderTimeoutError } from './responder-runner.js';
+import { ResponderBusyError, ResponderRunner, ResponderTimeoutError } from './responder-runner.js';
 import type { ResponderSettingsService } from './responder-settings.service.js';
 import { type Responder, ResponderError, type ResponderResult } from './responder.js';
 
 const request = {
   tenant: { tenantId: 'acme', name: 'Acme', plan: 'free' as const, features: allFeatures },
   conversation: { id: null, channel: 'web', participantId: 'ana' },
-  message: { id: 'm1', content: 'hello', attachments: [], externalId: null },
+  message: { id: 'm1', content: 'hello', attachments: [], metadata: {}, externalId: null },
   session: { activeGoals: [], context: {} },
   history: () => Promise.resolve([]),
 };
@@ -86,5 +87,32 @@ describe('ResponderRunner', () => {
     await expect(run(() => Promise.resolve({ reply: { content: 'x'.repeat(65_537) } }))).rejects.toThrow(
       'The result of the responder is not valid: reply.content: must be at most 65536 bytes of UTF-8',
     );
+  });
+
+  it('refuses calls beyond RESPONDER_MAX_CONCURRENT at once, for each tenant by itself', async () => {
+    const waiting: ((result: ResponderResult) => void)[] = [];
+    const responder: Responder = {
+      type: 'test',
+      configSchema: z.unknown(),
+      respond: () => new Promise((resolve) => waiting.push(resolve)),
+    };
+    const settings = { activeFor: () => Promise.resolve({ responder, config: {} }) };
+    const runner = new ResponderRunner(
+      settings as unknown as ResponderSettingsService,
+      loadSettings({ RESPONDER_MAX_CONCURRENT: '2' }).processing,
+    );
+    const ask = async (tenantId: string): Promise<ResponderResult> =>
+      (await runner.of(tenantId)).run({ ...request, tenant: { ...request.tenant, tenantId } });
+    const calls = [ask('acme'), ask('acme')];
+    await expect(ask('acme')).rejects.toEqual(new ResponderBusyError(2));
+    const other = ask('globex');
+    await Promise.resolve();
+    waiting.shift()?.({ reply: null });
+    await calls[0];
+    const next = ask('acme');
+    await expect(ask('acme')).rejects.toBeInstanceOf(ResponderBusyError);
+    await Promise.resolve();
+    waiting.forEach((resolve) => resolve({ reply: null }));
+    expect(await Promise.all([...calls, other, next])).toHaveLength(4);
   });
 });

@@ -13,6 +13,14 @@ export class ResponderTimeoutError extends Error {
   }
 }
 
+/** The tenant already has RESPONDER_MAX_CONCURRENT calls of its responder in progress. */
+export class ResponderBusyError extends Error {
+  constructor(readonly limit: number) {
+    super(`${limit} calls of the responder are in progress`);
+    this.name = 'ResponderBusyError';
+  }
+}
+
 /** For immediate responders, which cannot be aborted. */
 const neverAborted = new AbortController().signal;
 
@@ -23,21 +31,32 @@ export interface TenantResponder {
   /**
    * Runs the responder for at most MESSAGE_PROCESSOR_TIMEOUT and validates the result.
    * @throws ResponderTimeoutError after the timeout; a later result is discarded
+   * @throws ResponderBusyError at once, if too many calls of the tenant are in progress
    * @throws ResponderError for every other failure of the responder
    */
   run(request: Omit<ResponderRequest, 'config'>): Promise<ResponderResult>;
 }
 
+/** True if the responder, or its absence, is the reason why there is no reply. */
+export const isResponderFailure = (error: unknown): boolean =>
+  error instanceof ResponderError ||
+  error instanceof ResponderTimeoutError ||
+  error instanceof ResponderBusyError;
+
 /** Runs the responders of tenants. */
 @Injectable()
 export class ResponderRunner {
   private readonly timeoutMs: number;
+  private readonly maxConcurrent: number;
+  /** Calls in progress by tenant; no entry: none. */
+  private readonly running = new Map<string, number>();
 
   constructor(
     private readonly settings: ResponderSettingsService,
-    @Inject(PROCESSING_SETTINGS) { MESSAGE_PROCESSOR_TIMEOUT }: ProcessingSettings,
+    @Inject(PROCESSING_SETTINGS) { MESSAGE_PROCESSOR_TIMEOUT, RESPONDER_MAX_CONCURRENT }: ProcessingSettings,
   ) {
     this.timeoutMs = MESSAGE_PROCESSOR_TIMEOUT;
+    this.maxConcurrent = RESPONDER_MAX_CONCURRENT;
   }
 
   /** @throws ResponderError if the tenant's responder cannot be used */
@@ -51,11 +70,24 @@ export class ResponderRunner {
     try {
       const result = responder.isImmediate
         ? await responder.respond(request, neverAborted)
-        : await this.inTime(responder, request);
+        : await this.counted(request.tenant.tenantId, () => this.inTime(responder, request));
       return checkResult(result, 'The result of the responder');
     } catch (error) {
-      if (error instanceof ResponderTimeoutError || error instanceof ResponderError) throw error;
+      if (isResponderFailure(error)) throw error;
       throw new ResponderError('The responder failed.', { cause: error });
+    }
+  }
+
+  private async counted<T>(tenantId: string, work: () => Promise<T>): Promise<T> {
+    const running = this.running.get(tenantId) ?? 0;
+    if (running >= this.maxConcurrent) throw new ResponderBusyError(this.maxConcurrent);
+    this.running.set(tenantId, running + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.running.get(tenantId) ?? 0) - 1;
+      if (left > 0) this.running.set(tenantId, left);
+      else this.running.delete(tenantId);
     }
   }
 

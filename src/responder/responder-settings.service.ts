@@ -77,7 +77,7 @@ export class ResponderSettingsService {
     const responder = this.registry.find(type);
     if (!responder)
       throw validationFailed([{ path: 'type', message: `must be one of ${this.registry.types.join(', ')}` }]);
-    const missing = (responder.secretFields ?? []).filter((field) => config[field] === undefined);
+    const missing = (responder.secretFields ?? []).filter((field) => (config[field] ?? null) === null);
     const choice =
       missing.length === 0
         ? await this.store(tenantId, responder, config)

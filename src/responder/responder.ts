@@ -25,6 +25,7 @@ export interface ResponderRequest<Config = unknown> {
     readonly id: string;
     readonly content: string;
     readonly attachments: readonly Attachment[];
+    readonly metadata: Readonly<Record<string, unknown>>;
     readonly externalId: string | null;
   };
   readonly session: {

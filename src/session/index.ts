@@ -1,6 +1,12 @@
 export { ConversationStateManager, type SessionMemoryStats } from './conversation-state-manager.js';
 export { mergePatch } from './merge-patch.js';
-export { participantIdParam, sessionView, sessionViewSchema, type SessionView } from './session.dto.js';
+export {
+  goalIdParam,
+  participantIdParam,
+  sessionView,
+  sessionViewSchema,
+  type SessionView,
+} from './session.dto.js';
 export { SessionConflictError } from './session.errors.js';
 export type { SessionsSection } from './session-monitoring.js';
 export { SessionModule } from './session.module.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { ProblemError } from '../http/index.js';
 import { mergePatch } from './merge-patch.js';
-import { isMet, type Precondition } from './precondition.js';
+import { type Precondition, unmetBy } from './precondition.js';
 import type { AddGoalBody, ChangeGoalBody, PatchSessionBody } from './session.dto.js';
 import { goalNotFound, SessionConflictError, versionMismatch } from './session.errors.js';
 import { SessionService } from './session.service.js';
@@ -11,11 +11,10 @@ import type { Goal, SessionChanges, SessionState } from './session.types.js';
 /** Computes the changes of an edit from a state. Runs again on a newer state after a conflict. */
 type Edit = (state: SessionState) => SessionChanges;
 
-const mismatch = ({ id, version }: SessionState): ProblemError =>
-  versionMismatch(id === null ? null : version);
-
+/** @throws ProblemError 412 `version_mismatch` */
 function requireMatch(precondition: Precondition | undefined, state: SessionState): void {
-  if (precondition && !isMet(precondition, state)) throw mismatch(state);
+  const header = precondition && unmetBy(precondition, state);
+  if (header) throw versionMismatch(header, state.id === null ? null : state.version);
 }
 
 /** Applies session changes requested by clients. */
@@ -81,41 +80,46 @@ export class SessionEditor {
     return { state, goal };
   }
 
-  private edit(
+  private async edit(
     tenantId: string,
     participantId: string,
     precondition: Precondition | undefined,
     edit: Edit,
   ): Promise<SessionState> {
-    if (precondition?.kind === 'versions')
-      return this.editVersion(tenantId, participantId, precondition, edit);
+    await this.precheck(tenantId, participantId, precondition);
     return this.sessions.withRetry(tenantId, participantId, (state, { remainingMs }) =>
       this.attempt(state, edit, precondition, remainingMs),
     );
   }
 
   /**
-   * With versions in If-Match, a conflict is returned to the client as 412 and not retried. If the version in
-   * memory does not match, memory is refreshed before this request waits for its turn. The version in memory
-   * at that turn was committed or read after that, so a mismatch is definitive and does not delay the queued
-   * writers.
+   * Deletes the session.
+   * @throws ProblemError 404 `session_not_found`, 412 `version_mismatch`
    */
-  private async editVersion(
+  async delete(tenantId: string, participantId: string, precondition?: Precondition): Promise<void> {
+    await this.precheck(tenantId, participantId, precondition);
+    return this.sessions.delete(
+      tenantId,
+      participantId,
+      precondition &&
+        ((state) => {
+          requireMatch(precondition, state);
+        }),
+    );
+  }
+
+  /**
+   * If the state in memory does not meet the condition, memory is refreshed before this request waits for its
+   * turn. The state in memory at that turn was committed or read after that, so a mismatch is then definitive
+   * and does not delay the queued writers.
+   */
+  private async precheck(
     tenantId: string,
     participantId: string,
-    precondition: Precondition,
-    edit: Edit,
-  ): Promise<SessionState> {
-    if (!isMet(precondition, await this.sessions.open(tenantId, participantId)))
+    precondition: Precondition | undefined,
+  ): Promise<void> {
+    if (precondition && unmetBy(precondition, await this.sessions.open(tenantId, participantId)))
       requireMatch(precondition, await this.sessions.reload(tenantId, participantId));
-    return this.sessions.serialize(tenantId, participantId, async () => {
-      try {
-        return await this.attempt(await this.sessions.open(tenantId, participantId), edit, precondition);
-      } catch (error) {
-        if (!(error instanceof SessionConflictError)) throw error;
-        throw mismatch(await this.sessions.reload(tenantId, participantId));
-      }
-    });
   }
 
   private async attempt(

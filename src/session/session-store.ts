@@ -4,6 +4,7 @@ import { ConversationStateManager, type SessionMemoryStats } from './conversatio
 import { SessionConflictError } from './session.errors.js';
 import { SESSION_COLLECTION } from './session.schema.js';
 import { SessionRepository, type StoredState } from './session.repository.js';
+import type { SessionState } from './session.types.js';
 import { SharedSessions, type SharedSessionStats } from './shared-sessions.js';
 import { forgetText, textLength } from './state-text.js';
 
@@ -144,9 +145,12 @@ export class SessionStore {
     return result;
   }
 
-  /** Removes the session from all tiers. Returns false if there was none. */
-  async delete(tenantId: string, participantId: string): Promise<boolean> {
-    const deleted = await this.repository.delete(tenantId, participantId);
+  /**
+   * Removes the session from all tiers. Returns false if there was none, or another version than that of
+   * `expected`.
+   */
+  async delete(tenantId: string, participantId: string, expected?: SessionState): Promise<boolean> {
+    const deleted = await this.repository.delete(tenantId, participantId, expected);
     this.memory.drop(tenantId, participantId);
     if (!deleted) {
       await this.shared.clear(tenantId, participantId);

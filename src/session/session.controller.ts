@@ -7,6 +7,7 @@ import {
   ApiHeader,
   ApiNoContentResponse,
   ApiNotFoundResponse,
+  ApiNotModifiedResponse,
   ApiOkResponse,
   ApiOperation,
   ApiPreconditionFailedResponse,
@@ -14,7 +15,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
-import { entityTagOf, parseIfMatch } from './precondition.js';
+import { type ConditionalHeaders, entityTagOf, preconditionOf, unmetBy } from './precondition.js';
 import { SessionEditor } from './session-editor.js';
 import {
   addGoalBody,
@@ -31,6 +32,7 @@ import {
   type SessionView,
   sessionViewSchema,
 } from './session.dto.js';
+import { versionMismatch } from './session.errors.js';
 import { SessionService } from './session.service.js';
 import type { SessionState } from './session.types.js';
 
@@ -40,6 +42,13 @@ const ifMatchHeader = {
   description:
     'ETag of the version to change, such as "3", or * for any version; without it the latest version is changed',
   schema: { type: 'string', example: '"3"' },
+} as const;
+
+const ifNoneMatchHeader = {
+  name: 'If-None-Match',
+  required: false,
+  description: '* to change the session only if it does not exist yet; or ETags that it must not have',
+  schema: { type: 'string', example: '*' },
 } as const;
 
 const withTag = (reply: FastifyReply, state: SessionState): void => {
@@ -56,22 +65,35 @@ export class SessionController {
   ) {}
 
   @Get(':participantId')
+  @ApiHeader({
+    ...ifNoneMatchHeader,
+    description: 'ETags that the client has, or *',
+    schema: { type: 'string' },
+  })
   @ApiOperation({ summary: 'Get the session of a participant' })
   @ApiOkResponse({ standardSchema: sessionViewSchema })
+  @ApiNotModifiedResponse({ description: 'The session has one of the ETags in If-None-Match' })
   @ApiNotFoundResponse({ description: '`session_not_found`' })
   async get(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('participantId', { schema: participantIdParam }) participantId: string,
+    @Headers() headers: ConditionalHeaders,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<SessionView> {
+  ): Promise<SessionView | undefined> {
+    const precondition = preconditionOf(headers);
     const state = await this.sessions.read(tenantId, participantId);
     withTag(reply, state);
-    return sessionView(state);
+    const unmet = precondition && unmetBy(precondition, state);
+    if (unmet === 'If-Match') throw versionMismatch(unmet, state.version);
+    if (!unmet) return sessionView(state);
+    void reply.status(304);
+    return undefined;
   }
 
   @Patch(':participantId')
   @ApiConsumes('application/merge-patch+json', 'application/json')
   @ApiHeader(ifMatchHeader)
+  @ApiHeader(ifNoneMatchHeader)
   @ApiOperation({
     summary: 'Update goals or context with a merge patch; creates the session if it does not exist',
   })
@@ -82,28 +104,33 @@ export class SessionController {
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('participantId', { schema: participantIdParam }) participantId: string,
     @Body({ schema: patchSessionBody }) body: PatchSessionBody,
-    @Headers('if-match') ifMatch: string | undefined,
+    @Headers() headers: ConditionalHeaders,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionView> {
-    const state = await this.editor.patch(tenantId, participantId, body, parseIfMatch(ifMatch));
+    const state = await this.editor.patch(tenantId, participantId, body, preconditionOf(headers));
     withTag(reply, state);
     return sessionView(state);
   }
 
   @Delete(':participantId')
   @HttpCode(204)
+  @ApiHeader(ifMatchHeader)
+  @ApiHeader(ifNoneMatchHeader)
   @ApiOperation({ summary: 'Delete the session of a participant' })
   @ApiNoContentResponse()
   @ApiNotFoundResponse({ description: '`session_not_found`' })
+  @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
   delete(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('participantId', { schema: participantIdParam }) participantId: string,
+    @Headers() headers: ConditionalHeaders,
   ): Promise<void> {
-    return this.sessions.delete(tenantId, participantId);
+    return this.editor.delete(tenantId, participantId, preconditionOf(headers));
   }
 
   @Post(':participantId/goals')
   @ApiHeader(ifMatchHeader)
+  @ApiHeader(ifNoneMatchHeader)
   @ApiOperation({ summary: 'Add a goal; creates the session if it does not exist' })
   @ApiCreatedResponse({ standardSchema: goalViewSchema })
   @ApiPreconditionFailedResponse({ description: '`version_mismatch`' })
@@ -112,10 +139,10 @@ export class SessionController {
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('participantId', { schema: participantIdParam }) participantId: string,
     @Body({ schema: addGoalBody }) body: AddGoalBody,
-    @Headers('if-match') ifMatch: string | undefined,
+    @Headers() headers: ConditionalHeaders,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<GoalView> {
-    const { state, goal } = await this.editor.addGoal(tenantId, participantId, body, parseIfMatch(ifMatch));
+    const { state, goal } = await this.editor.addGoal(tenantId, participantId, body, preconditionOf(headers));
     withTag(reply, state);
     return goal;
   }
@@ -123,6 +150,7 @@ export class SessionController {
   @Patch(':participantId/goals/:goalId')
   @ApiConsumes('application/merge-patch+json', 'application/json')
   @ApiHeader(ifMatchHeader)
+  @ApiHeader(ifNoneMatchHeader)
   @ApiOperation({ summary: 'Change the status of a goal and merge a patch into its slots' })
   @ApiOkResponse({ standardSchema: goalViewSchema })
   @ApiNotFoundResponse({ description: '`goal_not_found`' })
@@ -133,10 +161,10 @@ export class SessionController {
     @Param('participantId', { schema: participantIdParam }) participantId: string,
     @Param('goalId', { schema: goalIdParam }) goalId: string,
     @Body({ schema: changeGoalBody }) body: ChangeGoalBody,
-    @Headers('if-match') ifMatch: string | undefined,
+    @Headers() headers: ConditionalHeaders,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<GoalView> {
-    const precondition = parseIfMatch(ifMatch);
+    const precondition = preconditionOf(headers);
     const { state, goal } = await this.editor.changeGoal(tenantId, participantId, goalId, body, precondition);
     withTag(reply, state);
     return goal;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalName, jsonObject } from '../http/index.js';
+import { externalName, jsonObject, nullIsAbsent } from '../http/index.js';
 import { goalStatuses, MAX_GOALS, MAX_STATE_BYTES, type SessionState } from './session.types.js';
 
 /** Used as a path by the statistics route. */
@@ -7,7 +7,11 @@ const RESERVED = 'stats';
 
 export const participantIdParam = externalName
   .refine((name) => name !== RESERVED, { message: `"${RESERVED}" is reserved` })
-  .meta({ description: "The tenant's own id of the participant", example: '+15550100' });
+  .meta({
+    description:
+      "The tenant's own id of the participant: up to 256 characters of any script; percent-encoded in paths",
+    example: '+15550100',
+  });
 
 export const goalIdParam = externalName.max(64).meta({ description: 'Id of the goal', example: 'g1' });
 
@@ -29,12 +33,14 @@ const slots = freeObject.meta({
   example: { city: 'Lisbon', people: 2 },
 });
 
-const goalInput = z.strictObject({
-  id: goalIdParam.optional().meta({ description: 'Generated if omitted' }),
-  type: goalType,
-  status: goalStatus.default('active'),
-  slots: slots.default({}),
-});
+const goalInput = nullIsAbsent(
+  z.strictObject({
+    id: goalIdParam.optional().meta({ description: 'Generated if omitted' }),
+    type: goalType,
+    status: goalStatus.default('active'),
+    slots: slots.default({}),
+  }),
+);
 
 const hasDistinctIds = (goals: readonly { id?: string | undefined }[]): boolean => {
   const ids = goals.flatMap(({ id }) => id ?? []);
@@ -61,9 +67,9 @@ export const patchSessionBody = z
   });
 export type PatchSessionBody = z.output<typeof patchSessionBody>;
 
-export const addGoalBody = z
-  .strictObject({ type: goalType, slots: slots.default({}) })
-  .meta({ example: { type: 'restaurants/book_table', slots: { city: 'Lisbon' } } });
+export const addGoalBody = nullIsAbsent(z.strictObject({ type: goalType, slots: slots.default({}) })).meta({
+  example: { type: 'restaurants/book_table', slots: { city: 'Lisbon' } },
+});
 export type AddGoalBody = z.output<typeof addGoalBody>;
 
 export const changeGoalBody = z

@@ -18,25 +18,33 @@ export const sessionNotFound = (participantId: string): ProblemError => notFound
 
 export const goalNotFound = (goalId: string): ProblemError => notFound('goal', goalId);
 
-/** `version` is null if the session does not exist. */
-export const versionMismatch = (version: number | null): ProblemError =>
+const mismatchDetail = (header: 'If-Match' | 'If-None-Match', version: number | null): string => {
+  if (version === null) return 'If-Match was sent, but the session does not exist.';
+  if (header === 'If-None-Match')
+    return `If-None-Match includes the session, which exists in version ${version}. Read it, then change it with If-Match.`;
+  return `If-Match does not include version ${version}, the current version of the session. Read it again, then repeat the change.`;
+};
+
+/**
+ * @param header the header whose condition was not met
+ * @param version null if the session does not exist
+ */
+export const versionMismatch = (header: 'If-Match' | 'If-None-Match', version: number | null): ProblemError =>
   new ProblemError({
     status: 412,
     code: 'version_mismatch',
-    title: 'The session has another version',
-    detail:
-      version === null
-        ? 'If-Match was sent, but the session does not exist.'
-        : `If-Match does not include version ${version}, the current version of the session. Read it again, then repeat the change.`,
+    title: header === 'If-Match' ? 'The session has another version' : 'The session already exists',
+    detail: mismatchDetail(header, version),
     extra: { currentVersion: version },
   });
 
-export const invalidIfMatch = (): ProblemError =>
+/** @param header `If-Match` or `If-None-Match` */
+export const invalidEntityTags = (header: string): ProblemError =>
   new ProblemError({
     status: 400,
-    code: 'invalid_if_match',
-    title: 'If-Match is not valid',
-    detail: 'Send If-Match exactly as returned in ETag, for example "3" including the quotation marks, or *.',
+    code: `invalid_${header.toLowerCase().replaceAll('-', '_')}`,
+    title: `${header} is not valid`,
+    detail: `Send ${header} exactly as returned in ETag, for example "3" including the quotation marks, or *.`,
   });
 
 export const sessionTooLarge = (bytes: number): ProblemError =>

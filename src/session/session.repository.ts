@@ -60,10 +60,20 @@ export class SessionRepository {
     });
   }
 
-  /** Deletes the session. Returns null if it does not exist. */
-  async delete(tenantId: string, participantId: string): Promise<DeletedSession | null> {
+  /**
+   * Deletes the session, or only the version of it in `expected`. Returns null if that does not exist.
+   */
+  async delete(
+    tenantId: string,
+    participantId: string,
+    expected?: SessionState,
+  ): Promise<DeletedSession | null> {
+    const version = expected && {
+      _id: new Types.ObjectId(expected.id ?? undefined),
+      version: expected.version,
+    };
     const record = await this.sessions
-      .findOneAndDelete({ tenantId, participantId }, { projection: { createdAt: 1 } })
+      .findOneAndDelete({ tenantId, participantId, ...version }, { projection: { createdAt: 1 } })
       .lean<Pick<SessionRecord, '_id' | 'createdAt'>>()
       .exec();
     return record && { id: record._id.toHexString(), createdAt: record.createdAt };

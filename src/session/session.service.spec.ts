@@ -4,7 +4,7 @@ import type { GroupCommit, UnitOfWork, UnitWriter } from '../database/index.js';
 import type { Logger } from '../logging/index.js';
 import { RedisService } from '../redis/index.js';
 import { ConversationStateManager } from './conversation-state-manager.js';
-import { parseIfMatch } from './precondition.js';
+import { preconditionOf } from './precondition.js';
 import { SessionEditor } from './session-editor.js';
 import { SessionStore } from './session-store.js';
 import { SessionConflictError } from './session.errors.js';
@@ -128,7 +128,7 @@ describe('SessionService', () => {
         'acme',
         'ann',
         { context: { n } },
-        n % 2 ? parseIfMatch(`"${n - 1}"`) : undefined,
+        n % 2 ? preconditionOf({ 'if-match': `"${n - 1}"` }) : undefined,
       );
     expect(store.reads).toBe(reads);
     expect(await one.sessions.read('acme', 'ann')).toMatchObject({ version: 10, context: { n: 10 } });
@@ -298,7 +298,7 @@ describe('SessionEditor', () => {
     await one.editor.patch('acme', 'ann', { context: { a: 1 } });
     await other.editor.patch('acme', 'ann', { context: { b: 2 } });
     await expect(
-      one.editor.patch('acme', 'ann', { context: { c: 3 } }, parseIfMatch('"1"')),
+      one.editor.patch('acme', 'ann', { context: { c: 3 } }, preconditionOf({ 'if-match': '"1"' })),
     ).rejects.toMatchObject({
       problem: { status: 412, code: 'version_mismatch', extra: { currentVersion: 2 } },
     });
@@ -308,13 +308,20 @@ describe('SessionEditor', () => {
   it('accepts an If-Match that is the stored version, even if memory has an old one', async () => {
     await one.editor.patch('acme', 'ann', { context: { a: 1 } });
     await other.editor.patch('acme', 'ann', { context: { b: 2 } });
-    const state = await one.editor.patch('acme', 'ann', { context: { c: 3 } }, parseIfMatch('"2"'));
+    const state = await one.editor.patch(
+      'acme',
+      'ann',
+      { context: { c: 3 } },
+      preconditionOf({ 'if-match': '"2"' }),
+    );
     expect(state).toMatchObject({ version: 3, context: { a: 1, b: 2, c: 3 } });
   });
 
   it('returns 412 for any If-Match if there is no session', async () => {
     for (const header of ['*', '"1"', '"0"'])
-      await expect(one.editor.patch('acme', 'ann', {}, parseIfMatch(header))).rejects.toMatchObject({
+      await expect(
+        one.editor.patch('acme', 'ann', {}, preconditionOf({ 'if-match': header })),
+      ).rejects.toMatchObject({
         problem: { status: 412, extra: { currentVersion: null } },
       });
     expect(store.rows.size).toBe(0);
@@ -323,7 +330,7 @@ describe('SessionEditor', () => {
   it('accepts any version for If-Match: *, even after a conflict, but not a deleted session', async () => {
     await one.editor.patch('acme', 'ann', { context: { a: 1 } });
     await other.editor.patch('acme', 'ann', { context: { b: 2 } });
-    const any = parseIfMatch('*');
+    const any = preconditionOf({ 'if-match': '*' });
     expect(await one.editor.patch('acme', 'ann', { context: { c: 3 } }, any)).toMatchObject({ version: 3 });
     await other.sessions.delete('acme', 'ann');
     await expect(one.editor.patch('acme', 'ann', {}, any)).rejects.toMatchObject(

@@ -122,12 +122,26 @@ export class SessionService {
   /**
    * Deletes the session from all tiers. A copy in the memory of another process cannot restore it: its next
    * save does not find the document.
+   * @param check if given, receives the stored state, and only that state is deleted unless it throws
    * @throws ProblemError 404 `session_not_found`
    */
-  async delete(tenantId: string, participantId: string): Promise<void> {
-    await this.serialize(tenantId, participantId, async () => {
-      if (!(await this.store.delete(tenantId, participantId))) throw sessionNotFound(participantId);
-    });
+  async delete(
+    tenantId: string,
+    participantId: string,
+    check?: (state: SessionState) => void,
+  ): Promise<void> {
+    await this.serialize(tenantId, participantId, () =>
+      withRetries(
+        async () => {
+          const state = check && (await this.reload(tenantId, participantId));
+          if (state) check(state);
+          if (state?.id === null) throw sessionNotFound(participantId);
+          if (await this.store.delete(tenantId, participantId, state)) return;
+          throw state ? new SessionConflictError(participantId) : sessionNotFound(participantId);
+        },
+        (error) => error instanceof SessionConflictError,
+      ),
+    );
   }
 
   private fresh(tenantId: string, participantId: string): SessionState {

@@ -1,4 +1,5 @@
 export { AdminKey } from './admin-key.js';
+export { tenantIdParam } from './tenant.dto.js';
 export { bearerOf } from './request-identity.js';
 export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';
 export { TenantDirectory } from './tenant-directory.js';

@@ -1,8 +1,22 @@
 import { z } from 'zod';
-import { externalName, pageLimit } from '../http/index.js';
+import { externalName, nullIsAbsent, pageLimit } from '../http/index.js';
 import { type ApiKey, plans, type Tenant, type TenantFeatures } from './tenant.types.js';
 
 export const tenantIdParam = externalName.max(64).meta({ description: 'Tenant id', example: 'acme' });
+
+/**
+ * Operators compare and type the ids of tenants, so a new one has no letters that look like others or are
+ * invisible.
+ */
+const newTenantId = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:@+-]*$/,
+    'must begin with a letter or digit of ASCII and may only contain these and . _ : @ + -',
+  )
+  .meta({ description: 'Tenant id', example: 'acme' });
 export const keyIdParam = z
   .string()
   .regex(/^[0-9a-f]{16}$/, 'must be a key id of 16 lowercase hexadecimal digits')
@@ -29,9 +43,9 @@ const features = z.strictObject({
   transcripts: z.boolean().meta({ description: 'false: no transcripts are stored' }),
 }) satisfies z.ZodType<TenantFeatures>;
 
-export const createTenantBody = z
-  .strictObject({ id: tenantIdParam, name: displayName, plan: plan.default('free') })
-  .meta({ example: { id: 'acme', name: 'Acme Travel', plan: 'pro' } });
+export const createTenantBody = nullIsAbsent(
+  z.strictObject({ id: newTenantId, name: displayName, plan: plan.default('free') }),
+).meta({ example: { id: 'acme', name: 'Acme Travel', plan: 'pro' } });
 export type CreateTenantBody = z.output<typeof createTenantBody>;
 
 export const updateTenantBody = z

@@ -1,14 +1,16 @@
 import { z } from 'zod';
-import { externalName } from '../http/index.js';
+import { nullIsAbsent } from '../http/index.js';
+import { tenantIdParam } from '../tenant/index.js';
 
-export const replayTranscriptsBody = z
-  .strictObject({
+export const replayTranscriptsBody = nullIsAbsent(
+  z.strictObject({
     limit: z.int().min(1).max(200).default(100),
     cursor: z.string().max(200).optional(),
-    tenantId: externalName
+    tenantId: tenantIdParam
       .optional()
       .meta({ description: 'Only with the admin key: the tenant whose dead letters are replayed' }),
-  })
+  }),
+)
   .default({ limit: 100 })
   .meta({ example: { limit: 100 } });
 export type ReplayTranscriptsBody = z.output<typeof replayTranscriptsBody>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalName, isoDate, jsonObject, objectIdString, pageLimit } from '../http/index.js';
+import { externalName, isoDate, jsonObject, nullIsAbsent, objectIdString, pageLimit } from '../http/index.js';
 import type { FinishedTranscript } from './transcript.schema.js';
 
 /** Maximum size of a transcript, bytes of UTF-8. */
@@ -41,30 +41,35 @@ const externalId = z
     example: 'helpdesk-4711',
   });
 const participantId = externalName.meta({ example: 'ana' });
-const channel = externalName.max(32).meta({ example: 'whatsapp' });
+const channel = z
+  .string()
+  .min(1)
+  .max(32)
+  .regex(/^[\p{L}\p{N}._:@+-]+$/u, 'may only contain letters, digits and . _ : @ + -')
+  .meta({ example: 'whatsapp' });
 
 export const transcriptIdParam = objectIdString.meta({ description: 'Id of the transcript' });
 
-export const createTranscriptBody = z
-  .strictObject({
+export const createTranscriptBody = nullIsAbsent(
+  z.strictObject({
     participantId,
     channel,
     transcript,
     summary: transcriptSummary.optional(),
     metadata: transcriptMetadata.default({}),
     externalId: externalId.optional(),
-  })
-  .meta({
-    example: {
-      participantId: 'ana',
-      channel: 'whatsapp',
-      transcript: 'I need a table for four.\nFor when?\nTomorrow at seven.',
-    },
-  });
+  }),
+).meta({
+  example: {
+    participantId: 'ana',
+    channel: 'whatsapp',
+    transcript: 'I need a table for four.\nFor when?\nTomorrow at seven.',
+  },
+});
 export type CreateTranscriptBody = z.output<typeof createTranscriptBody>;
 
-export const searchTranscriptsBody = z
-  .strictObject({
+export const searchTranscriptsBody = nullIsAbsent(
+  z.strictObject({
     query: z
       .string()
       .trim()
@@ -76,8 +81,8 @@ export const searchTranscriptsBody = z
     participantId: participantId.optional(),
     since: isoDate.optional(),
     until: isoDate.optional(),
-  })
-  .meta({ example: { query: 'table for four', limit: 5 } });
+  }),
+).meta({ example: { query: 'table for four', limit: 5 } });
 export type SearchTranscriptsBody = z.output<typeof searchTranscriptsBody>;
 
 export const transcriptsQuery = z.strictObject({

@@ -18,18 +18,27 @@ interface Problem {
 }
 
 const secret = 'a-secret-of-some-length';
+const MAX_CONCURRENT = 4;
 
 describe('/v1/responder', () => {
   let app: TestApp;
   let tenant: TestTenant;
   let endpoint: Server;
   let url: string;
+  let received: string[];
   let answer: (response: ServerResponse) => void;
 
   beforeAll(async () => {
-    app = await createTestApp({ HTTP_RESPONDER_ATTEMPTS: '1', MESSAGE_PROCESSOR_TIMEOUT: '1000' });
+    app = await createTestApp({
+      HTTP_RESPONDER_ATTEMPTS: '1',
+      MESSAGE_PROCESSOR_TIMEOUT: '1000',
+      RESPONDER_MAX_CONCURRENT: String(MAX_CONCURRENT),
+    });
     endpoint = createServer((request, response) => {
-      request.resume().on('end', () => {
+      let body = '';
+      request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      request.on('end', () => {
+        received.push(body);
         answer(response);
       });
     });
@@ -42,6 +51,7 @@ describe('/v1/responder', () => {
     await new Promise((resolve) => endpoint.close(resolve));
   });
   beforeEach(async () => {
+    received = [];
     tenant = await app.createTenant();
   });
 
@@ -136,6 +146,67 @@ describe('/v1/responder', () => {
     expect(completed.body.reply).toMatchObject({ content: 'hello', replyTo: failed.body.messageId });
     expect((await tenant.request<{ data: unknown[] }>('GET', list)).body.data).toHaveLength(2);
     expect((await say('hi', 'x1')).status).toBe(200);
+  });
+
+  it.each<[string, string | Buffer, RegExp]>([
+    ['breaks a limit', JSON.stringify({ reply: { content: 'x'.repeat(65_537) } }), /at most 65536 bytes/],
+    ['has a wrong type', '{"reply":{"content":7}}', /reply\.content/],
+    [
+      'has too many goals',
+      JSON.stringify({ reply: null, activeGoals: Array(200).fill({ type: 'a' }) }),
+      /Goals/,
+    ],
+    ['is larger than any reply', 'x'.repeat(300_000), /larger than/],
+    ['is not JSON', '<html>', /not JSON/],
+    ['is not UTF-8', Buffer.from([0x22, 0xe9, 0x22]), /not UTF-8/],
+  ])('keeps the message and says why if the reply %s', async (_name, body, reason) => {
+    await put({ type: 'http', config: { url, secret } });
+    answer = (response) => response.end(body);
+    const failed = await say<Problem>('hi', 'x1');
+    expect([failed.status, failed.body.code]).toEqual([502, 'responder_failed']);
+    expect(failed.body.detail).toMatch(reason);
+    expect(failed.body.detail).toContain('The user message is stored');
+    const list = `/v1/conversations/${failed.body.conversationId}/messages`;
+    const stored = await tenant.request<{ data: object[] }>('GET', list);
+    expect(stored.body.data).toMatchObject([{ id: failed.body.messageId, content: 'hi' }]);
+  });
+
+  it('passes the metadata of a message to the endpoint, stores and returns it', async () => {
+    await put({ type: 'http', config: { url, secret } });
+    answer = (response) => response.end('{"reply":null}');
+    const metadata = { buttonPayload: 'CONFIRM_42', quoted: 'wamid.1', nothing: null };
+    const body = { participantId: 'meta', channel: 'web', content: 'Yes', metadata };
+    const { body: processed } = await tenant.request<{
+      conversation: { id: string };
+      message: { metadata: unknown };
+    }>('POST', '/v1/messages', body);
+    expect(processed.message.metadata).toEqual(metadata);
+    expect(JSON.parse(received.at(-1) ?? '')).toMatchObject({ message: { metadata } });
+    const list = `/v1/conversations/${processed.conversation.id}/messages`;
+    const stored = await tenant.request<{ data: object[] }>('GET', list);
+    expect(stored.body.data).toMatchObject([{ metadata }]);
+  });
+
+  it('refuses calls beyond RESPONDER_MAX_CONCURRENT with 503, but stores their messages', async () => {
+    await put({ type: 'http', config: { url, secret } });
+    const waiting: ServerResponse[] = [];
+    const bothCalled = new Promise<void>((resolve) => {
+      answer = (response) => {
+        if (waiting.push(response) === MAX_CONCURRENT) resolve();
+      };
+    });
+    const send = (participantId: string) =>
+      tenant.request<Problem>('POST', '/v1/messages', { participantId, channel: 'web', content: 'hi' });
+    const calls = Array.from({ length: MAX_CONCURRENT }, (_, n) => send(`p${n}`));
+    await bothCalled;
+    const refused = await send('one-too-many');
+    expect([refused.status, refused.body.code]).toEqual([503, 'responder_busy']);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    const list = `/v1/conversations/${refused.body.conversationId}/messages`;
+    const stored = await tenant.request<{ data: object[] }>('GET', list);
+    expect(stored.body.data).toMatchObject([{ id: refused.body.messageId, content: 'hi' }]);
+    waiting.forEach((response) => response.end('{"reply":null}'));
+    expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(calls.map(() => 201));
   });
 
   it('returns 504 when the endpoint does not respond in time', async () => {

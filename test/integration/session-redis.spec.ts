@@ -11,7 +11,7 @@ import {
   SHARED_SESSION_POLICY,
   type SharedSessionPolicy,
 } from '../../src/session/index.js';
-import { parseIfMatch } from '../../src/session/precondition.js';
+import { preconditionOf } from '../../src/session/precondition.js';
 import { SessionEditor } from '../../src/session/session-editor.js';
 import { SharedSessions } from '../../src/session/shared-sessions.js';
 import { createTestApp, type TestApp } from '../support/app.js';
@@ -309,7 +309,7 @@ describeWithRedis('sessions shared through Redis', () => {
     await retryMismatch(async () => {
       const { version, context } = await sessions.read(tenantId, participantId);
       const patch = { context: { n: Number(context['n']) + 1 } };
-      await editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
+      await editor.patch(tenantId, participantId, patch, preconditionOf({ 'if-match': `"${version}"` }));
     });
   };
 

@@ -6,7 +6,7 @@ import {
   SessionService,
   type SessionState,
 } from '../../src/session/index.js';
-import { parseIfMatch } from '../../src/session/precondition.js';
+import { preconditionOf } from '../../src/session/precondition.js';
 import { SessionEditor } from '../../src/session/session-editor.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
@@ -42,7 +42,7 @@ const increment = (
   retryMismatch(async () => {
     const { version, context } = await sessions.read(tenantId, participantId);
     const patch = { context: { n: Number(context['n']) + 1 } };
-    return editor.patch(tenantId, participantId, patch, parseIfMatch(`"${version}"`));
+    return editor.patch(tenantId, participantId, patch, preconditionOf({ 'if-match': `"${version}"` }));
   });
 
 describe('sessions in the database', () => {

@@ -1,16 +1,18 @@
 import { z } from 'zod';
-import { objectIdString } from '../../http/index.js';
+import { nullIsAbsent, objectIdString } from '../../http/index.js';
 import { transcriptMetadata, transcriptSummary } from '../../transcript/index.js';
 import { conversationView, conversationViewSchema } from '../conversation.dto.js';
 import type { ConversationRecord } from '../conversation.schema.js';
 import { conversationTranscripts } from './conversation-transcript.queue.js';
 
-const closing = z.strictObject({
-  summary: transcriptSummary
-    .optional()
-    .meta({ description: 'Stored as the summary; no summary is generated' }),
-  metadata: transcriptMetadata.optional().meta({ description: 'Stored with the transcript' }),
-});
+const closing = nullIsAbsent(
+  z.strictObject({
+    summary: transcriptSummary
+      .optional()
+      .meta({ description: 'Stored as the summary; no summary is generated' }),
+    metadata: transcriptMetadata.optional().meta({ description: 'Stored with the transcript' }),
+  }),
+);
 export type CloseConversationBody = z.output<typeof closing>;
 
 /** The request body is optional. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nullIsAbsent } from '../../http/index.js';
 import { foldWords } from './folded-text.js';
 
 export const slotKinds = ['text', 'number', 'date', 'time', 'email', 'phone', 'code', 'choice'] as const;
@@ -21,8 +22,8 @@ const phrase = said(100).refine((text) => foldWords(text) !== '', 'must contain 
 
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time as HH:MM');
 
-export const goalSlot = z
-  .strictObject({
+export const goalSlot = nullIsAbsent(
+  z.strictObject({
     name: slotName,
     kind: z.enum(slotKinds).default('text'),
     prompt: said(1000).meta({
@@ -42,32 +43,32 @@ export const goalSlot = z
     earliest: timeOfDay.optional().meta({
       description: 'For a time: an hour without am or pm that would be earlier is taken as afternoon',
     }),
-  })
-  .superRefine((slot, context) => {
-    const onlyFor = (field: keyof typeof slot, kind: SlotKind): void => {
-      if (slot[field] !== undefined && slot[field] !== false && slot.kind !== kind)
-        context.addIssue({
-          code: 'custom',
-          path: [field],
-          message: `is only allowed for slots of kind "${kind}"`,
-        });
-    };
-    onlyFor('options', 'choice');
-    onlyFor('min', 'number');
-    onlyFor('max', 'number');
-    onlyFor('integer', 'number');
-    onlyFor('earliest', 'time');
-    if (slot.kind === 'choice' && slot.options === undefined)
-      context.addIssue({ code: 'custom', path: ['options'], message: 'is required for a choice' });
-    if (slot.kind === 'text' && !slot.required)
+  }),
+).superRefine((slot, context) => {
+  const onlyFor = (field: keyof typeof slot, kind: SlotKind): void => {
+    if (slot[field] !== undefined && slot[field] !== false && slot.kind !== kind)
       context.addIssue({
         code: 'custom',
-        path: ['required'],
-        message: 'must be true for text, which is read only if asked for',
+        path: [field],
+        message: `is only allowed for slots of kind "${kind}"`,
       });
-    if (slot.min !== undefined && slot.max !== undefined && slot.min > slot.max)
-      context.addIssue({ code: 'custom', path: ['min'], message: 'must not be greater than max' });
-  });
+  };
+  onlyFor('options', 'choice');
+  onlyFor('min', 'number');
+  onlyFor('max', 'number');
+  onlyFor('integer', 'number');
+  onlyFor('earliest', 'time');
+  if (slot.kind === 'choice' && slot.options === undefined)
+    context.addIssue({ code: 'custom', path: ['options'], message: 'is required for a choice' });
+  if (slot.kind === 'text' && !slot.required)
+    context.addIssue({
+      code: 'custom',
+      path: ['required'],
+      message: 'must be true for text, which is read only if asked for',
+    });
+  if (slot.min !== undefined && slot.max !== undefined && slot.min > slot.max)
+    context.addIssue({ code: 'custom', path: ['min'], message: 'must not be greater than max' });
+});
 export type GoalSlot = z.output<typeof goalSlot>;
 
 const placeholder = /\{([A-Za-z][A-Za-z0-9_]*)\}/g;
@@ -82,8 +83,8 @@ export const fillPlaceholders = (text: string, slots: Readonly<Record<string, un
 const unknownPlaceholders = (text: string, names: ReadonlySet<string>): string[] =>
   [...text.matchAll(placeholder)].map(([, name = '']) => name).filter((name) => !names.has(name));
 
-export const goalTemplate = z
-  .strictObject({
+export const goalTemplate = nullIsAbsent(
+  z.strictObject({
     type: templateType,
     triggers: z.array(phrase).min(1).max(50).meta({
       description: 'Words or phrases that start the goal; case and diacritics do not matter',
@@ -95,40 +96,42 @@ export const goalTemplate = z
     completion: said(4000).meta({
       description: 'Sent when no required value is missing; may contain {slot} placeholders',
     }),
-  })
-  .superRefine((template, context) => {
-    const names = new Set(template.slots.map(({ name }) => name));
-    if (names.size < template.slots.length)
-      context.addIssue({ code: 'custom', path: ['slots'], message: 'must have unique names' });
-    const check = (text: string, path: (string | number)[]): void => {
-      for (const name of unknownPlaceholders(text, names))
-        context.addIssue({ code: 'custom', path, message: `{${name}} is not a slot of this template` });
-    };
-    check(template.completion, ['completion']);
-    template.slots.forEach(({ prompt }, index) => check(prompt, ['slots', index, 'prompt']));
-  });
+  }),
+).superRefine((template, context) => {
+  const names = new Set(template.slots.map(({ name }) => name));
+  if (names.size < template.slots.length)
+    context.addIssue({ code: 'custom', path: ['slots'], message: 'must have unique names' });
+  const check = (text: string, path: (string | number)[]): void => {
+    for (const name of unknownPlaceholders(text, names))
+      context.addIssue({ code: 'custom', path, message: `{${name}} is not a slot of this template` });
+  };
+  check(template.completion, ['completion']);
+  template.slots.forEach(({ prompt }, index) => check(prompt, ['slots', index, 'prompt']));
+});
 export type GoalTemplate = z.output<typeof goalTemplate>;
 
-export const goalResponderConfig = z.strictObject({
-  templates: z
-    .array(goalTemplate)
-    .min(1)
-    .max(50)
-    .refine(
-      (templates) => new Set(templates.map(({ type }) => type)).size === templates.length,
-      'types must be unique',
-    ),
-  fallback: said(2000).meta({ description: 'Sent if no goal is active and no trigger was found' }),
-  cancelPhrases: z.array(phrase).max(50).default(['cancel', 'stop', 'never mind', 'forget it']),
-  cancelled: said(1000).default('All right, I have dropped that.'),
-  resumed: said(1000).default('Back to where we were.'),
-  timeZone: z
-    .string()
-    .max(64)
-    .default('UTC')
-    .refine(isTimeZone, 'must be an IANA time zone, for example Europe/Berlin')
-    .meta({ description: 'Time zone in which words such as "tomorrow" are interpreted' }),
-});
+export const goalResponderConfig = nullIsAbsent(
+  z.strictObject({
+    templates: z
+      .array(goalTemplate)
+      .min(1)
+      .max(50)
+      .refine(
+        (templates) => new Set(templates.map(({ type }) => type)).size === templates.length,
+        'types must be unique',
+      ),
+    fallback: said(2000).meta({ description: 'Sent if no goal is active and no trigger was found' }),
+    cancelPhrases: z.array(phrase).max(50).default(['cancel', 'stop', 'never mind', 'forget it']),
+    cancelled: said(1000).default('All right, I have dropped that.'),
+    resumed: said(1000).default('Back to where we were.'),
+    timeZone: z
+      .string()
+      .max(64)
+      .default('UTC')
+      .refine(isTimeZone, 'must be an IANA time zone, for example Europe/Berlin')
+      .meta({ description: 'Time zone in which words such as "tomorrow" are interpreted' }),
+  }),
+);
 export type GoalResponderConfig = z.output<typeof goalResponderConfig>;
 
 function isTimeZone(name: string): boolean {

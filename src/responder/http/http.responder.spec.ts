@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { loadSettings, type ProcessingSettings } from '../../config/index.js';
 import { allFeatures } from '../../tenant/index.js';
-import type { ResponderRequest } from '../responder.js';
+import { ResponderError, type ResponderRequest } from '../responder.js';
 import { HttpResponder, type HttpResponderConfig, MAX_RESPONSE_BYTES } from './http.responder.js';
 
 interface Received {
@@ -19,7 +19,7 @@ const settingsWith = (env: Record<string, string> = {}): ProcessingSettings =>
 const requestFor = (config: HttpResponderConfig): ResponderRequest<HttpResponderConfig> => ({
   tenant: { tenantId: 'acme', name: 'Acme', plan: 'free', features: allFeatures },
   conversation: { id: 'c1', channel: 'web', participantId: 'ana' },
-  message: { id: 'm1', content: 'hello', attachments: [], externalId: 'x1' },
+  message: { id: 'm1', content: 'hello', attachments: [], metadata: {}, externalId: 'x1' },
   session: { activeGoals: [], context: { locale: 'en' } },
   config,
   history: (limit) => Promise.resolve([{ role: 'user' as const, content: `one of ${limit}` }]),
@@ -92,7 +92,7 @@ describe('HttpResponder', () => {
       event: 'message',
       tenantId: 'acme',
       conversation: { id: 'c1', channel: 'web', participantId: 'ana' },
-      message: { id: 'm1', content: 'hello', attachments: [], externalId: 'x1' },
+      message: { id: 'm1', content: 'hello', attachments: [], metadata: {}, externalId: 'x1' },
       session: { activeGoals: [], context: { locale: 'en' } },
       history: [{ role: 'user', content: 'one of 3' }],
     });
@@ -154,6 +154,55 @@ describe('HttpResponder', () => {
     };
     await expect(ask()).rejects.toThrow('The endpoint responded with 503.');
     expect(received).toHaveLength(1);
+  });
+
+  it('waits as long as a 429 says, as for a 503', async () => {
+    answer = (response, attempt) => {
+      if (attempt === 1) response.writeHead(429, { 'retry-after': '0' }).end();
+      else json(response, { reply: { content: 'after a moment' } });
+    };
+    expect((await ask()).reply?.content).toBe('after a moment');
+    received = [];
+    answer = (response) => {
+      response.writeHead(429, { 'retry-after': '3600' }).end();
+    };
+    await expect(ask()).rejects.toThrow('The endpoint responded with 429.');
+    expect(received).toHaveLength(1);
+  });
+
+  it('calls the endpoint without waiting for other calls', async () => {
+    const calls = 100;
+    const waiting: ServerResponse[] = [];
+    answer = (response) => {
+      waiting.push(response);
+      if (waiting.length === calls) waiting.forEach((one) => one.end('{"reply":null}'));
+    };
+    const one = responder();
+    const request = requestFor({ url, secret, historyLimit: 0 });
+    await Promise.all(
+      Array.from({ length: calls }, () => one.respond(request, new AbortController().signal)),
+    );
+    expect(received).toHaveLength(calls);
+  });
+
+  it('ignores a byte order mark', async () => {
+    answer = (response) => response.end('\ufeff{"reply":{"content":"hi"}}');
+    expect((await ask()).reply?.content).toBe('hi');
+  });
+
+  it('refuses bytes that are not UTF-8 instead of replacing them', async () => {
+    answer = (response) => response.end(Buffer.from('{"reply":{"content":"caf\xe9"}}', 'latin1'));
+    await expect(ask()).rejects.toThrow("The endpoint's response is not UTF-8.");
+  });
+
+  it('quotes at most the beginning of a key in an error', async () => {
+    const text = '"'.repeat(100_000);
+    answer = (response) => {
+      json(response, { reply: { content: 'x', metadata: { [text]: 1 }, attachments: [{ [text]: 1 }] } });
+    };
+    const error = await ask().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ResponderError);
+    expect((error as Error).message.length).toBeLessThan(1100);
   });
 
   it.each([

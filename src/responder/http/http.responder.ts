@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { type RetryPolicy, retryPolicy } from '../../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../config/index.js';
+import { nullIsAbsent } from '../../http/index.js';
 import {
   HttpClient,
   type HttpResponse,
@@ -34,29 +35,31 @@ export interface HttpResponderConfig {
 }
 
 const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
-  z.strictObject({
-    url: z
-      .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-      .max(2048)
-      .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
-        message: 'must not contain a user or password',
-      })
-      .refine((text) => allowPrivate || !URL.canParse(text) || !namesPrivateHost(new URL(text)), {
-        message:
-          'must not be on a loopback, link-local or private address (an operator may allow it: HTTP_RESPONDER_ALLOW_PRIVATE)',
-      }),
-    secret: z
-      .string()
-      .min(16, 'must have at least 16 characters')
-      .max(256)
-      .meta({ description: 'Key for signing each request; never returned by the API' }),
-    historyLimit: z
-      .int()
-      .min(0)
-      .max(50)
-      .default(10)
-      .meta({ description: 'Number of earlier messages that are included in the request' }),
-  });
+  nullIsAbsent(
+    z.strictObject({
+      url: z
+        .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+        .max(2048)
+        .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
+          message: 'must not contain a user or password',
+        })
+        .refine((text) => allowPrivate || !URL.canParse(text) || !namesPrivateHost(new URL(text)), {
+          message:
+            'must not be on a loopback, link-local or private address (an operator may allow it: HTTP_RESPONDER_ALLOW_PRIVATE)',
+        }),
+      secret: z
+        .string()
+        .min(16, 'must have at least 16 characters')
+        .max(256)
+        .meta({ description: 'Key for signing each request; never returned by the API' }),
+      historyLimit: z
+        .int()
+        .min(0)
+        .max(50)
+        .default(10)
+        .meta({ description: 'Number of earlier messages that are included in the request' }),
+    }),
+  );
 
 /** One event sent to an endpoint. */
 interface EndpointRequest {
@@ -109,6 +112,8 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnApplicat
     this.configSchema = configSchema(this.allowPrivate);
     this.http = new HttpClient({
       maxResponseBytes: MAX_RESPONSE_BYTES,
+      // ResponderRunner limits the calls of each tenant. A shared limit would let them wait for one another.
+      connections: null,
       ...(!this.allowPrivate && { lookup: publicLookup() }),
     });
     this.retrying = retryPolicy({
@@ -147,7 +152,8 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnApplicat
   }
 
   /**
-   * Sends the event with retries and returns the first response that is not a server failure.
+   * Sends the event with retries and returns the first response that is final: neither 5xx nor a 429 that
+   * says when to try again.
    * @throws ResponderError, or the signal's reason if it is aborted
    */
   private async post(request: EndpointRequest, signal: AbortSignal): Promise<HttpResponse> {
@@ -183,8 +189,9 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnApplicat
       .catch((error: unknown) => {
         throw signal.aborted ? error : failureOf(error);
       });
-    if (response.status < 500) return response;
     const waitMs = retryAfterMs(response.retryAfter, this.now());
+    const isBusy = response.status === 429 && waitMs !== undefined;
+    if (response.status < 500 && !isBusy) return response;
     throw new FailedAttempt(response, waitMs === undefined || waitMs <= MAX_RETRY_AFTER_MS, waitMs);
   }
 }
@@ -212,13 +219,14 @@ async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<s
 }
 
 /** @throws ResponderError if the response is not a 2xx with JSON */
-function jsonOf({ status, body }: HttpResponse): unknown {
+function jsonOf({ status, body, isMalformed }: HttpResponse): unknown {
   if (status >= 300 && status < 400)
     throw new ResponderError(`The endpoint responded with ${status}: redirects are not followed.`);
   if (status < 200 || status >= 300)
     throw new ResponderError(
       `The endpoint responded with ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.',
     );
+  if (isMalformed) throw new ResponderError("The endpoint's response is not UTF-8.");
   try {
     return JSON.parse(body) as unknown;
   } catch (error) {
