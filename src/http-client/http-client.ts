@@ -15,7 +15,9 @@ export interface HttpResponse {
   status: number;
   /** The value of the `Retry-After` header. */
   retryAfter: string | undefined;
-  body: string;
+  bytes: Buffer;
+  /** The text of `bytes`, without a byte order mark. */
+  readonly body: string;
 }
 
 export interface HttpClientOptions {
@@ -88,10 +90,14 @@ export class HttpClient {
         ...(body !== undefined && { body }),
       });
       const retryAfter = response.headers['retry-after'];
+      const bytes = Buffer.from(await response.body.arrayBuffer());
       return {
         status: response.statusCode,
         retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-        body: await response.body.text(),
+        bytes,
+        get body() {
+          return new TextDecoder().decode(bytes);
+        },
       };
     } catch (error) {
       if (error instanceof errors.ResponseExceededMaxSizeError)

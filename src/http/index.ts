@@ -23,6 +23,7 @@ export {
   jsonObject,
   externalName,
 } from './validation.js';
+export { MaxJsonValues } from './json-body.js';
 export { createHttpAdapter } from './http-adapter.js';
 export { setUpOpenApi } from './openapi.js';
 export { addRequestHooks } from './request-hooks.js';

@@ -174,6 +174,17 @@ describe('HttpResponder', () => {
 
   it.each([
     ['no JSON', 'hello', "The endpoint's response is not JSON."],
+    [
+      'a number that is rounded',
+      '{"reply":null,"context":{"order":820982911946154508}}',
+      `The endpoint's response has a number that cannot be kept exactly at "context.order"`,
+    ],
+    [
+      'half of a surrogate pair',
+      '{"reply":{"content":"cut \\ud83d"}}',
+      "The endpoint's response has half of a surrogate pair in the text",
+    ],
+    ['bytes that are not UTF-8', Buffer.from('{"reply":{"content":"é"}}', 'latin1'), 'is not valid UTF-8'],
     ['no reply', '{}', "The endpoint's response is not valid: reply: "],
     ['a reply without content', '{"reply":{}}', "The endpoint's response is not valid: reply.content: "],
     [

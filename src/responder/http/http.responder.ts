@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
-import { type RetryPolicy, retryPolicy } from '../../common/index.js';
+import { JsonFaultError, parseExactJson, type RetryPolicy, retryPolicy } from '../../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../config/index.js';
 import {
   HttpClient,
@@ -212,7 +212,7 @@ async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<s
 }
 
 /** @throws ResponderError if the response is not a 2xx with JSON */
-function jsonOf({ status, body }: HttpResponse): unknown {
+function jsonOf({ status, bytes }: HttpResponse): unknown {
   if (status >= 300 && status < 400)
     throw new ResponderError(`The endpoint responded with ${status}: redirects are not followed.`);
   if (status < 200 || status >= 300)
@@ -220,9 +220,11 @@ function jsonOf({ status, body }: HttpResponse): unknown {
       `The endpoint responded with ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.',
     );
   try {
-    return JSON.parse(body) as unknown;
+    return parseExactJson(bytes);
   } catch (error) {
-    throw new ResponderError("The endpoint's response is not JSON.", { cause: error });
+    const isJson = error instanceof JsonFaultError && error.fault !== 'invalid_json';
+    const reason = isJson ? error.message : 'is not JSON.';
+    throw new ResponderError(`The endpoint's response ${reason}`, { cause: error });
   }
 }
 
