@@ -12,7 +12,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { objectIdString, type Page } from '../http/index.js';
+import { MaxJsonValues, objectIdString, type Page } from '../http/index.js';
 import { sessionView, type SessionView } from '../session/index.js';
 import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
 import { conversationView, type ConversationView } from './conversation.dto.js';
@@ -24,6 +24,7 @@ import {
   type ConversationMessagesQuery,
   inboundMessageBody,
   type InboundMessageBody,
+  MAX_APPENDED_VALUES,
   messagePageSchema,
   messagesQuery,
   type MessagesQuery,
@@ -51,6 +52,7 @@ export class MessageController {
   ) {}
 
   @Post('conversations/:id/messages')
+  @MaxJsonValues(MAX_APPENDED_VALUES)
   @ApiOperation({ summary: 'Append messages, all or none; a repeated externalId returns the stored message' })
   @ApiCreatedResponse({ standardSchema: storedMessagesSchema })
   @ApiOkResponse({

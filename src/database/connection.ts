@@ -35,6 +35,9 @@ export function clientOptions(settings: DatabaseSettings, uri: string): mongo.Mo
     heartbeatFrequencyMS: settings.MONGODB_HEARTBEAT_MS,
     maxConnecting: settings.MONGODB_MAX_CONNECTING,
     waitQueueTimeoutMS: settings.MONGODB_WAIT_QUEUE_TIMEOUT_MS,
+    // The driver looks up each name of an array that it reads in this object. In its default, `{}`, it finds
+    // `constructor` and other inherited names, and returns the items of such arrays as bytes.
+    fieldsAsRaw: Object.create(null) as mongo.Document,
     ...(!given.has('appname') && { appName: 'colloquy' }),
     ...(!given.has('compressors') && { compressors: ['zlib'] }),
     ...(!given.has('w') && { w: 'majority' }),

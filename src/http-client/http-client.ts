@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import type { LookupFunction } from 'node:net';
 import { Agent, errors, request } from 'undici';
 import { untilAborted } from '../common/index.js';
@@ -16,10 +15,9 @@ export interface HttpResponse {
   status: number;
   /** The value of the `Retry-After` header. */
   retryAfter: string | undefined;
-  /** Decoded as UTF-8, without a byte order mark. */
-  body: string;
-  /** True if the body is not well-formed UTF-8, so that `body` differs from it. */
-  isMalformed?: true;
+  bytes: Buffer;
+  /** The text of `bytes`, without a byte order mark. */
+  readonly body: string;
 }
 
 export interface HttpClientOptions {
@@ -94,12 +92,14 @@ export class HttpClient {
         ...(body !== undefined && { body }),
       });
       const retryAfter = response.headers['retry-after'];
-      const bytes = new Uint8Array(await response.body.arrayBuffer());
+      const bytes = Buffer.from(await response.body.arrayBuffer());
       return {
         status: response.statusCode,
         retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-        body: new TextDecoder().decode(bytes),
-        ...(!isUtf8(bytes) && { isMalformed: true }),
+        bytes,
+        get body() {
+          return new TextDecoder().decode(bytes);
+        },
       };
     } catch (error) {
       if (error instanceof errors.ResponseExceededMaxSizeError)

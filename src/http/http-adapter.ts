@@ -1,12 +1,11 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { messageOf } from '../common/index.js';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServiceSettings } from '../config/index.js';
 import type { ErrorReporter, Logger } from '../logging/index.js';
+import { jsonBodyParser } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
-import { ProblemError } from './problem.js';
 import { createRequestIds } from './request-ids.js';
 import { apiHeaders } from './security-headers.js';
 
@@ -76,45 +75,6 @@ const createFrameworkErrorHandler = (settings: ServiceSettings, logger: Logger, 
   };
 };
 
-/**
- * Returns why `text` was rejected: the parser's message for a syntax error, or a key that could change a
- * prototype.
- */
-function invalidJson(text: string): ProblemError {
-  try {
-    JSON.parse(text);
-  } catch (error) {
-    const reason = messageOf(error);
-    const detail = `The request body is not valid JSON: ${reason}`;
-    return new ProblemError({ status: 400, code: 'invalid_json', title: 'The body is not JSON', detail });
-  }
-  return new ProblemError({
-    status: 400,
-    code: 'forbidden_key',
-    title: 'The body has a forbidden key',
-    detail: 'JSON bodies must not contain the key "__proto__", or "constructor" with a "prototype" in it.',
-  });
-}
-
-/**
- * Creates the JSON body parser. An empty body counts as no body, because many clients send the content type
- * with every request.
- */
-function createJsonParser(fastify: FastifyInstance): FastifyBodyParser<Buffer> {
-  const parse = fastify.getDefaultJsonParser('error', 'error');
-  return (request, body, done) => {
-    if (body.length === 0) {
-      done(null, undefined);
-      return;
-    }
-    const text = body.toString('utf8').replace(/^\uFEFF/, '');
-    void parse(request, text, (error, value) => {
-      if (error) done(invalidJson(text));
-      else done(null, value);
-    });
-  };
-}
-
 export function createHttpAdapter(
   settings: ServiceSettings,
   logger: Logger,
@@ -141,7 +101,7 @@ export function createHttpAdapter(
     ['application/json', 'application/merge-patch+json'],
     false,
     { bodyLimit: settings.HTTP_BODY_LIMIT_BYTES },
-    createJsonParser(fastify),
+    jsonBodyParser,
   );
   return adapter;
 }

@@ -144,13 +144,63 @@ describe('HTTP edge cases', () => {
       },
     );
 
-    it.each(['{"__proto__":{"a":1}}', '{"constructor":{"prototype":{}}}'])('rejects %s', async (text) => {
+    it.each([
+      ['the key of the prototype', '{"a":{"__proto__":{"b":1}}}', 400, 'forbidden_key'],
+      ['a number that is rounded', '{"metadata":{"orderId":820982911946154508}}', 400, 'number_not_exact'],
+      ['a number that is infinite', '{"metadata":{"orderId":1e400}}', 400, 'number_not_exact'],
+      ['half of a surrogate pair', '{"metadata":{"k":"cut \\ud83d"}}', 400, 'lone_surrogate'],
+      ['half of a surrogate pair in a key', '{"metadata":{"cut \\ud83d":1}}', 400, 'lone_surrogate'],
+      ['a key that occurs twice', '{"metadata":{"k":1,"k":2}}', 400, 'duplicate_key'],
+      ['many levels', `{"metadata":${'['.repeat(100)}${']'.repeat(100)}}`, 400, 'json_too_deep'],
+      [
+        'very many values',
+        `{"metadata":{"a":[${Array(150_000).fill('{}').join()}]}}`,
+        413,
+        'too_many_values',
+      ],
+    ])('rejects %s', async (_what, text, status, code) => {
       const response = await sendJson('POST', '/v1/conversations', text);
-      expect(response.json()).toMatchObject({
-        status: 400,
-        code: 'forbidden_key',
-        detail: expect.stringContaining('__proto__') as string,
+      expect(response.json()).toMatchObject({ status, code });
+      expect(response.body.length).toBeLessThan(600);
+    });
+
+    it('says where a number is, and what to send instead', async () => {
+      const response = await sendJson(
+        'POST',
+        '/v1/conversations',
+        '{"metadata":{"orderId":820982911946154508}}',
+      );
+      expect(response.json<{ detail: string }>().detail).toMatch(/"metadata\.orderId".*send it as a string/);
+    });
+
+    it('rejects a body that is not UTF-8', async () => {
+      const response = await app.inject({
+        method: 'POST',
+        url: '/v1/conversations',
+        payload: Buffer.from('{"title":"Caf\u00e9"}', 'latin1'),
+        headers: { authorization: `Bearer ${tenant.apiKey}`, 'content-type': 'application/json' },
       });
+      expect(response.json()).toMatchObject({ status: 400, code: 'invalid_encoding' });
+    });
+
+    it('accepts a byte order mark', async () => {
+      const response = await sendJson(
+        'POST',
+        '/v1/conversations',
+        '\uFEFF{"participantId":"ana","channel":"web"}',
+      );
+      expect(response.statusCode).toBe(201);
+    });
+
+    it('accepts the largest append whose metadata is as dense as possible', async () => {
+      const { body } = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
+        participantId: 'ana',
+        channel: 'web',
+      });
+      const metadata = { a: Array<number>(4090).fill(1) };
+      const messages = Array(100).fill({ role: 'user', content: 'x', metadata }) as unknown[];
+      const { status } = await tenant.request('POST', `/v1/conversations/${body.id}/messages`, { messages });
+      expect(status).toBe(201);
     });
   });
 

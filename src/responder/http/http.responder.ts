@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
-import { type RetryPolicy, retryPolicy } from '../../common/index.js';
+import { JsonFaultError, parseExactJson, type RetryPolicy, retryPolicy } from '../../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../config/index.js';
 import { nullIsAbsent } from '../../http/index.js';
 import {
@@ -219,18 +219,19 @@ async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<s
 }
 
 /** @throws ResponderError if the response is not a 2xx with JSON */
-function jsonOf({ status, body, isMalformed }: HttpResponse): unknown {
+function jsonOf({ status, bytes }: HttpResponse): unknown {
   if (status >= 300 && status < 400)
     throw new ResponderError(`The endpoint responded with ${status}: redirects are not followed.`);
   if (status < 200 || status >= 300)
     throw new ResponderError(
       `The endpoint responded with ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.',
     );
-  if (isMalformed) throw new ResponderError("The endpoint's response is not UTF-8.");
   try {
-    return JSON.parse(body) as unknown;
+    return parseExactJson(bytes);
   } catch (error) {
-    throw new ResponderError("The endpoint's response is not JSON.", { cause: error });
+    const isJson = error instanceof JsonFaultError && error.fault !== 'invalid_json';
+    const reason = isJson ? error.message : 'is not JSON.';
+    throw new ResponderError(`The endpoint's response ${reason}`, { cause: error });
   }
 }
 

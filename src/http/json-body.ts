@@ -1,0 +1,50 @@
+import { RouteConfig } from '@nestjs/platform-fastify';
+import type { FastifyBodyParser } from 'fastify';
+import { type JsonFault, JsonFaultError, parseExactJson } from '../common/index.js';
+import { ProblemError } from './problem.js';
+
+/**
+ * Raises the maximum number of values and keys in the JSON body of a route above the default
+ * (`MAX_JSON_VALUES`). The bound keeps a body of millions of tiny values from occupying the process.
+ */
+export const MaxJsonValues = (maxJsonValues: number): MethodDecorator => RouteConfig({ maxJsonValues });
+
+interface JsonRouteConfig {
+  maxJsonValues?: number;
+}
+
+const faults: Readonly<Record<JsonFault, { status: number; code: string; title: string }>> = {
+  invalid_json: { status: 400, code: 'invalid_json', title: 'The body is not JSON' },
+  invalid_encoding: { status: 400, code: 'invalid_encoding', title: 'The body is not UTF-8' },
+  number_not_exact: { status: 400, code: 'number_not_exact', title: 'A number cannot be kept exactly' },
+  lone_surrogate: { status: 400, code: 'lone_surrogate', title: 'A text has half of a character' },
+  forbidden_key: { status: 400, code: 'forbidden_key', title: 'The body has a forbidden key' },
+  duplicate_key: { status: 400, code: 'duplicate_key', title: 'The body has a repeated key' },
+  too_deep: { status: 400, code: 'json_too_deep', title: 'The body is nested too deeply' },
+  too_many_values: { status: 413, code: 'too_many_values', title: 'The body has too many values' },
+};
+
+function problemOf(error: unknown): Error {
+  if (!(error instanceof JsonFaultError)) return error instanceof Error ? error : new Error(String(error));
+  return new ProblemError({ ...faults[error.fault], detail: `The request body ${error.message}` });
+}
+
+/**
+ * Parses the JSON body of a request, such that everything in it is kept exactly or rejected. An empty body
+ * counts as no body, because many clients send the content type with every request.
+ */
+export const jsonBodyParser: FastifyBodyParser<Buffer> = (request, body, done) => {
+  if (body.length === 0) {
+    done(null, undefined);
+    return;
+  }
+  const { maxJsonValues } = request.routeOptions.config as JsonRouteConfig;
+  let value: unknown;
+  try {
+    value = parseExactJson(body, maxJsonValues);
+  } catch (error) {
+    done(problemOf(error));
+    return;
+  }
+  done(null, value);
+};
