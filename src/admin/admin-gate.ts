@@ -2,11 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ProblemError, ProblemFilter, setOperatorRequest } from '../http/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
-import { AdminKey, bearerOf } from '../tenant/index.js';
-import { foreignOrigin, loginRequired, tooManyLogins } from './admin.errors.js';
+import { AdminKey, bearerOf, KeyThrottle, tooManyWrongKeys } from '../tenant/index.js';
+import { foreignOrigin, loginRequired } from './admin.errors.js';
 import { isAdminRequest, isOpenRoute, LOGIN } from './session/admin-paths.js';
 import { AdminSessions } from './session/admin-sessions.js';
-import { LoginLimiter } from './session/login-limiter.js';
 import { changesState, isFromOwnPage } from './session/same-origin.js';
 import { readSessionCookie } from './session/session-cookie.js';
 
@@ -24,7 +23,7 @@ export class AdminGate {
   constructor(
     private readonly key: AdminKey,
     private readonly sessions: AdminSessions,
-    private readonly limiter: LoginLimiter,
+    private readonly throttle: KeyThrottle,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.problems = new ProblemFilter(logger);
@@ -67,11 +66,14 @@ export class AdminGate {
    * Checks a key for the admin pages. Returns the error for a wrong key, 401 or, after too many attempts,
    * 429; undefined when the key is right.
    */
-  refusalOfKey(text: string, { ip }: FastifyRequest): ProblemError | undefined {
-    const waitSeconds = this.limiter.waitSeconds(ip);
-    if (waitSeconds > 0) return tooManyLogins(waitSeconds);
-    if (this.key.matches(text)) return undefined;
-    this.limiter.failed(ip);
+  refusalOfKey(text: string, request: FastifyRequest): ProblemError | undefined {
+    const { ip } = request;
+    if (this.key.matches(text)) {
+      const waitSeconds = this.throttle.adminKey(ip, this.isSignedIn(request));
+      return waitSeconds > 0 ? tooManyWrongKeys(waitSeconds) : undefined;
+    }
+    const waitSeconds = this.throttle.wrongKey(ip);
+    if (waitSeconds > 0) return tooManyWrongKeys(waitSeconds);
     this.logger.warn({ address: ip }, 'sign-in to the admin pages failed: wrong key');
     return loginRequired();
   }

@@ -8,15 +8,6 @@ export const loginRequired = (): ProblemError =>
     detail: 'Sign in at /admin/login, or send the admin key as "Authorization: Bearer <key>".',
   });
 
-export const tooManyLogins = (retryAfterSeconds: number): ProblemError =>
-  new ProblemError({
-    status: 429,
-    code: 'too_many_logins',
-    title: 'Too many failed sign-ins',
-    detail: `Too many wrong keys were sent from this address. Try again in ${retryAfterSeconds} seconds.`,
-    retryAfterSeconds,
-  });
-
 export const foreignOrigin = (): ProblemError =>
   new ProblemError({
     status: 403,

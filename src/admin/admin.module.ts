@@ -14,7 +14,6 @@ import { DashboardSampler } from './dashboard/dashboard-sampler.js';
 import { DashboardController } from './dashboard/dashboard.controller.js';
 import type { ServiceSnapshot } from './dashboard/service-snapshot.js';
 import { AdminSessions } from './session/admin-sessions.js';
-import { LoginLimiter } from './session/login-limiter.js';
 
 /** The pages for operators: sign-in, dashboard and queues. */
 @Module({
@@ -26,7 +25,6 @@ import { LoginLimiter } from './session/login-limiter.js';
       useFactory: (key: AdminKey) => new AdminSessions(key.derive('admin sessions'), () => Date.now()),
       inject: [AdminKey],
     },
-    { provide: LoginLimiter, useFactory: () => new LoginLimiter(() => performance.now()) },
     AdminGate,
     QueueBoard,
     {

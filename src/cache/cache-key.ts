@@ -26,24 +26,25 @@ export interface Lifetime {
 
 export interface FamilyOptions {
   /**
-   * Entries are always shared through Redis, without asking the `SharedTierPolicy`. For entries on which the
-   * policy itself depends.
+   * Entries stay in the memory of each process and are never read from Redis or written to it; invalidations
+   * still reach all processes. For entries that decide about access, because whoever can write to Redis must
+   * not be able to grant it, and for those on which the `SharedTierPolicy` itself depends.
    */
-  always?: boolean;
+  isLocal?: boolean;
 }
 
 /** A kind of entries, with its own statistics. */
 export class CacheFamily<Value> {
-  readonly always: boolean;
+  readonly isLocal: boolean;
 
   /** Only for the type system: the type of the values of this family. */
   declare readonly holds: Value;
 
   constructor(
     readonly name: string,
-    { always = false }: FamilyOptions = {},
+    { isLocal = false }: FamilyOptions = {},
   ) {
-    this.always = always;
+    this.isLocal = isLocal;
   }
 
   key(tenantId: string, id: string): CacheKey<Value> {

@@ -82,7 +82,7 @@ export class CacheService implements OnApplicationShutdown {
 
   /**
    * Sets the policy that decides which tenants share entries through Redis. It is not called for families
-   * with `always`.
+   * with `isLocal`.
    */
   useSharedTierFor(policy: SharedTierPolicy): void {
     this.shared.useFor(policy);

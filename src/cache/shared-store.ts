@@ -103,10 +103,9 @@ export class SharedStore extends EventEmitter implements KeyvStoreAdapter {
 
   /** Whether this key may be looked up in Redis now. */
   async isUsable({ tenantId, text: id, family }: CacheKey<unknown>): Promise<boolean> {
+    if (family.isLocal) return false;
     const isUsable =
-      this.redis.available &&
-      !this.bus.isPending(tenantId, id) &&
-      (family.always || (await this.policy(tenantId)));
+      this.redis.available && !this.bus.isPending(tenantId, id) && (await this.policy(tenantId));
     if (!isUsable && this.redis.enabled) this.counts.skipped++;
     return isUsable;
   }

@@ -91,6 +91,12 @@ export const settingGroups = {
         default: 'false',
       },
     ),
+    WRONG_KEYS_PER_MINUTE: count(
+      20,
+      0,
+      1_000_000,
+      'Number of wrong keys per minute from one address to one process after which unknown keys from that address get 429. Valid keys of tenants are never affected. 0: no limit.',
+    ),
     RATE_LIMIT_PER_MINUTE: count(
       0,
       0,

@@ -1,11 +1,12 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { AdminOnly, ProblemError, Public } from '../http/index.js';
-import { contextOf, setContextOf } from '../logging/index.js';
+import { AdminOnly, isOperatorRequest, ProblemError, Public } from '../http/index.js';
+import { contextOf, type Logger, setContextOf } from '../logging/index.js';
 import { AdminKey } from './admin-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
-import { hashApiKey } from './api-key.js';
+import { createApiKey, hashApiKey } from './api-key.js';
+import { KeyThrottle } from './key-throttle.js';
 import type { KeyVerifier, Verdict } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
 import { requestIdentity } from './request-identity.js';
@@ -30,7 +31,10 @@ const publicRoute: Route = [AdminRoutes, AdminRoutes.prototype.open];
 const tenantRoute: Route = [TenantRoutes, TenantRoutes.prototype.tenant];
 
 const requestWith = (authorization?: string): FastifyRequest =>
-  ({ headers: { ...(authorization !== undefined && { authorization }) } }) as FastifyRequest;
+  ({
+    ip: '192.0.2.1',
+    headers: { ...(authorization !== undefined && { authorization }) },
+  }) as FastifyRequest;
 
 const executionOf = ([controller, handler]: Route, request: FastifyRequest): ExecutionContext =>
   ({
@@ -43,12 +47,13 @@ describe('ApiKeyGuard', () => {
   let verdicts: Record<string, Verdict>;
   const remembered = jest.fn<Verdict | undefined, [hash: string]>();
   const verify = jest.fn((key: string) => Promise.resolve(verdicts[key] ?? { outcome: 'unknown' as const }));
-  const guardWith = (perMinute = 0): ApiKeyGuard =>
+  const guardWith = (perMinute = 0, wrongKeysPerMinute = 0): ApiKeyGuard =>
     new ApiKeyGuard(
       new Reflector(),
       { verify, remembered } as unknown as KeyVerifier,
       new RateLimiter(perMinute, { now: () => 1000 }),
       new AdminKey(ADMIN),
+      new KeyThrottle(wrongKeysPerMinute, { now: () => 1000 }, { warn: jest.fn() } as unknown as Logger),
     );
   const codeOf = async (route: Route, authorization?: string, guard = guardWith()): Promise<unknown> => {
     try {
@@ -101,6 +106,52 @@ describe('ApiKeyGuard', () => {
     await codeOf(adminRoute, `Bearer ${ADMIN}`);
     await codeOf(publicRoute, 'Bearer good');
     expect(verify).not.toHaveBeenCalled();
+  });
+
+  describe('after too many wrong keys from one address', () => {
+    const codesOf = async (guard: ApiKeyGuard, route: Route, ...keys: string[]): Promise<unknown[]> => {
+      const codes: unknown[] = [];
+      for (const key of keys) codes.push(await codeOf(route, `Bearer ${key}`, guard));
+      return codes;
+    };
+
+    it('responds 429 to unknown keys and to the admin key alike, and accepts the keys of tenants', async () => {
+      const guard = guardWith(0, 2);
+      expect(await codesOf(guard, adminRoute, 'guess-1', 'guess-2', 'guess-3', ADMIN)).toEqual([
+        '401 api_key_invalid',
+        '401 api_key_invalid',
+        '429 too_many_wrong_keys',
+        '429 too_many_wrong_keys',
+      ]);
+      expect(await codesOf(guard, tenantRoute, 'good', 'guess-4', 'good')).toEqual([
+        true,
+        '429 too_many_wrong_keys',
+        true,
+      ]);
+    });
+
+    it('accepts the admin key if it was accepted from this address before', async () => {
+      const guard = guardWith(0, 1);
+      expect(await codesOf(guard, adminRoute, ADMIN, 'guess-1', 'guess-2', ADMIN)).toEqual([
+        true,
+        '401 api_key_invalid',
+        '429 too_many_wrong_keys',
+        true,
+      ]);
+    });
+
+    it('does not treat the admin key as that of an operator on public routes either', async () => {
+      const guard = guardWith(0, 1);
+      const isOperator = async (): Promise<boolean> => {
+        const request = requestWith(`Bearer ${ADMIN}`);
+        expect(await guard.canActivate(executionOf(publicRoute, request))).toBe(true);
+        return isOperatorRequest(request);
+      };
+      // A tenant's key is no guess of the admin key, and public routes do not verify it.
+      expect(await codesOf(guard, publicRoute, createApiKey().text, 'guess-1')).toEqual([true, true]);
+      expect(await isOperator()).toBe(false);
+      expect(await codesOf(guard, publicRoute, 'guess-2', 'good')).toEqual([true, true]);
+    });
   });
 
   it('stores the identity on the request, and the tenant in its context', async () => {

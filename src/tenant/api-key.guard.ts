@@ -4,7 +4,8 @@ import type { FastifyRequest } from 'fastify';
 import { ACCESS, type Access, isOperatorRequest, setOperatorRequest } from '../http/index.js';
 import { contextOf } from '../logging/index.js';
 import { AdminKey } from './admin-key.js';
-import { hashApiKey } from './api-key.js';
+import { hashApiKey, keyIdOf } from './api-key.js';
+import { KeyThrottle } from './key-throttle.js';
 import { KeyVerifier, type Verdict } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
 import { bearerOf, setRequestIdentity } from './request-identity.js';
@@ -15,6 +16,7 @@ import {
   rateLimited,
   tenantInactive,
   tenantKeyRequired,
+  tooManyWrongKeys,
 } from './tenant.errors.js';
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
@@ -25,7 +27,7 @@ type Controller = ReturnType<ExecutionContext['getClass']>;
  * on the request. When the key was verified within the last second, the decision is made synchronously,
  * without a promise.
  * @throws ProblemError 401 without a valid key, 403 with a key of the wrong kind or of an inactive tenant,
- * 429 when the tenant exceeds its rate limit
+ * 429 when the tenant exceeds its rate limit, or after too many wrong keys from the client's address
  */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
@@ -37,6 +39,7 @@ export class ApiKeyGuard implements CanActivate {
     private readonly verifier: KeyVerifier,
     private readonly limiter: RateLimiter,
     private readonly adminKey: AdminKey,
+    private readonly throttle: KeyThrottle,
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
@@ -44,7 +47,7 @@ export class ApiKeyGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (access === 'public') {
       // No key is required, but some public routes return more to operators.
-      if (this.adminKey.matches(bearerOf(request) ?? '')) setOperatorRequest(request);
+      if (this.isFromOperator(request)) setOperatorRequest(request);
       return true;
     }
     // Requests of operators signed in to the admin pages carry no key.
@@ -55,6 +58,8 @@ export class ApiKeyGuard implements CanActivate {
     const verdict = this.verifier.remembered(hash);
     if (verdict) return this.admit(request, verdict, access);
     if (this.adminKey.hasHash(hash)) {
+      const waitSeconds = this.throttle.adminKey(request.ip);
+      if (waitSeconds > 0) throw tooManyWrongKeys(waitSeconds);
       if (access === 'tenant') throw tenantKeyRequired();
       setOperatorRequest(request);
       return true;
@@ -62,12 +67,25 @@ export class ApiKeyGuard implements CanActivate {
     return this.verify(request, key, hash, access);
   }
 
+  /** For public routes, where the admin key could otherwise be guessed without limit. */
+  private isFromOperator(request: FastifyRequest): boolean {
+    const key = bearerOf(request);
+    if (key === undefined) return false;
+    if (this.adminKey.matches(key)) return this.throttle.adminKey(request.ip) === 0;
+    // Tenants may send their key with every request. It is not verified here, and is no guess of the admin key.
+    if (keyIdOf(key) === undefined) this.throttle.wrongKey(request.ip);
+    return false;
+  }
+
   private async verify(request: FastifyRequest, key: string, hash: string, access: Access): Promise<boolean> {
     return this.admit(request, await this.verifier.verify(key, hash), access);
   }
 
   private admit(request: FastifyRequest, verdict: Verdict, access: Access): boolean {
-    if (verdict.outcome === 'unknown') throw apiKeyInvalid();
+    if (verdict.outcome === 'unknown') {
+      const waitSeconds = this.throttle.wrongKey(request.ip);
+      throw waitSeconds > 0 ? tooManyWrongKeys(waitSeconds) : apiKeyInvalid();
+    }
     if (verdict.outcome === 'inactive') throw tenantInactive();
     if (access === 'admin') throw adminKeyRequired();
     const { identity } = verdict;

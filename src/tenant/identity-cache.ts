@@ -17,18 +17,18 @@ export type KnownTenant = Pick<Tenant, 'tenantId' | 'name' | 'plan' | 'isActive'
  */
 const KEY_SCOPE = '~keys';
 
-// `always`: whether a tenant may use Redis is decided from these entries, so they cannot depend on that
-// decision.
-const apiKeys = new CacheFamily<KnownKey>('api-key', { always: true });
-const tenants = new CacheFamily<KnownTenant>('tenant', { always: true });
+// `isLocal`: these entries grant access, so each process reads them from the database itself. An entry that
+// somebody wrote to Redis must not be a valid key, or change the plan or features of a tenant.
+const apiKeys = new CacheFamily<KnownKey>('api-key', { isLocal: true });
+const tenants = new CacheFamily<KnownTenant>('tenant', { isLocal: true });
 
 export const apiKeyEntry = (keyId: string): CacheKey<KnownKey> => apiKeys.key(KEY_SCOPE, keyId);
 export const tenantEntry = (tenantId: string): CacheKey<KnownTenant> => tenants.key(tenantId, 'tenant');
 
 /**
- * No tier returns a value that was read from the database more than a second ago. A revoked key or a changed
+ * No process uses a value that it read from the database more than a second ago. A revoked key or a changed
  * plan therefore takes effect everywhere within a second, even when Redis or the invalidation message was
- * lost, or the writing process died. The cost is one read of key and tenant per second for each key in use.
+ * lost, or the writing process died. The cost is one read of key and tenant per second and process for each key in use.
  * The absence of a key is not cached, so that guessed keys use no memory.
  */
 export const identityLifetime: Lifetime = { ttlMs: 1000 };

@@ -49,6 +49,16 @@ export const tenantExists = (tenantId: string): ProblemError =>
     detail: `A tenant "${tenantId}" already exists; choose another id.`,
   });
 
+/** The same for a wrong key and for the right admin key, so that it does not tell which one it was. */
+export const tooManyWrongKeys = (retryAfterSeconds: number): ProblemError =>
+  new ProblemError({
+    status: 429,
+    code: 'too_many_wrong_keys',
+    title: 'Too many wrong keys',
+    detail: `Too many wrong keys were sent from this address. Try again in ${retryAfterSeconds} seconds. Valid keys of tenants are still accepted.`,
+    retryAfterSeconds,
+  });
+
 export const rateLimited = (perMinute: number, retryAfterSeconds: number): ProblemError =>
   new ProblemError({
     status: 429,

@@ -3,10 +3,13 @@ import { APP_GUARD } from '@nestjs/core';
 import { MongooseModule } from '@nestjs/mongoose';
 import { CacheModule, CacheService } from '../cache/index.js';
 import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
+import { counter, Monitoring, MonitoringModule } from '../monitoring/index.js';
 import { AdminKey } from './admin-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { ApiKeyRepository } from './api-key.repository.js';
 import { IdentityController } from './identity.controller.js';
+import { KeyThrottle } from './key-throttle.js';
 import { KeyVerifier } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
 import { TenantDirectory } from './tenant-directory.js';
@@ -20,6 +23,7 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
 @Module({
   imports: [
     CacheModule,
+    MonitoringModule,
     MongooseModule.forFeature([
       { name: TENANT_MODEL, schema: tenantSchema },
       { name: API_KEY_MODEL, schema: apiKeySchema },
@@ -35,6 +39,12 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
       inject: [SERVICE_SETTINGS, TENANT_CLOCK],
     },
     {
+      provide: KeyThrottle,
+      useFactory: (settings: ServiceSettings, clock: MonotonicClock, logger: Logger) =>
+        new KeyThrottle(settings.WRONG_KEYS_PER_MINUTE, clock, logger),
+      inject: [SERVICE_SETTINGS, TENANT_CLOCK, LOGGER],
+    },
+    {
       provide: AdminKey,
       useFactory: ({ ADMIN_API_KEY }: ServiceSettings) => new AdminKey(ADMIN_API_KEY),
       inject: [SERVICE_SETTINGS],
@@ -46,12 +56,14 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
     TenantService,
     { provide: APP_GUARD, useClass: ApiKeyGuard },
   ],
-  exports: [TenantDirectory, AdminKey],
+  exports: [TenantDirectory, AdminKey, KeyThrottle],
 })
 export class TenantModule implements OnModuleInit {
   constructor(
     private readonly cache: CacheService,
     private readonly directory: TenantDirectory,
+    private readonly throttle: KeyThrottle,
+    private readonly monitoring: Monitoring,
   ) {}
 
   /**
@@ -60,5 +72,15 @@ export class TenantModule implements OnModuleInit {
    */
   onModuleInit(): void {
     this.cache.useSharedTierFor(async (tenantId) => (await this.directory.features(tenantId)).sharedState);
+    const wrongKeys = counter({
+      name: 'colloquy_wrong_keys_total',
+      help: 'Wrong keys by outcome: refused, or throttled because too many came from one address',
+      labelNames: ['outcome'],
+      read: (set) => {
+        set(this.throttle.counts.wrong, { outcome: 'refused' });
+        set(this.throttle.counts.throttled, { outcome: 'throttled' });
+      },
+    });
+    this.monitoring.contribute({ metrics: [wrongKeys] });
   }
 }

@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import { SESSION_MS } from '../../src/admin/session/admin-sessions.js';
-import { MAX_FAILURES } from '../../src/admin/session/login-limiter.js';
 import { defineQueue, type Job, type JobState, QueueService } from '../../src/queue/index.js';
 import { ApiClient } from '../../src/cli/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
@@ -242,15 +241,29 @@ describe('signing in to the admin pages', () => {
 });
 
 describe('guessing the admin key', () => {
-  beforeEach(() => start({ TRUST_PROXY: 'true' }));
+  const LIMIT = 6;
+  const from = (address: string): Record<string, string> => ({ 'x-forwarded-for': address });
+
+  beforeEach(() => start({ TRUST_PROXY: 'true', WRONG_KEYS_PER_MINUTE: String(LIMIT) }));
   afterEach(() => admin.close());
 
+  const tryKey = (address: string): Promise<Response> => login({ key: 'guess' }, from(address));
+  const guess = async (address: string): Promise<void> => {
+    for (let i = 0; i < LIMIT; i++) expect((await tryKey(address)).status).toBe(401);
+    expect((await tryKey(address)).status).toBe(429);
+  };
+
   it('rate-limits an address after too many wrong keys, on every route', async () => {
-    const from = (address: string): Record<string, string> => ({ 'x-forwarded-for': address });
-    const tryKey = (address: string): Promise<Response> => login({ key: 'guess' }, from(address));
-    for (let i = 0; i < MAX_FAILURES - 1; i++) expect((await tryKey('192.0.2.1')).status).toBe(401);
-    const byHeader = await send('/admin/queues', { headers: { ...bearer('guess'), ...from('192.0.2.1') } });
-    expect(byHeader.status).toBe(401);
+    for (let i = 0; i < LIMIT - 2; i++) expect((await tryKey('192.0.2.1')).status).toBe(401);
+    const key = { ...bearer('guess'), ...from('192.0.2.1') };
+    expect((await send('/admin/queues', { headers: key })).status).toBe(401);
+    expect((await send('/v1/tenants', { headers: key })).status).toBe(401);
+    for (const path of ['/admin/queues', '/v1/tenants', '/v1/messages', '/v1/sessions/ann']) {
+      const refused = await send(path, { headers: key });
+      expect([path, refused.status]).toEqual([path, 429]);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await refused.json()).toMatchObject({ code: 'too_many_wrong_keys' });
+    }
 
     const blocked = await login({ key: admin.adminKey }, from('192.0.2.1'));
     expect(blocked.status).toBe(429);
@@ -261,8 +274,51 @@ describe('guessing the admin key', () => {
       headers: { ...bearer(admin.adminKey), ...from('192.0.2.1') },
     });
     expect(alsoBlocked.status).toBe(429);
+    const overTheApi = await send('/v1/tenants', {
+      headers: { ...bearer(admin.adminKey), ...from('192.0.2.1') },
+    });
+    expect(overTheApi.status).toBe(429);
 
     expect((await login({ key: admin.adminKey }, from('192.0.2.2'))).status).toBe(303);
+    expect(await (await send('/metrics')).text()).toMatch(
+      /^colloquy_wrong_keys_total\{outcome="throttled"\} [1-9]/m,
+    );
+  });
+
+  it('does not lock out tenants, signed-in operators or known operators behind the same address', async () => {
+    const office = from('192.0.2.1');
+    const tenant = await admin.createTenant();
+    expect((await send('/v1/tenants', { headers: { ...bearer(admin.adminKey), ...office } })).status).toBe(
+      200,
+    );
+    await guess('192.0.2.1');
+    expect((await send('/v1/tenants', { headers: { ...bearer(admin.adminKey), ...office } })).status).toBe(
+      200,
+    );
+    expect((await send('/v1/tenant', { headers: { ...bearer(tenant.apiKey), ...office } })).status).toBe(200);
+
+    const elsewhere = from('192.0.2.2');
+    const cookie = cookieOf(await login({ key: admin.adminKey }, from('192.0.2.3')));
+    await guess('192.0.2.2');
+    expect((await send('/v1/tenant', { headers: { ...bearer(tenant.apiKey), ...elsewhere } })).status).toBe(
+      200,
+    );
+    expect((await send('/admin/queues/api/queues', { headers: { cookie, ...elsewhere } })).status).toBe(200);
+    expect((await login({ key: admin.adminKey }, { ...elsewhere, cookie })).status).toBe(303);
+  });
+
+  it('does not show operators what public routes show them only with the key', async () => {
+    const readiness = async (key: string, address: string): Promise<unknown> =>
+      (await (
+        await send('/health/ready', { headers: { ...bearer(key), ...from(address) } })
+      ).json()) as object;
+    const forOperators = await readiness(admin.adminKey, '192.0.2.1');
+    const forOthers = await readiness('guess', '192.0.2.9');
+    expect(forOperators).not.toEqual(forOthers);
+    for (let i = 0; i < LIMIT; i++) await readiness('guess', '192.0.2.4');
+    expect(Object.keys((await readiness(admin.adminKey, '192.0.2.4')) as object)).toEqual(
+      Object.keys(forOthers as object),
+    );
   });
 
   it('marks the cookie Secure when the request reached the proxy over HTTPS', async () => {

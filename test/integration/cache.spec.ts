@@ -209,14 +209,27 @@ describeWithRedis('CacheService on Redis', () => {
     expect(await a.cache.wrap(key, MINUTE, loads({ plan: 'new' }))).toEqual({ plan: 'new' });
   });
 
-  it('shares no entries of a tenant that the policy excludes, except families that are always shared', async () => {
+  it('shares no entries of a tenant that the policy excludes', async () => {
     const a = await open();
     a.cache.useSharedTierFor((tenantId) => tenantId !== 'private');
     await a.cache.wrap(plans.key('private', '1'), MINUTE, loads({ plan: 'x' }));
     expect(await keysIn('*entry*')).toEqual([]);
-    const always = new CacheFamily<Plan>('always', { always: true });
-    await a.cache.wrap(always.key('private', '1'), MINUTE, loads({ plan: 'x' }));
+    await a.cache.wrap(plans.key('public', '1'), MINUTE, loads({ plan: 'x' }));
     expect(await keysIn('*entry*')).toHaveLength(1);
+  });
+
+  it('neither writes a local family to Redis nor reads it from there, but invalidates it everywhere', async () => {
+    const [a, b] = [await open(), await open()];
+    const key = new CacheFamily<Plan>('local', { isLocal: true }).key('acme', '1');
+    await a.cache.wrap(key, MINUTE, loads({ plan: 'a' }));
+    expect(await keysIn('*entry*')).toEqual([]);
+    expect(await b.cache.wrap(key, MINUTE, loads({ plan: 'b' }))).toEqual({ plan: 'b' });
+    expect(a.cache.peek(key)).toEqual({ plan: 'a' });
+    await b.cache.del(key);
+    await eventually(() => a.cache.peek(key) === undefined);
+    await a.cache.wrap(key, MINUTE, loads({ plan: 'a' }));
+    await b.cache.invalidateTenant('acme');
+    await eventually(() => a.cache.peek(key) === undefined);
   });
 
   it('does not use Redis when REDIS_ENABLED is false', async () => {
