@@ -4,6 +4,7 @@ import { notFound } from '../http/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import type { ConversationWriter } from './conversation-writer.js';
 import type { ConversationRepository } from './conversation.repository.js';
+import type { DerivedData } from './derived-data.js';
 import type { MessageRepository } from './message.repository.js';
 
 const id = new Types.ObjectId();
@@ -14,7 +15,7 @@ function setUp(batches: number) {
   const conversations = {
     deleteErased: jest.fn(() => Promise.resolve(void calls.push('conversation'))),
     unfinishedErasures: jest.fn(() => Promise.resolve([{ tenantId: 't', conversationId: id }])),
-    findEvenErased: jest.fn<Promise<object | null>, []>(() => Promise.resolve(null)),
+    findEvenErased: jest.fn<Promise<object | null>, []>(() => Promise.resolve({ erasedAt: new Date() })),
   };
   const messages = {
     deleteFirst: jest.fn(() => {
@@ -23,20 +24,22 @@ function setUp(batches: number) {
     }),
   };
   const writer = { markErased: jest.fn(() => Promise.resolve(void calls.push('mark'))) };
+  const derived = { erase: jest.fn(() => Promise.resolve(void calls.push('derived'))) };
   const eraser = new ConversationEraser(
     conversations as unknown as ConversationRepository,
     writer as unknown as ConversationWriter,
     messages as unknown as MessageRepository,
+    derived as unknown as DerivedData,
     pino({ level: 'silent' }),
   );
   return { eraser, conversations, writer, messages, calls };
 }
 
 describe('ConversationEraser', () => {
-  it('marks the conversation, deletes the messages in batches, and then the conversation', async () => {
+  it('marks the conversation, then deletes what was derived, the messages in batches, and itself last', async () => {
     const { eraser, calls } = setUp(2);
     await eraser.erase('t', id.toHexString());
-    expect(calls).toEqual(['mark', 'messages', 'messages', 'messages', 'conversation']);
+    expect(calls).toEqual(['mark', 'derived', 'messages', 'messages', 'messages', 'conversation']);
   });
 
   it('throws 404 and deletes nothing if the conversation does not exist', async () => {
@@ -79,6 +82,6 @@ describe('ConversationEraser', () => {
     expect(calls).toEqual([]);
     conversations.findEvenErased.mockResolvedValueOnce({ erasedAt: new Date() });
     expect(await eraser.finishIfErased('t', id)).toBe(true);
-    expect(calls).toEqual(['messages', 'conversation']);
+    expect(calls).toEqual(['derived', 'messages', 'conversation']);
   });
 });

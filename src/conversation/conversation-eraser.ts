@@ -4,6 +4,7 @@ import { Types } from 'mongoose';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { ConversationWriter } from './conversation-writer.js';
 import { ConversationRepository } from './conversation.repository.js';
+import { DerivedData } from './derived-data.js';
 import { MessageRepository } from './message.repository.js';
 
 /** Messages deleted per statement. Small, so that other operations are not held up. */
@@ -18,9 +19,9 @@ const SWEEP_AFTER_MS = 60_000;
 const SWEEP_LIMIT = 1000;
 
 /**
- * Deletes conversations with all their messages. The conversation is first marked as erased, which hides it
- * from every read and write. Then its messages are deleted in batches, and finally the conversation itself.
- * Each step is idempotent, so an erasure that a crash interrupts is finished by the next sweep of any
+ * Deletes conversations with all their messages and what was derived from them (`DerivedData`). The
+ * conversation is first marked as erased, which hides it from every read and write. Then its transcripts and
+ * messages are deleted, the messages in batches, and finally the conversation itself. Each step is idempotent, so an erasure that a crash interrupts is finished by the next sweep of any
  * process.
  */
 @Injectable()
@@ -32,6 +33,7 @@ export class ConversationEraser implements BeforeApplicationShutdown {
     private readonly conversations: ConversationRepository,
     private readonly writer: ConversationWriter,
     private readonly messages: MessageRepository,
+    private readonly derived: DerivedData,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -45,6 +47,8 @@ export class ConversationEraser implements BeforeApplicationShutdown {
    * Deletes the rest of a conversation that is marked as erased. Returns false if interrupted by a shutdown.
    */
   async finish(tenantId: string, conversationId: Types.ObjectId): Promise<boolean> {
+    const conversation = await this.conversations.findEvenErased(tenantId, conversationId.toHexString());
+    if (conversation?.erasedAt) await this.derived.erase(conversation);
     while (await this.messages.deleteFirst(tenantId, conversationId, BATCH)) if (this.stopping) return false;
     await this.conversations.deleteErased(tenantId, conversationId);
     return true;

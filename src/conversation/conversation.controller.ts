@@ -110,8 +110,14 @@ export class ConversationController {
 
   @Delete(':id')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Erase a conversation and all its messages' })
-  @ApiNoContentResponse({ description: 'The conversation and its messages are deleted' })
+  @ApiOperation({
+    summary: 'Erase a conversation with its messages and what was derived from them',
+    description:
+      'Deletes its messages, the transcripts that its closings created, and what they were given. If it is ' +
+      "the current conversation of the participant's session, the session loses its goals and its reference " +
+      'to the conversation. The context of the session, and transcripts that the tenant sent, stay.',
+  })
+  @ApiNoContentResponse({ description: 'Nothing of the conversation is left but what is listed above' })
   @ApiNotFoundResponse({ description: '`conversation_not_found`' })
   erase(
     @CurrentTenant() { tenantId }: TenantIdentity,

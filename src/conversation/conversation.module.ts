@@ -8,6 +8,8 @@ import { ResponderModule } from '../responder/index.js';
 import { SessionModule } from '../session/index.js';
 import { TenantModule } from '../tenant/index.js';
 import { TranscriptModule } from '../transcript/index.js';
+import { ClosingRepository } from './closing/closing.repository.js';
+import { CLOSING_MODEL, closingSchema } from './closing/closing.schema.js';
 import { ConversationCloser } from './closing/conversation-closer.js';
 import { ConversationTextReader } from './closing/conversation-text.js';
 import { ConversationTranscriber } from './closing/conversation-transcriber.js';
@@ -24,6 +26,7 @@ import { ConversationController } from './conversation.controller.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { CONVERSATION_MODEL, conversationSchema } from './conversation.schema.js';
 import { ConversationService } from './conversation.service.js';
+import { DerivedData } from './derived-data.js';
 import { MessageMetrics } from './message-metrics.js';
 import { MessageProcessor } from './message-processor.js';
 import { MessageController } from './message.controller.js';
@@ -44,6 +47,7 @@ import { MessageService } from './message.service.js';
     MongooseModule.forFeature([
       { name: CONVERSATION_MODEL, schema: conversationSchema },
       { name: MESSAGE_MODEL, schema: messageSchema },
+      { name: CLOSING_MODEL, schema: closingSchema },
     ]),
   ],
   controllers: [ConversationController, MessageController],
@@ -52,6 +56,8 @@ import { MessageService } from './message.service.js';
     MessageRepository,
     ConversationHeads,
     ConversationLocator,
+    ClosingRepository,
+    DerivedData,
     ConversationEraser,
     ConversationService,
     ConversationCloser,

@@ -229,6 +229,34 @@ export class JobRepository {
     return deletedCount === 1;
   }
 
+  /** Removes members of the payload, and all failures, whose messages may quote it. */
+  async scrub(
+    tenantId: string,
+    ids: readonly Types.ObjectId[],
+    payloadFields: readonly string[],
+  ): Promise<void> {
+    const removed = Object.fromEntries(payloadFields.map((field) => [`payload.${field}`, 1 as const]));
+    await this.jobs
+      .updateMany({ tenantId, _id: { $in: ids } }, { $set: { failures: [] }, $unset: removed })
+      .exec();
+  }
+
+  /** Removes members of the payloads of a queue's finished jobs. */
+  async scrubFinished(queue: string, payloadFields: readonly string[]): Promise<number> {
+    const names = payloadFields.map((field) => `payload.${field}`);
+    const { modifiedCount } = await this.jobs
+      .updateMany(
+        {
+          queue,
+          state: { $in: ['completed', 'failed'] },
+          $or: names.map((name) => ({ [name]: { $exists: true } })),
+        },
+        { $unset: Object.fromEntries(names.map((name) => [name, 1 as const])) },
+      )
+      .exec();
+    return modifiedCount;
+  }
+
   /** Newest first. */
   list(queue: string, state: JobState, limit: number, cursor?: DateIdCursor): Promise<JobRecord[]> {
     return this.jobs

@@ -118,6 +118,24 @@ export class QueueService {
     return job;
   }
 
+  /**
+   * Removes members of the payloads of a tenant's jobs, in any state, and the messages of their failures. For
+   * data that was erased while jobs contain some of it.
+   */
+  scrub(tenantId: string, ids: readonly string[], payloadFields: readonly string[]): Promise<void> {
+    return this.jobs.scrub(
+      tenantId,
+      ids.map((id) => new Types.ObjectId(id)),
+      payloadFields,
+    );
+  }
+
+  /** Removes members of the payloads of all finished jobs of a queue, and returns the number of these jobs. */
+  scrubFinished(queue: string, payloadFields: readonly string[]): Promise<number> {
+    this.registry.definition(queue);
+    return this.jobs.scrubFinished(queue, payloadFields);
+  }
+
   /** For operators: jobs of all tenants in one state, newest first. */
   async list(queue: string, state: JobState, limit: number, cursor?: string): Promise<Page<JobRecord>> {
     this.registry.definition(queue);

@@ -122,6 +122,22 @@ export class TranscriptStore {
     });
   }
 
+  /** Deletes transcripts in any status. Those that do not exist yet are not accepted later either. */
+  async erase(tenantId: string, ids: readonly string[]): Promise<CommittedChange> {
+    return this.change([tenantId], async () => {
+      const seq = await this.transcripts.nextChange(tenantId);
+      const tally = { stored: 0, dead: 0 };
+      for (const id of ids) {
+        const _id = new Types.ObjectId(id);
+        const status = await this.transcripts.delete(tenantId, _id, seq, new Date(), { isExpected: true });
+        if (status === 'stored') tally.stored--;
+        if (status === 'failed') tally.dead--;
+      }
+      if (tally.stored < 0 || tally.dead < 0) await this.transcripts.count(tenantId, tally);
+      return { seq, rows: [], deletedIds: ids };
+    });
+  }
+
   /** Queues those of the ids that are dead letters again, and returns their number. */
   async requeue(tenantId: string, ids: readonly Types.ObjectId[]): Promise<number> {
     return this.change([tenantId], async () => {

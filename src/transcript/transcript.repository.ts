@@ -267,25 +267,44 @@ export class TranscriptRepository {
     }
   }
 
+  /** Ids of the transcripts that closings of a conversation created. */
+  async ofConversation(tenantId: string, participantId: string, conversationId: string): Promise<string[]> {
+    const rows = await this.transcripts
+      .find(
+        {
+          tenantId,
+          participantId,
+          'metadata.conversationId': conversationId,
+          // Set by closings, but rarely by clients that send transcripts of their own.
+          'metadata.omittedMessages': { $exists: true },
+        },
+        { _id: 1 },
+      )
+      .lean<Pick<TranscriptRecord, '_id'>[]>()
+      .exec();
+    return rows.map(({ _id }) => _id.toHexString());
+  }
+
   /**
    * Deletes a row and stores a tombstone so that its id is not accepted again. Returns the row's status, or
-   * undefined if it does not exist.
+   * undefined if it does not exist; then a tombstone is stored only with `isExpected`.
    */
   async delete(
     tenantId: string,
     id: Types.ObjectId,
     changeSeq: number,
     at: Date,
+    { isExpected = false } = {},
   ): Promise<TranscriptRecord['status'] | undefined> {
     const row = await this.transcripts
       .findOneAndDelete({ tenantId, _id: id }, { projection: { status: 1 } })
       .lean<Pick<TranscriptRecord, 'status'>>()
       .exec();
-    if (!row) return undefined;
+    if (!row && !isExpected) return undefined;
     await this.tombstones
       .updateOne({ tenantId, transcriptId: id }, { $set: { changeSeq, at } }, { upsert: true })
       .exec();
-    return row.status;
+    return row?.status;
   }
 
   find(tenantId: string, id: string): Promise<TranscriptRecord | null> {

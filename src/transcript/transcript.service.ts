@@ -36,6 +36,9 @@ import { type BatchTimes, TranscriptWorker } from './transcript.worker.js';
 
 const positionOf = positionBy('createdAt');
 
+/** Maximum number of transcripts that one transaction erases. */
+const ERASED_AT_ONCE = 50;
+
 /** The status of a transcript that is not finished. */
 const stateOf = ({ claimedUntil }: TranscriptRecord): 'queued' | 'processing' =>
   claimedUntil && claimedUntil.getTime() > Date.now() ? 'processing' : 'queued';
@@ -118,6 +121,23 @@ export class TranscriptService {
   async delete(tenantId: string, id: string): Promise<void> {
     const change = await this.store.delete(tenantId, id);
     this.index.apply(tenantId, this.embedder.model, change);
+  }
+
+  /**
+   * Deletes all transcripts of a conversation that closings created, searchable ones with their vectors, and
+   * `expected` ones, which closings may still create: they are not accepted from now on.
+   */
+  async eraseConversation(
+    tenantId: string,
+    { participantId, conversationId }: { participantId: string; conversationId: string },
+    expected: readonly string[],
+  ): Promise<void> {
+    const present = await this.transcripts.ofConversation(tenantId, participantId, conversationId);
+    const ids = [...new Set([...expected, ...present])];
+    for (let begin = 0; begin < ids.length; begin += ERASED_AT_ONCE) {
+      const change = await this.store.erase(tenantId, ids.slice(begin, begin + ERASED_AT_ONCE));
+      this.index.apply(tenantId, this.embedder.model, change);
+    }
   }
 
   /**

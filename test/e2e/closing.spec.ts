@@ -261,6 +261,7 @@ describe('closing a conversation with queues on the database', () => {
     const closed = await close(await talk(...dinner));
     const row = await storedJob();
     const job = {
+      id: String(closed.job?.id),
       tenantId: tenant.tenantId,
       payload: row?.payload as Parameters<ConversationTranscriber['transcribe']>[0]['payload'],
       signal: new AbortController().signal,

@@ -10,12 +10,9 @@ import { ConversationWriter, ExchangeSupersededError } from '../conversation-wri
 import { ConversationRepository } from '../conversation.repository.js';
 import type { ClosingRecord, ConversationRecord } from '../conversation.schema.js';
 import { closingGoals } from './closing-goals.js';
+import { ClosingRepository } from './closing.repository.js';
 import type { CloseConversationBody } from './closing.dto.js';
-import {
-  type ClosedConversation,
-  type ClosingGoal,
-  conversationTranscripts,
-} from './conversation-transcript.queue.js';
+import { type ClosedConversation, conversationTranscripts } from './conversation-transcript.queue.js';
 
 /** Closes conversations and enqueues the job that creates the transcript. */
 @Injectable()
@@ -24,12 +21,13 @@ export class ConversationCloser {
     private readonly conversations: ConversationRepository,
     private readonly writer: ConversationWriter,
     private readonly locator: ConversationLocator,
+    private readonly closings: ClosingRepository,
     private readonly sessions: SessionService,
     private readonly queues: QueueService,
   ) {}
 
   /**
-   * Closes a conversation and stores its transcript job in the same commit. Closing it again without new
+   * Closes a conversation and stores its transcript job, with what it needs, in the same commit. Closing it again without new
    * messages keeps the existing job and transcript; if that job has failed, a new job for the same transcript
    * is stored. No job is stored for a conversation without messages, or if the operator has disabled the
    * tenant's transcripts.
@@ -52,10 +50,18 @@ export class ConversationCloser {
             const { closing, isActive, closedAt = writer.stamp } = conversation;
             if (closing && !found.closing?.jobId.equals(closing.jobId))
               throw new ExchangeSupersededError('the conversation was closed by another request');
-            job = this.jobOf(tenant, conversation, hasFailed, { ...body, goals });
+            job = this.jobOf(tenant, conversation, hasFailed);
             if (!job) return isActive ? { isActive: false, closedAt } : undefined;
             this.queues.write(writer, job);
-            return { isActive: false, closedAt, closing: closingOf(conversation, job) };
+            const made = closingOf(conversation, job);
+            this.closings.write(writer, {
+              _id: job._id,
+              tenantId,
+              conversationId: conversation._id,
+              transcriptId: made.transcriptId,
+              content: { goals, summary: body.summary, metadata: body.metadata ?? {} },
+            });
+            return { isActive: false, closedAt, closing: made };
           },
           remainingMs,
         );
@@ -75,7 +81,6 @@ export class ConversationCloser {
     { tenantId, features }: TenantIdentity,
     { _id, lastSeq, closing }: ConversationRecord,
     hasFailed: boolean,
-    { summary, metadata, goals }: CloseConversationBody & { goals: ClosingGoal[] },
   ): JobRecord | undefined {
     if (!features.transcripts || lastSeq === 0) return undefined;
     const isSame = closing?.seq === lastSeq;
@@ -84,9 +89,6 @@ export class ConversationCloser {
       conversationId: _id.toHexString(),
       seq: lastSeq,
       transcriptId: (isSame ? closing.transcriptId : new Types.ObjectId()).toHexString(),
-      goals,
-      ...(summary !== undefined && { summary }),
-      metadata: metadata ?? {},
     });
   }
 

@@ -1,11 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { TenantDirectory, type TenantIdentity } from '../../tenant/index.js';
-import { type Job, UnrecoverableError } from '../../queue/index.js';
+import { type Job, QueueService, UnrecoverableError } from '../../queue/index.js';
 import { TranscriptService } from '../../transcript/index.js';
 import { ConversationRepository } from '../conversation.repository.js';
 import type { ConversationRecord } from '../conversation.schema.js';
+import { ClosingRepository } from './closing.repository.js';
 import { type ConversationText, ConversationTextReader } from './conversation-text.js';
-import type { ClosedConversation } from './conversation-transcript.queue.js';
+import {
+  type ClosedConversation,
+  type ClosingContent,
+  formerPayloadFields,
+} from './conversation-transcript.queue.js';
 import { SUMMARIZER, type Summarizer } from './summarizer.js';
 
 /** The result of the job. */
@@ -31,6 +36,8 @@ const erased: Transcribed = { transcriptId: null, messages: 0, omitted: 0, summa
 export class ConversationTranscriber {
   constructor(
     private readonly conversations: ConversationRepository,
+    private readonly closings: ClosingRepository,
+    private readonly queues: QueueService,
     private readonly reader: ConversationTextReader,
     private readonly transcripts: TranscriptService,
     private readonly tenants: TenantDirectory,
@@ -42,11 +49,15 @@ export class ConversationTranscriber {
    * @throws ProblemError 429 `transcript_queue_full`; the caller should retry
    */
   async transcribe({
+    id: jobId,
     tenantId,
     payload,
     signal,
     progress,
-  }: Pick<Job<ClosedConversation>, 'tenantId' | 'payload' | 'signal' | 'progress'>): Promise<Transcribed> {
+  }: Pick<
+    Job<ClosedConversation>,
+    'id' | 'tenantId' | 'payload' | 'signal' | 'progress'
+  >): Promise<Transcribed> {
     const tenant = await this.tenantOf(tenantId);
     const { conversationId, seq, transcriptId } = payload;
     const read = await this.reader.read(tenantId, conversationId, {
@@ -57,7 +68,8 @@ export class ConversationTranscriber {
     const found = await this.conversations.find(tenantId, conversationId);
     if (!found || read.text === '') return erased;
     await progress(READ_SHARE);
-    const summary = await this.summaryOf(tenant, found, payload, read, signal);
+    const content = await this.contentOf(tenantId, jobId, payload);
+    const summary = await this.summaryOf(tenant, found, { ...payload, ...content }, read, signal);
     // The conversation may have been erased while the summary was generated; then nothing of it may be
     // stored.
     if (!(await this.conversations.find(tenantId, conversationId))) return erased;
@@ -70,11 +82,23 @@ export class ConversationTranscriber {
         channel: found.channel,
         transcript: read.text,
         summary: summary.text ?? undefined,
-        metadata: metadataOf(found, payload, read),
+        metadata: metadataOf(found, { ...payload, ...content }, read),
       },
       transcriptId,
     );
+    await this.closings.removeContent(tenantId, jobId);
+    if (payload.metadata) await this.queues.scrub(tenantId, [jobId], formerPayloadFields);
     return { transcriptId, messages: seq, omitted: read.omitted, summary: summary.by };
+  }
+
+  /** What was given at the closing. Jobs stored by earlier versions have it in their payload. */
+  private async contentOf(
+    tenantId: string,
+    jobId: string,
+    { goals = [], summary, metadata = {} }: ClosedConversation,
+  ): Promise<ClosingContent> {
+    const closing = await this.closings.find(tenantId, jobId);
+    return closing?.content ?? { goals, summary, metadata };
   }
 
   private async tenantOf(tenantId: string): Promise<TenantIdentity> {
@@ -88,7 +112,7 @@ export class ConversationTranscriber {
   private async summaryOf(
     tenant: TenantIdentity,
     { participantId, channel }: ConversationRecord,
-    { conversationId: id, transcriptId, goals, summary }: ClosedConversation,
+    { conversationId: id, transcriptId, goals, summary }: ClosedConversation & ClosingContent,
     { text, firstRequest, lastReply }: ConversationText,
     signal: AbortSignal,
   ): Promise<{ text: string | null; by: Transcribed['summary'] }> {
@@ -104,7 +128,7 @@ export class ConversationTranscriber {
 /** The caller's metadata plus facts about the conversation, which take precedence. */
 const metadataOf = (
   { title }: ConversationRecord,
-  { conversationId, seq, metadata }: ClosedConversation,
+  { conversationId, seq, metadata }: ClosedConversation & ClosingContent,
   { firstMessageAt, lastMessageAt, omitted }: ConversationText,
 ): Record<string, unknown> => ({
   ...metadata,

@@ -6,7 +6,7 @@ import {
   UnrecoverableError as BullUnrecoverableError,
   Worker,
 } from 'bullmq';
-import { asError, messageOf, withTimeout } from '../../common/index.js';
+import { withTimeout } from '../../common/index.js';
 import { LOGGER, type Logger } from '../../logging/index.js';
 import { JobRunner, LEASE_MS } from '../job-runner.js';
 import { JobRepository } from '../job.repository.js';
@@ -27,6 +27,12 @@ const HAND_BACK_MS = 500;
 
 /** Time to report released jobs to Redis after the shutdown's grace period. */
 const CLOSE_MS = 2000;
+
+/**
+ * The reason that BullMQ stores with a failed attempt. The error itself may quote what the job is about, which
+ * must not outlive the job's record.
+ */
+const SEE_RECORD = 'The attempt failed; the error is in the record of the job.';
 
 /**
  * Runs jobs with BullMQ. Redis keeps their order, limits and delays, and wakes the workers of all processes.
@@ -129,10 +135,10 @@ export class BullDriver implements QueueDriver {
     // The job has already finished and BullMQ was not notified, or an operator has removed it.
     if (!record) return 'nothing left to do';
     const report = await this.runner.run(queue, { record, claim }, this.shutdown.signal);
-    if (report.outcome === 'failed') throw new BullUnrecoverableError(messageOf(report.error));
+    if (report.outcome === 'failed') throw new BullUnrecoverableError(SEE_RECORD);
     if (report.outcome === 'retry') {
       if (report.dueAt) this.dueAt.set(id, report.dueAt);
-      throw asError(report.error);
+      throw new Error(SEE_RECORD);
     }
     return report.outcome === 'returned' ? this.handBack(job, token) : report.outcome;
   }

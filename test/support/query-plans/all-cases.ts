@@ -1,4 +1,9 @@
-import { conversationCases, messageCases, responderSettingsCases } from './conversation-cases.js';
+import {
+  closingCases,
+  conversationCases,
+  messageCases,
+  responderSettingsCases,
+} from './conversation-cases.js';
 import { processCases } from './database-cases.js';
 import { jobCases, rateLimitCases } from './queue-cases.js';
 import { apiKeyCases, sessionCases, tenantCases } from './tenant-cases.js';
@@ -11,6 +16,7 @@ export const allCases = {
   ApiKeyRepository: apiKeyCases,
   SessionRepository: sessionCases,
   ConversationRepository: conversationCases,
+  ClosingRepository: closingCases,
   MessageRepository: messageCases,
   ResponderSettingsRepository: responderSettingsCases,
   TranscriptRepository: transcriptCases,

@@ -1,4 +1,5 @@
 import type { Types } from 'mongoose';
+import type { ClosingRepository } from '../../../src/conversation/closing/closing.repository.js';
 import type { ConversationRepository } from '../../../src/conversation/conversation.repository.js';
 import type { MessageFilter, MessageRepository } from '../../../src/conversation/message.repository.js';
 import type { ResponderSettingsRepository } from '../../../src/responder/responder-settings.repository.js';
@@ -31,6 +32,15 @@ export const conversationCases: Cases<ConversationRepository> = {
   erasing: once((conversations) => conversations.erasing(tenantId)),
   unfinishedErasures: once((conversations) => conversations.unfinishedErasures(at, 10)),
   deleteErased: once((conversations) => conversations.deleteErased(tenantId, id)),
+};
+
+export const closingCases: Cases<ClosingRepository> = {
+  // This method only adds to a unit of work; a case of ConversationWriter would not call it.
+  write: {},
+  find: once((closings) => closings.find(tenantId, hex)),
+  removeContent: once((closings) => closings.removeContent(tenantId, hex)),
+  ofConversation: once((closings) => closings.ofConversation(tenantId, id)),
+  deleteOf: once((closings) => closings.deleteOf(tenantId, id)),
 };
 
 const inRanges = (method: 'first' | 'last', lastSeq?: number): MethodCases<MessageRepository> =>

@@ -56,6 +56,7 @@ export const transcriptCases: Cases<TranscriptRepository> = {
       storedAt: at,
     }),
   ),
+  ofConversation: once((transcripts) => transcripts.ofConversation(tenantId, 'ana', hex)),
   writtenBy: once((transcripts) => transcripts.writtenBy(tenantId, 1)),
   discard: once((transcripts) => transcripts.discard(tenantId, 'c', ids)),
   requeue: once((transcripts) => transcripts.requeue(tenantId, ids, at)),
