@@ -3,7 +3,7 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBodyParser, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { messageOf } from '../common/index.js';
-import type { ServiceSettings } from '../config/index.js';
+import { type ServiceSettings, trustedHops } from '../config/index.js';
 import type { ErrorReporter, Logger } from '../logging/index.js';
 import { ProblemFilter } from './problem.filter.js';
 import { ProblemError } from './problem.js';
@@ -123,7 +123,7 @@ export function createHttpAdapter(
   const adapter = new FastifyAdapter({
     bodyLimit: settings.HTTP_BODY_LIMIT_BYTES,
     requestTimeout: settings.HTTP_REQUEST_TIMEOUT_MS,
-    trustProxy: settings.TRUST_PROXY,
+    trustProxy: trustedHops(settings.TRUST_PROXY),
     genReqId: createRequestIds(),
     forceCloseConnections: 'idle',
     // While the server closes, requests that arrive on open connections are still served; the response closes

@@ -1,6 +1,5 @@
 export { AdminKey } from './admin-key.js';
 export { KeyThrottle } from './key-throttle.js';
-export { bearerOf } from './request-identity.js';
 export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';
 export { TenantDirectory } from './tenant-directory.js';
 export { tooManyWrongKeys } from './tenant.errors.js';

@@ -1,3 +1,4 @@
+import { endedSessionCases } from './admin-cases.js';
 import { conversationCases, messageCases, responderSettingsCases } from './conversation-cases.js';
 import { processCases } from './database-cases.js';
 import { jobCases, rateLimitCases } from './queue-cases.js';
@@ -17,6 +18,7 @@ export const allCases = {
   JobRepository: jobCases,
   RateLimitRepository: rateLimitCases,
   ProcessRepository: processCases,
+  EndedSessionRepository: endedSessionCases,
 } as const;
 
 /**
