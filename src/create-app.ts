@@ -25,7 +25,7 @@ export async function configureApp(
   { logger, errors, role }: AppOptions,
 ): Promise<void> {
   const admin = app.get(AdminConsole);
-  const { NODE_ENV, REQUEST_CONTEXT } = app.get<ServiceSettings>(SERVICE_SETTINGS);
+  const { NODE_ENV, REQUEST_CONTEXT, DOCS } = app.get<ServiceSettings>(SERVICE_SETTINGS);
   const isWorker = role === 'worker';
   const isProduction = NODE_ENV === 'production';
   setRequestContextMode(REQUEST_CONTEXT);
@@ -41,7 +41,9 @@ export async function configureApp(
   app.useGlobalFilters(new ProblemFilter(logger, [databaseProblem], errors));
   if (isWorker) return;
   await admin.mount(app);
-  setUpOpenApi(app);
+  if (DOCS !== 'off') setUpOpenApi(app);
+  // Browsers send neither the key nor the cookie of the admin pages to /docs.
+  if (DOCS === 'admin') setUpOpenApi(app, 'admin/docs');
 }
 
 /**

@@ -34,22 +34,26 @@ export class AdminController {
 
   @Get('login')
   @Public()
-  form(
+  async form(
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Query({ schema: loginQuery }) { next }: z.output<typeof loginQuery>,
-  ): void {
+  ): Promise<void> {
     const target = localTarget(next);
-    if (this.gate.isSignedIn(request)) void reply.redirect(target, 303);
+    if (await this.gate.isSignedIn(request)) void reply.redirect(target, 303);
     else sendPage(reply, 200, loginPage(target));
   }
 
   @Post('login')
   @Public()
-  login(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Body() body: unknown): void {
+  async login(
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Body() body: unknown,
+  ): Promise<void> {
     const given = loginBody.safeParse(body).data ?? { key: '' };
     const target = localTarget(given.next);
-    const refusal = this.gate.refusalOfKey(given.key, request);
+    const refusal = await this.gate.refusalOfKey(given.key, request);
     if (!refusal) {
       setSessionCookie(request, reply, this.sessions.issue());
       void reply.redirect(target, 303);
@@ -71,8 +75,9 @@ export class AdminController {
 
   @Post('logout')
   @Public()
-  logout(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+  async logout(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     clearSessionCookie(request, reply);
+    await this.gate.signOut(request);
     void reply.redirect(LOGIN, 303);
   }
 }

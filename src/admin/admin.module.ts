@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { MongooseModule } from '@nestjs/mongoose';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { MetricsService, MonitoringModule } from '../monitoring/index.js';
@@ -14,16 +15,32 @@ import { DashboardSampler } from './dashboard/dashboard-sampler.js';
 import { DashboardController } from './dashboard/dashboard.controller.js';
 import type { ServiceSnapshot } from './dashboard/service-snapshot.js';
 import { AdminSessions } from './session/admin-sessions.js';
+import { EndedSessionRepository } from './session/ended-session.repository.js';
+import { ENDED_SESSION_MODEL, endedSessionSchema } from './session/ended-session.schema.js';
+import { EndedSessions } from './session/ended-sessions.js';
 
 /** The pages for operators: sign-in, dashboard and queues. */
 @Module({
-  imports: [MonitoringModule, TenantModule, QueueModule, RedisModule],
+  imports: [
+    MonitoringModule,
+    TenantModule,
+    QueueModule,
+    RedisModule,
+    MongooseModule.forFeature([{ name: ENDED_SESSION_MODEL, schema: endedSessionSchema }]),
+  ],
   controllers: [AdminController, DashboardController],
   providers: [
     {
       provide: AdminSessions,
       useFactory: (key: AdminKey) => new AdminSessions(key.derive('admin sessions'), () => Date.now()),
       inject: [AdminKey],
+    },
+    EndedSessionRepository,
+    {
+      provide: EndedSessions,
+      useFactory: (repository: EndedSessionRepository, logger: Logger) =>
+        new EndedSessions(repository, logger),
+      inject: [EndedSessionRepository, LOGGER],
     },
     AdminGate,
     QueueBoard,

@@ -24,6 +24,8 @@ export interface ProcessContext {
  * @throws SettingsError, StartupError
  */
 export function prepareProcess(errors: ErrorReporter): ProcessContext {
+  // Files that this process creates hold the data of tenants, so they are for its user alone.
+  process.umask(0o077);
   const given = settingsFromEnvironment();
   const made =
     given.service.ADMIN_API_KEY === undefined ? developmentAdminKey(given.service.DATA_DIR) : undefined;

@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../common/index.js';
 
@@ -14,14 +25,47 @@ export class StartupError extends Error {
   }
 }
 
+const STICKY = 0o1000;
+const FOR_OTHERS = 0o077;
+
+/** What this service and its earlier versions store in DATA_DIR. */
+const contents = ['admin-api-key', 'store', 'journal'];
+
 /**
- * Creates the data directory if needed, checks that it is writable, and returns its absolute path.
+ * Takes the permissions of group and others from a path of this user, and from everything in it. Leaves alone
+ * what belongs to another user, and links.
+ */
+function restrict(path: string, isWhole = true): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found || found.isSymbolicLink() || found.uid !== process.getuid?.()) return;
+  if ((found.mode & FOR_OTHERS) !== 0) {
+    try {
+      chmodSync(path, found.mode & 0o700);
+    } catch {
+      // Some file systems have no permissions.
+    }
+  }
+  if (isWhole && found.isDirectory()) for (const name of readdirSync(path)) restrict(join(path, name));
+}
+
+/** Makes the data directory private to this user, except one that also serves other purposes, such as /tmp. */
+function makePrivate(path: string): void {
+  const isShared =
+    (lstatSync(path).mode & STICKY) !== 0 || [resolve('/'), homedir(), process.cwd()].includes(path);
+  if (!isShared) restrict(path, false);
+  for (const name of contents) restrict(join(path, name));
+}
+
+/**
+ * Creates the data directory if needed, makes it and what this service stores in it accessible to this user
+ * alone, checks that it is writable, and returns its absolute path.
  * @throws StartupError that names the directory and the setting
  */
 export function prepareDataDir(dataDir: string): string {
   const path = resolve(dataDir);
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
+    makePrivate(path);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     const probe = join(path, '.write-probe');
     writeFileSync(probe, '', { mode: 0o600 });

@@ -13,6 +13,24 @@ import {
 
 /** Settings of health checks, error reports, timings and alerts; a group of `settingGroups`. */
 export const monitoringSettings = {
+  METRICS: {
+    schema: z.enum(['public', 'admin', 'off'], 'must be public, admin or off'),
+    about:
+      'Who can read /metrics: anyone, or only with METRICS_TOKEN or the admin key, or nobody. Unset: admin in production, otherwise public.',
+    byProfile: {
+      setting: 'NODE_ENV',
+      defaults: { development: 'public', production: 'admin', test: 'public' },
+    },
+  },
+  METRICS_TOKEN: setting(
+    z
+      .string()
+      .min(16, 'must have at least 16 characters')
+      .max(256, 'must have at most 256 characters')
+      .regex(/^\S+$/, 'must not contain spaces')
+      .optional(),
+    'Token with which Prometheus reads /metrics, sent as "Authorization: Bearer <token>". It gives access to nothing else. When it is set, /metrics needs it (or the admin key) even if METRICS=public. Weak tokens are refused in production.',
+  ),
   HEALTH_CHECK_TIMEOUT_MS: ms(
     2000,
     50,

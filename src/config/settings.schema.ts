@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseSecretKeys } from '../common/index.js';
 import { monitoringSettings } from './monitoring-settings.js';
 import {
   boolean,
@@ -13,13 +14,14 @@ import {
   type SettingDefinition,
 } from './setting-definition.js';
 import { transcriptSettings } from './transcript-settings.js';
+import { trustProxy } from './trust-proxy.js';
 
 /** All settings, grouped as in `.env.example`. */
 export const settingGroups = {
   service: {
     NODE_ENV: setting(
       z.enum(['development', 'production', 'test'], 'must be development, production or test'),
-      'In production, ADMIN_API_KEY is required and logs are JSON.',
+      'In production, a strong ADMIN_API_KEY is required, /metrics and /docs need it, and logs are JSON.',
       { default: 'development' },
     ),
     PORT: count(3000, 0, 65_535, 'Port of the HTTP API; 0 selects a free one.'),
@@ -38,7 +40,7 @@ export const settingGroups = {
     ),
     DATA_DIR: setting(
       z.string().min(1, 'must not be empty'),
-      'Directory of the embedded store and the development admin key. Relative paths are resolved from the working directory.',
+      'Directory of the embedded store and the development admin key. At start it is made accessible to the user of the service alone. Relative paths are resolved from the working directory.',
       { default: '.data' },
     ),
     LOG_LEVEL: setting(
@@ -64,7 +66,17 @@ export const settingGroups = {
         .min(16, 'must have at least 16 characters')
         .max(256, 'must have at most 256 characters')
         .optional(),
-      'API key for managing tenants. Required in production. In development, a key is generated and stored in DATA_DIR when unset.',
+      'API key for managing tenants. Required in production, where weak keys are refused; make one with: openssl rand -base64 32. In development, a key is generated and stored in DATA_DIR when unset.',
+    ),
+    SECRETS_KEY: setting(
+      z
+        .string()
+        .refine(
+          (text) => parseSecretKeys(text) !== undefined,
+          'must be 32 bytes as base64, or several such keys separated by commas; make one with: openssl rand -base64 32',
+        )
+        .optional(),
+      'Key with which secrets of tenants, such as the signing secret of a responder, are encrypted in the database. Make one with: openssl rand -base64 32. Several, separated by commas: the first encrypts, the others only decrypt, so that keys can be rotated. Unset: secrets are stored as they are.',
     ),
     SHUTDOWN_GRACE_MS: ms(25_000, 0, 600_000, 'Maximum time that a shutdown waits for work in progress.'),
     SHUTDOWN_DRAIN_MS: {
@@ -85,12 +97,19 @@ export const settingGroups = {
       'Maximum time for receiving a whole request; after that its connection is closed.',
     ),
     TRUST_PROXY: setting(
-      boolean,
-      'Take the client address from X-Forwarded-For. Use only behind your own proxy.',
-      {
-        default: 'false',
-      },
+      trustProxy,
+      'Which proxies are believed about the address, protocol and host of the client (X-Forwarded-For, -Proto, -Host): how many there are in front of this service, for example 1, or their networks, for example 10.0.0.0/8,192.0.2.7 or loopback; off: none. Networks are safer, because with a number a client that reaches the service without the proxy is believed.',
+      { default: 'off' },
     ),
+    DOCS: {
+      schema: z.enum(['public', 'admin', 'off'], 'must be public, admin or off'),
+      about:
+        'Who can read the API description at /docs: anyone, operators, or nobody. Unset: admin in production, otherwise public.',
+      byProfile: {
+        setting: 'NODE_ENV',
+        defaults: { development: 'public', production: 'admin', test: 'public' },
+      },
+    },
     WRONG_KEYS_PER_MINUTE: count(
       20,
       0,
@@ -111,7 +130,7 @@ export const settingGroups = {
     ),
     EMBEDDED_MONGO_PORT: setting(
       integer(1, 65_535).optional(),
-      'Port of the embedded store on 127.0.0.1, for mongosh and other processes. Unset: a local socket in DATA_DIR.',
+      'Port of the embedded store on 127.0.0.1, for mongosh and other processes. Unset: the store listens on no port, only on a local socket in DATA_DIR that no other user can open.',
     ),
     MONGODB_MAX_POOL_SIZE: orInUri(
       'maxPoolSize',
@@ -327,7 +346,7 @@ export const settingGroups = {
     ),
     HTTP_RESPONDER_ALLOW_PRIVATE: setting(
       boolean,
-      "Allow tenants' responder endpoints on loopback, link-local and private addresses.",
+      "Allow tenants' responder endpoints on loopback and private addresses. Link-local addresses and those at which clouds serve credentials are always refused.",
       { default: 'false' },
     ),
   },

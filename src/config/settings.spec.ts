@@ -14,6 +14,8 @@ const problemsOf = (env: Record<string, string>): readonly string[] => {
   }
 };
 
+const strong = 'kQ8v-2mXr7Zt_4bNw9Lc5Hy1Ds3Fg6Jp';
+
 describe('loadSettings', () => {
   it.each([
     ['ALERT_ERROR_RATIO', '0.1'],
@@ -75,7 +77,41 @@ describe('loadSettings', () => {
     expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
       expect.stringMatching(/^ADMIN_API_KEY: is required/),
     ]);
-    expect(problemsOf({ NODE_ENV: 'production', ADMIN_API_KEY: 'x'.repeat(32) })).toEqual([]);
+    expect(problemsOf({ NODE_ENV: 'production', ADMIN_API_KEY: strong })).toEqual([]);
+  });
+
+  it('refuses weak keys in production, and says how to make a strong one', () => {
+    expect(
+      problemsOf({
+        NODE_ENV: 'production',
+        ADMIN_API_KEY: 'x'.repeat(32),
+        METRICS_TOKEN: 'a-short-secret-token',
+      }),
+    ).toEqual([
+      expect.stringMatching(/^ADMIN_API_KEY: is too weak .* different characters; .*openssl rand -base64 32/),
+      expect.stringMatching(/^METRICS_TOKEN: is too weak .* fewer than 24 characters; .*openssl rand/),
+    ]);
+    expect(problemsOf({ ADMIN_API_KEY: 'x'.repeat(16) })).toEqual([]);
+    expect(problemsOf({ NODE_ENV: 'production', ADMIN_API_KEY: strong, METRICS_TOKEN: strong })).toEqual([
+      expect.stringMatching(/^METRICS_TOKEN: must not be the ADMIN_API_KEY/),
+    ]);
+  });
+
+  it('closes /metrics and /docs in production only, unless a setting says otherwise', () => {
+    const accessOf = (env: Record<string, string>): string[] => {
+      const { service, monitoring } = loadSettings({ ADMIN_API_KEY: strong, ...env });
+      return [service.DOCS, monitoring.METRICS];
+    };
+    expect(accessOf({})).toEqual(['public', 'public']);
+    expect(accessOf({ NODE_ENV: 'production' })).toEqual(['admin', 'admin']);
+    expect(accessOf({ NODE_ENV: 'production', DOCS: 'public', METRICS: 'off' })).toEqual(['public', 'off']);
+  });
+
+  it('does not trust any proxy by default, and never every proxy', () => {
+    expect(loadSettings({}).service.TRUST_PROXY).toBe(false);
+    expect(problemsOf({ TRUST_PROXY: 'true' })).toEqual([
+      expect.stringMatching(/^TRUST_PROXY: "true" is not accepted/),
+    ]);
   });
 
   it('rejects server-side vector search on the embedded store', () => {

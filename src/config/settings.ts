@@ -1,6 +1,7 @@
 import { mongoUriOptions } from './mongo-uri.js';
 import type { SettingDefinition } from './setting-definition.js';
 import { definitionsOf, groupNames, type Settings } from './settings.schema.js';
+import { HOW_TO_MAKE_A_KEY, weaknessOf } from './weak-key.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -45,12 +46,23 @@ function readOne(name: string, definition: SettingDefinition, env: Environment, 
   return undefined;
 }
 
+/** What production requires in addition; docs/security.md has the whole checklist. */
+function checkForProduction({ service, monitoring }: Settings, problems: string[]): void {
+  if (service.ADMIN_API_KEY === undefined)
+    problems.push(`ADMIN_API_KEY: is required when NODE_ENV=production; ${HOW_TO_MAKE_A_KEY}`);
+  const keys = { ADMIN_API_KEY: service.ADMIN_API_KEY, METRICS_TOKEN: monitoring.METRICS_TOKEN };
+  for (const [name, key] of Object.entries(keys)) {
+    const weakness = key === undefined ? undefined : weaknessOf(key);
+    if (weakness !== undefined)
+      problems.push(`${name}: is too weak for NODE_ENV=production: it ${weakness}; ${HOW_TO_MAKE_A_KEY}`);
+  }
+  if (monitoring.METRICS_TOKEN !== undefined && monitoring.METRICS_TOKEN === service.ADMIN_API_KEY)
+    problems.push(`METRICS_TOKEN: must not be the ADMIN_API_KEY; ${HOW_TO_MAKE_A_KEY}`);
+}
+
 function checkTogether(settings: Settings, problems: string[]): void {
   const { service, database, transcript, monitoring } = settings;
-  if (service.NODE_ENV === 'production' && service.ADMIN_API_KEY === undefined)
-    problems.push(
-      'ADMIN_API_KEY: is required when NODE_ENV=production; set it to a random text of at least 16 characters',
-    );
+  if (service.NODE_ENV === 'production') checkForProduction(settings, problems);
   if (transcript.EMBEDDER === 'openai' && transcript.OPENAI_EMBEDDINGS_URL === undefined)
     problems.push(
       'OPENAI_EMBEDDINGS_URL: is required when EMBEDDER=openai, for example http://127.0.0.1:8080/v1',

@@ -29,6 +29,22 @@ describe('databaseProblem', () => {
   });
 
   it.each([
+    ['a full disk', new mongo.MongoServerError({ message: 'no space', code: 14031 })],
+    ['a full disk in a bulk write', bulkError(new mongo.MongoServerError({ message: 'full', code: 14031 }))],
+    [
+      'a used up quota of Atlas',
+      new mongo.MongoServerError({ message: 'you are over your space quota, using 512 MB', code: 8000 }),
+    ],
+  ])('%s: 507 insufficient_storage, which says what the operator must do', (_what, error) => {
+    expect(databaseProblem(error)).toMatchObject({
+      status: 507,
+      code: 'insufficient_storage',
+      detail: expect.stringMatching(/operator must free or add space/) as string,
+    });
+  });
+
+  it.each([
+    ['another error of Atlas', new mongo.MongoServerError({ message: 'bad auth', code: 8000 })],
     [
       'a duplicate key in a bulk write',
       bulkError(new mongo.MongoServerError({ message: 'duplicate', code: 11000 })),

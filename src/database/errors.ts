@@ -68,6 +68,25 @@ const contention: ProblemDetails = {
   retryAfterSeconds: 1,
 };
 
+/** OutOfDiskSpace. The embedded store also reports a failed write with it if its disk or quota is full. */
+const OUT_OF_DISK_SPACE = 14031;
+/** AtlasError, which has this code for several reasons. */
+const ATLAS_ERROR = 8000;
+
+/** Whether the database has no space to store the write. Nothing of the command or transaction was stored. */
+export const isOutOfSpace = (error: unknown): boolean =>
+  error instanceof mongo.MongoServerError &&
+  (error.code === OUT_OF_DISK_SPACE || (error.code === ATLAS_ERROR && /space quota/i.test(error.message)));
+
+const insufficientStorage: ProblemDetails = {
+  status: 507,
+  code: 'insufficient_storage',
+  title: 'The disk of the database is full',
+  detail:
+    'Nothing of this request was stored. Reading still works. An operator must free or add space on the disk of the database (DATA_DIR, with the embedded store); then writes succeed again without a restart.',
+  retryAfterSeconds: 30,
+};
+
 /** The work conflicted with other writes to the same data on every attempt. */
 export const transactionContention = (): ProblemError => new ProblemError(contention);
 
@@ -125,8 +144,8 @@ export const isDatabaseAway = (error: unknown): boolean =>
   (error instanceof mongo.MongoBulkWriteError && error.code === undefined);
 
 /**
- * Maps database failures that clients should recognize to problem details, all with status 503: database
- * unavailable, outcome unknown, or contention.
+ * Maps database failures that clients should recognize to problem details, with status 507 if its disk is
+ * full, and otherwise 503: database unavailable, outcome unknown, or contention.
  */
 export function databaseProblem(error: unknown): ProblemDetails | undefined {
   const poolExhausted = error instanceof Error && error.name === 'MongoWaitQueueTimeoutError';
@@ -140,6 +159,7 @@ export function databaseProblem(error: unknown): ProblemDetails | undefined {
       detail: 'Nothing of this request was acknowledged. Retry it a little later.',
       retryAfterSeconds: 2,
     };
+  if (isOutOfSpace(error)) return insufficientStorage;
   if (isUnknownCommitResult(error))
     return {
       status: 503,

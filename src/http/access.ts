@@ -21,6 +21,15 @@ export const AdminOnly = (): ClassDecorator & MethodDecorator =>
 export const TenantOrAdmin = (): ClassDecorator & MethodDecorator =>
   SetMetadata(ACCESS, 'tenant-or-admin' satisfies Access);
 
+const bearer = /^Bearer +(\S+) *$/i;
+
+/** Returns the key from the `Authorization: Bearer` header. */
+export const bearerOf = ({
+  headers,
+}: {
+  headers: { authorization?: string | undefined };
+}): string | undefined => bearer.exec(headers.authorization ?? '')?.[1];
+
 const operators = new WeakSet<FastifyRequest>();
 
 /** Marks a request as sent by an operator: with the admin key, or signed in on the admin pages. */

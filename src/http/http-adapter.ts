@@ -2,7 +2,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ServiceSettings } from '../config/index.js';
+import { type ServiceSettings, trustedHops } from '../config/index.js';
 import type { ErrorReporter, Logger } from '../logging/index.js';
 import { jsonBodyParser } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -83,7 +83,7 @@ export function createHttpAdapter(
   const adapter = new FastifyAdapter({
     bodyLimit: settings.HTTP_BODY_LIMIT_BYTES,
     requestTimeout: settings.HTTP_REQUEST_TIMEOUT_MS,
-    trustProxy: settings.TRUST_PROXY,
+    trustProxy: trustedHops(settings.TRUST_PROXY),
     genReqId: createRequestIds(),
     forceCloseConnections: 'idle',
     // While the server closes, requests that arrive on open connections are still served; the response closes

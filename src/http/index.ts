@@ -10,6 +10,7 @@ export {
   ACCESS,
   type Access,
   AdminOnly,
+  bearerOf,
   isOperatorRequest,
   Public,
   setOperatorRequest,

@@ -9,6 +9,7 @@ type Response = NonNullable<Responses[string]>;
 type Schema = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
 
 const methods = ['get', 'put', 'post', 'patch', 'delete'] as const;
+type Method = (typeof methods)[number];
 
 const problemSchema: Schema = {
   type: 'object',
@@ -50,7 +51,7 @@ const problemContent = {
 const phraseOf = (status: string): string => STATUS_CODES[status] ?? 'Error';
 
 /** The error statuses that an operation may return, depending on its kind. */
-function errorStatuses(path: string, { security }: Operation): string[] {
+function errorStatuses(path: string, method: Method, { security }: Operation): string[] {
   const needsKey = security !== undefined && security.length > 0;
   return [
     '400',
@@ -59,6 +60,7 @@ function errorStatuses(path: string, { security }: Operation): string[] {
     ...(needsKey ? ['429'] : []),
     '500',
     '503',
+    ...(method === 'get' ? [] : ['507']),
   ];
 }
 
@@ -73,9 +75,10 @@ function describedResponse(status: string, response: Response): Response {
   };
 }
 
-function withProblems(path: string, operation: Operation): Responses {
+function withProblems(path: string, method: Method, operation: Operation): Responses {
   const responses: Responses = {};
-  for (const status of errorStatuses(path, operation)) responses[status] = { description: phraseOf(status) };
+  for (const status of errorStatuses(path, method, operation))
+    responses[status] = { description: phraseOf(status) };
   for (const [status, response] of Object.entries(operation.responses))
     if (response) responses[status] = response;
   for (const [status, response] of Object.entries(responses))
@@ -95,13 +98,13 @@ export function describeErrors(document: OpenAPIObject): OpenAPIObject {
   for (const [path, item] of Object.entries(document.paths))
     for (const method of methods) {
       const operation = item[method];
-      if (operation) operation.responses = withProblems(path, operation);
+      if (operation) operation.responses = withProblems(path, method, operation);
     }
   return document;
 }
 
-/** Serves the API description: /docs as a page, /docs/openapi.json as JSON. */
-export function setUpOpenApi(app: NestFastifyApplication): void {
+/** Serves the API description: `path` as a page, `<path>/openapi.json` and `.yaml` as data. */
+export function setUpOpenApi(app: NestFastifyApplication, path = 'docs'): void {
   const description =
     "Conversations, messages and session state of many tenants. Send `Authorization: Bearer <key>`. A tenant's key gives access to that " +
     'tenant only; the admin key manages tenants. Errors are RFC 9457 problem documents with a stable `code`. ' +
@@ -117,7 +120,9 @@ export function setUpOpenApi(app: NestFastifyApplication): void {
       description: "A tenant's API key or the admin key",
     })
     .build();
-  SwaggerModule.setup('docs', app, () => describeErrors(SwaggerModule.createDocument(app, config)), {
-    jsonDocumentUrl: 'docs/openapi.json',
+  SwaggerModule.setup(path, app, () => describeErrors(SwaggerModule.createDocument(app, config)), {
+    jsonDocumentUrl: `${path}/openapi.json`,
+    // Below the page's path, as it is checked there who may read it.
+    yamlDocumentUrl: `${path}/openapi.yaml`,
   });
 }

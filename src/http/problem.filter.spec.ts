@@ -49,15 +49,18 @@ describe('ProblemFilter', () => {
     expect(logError).not.toHaveBeenCalled();
   });
 
-  it.each([502, 504])('logs a responder failure with %d once, as a warning without the error', (status) => {
-    const problem = { status, code: 'responder_failed', title: 'No reply', detail: 'It broke.' };
-    const { body, warn, logError } = responseTo(new ProblemError(problem, { cause: new Error('refused') }));
-    expect(body).toMatchObject({ status, errorId: expect.any(String) as string });
-    expect(warn).toHaveBeenCalledTimes(1);
-    expect(warn.mock.calls[0]?.[0]).toMatchObject({ errorId: body['errorId'], cause: 'refused' });
-    expect(warn.mock.calls[0]?.[0]).not.toHaveProperty('err');
-    expect(logError).not.toHaveBeenCalled();
-  });
+  it.each([502, 504, 507])(
+    'logs a responder failure with %d once, as a warning without the error',
+    (status) => {
+      const problem = { status, code: 'responder_failed', title: 'No reply', detail: 'It broke.' };
+      const { body, warn, logError } = responseTo(new ProblemError(problem, { cause: new Error('refused') }));
+      expect(body).toMatchObject({ status, errorId: expect.any(String) as string });
+      expect(warn).toHaveBeenCalledTimes(1);
+      expect(warn.mock.calls[0]?.[0]).toMatchObject({ errorId: body['errorId'], cause: 'refused' });
+      expect(warn.mock.calls[0]?.[0]).not.toHaveProperty('err');
+      expect(logError).not.toHaveBeenCalled();
+    },
+  );
 
   it('logs an unexpected error with its stack and errorId, and sends no stack to the client', () => {
     const error = new Error('secret');

@@ -24,6 +24,7 @@ const frameworkCodes: Record<number, string> = {
   429: 'too_many_requests',
   431: 'headers_too_large',
   503: 'unavailable',
+  507: 'insufficient_storage',
 };
 
 const frameworkDetails: Record<number, string> = {
@@ -83,7 +84,7 @@ interface Classification {
   isExpected: boolean;
 }
 
-const isOutside = (status: number): boolean => status >= 502 && status <= 504;
+const isOutside = (status: number): boolean => (status >= 502 && status <= 504) || status === 507;
 
 const routeOf = ({ routeOptions }: Partial<FastifyRequest>): string => routeOptions?.url ?? 'unknown';
 
@@ -102,7 +103,7 @@ export type ProblemTranslator = (error: unknown) => ProblemDetails | undefined;
 /**
  * Converts every error to an RFC 9457 problem document. Errors with status 500 and above are reported, and
  * the response and the log contain the `errorId` of the report; the response never contains the stack.
- * Expected failures of a dependency (a responder or the database: 502 to 504) are logged as a warning without
+ * Expected failures of a dependency (a responder or the database: 502 to 504, 507) are logged as a warning without
  * a stack, and reported at most once a minute per code. A failed health check has no `errorId` and is not
  * reported.
  */

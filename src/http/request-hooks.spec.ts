@@ -40,7 +40,7 @@ describe('the request hooks', () => {
     ['/admin/queues?x=1', 'page', true],
     ['/admin?next=/', 'page', true],
     ['/%61dmin/queues', 'page', true],
-    ['/docs/', 'page', false],
+    ['/docs/', 'page', true],
     ['/administrators', 'api', false],
     ['/v1/admin', 'api', false],
     ['/v1/things/admin', 'api', false],

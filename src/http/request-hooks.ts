@@ -20,7 +20,7 @@ export interface RequestHooks {
   pageHeaders: Headers;
   /** Called when a request has ended. */
   timings: { ended(request: FastifyRequest, reply: FastifyReply, context: RequestContext): void };
-  /** Checks requests under /admin: either calls `next` or sends the response. */
+  /** Checks requests under /admin and /docs: either calls `next` or sends the response. */
   adminGate: { check(request: FastifyRequest, reply: FastifyReply, next: () => void): void };
   /** If set, only routes that match are served, and every other route returns 404. */
   servedRoutes?: RegExp;
@@ -43,9 +43,17 @@ function areaOf(url: string, route = ''): Area {
   return area === 'api' ? areaOfPath(url) : area;
 }
 
-/** 502 to 504 are failures of a dependency (a responder, the database); 500 is a fault of this program. */
+/**
+ * 502 to 504 and 507 are failures of a dependency (a responder, the database); 500 is a fault of this program.
+ */
 const logLevelOf = (status: number): 'error' | 'warn' | 'info' | 'debug' =>
-  status >= 502 && status <= 504 ? 'warn' : status >= 500 ? 'error' : status >= 400 ? 'info' : 'debug';
+  (status >= 502 && status <= 504) || status === 507
+    ? 'warn'
+    : status >= 500
+      ? 'error'
+      : status >= 400
+        ? 'info'
+        : 'debug';
 
 function logRequest(
   logger: Logger,
@@ -126,7 +134,7 @@ export function addRequestHooks(
     const area = areaOf(request.url, route);
     void reply.headers(area === 'api' ? apiHeaders : pageHeaders).header('x-request-id', request.id);
     if (servedRoutes && !servedRoutes.test(route ?? '')) done(new NotFoundException());
-    else if (area !== '/admin') runInContext(context, done);
+    else if (area === 'api') runInContext(context, done);
     else
       runInContext(context, () => {
         adminGate.check(request, reply, done);

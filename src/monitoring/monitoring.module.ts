@@ -19,6 +19,7 @@ import { HealthService } from './health/health.service.js';
 import { Monitoring } from './monitoring.js';
 import { DiskMonitoring } from './process/disk-monitoring.js';
 import { ProcessMonitoring } from './process/process-monitoring.js';
+import { MetricsAccess } from './metrics/metrics-access.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { MetricsService } from './snapshot/metrics.service.js';
 import { MonitoringController } from './snapshot/monitoring.controller.js';
@@ -36,6 +37,7 @@ import { SlowOperations } from './timings/slow-operations.js';
   controllers: [HealthController, MetricsController, MonitoringController],
   providers: [
     Monitoring,
+    MetricsAccess,
     EventLoopWatch,
     HealthService,
     HealthProbes,

@@ -15,12 +15,45 @@ export class ResponderSettingsRepository {
 
   async put(
     tenantId: string,
-    settings: Pick<ResponderSettingsRecord, 'type' | 'config' | 'updatedAt'>,
+    settings: Pick<ResponderSettingsRecord, 'type' | 'config' | 'sealedBy' | 'updatedAt'>,
   ): Promise<void> {
-    const { type, config, updatedAt } = settings;
-    await this.settings
-      .updateOne({ tenantId }, { $set: { type, config, updatedAt } }, { upsert: true })
+    const { type, config, sealedBy, updatedAt } = settings;
+    const change =
+      sealedBy === undefined
+        ? { $set: { type, config, updatedAt }, $unset: { sealedBy: 1 } }
+        : { $set: { type, config, sealedBy, updatedAt } };
+    await this.settings.updateOne({ tenantId }, change, { upsert: true }).exec();
+  }
+
+  /** Settings of these types whose secrets are not encrypted with the key. */
+  async notSealedBy(
+    types: readonly string[],
+    keyId: string,
+    limit: number,
+  ): Promise<ResponderSettingsRecord[]> {
+    return this.settings
+      .find({ type: { $in: [...types] }, sealedBy: { $ne: keyId } })
+      .limit(limit)
+      .lean<ResponderSettingsRecord[]>()
       .exec();
+  }
+
+  /** The id of a key, other than these, with which secrets are encrypted; undefined if there is none. */
+  async otherKeyId(types: readonly string[], keyIds: readonly string[]): Promise<string | undefined> {
+    const found = await this.settings
+      .findOne({ type: { $in: [...types] }, sealedBy: { $gt: '', $nin: [...keyIds] } }, { sealedBy: 1 })
+      .lean<ResponderSettingsRecord>()
+      .exec();
+    return found?.sealedBy;
+  }
+
+  /** Replaces the configuration unless it was changed since it was read. */
+  async reseal(
+    { _id, tenantId, updatedAt }: ResponderSettingsRecord,
+    config: Record<string, unknown>,
+    sealedBy: string,
+  ): Promise<void> {
+    await this.settings.updateOne({ tenantId, _id, updatedAt }, { $set: { config, sealedBy } }).exec();
   }
 
   async delete(tenantId: string): Promise<void> {

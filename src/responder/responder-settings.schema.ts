@@ -7,7 +7,10 @@ export interface ResponderSettingsRecord {
   _id: Types.ObjectId;
   tenantId: string;
   type: string;
+  /** Secrets in it are encrypted if SECRETS_KEY is set; see `SecretBox`. */
   config: Record<string, unknown>;
+  /** Id of the key with which they are encrypted; absent if there is none. */
+  sealedBy?: string;
   updatedAt: Date;
 }
 
@@ -16,6 +19,7 @@ export const responderSettingsSchema = new Schema<ResponderSettingsRecord>(
     tenantId: { type: String, required: true },
     type: { type: String, required: true },
     config: { type: Schema.Types.Mixed, required: true },
+    sealedBy: { type: String },
     updatedAt: { type: Date, required: true },
   },
   { collection: 'responders', versionKey: false, autoIndex: false, minimize: false },
@@ -23,3 +27,5 @@ export const responderSettingsSchema = new Schema<ResponderSettingsRecord>(
 
 // The responder of a tenant, read for inbound messages. One document per tenant.
 responderSettingsSchema.index({ tenantId: 1 }, { unique: true });
+// Secrets of all tenants that are not encrypted with the current key, read once at the start of a process.
+responderSettingsSchema.index({ type: 1, sealedBy: 1 });

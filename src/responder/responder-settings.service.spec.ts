@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { randomBytes } from 'node:crypto';
+import { isSealed, SecretBox } from '../common/index.js';
 import type { TransactionRunner } from '../database/index.js';
 import { ProblemError } from '../http/index.js';
 import { GoalResponder } from './goal/goal.responder.js';
@@ -7,7 +9,7 @@ import { ResponderRegistry } from './responder-registry.js';
 import type { ResponderSettingsRepository } from './responder-settings.repository.js';
 import type { ResponderSettingsRecord } from './responder-settings.schema.js';
 import { ResponderSettingsService } from './responder-settings.service.js';
-import type { Responder } from './responder.js';
+import { type Responder, ResponderError } from './responder.js';
 
 const remote: Responder<{ url: string; secret: string }> = {
   type: 'remote',
@@ -16,9 +18,12 @@ const remote: Responder<{ url: string; secret: string }> = {
   respond: () => Promise.resolve({ reply: null }),
 };
 
-type Stored = Pick<ResponderSettingsRecord, 'type' | 'config' | 'updatedAt'>;
+type Stored = Pick<ResponderSettingsRecord, 'type' | 'config' | 'sealedBy' | 'updatedAt'>;
 
-function setUp(responders: readonly Responder[] = [new GoalResponder(), remote]) {
+function setUp(
+  responders: readonly Responder[] = [new GoalResponder(), remote],
+  keys: readonly Buffer[] = [],
+) {
   const rows = new Map<string, Stored>();
   let reads = 0;
   const repository = {
@@ -36,6 +41,7 @@ function setUp(responders: readonly Responder[] = [new GoalResponder(), remote])
       run: (work: () => Promise<unknown>) => work(),
       afterCommit: (hook: () => void | Promise<void>) => Promise.resolve(hook()),
     } as unknown as TransactionRunner,
+    new SecretBox(keys),
   );
   return { service, rows, reads: () => reads };
 }
@@ -107,6 +113,43 @@ describe('ResponderSettingsService', () => {
     expect(rows.get('acme')?.config).toEqual({ url: 'v', secret });
     await service.put('acme', 'goals', starterConfig);
     await expect(service.put('acme', 'remote', { url: 'v' })).rejects.toBeInstanceOf(ProblemError);
+  });
+
+  describe('with a key for secrets', () => {
+    it('stores secrets encrypted, and other settings as they are', async () => {
+      const { service, rows } = setUp(undefined, [randomBytes(32)]);
+      await service.put('acme', 'remote', { url: 'u', secret });
+      const { config, sealedBy } = rows.get('acme') ?? {};
+      expect([config?.['url'], isSealed(config?.['secret']), typeof sealedBy]).toEqual(['u', true, 'string']);
+      expect((await service.activeFor('acme')).config).toEqual({ url: 'u', secret });
+      await service.put('acme', 'goals', starterConfig);
+      expect(rows.get('acme')).not.toHaveProperty('sealedBy');
+    });
+
+    it('does not decrypt a secret that was copied from another tenant', async () => {
+      const { service, rows } = setUp(undefined, [randomBytes(32)]);
+      const row = await service.put('acme', 'remote', { url: 'u', secret }).then(() => rows.get('acme'));
+      if (row) rows.set('other', row);
+      await expect(service.activeFor('other')).rejects.toThrow(/not in SECRETS_KEY/);
+    });
+
+    it('explains a missing key: to callers of the responder, and by asking for the secret again', async () => {
+      const first = setUp(undefined, [randomBytes(32)]);
+      await first.service.put('acme', 'remote', { url: 'u', secret });
+      const row = first.rows.get('acme');
+      const { service, rows } = setUp(undefined, [randomBytes(32)]);
+      if (row) rows.set('acme', row);
+      await expect(service.activeFor('acme')).rejects.toThrow(ResponderError);
+      expect(await service.read('acme')).toMatchObject({
+        config: { url: 'u' },
+        secretHints: { secret: '…' },
+      });
+      await expect(service.put('acme', 'remote', { url: 'v' })).rejects.toMatchObject({
+        problem: { status: 400, extra: { errors: [{ path: 'config.secret' }] } },
+      });
+      await service.put('acme', 'remote', { url: 'v', secret });
+      expect((await service.activeFor('acme')).config).toEqual({ url: 'v', secret });
+    });
   });
 
   it('reports the fields that the responder rejects', async () => {

@@ -1,5 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { isSealed, SecretBox, UnreadableSecretError } from '../common/index.js';
+import { StartupError } from '../config/index.js';
 import { TransactionRunner } from '../database/index.js';
 import { type FieldProblem, validationFailed } from '../http/index.js';
 import { starterConfig } from './goal/starter-config.js';
@@ -10,6 +12,7 @@ import { type Responder, ResponderError } from './responder.js';
 /** How long other processes may use outdated settings after a change, milliseconds. */
 const CACHE_MS = 1000;
 const CACHED_TENANTS = 10_000;
+const RESEAL_BATCH = 100;
 
 export interface ActiveResponder {
   responder: Responder;
@@ -39,8 +42,11 @@ const starter: Choice = { type: 'goals', config: starterConfig, updatedAt: null 
 const hintOf = (secret: unknown): string =>
   typeof secret === 'string' && secret.length >= 16 ? `…${secret.slice(-4)}` : '…';
 
+/** What an encrypted secret is bound to. */
+const contextOf = (...parts: readonly string[]): string => JSON.stringify(['responder', ...parts]);
+
 @Injectable()
-export class ResponderSettingsService {
+export class ResponderSettingsService implements OnApplicationBootstrap {
   /** Messages that arrive during a read share its result. */
   private readonly active = new LRUCache<string, ActiveResponder>({
     max: CACHED_TENANTS,
@@ -54,7 +60,34 @@ export class ResponderSettingsService {
     private readonly repository: ResponderSettingsRepository,
     private readonly registry: ResponderRegistry,
     private readonly transactions: TransactionRunner,
+    private readonly box: SecretBox,
   ) {}
+
+  /**
+   * Encrypts the secrets that are not encrypted yet, or with an earlier key.
+   * @throws StartupError if secrets are encrypted with a key that SECRETS_KEY lacks
+   */
+  async onApplicationBootstrap(): Promise<void> {
+    const types = this.registry.types.filter((type) => this.secretFieldsOf(type).length > 0);
+    const { keyId, keyIds } = this.box;
+    const missing = await this.repository.otherKeyId(types, keyIds);
+    if (missing !== undefined)
+      throw new StartupError(
+        `Secrets of tenants are encrypted with the key "${missing}", which is not in SECRETS_KEY. Add that key to SECRETS_KEY (after the current one, separated by a comma).`,
+      );
+    if (keyId === undefined) return;
+    for (;;) {
+      const rows = await this.repository.notSealedBy(types, keyId, RESEAL_BATCH);
+      let unreadable = 0;
+      for (const row of rows) {
+        const opened = this.readable(row.tenantId, row);
+        if (opened)
+          await this.repository.reseal(row, this.sealed(row.tenantId, row.type, opened.config), keyId);
+        else unreadable++;
+      }
+      if (rows.length < RESEAL_BATCH || unreadable === rows.length) return;
+    }
+  }
 
   /**
    * Returns the tenant's responder with its settings, at most CACHE_MS old.
@@ -65,7 +98,9 @@ export class ResponderSettingsService {
   }
 
   async read(tenantId: string): Promise<ResponderSettings> {
-    return this.view(await this.choiceOf(tenantId));
+    const choice = await this.choiceOf(tenantId);
+    // If a secret cannot be decrypted, only its hint is missing.
+    return this.view(this.readable(tenantId, choice) ?? choice);
   }
 
   /**
@@ -96,7 +131,7 @@ export class ResponderSettingsService {
   }
 
   private async load(tenantId: string): Promise<ActiveResponder> {
-    const { type, config } = await this.choiceOf(tenantId);
+    const { type, config } = this.forUse(tenantId, await this.choiceOf(tenantId));
     const responder = this.registry.find(type);
     if (!responder) throw new ResponderError(`The responder "${type}" of this tenant is not installed.`);
     const parsed = responder.configSchema.safeParse(config);
@@ -133,7 +168,13 @@ export class ResponderSettingsService {
         })),
       );
     const choice = { type, config: parsed.data as Record<string, unknown>, updatedAt: new Date() };
-    await this.repository.put(tenantId, choice);
+    const { keyId } = this.box;
+    const isSealed = keyId !== undefined && this.secretFieldsOf(type).length > 0;
+    await this.repository.put(tenantId, {
+      ...choice,
+      config: this.sealed(tenantId, type, choice.config),
+      ...(isSealed && { sealedBy: keyId }),
+    });
     return choice;
   }
 
@@ -143,14 +184,67 @@ export class ResponderSettingsService {
     missing: readonly string[],
     config: Record<string, unknown>,
   ): Promise<Record<string, unknown>> {
-    const stored = await this.repository.find(tenantId);
-    if (stored?.type !== type) return config;
+    const found = await this.repository.find(tenantId);
+    if (found?.type !== type) return config;
+    // A secret that cannot be decrypted counts as missing, so the tenant must send it again.
+    const stored = this.readable(tenantId, found);
+    if (!stored) return config;
     const kept = missing.filter((field) => stored.config[field] !== undefined);
     return { ...config, ...Object.fromEntries(kept.map((field) => [field, stored.config[field]])) };
   }
 
+  private secretFieldsOf(type: string): readonly string[] {
+    return this.registry.find(type)?.secretFields ?? [];
+  }
+
+  private sealed(tenantId: string, type: string, config: Record<string, unknown>): Record<string, unknown> {
+    return this.withSecrets(type, config, (value, field) =>
+      this.box.seal(value, contextOf(tenantId, type, field)),
+    );
+  }
+
+  /** @throws UnreadableSecretError */
+  private opened<T extends Pick<Choice, 'type' | 'config'>>(tenantId: string, choice: T): T {
+    const { type, config } = choice;
+    const opened = this.withSecrets(type, config, (value, field) =>
+      this.box.open(value, contextOf(tenantId, type, field)),
+    );
+    return { ...choice, config: opened };
+  }
+
+  /** Returns undefined if a secret cannot be decrypted. */
+  private readable<T extends Pick<Choice, 'type' | 'config'>>(tenantId: string, choice: T): T | undefined {
+    try {
+      return this.opened(tenantId, choice);
+    } catch (error) {
+      if (error instanceof UnreadableSecretError) return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws ResponderError if a secret cannot be decrypted */
+  private forUse(tenantId: string, choice: Choice): Choice {
+    try {
+      return this.opened(tenantId, choice);
+    } catch (error) {
+      if (error instanceof UnreadableSecretError) throw new ResponderError(error.message);
+      throw error;
+    }
+  }
+
+  private withSecrets(
+    type: string,
+    config: Record<string, unknown>,
+    change: (value: unknown, field: string) => unknown,
+  ): Record<string, unknown> {
+    const fields = this.secretFieldsOf(type).filter((field) => config[field] !== undefined);
+    return { ...config, ...Object.fromEntries(fields.map((field) => [field, change(config[field], field)])) };
+  }
+
   private view({ type, config, updatedAt }: Choice): ResponderSettings {
-    const secretFields = new Set(this.registry.find(type)?.secretFields ?? []);
+    const secretFields = new Set(this.secretFieldsOf(type));
+    // Also of a responder that is not installed any more.
+    for (const [field, value] of Object.entries(config)) if (isSealed(value)) secretFields.add(field);
     const entries = Object.entries(config);
     return {
       type,

@@ -7,6 +7,8 @@ import {
   type Type,
 } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { parseSecretKeys, SecretBox } from '../common/index.js';
+import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
 import { GoalResponder } from './goal/goal.responder.js';
 import { HttpResponder } from './http/http.responder.js';
 import { ResponderController } from './responder.controller.js';
@@ -44,6 +46,12 @@ class ResponderFeatureModule implements OnModuleInit {
       inject: [GoalResponder, HttpResponder],
     },
     ResponderSettingsRepository,
+    {
+      provide: SecretBox,
+      useFactory: ({ SECRETS_KEY }: ServiceSettings) =>
+        new SecretBox(SECRETS_KEY === undefined ? [] : (parseSecretKeys(SECRETS_KEY) ?? [])),
+      inject: [SERVICE_SETTINGS],
+    },
     ResponderSettingsService,
     ResponderRunner,
   ],

@@ -1,19 +1,4 @@
-import { isIPv6 } from 'node:net';
-
-/** The eight groups of an IPv6 address, as numbers. */
-function groupsOf(address: string): number[] {
-  const [head = '', tail] = address.replace(/%.*$/, '').split('::');
-  const parse = (text: string): number[] =>
-    text === ''
-      ? []
-      : text.split(':').flatMap((group) => {
-          if (!group.includes('.')) return [parseInt(group, 16)];
-          const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
-          return [a * 256 + b, c * 256 + d];
-        });
-  const [first, last] = [parse(head), parse(tail ?? '')];
-  return [...first, ...Array.from({ length: 8 - first.length - last.length }, () => 0), ...last];
-}
+import { ipv4Of, ipv6Groups } from '../common/index.js';
 
 /**
  * Returns what is counted as one address: an IPv4 address, or the /56 network of an IPv6 address, because a
@@ -21,10 +6,9 @@ function groupsOf(address: string): number[] {
  * address.
  */
 export function addressGroup(address: string): string {
-  if (!isIPv6(address)) return address;
-  const groups = groupsOf(address);
+  const groups = ipv6Groups(address);
+  if (!groups) return address;
   const [a = 0, b = 0, c = 0, d = 0, , f = 0, g = 0, h = 0] = groups;
-  if (groups.slice(0, 5).every((group) => group === 0) && f === 0xffff)
-    return [g >> 8, g & 255, h >> 8, h & 255].join('.');
+  if (groups.slice(0, 5).every((group) => group === 0) && f === 0xffff) return ipv4Of(g, h);
   return `${[a, b, c, d & 0xff00].map((group) => group.toString(16)).join(':')}::/56`;
 }

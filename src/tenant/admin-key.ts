@@ -7,14 +7,25 @@ export class AdminKey {
 
   private readonly text: string;
 
-  /** @param text undefined in a process that serves no requests, such as a script; then no key matches */
-  constructor(text: string | undefined) {
+  private readonly metricsTokenHash: string | undefined;
+
+  /**
+   * @param text undefined in a process that serves no requests, such as a script; then no key matches
+   * @param metricsToken see `isMetricsToken`
+   */
+  constructor(text: string | undefined, metricsToken?: string) {
     this.text = text ?? randomBytes(32).toString('base64url');
     this.hash = hashApiKey(this.text);
+    this.metricsTokenHash = metricsToken === undefined ? undefined : hashApiKey(metricsToken);
   }
 
   matches(text: string): boolean {
     return this.hasHash(hashApiKey(text));
+  }
+
+  /** Whether the text is METRICS_TOKEN, which is sent in place of a key and is not a wrong one. */
+  isMetricsToken(text: string): boolean {
+    return this.metricsTokenHash !== undefined && sameHash(hashApiKey(text), this.metricsTokenHash);
   }
 
   /** Compares `hash` with that of the admin key, in constant time. */

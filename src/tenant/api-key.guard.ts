@@ -1,14 +1,14 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { ACCESS, type Access, isOperatorRequest, setOperatorRequest } from '../http/index.js';
+import { ACCESS, type Access, bearerOf, isOperatorRequest, setOperatorRequest } from '../http/index.js';
 import { contextOf } from '../logging/index.js';
 import { AdminKey } from './admin-key.js';
 import { hashApiKey, keyIdOf } from './api-key.js';
 import { KeyThrottle } from './key-throttle.js';
 import { KeyVerifier, type Verdict } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
-import { bearerOf, setRequestIdentity } from './request-identity.js';
+import { setRequestIdentity } from './request-identity.js';
 import {
   adminKeyRequired,
   apiKeyInvalid,
@@ -73,7 +73,8 @@ export class ApiKeyGuard implements CanActivate {
     if (key === undefined) return false;
     if (this.adminKey.matches(key)) return this.throttle.adminKey(request.ip) === 0;
     // Tenants may send their key with every request. It is not verified here, and is no guess of the admin key.
-    if (keyIdOf(key) === undefined) this.throttle.wrongKey(request.ip);
+    const isGuess = keyIdOf(key) === undefined && !this.adminKey.isMetricsToken(key);
+    if (isGuess) this.throttle.wrongKey(request.ip);
     return false;
   }
 

@@ -1,7 +1,6 @@
 export { AdminKey } from './admin-key.js';
 export { tenantIdParam } from './tenant.dto.js';
 export { KeyThrottle } from './key-throttle.js';
-export { bearerOf } from './request-identity.js';
 export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';
 export { TenantDirectory } from './tenant-directory.js';
 export { tooManyWrongKeys } from './tenant.errors.js';

@@ -1,15 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { TenantIdentity } from './tenant.types.js';
 
-const bearer = /^Bearer +(\S+) *$/i;
-
-/** Returns the key from the `Authorization: Bearer` header. */
-export const bearerOf = ({
-  headers,
-}: {
-  headers: { authorization?: string | undefined };
-}): string | undefined => bearer.exec(headers.authorization ?? '')?.[1];
-
 const IDENTITY = Symbol('identity of the request');
 
 interface Identified {

@@ -2,7 +2,12 @@ import { Module, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { MongooseModule } from '@nestjs/mongoose';
 import { CacheModule, CacheService } from '../cache/index.js';
-import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
+import {
+  MONITORING_SETTINGS,
+  type MonitoringSettings,
+  SERVICE_SETTINGS,
+  type ServiceSettings,
+} from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { counter, Monitoring, MonitoringModule } from '../monitoring/index.js';
 import { AdminKey } from './admin-key.js';
@@ -46,8 +51,9 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
     },
     {
       provide: AdminKey,
-      useFactory: ({ ADMIN_API_KEY }: ServiceSettings) => new AdminKey(ADMIN_API_KEY),
-      inject: [SERVICE_SETTINGS],
+      useFactory: ({ ADMIN_API_KEY }: ServiceSettings, { METRICS_TOKEN }: MonitoringSettings) =>
+        new AdminKey(ADMIN_API_KEY, METRICS_TOKEN),
+      inject: [SERVICE_SETTINGS, MONITORING_SETTINGS],
     },
     TenantRepository,
     ApiKeyRepository,

@@ -175,6 +175,22 @@ describe('signing in to the admin pages', () => {
     expect(await isIn(cookieOf(done))).toBe(false);
   });
 
+  it('ends the session when the operator signs out, so that no copy of the cookie works, in no process', async () => {
+    const other = await createTestApp({}, { database: admin.database, adminKey: admin.adminKey });
+    try {
+      const isInElsewhere = async (cookie: string): Promise<boolean> =>
+        (await fetch(`${other.url}/admin/queues/api/queues`, { headers: { cookie } })).status === 200;
+      const [cookie, another] = [await signIn(), await signIn()];
+      expect([await isIn(cookie), await isInElsewhere(cookie)]).toEqual([true, true]);
+      await send('/admin/logout', { method: 'POST', headers: { cookie, origin: admin.url } });
+      expect([await isIn(cookie), await isInElsewhere(cookie)]).toEqual([false, false]);
+      expect([await isIn(another), await isInElsewhere(another)]).toEqual([true, true]);
+      expect((await send('/admin/login', { headers: { cookie } })).status).toBe(200);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('also accepts the admin key as a bearer token, but no tenant key', async () => {
     const { status, body } = await new ApiClient(admin.url, admin.adminKey).request('POST', '/v1/tenants', {
       id: 'acme',
@@ -244,7 +260,7 @@ describe('guessing the admin key', () => {
   const LIMIT = 6;
   const from = (address: string): Record<string, string> => ({ 'x-forwarded-for': address });
 
-  beforeEach(() => start({ TRUST_PROXY: 'true', WRONG_KEYS_PER_MINUTE: String(LIMIT) }));
+  beforeEach(() => start({ TRUST_PROXY: 'loopback', WRONG_KEYS_PER_MINUTE: String(LIMIT) }));
   afterEach(() => admin.close());
 
   const tryKey = (address: string): Promise<Response> => login({ key: 'guess' }, from(address));

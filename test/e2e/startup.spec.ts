@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -61,6 +61,20 @@ describe('npm start', () => {
       expect.stringContaining(`The data directory ${join(file, 'data')} cannot be written`),
     ]);
     expect(lines[0]).toContain('DATA_DIR');
+  });
+
+  it('works in a folder with any name that was there before, and makes it accessible to its user alone', async () => {
+    const dir = join(folder.cwd, `100% of "Ünï" #1? ${'x'.repeat(150)}`);
+    await mkdir(dir, { mode: 0o755 });
+    await chmod(dir, 0o755);
+    const service = await folder.start({ DATA_DIR: dir });
+    await createTenant(service, 'private');
+    const names = (await readdir(dir, { recursive: true })).sort();
+    expect(names).toEqual(['admin-api-key', 'store', 'store/data.mdb', 'store/lock.mdb']);
+    for (const name of ['.', ...names]) {
+      const { mode } = await stat(join(dir, name));
+      expect([name, mode & 0o077]).toEqual([name, 0]);
+    }
   });
 
   it('lists all invalid settings at once and exits with code 1', async () => {

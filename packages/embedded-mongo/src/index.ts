@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readOwner } from './engine/owner.js';
@@ -7,16 +6,19 @@ import type { StoreServer } from './server/store-server.js';
 import { hasWorkerFile, startInWorker } from './server/worker-host.js';
 
 export interface EmbeddedMongoOptions {
-  /** Directory of the store. Created if it does not exist. */
+  /** Directory of the store. Created if it does not exist. Only this user can use it and the files in it. */
   dir: string;
   /**
-   * A fixed TCP port for tools and other processes, or 0 for any free port. Without it, a unix socket is used
-   * where possible.
+   * A fixed TCP port for tools and other processes, or 0 for any free port. Without it, the store listens on
+   * no port, only on a unix socket (on Windows, which has none, on a free port of 127.0.0.1).
    */
   port?: number;
   /** Address to listen on, by default `127.0.0.1`. There is no authentication, so use a loopback address. */
   host?: string;
-  /** Path of the unix socket, by default `mongodb.sock` in `dir`. */
+  /**
+   * Path of the unix socket, by default `mongodb.sock` in `dir`, or in a directory of the temporary folder if
+   * that path is too long for a socket or contains "%". Only this user can connect.
+   */
   socketPath?: string;
   log?: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
   /** Called if the store's thread ends unexpectedly after opening. Without it, the error is logged. */
@@ -53,7 +55,6 @@ export class EmbeddedMongo {
    */
   static async open(options: EmbeddedMongoOptions): Promise<EmbeddedMongo> {
     const dir = resolve(options.dir);
-    await mkdir(dir, { recursive: true });
     for (let attempt = 1; ; attempt++) {
       const owner = await liveOwner(dir);
       if (owner) return new EmbeddedMongo(owner.uri, true, owner.pid, undefined);

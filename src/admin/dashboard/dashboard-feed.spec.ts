@@ -6,6 +6,7 @@ import {
   MAX_STALLED_TURNS,
   MAX_VIEWERS,
   TURN_MS,
+  TURNS_BETWEEN_CHECKS,
   type ViewerStream,
 } from './dashboard-feed.js';
 import { type DashboardSample, DashboardSampler } from './dashboard-sampler.js';
@@ -57,6 +58,18 @@ const look = (until = Infinity): FakeViewer & { leave: () => void } => {
 const turns = (count: number): Promise<void> => jest.advanceTimersByTimeAsync(count * TURN_MS);
 
 describe('DashboardFeed', () => {
+  it('ends the response soon after its operator has signed out, and no other', async () => {
+    let isSignedIn = true;
+    const [viewer, other] = [new FakeViewer(), new FakeViewer()];
+    feed.add(viewer, Infinity, () => Promise.resolve(isSignedIn));
+    feed.add(other, Infinity, () => Promise.resolve(true));
+    await turns(TURNS_BETWEEN_CHECKS);
+    isSignedIn = false;
+    await turns(TURNS_BETWEEN_CHECKS);
+    expect(viewer.events.at(-1)).toBe('signed-out');
+    expect([viewer.end, other.end].map(({ mock }) => mock.calls.length)).toEqual([1, 0]);
+  });
+
   it('sends the history and a snapshot immediately, then a snapshot in each turn', async () => {
     const viewer = look();
     await turns(0);

@@ -17,6 +17,7 @@ interface Viewer {
   stream: ViewerStream;
   /** When the session ends, in milliseconds since 1970. */
   until: number;
+  isSignedIn: () => Promise<boolean>;
   /** Consecutive turns in which the viewer had not read what was sent before. */
   stalledTurns: number;
 }
@@ -25,10 +26,14 @@ export const MAX_VIEWERS = 20;
 export const TURN_MS = 2000;
 /** A viewer who reads nothing for this many turns is disconnected. */
 export const MAX_STALLED_TURNS = 5;
+/** How many turns a viewer's stream can outlive the session after a sign-out. */
+export const TURNS_BETWEEN_CHECKS = 5;
 
 const RETRY_MS = 3000;
 /** A comment, which browsers ignore. It keeps the connection open and detects when it is not. */
 const HEARTBEAT = ':\n\n';
+
+const stillTrue = Promise.resolve(true);
 
 /** JSON text has no line breaks, so one data line is enough. */
 const event = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
@@ -43,6 +48,7 @@ export class DashboardFeed {
   private readonly outside = AsyncLocalStorage.snapshot();
   private timer: NodeJS.Timeout | undefined;
   private isClosed = false;
+  private turns = 0;
 
   constructor(private readonly sampler: DashboardSampler) {}
 
@@ -59,10 +65,11 @@ export class DashboardFeed {
   /**
    * Sends the history, then a snapshot immediately and in each turn.
    * @param until when the session ends, in milliseconds since 1970
+   * @param isSignedIn called now and then: false once the operator has signed out
    * @returns a function to call when the viewer has disconnected
    */
-  add(stream: ViewerStream, until: number): () => void {
-    const viewer: Viewer = { stream, until, stalledTurns: 0 };
+  add(stream: ViewerStream, until: number, isSignedIn = (): Promise<boolean> => stillTrue): () => void {
+    const viewer: Viewer = { stream, until, isSignedIn, stalledTurns: 0 };
     this.viewers.add(viewer);
     stream.write(`retry: ${RETRY_MS}\n${event('history', this.sampler.columns())}`);
     void this.sampler.take(TURN_MS).then((sample) => {
@@ -84,12 +91,20 @@ export class DashboardFeed {
   }
 
   private async turn(): Promise<void> {
+    if (++this.turns % TURNS_BETWEEN_CHECKS === 0) await this.checkSessions();
     this.dismiss();
     if (this.viewers.size === 0) return;
     // A snapshot that takes longer than a turn must not be awaited twice.
     const sample = this.sampler.isCollecting ? undefined : await this.sampler.take(TURN_MS / 2);
     const text = sample ? event('snapshot', sample) : HEARTBEAT;
     for (const { stream, stalledTurns } of this.viewers) if (stalledTurns === 0) stream.write(text);
+  }
+
+  private async checkSessions(): Promise<void> {
+    const checks = [...this.viewers].map(async (viewer) => {
+      if (!(await viewer.isSignedIn())) viewer.until = 0;
+    });
+    await Promise.all(checks);
   }
 
   private dismiss(): void {

@@ -38,7 +38,10 @@ export class DashboardController {
     const viewer = new HttpViewer(reply);
     // A HEAD request does not become a viewer.
     if (request.method === 'HEAD') viewer.end();
-    else viewer.onGone(this.feed.add(viewer, this.gate.signedInUntil(request)));
+    else
+      viewer.onGone(
+        this.feed.add(viewer, this.gate.signedInUntil(request), () => this.gate.isStillSignedIn(request)),
+      );
   }
 
   @Get('assets/:name')

@@ -17,7 +17,7 @@ export type Sent = { id: string } | { rejected: string };
 /** Statuses that are caused by the body. */
 const badBody = new Set([400, 413, 415, 422]);
 /** Statuses of a service that is unavailable, full or slow; the same request must be retried. */
-const busy = new Set([408, 429, 502, 503, 504]);
+const busy = new Set([408, 429, 502, 503, 504, 507]);
 const MAX_FAULTS = 5;
 const MAX_PAUSE_MS = 60_000;
 const backoff = { baseMs: 250, maxMs: 10_000, jitter: 0.5 };

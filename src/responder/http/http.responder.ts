@@ -19,7 +19,7 @@ import {
   type ResponderResult,
   type SummaryRequest,
 } from '../responder.js';
-import { namesPrivateHost, PrivateAddressError, publicLookup } from './address-guard.js';
+import { namesForbiddenHost, PrivateAddressError, guardedLookup } from './address-guard.js';
 
 export const MAX_RESPONSE_BYTES = 256 * 1024;
 
@@ -43,9 +43,10 @@ const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
         .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
           message: 'must not contain a user or password',
         })
-        .refine((text) => allowPrivate || !URL.canParse(text) || !namesPrivateHost(new URL(text)), {
-          message:
-            'must not be on a loopback, link-local or private address (an operator may allow it: HTTP_RESPONDER_ALLOW_PRIVATE)',
+        .refine((text) => !URL.canParse(text) || !namesForbiddenHost(new URL(text), allowPrivate), {
+          message: allowPrivate
+            ? 'must not be the link-local or metadata address of a cloud'
+            : 'must not be on a loopback, link-local, private or reserved address (an operator may allow loopback and private ones: HTTP_RESPONDER_ALLOW_PRIVATE)',
         }),
       secret: z
         .string()
@@ -114,7 +115,7 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnApplicat
       maxResponseBytes: MAX_RESPONSE_BYTES,
       // ResponderRunner limits the calls of each tenant. A shared limit would let them wait for one another.
       connections: null,
-      ...(!this.allowPrivate && { lookup: publicLookup() }),
+      lookup: guardedLookup(this.allowPrivate),
     });
     this.retrying = retryPolicy({
       attempts: settings.HTTP_RESPONDER_ATTEMPTS,
@@ -158,7 +159,7 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnApplicat
    */
   private async post(request: EndpointRequest, signal: AbortSignal): Promise<HttpResponse> {
     const url = new URL(request.config.url);
-    if (!this.allowPrivate && namesPrivateHost(url)) throw privateAddress();
+    if (namesForbiddenHost(url, this.allowPrivate)) throw privateAddress();
     let attempts = 0;
     try {
       return await this.retrying((attempt) => {

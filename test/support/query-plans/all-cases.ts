@@ -1,3 +1,4 @@
+import { endedSessionCases } from './admin-cases.js';
 import {
   closingCases,
   conversationCases,
@@ -23,6 +24,7 @@ export const allCases = {
   JobRepository: jobCases,
   RateLimitRepository: rateLimitCases,
   ProcessRepository: processCases,
+  EndedSessionRepository: endedSessionCases,
 } as const;
 
 /**

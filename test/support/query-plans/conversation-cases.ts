@@ -90,5 +90,10 @@ export const messageCases: Cases<MessageRepository> = {
 export const responderSettingsCases: Cases<ResponderSettingsRepository> = {
   put: once((settings) => settings.put(tenantId, { type: 'echo', config: {}, updatedAt: at })),
   find: once((settings) => settings.find(tenantId)),
+  notSealedBy: once((settings) => settings.notSealedBy(['http'], 'key', 10)),
+  otherKeyId: once((settings) => settings.otherKeyId(['http'], ['key'])),
+  reseal: once((settings) =>
+    settings.reseal({ _id: id, tenantId, type: 'echo', config: {}, updatedAt: at }, {}, 'key'),
+  ),
   delete: once((settings) => settings.delete(tenantId)),
 };

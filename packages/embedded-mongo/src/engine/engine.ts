@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { Doc } from '../values/bson.js';
 import { ServerError } from '../values/errors.js';
 import { Catalog, nameOf } from './catalog.js';
@@ -30,6 +30,7 @@ import { yieldToEventLoop, checkInterrupt } from './record-source.js';
 import { recordOf } from './retry-records.js';
 import { deleteDocuments, updateDocuments } from './statements.js';
 import { Store } from './store.js';
+import { makePrivate } from './private-files.js';
 import type { EngineTransaction } from './transaction.js';
 import { TransactionTable } from './transaction-table.js';
 import { Sweeper } from './sweeper.js';
@@ -327,8 +328,9 @@ class StorageEngine implements Engine {
     if (existsSync(dir) && readdirSync(dir).length > 0) {
       throw new ServerError('InvalidOptions', `the directory for a backup must be empty: ${dir}`);
     }
-    mkdirSync(dir, { recursive: true });
+    makePrivate(dir);
     await this.store.backup(dir);
+    makePrivate(dir);
   }
 
   private readable(ns: Namespace, ctx: OpContext): Collection | undefined {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { KeySpace, textKey } from './key-layout.js';
+import { makePrivate } from './private-files.js';
 import { Store } from './store.js';
 
 const OWNER_KEY = textKey(KeySpace.fact, 'owner');
@@ -187,7 +188,7 @@ const self = (): StoreOwner => {
  * path.
  */
 const pathOf = (dir: string): string => {
-  mkdirSync(dir, { recursive: true });
+  makePrivate(dir);
   return realpathSync(dir);
 };
 

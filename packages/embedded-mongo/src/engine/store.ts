@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { statfsSync } from 'node:fs';
 import { open } from 'lmdb';
-import type { RootDatabase, Transaction as ReadTransaction } from 'lmdb';
+import type { RootDatabase, RootDatabaseOptionsWithPath, Transaction as ReadTransaction } from 'lmdb';
 import { compareBytes } from './key-layout.js';
 import type { Entry, KeyRange, View } from './view.js';
 
@@ -86,7 +86,8 @@ export class Store {
    * are already grouped.
    */
   static open(dir: string, options: { readOnly?: boolean } = {}): Store {
-    const db = open<Uint8Array, Uint8Array>({
+    // The type of lmdb's options lacks `permissionsMode`.
+    const settings: RootDatabaseOptionsWithPath & { permissionsMode: number } = {
       path: dir,
       noSubdir: false,
       keyEncoding: 'binary',
@@ -96,7 +97,9 @@ export class Store {
       eventTurnBatching: false,
       maxReaders: MAX_READERS,
       readOnly: options.readOnly ?? false,
-    });
+      permissionsMode: 0o600,
+    };
+    const db = open<Uint8Array, Uint8Array>(settings);
     return new Store(db, dir);
   }
 

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { openEngine } from '../engine/engine.js';
 import { mayListen } from './endpoint-probe.js';
+import { fits, maxSocketPath, removeSocketDirectory, socketPathFor } from './private-socket.js';
 import { MongoServer, type Endpoint } from './server.js';
 import type { ServerLog } from './server-log.js';
 
@@ -20,21 +20,16 @@ export interface StoreServer {
   close(): Promise<void>;
 }
 
-/** Maximum length of a unix socket path that all platforms support, bytes. */
-const maxSocketPath = 100;
-
 /**
- * Uses a unix socket in the data directory, unless a port is given or the platform or path length does not
- * allow it.
+ * Uses a unix socket unless a port or host is given. Only on Windows, which has none, it uses a free port of
+ * 127.0.0.1 without being told.
  */
 export function endpointFor({ dir, port, host, socketPath }: StoreServerSettings): Endpoint {
-  if (port === undefined && host === undefined && process.platform !== 'win32') {
-    const path = socketPath ?? join(dir, 'mongodb.sock');
-    if (Buffer.byteLength(path) < maxSocketPath) return { socketPath: path };
-    if (socketPath !== undefined)
-      throw new Error(`the socket path is longer than ${maxSocketPath} bytes: ${path}`);
-  }
-  return { host: host ?? '127.0.0.1', port: port ?? 0 };
+  if (port !== undefined || host !== undefined || process.platform === 'win32')
+    return { host: host ?? '127.0.0.1', port: port ?? 0 };
+  if (socketPath !== undefined && !fits(socketPath))
+    throw new Error(`the socket path is longer than ${maxSocketPath} bytes: ${socketPath}`);
+  return { socketPath: socketPath ?? socketPathFor(dir) };
 }
 
 /** Opens the store and serves it on this thread. */
@@ -45,8 +40,10 @@ export async function startStoreServer(
 ): Promise<StoreServer> {
   const engine = await openEngine({ dir: settings.dir, now, log, probe: mayListen });
   let server: MongoServer;
+  let endpoint: Endpoint;
   try {
-    server = await MongoServer.listen({ engine, endpoint: endpointFor(settings), now, log });
+    endpoint = endpointFor(settings);
+    server = await MongoServer.listen({ engine, endpoint, now, log });
   } catch (error) {
     await engine.close();
     throw error;
@@ -57,6 +54,8 @@ export async function startStoreServer(
     backup: (dir) => engine.backup(dir),
     async close() {
       await server.close();
+      if ('socketPath' in endpoint && settings.socketPath === undefined)
+        removeSocketDirectory(endpoint.socketPath, settings.dir);
       await engine.close();
     },
   };
