@@ -60,13 +60,29 @@ export class SessionRepository {
     });
   }
 
-  /** Deletes the session. Returns null if it does not exist. */
-  async delete(tenantId: string, participantId: string): Promise<DeletedSession | null> {
+  /** Deletes the session. Returns null if it does not exist, or had expired at `now`. */
+  async delete(tenantId: string, participantId: string, now: Date): Promise<DeletedSession | null> {
     const record = await this.sessions
-      .findOneAndDelete({ tenantId, participantId }, { projection: { createdAt: 1 } })
-      .lean<Pick<SessionRecord, '_id' | 'createdAt'>>()
+      .findOneAndDelete({ tenantId, participantId }, { projection: { createdAt: 1, expiresAt: 1 } })
+      .lean<Pick<SessionRecord, '_id' | 'createdAt' | 'expiresAt'>>()
       .exec();
-    return record && { id: record._id.toHexString(), createdAt: record.createdAt };
+    if (!record || record.expiresAt <= now) return null;
+    return { id: record._id.toHexString(), createdAt: record.createdAt };
+  }
+
+  /** Participants of the tenant with a session: up to `limit`, in no particular order. */
+  async participants(tenantId: string, limit: number): Promise<string[]> {
+    const rows = await this.sessions
+      .find({ tenantId }, { participantId: 1 })
+      .limit(limit)
+      .lean<Pick<SessionRecord, 'participantId'>[]>()
+      .exec();
+    return rows.map(({ participantId }) => participantId);
+  }
+
+  /** Deletes the session if it had expired at `now`. */
+  async deleteExpired(tenantId: string, participantId: string, now: Date): Promise<void> {
+    await this.sessions.deleteOne({ tenantId, participantId, expiresAt: { $lte: now } }).exec();
   }
 }
 

@@ -2,6 +2,7 @@ import { Module, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { MongooseModule } from '@nestjs/mongoose';
 import { CacheModule, CacheService } from '../cache/index.js';
+import { RedisModule } from '../redis/index.js';
 import { SERVICE_SETTINGS, type ServiceSettings } from '../config/index.js';
 import { AdminKey } from './admin-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
@@ -9,6 +10,8 @@ import { ApiKeyRepository } from './api-key.repository.js';
 import { IdentityController } from './identity.controller.js';
 import { KeyVerifier } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
+import { TenantDataRepository } from './tenant-data.repository.js';
+import { TenantDeletion } from './tenant-deletion.js';
 import { TenantDirectory } from './tenant-directory.js';
 import { TenantController } from './tenant.controller.js';
 import { TenantRepository } from './tenant.repository.js';
@@ -20,6 +23,7 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
 @Module({
   imports: [
     CacheModule,
+    RedisModule,
     MongooseModule.forFeature([
       { name: TENANT_MODEL, schema: tenantSchema },
       { name: API_KEY_MODEL, schema: apiKeySchema },
@@ -41,12 +45,14 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
     },
     TenantRepository,
     ApiKeyRepository,
+    TenantDataRepository,
+    TenantDeletion,
     TenantDirectory,
     KeyVerifier,
     TenantService,
     { provide: APP_GUARD, useClass: ApiKeyGuard },
   ],
-  exports: [TenantDirectory, AdminKey],
+  exports: [TenantDirectory, TenantDeletion, AdminKey],
 })
 export class TenantModule implements OnModuleInit {
   constructor(
