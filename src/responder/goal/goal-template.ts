@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { localLanguages } from './local-values.js';
 import { foldWords } from './folded-text.js';
 
 export const slotKinds = ['text', 'number', 'date', 'time', 'email', 'phone', 'code', 'choice'] as const;
@@ -122,6 +123,10 @@ export const goalResponderConfig = z.strictObject({
   cancelPhrases: z.array(phrase).max(50).default(['cancel', 'stop', 'never mind', 'forget it']),
   cancelled: said(1000).default('All right, I have dropped that.'),
   resumed: said(1000).default('Back to where we were.'),
+  language: z
+    .enum(['en', ...localLanguages])
+    .optional()
+    .meta({ description: 'Language in which dates, times and numbers are read; en by default' }),
   timeZone: z
     .string()
     .max(64)
