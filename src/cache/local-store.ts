@@ -80,6 +80,6 @@ export class LocalStore extends EventEmitter implements KeyvStoreAdapter {
   }
 
   private isValid({ flight, localUntil, generation, tenantId }: Entry): boolean {
-    return !flight.cancelled && Date.now() <= localUntil && generation === this.generations.of(tenantId);
+    return !flight.cancelled && Date.now() < localUntil && generation === this.generations.of(tenantId);
   }
 }

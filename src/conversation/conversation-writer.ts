@@ -1,12 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
-import { type DocumentRef, GroupCommit, type UnitOfWork, type UnitWriter } from '../database/index.js';
+import {
+  type DocumentRef,
+  type FieldChanges,
+  GroupCommit,
+  type UnitOfWork,
+  type UnitWriter,
+} from '../database/index.js';
 import { notFound, ProblemError } from '../http/index.js';
 import { MAX_METADATA_BYTES, type ResponderResult } from '../responder/index.js';
 import { type SessionChanges, SessionService, type SessionState } from '../session/index.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
-import { conversationClosed } from './conversation.errors.js';
+import { conversationClosed, messageDeleted } from './conversation.errors.js';
 import { CONVERSATION_COLLECTION, type ConversationRecord, newConversation } from './conversation.schema.js';
 import type { MessageInput } from './message.dto.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
@@ -343,6 +349,33 @@ export class ConversationWriter {
       reply: stored[0] ?? null,
       session: saved.session,
     };
+  }
+
+  /**
+   * Changes a message that is not deleted, and fields of its conversation.
+   * @throws ProblemError 404 `conversation_not_found`, 409 `message_deleted` if it was deleted in the meantime
+   */
+  changeMessage(
+    { tenantId, conversationId: ofConversation, _id }: MessageRecord,
+    changes: (writer: UnitWriter) => FieldChanges,
+    ofTheConversation: Partial<ConversationRecord> = {},
+  ): Promise<void> {
+    const conversationId = ofConversation.toHexString();
+    const write = (writer: UnitWriter): void => {
+      const conversation = presentIn(writer);
+      if (!conversation) throw notFound('conversation', conversationId);
+      writer.compareAndSet({
+        collection: MESSAGE_COLLECTION,
+        tenantId,
+        id: _id,
+        guard: { deletedAt: undefined },
+        set: changes(writer),
+        mismatch: () => messageDeleted(_id.toHexString()),
+      });
+      writer.change({ ...ofTheConversation, updatedAt: nextUpdate(writer, conversation) });
+    };
+    // Content and metadata of one message at most.
+    return this.changed(tenantId, conversationId, { bytes: 8 * MAX_METADATA_BYTES, write });
   }
 
   /**

@@ -81,3 +81,11 @@ export const withStoredMessage = (
     },
     { cause },
   );
+
+export const messageDeleted = (messageId: string): ProblemError =>
+  new ProblemError({
+    status: 409,
+    code: 'message_deleted',
+    title: 'The message was deleted',
+    detail: `Message ${messageId} was deleted and cannot be edited; append another one.`,
+  });

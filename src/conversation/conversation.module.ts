@@ -31,6 +31,8 @@ import { MessageMetrics } from './message-metrics.js';
 import { MessageProcessor } from './message-processor.js';
 import { MessageController } from './message.controller.js';
 import { MessageRepository } from './message.repository.js';
+import { ParticipantController } from './participant.controller.js';
+import { ParticipantService } from './participant.service.js';
 import { MESSAGE_MODEL, messageSchema } from './message.schema.js';
 import { MessageService } from './message.service.js';
 
@@ -50,7 +52,7 @@ import { MessageService } from './message.service.js';
       { name: CLOSING_MODEL, schema: closingSchema },
     ]),
   ],
-  controllers: [ConversationController, MessageController],
+  controllers: [ConversationController, MessageController, ParticipantController],
   providers: [
     ConversationRepository,
     MessageRepository,
@@ -76,6 +78,7 @@ import { MessageService } from './message.service.js';
       inject: [PROCESSING_SETTINGS, ExtractiveSummarizer, ResponderSummarizer],
     },
     MessageService,
+    ParticipantService,
     ConversationWriter,
     MessageMetrics,
     MessageProcessor,

@@ -16,6 +16,19 @@ export interface Erasure {
   conversationId: Types.ObjectId;
 }
 
+type ActivityRow = Pick<ConversationRecord, 'participantId' | 'lastMessageAt' | 'createdAt'>;
+
+export interface ParticipantActivity {
+  participantId: string;
+  /** Number of conversations. */
+  conversations: number;
+  /** The last message, or the creation of a conversation without messages. */
+  lastActivityAt: Date;
+}
+
+/** Number of index entries read per query for a list of participants. */
+const READ_AT_ONCE = 500;
+
 const newestFirst = { _id: -1 } as const;
 const lastWrittenFirst = { updatedAt: -1, _id: -1 } as const;
 
@@ -108,6 +121,50 @@ export class ConversationRepository {
     // With the channel's index, all conversations of the channel would have to be sorted.
     if (channel !== undefined && participantId === undefined) query.hint(indexByUpdate);
     return query.lean<ConversationRecord[]>().exec();
+  }
+
+  /**
+   * Participants after `after`, in order of their ids: up to `limit`, and one at least if there is one. Reads
+   * the index only.
+   */
+  async participantIds(tenantId: string, after: string, limit: number): Promise<string[]> {
+    const ids = new Set<string>();
+    for (let last = after; ids.size < limit;) {
+      const rows = await this.conversations
+        .find({ tenantId, participantId: { $gt: last } }, { _id: 0, participantId: 1 })
+        .sort({ participantId: 1 })
+        .limit(READ_AT_ONCE)
+        .lean<Pick<ConversationRecord, 'participantId'>[]>()
+        .exec();
+      for (const { participantId } of rows) ids.add(participantId);
+      if (rows.length < READ_AT_ONCE) break;
+      // The next read begins after all further conversations of this participant.
+      last = rows.at(-1)?.participantId ?? last;
+    }
+    return [...ids].slice(0, limit);
+  }
+
+  /** The activity of those participants who have a conversation, in no particular order. */
+  async activityOf(tenantId: string, participantIds: readonly string[]): Promise<ParticipantActivity[]> {
+    const found = new Map<string, ParticipantActivity>();
+    const rows = this.conversations
+      .find(
+        { tenantId, participantId: { $in: [...participantIds] }, ...notErased },
+        { participantId: 1, lastMessageAt: 1, createdAt: 1 },
+      )
+      .lean<ActivityRow[]>()
+      .cursor();
+    for await (const row of rows as AsyncIterable<ActivityRow>) {
+      const { participantId, createdAt, lastMessageAt = createdAt } = row;
+      const known = found.get(participantId);
+      const isLater = !known || lastMessageAt > known.lastActivityAt;
+      found.set(participantId, {
+        participantId,
+        conversations: (known?.conversations ?? 0) + 1,
+        lastActivityAt: isLater ? lastMessageAt : known.lastActivityAt,
+      });
+    }
+    return [...found.values()];
   }
 
   async deleteErased(tenantId: string, id: Types.ObjectId): Promise<void> {

@@ -1,8 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { positionBy } from '../database/index.js';
-import { dateIdCursor, idCursor, notFound, type Page, toPage, validationFailed } from '../http/index.js';
-import { metadata as metadataSchema } from '../responder/index.js';
-import { mergePatch } from '../session/index.js';
+import { dateIdCursor, idCursor, notFound, type Page, toPage } from '../http/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationWriter } from './conversation-writer.js';
@@ -13,6 +11,7 @@ import type {
 } from './conversation.dto.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { type ConversationRecord, newConversation } from './conversation.schema.js';
+import { mergedMetadata } from './merged-metadata.js';
 
 @Injectable()
 export class ConversationService {
@@ -66,7 +65,7 @@ export class ConversationService {
       // Closing a closed conversation again keeps the time of the first closing.
       ...(isActive === false && { closedAt: conversation.closedAt ?? stamp }),
       ...(isActive === true && { closedAt: undefined }),
-      ...(metadata !== undefined && { metadata: mergedMetadata(conversation, metadata) }),
+      ...(metadata !== undefined && { metadata: mergedMetadata(conversation.metadata, metadata) }),
     }));
   }
 
@@ -74,17 +73,4 @@ export class ConversationService {
   async erase(tenantId: string, id: string): Promise<void> {
     await this.eraser.erase(tenantId, id);
   }
-}
-
-function mergedMetadata(
-  { metadata }: ConversationRecord,
-  patch: Record<string, unknown> | null,
-): Record<string, unknown> {
-  if (patch === null) return {};
-  const merged = mergePatch(metadata, patch);
-  const checked = metadataSchema.safeParse(merged);
-  if (checked.success) return merged;
-  throw validationFailed(
-    checked.error.issues.map(({ message }) => ({ path: 'metadata', message: `after the merge, ${message}` })),
-  );
 }

@@ -34,9 +34,15 @@ export class DerivedData implements OnApplicationBootstrap {
    * Deletes the transcripts with their vectors, the contents of closings, and the errors of their jobs, and
    * detaches the session. The records of the jobs stay for a while; they contain ids and numbers only.
    */
-  async erase({ tenantId, _id, participantId, closing }: ConversationRecord): Promise<void> {
+  async erase(conversation: ConversationRecord): Promise<void> {
+    const { tenantId, _id, participantId } = conversation;
+    await this.sessions.detach(tenantId, participantId, _id.toHexString());
+    await this.eraseTranscripts(conversation);
+  }
+
+  /** Deletes the transcripts, including those that closings may still create, and the closings. */
+  async eraseTranscripts({ tenantId, _id, participantId, closing }: ConversationRecord): Promise<void> {
     const conversationId = _id.toHexString();
-    await this.sessions.detach(tenantId, participantId, conversationId);
     const closings = await this.closings.ofConversation(tenantId, _id);
     // The last closing by an earlier version has no document of its own.
     if (closing) closings.push({ _id: closing.jobId, transcriptId: closing.transcriptId });

@@ -16,7 +16,7 @@ import {
   type TenantResponder,
 } from '../responder/index.js';
 import { SessionService, type SessionState } from '../session/index.js';
-import type { TenantIdentity } from '../tenant/index.js';
+import { TenantDirectory, type TenantIdentity, tenantInactive } from '../tenant/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationLocator } from './conversation-locator.js';
 import {
@@ -101,6 +101,7 @@ export class MessageProcessor {
     private readonly writer: ConversationWriter,
     private readonly eraser: ConversationEraser,
     private readonly metrics: MessageMetrics,
+    private readonly tenants: TenantDirectory,
     @Inject(PROCESSING_SETTINGS) { MESSAGE_PROCESSOR_TIMEOUT }: ProcessingSettings,
   ) {
     // Leaves time to commit a late reply if a conflict requires another attempt.
@@ -136,7 +137,7 @@ export class MessageProcessor {
 
   /** Runs with the session open: finds the conversation, calls the responder, and commits. */
   private async handle(job: Job, session: SessionState, attempt: Attempt): Promise<ProcessedMessage> {
-    if (attempt.number > 1) this.metrics.retried();
+    if (attempt.number > 1) await this.beforeRetry(job.tenant);
     let turn = await this.findConversation(job, session);
     if (turn.stored?.message.answeredBy !== undefined) return this.repeated(job, session, turn.stored);
     try {
@@ -151,6 +152,16 @@ export class MessageProcessor {
       if (isResponderFailure(error)) await this.store(job, turn, attempt);
       throw error;
     }
+  }
+
+  /**
+   * The tenant may have been deleted or deactivated while the responder was working. Then nothing more is
+   * stored.
+   * @throws ProblemError 403 `tenant_inactive`
+   */
+  private async beforeRetry({ tenantId }: TenantIdentity): Promise<void> {
+    this.metrics.retried();
+    if ((await this.tenants.find(tenantId))?.isActive === false) throw tenantInactive();
   }
 
   private async findConversation(job: Job, session: SessionState): Promise<Turn> {
@@ -264,7 +275,9 @@ export class MessageProcessor {
           count,
           lastSeq,
         );
-        return rows.map((row) => ({ role: row.role, content: row.content }));
+        return rows.flatMap(({ role, content: said, deletedAt }) =>
+          deletedAt ? [] : [{ role, content: said }],
+        );
       },
     };
   }

@@ -1,10 +1,12 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import {
   ApiBadGatewayResponse,
   ApiBearerAuth,
   ApiConflictResponse,
+  ApiConsumes,
   ApiCreatedResponse,
   ApiGatewayTimeoutResponse,
+  ApiNoContentResponse,
   ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
@@ -22,6 +24,8 @@ import {
   type AppendMessagesBody,
   conversationMessagesQuery,
   type ConversationMessagesQuery,
+  editMessageBody,
+  type EditMessageBody,
   inboundMessageBody,
   type InboundMessageBody,
   MAX_APPENDED_VALUES,
@@ -30,6 +34,7 @@ import {
   type MessagesQuery,
   messageView,
   type MessageView,
+  messageViewSchema,
   processedMessageSchema,
   storedMessagesSchema,
 } from './message.dto.js';
@@ -89,6 +94,43 @@ export class MessageController {
   ): Promise<Page<MessageView>> {
     const { data, nextCursor } = await this.messages.listOfConversation(tenantId, id, query);
     return { data: data.map(messageView), nextCursor };
+  }
+
+  @Patch('conversations/:id/messages/:messageId')
+  @ApiConsumes('application/merge-patch+json', 'application/json')
+  @ApiOperation({
+    summary: 'Edit a message',
+    description: 'It keeps its seq and timestamp. Transcripts that exist already are not changed.',
+  })
+  @ApiOkResponse({ standardSchema: messageViewSchema })
+  @ApiNotFoundResponse({ description: '`conversation_not_found`, `message_not_found`' })
+  @ApiConflictResponse({ description: '`message_deleted`' })
+  async edit(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('id', { schema: objectIdString }) id: string,
+    @Param('messageId', { schema: objectIdString }) messageId: string,
+    @Body({ schema: editMessageBody }) body: EditMessageBody,
+  ): Promise<MessageView> {
+    return messageView(await this.messages.edit(tenantId, id, messageId, body));
+  }
+
+  @Delete('conversations/:id/messages/:messageId')
+  @HttpCode(204)
+  @ApiOperation({
+    summary: 'Delete the content of a message',
+    description:
+      'The message keeps its seq, with `deletedAt` and without content, attachments and metadata. ' +
+      'Transcripts of the conversation, which may contain it, are deleted; closing the conversation again ' +
+      'creates one without it. The session, and replies to the message, are not changed.',
+  })
+  @ApiNoContentResponse()
+  @ApiNotFoundResponse({ description: '`conversation_not_found`, `message_not_found`' })
+  delete(
+    @CurrentTenant() { tenantId }: TenantIdentity,
+    @Param('id', { schema: objectIdString }) id: string,
+    @Param('messageId', { schema: objectIdString }) messageId: string,
+  ): Promise<void> {
+    return this.messages.delete(tenantId, id, messageId);
   }
 
   @Get('messages')

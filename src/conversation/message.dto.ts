@@ -119,6 +119,15 @@ export const inboundMessageBody = nullIsAbsent(
   });
 export type InboundMessageBody = z.output<typeof inboundMessageBody>;
 
+export const editMessageBody = z
+  .strictObject({
+    content: content.optional(),
+    attachments: attachments.optional().meta({ description: 'Replaces all attachments' }),
+    metadata: metadata.nullable().optional().meta({ description: 'Merge patch; null removes all metadata' }),
+  })
+  .meta({ example: { content: 'I would like to book a table for five' } });
+export type EditMessageBody = z.output<typeof editMessageBody>;
+
 export const messageViewSchema = z
   .object({
     id: z.string(),
@@ -134,6 +143,11 @@ export const messageViewSchema = z
       .nullable()
       .meta({ description: 'On a reply: the id of the user message that it replies to' }),
     timestamp: z.string().meta({ format: 'date-time' }),
+    editedAt: z.string().optional().meta({ format: 'date-time', description: 'Present if it was edited' }),
+    deletedAt: z.string().optional().meta({
+      format: 'date-time',
+      description: 'Present if it was deleted: it keeps its seq, and its content is empty',
+    }),
   })
   .meta({
     example: {
@@ -162,6 +176,8 @@ export const messageView = (message: MessageRecord): MessageView => ({
   metadata: message.metadata,
   replyTo: message.replyTo?.toHexString() ?? null,
   timestamp: message.timestamp.toISOString(),
+  ...(message.editedAt && { editedAt: message.editedAt.toISOString() }),
+  ...(message.deletedAt && { deletedAt: message.deletedAt.toISOString() }),
 });
 
 export const storedMessagesSchema = z.object({ data: z.array(messageViewSchema) });

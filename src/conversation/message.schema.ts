@@ -25,6 +25,10 @@ export interface MessageRecord {
    * answered.
    */
   answeredBy?: Types.ObjectId | null;
+  /** When its content was last changed. */
+  editedAt?: Date;
+  /** When it was deleted. It keeps its `seq`, but nothing of its content. */
+  deletedAt?: Date;
 }
 
 export const messageSchema = new Schema<MessageRecord>(
@@ -40,6 +44,8 @@ export const messageSchema = new Schema<MessageRecord>(
     timestamp: { type: Date, required: true },
     replyTo: { type: Schema.Types.ObjectId },
     answeredBy: { type: Schema.Types.ObjectId },
+    editedAt: { type: Date },
+    deletedAt: { type: Date },
   },
   { collection: MESSAGE_COLLECTION, versionKey: false, autoIndex: false, minimize: false },
 );

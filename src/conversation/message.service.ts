@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Types } from 'mongoose';
 import { withRetries } from '../common/index.js';
 import {
   DuplicateKeyError,
@@ -7,14 +8,22 @@ import {
   ProcessRegistry,
   transactionContention,
 } from '../database/index.js';
-import { dateIdCursor, notFound, type Page, seqCursor, toPage } from '../http/index.js';
+import { dateIdCursor, notFound, type Page, seqCursor, toPage, validationFailed } from '../http/index.js';
+import { emptyMessage, isNotEmpty } from '../responder/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationWriter } from './conversation-writer.js';
-import { externalIdInUse } from './conversation.errors.js';
+import { externalIdInUse, messageDeleted } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
-import type { ConversationMessagesQuery, MessageInput, MessagesQuery } from './message.dto.js';
+import { DerivedData } from './derived-data.js';
+import { mergedMetadata } from './merged-metadata.js';
+import type {
+  ConversationMessagesQuery,
+  EditMessageBody,
+  MessageInput,
+  MessagesQuery,
+} from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
 
@@ -43,6 +52,7 @@ export class MessageService {
     private readonly writer: ConversationWriter,
     private readonly commits: GroupCommit,
     private readonly processes: ProcessRegistry,
+    private readonly derived: DerivedData,
   ) {}
 
   /**
@@ -106,6 +116,62 @@ export class MessageService {
   }
 
   /**
+   * Changes the content of a message. It keeps its `seq` and `timestamp`. Transcripts that exist already are
+   * not changed.
+   * @throws ProblemError 404 `conversation_not_found`, `message_not_found`, 409 `message_deleted`, 400 if
+   * nothing of its content would be left, or the merged metadata exceeds its limits
+   */
+  async edit(
+    tenantId: string,
+    conversationId: string,
+    id: string,
+    { content, attachments, metadata }: EditMessageBody,
+  ): Promise<MessageRecord> {
+    await this.requireConversation(tenantId, conversationId);
+    const message = await this.requireMessage(tenantId, conversationId, id);
+    if (message.deletedAt) throw messageDeleted(id);
+    const changes = {
+      ...(content !== undefined && { content }),
+      ...(attachments !== undefined && { attachments }),
+      ...(metadata !== undefined && { metadata: mergedMetadata(message.metadata, metadata) }),
+    };
+    if (Object.keys(changes).length === 0) return message;
+    const isEmptied = content !== undefined || attachments !== undefined;
+    if (isEmptied && !isNotEmpty({ ...message, ...changes }))
+      throw validationFailed([{ path: 'content', message: emptyMessage.message }]);
+    await this.writer.changeMessage(message, ({ stamp }) => ({ ...changes, editedAt: stamp }));
+    return this.requireMessage(tenantId, conversationId, id);
+  }
+
+  /**
+   * Removes the content of a message, which keeps its place in the conversation, and the transcripts of the
+   * conversation, which may contain it. Has no effect on a message that is deleted already.
+   * @throws ProblemError 404 `conversation_not_found`, `message_not_found`
+   */
+  async delete(tenantId: string, conversationId: string, id: string): Promise<void> {
+    const conversation = await this.requireConversation(tenantId, conversationId);
+    const message = await this.requireMessage(tenantId, conversationId, id);
+    if (message.deletedAt) return;
+    // Before the commit, so that a request that is repeated after a crash does not find it deleted and the
+    // transcripts present.
+    await this.derived.eraseTranscripts(conversation);
+    const nothing = { content: '', attachments: [], metadata: {}, editedAt: undefined };
+    await this.writer.changeMessage(
+      message,
+      ({ stamp }) => ({
+        ...nothing,
+        deletedAt: stamp,
+        // It is not answered any more.
+        ...(message.role === 'user' && { answeredBy: message.answeredBy ?? null }),
+      }),
+      // Closing the conversation again creates a transcript without the message.
+      { closing: undefined },
+    );
+    // Of a closing that happened in the meantime.
+    await this.derived.eraseTranscripts(await this.requireConversation(tenantId, conversationId));
+  }
+
+  /**
    * Returns the time before which no further message will be committed. The commits of other servers in
    * progress are not known, so they are given SETTLE_MS. Only servers store messages.
    */
@@ -137,9 +203,16 @@ export class MessageService {
     return known;
   }
 
-  private async requireConversation(tenantId: string, conversationId: string): Promise<void> {
-    if (!(await this.conversations.find(tenantId, conversationId)))
-      throw notFound('conversation', conversationId);
+  private async requireConversation(tenantId: string, conversationId: string): Promise<ConversationRecord> {
+    const conversation = await this.conversations.find(tenantId, conversationId);
+    if (!conversation) throw notFound('conversation', conversationId);
+    return conversation;
+  }
+
+  private async requireMessage(tenantId: string, conversationId: string, id: string): Promise<MessageRecord> {
+    const message = await this.messages.find(tenantId, new Types.ObjectId(id));
+    if (message?.conversationId.toHexString() !== conversationId) throw notFound('message', id);
+    return message;
   }
 
   private async pageAfter(

@@ -37,6 +37,7 @@ export {
   dateIdCursor,
   idCursor,
   seqCursor,
+  textCursor,
   toPage,
 } from './pagination.js';
 export { RootController } from './root.controller.js';

@@ -76,6 +76,13 @@ export const idCursor = cursorFormat<IdCursor>(
   (id = '') => ({ id }),
 );
 
+/** For lists sorted by a text, such as an id that tenants choose. */
+export const textCursor = cursorFormat<string>(
+  /^text\.([\s\S]{1,512})$/,
+  (text) => `text.${text}`,
+  (text) => text,
+);
+
 const seqFormat = (direction: string): CursorFormat<number> =>
   cursorFormat(
     new RegExp(`^${direction}\\.(\\d{1,15})$`),

@@ -3,7 +3,7 @@ import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type QueryFilter, Types } from 'mongoose';
 import { afterCursor, duplicateKeyFields } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
-import { JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
+import { indexByTenant, JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
 
 /** Identifies one job including its shard key. */
 export type JobKey = Pick<JobRecord, '_id' | 'tenantId'>;
@@ -32,8 +32,6 @@ export interface QueueCounts {
 
 /** Maximum number of failures stored per job. */
 const KEPT_FAILURES = 5;
-
-const soonest = { priority: 1, dueAt: 1, _id: 1 } as const;
 
 const unfinished: readonly JobState[] = ['waiting', 'delayed', 'active'];
 
@@ -77,20 +75,29 @@ export class JobRepository {
       .exec();
   }
 
-  /** Claims the next job of the queue until `until`. Returns null if none is waiting. */
-  async claimNext(queue: string, claim: string, now: Date, until: Date): Promise<ClaimedRecord | null> {
-    for (;;) {
-      const next = await this.jobs
-        .findOne({ queue, state: 'waiting' }, { tenantId: 1 })
-        .sort(soonest)
+  /** The next waiting job of the first tenant after `after`, by id. Null if none has one. */
+  nextWaiting(queue: string, after: string): Promise<JobKey | null> {
+    return (
+      this.jobs
+        .findOne({ tenantId: { $gt: after }, queue, state: 'waiting' }, { tenantId: 1 })
+        // By tenant, then priority and time: queue and state are fixed.
+        .sort(indexByTenant)
+        // With the index that begins with the queue, all its waiting jobs would have to be sorted.
+        .hint(indexByTenant)
         .lean<JobKey>()
-        .exec();
-      if (!next) return null;
-      const job = { ...next, queue, state: 'waiting' } as const;
-      const claimed = await this.claim(job, { claim, dueAt: until, startedAt: now, updatedAt: now });
-      // Otherwise another worker claimed it first; try the next one.
-      if (claimed) return claimed;
-    }
+        .exec()
+    );
+  }
+
+  /** Claims a waiting job until `until`. Returns null if another worker claimed it first. */
+  claimWaiting(
+    { _id, tenantId }: JobKey,
+    claim: string,
+    now: Date,
+    until: Date,
+  ): Promise<ClaimedRecord | null> {
+    const job = { _id, tenantId, state: 'waiting' } as const;
+    return this.claim(job, { claim, dueAt: until, startedAt: now, updatedAt: now });
   }
 
   /**
@@ -227,6 +234,20 @@ export class JobRepository {
       .deleteOne({ _id, tenantId, queue, state: { $ne: 'active' } })
       .exec();
     return deletedCount === 1;
+  }
+
+  /** Jobs of the tenant in any queue and state: up to `limit`, in no particular order. */
+  ofTenant(tenantId: string, limit: number): Promise<(JobKey & Pick<JobRecord, 'queue'>)[]> {
+    return this.jobs
+      .find({ tenantId }, { tenantId: 1, queue: 1 })
+      .limit(limit)
+      .lean<(JobKey & Pick<JobRecord, 'queue'>)[]>()
+      .exec();
+  }
+
+  /** Deletes jobs in any state. A worker that runs one of them notices that its claim is lost. */
+  async deleteAll(tenantId: string, ids: readonly Types.ObjectId[]): Promise<void> {
+    await this.jobs.deleteMany({ tenantId, _id: { $in: ids } }).exec();
   }
 
   /** Removes members of the payload, and all failures, whose messages may quote it. */

@@ -45,6 +45,15 @@ export interface JobRecord {
   updatedAt: Date;
 }
 
+export const indexByTenant = {
+  tenantId: 1,
+  queue: 1,
+  state: 1,
+  priority: 1,
+  dueAt: 1,
+  _id: 1,
+} as const;
+
 const text = { type: String, required: true } as const;
 const date = { type: Date, required: true } as const;
 const number = { type: Number, required: true } as const;
@@ -80,10 +89,10 @@ jobSchema.index(
   { tenantId: 1, queue: 1, dedupeKey: 1 },
   { unique: true, partialFilterExpression: { dedupeKey: { $exists: true } } },
 );
-// The next job of a queue, by priority and time. Workers serve all tenants, so this index and the next do not
-// begin with the tenant. On a sharded collection these few queries go to every shard.
-jobSchema.index({ queue: 1, state: 1, priority: 1, dueAt: 1, _id: 1 });
-// Delayed jobs that are due, expired claims, the age of the oldest waiting job, pruning of finished jobs, and
+// The next job of each tenant in a queue, by priority and time, and all jobs of a tenant that is deleted.
+jobSchema.index(indexByTenant);
+// Workers serve all tenants, so this index and the next do not begin with the tenant. On a sharded collection
+// these few queries go to every shard. Delayed jobs that are due, expired claims, the age of the oldest waiting job, pruning of finished jobs, and
 // lists by state.
 jobSchema.index({ queue: 1, state: 1, dueAt: 1, _id: 1 });
 // Stored jobs that were not added to Redis because it was unavailable or the process crashed.

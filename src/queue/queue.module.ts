@@ -2,6 +2,7 @@ import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/c
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getQueueToken } from '@nestjs/bullmq';
 import { MongooseModule } from '@nestjs/mongoose';
+import { TenantDeletion, TenantModule } from '../tenant/index.js';
 import { MonitoringModule } from '../monitoring/index.js';
 import { RedisModule, RedisService } from '../redis/index.js';
 import { BullDriver } from './drivers/bull.driver.js';
@@ -46,6 +47,7 @@ class QueueFeatureModule implements OnModuleInit {
     DiscoveryModule,
     RedisModule,
     MonitoringModule,
+    TenantModule,
     MongooseModule.forFeature([
       { name: JOB_MODEL, schema: jobSchema },
       { name: RATE_LIMIT_MODEL, schema: rateLimitSchema },
@@ -72,6 +74,13 @@ class QueueFeatureModule implements OnModuleInit {
   exports: [QueueService, QueueRegistry, QueueWorkers, BullQueues],
 })
 export class QueueModule {
+  constructor(queues: QueueService, tenants: TenantDeletion) {
+    tenants.contribute({
+      name: 'queue',
+      erase: (tenantId, signal) => queues.deleteAll(tenantId, signal),
+    });
+  }
+
   /**
    * Declares the queues of the importing module, which can then inject `QueueService`. It can also inject the
    * BullMQ queue with `@InjectQueue(name)` of @nestjs/bullmq, which is undefined without Redis.

@@ -25,6 +25,9 @@ export interface QueueStatus {
   oldestWaitingMs: number | null;
 }
 
+/** Number of jobs that are deleted at once with their tenant. */
+const DELETED_AT_ONCE = 100;
+
 const positionOf = positionBy('dueAt');
 
 /** Stores and finds jobs. */
@@ -222,6 +225,20 @@ export class QueueService {
   clear(queue: string, state: 'completed' | 'failed'): Promise<number> {
     this.registry.definition(queue);
     return this.jobs.prune(queue, state, 0);
+  }
+
+  /** Deletes all jobs of a tenant, in any state. */
+  async deleteAll(tenantId: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const jobs = await this.jobs.ofTenant(tenantId, DELETED_AT_ONCE);
+      if (jobs.length === 0) return;
+      signal.throwIfAborted();
+      await this.driver.forget(jobs);
+      await this.jobs.deleteAll(
+        tenantId,
+        jobs.map(({ _id }) => _id),
+      );
+    }
   }
 
   private async present(queue: string, id: string): Promise<JobRecord> {

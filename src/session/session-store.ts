@@ -39,6 +39,9 @@ export interface SessionStoreStats {
   opens: SessionOpenStats;
 }
 
+/** Number of sessions that are deleted concurrently with their tenant. */
+const DELETED_AT_ONCE = 50;
+
 /**
  * Combines the three tiers of session state: process memory, Redis and the database. The database is
  * authoritative: each write is a compare-and-set on the version and id of the state it was made from, so an
@@ -150,7 +153,7 @@ export class SessionStore {
    * `expected`.
    */
   async delete(tenantId: string, participantId: string, expected?: SessionState): Promise<boolean> {
-    const deleted = await this.repository.delete(tenantId, participantId, expected);
+    const deleted = await this.repository.delete(tenantId, participantId, new Date(), expected);
     this.memory.drop(tenantId, participantId);
     if (!deleted) {
       await this.shared.clear(tenantId, participantId);
@@ -159,6 +162,16 @@ export class SessionStore {
     this.database.deletes++;
     await this.shared.delete(tenantId, participantId, deleted);
     return true;
+  }
+
+  /** Removes all sessions of a tenant from all tiers. */
+  async deleteAll(tenantId: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const participants = await this.repository.participants(tenantId, DELETED_AT_ONCE);
+      if (participants.length === 0) return;
+      signal.throwIfAborted();
+      await Promise.all(participants.map((participantId) => this.delete(tenantId, participantId)));
+    }
   }
 
   stats(): SessionStoreStats {
@@ -175,9 +188,16 @@ export class SessionStore {
     };
   }
 
-  private find(tenantId: string, participantId: string): Promise<StoredState | null> {
+  /**
+   * An expired session is not returned. It is deleted, because the TTL index of the database does that up to a
+   * minute late, and until then no new session of the participant could be inserted.
+   */
+  private async find(tenantId: string, participantId: string): Promise<StoredState | null> {
     this.database.reads++;
-    return this.repository.find(tenantId, participantId);
+    const stored = await this.repository.find(tenantId, participantId);
+    if (!stored || !isExpired(stored)) return stored;
+    await this.repository.deleteExpired(tenantId, participantId, new Date());
+    return null;
   }
 
   private async fill(state: StoredState): Promise<void> {
@@ -203,5 +223,4 @@ const isConflict = (error: unknown): boolean =>
   error instanceof SessionConflictError ||
   (error instanceof DuplicateKeyError && error.collection === SESSION_COLLECTION);
 
-// Once a session has expired, the database has deleted it or will do so soon.
 const isExpired = ({ expiresAt }: StoredState): boolean => expiresAt.getTime() <= Date.now();

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
 import { RedisModule } from '../redis/index.js';
 import { MonitoringModule } from '../monitoring/index.js';
-import { TenantDirectory, TenantModule } from '../tenant/index.js';
+import { TenantDeletion, TenantDirectory, TenantModule } from '../tenant/index.js';
 import { ConversationStateManager, SESSION_CLOCK } from './conversation-state-manager.js';
 import { SessionEditor } from './session-editor.js';
 import { SessionMonitoring } from './session-monitoring.js';
@@ -43,4 +43,11 @@ import { SharedSessions } from './shared-sessions.js';
   ],
   exports: [SessionService, SessionStore, ConversationStateManager],
 })
-export class SessionModule {}
+export class SessionModule {
+  constructor(store: SessionStore, tenants: TenantDeletion) {
+    tenants.contribute({
+      name: 'session',
+      erase: (tenantId, signal) => store.deleteAll(tenantId, signal),
+    });
+  }
+}

@@ -61,11 +61,13 @@ export class SessionRepository {
   }
 
   /**
-   * Deletes the session, or only the version of it in `expected`. Returns null if that does not exist.
+   * Deletes the session, or only the version of it in `expected`. Returns null if that does not exist, or had
+   * expired at `now`.
    */
   async delete(
     tenantId: string,
     participantId: string,
+    now: Date,
     expected?: SessionState,
   ): Promise<DeletedSession | null> {
     const version = expected && {
@@ -73,10 +75,29 @@ export class SessionRepository {
       version: expected.version,
     };
     const record = await this.sessions
-      .findOneAndDelete({ tenantId, participantId, ...version }, { projection: { createdAt: 1 } })
-      .lean<Pick<SessionRecord, '_id' | 'createdAt'>>()
+      .findOneAndDelete(
+        { tenantId, participantId, ...version },
+        { projection: { createdAt: 1, expiresAt: 1 } },
+      )
+      .lean<Pick<SessionRecord, '_id' | 'createdAt' | 'expiresAt'>>()
       .exec();
-    return record && { id: record._id.toHexString(), createdAt: record.createdAt };
+    if (!record || record.expiresAt <= now) return null;
+    return { id: record._id.toHexString(), createdAt: record.createdAt };
+  }
+
+  /** Participants of the tenant with a session: up to `limit`, in no particular order. */
+  async participants(tenantId: string, limit: number): Promise<string[]> {
+    const rows = await this.sessions
+      .find({ tenantId }, { participantId: 1 })
+      .limit(limit)
+      .lean<Pick<SessionRecord, 'participantId'>[]>()
+      .exec();
+    return rows.map(({ participantId }) => participantId);
+  }
+
+  /** Deletes the session if it had expired at `now`. */
+  async deleteExpired(tenantId: string, participantId: string, now: Date): Promise<void> {
+    await this.sessions.deleteOne({ tenantId, participantId, expiresAt: { $lte: now } }).exec();
   }
 }
 

@@ -45,6 +45,13 @@ export class ApiKeyRepository {
     return matchedCount > 0 || (await this.keys.exists({ tenantId, keyId }).exec()) !== null;
   }
 
+  /** Deletes all keys of the tenant, and returns their ids. */
+  async deleteAll(tenantId: string): Promise<string[]> {
+    const rows = await this.keys.find({ tenantId }, { keyId: 1 }).lean<Pick<ApiKeyRow, 'keyId'>[]>().exec();
+    await this.keys.deleteMany({ tenantId }).exec();
+    return rows.map(({ keyId }) => keyId);
+  }
+
   async touch(tenantId: string, keyId: string, lastUsedAt: Date): Promise<void> {
     await this.keys.updateOne({ tenantId, keyId }, { $set: { lastUsedAt } }).exec();
   }

@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import {
+  ApiAcceptedResponse,
   ApiBearerAuth,
   ApiConflictResponse,
   ApiCreatedResponse,
@@ -23,11 +24,13 @@ import {
   type PageQuery,
   tenantIdParam,
   tenantPageSchema,
+  tenantView,
   type TenantView,
   tenantViewSchema,
   updateTenantBody,
   type UpdateTenantBody,
 } from './tenant.dto.js';
+import { TenantDeletion } from './tenant-deletion.js';
 import { TenantService } from './tenant.service.js';
 
 @ApiTags('tenants')
@@ -35,13 +38,16 @@ import { TenantService } from './tenant.service.js';
 @AdminOnly()
 @Controller('v1/tenants')
 export class TenantController {
-  constructor(private readonly tenants: TenantService) {}
+  constructor(
+    private readonly tenants: TenantService,
+    private readonly deletion: TenantDeletion,
+  ) {}
 
   @Post()
   @Transactional()
   @ApiOperation({ summary: 'Create a tenant and its first key (admin)' })
   @ApiCreatedResponse({ standardSchema: createdTenantSchema })
-  @ApiConflictResponse({ description: '`tenant_exists`' })
+  @ApiConflictResponse({ description: '`tenant_exists`, `tenant_being_deleted`' })
   create(
     @Body({ schema: createTenantBody }) body: CreateTenantBody,
   ): Promise<{ tenant: TenantView; apiKey: string }> {
@@ -74,6 +80,21 @@ export class TenantController {
     @Body({ schema: updateTenantBody }) body: UpdateTenantBody,
   ): Promise<TenantView> {
     return this.tenants.update(id, body);
+  }
+
+  @Delete(':id')
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Delete a tenant with everything that belongs to it (admin)',
+    description:
+      'Its keys stop working at once. The data is deleted in the background, also after a restart; ' +
+      'GET /v1/tenants/:id shows the progress, and returns 404 once nothing is left. Only then can a tenant ' +
+      'with the same id be created.',
+  })
+  @ApiAcceptedResponse({ standardSchema: tenantViewSchema })
+  @ApiNotFoundResponse({ description: '`tenant_not_found`' })
+  async delete(@Param('id', { schema: tenantIdParam }) id: string): Promise<TenantView> {
+    return tenantView(await this.deletion.begin(id));
   }
 
   @Post(':id/keys')

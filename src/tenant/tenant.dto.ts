@@ -77,6 +77,10 @@ export const tenantViewSchema = z.object({
   features,
   createdAt: instant,
   updatedAt: instant,
+  deletion: z
+    .object({ startedAt: instant, documents: z.int().meta({ description: 'Deleted so far' }) })
+    .optional()
+    .meta({ description: 'Present while the tenant is being deleted' }),
 });
 export type TenantView = z.output<typeof tenantViewSchema>;
 
@@ -117,6 +121,12 @@ export const tenantView = (tenant: Tenant): TenantView => ({
   features: tenant.features,
   createdAt: tenant.createdAt.toISOString(),
   updatedAt: tenant.updatedAt.toISOString(),
+  ...(tenant.deletion && {
+    deletion: {
+      startedAt: tenant.deletion.startedAt.toISOString(),
+      documents: tenant.deletion.documents,
+    },
+  }),
 });
 
 export const apiKeyView = ({

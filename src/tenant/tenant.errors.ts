@@ -59,6 +59,14 @@ export const tooManyWrongKeys = (retryAfterSeconds: number): ProblemError =>
     retryAfterSeconds,
   });
 
+export const tenantBeingDeleted = (tenantId: string): ProblemError =>
+  new ProblemError({
+    status: 409,
+    code: 'tenant_being_deleted',
+    title: 'The tenant is being deleted',
+    detail: `The deletion of tenant "${tenantId}" has not ended. Its id is free once GET /v1/tenants/${encodeURIComponent(tenantId)} returns 404.`,
+  });
+
 export const rateLimited = (perMinute: number, retryAfterSeconds: number): ProblemError =>
   new ProblemError({
     status: 429,

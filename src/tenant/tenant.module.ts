@@ -10,6 +10,7 @@ import {
 } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { counter, Monitoring, MonitoringModule } from '../monitoring/index.js';
+import { RedisModule } from '../redis/index.js';
 import { AdminKey } from './admin-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { ApiKeyRepository } from './api-key.repository.js';
@@ -17,6 +18,8 @@ import { IdentityController } from './identity.controller.js';
 import { KeyThrottle } from './key-throttle.js';
 import { KeyVerifier } from './key-verifier.js';
 import { RateLimiter } from './rate-limiter.js';
+import { TenantDataRepository } from './tenant-data.repository.js';
+import { TenantDeletion } from './tenant-deletion.js';
 import { TenantDirectory } from './tenant-directory.js';
 import { TenantController } from './tenant.controller.js';
 import { TenantRepository } from './tenant.repository.js';
@@ -29,6 +32,7 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
   imports: [
     CacheModule,
     MonitoringModule,
+    RedisModule,
     MongooseModule.forFeature([
       { name: TENANT_MODEL, schema: tenantSchema },
       { name: API_KEY_MODEL, schema: apiKeySchema },
@@ -57,12 +61,14 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
     },
     TenantRepository,
     ApiKeyRepository,
+    TenantDataRepository,
+    TenantDeletion,
     TenantDirectory,
     KeyVerifier,
     TenantService,
     { provide: APP_GUARD, useClass: ApiKeyGuard },
   ],
-  exports: [TenantDirectory, AdminKey, KeyThrottle],
+  exports: [TenantDirectory, TenantDeletion, AdminKey, KeyThrottle],
 })
 export class TenantModule implements OnModuleInit {
   constructor(

@@ -13,6 +13,8 @@ export type TenantChanges = Partial<Pick<Tenant, 'name' | 'plan' | 'isActive'>> 
   features?: Partial<TenantFeatures> | undefined;
 };
 
+const notBeingDeleted = { deletion: { $exists: false } } as const;
+
 /** Converts a stored row to a tenant; features missing in the row are on. */
 export const tenantOf = ({ features, ...rest }: TenantRow): Tenant => ({
   ...rest,
@@ -45,6 +47,7 @@ export class TenantRepository {
     return row && tenantOf(row);
   }
 
+  /** Changes a tenant. Returns null if it does not exist or is being deleted. */
   async update(
     tenantId: string,
     { features = {}, ...changes }: TenantChanges,
@@ -55,13 +58,48 @@ export class TenantRepository {
       if (features[name] !== undefined) switched[`features.${name}`] = features[name];
     const row = await this.tenants
       .findOneAndUpdate(
-        { tenantId },
+        { tenantId, ...notBeingDeleted },
         { $set: { ...changes, ...switched, updatedAt } },
         { returnDocument: 'after', projection: { _id: 0 }, runValidators: true },
       )
       .lean<TenantRow>()
       .exec();
     return row && tenantOf(row);
+  }
+
+  /** Marks the tenant. Returns null if it does not exist or is marked already. */
+  async beginDeletion(tenantId: string, startedAt: Date): Promise<Tenant | null> {
+    const row = await this.tenants
+      .findOneAndUpdate(
+        { tenantId, ...notBeingDeleted },
+        { $set: { isActive: false, updatedAt: startedAt, deletion: { startedAt, documents: 0 } } },
+        { returnDocument: 'after', projection: { _id: 0 } },
+      )
+      .lean<TenantRow>()
+      .exec();
+    return row && tenantOf(row);
+  }
+
+  /** All tenants that are being deleted: few, and only briefly. */
+  async beingDeleted(): Promise<TenantRow[]> {
+    return this.tenants
+      .find({ 'deletion.startedAt': { $exists: true, $gt: new Date(0) } }, { _id: 0 })
+      .lean<TenantRow[]>()
+      .exec();
+  }
+
+  async countDeleted(tenantId: string, documents: number): Promise<void> {
+    await this.tenants
+      .updateOne(
+        { tenantId, 'deletion.startedAt': { $exists: true } },
+        { $inc: { 'deletion.documents': documents } },
+      )
+      .exec();
+  }
+
+  /** Deletes a tenant that is marked. */
+  async endDeletion(tenantId: string): Promise<void> {
+    await this.tenants.deleteOne({ tenantId, 'deletion.startedAt': { $exists: true } }).exec();
   }
 
   /** Lists tenants, newest first; up to `limit` rows after `cursor`. */

@@ -1,5 +1,5 @@
 import { Schema, type Types } from 'mongoose';
-import { plans, type Plan, type TenantFeatures } from './tenant.types.js';
+import { type Deletion, plans, type Plan, type TenantFeatures } from './tenant.types.js';
 
 export const TENANT_MODEL = 'Tenant';
 export const API_KEY_MODEL = 'ApiKey';
@@ -14,6 +14,8 @@ export interface TenantRecord {
   features?: Partial<TenantFeatures>;
   createdAt: Date;
   updatedAt: Date;
+  /** Set when the deletion of the tenant begins. */
+  deletion?: Deletion;
 }
 
 export interface ApiKeyRecord {
@@ -36,6 +38,11 @@ const featuresSchema = new Schema<Partial<TenantFeatures>>(
   { _id: false },
 );
 
+const deletionSchema = new Schema<Deletion>(
+  { startedAt: date, documents: { type: Number, required: true } },
+  { _id: false },
+);
+
 export const tenantSchema = new Schema<TenantRecord>(
   {
     tenantId: text,
@@ -45,6 +52,7 @@ export const tenantSchema = new Schema<TenantRecord>(
     features: { type: featuresSchema, required: false },
     createdAt: date,
     updatedAt: date,
+    deletion: { type: deletionSchema, required: false },
   },
   { ...options, collection: 'tenants' },
 );
@@ -52,6 +60,12 @@ export const tenantSchema = new Schema<TenantRecord>(
 tenantSchema.index({ tenantId: 1 }, { unique: true });
 // Serves: all tenants, newest first (admin). The only list that spans tenants.
 tenantSchema.index({ createdAt: -1, _id: -1 });
+
+// Serves: tenants that are being deleted. Contains only those.
+tenantSchema.index(
+  { 'deletion.startedAt': 1 },
+  { partialFilterExpression: { 'deletion.startedAt': { $exists: true } } },
+);
 
 export const apiKeySchema = new Schema<ApiKeyRecord>(
   {

@@ -13,7 +13,7 @@ import {
   tenantView,
   type TenantView,
 } from './tenant.dto.js';
-import { tenantExists } from './tenant.errors.js';
+import { tenantBeingDeleted, tenantExists } from './tenant.errors.js';
 import { type TenantChanges, tenantOf, TenantRepository, type TenantRow } from './tenant.repository.js';
 import type { ApiKey } from './tenant.types.js';
 
@@ -47,7 +47,7 @@ export class TenantService {
 
   /**
    * Creates a tenant and its first key. Called in a transaction, so that both are stored or neither.
-   * @throws ProblemError 409 `tenant_exists`
+   * @throws ProblemError 409 `tenant_exists`, `tenant_being_deleted`
    */
   async create({ id, name, plan }: CreateTenantBody): Promise<{ tenant: TenantView; apiKey: string }> {
     const now = new Date();
@@ -57,8 +57,9 @@ export class TenantService {
       await this.tenants.insert(row);
       await this.keys.insert(id, storedKey(id, key, now));
     } catch (error) {
-      if (duplicateKeyFields(error)?.includes('tenantId')) throw tenantExists(id);
-      throw error;
+      if (!duplicateKeyFields(error)?.includes('tenantId')) throw error;
+      const present = await this.tenants.findForRequest(id);
+      throw present?.deletion ? tenantBeingDeleted(id) : tenantExists(id);
     }
     await this.transactions.afterCommit(() => {
       this.logger.info({ tenant: id, keyId: key.keyId }, 'tenant created');
@@ -80,19 +81,22 @@ export class TenantService {
 
   /**
    * Changes a tenant. Every process sees the change within a second.
-   * @throws ProblemError 404 `tenant_not_found`
+   * @throws ProblemError 404 `tenant_not_found`, 409 `tenant_being_deleted`
    */
   async update(tenantId: string, changes: TenantChanges): Promise<TenantView> {
     const tenant = await this.tenants.update(tenantId, changes, new Date());
-    if (!tenant) throw notFound('tenant', tenantId);
+    if (!tenant) {
+      await this.get(tenantId);
+      throw tenantBeingDeleted(tenantId);
+    }
     await this.transactions.afterCommit(() => this.directory.forget(tenantId));
     this.logger.info({ tenant: tenantId, changed: Object.keys(changes) }, 'tenant updated');
     return tenantView(tenant);
   }
 
-  /** @throws ProblemError 404 `tenant_not_found` */
+  /** @throws ProblemError 404 `tenant_not_found`, 409 `tenant_being_deleted` */
   async createKey(tenantId: string): Promise<{ key: ApiKeyView; apiKey: string }> {
-    await this.get(tenantId);
+    if ((await this.get(tenantId)).deletion) throw tenantBeingDeleted(tenantId);
     const key = createApiKey();
     const stored = storedKey(tenantId, key, new Date());
     await this.keys.insert(tenantId, stored);

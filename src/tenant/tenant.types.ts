@@ -26,6 +26,14 @@ export interface Tenant extends TenantIdentity {
   readonly isActive: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  /** Present while the tenant is being deleted. */
+  readonly deletion?: Deletion;
+}
+
+export interface Deletion {
+  readonly startedAt: Date;
+  /** Number of documents deleted so far. */
+  readonly documents: number;
 }
 
 export interface ApiKey {

@@ -9,6 +9,8 @@ const TENANTS = 200;
 export interface ReembedOptions {
   /** Number of transcripts embedded and written together. */
   batchSize: number;
+  /** Whether vectors of this model are replaced. By default those of all other models are. */
+  isReplaced?: (model: string) => boolean;
   /** Stops the run after the current batch. */
   signal?: AbortSignal;
   /** Called after each batch with the number of transcripts processed. */
@@ -53,6 +55,7 @@ export class TranscriptReembedder {
   async run(options: ReembedOptions): Promise<ReembedResult> {
     const result: ReembedResult = { reembedded: 0, rejected: 0, skipped: 0, isWhole: true };
     for await (const { tenantId, model } of this.otherModels()) {
+      if (options.isReplaced && !options.isReplaced(model)) continue;
       let after: string | undefined;
       for (;;) {
         if (options.signal?.aborted) return { ...result, isWhole: false };

@@ -195,7 +195,11 @@ export class TranscriptStore {
     }
     const tally = tallyOf(written.map(({ outcome }) => outcome));
     if (written.length < items.length) await this.transcripts.count(tenantId, difference(tally, expected));
-    if (written.length === 0) return undefined;
+    if (written.length === 0) {
+      // The tenant was deleted in the meantime: this change must not be the only thing that is left of it.
+      if (seq === 1) await this.transcripts.dropFirstCounter(tenantId);
+      return undefined;
+    }
     const rows = written.flatMap(({ record, outcome }) => vectorRow({ ...record, ...outcome }) ?? []);
     return {
       tenantId,

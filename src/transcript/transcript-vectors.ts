@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { TransactionRunner } from '../database/index.js';
 import {
   type ChangeCursor,
@@ -12,6 +13,9 @@ import { TranscriptRepository } from './transcript.repository.js';
 import type { TranscriptRecord } from './transcript.schema.js';
 
 const PAGE = 500;
+
+/** Maximum number of tenants whose counter is remembered: more than have a matrix in memory. */
+const MAX_TENANTS = 10_000;
 
 /** Maximum number of changes read at once. */
 const CHANGES = 100;
@@ -44,13 +48,18 @@ const rowsOf = (records: readonly TranscriptRecord[]): VectorRow[] =>
  */
 @Injectable()
 export class TranscriptVectors implements VectorSource {
+  /** The id of each tenant's counter when `head` was called; empty if it had none. */
+  private readonly counters = new LRUCache<string, string>({ max: MAX_TENANTS });
+
   constructor(
     private readonly transcripts: TranscriptRepository,
     private readonly transactions: TransactionRunner,
   ) {}
 
-  head(tenantId: string): Promise<ChangeCursor> {
-    return this.transactions.run(async () => (await this.transcripts.counter(tenantId))?.seq ?? 0);
+  async head(tenantId: string): Promise<ChangeCursor> {
+    const counter = await this.transactions.run(() => this.transcripts.counter(tenantId));
+    this.counters.set(tenantId, counter?._id?.toHexString() ?? '');
+    return counter?.seq ?? 0;
   }
 
   async *vectors(tenantId: string, model: string, signal: AbortSignal): AsyncIterable<readonly VectorRow[]> {
@@ -63,7 +72,7 @@ export class TranscriptVectors implements VectorSource {
       );
       if (records.length > 0) yield rowsOf(records);
       if (records.length < PAGE) return;
-      after = records.at(-1)?._id.toHexString();
+      after = records.at(-1)?._id?.toHexString();
     }
   }
 
@@ -71,9 +80,22 @@ export class TranscriptVectors implements VectorSource {
     // Usually nothing has changed, and this one read is sufficient: a majority-committed counter is not
     // rolled back.
     const latest = await this.transcripts.counter(tenantId);
+    if (this.hasRestarted(tenantId, after, latest?._id?.toHexString() ?? '')) return undefined;
     if ((latest?.seq ?? 0) === after && (latest?.forgottenSeq ?? 0) <= after)
       return { rows: [], deletedIds: [], cursor: after, hasMore: false };
     return this.transactions.run(() => this.changesOfSnapshot(tenantId, model, after));
+  }
+
+  /**
+   * Whether the tenant was deleted since `head` was called. A tenant created again with its id counts its
+   * changes from the beginning.
+   */
+  private hasRestarted(tenantId: string, after: ChangeCursor, counter: string): boolean {
+    const known = this.counters.get(tenantId);
+    if (known === undefined || known === counter) return false;
+    if (known !== '' || after !== 0) return true;
+    this.counters.set(tenantId, counter);
+    return false;
   }
 
   private async changesOfSnapshot(

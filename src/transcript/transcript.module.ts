@@ -18,6 +18,7 @@ import {
   type VectorSearch,
   VectorIndex,
 } from '../search/index.js';
+import { TenantDeletion, TenantModule } from '../tenant/index.js';
 import { OldJournalImport } from './old-journal/old-journal-import.js';
 import { TombstoneSweeper } from './tombstone-sweeper.js';
 import { TranscriptBacklog } from './transcript-backlog.js';
@@ -39,6 +40,7 @@ import {
 } from './transcript.schema.js';
 import { TranscriptService } from './transcript.service.js';
 import { TranscriptWorker } from './transcript.worker.js';
+import { VectorUpgrade } from './vector-upgrade.js';
 
 const CREATED_EMBEDDER = Symbol('CREATED_EMBEDDER');
 
@@ -65,6 +67,7 @@ class TranscriptLifecycle implements BeforeApplicationShutdown {
 @Module({
   imports: [
     MonitoringModule,
+    TenantModule,
     MongooseModule.forFeature([
       { name: TRANSCRIPT_MODEL, schema: transcriptSchema },
       { name: COUNTER_MODEL, schema: counterSchema },
@@ -112,6 +115,7 @@ class TranscriptLifecycle implements BeforeApplicationShutdown {
     TranscriptService,
     OldJournalImport,
     TranscriptReembedder,
+    VectorUpgrade,
     TombstoneSweeper,
     TranscriptStats,
     TranscriptMonitoring,
@@ -119,4 +123,14 @@ class TranscriptLifecycle implements BeforeApplicationShutdown {
   ],
   exports: [OldJournalImport, TranscriptService, TranscriptWorker, TranscriptStats, EMBEDDER],
 })
-export class TranscriptModule {}
+export class TranscriptModule {
+  constructor(index: VectorIndex, tenants: TenantDeletion) {
+    tenants.contribute({
+      name: 'transcript',
+      erase: (tenantId) => {
+        index.forget(tenantId);
+        return Promise.resolve();
+      },
+    });
+  }
+}

@@ -79,6 +79,11 @@ export class TranscriptRepository {
     await this.counters.updateOne({ tenantId }, { $inc: tally }).exec();
   }
 
+  /** Deletes the counter if it has counted nothing but one change. */
+  async dropFirstCounter(tenantId: string): Promise<void> {
+    await this.counters.deleteOne({ tenantId, seq: 1 }).exec();
+  }
+
   counter(tenantId: string): Promise<CounterRecord | null> {
     return this.counters.findOne({ tenantId }).lean<CounterRecord>().exec();
   }
@@ -127,11 +132,18 @@ export class TranscriptRepository {
     };
   }
 
-  /** Up to `limit` unclaimed transcripts of all tenants, oldest first. */
-  claimable(now: Date, limit: number): Promise<WaitingTranscript[]> {
+  /** Up to `limit` unclaimed transcripts of all tenants but those in `except`, oldest first. */
+  claimable(now: Date, limit: number, except: readonly string[] = []): Promise<WaitingTranscript[]> {
     return (
       this.transcripts
-        .find({ queuedAt: { $gt: UNCLAIMED }, claimedUntil: { $lte: now } }, { tenantId: 1, queuedAt: 1 })
+        .find(
+          {
+            queuedAt: { $gt: UNCLAIMED },
+            claimedUntil: { $lte: now },
+            ...(except.length > 0 && { tenantId: { $nin: [...except] } }),
+          },
+          { tenantId: 1, queuedAt: 1 },
+        )
         .sort({ queuedAt: 1 })
         .limit(limit)
         // Returns all of them in one response.

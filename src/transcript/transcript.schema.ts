@@ -85,6 +85,8 @@ export const queuedTranscript = (
 
 /** Per-tenant counters. `seq` is the number of the tenant's latest change; see `VectorSource`. */
 export interface CounterRecord {
+  /** Another one if the tenant was deleted and created again. */
+  _id?: Types.ObjectId;
   tenantId: string;
   seq: number;
   /** Tombstones up to this change have been deleted. */

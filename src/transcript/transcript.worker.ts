@@ -96,6 +96,7 @@ export class TranscriptWorker {
   private readonly detached = AsyncLocalStorage.snapshot();
   private readonly maxBatches: number;
   private readonly window: number;
+  private readonly startListeners: (() => void)[] = [];
   private isStarted = false;
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
@@ -121,6 +122,7 @@ export class TranscriptWorker {
   start(): void {
     this.isStarted = true;
     this.poll();
+    for (const listener of this.startListeners) listener();
   }
 
   /**
@@ -145,6 +147,11 @@ export class TranscriptWorker {
     this.oldestAt ??= Date.now();
     if (this.waiting >= this.settings.TRANSCRIPT_BATCH_SIZE) this.poll();
     else if (!this.polling) this.schedule();
+  }
+
+  /** Calls `listener` when this process starts to embed transcripts. */
+  onStart(listener: () => void): void {
+    this.startListeners.push(listener);
   }
 
   /** Calls `listener` after each stored batch. The returned function unsubscribes it. */
@@ -192,7 +199,7 @@ export class TranscriptWorker {
       // separately.
       this.waiting = 0;
       this.oldestAt = undefined;
-      const found = await this.transcripts.claimable(new Date(), this.window);
+      const found = await this.findWaiting();
       if (!this.isDue(found)) {
         this.noteWaiting(found);
         return;
@@ -206,6 +213,19 @@ export class TranscriptWorker {
       if (batch) this.begin(batch);
       else misses++;
     }
+  }
+
+  /**
+   * The oldest waiting transcripts. If these are all of a few tenants, those of others follow, which would
+   * otherwise wait until the first have none left.
+   */
+  private async findWaiting(): Promise<WaitingTranscript[]> {
+    const now = new Date();
+    const found = await this.transcripts.claimable(now, this.window);
+    if (found.length < this.window) return found;
+    const tenants = [...new Set(found.map(({ tenantId }) => tenantId))];
+    if (tenants.length >= this.settings.TRANSCRIPT_MAX_BATCH_SIZE) return found;
+    return [...found, ...(await this.transcripts.claimable(now, this.window, tenants))];
   }
 
   private isDue(found: readonly WaitingTranscript[]): boolean {

@@ -11,6 +11,7 @@ interface OwnedData {
   marker: string;
   participantId: string;
   conversationId: string;
+  messageId: string;
   externalId: string;
   goalId: string;
   jobId: string;
@@ -79,6 +80,7 @@ const cases: Record<string, Case> = {
   'GET /v1/tenants': admin(() => '/v1/tenants'),
   'GET /v1/tenants/:id': admin(ofTenant),
   'PATCH /v1/tenants/:id': admin(ofTenant, () => ({ name: 'Taken over' })),
+  'DELETE /v1/tenants/:id': admin(ofTenant),
   'POST /v1/tenants/:id/keys': admin((of) => `${ofTenant(of)}/keys`),
   'GET /v1/tenants/:id/keys': admin((of) => `${ofTenant(of)}/keys`),
   'DELETE /v1/tenants/:id/keys/:keyId': admin((of) => `${ofTenant(of)}/keys/${keyIdOf(of)}`),
@@ -101,6 +103,15 @@ const cases: Record<string, Case> = {
     () => ({ messages: [{ role: 'user', content: 'Slipped in' }] }),
   ),
   'GET /v1/conversations/:id/messages': refused((of) => `${ofConversation(of)}/messages`),
+
+  'PATCH /v1/conversations/:id/messages/:messageId': refused(
+    (of) => `${ofConversation(of)}/messages/${of.messageId}`,
+    () => ({ content: 'Taken over' }),
+  ),
+  'DELETE /v1/conversations/:id/messages/:messageId': refused(
+    (of) => `${ofConversation(of)}/messages/${of.messageId}`,
+  ),
+  'GET /v1/participants': apart(() => '/v1/participants'),
 
   'GET /v1/messages': apart(() => '/v1/messages'),
   'POST /v1/messages': apart(
@@ -199,8 +210,8 @@ describe('a tenant that uses the ids of another tenant', () => {
         metadata: { marker },
       }),
     );
-    await must(
-      owner.request('POST', `/v1/conversations/${conversationId}/messages`, {
+    const appended = await must(
+      owner.request<{ data: { id: string }[] }>('POST', `/v1/conversations/${conversationId}/messages`, {
         messages: [{ role: 'user', content: marker, externalId, metadata: { marker } }],
       }),
     );
@@ -229,6 +240,7 @@ describe('a tenant that uses the ids of another tenant', () => {
       marker,
       participantId,
       conversationId,
+      messageId: appended.data[0]?.id ?? '',
       externalId,
       goalId,
       jobId,

@@ -299,6 +299,30 @@ function promisesOfQueues(): void {
     expect(work).toHaveBeenCalledTimes(100);
   });
 
+  it('never gives a tenant more than half of the places while another one waits', async () => {
+    const few = defineQueue({ name: 'few', payload, concurrency: 4, keep: numbers.keep });
+    const { queues, workers } = await open(few);
+    const atWork = new Map<string, number>();
+    let letGo!: () => void;
+    const gate = new Promise<void>((resolve) => (letGo = resolve));
+    work.mockImplementation(async ({ tenantId: of }) => {
+      atWork.set(of, (atWork.get(of) ?? 0) + 1);
+      await gate;
+    });
+    for (let n = 0; n < 50; n++) await queues.enqueue(few, 'noisy', { n });
+    for (let n = 0; n < 3; n++) await queues.enqueue(few, 'quiet', { n });
+    await workers.start();
+    await eventually(() => [...atWork.values()].reduce((sum, one) => sum + one, 0) === 4);
+    expect([...atWork]).toEqual(
+      expect.arrayContaining([
+        ['noisy', 2],
+        ['quiet', 2],
+      ]),
+    );
+    letGo();
+    await allEnded(53);
+  });
+
   it('runs each job once when three processes are running workers', async () => {
     const three = [await open(), await open(), await open()];
     await Promise.all(three.map(({ workers }) => workers.start()));
@@ -376,6 +400,18 @@ function promisesOfQueues(): void {
 
 describe('queues on the database', () => {
   promisesOfQueues();
+
+  it('lets tenants take turns, however many jobs one of them has stored', async () => {
+    const few = defineQueue({ name: 'few', payload, concurrency: 4, keep: numbers.keep });
+    const { queues, workers } = await open(few);
+    const begun: string[] = [];
+    work.mockImplementation(({ tenantId: of }) => Promise.resolve(begun.push(of)));
+    for (let n = 0; n < 100; n++) await queues.enqueue(few, 'noisy', { n });
+    for (let n = 0; n < 2; n++) await queues.enqueue(few, 'quiet', { n });
+    await workers.start();
+    await allEnded(102);
+    expect(begun.lastIndexOf('quiet')).toBeLessThan(5);
+  });
 
   it('does not start with a queue that has no processor or two, or with two queues of the same name', async () => {
     const other = defineQueue({ name: 'numbers', payload });

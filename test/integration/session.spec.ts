@@ -91,6 +91,33 @@ describe('sessions in the database', () => {
     expect(found).toMatchObject({ context, activeGoals: goals, version: 1 });
   });
 
+  it('is gone at the moment it expires, although the database has not deleted it yet', async () => {
+    const { sessions, editor, memory } = one;
+    const context = { name: 'Ana' };
+    const expire = async (participantId: string, now = Date.now()): Promise<SessionState> => {
+      const saved = await sessions.save(await sessions.open('acme', participantId), { context });
+      memory.drop('acme', participantId);
+      await first.database
+        .collection('sessions')
+        .updateOne({ tenantId: 'acme', participantId }, { $set: { expiresAt: new Date(now) } });
+      return saved;
+    };
+    const gone = { problem: { status: 404, code: 'session_not_found' } };
+    await expire('read');
+    await expect(sessions.read('acme', 'read')).rejects.toMatchObject(gone);
+    await expire('deleted');
+    await expect(sessions.delete('acme', 'deleted')).rejects.toMatchObject(gone);
+    const before = await expire('continued');
+    const patched = await editor.patch('acme', 'continued', { context: { city: 'Rome' } });
+    expect(patched).toMatchObject({ version: 1, context: { city: 'Rome' } });
+    expect(patched.id).not.toBe(before.id);
+    expect(await rowsOf('continued')).toEqual([expect.objectContaining({ version: 1 })]);
+    await expire('reloaded');
+    expect(await sessions.reload('acme', 'reloaded')).toMatchObject({ id: null, context: {} });
+    await expire('not yet', Date.now() + 60_000);
+    expect(await sessions.read('acme', 'not yet')).toMatchObject({ context });
+  });
+
   it('expires SESSION_RETENTION_DAYS after its last change', async () => {
     const before = Date.now();
     const saved = await one.sessions.save(await one.sessions.open('acme', 'lasting'), {});

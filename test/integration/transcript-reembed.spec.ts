@@ -8,6 +8,7 @@ import {
 } from '../../src/transcript/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
 
 /** Maps the number in a text to one dimension, shifted by an offset that differs between models. */
 class WordEmbedder implements Embedder {
@@ -189,5 +190,42 @@ describe('TranscriptReembedder', () => {
     after.isUnavailable = true;
     await expect(reembedder().run({ batchSize: 10 })).rejects.toThrow('unavailable');
     expect(await models(tenantId)).toEqual(['model-a', 'model-a', 'model-a']);
+  });
+});
+
+describe('a new version of the built-in embedder', () => {
+  it('replaces the vectors of earlier versions when it starts, and no others', async () => {
+    const database = createTestDatabase();
+    const model = (name: string): Embedder => new WordEmbedder(name, 0);
+    const begin = (embedder: Embedder): Promise<TestApp> =>
+      createTestApp({}, { database, replace: [[EMBEDDER, embedder]] });
+    const models = async (): Promise<unknown[]> =>
+      (await database.collection('transcripts').find().toArray())
+        .map((row) => row['model'] as unknown)
+        .toSorted();
+    const former = await begin(model('built-in-64-v1'));
+    const rows = ['built-in-64-v1', 'built-in-64-v1', 'of-a-service'].map((name, n) => ({
+      _id: new Types.ObjectId(),
+      participantId: 'ana',
+      channel: 'web',
+      transcript: `text ${n}`,
+      metadata: {},
+      status: 'stored' as const,
+      createdAt: new Date(),
+      model: name,
+      vector: encodeVector(new Float32Array(64).fill(0.125)),
+    }));
+    await former.app.get(TranscriptStore).insert('acme', rows);
+    await former.close();
+    const next = await begin(model('built-in-64-v2'));
+    try {
+      await eventually(async () => !(await models()).includes('built-in-64-v1'));
+      expect(await models()).toEqual(['built-in-64-v2', 'built-in-64-v2', 'of-a-service']);
+      const hits = await next.app.get(TranscriptService).search('acme', { query: 'text 1', limit: 1 });
+      expect(hits.map(({ id }) => id)).toEqual([rows[1]?._id.toHexString()]);
+    } finally {
+      await next.close();
+      await database.drop();
+    }
   });
 });

@@ -143,6 +143,7 @@ export class ConversationTextReader {
       signal?.throwIfAborted();
       const page = await this.messages.last(tenantId, conversationId, { after, before }, PAGE);
       for (const message of page.toReversed()) {
+        if (message.deletedAt) continue;
         const line = lineOf(message);
         left -= line.bytes;
         if (left < 0) return { lines: lines.reverse(), lastReply, lastAt };
@@ -157,6 +158,7 @@ export class ConversationTextReader {
 }
 
 function note(found: Found, message: MessageRecord): void {
+  if (message.deletedAt) return;
   const line = lineOf(message);
   found.lines.push(line);
   found.bytes += line.bytes;

@@ -8,6 +8,7 @@ import {
 } from 'bullmq';
 import { withTimeout } from '../../common/index.js';
 import { LOGGER, type Logger } from '../../logging/index.js';
+import { FairShare } from '../fair-share.js';
 import { JobRunner, LEASE_MS } from '../job-runner.js';
 import { JobRepository } from '../job.repository.js';
 import type { JobRecord } from '../job.schema.js';
@@ -24,6 +25,12 @@ const STALLED_MS = 5000;
 
 /** Delay before a job released at shutdown may run again. */
 const HAND_BACK_MS = 500;
+
+/**
+ * How long a job is put back when its tenant has its share of the places and another tenant waits,
+ * milliseconds.
+ */
+const YIELD_MS = 250;
 
 /** Time to report released jobs to Redis after the shutdown's grace period. */
 const CLOSE_MS = 2000;
@@ -68,6 +75,12 @@ export class BullDriver implements QueueDriver {
     return Promise.resolve();
   }
 
+  async forget(jobs: readonly Pick<JobRecord, '_id' | 'queue'>[]): Promise<void> {
+    if (!this.bull.isReady) return;
+    // A job that is running cannot be removed.
+    await Promise.allSettled(jobs.map(({ _id, queue }) => this.bull.queue(queue).remove(_id.toHexString())));
+  }
+
   async stop(graceMs: number): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.pause(true)));
     await withTimeout(Promise.all(this.running), graceMs, () => undefined);
@@ -80,10 +93,11 @@ export class BullDriver implements QueueDriver {
   }
 
   private workerOf(queue: RegisteredQueue): Worker<BullData> {
+    const fair = new FairShare(queue.definition, this.jobs);
     const { name, concurrency, rateLimit, keep } = queue.definition;
     const worker = new Worker<BullData>(
       name,
-      (job, token) => this.tracked(this.run(queue, job, token ?? '')),
+      (job, token) => this.tracked(this.inTurn(fair, queue, job, token ?? '')),
       {
         ...this.bull.options(),
         connection: this.bull.connect('worker', { maxRetriesPerRequest: null }),
@@ -120,6 +134,23 @@ export class BullDriver implements QueueDriver {
     return Math.max(0, (due?.getTime() ?? 0) - Date.now());
   }
 
+  /** BullMQ hands out jobs in their order, whichever tenant they belong to. */
+  private async inTurn(
+    fair: FairShare,
+    queue: RegisteredQueue,
+    job: BullJob<BullData>,
+    token: string,
+  ): Promise<unknown> {
+    const { tenantId } = job.data;
+    fair.begun(tenantId);
+    try {
+      if (await fair.mustYield(tenantId)) return await this.putBack(job, token, YIELD_MS);
+      return await this.run(queue, job, token);
+    } finally {
+      fair.ended(tenantId);
+    }
+  }
+
   private async run(queue: RegisteredQueue, job: BullJob<BullData>, token: string): Promise<unknown> {
     if (this.shutdown.signal.aborted) return this.handBack(job, token);
     const id = job.id ?? '';
@@ -147,8 +178,12 @@ export class BullDriver implements QueueDriver {
    * Returns the job to the queue for another worker. The delay keeps this worker from receiving it again
    * while it shuts down.
    */
-  private async handBack(job: BullJob<BullData>, token: string): Promise<never> {
-    await job.moveToDelayed(Date.now() + HAND_BACK_MS, token);
+  private handBack(job: BullJob<BullData>, token: string): Promise<never> {
+    return this.putBack(job, token, HAND_BACK_MS);
+  }
+
+  private async putBack(job: BullJob<BullData>, token: string, delayMs: number): Promise<never> {
+    await job.moveToDelayed(Date.now() + delayMs, token);
     throw new DelayedError();
   }
 }

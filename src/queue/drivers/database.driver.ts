@@ -42,6 +42,11 @@ export class DatabaseDriver implements QueueDriver {
     return Promise.resolve();
   }
 
+  /** Nothing is kept outside of the records. */
+  forget(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async stop(graceMs: number): Promise<void> {
     await Promise.all([...this.workers.values()].map((worker) => worker.stop(graceMs)));
   }

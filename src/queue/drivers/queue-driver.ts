@@ -20,6 +20,12 @@ export interface QueueDriver {
    */
   stored(job: JobRecord): Promise<void>;
 
+  /**
+   * Forgets jobs whose records are about to be deleted. Never rejects: what remains is ignored when its record
+   * is not found.
+   */
+  forget(jobs: readonly Pick<JobRecord, '_id' | 'queue'>[]): Promise<void>;
+
   /** Accepts no more jobs. Waits up to `graceMs` for running jobs, then releases them. */
   stop(graceMs: number): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { withTimeout } from '../../common/index.js';
 import type { Logger } from '../../logging/index.js';
 import { type ClaimedJob, type JobRunner, LEASE_MS } from '../job-runner.js';
+import { FairShare } from '../fair-share.js';
 import type { JobRepository } from '../job.repository.js';
 import type { RegisteredQueue } from '../queue-registry.js';
 import type { RateLimitRepository } from '../rate-limit.repository.js';
@@ -35,12 +36,15 @@ export class QueueWorker {
   private stopping = false;
   private claims = 0;
   private released = -Infinity;
+  private readonly fair: FairShare;
 
   constructor(
     private readonly queue: RegisteredQueue,
     private readonly self: string,
     private readonly services: WorkerServices,
-  ) {}
+  ) {
+    this.fair = new FairShare(queue.definition, services.jobs);
+  }
 
   /** Call when there may be work. */
   wake(): void {
@@ -110,15 +114,20 @@ export class QueueWorker {
   private async claim(): Promise<PollResult | undefined> {
     const { jobs, limits } = this.services;
     const { name, rateLimit } = this.queue.definition;
-    if (rateLimit) {
-      if (!(await jobs.oldestWaiting(name))) return undefined;
+    let next = await this.fair.next();
+    if (next && rateLimit) {
       const waitMs = await limits.take(name, rateLimit, new Date());
       if (waitMs > 0) return { idleMs: waitMs };
     }
-    const claim = `${this.self}:${++this.claims}`;
-    const now = new Date();
-    const record = await jobs.claimNext(name, claim, now, new Date(now.getTime() + LEASE_MS));
-    return record ? { claimed: { record, claim } } : undefined;
+    while (next) {
+      const claim = `${this.self}:${++this.claims}`;
+      const now = new Date();
+      const record = await jobs.claimWaiting(next, claim, now, new Date(now.getTime() + LEASE_MS));
+      if (record) return { claimed: { record, claim } };
+      // Another worker claimed it first.
+      next = await this.fair.next();
+    }
+    return undefined;
   }
 
   /**
@@ -133,7 +142,10 @@ export class QueueWorker {
   }
 
   private begin(job: ClaimedJob): void {
+    const { tenantId } = job.record;
+    this.fair.begun(tenantId);
     const run = this.run(job).finally(() => {
+      this.fair.ended(tenantId);
       this.running.delete(run);
       this.wake();
     });

@@ -57,7 +57,7 @@ export class GoalDialogue {
 
   constructor(private readonly input: DialogueInput) {
     this.goals = [...input.activeGoals];
-    this.message = new GoalMessage(input.content, input.today);
+    this.message = new GoalMessage(input.content, input.today, input.config.language);
     this.templates = new Map(input.config.templates.map((template) => [template.type, template]));
     this.asking = askingIn(input.context);
   }

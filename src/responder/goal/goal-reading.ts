@@ -1,6 +1,7 @@
 import type { CalendarDay } from './calendar.js';
 import { fold, foldWords, indexOfPhrase } from './folded-text.js';
 import type { GoalResponderConfig, GoalSlot, GoalTemplate, SlotKind } from './goal-template.js';
+import { LocalValues } from './local-values.js';
 import { readValue } from './read-value.js';
 
 /** Maximum length of a text slot's value, characters. */
@@ -19,6 +20,7 @@ export class GoalMessage {
   constructor(
     readonly content: string,
     private readonly today: CalendarDay,
+    private readonly language: GoalResponderConfig['language'] = undefined,
   ) {
     this.folded = fold(content);
     this.words = foldWords(content);
@@ -40,11 +42,14 @@ export class GoalMessage {
       return text === '' ? {} : { [asked.name]: text };
     }
     const values: Record<string, string | number> = {};
+    const { content, language, today } = this;
+    const local =
+      language === undefined || language === 'en' ? undefined : new LocalValues(content, language, today);
     let rest = this.folded;
     for (const kind of readingOrder)
       for (const slot of slots.filter((candidate) => candidate.kind === kind)) {
         const isAsked = slot.name === asked?.name;
-        const reading = readValue(rest, slot, { today: this.today, asked: isAsked, whole: this.folded });
+        const reading = readValue(rest, slot, { today, asked: isAsked, whole: this.folded, local });
         if (!reading) continue;
         values[slot.name] = reading.value;
         rest = blank(rest, reading.start, reading.end);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { nullIsAbsent } from '../../http/index.js';
+import { localLanguages } from './local-values.js';
 import { foldWords } from './folded-text.js';
 
 export const slotKinds = ['text', 'number', 'date', 'time', 'email', 'phone', 'code', 'choice'] as const;
@@ -124,6 +125,10 @@ export const goalResponderConfig = nullIsAbsent(
     cancelPhrases: z.array(phrase).max(50).default(['cancel', 'stop', 'never mind', 'forget it']),
     cancelled: said(1000).default('All right, I have dropped that.'),
     resumed: said(1000).default('Back to where we were.'),
+    language: z
+      .enum(['en', ...localLanguages])
+      .optional()
+      .meta({ description: 'Language in which dates, times and numbers are read; en by default' }),
     timeZone: z
       .string()
       .max(64)

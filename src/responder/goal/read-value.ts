@@ -1,6 +1,7 @@
 import type { CalendarDay } from './calendar.js';
 import { foldWords } from './folded-text.js';
 import type { GoalSlot } from './goal-template.js';
+import type { LocalValues } from './local-values.js';
 import { readDate } from './read-date.js';
 import { readTime } from './read-time.js';
 import { firstReading, numberOf, numberWords, type Reading } from './reading.js';
@@ -14,6 +15,8 @@ export interface ReadOptions {
    * evening time.
    */
   whole: string;
+  /** Reads dates, times and numbers in the tenant's language, if that is not English. */
+  local?: LocalValues | undefined;
 }
 
 const emailPattern = /\b[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}\b/;
@@ -24,18 +27,18 @@ const digits = '(?<![\\w.,#+-])(\\d{1,12}(?:\\.\\d{1,6})?)(?![\\w-]|[.,]\\d)';
 const numberPattern = new RegExp(`${digits}|\\b(${numberWords(2)})\\b`);
 const askedNumberPattern = new RegExp(`${digits}|\\b(${numberWords(0)})\\b`);
 
+const fits = (value: number, slot: GoalSlot): boolean =>
+  value >= (slot.min ?? -Infinity) &&
+  value <= (slot.max ?? Infinity) &&
+  (!slot.integer || Number.isInteger(value));
+
 function readNumber(text: string, slot: GoalSlot, asked: boolean): Reading | undefined {
   return firstReading<number>(text, [
     [
       asked ? askedNumberPattern : numberPattern,
       ([, figure, word]) => {
         const value = numberOf(figure ?? word ?? '');
-        const fits =
-          value !== undefined &&
-          value >= (slot.min ?? -Infinity) &&
-          value <= (slot.max ?? Infinity) &&
-          (!slot.integer || Number.isInteger(value));
-        return fits ? value : undefined;
+        return value !== undefined && fits(value, slot) ? value : undefined;
       },
     ],
   ]);
@@ -71,15 +74,15 @@ const readPhone = (text: string): Reading | undefined =>
 export function readValue(
   text: string,
   slot: GoalSlot,
-  { today, asked, whole }: ReadOptions,
+  { today, asked, whole, local }: ReadOptions,
 ): Reading | undefined {
   switch (slot.kind) {
     case 'email':
       return firstReading<string>(text, [[emailPattern, ([whole]) => whole]]);
     case 'date':
-      return readDate(text, today, asked);
+      return local?.date(text) ?? readDate(text, today, asked);
     case 'time':
-      return readTime(text, { earliest: slot.earliest, asked, whole });
+      return local?.time(text, slot) ?? readTime(text, { earliest: slot.earliest, asked, whole });
     case 'phone':
       return readPhone(text);
     case 'code':
@@ -89,7 +92,7 @@ export function readValue(
     case 'choice':
       return readChoice(text, slot, asked);
     case 'number':
-      return readNumber(text, slot, asked);
+      return local?.number(text, asked, (value) => fits(value, slot)) ?? readNumber(text, slot, asked);
     case 'text':
       return undefined;
   }

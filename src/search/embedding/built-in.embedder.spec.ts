@@ -19,6 +19,10 @@ describe('wordsOf', () => {
     ['Straße İstanbul Łódź', ['strasse', 'istanbul', 'lodz']],
     ['ab漢字c', ['ab', '漢', '字', 'c']],
     ['हिन्दी', ['हिन्दी']],
+    ['예약을 해요', ['예', '약', '을', '해', '요']],
+    ['예약'.normalize('NFD'), ['예', '약']],
+    ['Party 🎉🎉', ['party', '🎉', '🎉']],
+    ['👍🏽 ❤️ 🇫🇷 👨‍👩‍👧', ['👍', '❤', '🇫🇷', '👨‍👩‍👧']],
     ['…!? ', []],
   ])('reads %j', (text, words) => {
     expect([...wordsOf(text)].map((word) => word.normalize('NFC'))).toEqual(
@@ -46,7 +50,13 @@ describe('BuiltInEmbedder', () => {
     expect(Array.from(vector?.slice(0, 8) ?? [], (value) => Number(value.toFixed(4)))).toEqual([
       0.0774, 0.0774, 0, 0, -0.2387, -0.0774, 0, 0,
     ]);
-    expect(embedder.model).toBe('built-in-256-v1');
+    expect(embedder.model).toBe('built-in-256-v2');
+    const others = await embedder.embed(['예약', '🎉 👍🏽']);
+    const places = others.map((one) => [...one.entries()].flatMap(([at, value]) => (value > 0.1 ? at : [])));
+    expect(places).toEqual([
+      [89, 103, 187, 188, 209, 217, 247],
+      [37, 100, 102, 119, 145, 189],
+    ]);
   });
 
   it('returns a zero vector for a text without words', async () => {
@@ -92,11 +102,54 @@ describe('BuiltInEmbedder', () => {
     expect(found).toEqual(cities.map((_, i) => i));
   });
 
+  it.each([
+    [
+      'Korean',
+      ['예약 취소', '환불 문의', '배송 언제', '비밀번호 변경'],
+      [
+        '안녕하세요, 예약을 취소하고 싶어요',
+        '환불해 주실 수 있나요? 문의드립니다',
+        '배송은 언제쯤 도착하나요',
+        '비밀번호를 변경하려면 어떻게 해야 하나요',
+      ],
+    ],
+    [
+      'Chinese and Japanese',
+      ['取消预订', '退款', '配送はいつ', 'パスワード変更'],
+      [
+        '你好,我想取消我的预订',
+        '请问可以退款吗?谢谢',
+        '荷物の配送はいつになりますか',
+        'パスワードを変更したいのですが',
+      ],
+    ],
+    [
+      'emoji',
+      ['🎂', '🚗', '👍', '🇫🇷'],
+      [
+        'see you at the party 🎂🎉',
+        'we will pick you up 🚗 at nine',
+        'that is fine 👍🏿',
+        'a trip to 🇫🇷 next week',
+      ],
+    ],
+  ])('finds %s', async (_name, queries, texts) => {
+    const stored = await embedder.embed(texts);
+    const found = (await embedder.embed(queries)).map((query) => {
+      const scores = stored.map((vector) => dot(query, vector));
+      const best = Math.max(...scores);
+      return best > 0 ? scores.indexOf(best) : -1;
+    });
+    expect(found).toEqual([0, 1, 2, 3]);
+  });
+
   it('reads half a million characters without a space, and stacked combining marks', async () => {
     const vectors = await embedder.embed([
       'x'.repeat(500_000),
       'a\u0301\u0323'.repeat(150_000),
       '1.'.repeat(250_000),
+      '👨‍👩‍👧'.repeat(60_000),
+      '한'.normalize('NFD').repeat(150_000),
     ]);
     for (const vector of vectors) expect(dot(vector, vector)).toBeCloseTo(1, 5);
   });

@@ -104,7 +104,7 @@ function vectorOf(text: string): Float32Array {
  * list requires a new `model` name.
  */
 export class BuiltInEmbedder implements Embedder {
-  readonly model = 'built-in-256-v1';
+  readonly model = 'built-in-256-v2';
   readonly isLocal = true;
   readonly dimensions = DIMENSIONS;
 

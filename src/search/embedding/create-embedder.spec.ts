@@ -6,7 +6,7 @@ const logger = createLogger({ level: 'silent', pretty: false });
 
 describe('createEmbedder', () => {
   it.each([
-    [{}, 'built-in-256-v1', 256],
+    [{}, 'built-in-256-v2', 256],
     [{ EMBEDDER: 'ollama' }, 'nomic-embed-text', undefined],
     [
       { EMBEDDER: 'openai', OPENAI_EMBEDDINGS_URL: 'http://127.0.0.1:1/v1' },

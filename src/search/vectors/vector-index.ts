@@ -52,6 +52,8 @@ const targetOf = (tenantId: string, model: string): Target => ({
   model,
 });
 
+const tenantOf = (key: string): unknown => (JSON.parse(key) as unknown[])[0];
+
 /**
  * Exact search over the vectors of all tenants. A tenant's matrix is built by its first search and kept in
  * memory until it is evicted. Before each search, the changes committed by any process are applied
@@ -108,6 +110,12 @@ export class VectorIndex implements VectorSearch {
     if (!resident) return;
     resident.apply(change);
     this.settle(target, resident);
+  }
+
+  /** Releases the matrices of a tenant that is being deleted. */
+  forget(tenantId: string): void {
+    for (const key of this.residents.keys()) if (tenantOf(key) === tenantId) this.residents.delete(key);
+    for (const key of this.large) if (tenantOf(key) === tenantId) this.large.delete(key);
   }
 
   stats(): VectorIndexStats {

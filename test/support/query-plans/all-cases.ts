@@ -7,7 +7,7 @@ import {
 } from './conversation-cases.js';
 import { processCases } from './database-cases.js';
 import { jobCases, rateLimitCases } from './queue-cases.js';
-import { apiKeyCases, sessionCases, tenantCases } from './tenant-cases.js';
+import { apiKeyCases, sessionCases, tenantCases, tenantDataCases } from './tenant-cases.js';
 import { transcriptCases } from './transcript-cases.js';
 import { conversationWriterCases, sessionStoreCases } from './unit-cases.js';
 
@@ -25,6 +25,7 @@ export const allCases = {
   RateLimitRepository: rateLimitCases,
   ProcessRepository: processCases,
   EndedSessionRepository: endedSessionCases,
+  TenantDataRepository: tenantDataCases,
 } as const;
 
 /**

@@ -1,5 +1,6 @@
 import type { Types } from 'mongoose';
 import type { ClosingRepository } from '../../../src/conversation/closing/closing.repository.js';
+import type { UnitWriter } from '../../../src/database/index.js';
 import type { ConversationRepository } from '../../../src/conversation/conversation.repository.js';
 import type { MessageFilter, MessageRepository } from '../../../src/conversation/message.repository.js';
 import type { ResponderSettingsRepository } from '../../../src/responder/responder-settings.repository.js';
@@ -29,14 +30,25 @@ export const conversationCases: Cases<ConversationRepository> = {
   listByUpdate: lists(conversationFilters, (conversations, filter, after) =>
     conversations.listByUpdate(tenantId, filter, 10, after),
   ),
+  participantIds: once((conversations) => conversations.participantIds(tenantId, '', 10)),
+  activityOf: once((conversations) => conversations.activityOf(tenantId, ['ana', 'bob'])),
   erasing: once((conversations) => conversations.erasing(tenantId)),
   unfinishedErasures: once((conversations) => conversations.unfinishedErasures(at, 10)),
   deleteErased: once((conversations) => conversations.deleteErased(tenantId, id)),
 };
 
 export const closingCases: Cases<ClosingRepository> = {
-  // This method only adds to a unit of work; a case of ConversationWriter would not call it.
-  write: {},
+  // This method only adds to a unit of work.
+  write: once((closings) =>
+    Promise.resolve(
+      closings.write({ insert: () => undefined } as unknown as UnitWriter, {
+        _id: id,
+        tenantId,
+        conversationId: id,
+        transcriptId: id,
+      }),
+    ),
+  ),
   find: once((closings) => closings.find(tenantId, hex)),
   removeContent: once((closings) => closings.removeContent(tenantId, hex)),
   ofConversation: once((closings) => closings.ofConversation(tenantId, id)),

@@ -28,7 +28,8 @@ const newJob = (): JobRecord => ({
 /** A finished job, for the methods that count or delete finished jobs. */
 async function finish(jobs: JobRepository, state: 'completed' | 'failed'): Promise<void> {
   await jobs.insert(newJob());
-  const job = await jobs.claimNext(queue, 'claim', at, later);
+  const next = await jobs.nextWaiting(queue, '');
+  const job = next && (await jobs.claimWaiting(next, 'claim', at, later));
   const failure = { at, attempt: 1, message: 'no' };
   if (job)
     await jobs.end(job, 'claim', state === 'failed' ? { state, failure } : { state, result: null }, later);
@@ -39,7 +40,8 @@ export const jobCases: Cases<JobRepository> = {
   findByDedupeKey: once((jobs) => jobs.findByDedupeKey(tenantId, queue, 'd')),
   find: once((jobs) => jobs.find(tenantId, queue, hex)),
   findAny: once((jobs) => jobs.findAny(queue, hex)),
-  claimNext: once((jobs) => jobs.claimNext(queue, 'claim', at, later)),
+  nextWaiting: once((jobs) => jobs.nextWaiting(queue, '')),
+  claimWaiting: once((jobs) => jobs.claimWaiting(key, 'claim', at, later)),
   claimOne: once((jobs) => jobs.claimOne(tenantId, hex, 'claim', at, later)),
   prolong: once((jobs) => jobs.prolong(key, 'claim', later, 50)),
   end: once((jobs) => jobs.end(key, 'claim', { state: 'waiting' }, at)),
@@ -51,6 +53,8 @@ export const jobCases: Cases<JobRepository> = {
   retry: once((jobs) => jobs.retry({ ...key, queue }, at)),
   promote: once((jobs) => jobs.promote({ ...key, queue }, at)),
   remove: once((jobs) => jobs.remove({ ...key, queue })),
+  ofTenant: once((jobs) => jobs.ofTenant(tenantId, 10)),
+  deleteAll: once((jobs) => jobs.deleteAll(tenantId, [new Types.ObjectId()])),
   scrub: once((jobs) => jobs.scrub(tenantId, [id], ['summary'])),
   scrubFinished: once((jobs) => jobs.scrubFinished(queue, ['summary'])),
   list: pages((jobs, after) => jobs.list(queue, 'failed', 10, after)),

@@ -1,6 +1,7 @@
 import { Types } from 'mongoose';
 import type { SessionRepository, StoredState } from '../../../src/session/session.repository.js';
 import type { ApiKeyRepository } from '../../../src/tenant/api-key.repository.js';
+import type { TenantDataRepository } from '../../../src/tenant/tenant-data.repository.js';
 import type { TenantRepository } from '../../../src/tenant/tenant.repository.js';
 import { at, type Cases, once, pages, tenantId } from './cases.js';
 
@@ -22,6 +23,7 @@ export const apiKeyCases: Cases<ApiKeyRepository> = {
     'of a key': (keys) => keys.revoke(tenantId, 'key', at),
     'of none': (keys) => keys.revoke(tenantId, 'none', at),
   },
+  deleteAll: once((keys) => keys.deleteAll(tenantId)),
   touch: once((keys) => keys.touch(tenantId, 'key', at)),
 };
 
@@ -33,6 +35,18 @@ export const tenantCases: Cases<TenantRepository> = {
   findForRequest: once((tenants) => tenants.findForRequest(tenantId)),
   update: once((tenants) => tenants.update(tenantId, { name: 'A', features: { responder: true } }, at)),
   list: pages((tenants, after) => tenants.list(10, after)),
+  beginDeletion: once((tenants) => tenants.beginDeletion(tenantId, at)),
+  beingDeleted: once((tenants) => tenants.beingDeleted()),
+  countDeleted: once((tenants) => tenants.countDeleted(tenantId, 1)),
+  endDeletion: once((tenants) => tenants.endDeletion(tenantId)),
+};
+
+/** Runs last: deletes what the other cases stored. */
+export const tenantDataCases: Cases<TenantDataRepository> = {
+  models: {},
+  deleteSome: once(async (data) => {
+    for (const model of data.models()) await data.deleteSome(model, tenantId, 10);
+  }),
 };
 
 export const state: StoredState = {
@@ -49,8 +63,10 @@ export const state: StoredState = {
 };
 
 export const sessionCases: Cases<SessionRepository> = {
+  participants: once((sessions) => sessions.participants(tenantId, 10)),
   find: once((sessions) => sessions.find(tenantId, 'ana')),
   // This method only adds to a unit of work, which the cases of ConversationWriter and SessionStore commit.
   write: {},
-  delete: once((sessions) => sessions.delete(tenantId, 'ana')),
+  delete: once((sessions) => sessions.delete(tenantId, 'ana', at)),
+  deleteExpired: once((sessions) => sessions.deleteExpired(tenantId, 'ana', at)),
 };

@@ -39,13 +39,17 @@ const after = (
 export const transcriptCases: Cases<TranscriptRepository> = {
   nextChange: once((transcripts) => transcripts.nextChange(tenantId, { stored: 1 })),
   count: once((transcripts) => transcripts.count(tenantId, { failures: 1 })),
+  dropFirstCounter: once((transcripts) => transcripts.dropFirstCounter('none')),
   counter: once((transcripts) => transcripts.counter(tenantId)),
   insert: once((transcripts) => transcripts.insert(tenantId, [record])),
   deleted: once((transcripts) => transcripts.deleted(tenantId, ids)),
   insertMissing: once((transcripts) => transcripts.insertMissing([queued])),
   countQueued: once((transcripts) => transcripts.countQueued(tenantId)),
   waiting: once((transcripts) => transcripts.waiting(at)),
-  claimable: once((transcripts) => transcripts.claimable(at, 10)),
+  claimable: {
+    ...once((transcripts) => transcripts.claimable(at, 10)),
+    'of other tenants': (transcripts) => transcripts.claimable(at, 10, ['noisy']),
+  },
   claim: once((transcripts) => transcripts.claim(ids, 'c', { now: at, until: at })),
   claimed: once((transcripts) => transcripts.claimed(ids, 'c', 100)),
   prolong: once((transcripts) => transcripts.prolong(ids, 'c', at)),

@@ -93,6 +93,10 @@ export const conversationWriterCases: Cases<ConversationWriter> = {
       return finding(writer.storeReply(session, message, result, TIMEOUT_MS));
     },
   },
+  changeMessage: once(async (writer) => {
+    const { message } = await unanswered(writer, 'hal');
+    return writer.changeMessage(message, () => ({ content: 'Hello' }));
+  }),
   markErased: once((writer) => writer.markErased(tenantId, conversationId)),
 };
 
