@@ -14,6 +14,8 @@ const CACHED_TENANTS = 10_000;
 export interface ActiveResponder {
   responder: Responder;
   config: unknown;
+  /** When the settings were stored; null for the default. */
+  updatedAt: Date | null;
 }
 
 /** The responder settings as shown to the tenant. */
@@ -45,7 +47,8 @@ export class ResponderSettingsService {
   private readonly active = new LRUCache<string, ActiveResponder>({
     max: CACHED_TENANTS,
     ttl: CACHE_MS,
-    fetchMethod: (tenantId) => this.load(tenantId),
+    noDeleteOnStaleGet: true,
+    fetchMethod: (tenantId, previous) => this.load(tenantId, previous),
     // A change aborts a read in progress. Callers waiting for it still get its result, but it is not cached.
     ignoreFetchAbort: true,
   });
@@ -95,8 +98,11 @@ export class ResponderSettingsService {
     await this.forget(tenantId);
   }
 
-  private async load(tenantId: string): Promise<ActiveResponder> {
-    const { type, config } = await this.choiceOf(tenantId);
+  /** Unchanged settings remain the same object, so that what a responder derives from them can be kept. */
+  private async load(tenantId: string, previous?: ActiveResponder): Promise<ActiveResponder> {
+    const { type, config, updatedAt } = await this.choiceOf(tenantId);
+    if (previous?.responder.type === type && previous.updatedAt?.getTime() === updatedAt?.getTime())
+      return previous;
     const responder = this.registry.find(type);
     if (!responder) throw new ResponderError(`The responder "${type}" of this tenant is not installed.`);
     const parsed = responder.configSchema.safeParse(config);
@@ -104,7 +110,7 @@ export class ResponderSettingsService {
       throw new ResponderError(
         `The responder "${type}" no longer accepts its stored settings; update them with PUT /v1/responder.`,
       );
-    return { responder, config: parsed.data };
+    return { responder, config: parsed.data, updatedAt };
   }
 
   private async choiceOf(tenantId: string): Promise<Choice> {
