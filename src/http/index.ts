@@ -34,6 +34,7 @@ export {
   type IdCursor,
   dateIdCursor,
   idCursor,
+  invalidCursor,
   seqCursor,
   toPage,
 } from './pagination.js';
