@@ -14,6 +14,7 @@ import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
 import { conversationClosed, messageDeleted } from './conversation.errors.js';
 import { CONVERSATION_COLLECTION, type ConversationRecord, newConversation } from './conversation.schema.js';
+import { externalKeyOf } from './external-key.js';
 import type { MessageInput } from './message.dto.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
 
@@ -83,14 +84,14 @@ const presentIn = ({ document }: UnitWriter): ConversationRecord | undefined =>
  * conversation. Their timestamp is the time at which the unit was submitted, but never earlier than that of
  * the previous message, because clocks differ and may be set back.
  */
-function numbered(
-  { tenantId, _id, lastSeq, messageCount, lastMessageAt, updatedAt }: ConversationRecord,
-  messages: readonly NewMessage[],
-  stamp: Date,
-) {
+function numbered(conversation: ConversationRecord, messages: readonly NewMessage[], stamp: Date) {
+  const { tenantId, _id, lastSeq, messageCount, lastMessageAt, updatedAt } = conversation;
   const timestamp = later(stamp, lastMessageAt);
   const records = messages.map((message, index): MessageRecord => ({
     ...message,
+    ...(message.externalId !== undefined && {
+      externalKey: externalKeyOf(conversation, message.externalId),
+    }),
     tenantId,
     conversationId: _id,
     seq: lastSeq + 1 + index,
@@ -106,7 +107,7 @@ function numbered(
 }
 
 function insertMessages(writer: UnitWriter, records: readonly MessageRecord[]): void {
-  for (const record of records) writer.insert(MESSAGE_COLLECTION, record, { unique: 'externalId' });
+  for (const record of records) writer.insert(MESSAGE_COLLECTION, record, { unique: 'externalKey' });
 }
 
 /** Appends messages to the conversation of the unit. */
@@ -199,7 +200,7 @@ export class ConversationWriter {
   /**
    * Appends messages to a conversation.
    * @throws ProblemError 404 `conversation_not_found`, 409 `conversation_closed`
-   * @throws DuplicateKeyError if a message has the externalId of another message
+   * @throws DuplicateKeyError if a message has the externalId of another one of the participant and channel
    */
   append(
     tenantId: string,

@@ -14,7 +14,7 @@ export const externalIdInUse = (externalId: string, conversationId: string): Pro
     status: 409,
     code: 'external_id_in_use',
     title: 'The externalId belongs to another message',
-    detail: `externalId "${externalId}" is already used in conversation "${conversationId}"; an externalId must be unique within the tenant.`,
+    detail: `externalId "${externalId}" is already used in conversation "${conversationId}"; an externalId must be unique for a participant on a channel.`,
     extra: { externalId, conversationId },
   });
 

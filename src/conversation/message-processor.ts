@@ -35,6 +35,7 @@ import {
 } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
+import { externalKeyOf } from './external-key.js';
 import { MessageMetrics } from './message-metrics.js';
 import type { InboundMessageBody } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
@@ -71,11 +72,11 @@ const MAX_HISTORY = 200;
 const stateLimitCodes = new Set(['session_too_large', 'too_many_goals']);
 
 /**
- * Derives the message id from the externalId, so that two processes that receive the same message
+ * Derives the message id from the key of its externalId, so that two processes that receive the same message
  * concurrently call the responder with the same idempotency key.
  */
-const messageIdOf = (tenantId: string, externalId: string): Types.ObjectId =>
-  new Types.ObjectId(createHash('sha256').update(`${tenantId}\0${externalId}`).digest('hex').slice(0, 24));
+const messageIdOf = (tenantId: string, externalKey: string): Types.ObjectId =>
+  new Types.ObjectId(createHash('sha256').update(`${tenantId}\0${externalKey}`).digest('hex').slice(0, 24));
 
 /** Used if the operator has disabled the tenant's responder: the message is stored and no reply is sent. */
 const silent: TenantResponder = { isImmediate: true, run: () => Promise.resolve({ reply: null }) };
@@ -119,7 +120,10 @@ export class MessageProcessor {
   process(tenant: TenantIdentity, inbound: InboundMessageBody): Promise<ProcessedMessage> {
     const { tenantId } = tenant;
     const { participantId, externalId } = inbound;
-    const messageId = externalId === undefined ? new Types.ObjectId() : messageIdOf(tenantId, externalId);
+    const messageId =
+      externalId === undefined
+        ? new Types.ObjectId()
+        : messageIdOf(tenantId, externalKeyOf(inbound, externalId));
     const job: Job = { tenant, inbound, messageId };
     const handled = this.sessions
       .withRetry(
@@ -176,13 +180,14 @@ export class MessageProcessor {
   /**
    * Returns the user message if an earlier attempt, or a request with the same externalId, has already stored
    * it.
-   * @throws ProblemError 409 `external_id_in_use` if that is not a user message of the same participant on
-   * the same channel
+   * @throws ProblemError 409 `external_id_in_use` if that is not a user message
    */
   private async findStored({ tenant: { tenantId }, inbound, stored }: Job): Promise<Turn['stored']> {
-    const { externalId, participantId, channel } = inbound;
+    const { externalId } = inbound;
     const message =
-      externalId === undefined ? stored : await this.messages.findByExternalId(tenantId, externalId);
+      externalId === undefined
+        ? stored
+        : await this.messages.findByExternalKey(tenantId, externalKeyOf(inbound, externalId));
     if (!message) return undefined;
     const conversation = await this.conversations.find(tenantId, message.conversationId.toHexString());
     if (!conversation) {
@@ -190,11 +195,7 @@ export class MessageProcessor {
       await this.eraser.finishIfErased(tenantId, message.conversationId);
       return undefined;
     }
-    const isSame =
-      message.role === 'user' &&
-      conversation.participantId === participantId &&
-      conversation.channel === channel;
-    if (!isSame && externalId !== undefined)
+    if (message.role !== 'user' && externalId !== undefined)
       throw externalIdInUse(externalId, conversation._id.toHexString());
     return { message, conversation };
   }

@@ -134,7 +134,9 @@ export class MessageController {
   }
 
   @Get('messages')
-  @ApiOperation({ summary: 'List the messages of all conversations, newest first' })
+  @ApiOperation({
+    summary: 'List the messages of all conversations, newest first, or those with an externalId',
+  })
   @ApiOkResponse({ standardSchema: messagePageSchema })
   async list(
     @CurrentTenant() { tenantId }: TenantIdentity,

@@ -79,19 +79,36 @@ export const conversationMessagesQuery = z.strictObject({
 });
 export type ConversationMessagesQuery = z.output<typeof conversationMessagesQuery>;
 
-export const messagesQuery = z.strictObject({
-  role: role.optional(),
-  since: isoDate.optional().meta({
-    description:
-      'Inclusive. A message is returned only once no message with an earlier timestamp can still be ' +
-      'committed: a client that polls with the newest timestamp it has received misses none. With several ' +
-      'API processes this takes one second',
-    example: '2026-11-01T00:00:00Z',
-  }),
-  until: isoDate.optional().meta({ description: 'Exclusive', example: '2026-12-01T00:00:00Z' }),
-  limit: pageLimit,
-  cursor,
-});
+export const messagesQuery = z
+  .strictObject({
+    externalId: externalId.optional().meta({
+      description:
+        'Only the messages with this externalId: at most one of each participant and channel. They are listed in a fixed order',
+    }),
+    channel: channel.optional().meta({ description: 'With externalId: only on this channel' }),
+    participantId: participantIdParam
+      .optional()
+      .meta({ description: 'With externalId and channel: only of this participant' }),
+    role: role.optional(),
+    since: isoDate.optional().meta({
+      description:
+        'Inclusive. A message is returned only once no message with an earlier timestamp can still be ' +
+        'committed: a client that polls with the newest timestamp it has received misses none. With several ' +
+        'API processes this takes one second',
+      example: '2026-11-01T00:00:00Z',
+    }),
+    until: isoDate.optional().meta({ description: 'Exclusive', example: '2026-12-01T00:00:00Z' }),
+    limit: pageLimit,
+    cursor,
+  })
+  .refine(({ channel, externalId }) => channel === undefined || externalId !== undefined, {
+    path: ['channel'],
+    message: 'requires externalId',
+  })
+  .refine(({ participantId, channel }) => participantId === undefined || channel !== undefined, {
+    path: ['participantId'],
+    message: 'requires externalId and channel',
+  });
 export type MessagesQuery = z.output<typeof messagesQuery>;
 
 export const inboundMessageBody = nullIsAbsent(

@@ -36,7 +36,7 @@ function inTime({ since, until }: MessageFilter, cursor?: DateIdCursor): QueryFi
 @Injectable()
 export class MessageRepository {
   private readonly byId: PointReads<MessageRecord>;
-  private readonly byExternalId: PointReads<MessageRecord>;
+  private readonly byExternalKey: PointReads<MessageRecord>;
   private readonly range: FindRange<MessageRecord>;
 
   constructor(
@@ -45,7 +45,7 @@ export class MessageRepository {
   ) {
     const { collectionName } = messages.collection;
     this.byId = reads.byField(collectionName, '_id');
-    this.byExternalId = reads.byField(collectionName, 'externalId');
+    this.byExternalKey = reads.byField(collectionName, 'externalKey');
     this.range = reads.byRange(collectionName, 'conversationId', 'seq');
   }
 
@@ -53,12 +53,38 @@ export class MessageRepository {
     return this.byId.find(tenantId, id);
   }
 
-  findByExternalIds(tenantId: string, externalIds: readonly string[]): Promise<MessageRecord[]> {
-    return this.byExternalId.findMany(tenantId, externalIds);
+  /** @param keys as `externalKeyOf` returns them */
+  findByExternalKeys(tenantId: string, keys: readonly string[]): Promise<MessageRecord[]> {
+    return this.byExternalKey.findMany(tenantId, keys);
   }
 
-  findByExternalId(tenantId: string, externalId: string): Promise<MessageRecord | null> {
-    return this.byExternalId.find(tenantId, externalId);
+  findByExternalKey(tenantId: string, key: string): Promise<MessageRecord | null> {
+    return this.byExternalKey.find(tenantId, key);
+  }
+
+  /**
+   * Returns the messages whose key is in the range, in order of their keys, excluding the conversations in
+   * `hidden`.
+   */
+  async listByExternalKey(
+    tenantId: string,
+    range: { $gte?: string; $gt?: string; $lt: string },
+    { role, since, until }: MessageFilter,
+    hidden: readonly Types.ObjectId[],
+    limit: number,
+  ): Promise<MessageRecord[]> {
+    return this.messages
+      .find({
+        tenantId,
+        externalKey: range,
+        ...(role !== undefined && { role }),
+        ...inTime({ since, until }),
+        ...(hidden.length > 0 && { conversationId: { $nin: [...hidden] } }),
+      })
+      .sort({ externalKey: 1 })
+      .limit(limit)
+      .lean<MessageRecord[]>()
+      .exec();
   }
 
   /**

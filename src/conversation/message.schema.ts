@@ -1,5 +1,7 @@
 import { Schema, type Types } from 'mongoose';
+import { REPLACED_INDEXES, type ReplacedIndex } from '../database/index.js';
 import type { Attachment, MessageRole } from '../responder/index.js';
+import { addExternalKeys } from './external-key.js';
 
 export const MESSAGE_MODEL = 'Message';
 export const MESSAGE_COLLECTION = 'messages';
@@ -14,8 +16,10 @@ export interface MessageRecord {
   role: MessageRole;
   content: string;
   attachments: Attachment[];
-  /** The sender's own id of the message; unique within the tenant. */
+  /** The sender's own id of the message; unique for its participant and channel. */
   externalId?: string;
+  /** `externalKeyOf` the externalId, if there is one; unique within the tenant. */
+  externalKey?: string;
   metadata: Record<string, unknown>;
   timestamp: Date;
   /** On a reply: the user message that it replies to. */
@@ -40,6 +44,7 @@ export const messageSchema = new Schema<MessageRecord>(
     content: { type: String },
     attachments: { type: Schema.Types.Mixed, required: true },
     externalId: { type: String },
+    externalKey: { type: String },
     metadata: { type: Schema.Types.Mixed, required: true },
     timestamp: { type: Date, required: true },
     replyTo: { type: Schema.Types.ObjectId },
@@ -62,9 +67,13 @@ messageSchema.index(
 // GET /v1/messages, newest first. Also serves the roles user and assistant, which are frequent enough to be
 // filtered.
 messageSchema.index({ tenantId: 1, timestamp: -1, _id: -1 });
-// Looks up the stored message of a repeated externalId. Unique: two appends of one message cannot both be
-// stored.
+// Looks up the stored message of a repeated externalId, and GET /v1/messages?externalId. Unique: two appends of
+// one message cannot both be stored.
 messageSchema.index(
-  { tenantId: 1, externalId: 1 },
-  { unique: true, partialFilterExpression: { externalId: { $exists: true } } },
+  { tenantId: 1, externalKey: 1 },
+  { unique: true, partialFilterExpression: { externalKey: { $exists: true } } },
 );
+// Older versions had one message with an externalId in all channels of a tenant.
+messageSchema.static(REPLACED_INDEXES, (): ReplacedIndex[] => [
+  { name: 'tenantId_1_externalId_1', migrate: addExternalKeys },
+]);

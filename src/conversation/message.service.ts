@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
+import { LRUCache } from 'lru-cache';
 import { withRetries } from '../common/index.js';
 import {
   DuplicateKeyError,
@@ -8,7 +9,16 @@ import {
   ProcessRegistry,
   transactionContention,
 } from '../database/index.js';
-import { dateIdCursor, notFound, type Page, seqCursor, toPage, validationFailed } from '../http/index.js';
+import {
+  dateIdCursor,
+  idCursor,
+  invalidCursor,
+  notFound,
+  type Page,
+  seqCursor,
+  toPage,
+  validationFailed,
+} from '../http/index.js';
 import { emptyMessage, isNotEmpty } from '../responder/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
@@ -17,6 +27,7 @@ import { externalIdInUse, messageDeleted } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
 import { DerivedData } from './derived-data.js';
+import { type Correspondent, externalKeyOf, externalKeyRange } from './external-key.js';
 import { mergedMetadata } from './merged-metadata.js';
 import type {
   ConversationMessagesQuery,
@@ -40,10 +51,16 @@ export interface AppendResult {
  */
 const SETTLE_MS = 1000;
 
+/** Number of conversations whose participant and channel are remembered. */
+const MAX_CORRESPONDENTS = 10_000;
+
 const positionOf = positionBy('timestamp');
 
 @Injectable()
 export class MessageService {
+  /** By tenant and conversation. They never change. */
+  private readonly correspondents = new LRUCache<string, Correspondent>({ max: MAX_CORRESPONDENTS });
+
   constructor(
     private readonly conversations: ConversationRepository,
     private readonly heads: ConversationHeads,
@@ -107,7 +124,8 @@ export class MessageService {
    * received misses none.
    */
   async list(tenantId: string, query: MessagesQuery): Promise<Page<MessageRecord>> {
-    const { limit, cursor, ...filter } = query;
+    const { limit, cursor, externalId, channel, participantId, ...filter } = query;
+    if (externalId !== undefined) return this.listByExternalId(tenantId, { ...query, externalId });
     const from = dateIdCursor.decode(cursor);
     if (filter.since) filter.until = earlier(filter.until, await this.settledBefore());
     const hidden = await this.conversations.erasing(tenantId);
@@ -172,6 +190,30 @@ export class MessageService {
   }
 
   /**
+   * Lists the messages with an externalId: one of each participant and channel. The order does not depend on
+   * when they were stored, and a cursor is the id of the last message of its page.
+   */
+  private async listByExternalId(
+    tenantId: string,
+    { limit, cursor, externalId, channel, participantId, ...filter }: MessagesQuery & { externalId: string },
+  ): Promise<Page<MessageRecord>> {
+    const from = idCursor.decode(cursor);
+    const last = from && (await this.messages.find(tenantId, new Types.ObjectId(from.id)));
+    if (from && last?.externalId !== externalId) throw invalidCursor();
+    const { $gte, $lt } = externalKeyRange(externalId, channel, participantId);
+    const range = last?.externalKey === undefined ? { $gte, $lt } : { $gt: last.externalKey, $lt };
+    const hidden = await this.conversations.erasing(tenantId);
+    const rows = await this.messages.listByExternalKey(tenantId, range, filter, hidden, limit + 1);
+    return toPage(
+      rows,
+      limit,
+      idCursor,
+      ({ _id }) => ({ id: _id.toHexString() }),
+      (message) => message,
+    );
+  }
+
+  /**
    * Returns the time before which no further message will be committed. The commits of other servers in
    * progress are not known, so they are given SETTLE_MS. Only servers store messages.
    */
@@ -192,8 +234,10 @@ export class MessageService {
   ): Promise<ReadonlyMap<string, MessageRecord>> {
     const externalIds = inputs.flatMap(({ externalId }) => externalId ?? []);
     if (externalIds.length === 0) return new Map();
+    const correspondent = await this.correspondentOf(tenantId, conversationId);
+    const keys = externalIds.map((externalId) => externalKeyOf(correspondent, externalId));
     const known = new Map<string, MessageRecord>();
-    for (const message of await this.messages.findByExternalIds(tenantId, externalIds)) {
+    for (const message of await this.messages.findByExternalKeys(tenantId, keys)) {
       const { externalId = '' } = message;
       const owner = message.conversationId.toHexString();
       if (owner === conversationId) known.set(externalId, message);
@@ -201,6 +245,18 @@ export class MessageService {
         throw externalIdInUse(externalId, owner);
     }
     return known;
+  }
+
+  /** @throws ProblemError 404 `conversation_not_found` */
+  private async correspondentOf(tenantId: string, conversationId: string): Promise<Correspondent> {
+    const key = `${tenantId}\0${conversationId}`;
+    const known = this.correspondents.get(key);
+    if (known) return known;
+    const conversation = await this.conversations.find(tenantId, conversationId);
+    if (!conversation) throw notFound('conversation', conversationId);
+    const { participantId, channel } = conversation;
+    this.correspondents.set(key, { participantId, channel });
+    return { participantId, channel };
   }
 
   private async requireConversation(tenantId: string, conversationId: string): Promise<ConversationRecord> {
@@ -245,8 +301,8 @@ export class MessageService {
 
 const earlier = (a: Date | undefined, b: Date): Date => (a && a < b ? a : b);
 
-/** True if a message of the tenant already has the externalId, or the `_id` derived from it. */
+/** True if a message of the participant and channel already has the externalId, or the `_id` derived from it. */
 export const isExternalIdTaken = (error: unknown): boolean =>
   error instanceof DuplicateKeyError &&
   error.collection === MESSAGE_COLLECTION &&
-  (error.fields.includes('externalId') || error.fields.includes('_id'));
+  (error.fields.includes('externalKey') || error.fields.includes('_id'));

@@ -101,7 +101,7 @@ export function duplicateKeyFields(error: unknown): readonly string[] | undefine
   const pattern: unknown = error['keyPattern'];
   if (typeof pattern === 'object' && pattern !== null) return Object.keys(pattern);
   const indexName = /\bindex: (\S+)/.exec(error.message)?.[1] ?? '';
-  return [...indexName.matchAll(/([^_]+?)_-?1(?:_|$)/g)].map(([, field = '']) => field);
+  return [...indexName.matchAll(/(?<=^|_)([^_]+)_-?1(?=_|$)/g)].map(([, field = '']) => field);
 }
 
 const connectionErrors = [

@@ -28,6 +28,23 @@ export interface MissingIndex {
   unique: boolean;
 }
 
+/** The static of a schema that lists the indexes of older versions, as a function that returns ReplacedIndexes. */
+export const REPLACED_INDEXES = 'replacedIndexes';
+
+/** An index of an older version that a declared one replaces. It is dropped after that has been created. */
+export interface ReplacedIndex {
+  readonly name: string;
+  /** Gives stored documents what the new index needs. It runs before the index is created, possibly again. */
+  migrate(collection: mongo.Collection, database: mongo.Db): Promise<void>;
+}
+
+const replacedIndexes = (statics: Readonly<Record<string, unknown>> = {}): readonly ReplacedIndex[] => {
+  const list = statics[REPLACED_INDEXES];
+  return typeof list === 'function' ? (list as () => ReplacedIndex[])() : [];
+};
+
+const INDEX_NOT_FOUND = 27;
+
 interface StorageStats {
   count?: number;
   size?: number;
@@ -47,8 +64,8 @@ function sumOf(rows: readonly StorageStats[]): Required<StorageStats> {
 }
 
 /**
- * Creates the collections and indexes that the schemas of all modules declare. Safe to run repeatedly and
- * concurrently.
+ * Creates the collections and indexes that the schemas of all modules declare, and replaces those of older
+ * versions. Safe to run repeatedly and concurrently.
  */
 @Injectable()
 export class IndexManager {
@@ -64,7 +81,11 @@ export class IndexManager {
       const collection = model.collection.collectionName;
       const existing = new Set(await this.indexNames(collection));
       if (existing.size === 0) await model.createCollection();
+      const replaced = replacedIndexes(model.schema.statics).filter((index) => existing.has(index.name));
+      for (const index of replaced)
+        await index.migrate(this.database().collection(collection), this.database());
       await model.createIndexes();
+      for (const index of replaced) await this.drop(collection, index.name);
       reports.push(await this.report(collection, existing, declaredIndexes(model.schema.indexes())));
     }
     return reports;
@@ -98,6 +119,16 @@ export class IndexManager {
         if (!existing.has(index)) missing.push({ name: `${collection.collectionName}.${index}`, unique });
     }
     return missing;
+  }
+
+  private async drop(collection: string, index: string): Promise<void> {
+    try {
+      await this.database().collection(collection).dropIndex(index);
+      this.logger.info({ collection, index }, 'dropped an index that another one replaces');
+    } catch (error) {
+      // Another process has dropped it.
+      if (!(error instanceof mongo.MongoServerError && error.code === INDEX_NOT_FOUND)) throw error;
+    }
   }
 
   private async indexNames(collection: string): Promise<string[]> {

@@ -36,6 +36,7 @@ export {
   type IdCursor,
   dateIdCursor,
   idCursor,
+  invalidCursor,
   seqCursor,
   textCursor,
   toPage,

@@ -29,7 +29,7 @@ export interface CursorFormat<Position> {
   decode(cursor: string | undefined): Position | undefined;
 }
 
-const invalidCursor = (): ProblemError =>
+export const invalidCursor = (): ProblemError =>
   new ProblemError({
     status: 400,
     code: 'invalid_cursor',

@@ -11,6 +11,8 @@ const MIN_SECRET = 8;
 const MAX_DEPTH = 6;
 const MAX_ITEMS = 100;
 const MAX_TEXT = 16_384;
+/** Maximum length of a field's name, characters. */
+const MAX_NAME = 256;
 const MAX_CAUSES = 5;
 
 // No pattern replaces quotes or backslashes, so that a JSON line stays valid.
@@ -23,11 +25,24 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   [/\bauthorization\s*[:=]\s*(?:(?:basic|bearer|digest)\s+)?[^\s"'\\,;]+/gi, `authorization: ${HIDDEN}`],
   [/\b(set-cookie|cookie)\s*[:=]\s*[^\r\n"\\]+/gi, `$1: ${HIDDEN}`],
   [/\b(api[-_]?key|password|secret|access[-_]?token)\s*[:=]\s*[^\s"'\\,;&]+/gi, `$1=${HIDDEN}`],
-  // mongodb://user:password@host, redis://:password@host and the like.
-  [/\b([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s"'\\]{1,512}@/gi, `$1${HIDDEN}@`],
-  // The query of a URL or path.
-  [/(\/[^\s"'\\?#]{0,256}\?)[^\s"'\\=]{0,200}=[^\s"'\\]*/g, `$1${HIDDEN}`],
 ];
+
+/** A run of characters without white space or quotes, in which an address may be. */
+const unbroken = /[^\s"'\\]+/g;
+
+/**
+ * Hides user and password of an address (mongodb://user:password@host, redis://:password@host), and the query
+ * of a URL or path. It searches for fixed characters instead of a pattern, which would take a number of steps
+ * proportional to the square of a run's length.
+ */
+function withoutAddressSecrets(run: string): string {
+  const scheme = run.indexOf('://');
+  const at = scheme > 0 ? run.lastIndexOf('@') : -1;
+  const address = at > scheme + 3 ? `${run.slice(0, scheme + 3)}${HIDDEN}${run.slice(at)}` : run;
+  const path = address.indexOf('/');
+  const query = path < 0 ? -1 : address.indexOf('?', path);
+  return query < 0 || !address.includes('=', query) ? address : `${address.slice(0, query + 1)}${HIDDEN}`;
+}
 
 /** Lines without any of these, which is most of them, skip the patterns. */
 const suspect = /ck_|admin_|sk-|bearer|authorization|cookie|key|password|secret|token|:\/\/|\?/i;
@@ -45,23 +60,59 @@ export function createRedactor(secrets: readonly string[] = []): Redactor {
     let safe = literal ? text.replace(literal, HIDDEN) : text;
     if (!suspect.test(safe)) return safe;
     for (const [pattern, replacement] of patterns) safe = safe.replace(pattern, replacement);
-    return safe;
+    return safe.replace(unbroken, withoutAddressSecrets);
   };
 }
 
+/** Replaces what is between each `open` and the next `close`, in one pass. */
+function hideBetween(text: string, open: string, close: string): string {
+  let safe = '';
+  let from = 0;
+  for (;;) {
+    const start = text.indexOf(open, from);
+    const end = start < 0 ? -1 : text.indexOf(close, start + open.length);
+    if (end < 0) return safe + text.slice(from);
+    safe += text.slice(from, start + open.length) + HIDDEN;
+    from = end;
+  }
+}
+
+const INVALID_JSON = ' is not valid JSON';
+
+/** Hides the excerpt in a message of JSON.parse: `..."excerpt"... is not valid JSON`. */
+function withoutExcerpt(text: string): string {
+  const end = text.lastIndexOf(INVALID_JSON);
+  if (end < 0 || !/"(?:\.\.\.)?$/.test(text.slice(Math.max(0, end - 4), end))) return text;
+  const quote = text.indexOf('"');
+  const start = text.startsWith('...', quote - 3) ? quote - 3 : quote;
+  return text.slice(0, start) + HIDDEN + text.slice(end);
+}
+
 /** The parts of messages in which drivers and parsers quote rejected data: stored rows, request bodies. */
-const quotations: readonly (readonly [RegExp, string])[] = [
-  [/(dup key: )\{[^\n]*/g, `$1${HIDDEN}`],
-  [/(failed for value )[\s\S]*?( \(type)/g, `$1${HIDDEN}$2`],
-  [/("|\.\.\.")[\s\S]*("|"\.\.\.) is not valid JSON/g, `${HIDDEN} is not valid JSON`],
-  [/Unexpected token [\s\S]{1,3},/g, 'Unexpected token,'],
-  [/`[^`]*` is not a valid enum value/g, `${HIDDEN} is not a valid enum value`],
-  [/\(`[\s\S]*?`\)/g, `(${HIDDEN})`],
+const quotations: readonly ((text: string) => string)[] = [
+  (text) => text.replace(/(dup key: )\{[^\n]*/g, `$1${HIDDEN}`),
+  (text) => hideBetween(text, 'failed for value ', ' (type'),
+  withoutExcerpt,
+  (text) => text.replace(/Unexpected token [\s\S]{1,3},/g, 'Unexpected token,'),
+  (text) => text.replace(/`[^`]*` is not a valid enum value/g, `${HIDDEN} is not a valid enum value`),
+  (text) => hideBetween(text, '(`', '`)'),
 ];
 
-/** Removes quoted data from an error message. */
-export const withoutQuotations = (message: string): string =>
-  quotations.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), message);
+/** Cuts a text without leaving half of a surrogate pair. */
+const cut = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length).replace(/\p{Surrogate}$/u, '')}…`;
+
+/**
+ * Removes quoted data from an error message, and cuts a message of more than 16,384 characters. What such a
+ * message quotes may end beyond the cut, so everything from its first quotation mark on is removed.
+ */
+export function withoutQuotations(message: string): string {
+  if (message.length > MAX_TEXT) {
+    const quote = message.slice(0, MAX_TEXT).search(/["'`{[(]/);
+    return quote < 0 ? cut(message, MAX_TEXT) : `${message.slice(0, quote)}${HIDDEN}…`;
+  }
+  return quotations.reduce((text, hide) => hide(text), message);
+}
 
 /** The parts of an error that are included in logs and reports. */
 export interface PlainError {
@@ -93,7 +144,7 @@ export function plainError(error: unknown, depth = 0): PlainError {
     const message = typeof error === 'string' ? withoutQuotations(error) : `a value of type ${typeof error}`;
     return { type: 'NonError', message, stack: '' };
   }
-  const message = withoutQuotations(error.message).slice(0, MAX_TEXT);
+  const message = withoutQuotations(error.message);
   const code: unknown = 'code' in error ? error.code : undefined;
   const codeName: unknown = 'codeName' in error ? error.codeName : undefined;
   const isNested = depth < MAX_CAUSES;
@@ -163,15 +214,17 @@ function plainObject(value: object, depth: number): unknown {
 }
 
 function plainMembers(value: object, depth: number): Record<string, unknown> {
-  const members = Object.entries(value).map(([name, member]: [string, unknown]) => [
-    name,
-    isHidden(name, member) ? HIDDEN : plainData(member, depth + 1),
-  ]);
+  const members = Object.entries(value)
+    .slice(0, MAX_ITEMS)
+    .map(([key, member]: [string, unknown]) => {
+      const name = cut(key, MAX_NAME);
+      return [name, isHidden(name, member) ? HIDDEN : plainData(member, depth + 1)];
+    });
   return Object.fromEntries(members) as Record<string, unknown>;
 }
 
 function plainData(value: unknown, depth: number): unknown {
-  if (typeof value === 'string') return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
+  if (typeof value === 'string') return cut(value, MAX_TEXT);
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'object' && value !== null) return plainObject(value, depth);
   return value;

@@ -50,7 +50,10 @@ export const externalId = z
   .min(1)
   .max(256)
   .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not contain control characters')
-  .meta({ description: "The sender's own id of the message; unique within the tenant", example: 'wamid.42' });
+  .meta({
+    description: "The provider's or sender's own id of the message; unique for a participant on a channel",
+    example: 'wamid.42',
+  });
 
 export const channel = z
   .string()

@@ -17,6 +17,8 @@ const RESEAL_BATCH = 100;
 export interface ActiveResponder {
   responder: Responder;
   config: unknown;
+  /** When the settings were stored; null for the default. */
+  updatedAt: Date | null;
 }
 
 /** The responder settings as shown to the tenant. */
@@ -51,7 +53,8 @@ export class ResponderSettingsService implements OnApplicationBootstrap {
   private readonly active = new LRUCache<string, ActiveResponder>({
     max: CACHED_TENANTS,
     ttl: CACHE_MS,
-    fetchMethod: (tenantId) => this.load(tenantId),
+    noDeleteOnStaleGet: true,
+    fetchMethod: (tenantId, previous) => this.load(tenantId, previous),
     // A change aborts a read in progress. Callers waiting for it still get its result, but it is not cached.
     ignoreFetchAbort: true,
   });
@@ -130,8 +133,13 @@ export class ResponderSettingsService implements OnApplicationBootstrap {
     await this.forget(tenantId);
   }
 
-  private async load(tenantId: string): Promise<ActiveResponder> {
-    const { type, config } = this.forUse(tenantId, await this.choiceOf(tenantId));
+  /** Unchanged settings remain the same object, so that what a responder derives from them can be kept. */
+  private async load(tenantId: string, previous?: ActiveResponder): Promise<ActiveResponder> {
+    const choice = await this.choiceOf(tenantId);
+    const { type, updatedAt } = choice;
+    if (previous?.responder.type === type && previous.updatedAt?.getTime() === updatedAt?.getTime())
+      return previous;
+    const { config } = this.forUse(tenantId, choice);
     const responder = this.registry.find(type);
     if (!responder) throw new ResponderError(`The responder "${type}" of this tenant is not installed.`);
     const parsed = responder.configSchema.safeParse(config);
@@ -139,7 +147,7 @@ export class ResponderSettingsService implements OnApplicationBootstrap {
       throw new ResponderError(
         `The responder "${type}" no longer accepts its stored settings; update them with PUT /v1/responder.`,
       );
-    return { responder, config: parsed.data };
+    return { responder, config: parsed.data, updatedAt };
   }
 
   private async choiceOf(tenantId: string): Promise<Choice> {

@@ -187,7 +187,7 @@ describe('messages', () => {
     it('returns 409 for an externalId of another conversation, naming it', async () => {
       await append({ role: 'user', content: 'a', externalId: 'x1' });
       const other = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
-        participantId: 'bob',
+        participantId: 'ana',
         channel: 'web',
       });
       const { status, body } = await tenant.request<Problem>(

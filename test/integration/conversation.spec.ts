@@ -4,6 +4,7 @@ import { ConversationEraser } from '../../src/conversation/conversation-eraser.j
 import { conversationsQuery } from '../../src/conversation/conversation.dto.js';
 import { ConversationRepository } from '../../src/conversation/conversation.repository.js';
 import type { ConversationRecord } from '../../src/conversation/conversation.schema.js';
+import { externalKeyOf } from '../../src/conversation/external-key.js';
 import { ConversationService } from '../../src/conversation/conversation.service.js';
 import { appendMessagesBody, type MessageInput, messagesQuery } from '../../src/conversation/message.dto.js';
 import { MessageRepository, type SeqRange } from '../../src/conversation/message.repository.js';
@@ -93,7 +94,7 @@ describe('conversations and messages in the database', () => {
     });
 
     it('stores no message when one of them cannot be stored, and releases the numbers', async () => {
-      const [here, there] = [await create(), await create('bob')];
+      const [here, there] = [await create(), await create()];
       await one.messages.append(tenantId, idOf(there), inputs({ externalId: 'taken' }));
       const before = await one.conversations.get(tenantId, idOf(here));
       await expect(
@@ -347,9 +348,10 @@ describe('conversations and messages in the database', () => {
       });
       const [mine, theirs] = [created[0]?.[1] ?? '', created[3]?.[1] ?? ''];
       const reads = first.app.get(ConversationRepository);
+      const key = externalKeyOf({ participantId: 'ana', channel: 'web' }, '1-1');
       const found = await Promise.all([
         ...[mine, theirs].flatMap((id) => [reads.find(tenantId, id), reads.find(other, id)]),
-        ...[repository.findByExternalId(tenantId, '1-1'), repository.findByExternalId(other, '1-1')],
+        ...[tenantId, other].map((tenant) => repository.findByExternalKey(tenant, key)),
         ...[mine, theirs].flatMap((id) => [
           repository.first(tenantId, id, {}, 1),
           repository.first(other, id, {}, 1),

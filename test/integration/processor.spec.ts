@@ -318,16 +318,26 @@ describe('MessageProcessor', () => {
       expect((await sessionOf(first)).version).toBe(1);
     });
 
-    it('is rejected if the participant, channel or role differs', async () => {
-      const { conversation } = await process('hi', { externalId: 'x' });
-      const inUse = {
+    it('is another message for another participant or channel', async () => {
+      await process('hi', { externalId: 'x' });
+      expect((await process('hi', { externalId: 'x', participantId: 'bob' })).written).toBe(true);
+      expect((await process('hi', { externalId: 'x', channel: 'sms' })).written).toBe(true);
+      expect((await process('hi', { externalId: 'x' })).written).toBe(false);
+    });
+
+    it('is rejected if the message with it is not from a user', async () => {
+      const { conversation } = await process('hi');
+      const id = conversation._id.toHexString();
+      await first.app
+        .get(MessageService)
+        .append(tenantId, id, [
+          { role: 'assistant', content: 'hello', externalId: 'x', attachments: [], metadata: {} },
+        ]);
+      expect(await problemOf(process('hi', { externalId: 'x' }))).toMatchObject({
         status: 409,
         code: 'external_id_in_use',
-        extra: { externalId: 'x', conversationId: conversation._id.toHexString() },
-      };
-      expect(await problemOf(process('hi', { externalId: 'x', participantId: 'bob' }))).toMatchObject(inUse);
-      expect(await problemOf(process('hi', { externalId: 'x', channel: 'sms' }))).toMatchObject(inUse);
-      expect(await rows()).toHaveLength(2);
+        extra: { externalId: 'x', conversationId: id },
+      });
     });
 
     it('can be used by another tenant, and again after its conversation was erased', async () => {

@@ -1,5 +1,5 @@
 /** External fonts, which the content security policy of our pages and closed networks block. */
-const foreignStyles = /<link href="https:[^>]*rel="stylesheet">/g;
+const foreignStyles = /<link href="https:[^<>]*rel="stylesheet">/g;
 
 /**
  * Hides what the board offers but the server rejects (pausing, adding, editing, rescheduling and emptying)

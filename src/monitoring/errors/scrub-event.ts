@@ -58,7 +58,7 @@ export function scrubEvent(event: ErrorEvent, redact: Redactor): ErrorEvent {
     ...(server_name !== undefined && { server_name }),
     ...(sdk !== undefined && { sdk }),
     ...(fingerprint !== undefined && { fingerprint: fingerprint.map(redact) }),
-    ...(event.message !== undefined && { message: redact(event.message).slice(0, MAX_TEXT) }),
+    ...(event.message !== undefined && { message: redact(event.message.slice(0, MAX_TEXT)) }),
     ...(event.tags && { tags: scrubTags(event.tags, redact) }),
     contexts: { ...(runtime && { runtime }), ...(os && { os }), ...(trace && { trace }) },
     ...(event.exception?.values && {

@@ -14,6 +14,3 @@ export const foldWords = (text: string): string =>
   fold(text)
     .replace(/[^\p{L}\p{N}]+/gu, ' ')
     .trim();
-
-/** Index at which `phrase` occurs in `words` as whole words, or -1. Both must come from `foldWords`. */
-export const indexOfPhrase = (words: string, phrase: string): number => ` ${words} `.indexOf(` ${phrase} `);

@@ -1,7 +1,8 @@
 import type { CalendarDay } from './calendar.js';
-import { fold, foldWords, indexOfPhrase } from './folded-text.js';
+import { fold } from './folded-text.js';
 import type { GoalResponderConfig, GoalSlot, GoalTemplate, SlotKind } from './goal-template.js';
 import { LocalValues } from './local-values.js';
+import { matcherOf, PhraseMatcher, type Word, wordsIn } from './phrase-matcher.js';
 import { readValue } from './read-value.js';
 
 /** Maximum length of a text slot's value, characters. */
@@ -10,12 +11,24 @@ const MAX_TEXT_VALUE = 2000;
 /** Slots with stricter patterns are read first, so that "12 May" is not taken as a number of people. */
 const readingOrder: readonly SlotKind[] = ['email', 'date', 'time', 'phone', 'code', 'choice', 'number'];
 
-const correctionWords = ['actually', 'instead', 'change', 'rather', 'make it', 'correction', 'i meant'];
+const corrections = new PhraseMatcher([
+  'actually',
+  'instead',
+  'change',
+  'rather',
+  'make it',
+  'correction',
+  'i meant',
+]);
 
 /** A message as the goal responder interprets it. */
 export class GoalMessage {
   readonly folded: string;
+  /** Its words, separated by single spaces. */
   readonly words: string;
+  /** True if the message appears to correct an earlier one. */
+  readonly isCorrection: boolean;
+  private readonly tokens: readonly Word[];
 
   constructor(
     readonly content: string,
@@ -23,12 +36,9 @@ export class GoalMessage {
     private readonly language: GoalResponderConfig['language'] = undefined,
   ) {
     this.folded = fold(content);
-    this.words = foldWords(content);
-  }
-
-  /** True if the message appears to correct an earlier one. */
-  get isCorrection(): boolean {
-    return correctionWords.some((phrase) => indexOfPhrase(this.words, phrase) >= 0);
+    this.tokens = wordsIn(this.folded);
+    this.words = this.tokens.map(({ text }) => text).join(' ');
+    this.isCorrection = corrections.firstIn(this.tokens) >= 0;
   }
 
   /**
@@ -38,7 +48,10 @@ export class GoalMessage {
    */
   readSlots(slots: readonly GoalSlot[], asked?: GoalSlot): Record<string, string | number> {
     if (asked?.kind === 'text') {
-      const text = this.content.trim().slice(0, MAX_TEXT_VALUE);
+      const text = this.content
+        .trim()
+        .slice(0, MAX_TEXT_VALUE)
+        .replace(/\p{Surrogate}$/u, '');
       return text === '' ? {} : { [asked.name]: text };
     }
     const values: Record<string, string | number> = {};
@@ -60,7 +73,7 @@ export class GoalMessage {
   /** Returns the templates whose triggers occur in the message, in the order of occurrence. */
   triggered(templates: readonly GoalTemplate[]): GoalTemplate[] {
     return templates
-      .map((template) => ({ template, at: firstPhrase(this.words, template.triggers) }))
+      .map((template) => ({ template, at: matcherOf(template.triggers).firstIn(this.tokens) }))
       .filter(({ at }) => at >= 0)
       .sort((a, b) => a.at - b.at)
       .map(({ template }) => template);
@@ -68,21 +81,15 @@ export class GoalMessage {
 
   /** Returns the templates one of whose triggers is the entire message. */
   triggeredExactly(templates: readonly GoalTemplate[]): GoalTemplate[] {
-    return templates.filter(({ triggers }) => triggers.some((phrase) => foldWords(phrase) === this.words));
+    return templates.filter(({ triggers }) => matcherOf(triggers).has(this.words));
   }
 
   /**
    * True if the message asks to cancel the goal: it contains a cancel phrase and is at most five words long.
    */
   isCancel({ cancelPhrases }: GoalResponderConfig): boolean {
-    const isShort = this.words.split(' ').length <= 5;
-    return isShort && firstPhrase(this.words, cancelPhrases) >= 0;
+    return this.tokens.length <= 5 && matcherOf(cancelPhrases).firstIn(this.tokens) >= 0;
   }
-}
-
-function firstPhrase(words: string, phrases: readonly string[]): number {
-  const places = phrases.map((phrase) => indexOfPhrase(words, foldWords(phrase))).filter((at) => at >= 0);
-  return places.length === 0 ? -1 : Math.min(...places);
 }
 
 const blank = (text: string, start: number, end: number): string =>

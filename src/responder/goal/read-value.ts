@@ -1,7 +1,7 @@
 import type { CalendarDay } from './calendar.js';
-import { foldWords } from './folded-text.js';
 import type { GoalSlot } from './goal-template.js';
 import type { LocalValues } from './local-values.js';
+import { choiceMatcherOf, wordsIn } from './phrase-matcher.js';
 import { readDate } from './read-date.js';
 import { readTime } from './read-time.js';
 import { firstReading, numberOf, numberWords, type Reading } from './reading.js';
@@ -44,21 +44,13 @@ function readNumber(text: string, slot: GoalSlot, asked: boolean): Reading | und
   ]);
 }
 
-/** Finds `option` in the text as whole words, with any punctuation between them. */
-function findOption(text: string, option: string): Reading | undefined {
-  const words = foldWords(option).split(' ').filter(Boolean);
-  if (words.length === 0) return undefined;
-  const pattern = new RegExp(`(?<![\\p{L}\\p{N}])${words.join('[^\\p{L}\\p{N}]+')}(?![\\p{L}\\p{N}])`, 'u');
-  return firstReading(text, [[pattern, () => option]]);
-}
-
+/** Finds an option as whole words, with any punctuation between them; the longest one that occurs. */
 function readChoice(text: string, slot: GoalSlot, asked: boolean): Reading | undefined {
   const options = slot.options ?? [];
-  const longestFirst = [...options].sort((a, b) => b.length - a.length);
-  for (const option of longestFirst) {
-    const reading = findOption(text, option);
-    if (reading) return reading;
-  }
+  const words = wordsIn(text);
+  const found = choiceMatcherOf(options).preferredIn(words);
+  const [first, last] = [words[found?.first ?? -1], words[found?.last ?? -1]];
+  if (found && first && last) return { value: found.phrase, start: first.start, end: last.end };
   const position = asked ? /^\W*(\d{1,2})\W*$/.exec(text)?.[1] : undefined;
   const chosen = position === undefined ? undefined : options[Number(position) - 1];
   return chosen === undefined ? undefined : { value: chosen, start: 0, end: text.length };

@@ -72,11 +72,14 @@ const filters: Required<MessageFilter> & { hidden: readonly Types.ObjectId[] } =
 
 export const messageCases: Cases<MessageRepository> = {
   find: once((messages) => messages.find(tenantId, id)),
-  findByExternalIds: once((messages) => messages.findByExternalIds(tenantId, ['e1', 'e2'])),
-  findByExternalId: {
-    ...once((messages) => messages.findByExternalId(tenantId, 'e1')),
-    'of two tenants': (messages) => both(tenants, (tenant) => messages.findByExternalId(tenant, 'e1')),
+  findByExternalKeys: once((messages) => messages.findByExternalKeys(tenantId, ['e1', 'e2'])),
+  findByExternalKey: {
+    ...once((messages) => messages.findByExternalKey(tenantId, 'e1')),
+    'of two tenants': (messages) => both(tenants, (tenant) => messages.findByExternalKey(tenant, 'e1')),
   },
+  listByExternalKey: once((messages) =>
+    messages.listByExternalKey(tenantId, { $gte: 'e1', $lt: 'e2' }, {}, [], 10),
+  ),
   first: {
     ...inRanges('first'),
     'two of a tenant': (messages) => both(ids, (one) => messages.first(tenantId, one.toHexString(), {}, 10)),
