@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { type DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
 import { AdminOnly, ProblemError, Public } from '../http/index.js';
 import { contextOf, setContextOf } from '../logging/index.js';
@@ -21,6 +22,7 @@ class AdminRoutes {
   open(this: void): void {}
 }
 class TenantRoutes {
+  @RouteConfig({ limit: 5 })
   tenant(this: void): void {}
 }
 
@@ -29,15 +31,16 @@ const adminRoute: Route = [AdminRoutes, AdminRoutes.prototype.admin];
 const publicRoute: Route = [AdminRoutes, AdminRoutes.prototype.open];
 const tenantRoute: Route = [TenantRoutes, TenantRoutes.prototype.tenant];
 
-const requestWith = (authorization?: string): FastifyRequest =>
-  ({ headers: { ...(authorization !== undefined && { authorization }) } }) as FastifyRequest;
-
-const executionOf = ([controller, handler]: Route, request: FastifyRequest): ExecutionContext =>
+const requestWith = (authorization?: string, [, handler]: Route = tenantRoute): FastifyRequest =>
   ({
-    getHandler: () => handler,
-    getClass: () => controller,
-    switchToHttp: () => ({ getRequest: () => request }),
-  }) as unknown as ExecutionContext;
+    headers: { ...(authorization !== undefined && { authorization }) },
+    routeOptions: { config: Reflect.getMetadata(RouteConfig({}).KEY, handler) as unknown },
+  }) as FastifyRequest;
+
+const executionOf = (request: FastifyRequest): ExecutionContext =>
+  ({ switchToHttp: () => ({ getRequest: () => request }) }) as unknown as ExecutionContext;
+
+const controllers = [AdminRoutes, TenantRoutes].map((metatype) => ({ metatype }));
 
 describe('ApiKeyGuard', () => {
   let verdicts: Record<string, Verdict>;
@@ -46,19 +49,26 @@ describe('ApiKeyGuard', () => {
   const guardWith = (perMinute = 0): ApiKeyGuard =>
     new ApiKeyGuard(
       new Reflector(),
+      { getControllers: () => controllers } as unknown as DiscoveryService,
+      new MetadataScanner(),
       { verify, remembered } as unknown as KeyVerifier,
       new RateLimiter(perMinute, { now: () => 1000 }),
       new AdminKey(ADMIN),
     );
   const codeOf = async (route: Route, authorization?: string, guard = guardWith()): Promise<unknown> => {
     try {
-      return await guard.canActivate(executionOf(route, requestWith(authorization)));
+      const request = requestWith(authorization, route);
+      await guard.authenticate(request);
+      return guard.canActivate(executionOf(request));
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
       return `${error.problem.status} ${error.problem.code}`;
     }
   };
 
+  beforeAll(() => {
+    guardWith().declareAccess();
+  });
   beforeEach(() => {
     verify.mockClear();
     remembered.mockReset();
@@ -97,6 +107,21 @@ describe('ApiKeyGuard', () => {
     expect(await codeOf(route, authorization)).toEqual(expected);
   });
 
+  it('keeps the configuration that a route has', () => {
+    expect(requestWith().routeOptions.config).toEqual({ access: 'tenant', limit: 5 });
+  });
+
+  it('admits no request to a handler that was not checked', () => {
+    expect(() => guardWith().canActivate(executionOf(requestWith('Bearer good')))).toThrow(
+      'without a check of its key',
+    );
+  });
+
+  it('ignores routes that are not handlers of a controller', () => {
+    const request = { headers: {}, routeOptions: { config: {} } } as unknown as FastifyRequest;
+    expect(guardWith().authenticate(request)).toBeUndefined();
+  });
+
   it('does not query the database for the admin key or for public routes', async () => {
     await codeOf(adminRoute, `Bearer ${ADMIN}`);
     await codeOf(publicRoute, 'Bearer good');
@@ -106,7 +131,7 @@ describe('ApiKeyGuard', () => {
   it('stores the identity on the request, and the tenant in its context', async () => {
     const request = requestWith('Bearer good');
     setContextOf(request, { requestId: 'r1' });
-    await guardWith().canActivate(executionOf(tenantRoute, request));
+    await guardWith().authenticate(request);
     expect(contextOf(request)?.tenantId).toBe('acme');
     expect(requestIdentity(request)).toEqual(identity);
   });
@@ -121,10 +146,10 @@ describe('ApiKeyGuard', () => {
     expect(verify).not.toHaveBeenCalled();
   });
 
-  it('returns a boolean instead of a promise when the verdict is cached', () => {
+  it('returns no promise when the verdict is cached', () => {
     remembered.mockReturnValue({ outcome: 'valid', identity });
     const request = requestWith('Bearer hot');
-    expect(guardWith().canActivate(executionOf(tenantRoute, request))).toBe(true);
+    expect(guardWith().authenticate(request)).toBeUndefined();
     expect(requestIdentity(request)).toBe(identity);
   });
 
@@ -132,9 +157,9 @@ describe('ApiKeyGuard', () => {
     const guard = guardWith(2);
     expect(await codeOf(tenantRoute, 'Bearer good', guard)).toBe(true);
     expect(await codeOf(tenantRoute, 'Bearer good', guard)).toBe(true);
-    await expect(
-      guard.canActivate(executionOf(tenantRoute, requestWith('Bearer good'))),
-    ).rejects.toMatchObject({ problem: { status: 429, code: 'rate_limited', retryAfterSeconds: 30 } });
+    await expect(guard.authenticate(requestWith('Bearer good'))).rejects.toMatchObject({
+      problem: { status: 429, code: 'rate_limited', retryAfterSeconds: 30 },
+    });
     for (let i = 0; i < 5; i++) expect(await codeOf(adminRoute, `Bearer ${ADMIN}`, guard)).toBe(true);
   });
 });

@@ -1,4 +1,5 @@
 export { AdminKey } from './admin-key.js';
+export { ApiKeyGuard } from './api-key.guard.js';
 export { bearerOf } from './request-identity.js';
 export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';
 export { TenantDirectory } from './tenant-directory.js';
