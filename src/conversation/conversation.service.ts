@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { positionBy } from '../database/index.js';
-import { dateIdCursor, idCursor, notFound, type Page, toPage, validationFailed } from '../http/index.js';
+import {
+  dateIdCursor,
+  idCursor,
+  type IdCursor,
+  notFound,
+  type Page,
+  readPage,
+  validationFailed,
+} from '../http/index.js';
 import { metadata as metadataSchema } from '../responder/index.js';
 import { mergePatch } from '../session/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
@@ -13,6 +21,9 @@ import type {
 } from './conversation.dto.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { type ConversationRecord, newConversation } from './conversation.schema.js';
+
+/** Conversations in one query of a list: they are small. */
+const batch = 201;
 
 @Injectable()
 export class ConversationService {
@@ -45,11 +56,15 @@ export class ConversationService {
     const view = (conversation: ConversationRecord): ConversationRecord => conversation;
     if (order === 'updated') {
       const from = dateIdCursor.decode(cursor);
-      const rows = await this.conversations.listByUpdate(tenantId, filter, limit + 1, from);
-      return toPage(rows, limit, dateIdCursor, positionBy('updatedAt'), view);
+      const read = (count: number, after = from): Promise<ConversationRecord[]> =>
+        this.conversations.listByUpdate(tenantId, filter, count, after);
+      return readPage(dateIdCursor, { limit, from, positionOf: positionBy('updatedAt'), read, batch }, view);
     }
-    const rows = await this.conversations.list(tenantId, filter, limit + 1, idCursor.decode(cursor));
-    return toPage(rows, limit, idCursor, ({ _id }) => ({ id: _id.toHexString() }), view);
+    const from = idCursor.decode(cursor);
+    const read = (count: number, after = from): Promise<ConversationRecord[]> =>
+      this.conversations.list(tenantId, filter, count, after);
+    const positionOf = ({ _id }: ConversationRecord): IdCursor => ({ id: _id.toHexString() });
+    return readPage(idCursor, { limit, from, positionOf, read, batch }, view);
   }
 
   /**

@@ -7,7 +7,7 @@ import {
   ProcessRegistry,
   transactionContention,
 } from '../database/index.js';
-import { dateIdCursor, notFound, type Page, seqCursor, toPage } from '../http/index.js';
+import { dateIdCursor, notFound, type Page, readPage, seqCursor } from '../http/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationWriter } from './conversation-writer.js';
@@ -101,8 +101,9 @@ export class MessageService {
     const from = dateIdCursor.decode(cursor);
     if (filter.since) filter.until = earlier(filter.until, await this.settledBefore());
     const hidden = await this.conversations.erasing(tenantId);
-    const rows = await this.messages.list(tenantId, filter, hidden, limit + 1, from);
-    return toPage(rows, limit, dateIdCursor, positionOf, (message) => message);
+    const read = (count: number, after = from): Promise<MessageRecord[]> =>
+      this.messages.list(tenantId, filter, hidden, count, after);
+    return readPage(dateIdCursor, { limit, from, positionOf, read }, (message) => message);
   }
 
   /**
@@ -142,33 +143,42 @@ export class MessageService {
       throw notFound('conversation', conversationId);
   }
 
-  private async pageAfter(
+  private pageAfter(
     tenantId: string,
     conversationId: string,
     range: { after: number | undefined; before: number | undefined },
     limit: number,
   ): Promise<Page<MessageRecord>> {
-    const rows = await this.messages.first(tenantId, conversationId, range, limit + 1);
-    return toPage(
-      rows,
-      limit,
+    const read = (count: number, after: number | undefined): Promise<MessageRecord[]> =>
+      this.messages.first(tenantId, conversationId, { ...range, after }, count);
+    return readPage(
       seqCursor.after,
-      ({ seq }) => seq,
+      { limit, from: range.after, positionOf: seqOf, read },
       (message) => message,
     );
   }
 
+  /** Reads backward; each page is returned in ascending order. */
   private async pageBefore(
     { tenantId, _id, lastSeq }: ConversationRecord,
-    before: number,
+    from: number,
     limit: number,
   ): Promise<Page<MessageRecord>> {
-    const rows = await this.messages.last(tenantId, _id.toHexString(), { before }, limit + 1, lastSeq);
-    const data = rows.slice(-limit);
-    const first = rows.length > limit ? data[0] : undefined;
-    return { data, nextCursor: first ? seqCursor.before.encode(first.seq) : null };
+    const conversationId = _id.toHexString();
+    const read = async (count: number, before = from): Promise<MessageRecord[]> => {
+      const rows = await this.messages.last(tenantId, conversationId, { before }, count, lastSeq);
+      return rows.toReversed();
+    };
+    const { data, nextCursor } = await readPage(
+      seqCursor.before,
+      { limit, from, positionOf: seqOf, read },
+      (message) => message,
+    );
+    return { data: data.reverse(), nextCursor };
   }
 }
+
+const seqOf = ({ seq }: MessageRecord): number => seq;
 
 const earlier = (a: Date | undefined, b: Date): Date => (a && a < b ? a : b);
 

@@ -35,6 +35,8 @@ export {
   dateIdCursor,
   idCursor,
   seqCursor,
-  toPage,
+  contentSize,
+  MAX_PAGE_BYTES,
+  readPage,
 } from './pagination.js';
 export { RootController } from './root.controller.js';
