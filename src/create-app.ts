@@ -15,6 +15,7 @@ import {
 } from './http/index.js';
 import { NestLogger, setRequestContextMode } from './logging/index.js';
 import { MONITORING_ROUTES, RequestTimings } from './monitoring/index.js';
+import { ApiKeyGuard } from './tenant/index.js';
 
 /**
  * Sets up what the application needs to serve HTTP: hooks, validation, problem documents, admin pages,
@@ -25,16 +26,19 @@ export async function configureApp(
   { logger, errors, role }: AppOptions,
 ): Promise<void> {
   const admin = app.get(AdminConsole);
+  const guard = app.get(ApiKeyGuard);
   const { NODE_ENV, REQUEST_CONTEXT, DOCS } = app.get<ServiceSettings>(SERVICE_SETTINGS);
   const isWorker = role === 'worker';
   const isProduction = NODE_ENV === 'production';
   setRequestContextMode(REQUEST_CONTEXT);
+  guard.declareAccess();
   addRequestHooks(app.getHttpAdapter().getInstance(), {
     logger,
     apiHeaders: apiHeaders({ isProduction }),
     pageHeaders: pageHeaders({ isProduction }),
     timings: app.get(RequestTimings),
     adminGate: admin.gate,
+    guard,
     ...(isWorker && { servedRoutes: MONITORING_ROUTES }),
   });
   app.useGlobalPipes(createValidationPipe());

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { CacheFamily, CacheService } from '../../src/cache/index.js';
 import { TransactionRunner } from '../../src/database/index.js';
-import { idCursor, type Page, toPage } from '../../src/http/index.js';
+import { idCursor, type IdCursor, type Page, readPage } from '../../src/http/index.js';
 import { QueueService } from '../../src/queue/index.js';
 import { noteReminders } from './note-reminder.queue.js';
 import { NoteMonitoring } from './note-monitoring.js';
@@ -49,10 +49,11 @@ export class NoteService {
   }
 
   async list(tenantId: string, { participantId, limit, cursor }: NotesQuery): Promise<Page<NoteView>> {
-    const before = idCursor.decode(cursor)?.id;
-    // One more than asked for, which shows whether there is another page.
-    const rows = await this.notes.list(tenantId, participantId, limit + 1, before);
-    return toPage(rows, limit, idCursor, ({ _id }) => ({ id: _id.toHexString() }), noteView);
+    const from = idCursor.decode(cursor);
+    const positionOf = ({ _id }: NoteRecord): IdCursor => ({ id: _id.toHexString() });
+    const read = (count: number, after = from): Promise<NoteRecord[]> =>
+      this.notes.list(tenantId, participantId, count, after?.id);
+    return readPage(idCursor, { limit, from, positionOf, read }, noteView);
   }
 
   async count(tenantId: string, participantId: string): Promise<number> {

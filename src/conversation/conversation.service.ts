@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { positionBy } from '../database/index.js';
-import { dateIdCursor, idCursor, notFound, type Page, toPage } from '../http/index.js';
+import { dateIdCursor, idCursor, type IdCursor, notFound, type Page, readPage } from '../http/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationWriter } from './conversation-writer.js';
@@ -12,6 +12,9 @@ import type {
 import { ConversationRepository } from './conversation.repository.js';
 import { type ConversationRecord, newConversation } from './conversation.schema.js';
 import { mergedMetadata } from './merged-metadata.js';
+
+/** Conversations in one query of a list: they are small. */
+const batch = 201;
 
 @Injectable()
 export class ConversationService {
@@ -44,11 +47,15 @@ export class ConversationService {
     const view = (conversation: ConversationRecord): ConversationRecord => conversation;
     if (order === 'updated') {
       const from = dateIdCursor.decode(cursor);
-      const rows = await this.conversations.listByUpdate(tenantId, filter, limit + 1, from);
-      return toPage(rows, limit, dateIdCursor, positionBy('updatedAt'), view);
+      const read = (count: number, after = from): Promise<ConversationRecord[]> =>
+        this.conversations.listByUpdate(tenantId, filter, count, after);
+      return readPage(dateIdCursor, { limit, from, positionOf: positionBy('updatedAt'), read, batch }, view);
     }
-    const rows = await this.conversations.list(tenantId, filter, limit + 1, idCursor.decode(cursor));
-    return toPage(rows, limit, idCursor, ({ _id }) => ({ id: _id.toHexString() }), view);
+    const from = idCursor.decode(cursor);
+    const read = (count: number, after = from): Promise<ConversationRecord[]> =>
+      this.conversations.list(tenantId, filter, count, after);
+    const positionOf = ({ _id }: ConversationRecord): IdCursor => ({ id: _id.toHexString() });
+    return readPage(idCursor, { limit, from, positionOf, read, batch }, view);
   }
 
   /**

@@ -11,12 +11,13 @@ import {
 } from '../database/index.js';
 import {
   dateIdCursor,
+  type IdCursor,
   idCursor,
   invalidCursor,
   notFound,
   type Page,
   seqCursor,
-  toPage,
+  readPage,
   validationFailed,
 } from '../http/index.js';
 import { emptyMessage, isNotEmpty } from '../responder/index.js';
@@ -129,8 +130,9 @@ export class MessageService {
     const from = dateIdCursor.decode(cursor);
     if (filter.since) filter.until = earlier(filter.until, await this.settledBefore());
     const hidden = await this.conversations.erasing(tenantId);
-    const rows = await this.messages.list(tenantId, filter, hidden, limit + 1, from);
-    return toPage(rows, limit, dateIdCursor, positionOf, (message) => message);
+    const read = (count: number, after = from): Promise<MessageRecord[]> =>
+      this.messages.list(tenantId, filter, hidden, count, after);
+    return readPage(dateIdCursor, { limit, from, positionOf, read }, (message) => message);
   }
 
   /**
@@ -197,20 +199,21 @@ export class MessageService {
     tenantId: string,
     { limit, cursor, externalId, channel, participantId, ...filter }: MessagesQuery & { externalId: string },
   ): Promise<Page<MessageRecord>> {
-    const from = idCursor.decode(cursor);
-    const last = from && (await this.messages.find(tenantId, new Types.ObjectId(from.id)));
-    if (from && last?.externalId !== externalId) throw invalidCursor();
+    const given = idCursor.decode(cursor);
+    const last = given && (await this.messages.find(tenantId, new Types.ObjectId(given.id)));
+    if (given && last?.externalId !== externalId) throw invalidCursor();
     const { $gte, $lt } = externalKeyRange(externalId, channel, participantId);
-    const range = last?.externalKey === undefined ? { $gte, $lt } : { $gt: last.externalKey, $lt };
     const hidden = await this.conversations.erasing(tenantId);
-    const rows = await this.messages.listByExternalKey(tenantId, range, filter, hidden, limit + 1);
-    return toPage(
-      rows,
-      limit,
-      idCursor,
-      ({ _id }) => ({ id: _id.toHexString() }),
-      (message) => message,
-    );
+    const positionOf = ({ _id, externalKey }: MessageRecord): ExternalKeyPosition => ({
+      id: _id.toHexString(),
+      externalKey,
+    });
+    const from = last && positionOf(last);
+    const read = (count: number, after = from): Promise<MessageRecord[]> => {
+      const range = after?.externalKey === undefined ? { $gte, $lt } : { $gt: after.externalKey, $lt };
+      return this.messages.listByExternalKey(tenantId, range, filter, hidden, count);
+    };
+    return readPage(idCursor, { limit, from, positionOf, read }, (message) => message);
   }
 
   /**
@@ -271,33 +274,45 @@ export class MessageService {
     return message;
   }
 
-  private async pageAfter(
+  private pageAfter(
     tenantId: string,
     conversationId: string,
     range: { after: number | undefined; before: number | undefined },
     limit: number,
   ): Promise<Page<MessageRecord>> {
-    const rows = await this.messages.first(tenantId, conversationId, range, limit + 1);
-    return toPage(
-      rows,
-      limit,
+    const read = (count: number, after: number | undefined): Promise<MessageRecord[]> =>
+      this.messages.first(tenantId, conversationId, { ...range, after }, count);
+    return readPage(
       seqCursor.after,
-      ({ seq }) => seq,
+      { limit, from: range.after, positionOf: seqOf, read },
       (message) => message,
     );
   }
 
+  /** Reads backward; each page is returned in ascending order. */
   private async pageBefore(
     { tenantId, _id, lastSeq }: ConversationRecord,
-    before: number,
+    from: number,
     limit: number,
   ): Promise<Page<MessageRecord>> {
-    const rows = await this.messages.last(tenantId, _id.toHexString(), { before }, limit + 1, lastSeq);
-    const data = rows.slice(-limit);
-    const first = rows.length > limit ? data[0] : undefined;
-    return { data, nextCursor: first ? seqCursor.before.encode(first.seq) : null };
+    const conversationId = _id.toHexString();
+    const read = async (count: number, before = from): Promise<MessageRecord[]> => {
+      const rows = await this.messages.last(tenantId, conversationId, { before }, count, lastSeq);
+      return rows.toReversed();
+    };
+    const { data, nextCursor } = await readPage(
+      seqCursor.before,
+      { limit, from, positionOf: seqOf, read },
+      (message) => message,
+    );
+    return { data: data.reverse(), nextCursor };
   }
 }
+
+/** A position in the list of messages with an externalId. Its cursor is the id alone. */
+type ExternalKeyPosition = IdCursor & { externalKey?: string | undefined };
+
+const seqOf = ({ seq }: MessageRecord): number => seq;
 
 const earlier = (a: Date | undefined, b: Date): Date => (a && a < b ? a : b);
 

@@ -39,6 +39,8 @@ export {
   invalidCursor,
   seqCursor,
   textCursor,
-  toPage,
+  contentSize,
+  MAX_PAGE_BYTES,
+  readPage,
 } from './pagination.js';
 export { RootController } from './root.controller.js';

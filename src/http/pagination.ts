@@ -1,6 +1,6 @@
 import { ProblemError } from './problem.js';
 
-/** One page of a list. `nextCursor` is null on the last page. */
+/** One page of a list. `nextCursor` is null on the last page only. */
 export interface Page<T> {
   data: T[];
   nextCursor: string | null;
@@ -96,20 +96,79 @@ const seqFormat = (direction: string): CursorFormat<number> =>
  */
 export const seqCursor = { after: seqFormat('after'), before: seqFormat('before') };
 
+/** A page ends once it has this much content, in bytes of UTF-8, even if it has fewer rows than `limit`. */
+export const MAX_PAGE_BYTES = 2 * 1024 * 1024;
+
+/** Rows in one query of a page. */
+const BATCH = 64;
+
 /**
- * Builds a page from rows that were read with one more than `limit`, and encodes the cursor of the next page.
+ * Approximate size of a value as JSON, in bytes: the texts in it, and a little for everything else. Costs less
+ * than serializing it.
  */
-export function toPage<Row, Position, T>(
-  rows: readonly Row[],
-  limit: number,
+export function contentSize(value: unknown): number {
+  // Short texts are counted by their length, because a call into the runtime would take longer.
+  if (typeof value === 'string') return 2 + (value.length < 100 ? value.length : Buffer.byteLength(value));
+  if (typeof value !== 'object' || value === null) return 8;
+  let size = 2;
+  if (Array.isArray(value)) for (const item of value) size += 1 + contentSize(item);
+  // Dates, ids of documents and binary values.
+  else if (Object.getPrototypeOf(value) !== Object.prototype) size += 26;
+  else for (const [key, inner] of Object.entries(value)) size += 4 + key.length + contentSize(inner);
+  return size;
+}
+
+export interface PageQuery<Row, Position> {
+  /** Maximum number of rows. */
+  limit: number;
+  /** Where the page begins; undefined for the first one. */
+  from: Position | undefined;
+  positionOf: (row: Row) => Position;
+  /** Returns the first `count` rows after a position. */
+  read: (count: number, after: Position | undefined) => Promise<readonly Row[]>;
+  /** Maximum number of rows in one query: so few that even the largest ones fit into memory. */
+  batch?: number;
+}
+
+/**
+ * Reads the rows of a page: at most `limit`, at most MAX_PAGE_BYTES of content, but at least one. They are read
+ * in batches, so that memory never holds more than the page and one batch.
+ */
+async function readRows<Row, Position>({
+  limit,
+  from,
+  positionOf,
+  read,
+  batch: maxCount = BATCH,
+}: PageQuery<Row, Position>): Promise<{ rows: Row[]; hasMore: boolean }> {
+  const rows: Row[] = [];
+  let bytes = 0;
+  for (let after = from; ;) {
+    const count = Math.min(limit + 1 - rows.length, maxCount);
+    const batch = await read(count, after);
+    for (const row of batch) {
+      const size = contentSize(row);
+      if (rows.length === limit || (rows.length > 0 && bytes + size > MAX_PAGE_BYTES))
+        return { rows, hasMore: true };
+      rows.push(row);
+      bytes += size;
+    }
+    const last = rows.at(-1);
+    if (batch.length < count || last === undefined) return { rows, hasMore: false };
+    after = positionOf(last);
+  }
+}
+
+/** Reads a page, and encodes the cursor of the next one. */
+export async function readPage<Row, Position, T = Row>(
   format: CursorFormat<Position>,
-  positionOf: (row: Row) => Position,
+  query: PageQuery<Row, Position>,
   view: (row: Row) => T,
-): Page<T> {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
+): Promise<Page<T>> {
+  const { rows, hasMore } = await readRows(query);
+  const last = rows.at(-1);
   return {
-    data: shown.map(view),
-    nextCursor: rows.length > limit && last !== undefined ? format.encode(positionOf(last)) : null,
+    data: rows.map(view),
+    nextCursor: hasMore && last !== undefined ? format.encode(query.positionOf(last)) : null,
   };
 }

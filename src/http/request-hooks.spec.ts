@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { contextOf, createLogger } from '../logging/index.js';
 import { addRequestHooks } from './request-hooks.js';
 
@@ -19,6 +19,7 @@ function serverWith() {
   });
   const gated: string[] = [];
   const ended = jest.fn();
+  const authenticate = jest.fn<undefined | Promise<void>, [FastifyRequest]>();
   addRequestHooks(server, {
     logger,
     apiHeaders: { 'x-kind': 'api' },
@@ -30,8 +31,9 @@ function serverWith() {
         next();
       },
     },
+    guard: { authenticate },
   });
-  return { server, lines, gated, ended };
+  return { server, lines, gated, ended, authenticate };
 }
 
 describe('the request hooks', () => {
@@ -51,6 +53,35 @@ describe('the request hooks', () => {
     const { headers } = await server.inject({ method: 'GET', url });
     expect(headers).toMatchObject({ 'x-kind': kind, 'x-request-id': 'r-1' });
     expect(gated).toEqual(isGated ? [url] : []);
+    await server.close();
+  });
+
+  it.each([
+    ['throws', () => new Promise(() => undefined)],
+    ['rejects', () => Promise.reject(new Error('no key'))],
+  ])('do not let the body be read if the guard %s', async (how, decide) => {
+    const { server, authenticate } = serverWith();
+    authenticate.mockImplementation(() => {
+      if (how === 'throws') throw new Error('no key');
+      return decide() as Promise<void>;
+    });
+    const parsed = jest.fn();
+    server.addContentTypeParser('application/json', parsed);
+    server.post('/v1/things', () => 'thing');
+    const response = await server.inject({ method: 'POST', url: '/v1/things', payload: { a: 1 } });
+    expect(response.json()).toMatchObject({ message: 'no key' });
+    expect(parsed).not.toHaveBeenCalled();
+    await server.close();
+  });
+
+  it('do not let the body of a request to an unknown route be read', async () => {
+    const { server, authenticate } = serverWith();
+    const parsed = jest.fn();
+    server.addContentTypeParser('application/json', parsed);
+    const { statusCode } = await server.inject({ method: 'POST', url: '/nowhere', payload: { a: 1 } });
+    expect(statusCode).toBe(404);
+    expect(parsed).not.toHaveBeenCalled();
+    expect(authenticate).not.toHaveBeenCalled();
     await server.close();
   });
 

@@ -1,7 +1,8 @@
 import { NotFoundException } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
+import { asError } from '../common/index.js';
 import {
   contextOf,
   type Logger,
@@ -22,6 +23,8 @@ export interface RequestHooks {
   timings: { ended(request: FastifyRequest, reply: FastifyReply, context: RequestContext): void };
   /** Checks requests under /admin and /docs: either calls `next` or sends the response. */
   adminGate: { check(request: FastifyRequest, reply: FastifyReply, next: () => void): void };
+  /** Decides from the headers whether a request is admitted; throws or rejects if it is not. */
+  guard: { authenticate(request: FastifyRequest): undefined | Promise<void> };
   /** If set, only routes that match are served, and every other route returns 404. */
   servedRoutes?: RegExp;
 }
@@ -115,14 +118,25 @@ class OpenConnections {
 }
 
 /**
- * Adds the two hooks that run for every request: one sets its context and headers at the beginning, the other
- * writes the log line and records the timing at the end. Must be called before routes are added, because a
+ * Adds the two hooks that run for every request: one sets its context and headers at the beginning and checks
+ * its key, before any of its body is read, unknown routes included; the other writes the log line and records the timing at the end. Must be called before routes are added, because a
  * hook only applies to routes that are added after it.
  */
 export function addRequestHooks(
   fastify: FastifyInstance,
-  { logger, apiHeaders, pageHeaders, timings, adminGate, servedRoutes }: RequestHooks,
+  { logger, apiHeaders, pageHeaders, timings, adminGate, guard, servedRoutes }: RequestHooks,
 ): void {
+  const authenticate = (request: FastifyRequest, done: HookHandlerDoneFunction): void => {
+    let decision: undefined | Promise<void>;
+    try {
+      decision = guard.authenticate(request);
+    } catch (error) {
+      done(asError(error));
+      return;
+    }
+    if (decision) decision.then(() => done(), done);
+    else done();
+  };
   const connections = new OpenConnections(fastify);
   fastify.decorateRequest(REQUEST_CONTEXT, null);
   fastify.addHook('onRequest', (request, reply, done) => {
@@ -133,12 +147,18 @@ export function addRequestHooks(
     connections.use(request.raw.socket, reply.raw);
     const area = areaOf(request.url, route);
     void reply.headers(area === 'api' ? apiHeaders : pageHeaders).header('x-request-id', request.id);
-    if (servedRoutes && !servedRoutes.test(route ?? '')) done(new NotFoundException());
-    else if (area === 'api') runInContext(context, done);
-    else
-      runInContext(context, () => {
-        adminGate.check(request, reply, done);
-      });
+    if (servedRoutes && !servedRoutes.test(route ?? '')) {
+      done(new NotFoundException());
+      return;
+    }
+    const proceed = (): void => {
+      if (request.is404) done(new NotFoundException());
+      else authenticate(request, done);
+    };
+    runInContext(context, () => {
+      if (area !== 'api') adminGate.check(request, reply, proceed);
+      else proceed();
+    });
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const context = contextOf(request);

@@ -106,7 +106,17 @@ export const objectIdString = z
   .regex(/^[0-9a-f]{24}$/, 'must be an id of 24 lowercase hexadecimal digits');
 
 /** The page size in a query string. */
-export const pageLimit = z.coerce.number().int().min(1).max(200).default(50);
+export const pageLimit = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(200)
+  .default(50)
+  .meta({
+    description:
+      'Maximum number of rows. A page also ends when it has about 2 MiB of content; `nextCursor` is null on the ' +
+      'last page only',
+  });
 
 /** A date as ISO 8601 text, parsed to a `Date`. */
 export const isoDate = z.iso

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { type Model, type QueryFilter, Types } from 'mongoose';
+import { type Model, type mongo, type QueryFilter, Types } from 'mongoose';
 import { afterCursor, duplicateKeyFields } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
 import { indexByTenant, JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
@@ -129,24 +129,24 @@ export class JobRepository {
   /** Records the result of an attempt. Returns false, without changes, if the claim was lost. */
   async end({ _id, tenantId }: JobKey, claim: string, end: JobEnd, now: Date): Promise<boolean> {
     const isFinished = end.state === 'completed' || end.state === 'failed';
-    const { matchedCount } = await this.jobs
-      .updateOne(
-        { _id, tenantId, state: 'active', claim },
-        {
-          $set: {
-            state: end.state,
-            dueAt: end.state === 'delayed' ? end.dueAt : now,
-            updatedAt: now,
-            ...(end.state === 'completed' && { progress: 100, result: end.result }),
-          },
-          $unset: { claim: 1, ...(isFinished && { dedupeKey: 1, isUnhanded: 1 }) },
-          ...(end.state === 'waiting' && { $inc: { attempts: -1 } }),
-          ...('failure' in end && {
-            $push: { failures: { $each: [end.failure], $slice: -KEPT_FAILURES } },
-          }),
-        },
-      )
-      .exec();
+    const changes: mongo.UpdateFilter<JobRecord> = {
+      $set: {
+        state: end.state,
+        dueAt: end.state === 'delayed' ? end.dueAt : now,
+        updatedAt: now,
+        ...(end.state === 'completed' && { progress: 100, result: end.result }),
+      },
+      $unset: { claim: 1, ...(isFinished && { dedupeKey: 1, isUnhanded: 1 }) },
+      ...(end.state === 'waiting' && { $inc: { attempts: -1 } }),
+      ...('failure' in end && {
+        $push: { failures: { $each: [end.failure], $slice: -KEPT_FAILURES } },
+      }),
+    };
+    // Not through the model: its updates do not keep every JSON value of a result exactly.
+    const { matchedCount } = await this.jobs.collection.updateOne(
+      { _id, tenantId, state: 'active', claim },
+      changes as mongo.UpdateFilter<mongo.Document>,
+    );
     return matchedCount === 1;
   }
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { positionBy, TransactionRunner, type UnitWriter } from '../database/index.js';
-import { dateIdCursor, notFound, type Page, toPage } from '../http/index.js';
+import { dateIdCursor, notFound, type Page, readPage } from '../http/index.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
 import { JOB_COLLECTION, type JobRecord, type JobState } from './job.schema.js';
@@ -142,8 +142,10 @@ export class QueueService {
   /** For operators: jobs of all tenants in one state, newest first. */
   async list(queue: string, state: JobState, limit: number, cursor?: string): Promise<Page<JobRecord>> {
     this.registry.definition(queue);
-    const rows = await this.jobs.list(queue, state, limit + 1, dateIdCursor.decode(cursor));
-    return toPage(rows, limit, dateIdCursor, positionOf, (job) => job);
+    const from = dateIdCursor.decode(cursor);
+    const read = (count: number, after = from): Promise<JobRecord[]> =>
+      this.jobs.list(queue, state, count, after);
+    return readPage(dateIdCursor, { limit, from, positionOf, read, batch: 16 }, (job) => job);
   }
 
   /** For operators: all queues. */

@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Model } from 'mongoose';
+import { TransactionRunner } from '../database/index.js';
 import { RESPONDER_SETTINGS_MODEL, type ResponderSettingsRecord } from './responder-settings.schema.js';
 
 @Injectable()
 export class ResponderSettingsRepository {
   constructor(
     @InjectModel(RESPONDER_SETTINGS_MODEL) private readonly settings: Model<ResponderSettingsRecord>,
+    private readonly transactions: TransactionRunner,
   ) {}
 
   async find(tenantId: string): Promise<ResponderSettingsRecord | null> {
@@ -22,7 +24,13 @@ export class ResponderSettingsRepository {
       sealedBy === undefined
         ? { $set: { type, config, updatedAt }, $unset: { sealedBy: 1 } }
         : { $set: { type, config, sealedBy, updatedAt } };
-    await this.settings.updateOne({ tenantId }, change, { upsert: true }).exec();
+    const { session } = this.transactions;
+    // Not through the model: its updates omit keys named `prototype`, and take an object with the key
+    // `isMongooseBuffer` for one of Mongoose's own.
+    await this.settings.collection.updateOne({ tenantId }, change, {
+      upsert: true,
+      ...(session && { session }),
+    });
   }
 
   /** Settings of these types whose secrets are not encrypted with the key. */
@@ -53,7 +61,8 @@ export class ResponderSettingsRepository {
     config: Record<string, unknown>,
     sealedBy: string,
   ): Promise<void> {
-    await this.settings.updateOne({ tenantId, _id, updatedAt }, { $set: { config, sealedBy } }).exec();
+    // Not through the model, as in `put`.
+    await this.settings.collection.updateOne({ tenantId, _id, updatedAt }, { $set: { config, sealedBy } });
   }
 
   async delete(tenantId: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { type DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
 import { AdminOnly, isOperatorRequest, ProblemError, Public } from '../http/index.js';
 import { contextOf, type Logger, setContextOf } from '../logging/index.js';
@@ -22,6 +23,7 @@ class AdminRoutes {
   open(this: void): void {}
 }
 class TenantRoutes {
+  @RouteConfig({ limit: 5 })
   tenant(this: void): void {}
 }
 
@@ -30,18 +32,17 @@ const adminRoute: Route = [AdminRoutes, AdminRoutes.prototype.admin];
 const publicRoute: Route = [AdminRoutes, AdminRoutes.prototype.open];
 const tenantRoute: Route = [TenantRoutes, TenantRoutes.prototype.tenant];
 
-const requestWith = (authorization?: string): FastifyRequest =>
+const requestWith = (authorization?: string, [, handler]: Route = tenantRoute): FastifyRequest =>
   ({
     ip: '192.0.2.1',
     headers: { ...(authorization !== undefined && { authorization }) },
+    routeOptions: { config: Reflect.getMetadata(RouteConfig({}).KEY, handler) as unknown },
   }) as FastifyRequest;
 
-const executionOf = ([controller, handler]: Route, request: FastifyRequest): ExecutionContext =>
-  ({
-    getHandler: () => handler,
-    getClass: () => controller,
-    switchToHttp: () => ({ getRequest: () => request }),
-  }) as unknown as ExecutionContext;
+const executionOf = (request: FastifyRequest): ExecutionContext =>
+  ({ switchToHttp: () => ({ getRequest: () => request }) }) as unknown as ExecutionContext;
+
+const controllers = [AdminRoutes, TenantRoutes].map((metatype) => ({ metatype }));
 
 describe('ApiKeyGuard', () => {
   let verdicts: Record<string, Verdict>;
@@ -50,6 +51,8 @@ describe('ApiKeyGuard', () => {
   const guardWith = (perMinute = 0, wrongKeysPerMinute = 0): ApiKeyGuard =>
     new ApiKeyGuard(
       new Reflector(),
+      { getControllers: () => controllers } as unknown as DiscoveryService,
+      new MetadataScanner(),
       { verify, remembered } as unknown as KeyVerifier,
       new RateLimiter(perMinute, { now: () => 1000 }),
       new AdminKey(ADMIN),
@@ -57,13 +60,18 @@ describe('ApiKeyGuard', () => {
     );
   const codeOf = async (route: Route, authorization?: string, guard = guardWith()): Promise<unknown> => {
     try {
-      return await guard.canActivate(executionOf(route, requestWith(authorization)));
+      const request = requestWith(authorization, route);
+      await guard.authenticate(request);
+      return guard.canActivate(executionOf(request));
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
       return `${error.problem.status} ${error.problem.code}`;
     }
   };
 
+  beforeAll(() => {
+    guardWith().declareAccess();
+  });
   beforeEach(() => {
     verify.mockClear();
     remembered.mockReset();
@@ -100,6 +108,21 @@ describe('ApiKeyGuard', () => {
     ],
   ])('%s', async (_name, route, authorization, expected) => {
     expect(await codeOf(route, authorization)).toEqual(expected);
+  });
+
+  it('keeps the configuration that a route has', () => {
+    expect(requestWith().routeOptions.config).toEqual({ access: 'tenant', limit: 5 });
+  });
+
+  it('admits no request to a handler that was not checked', () => {
+    expect(() => guardWith().canActivate(executionOf(requestWith('Bearer good')))).toThrow(
+      'without a check of its key',
+    );
+  });
+
+  it('ignores routes that are not handlers of a controller', () => {
+    const request = { headers: {}, routeOptions: { config: {} } } as unknown as FastifyRequest;
+    expect(guardWith().authenticate(request)).toBeUndefined();
   });
 
   it('does not query the database for the admin key or for public routes', async () => {
@@ -143,8 +166,9 @@ describe('ApiKeyGuard', () => {
     it('does not treat the admin key as that of an operator on public routes either', async () => {
       const guard = guardWith(0, 1);
       const isOperator = async (): Promise<boolean> => {
-        const request = requestWith(`Bearer ${ADMIN}`);
-        expect(await guard.canActivate(executionOf(publicRoute, request))).toBe(true);
+        const request = requestWith(`Bearer ${ADMIN}`, publicRoute);
+        await guard.authenticate(request);
+        expect(guard.canActivate(executionOf(request))).toBe(true);
         return isOperatorRequest(request);
       };
       // A tenant's key is no guess of the admin key, and public routes do not verify it.
@@ -157,7 +181,7 @@ describe('ApiKeyGuard', () => {
   it('stores the identity on the request, and the tenant in its context', async () => {
     const request = requestWith('Bearer good');
     setContextOf(request, { requestId: 'r1' });
-    await guardWith().canActivate(executionOf(tenantRoute, request));
+    await guardWith().authenticate(request);
     expect(contextOf(request)?.tenantId).toBe('acme');
     expect(requestIdentity(request)).toEqual(identity);
   });
@@ -172,10 +196,10 @@ describe('ApiKeyGuard', () => {
     expect(verify).not.toHaveBeenCalled();
   });
 
-  it('returns a boolean instead of a promise when the verdict is cached', () => {
+  it('returns no promise when the verdict is cached', () => {
     remembered.mockReturnValue({ outcome: 'valid', identity });
     const request = requestWith('Bearer hot');
-    expect(guardWith().canActivate(executionOf(tenantRoute, request))).toBe(true);
+    expect(guardWith().authenticate(request)).toBeUndefined();
     expect(requestIdentity(request)).toBe(identity);
   });
 
@@ -183,9 +207,9 @@ describe('ApiKeyGuard', () => {
     const guard = guardWith(2);
     expect(await codeOf(tenantRoute, 'Bearer good', guard)).toBe(true);
     expect(await codeOf(tenantRoute, 'Bearer good', guard)).toBe(true);
-    await expect(
-      guard.canActivate(executionOf(tenantRoute, requestWith('Bearer good'))),
-    ).rejects.toMatchObject({ problem: { status: 429, code: 'rate_limited', retryAfterSeconds: 30 } });
+    await expect(guard.authenticate(requestWith('Bearer good'))).rejects.toMatchObject({
+      problem: { status: 429, code: 'rate_limited', retryAfterSeconds: 30 },
+    });
     for (let i = 0; i < 5; i++) expect(await codeOf(adminRoute, `Bearer ${ADMIN}`, guard)).toBe(true);
   });
 });

@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
 import { ACCESS, type Access, bearerOf, isOperatorRequest, setOperatorRequest } from '../http/index.js';
 import { contextOf } from '../logging/index.js';
@@ -19,50 +20,88 @@ import {
   tooManyWrongKeys,
 } from './tenant.errors.js';
 
-type Handler = ReturnType<ExecutionContext['getHandler']>;
-type Controller = ReturnType<ExecutionContext['getClass']>;
+/** Metadata key under which Nest finds the configuration of a handler's Fastify route. */
+const ROUTE_CONFIG: unknown = RouteConfig({}).KEY;
 
-/**
- * Checks that the key of a request fits the route (public, admin or tenant), and stores the caller's identity
- * on the request. When the key was verified within the last second, the decision is made synchronously,
- * without a promise.
- * @throws ProblemError 401 without a valid key, 403 with a key of the wrong kind or of an inactive tenant,
- * 429 when the tenant exceeds its rate limit, or after too many wrong keys from the client's address
- */
+const ADMITTED = Symbol('the request was admitted');
+
+/** Checks that the key of a request fits the route (public, admin or tenant), before its body is read. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
-  /** Caches the decorators' result for each handler of each controller, which never changes. */
-  private readonly accesses = new Map<Controller, Map<Handler, Access>>();
-
   constructor(
     private readonly reflector: Reflector,
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
     private readonly verifier: KeyVerifier,
     private readonly limiter: RateLimiter,
     private readonly adminKey: AdminKey,
     private readonly throttle: KeyThrottle,
   ) {}
 
-  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const access = this.accessOf(context);
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
+  /**
+   * Writes the access of every handler into the configuration of its route, where `authenticate` reads it.
+   * Must be called before the routes are registered.
+   */
+  declareAccess(): void {
+    for (const { metatype } of this.discovery.getControllers()) {
+      if (typeof metatype !== 'function') continue;
+      const prototype = metatype.prototype as Record<string, () => unknown>;
+      for (const name of this.scanner.getAllMethodNames(prototype)) {
+        const handler = prototype[name];
+        if (!handler) continue;
+        const access =
+          this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [handler, metatype]) ?? 'tenant';
+        const config = Reflect.getMetadata(ROUTE_CONFIG, handler) as object | undefined;
+        Reflect.defineMetadata(ROUTE_CONFIG, { ...config, access }, handler);
+      }
+    }
+  }
+
+  /**
+   * Decides about a request from its headers, in a hook that runs before the body is read, and stores the
+   * caller's identity on the request. When the key was verified within the last second, it decides
+   * synchronously, without a promise. Requests to routes that are not handlers of a controller, such as the
+   * admin pages, are not its concern.
+   * @throws ProblemError 401 without a valid key, 403 with a key of the wrong kind or of an inactive tenant,
+   * 429 when the tenant exceeds its rate limit, or after too many wrong keys from the client's address
+   */
+  authenticate(request: FastifyRequest): undefined | Promise<void> {
+    const { access } = request.routeOptions.config as { access?: Access };
+    if (access === undefined) return undefined;
+    const decision = this.decide(request, access);
+    if (decision) return decision.then(() => admitted(request));
+    admitted(request);
+    return undefined;
+  }
+
+  /** Only reads what `authenticate` decided. */
+  canActivate(context: ExecutionContext): true {
+    if (ADMITTED in context.switchToHttp().getRequest<FastifyRequest>()) return true;
+    throw new Error('The request reached its handler without a check of its key.');
+  }
+
+  private decide(request: FastifyRequest, access: Access): undefined | Promise<void> {
     if (access === 'public') {
       // No key is required, but some public routes return more to operators.
       if (this.isFromOperator(request)) setOperatorRequest(request);
-      return true;
+      return undefined;
     }
     // Requests of operators signed in to the admin pages carry no key.
-    if (access === 'admin' && isOperatorRequest(request)) return true;
+    if (access === 'admin' && isOperatorRequest(request)) return undefined;
     const key = bearerOf(request);
     if (key === undefined) throw apiKeyMissing();
     const hash = hashApiKey(key);
     const verdict = this.verifier.remembered(hash);
-    if (verdict) return this.admit(request, verdict, access);
+    if (verdict) {
+      this.admit(request, verdict, access);
+      return undefined;
+    }
     if (this.adminKey.hasHash(hash)) {
       const waitSeconds = this.throttle.adminKey(request.ip);
       if (waitSeconds > 0) throw tooManyWrongKeys(waitSeconds);
       if (access === 'tenant') throw tenantKeyRequired();
       setOperatorRequest(request);
-      return true;
+      return undefined;
     }
     return this.verify(request, key, hash, access);
   }
@@ -78,11 +117,11 @@ export class ApiKeyGuard implements CanActivate {
     return false;
   }
 
-  private async verify(request: FastifyRequest, key: string, hash: string, access: Access): Promise<boolean> {
-    return this.admit(request, await this.verifier.verify(key, hash), access);
+  private async verify(request: FastifyRequest, key: string, hash: string, access: Access): Promise<void> {
+    this.admit(request, await this.verifier.verify(key, hash), access);
   }
 
-  private admit(request: FastifyRequest, verdict: Verdict, access: Access): boolean {
+  private admit(request: FastifyRequest, verdict: Verdict, access: Access): void {
     if (verdict.outcome === 'unknown') {
       const waitSeconds = this.throttle.wrongKey(request.ip);
       throw waitSeconds > 0 ? tooManyWrongKeys(waitSeconds) : apiKeyInvalid();
@@ -96,20 +135,9 @@ export class ApiKeyGuard implements CanActivate {
     setRequestIdentity(request, identity);
     const current = contextOf(request);
     if (current) current.tenantId = tenantId;
-    return true;
   }
+}
 
-  private accessOf(context: ExecutionContext): Access {
-    const controller = context.getClass();
-    const handler = context.getHandler();
-    let byHandler = this.accesses.get(controller);
-    if (!byHandler) this.accesses.set(controller, (byHandler = new Map<Handler, Access>()));
-    let access = byHandler.get(handler);
-    if (access === undefined) {
-      access =
-        this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [handler, controller]) ?? 'tenant';
-      byHandler.set(handler, access);
-    }
-    return access;
-  }
+function admitted(request: FastifyRequest): void {
+  (request as { [ADMITTED]?: true })[ADMITTED] = true;
 }

@@ -1,4 +1,5 @@
 export { AdminKey } from './admin-key.js';
+export { ApiKeyGuard } from './api-key.guard.js';
 export { tenantIdParam } from './tenant.dto.js';
 export { KeyThrottle } from './key-throttle.js';
 export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';

@@ -1,5 +1,5 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
-import { APP_GUARD } from '@nestjs/core';
+import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { MongooseModule } from '@nestjs/mongoose';
 import { CacheModule, CacheService } from '../cache/index.js';
 import {
@@ -33,6 +33,7 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
     CacheModule,
     MonitoringModule,
     RedisModule,
+    DiscoveryModule,
     MongooseModule.forFeature([
       { name: TENANT_MODEL, schema: tenantSchema },
       { name: API_KEY_MODEL, schema: apiKeySchema },
@@ -66,7 +67,8 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
     TenantDirectory,
     KeyVerifier,
     TenantService,
-    { provide: APP_GUARD, useClass: ApiKeyGuard },
+    ApiKeyGuard,
+    { provide: APP_GUARD, useExisting: ApiKeyGuard },
   ],
   exports: [TenantDirectory, TenantDeletion, AdminKey, KeyThrottle],
 })

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { duplicateKeyFields, positionBy, TransactionRunner } from '../database/index.js';
-import { dateIdCursor, notFound, type Page, toPage } from '../http/index.js';
+import { dateIdCursor, notFound, type Page, readPage } from '../http/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { createApiKey, type NewApiKey } from './api-key.js';
 import { ApiKeyRepository } from './api-key.repository.js';
@@ -68,8 +68,10 @@ export class TenantService {
   }
 
   async list(limit: number, cursor?: string): Promise<Page<TenantView>> {
-    const rows = await this.tenants.list(limit + 1, dateIdCursor.decode(cursor));
-    return toPage(rows, limit, dateIdCursor, positionOf, (row) => tenantView(tenantOf(row)));
+    const from = dateIdCursor.decode(cursor);
+    const read = (count: number, after = from): ReturnType<TenantRepository['list']> =>
+      this.tenants.list(count, after);
+    return readPage(dateIdCursor, { limit, from, positionOf, read }, (row) => tenantView(tenantOf(row)));
   }
 
   /** @throws ProblemError 404 `tenant_not_found` */
@@ -107,8 +109,10 @@ export class TenantService {
   /** @throws ProblemError 404 `tenant_not_found` */
   async listKeys(tenantId: string, limit: number, cursor?: string): Promise<Page<ApiKeyView>> {
     await this.get(tenantId);
-    const rows = await this.keys.list(tenantId, limit + 1, dateIdCursor.decode(cursor));
-    return toPage(rows, limit, dateIdCursor, positionOf, apiKeyView);
+    const from = dateIdCursor.decode(cursor);
+    const read = (count: number, after = from): ReturnType<ApiKeyRepository['list']> =>
+      this.keys.list(tenantId, count, after);
+    return readPage(dateIdCursor, { limit, from, positionOf, read }, apiKeyView);
   }
 
   /**

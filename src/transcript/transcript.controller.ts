@@ -15,7 +15,7 @@ import {
   type CreateTranscriptBody,
   searchTranscriptsBody,
   type SearchTranscriptsBody,
-  type TranscriptHit,
+  type TranscriptHits,
   transcriptHitsSchema,
   transcriptIdParam,
   transcriptPageSchema,
@@ -64,11 +64,11 @@ export class TranscriptController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Search transcripts by meaning, best match first' })
   @ApiOkResponse({ standardSchema: transcriptHitsSchema })
-  async search(
+  search(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Body({ schema: searchTranscriptsBody }) body: SearchTranscriptsBody,
-  ): Promise<{ data: TranscriptHit[] }> {
-    return { data: await this.transcripts.search(tenantId, body) };
+  ): Promise<TranscriptHits> {
+    return this.transcripts.search(tenantId, body);
   }
 
   @Get(':id')

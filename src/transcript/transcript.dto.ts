@@ -128,7 +128,15 @@ export const transcriptHitSchema = transcriptViewSchema.extend({
 });
 export type TranscriptHit = z.output<typeof transcriptHitSchema>;
 
-export const transcriptHitsSchema = z.object({ data: z.array(transcriptHitSchema) });
+export const transcriptHitsSchema = z.object({
+  data: z.array(transcriptHitSchema),
+  further: z.array(transcriptHitSchema.pick({ id: true, score: true })).meta({
+    description:
+      'Hits that follow those in `data`, without their content: the response ends at about 2 MiB. ' +
+      'GET /v1/transcripts/:id returns each of them',
+  }),
+});
+export type TranscriptHits = z.output<typeof transcriptHitsSchema>;
 
 export const transcriptView = (record: FinishedTranscript): TranscriptView => ({
   id: record._id.toHexString(),

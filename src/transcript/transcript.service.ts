@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { mongo, Types } from 'mongoose';
 import { duplicateKeyFields, GroupCommit, positionBy } from '../database/index.js';
-import { dateIdCursor, notFound, type Page, toPage } from '../http/index.js';
+import { contentSize, dateIdCursor, MAX_PAGE_BYTES, notFound, type Page, readPage } from '../http/index.js';
 import {
   EMBEDDER,
   type Embedder,
@@ -19,6 +19,7 @@ import {
   type CreateTranscriptBody,
   type SearchTranscriptsBody,
   type TranscriptHit,
+  type TranscriptHits,
   type TranscriptsQuery,
   type TranscriptState,
   transcriptView,
@@ -38,6 +39,9 @@ const positionOf = positionBy('createdAt');
 
 /** Maximum number of transcripts that one transaction erases. */
 const ERASED_AT_ONCE = 50;
+
+/** Transcripts in one query of a list. Each may have 1 MiB. */
+const READ_TOGETHER = 16;
 
 /** The status of a transcript that is not finished. */
 const stateOf = ({ claimedUntil }: TranscriptRecord): 'queued' | 'processing' =>
@@ -110,8 +114,11 @@ export class TranscriptService {
   /** Stored transcripts and dead letters, newest first. */
   async list(tenantId: string, query: TranscriptsQuery): Promise<Page<FinishedTranscript>> {
     const { limit, cursor, ...filter } = query;
-    const rows = await this.transcripts.list(tenantId, filter, limit + 1, dateIdCursor.decode(cursor));
-    return toPage(rows, limit, dateIdCursor, positionOf, (record) => record);
+    const from = dateIdCursor.decode(cursor);
+    const read = (count: number, after = from): Promise<FinishedTranscript[]> =>
+      this.transcripts.list(tenantId, filter, count, after);
+    const page = { limit, from, positionOf, read, batch: READ_TOGETHER };
+    return readPage(dateIdCursor, page, (record) => record);
   }
 
   /**
@@ -171,10 +178,11 @@ export class TranscriptService {
   }
 
   /**
-   * Returns the transcripts closest to the query in meaning, best first.
+   * Returns the transcripts closest to the query in meaning, best first. Hits that do not fit into
+   * MAX_PAGE_BYTES are returned in `further`, without their content.
    * @throws ProblemError 503 `embedding_unavailable`, 502 `embedding_refused`
    */
-  async search(tenantId: string, body: SearchTranscriptsBody): Promise<TranscriptHit[]> {
+  async search(tenantId: string, body: SearchTranscriptsBody): Promise<TranscriptHits> {
     const { query, limit, channel, participantId, since, until } = body;
     const vector = await this.vectorOf(query);
     const hits = await this.vectors.search(tenantId, this.embedder.model, vector, {
@@ -184,15 +192,24 @@ export class TranscriptService {
       ...(since && { since: since.getTime() }),
       ...(until && { until: until.getTime() }),
     });
-    const records = await this.transcripts.findMany(
-      tenantId,
-      hits.map(({ id }) => id),
-    );
-    const byId = new Map(records.map((record) => [record._id.toHexString(), record]));
-    return hits.flatMap(({ id, score }) => {
-      const record = byId.get(id);
-      return record && isFinished(record) ? { ...transcriptView(record), score } : [];
-    });
+    const data: TranscriptHit[] = [];
+    let bytes = 0;
+    for (let start = 0; start < hits.length; start += READ_TOGETHER) {
+      const batch = hits.slice(start, start + READ_TOGETHER);
+      const records = await this.transcripts.findMany(
+        tenantId,
+        batch.map(({ id }) => id),
+      );
+      const byId = new Map(records.map((record) => [record._id.toHexString(), record]));
+      for (const [index, { id, score }] of batch.entries()) {
+        const record = byId.get(id);
+        if (!record || !isFinished(record)) continue;
+        bytes += contentSize(record);
+        if (data.length > 0 && bytes > MAX_PAGE_BYTES) return { data, further: hits.slice(start + index) };
+        data.push({ ...transcriptView(record), score });
+      }
+    }
+    return { data, further: [] };
   }
 
   private async commit(

@@ -133,8 +133,7 @@ describe('HTTP edge cases', () => {
       'explains why a body of application/%s is malformed',
       async (type) => {
         const method = type === 'json' ? 'POST' : 'PATCH';
-        const url =
-          type === 'json' ? '/v1/conversations' : '/v1/conversations/6740a1b2c3d4e5f601234567/session';
+        const url = type === 'json' ? '/v1/conversations' : '/v1/conversations/6740a1b2c3d4e5f601234567';
         const response = await sendJson(method, url, '{"a":', type);
         expect(response.json()).toMatchObject({
           status: 400,
@@ -201,6 +200,25 @@ describe('HTTP edge cases', () => {
       const messages = Array(100).fill({ role: 'user', content: 'x', metadata }) as unknown[];
       const { status } = await tenant.request('POST', `/v1/conversations/${body.id}/messages`, { messages });
       expect(status).toBe(201);
+    });
+  });
+
+  describe('requests whose body is not complete', () => {
+    const head = (path: string, key: string) =>
+      `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9000000\r\n` +
+      `Connection: close\r\n${key}\r\n{"participantId":`;
+
+    it.each([
+      ['without a key', '/v1/conversations', '', 401, 'api_key_missing'],
+      ['with an unknown key', '/v1/messages', 'Authorization: Bearer ck_guess\r\n', 401, 'api_key_invalid'],
+      ['to an unknown route', '/v1/nowhere', '', 404, 'route_not_found'],
+    ])('are answered %s', async (_what, path, key, status, code) => {
+      expect((await sendRaw(head(path, key))).body).toMatchObject({ status, code });
+    });
+
+    it('are answered with the key of another kind', async () => {
+      const { body } = await sendRaw(head('/v1/tenants', `Authorization: Bearer ${tenant.apiKey}\r\n`));
+      expect(body).toMatchObject({ status: 403, code: 'admin_key_required' });
     });
   });
 

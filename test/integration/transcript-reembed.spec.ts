@@ -92,7 +92,7 @@ describe('TranscriptReembedder', () => {
     return rows.map(({ _id }) => _id.toHexString());
   }
   const search = async ({ app }: TestApp, of: string, query: string): Promise<string[]> =>
-    (await app.get(TranscriptService).search(of, { query, limit: 100 })).map(({ id }) => id);
+    (await app.get(TranscriptService).search(of, { query, limit: 100 })).data.map(({ id }) => id);
   const searchBest = async (app: TestApp, of: string, query: string) => (await search(app, of, query))[0];
   const reembedder = () => newApp.app.get(TranscriptReembedder);
   const counts = async () => {
