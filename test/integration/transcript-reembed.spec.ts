@@ -221,8 +221,8 @@ describe('a new version of the built-in embedder', () => {
     try {
       await eventually(async () => !(await models()).includes('built-in-64-v1'));
       expect(await models()).toEqual(['built-in-64-v2', 'built-in-64-v2', 'of-a-service']);
-      const hits = await next.app.get(TranscriptService).search('acme', { query: 'text 1', limit: 1 });
-      expect(hits.map(({ id }) => id)).toEqual([rows[1]?._id.toHexString()]);
+      const { data } = await next.app.get(TranscriptService).search('acme', { query: 'text 1', limit: 1 });
+      expect(data.map(({ id }) => id)).toEqual([rows[1]?._id.toHexString()]);
     } finally {
       await next.close();
       await database.drop();
