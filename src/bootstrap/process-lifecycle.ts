@@ -1,6 +1,7 @@
 import { stackOf, withTimeout } from '../common/index.js';
 import {
   developmentAdminKey,
+  productionWarnings,
   secretsOf,
   settingsFromEnvironment,
   SettingsError,
@@ -36,6 +37,7 @@ export function prepareProcess(errors: ErrorReporter): ProcessContext {
     pretty: service.LOG_PRETTY ?? (service.NODE_ENV !== 'production' && process.stdout.isTTY),
     secrets: secretsOf(settings),
   });
+  for (const warning of productionWarnings(settings)) logger.warn(warning);
   return { settings, logger, errors, ...(made && { adminKeyFile: made.file }) };
 }
 

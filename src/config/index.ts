@@ -3,6 +3,7 @@ export * from './data-dir.js';
 export * from './env-example.js';
 export * from './environment.js';
 export * from './mongo-uri.js';
+export { productionWarnings } from './production-warnings.js';
 export * from './settings.js';
 export { trustedHops } from './trust-proxy.js';
 export type { Settings } from './settings.schema.js';

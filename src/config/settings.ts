@@ -108,7 +108,8 @@ export function secretsOf(settings: Settings): string[] {
     .flatMap((group) => Object.entries<unknown>(settings[group]))
     .filter((entry): entry is [string, string] => typeof entry[1] === 'string')
     .flatMap(([name, value]) =>
-      isSecret.test(name) ? [value] : isAddress.test(name) ? credentialsOf(value) : [],
+      // SECRETS_KEY may be a list.
+      isSecret.test(name) ? [value, ...value.split(',')] : isAddress.test(name) ? credentialsOf(value) : [],
     );
   return [...new Set(secrets)];
 }

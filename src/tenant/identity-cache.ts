@@ -15,7 +15,7 @@ export type KnownTenant = Pick<Tenant, 'tenantId' | 'name' | 'plan' | 'isActive'
  * Replaces the tenant id in cache keys of API keys, whose tenant is not known yet. Tenant ids cannot contain
  * "~".
  */
-const KEY_SCOPE = '~keys';
+export const KEY_SCOPE = '~keys';
 
 // `isLocal`: these entries grant access, so each process reads them from the database itself. An entry that
 // somebody wrote to Redis must not be a valid key, or change the plan or features of a tenant.

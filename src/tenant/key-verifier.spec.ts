@@ -113,7 +113,7 @@ describe('KeyVerifier', () => {
   it('sees a revocation immediately after forget()', async () => {
     await verifier.verify(key.text);
     row = row && { ...row, revokedAt: now };
-    await verifier.forget(key.keyId);
+    await verifier.forget();
     expect(await verifier.verify(key.text)).toEqual({ outcome: 'unknown' });
   });
 
@@ -140,7 +140,7 @@ describe('KeyVerifier', () => {
     const early = verifier.verify(key.text);
     const old = row;
     row = row && { ...row, revokedAt: now };
-    await verifier.forget(key.keyId);
+    await verifier.forget();
     const late = verifier.verify(key.text);
     answer(old);
     await early;
@@ -157,11 +157,11 @@ describe('KeyVerifier', () => {
     await verifier.verify(key.text);
     expect(touch).toHaveBeenCalledTimes(1);
     row = row && { ...row, lastUsedAt: new Date() };
-    await verifier.forget(key.keyId);
+    await verifier.forget();
     await verifier.verify(key.text);
     expect(touch).toHaveBeenCalledTimes(1);
     row = row && { ...row, lastUsedAt: new Date(Date.now() - LAST_USED_RESOLUTION_MS) };
-    await verifier.forget(key.keyId);
+    await verifier.forget();
     await verifier.verify(key.text);
     expect(touch).toHaveBeenCalledTimes(2);
   });
@@ -201,7 +201,7 @@ describe('KeyVerifier', () => {
 
     it('is dropped immediately when the key or its tenant is invalidated, here or by another process', async () => {
       await verifier.verify(key.text);
-      await verifier.forget(key.keyId);
+      await verifier.forget();
       expect(remembered()).toBeUndefined();
       await verifier.verify(key.text);
       tenant = { ...acme, isActive: false, plan: 'free' };
@@ -227,7 +227,7 @@ describe('KeyVerifier', () => {
         expect(verifier.remembered(hashApiKey(text))).toBeUndefined();
       }
       row = row && { ...row, revokedAt: now };
-      await verifier.forget(key.keyId);
+      await verifier.forget();
       await verifier.verify(key.text);
       expect(remembered()).toBeUndefined();
     });

@@ -7,6 +7,7 @@ import { ApiKeyRepository } from './api-key.repository.js';
 import {
   apiKeyEntry,
   identityLifetime,
+  KEY_SCOPE,
   type KnownKey,
   type KnownTenant,
   tenantEntry,
@@ -95,10 +96,12 @@ export class KeyVerifier {
   }
 
   /**
-   * Removes a key from the caches of every process. Must be called after a change to it has been committed.
+   * Makes every process read keys from the database again. Must be called after a key was created or changed,
+   * once that is committed. It concerns all keys, because they are cached for a second anyway: the cost is at
+   * most one read for each key in use.
    */
-  forget(keyId: string): Promise<void> {
-    return this.cache.del(apiKeyEntry(keyId));
+  forget(): Promise<void> {
+    return this.cache.invalidateTenant(KEY_SCOPE);
   }
 
   private async lookUp(keyId: string): Promise<LookUp> {

@@ -61,8 +61,9 @@ export class TenantService {
       const present = await this.tenants.findForRequest(id);
       throw present?.deletion ? tenantBeingDeleted(id) : tenantExists(id);
     }
-    await this.transactions.afterCommit(() => {
+    await this.transactions.afterCommit(async () => {
       this.logger.info({ tenant: id, keyId: key.keyId }, 'tenant created');
+      await this.verifier.forget();
     });
     return { tenant: tenantView(tenantOf(row)), apiKey: key.text };
   }
@@ -102,6 +103,7 @@ export class TenantService {
     const key = createApiKey();
     const stored = storedKey(tenantId, key, new Date());
     await this.keys.insert(tenantId, stored);
+    await this.transactions.afterCommit(() => this.verifier.forget());
     this.logger.info({ tenant: tenantId, keyId: key.keyId }, 'API key created');
     return { key: apiKeyView(stored), apiKey: key.text };
   }
@@ -122,7 +124,7 @@ export class TenantService {
    */
   async revokeKey(tenantId: string, keyId: string): Promise<void> {
     if (!(await this.keys.revoke(tenantId, keyId, new Date()))) throw notFound('api key', keyId);
-    await this.transactions.afterCommit(() => this.verifier.forget(keyId));
+    await this.transactions.afterCommit(() => this.verifier.forget());
     this.logger.info({ tenant: tenantId, keyId }, 'API key revoked');
   }
 }

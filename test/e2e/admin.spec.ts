@@ -327,7 +327,7 @@ describe('guessing the admin key', () => {
     const readiness = async (key: string, address: string): Promise<unknown> =>
       (await (
         await send('/health/ready', { headers: { ...bearer(key), ...from(address) } })
-      ).json()) as object;
+      ).json());
     const forOperators = await readiness(admin.adminKey, '192.0.2.1');
     const forOthers = await readiness('guess', '192.0.2.9');
     expect(forOperators).not.toEqual(forOthers);

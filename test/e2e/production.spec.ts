@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 const TOKEN = 'kQ8v-2mXr7Zt_4bNw9Lc5Hy1Ds3Fg6Jp';
@@ -113,4 +115,11 @@ describe('the address of a client', () => {
     app = await createTestApp({ WRONG_KEYS_PER_MINUTE: '3', TRUST_PROXY: '10.0.0.0/8' });
     expect(await guess((n) => from(`192.0.2.${n}`))).toEqual([401, 401, 401, 429]);
   });
+});
+
+it('docs/security.md names only tests that exist', () => {
+  const text = readFileSync(resolve('docs', 'security.md'), 'utf8');
+  const named = [...text.matchAll(/`([\w./-]+\.spec\.ts)`/g)].map(([, file = '']) => file);
+  expect(named.length).toBeGreaterThan(25);
+  expect(named.filter((file) => !existsSync(resolve(file)))).toEqual([]);
 });
