@@ -54,13 +54,21 @@ export class GoalMessage {
     }
     const values: Record<string, string | number> = {};
     let rest = this.folded;
+    let words: readonly Word[] | undefined = this.tokens;
+    const wordsOfRest = (): readonly Word[] => (words ??= wordsIn(rest));
     for (const kind of readingOrder)
       for (const slot of slots.filter((candidate) => candidate.kind === kind)) {
         const isAsked = slot.name === asked?.name;
-        const reading = readValue(rest, slot, { today: this.today, asked: isAsked, whole: this.folded });
+        const reading = readValue(rest, slot, {
+          today: this.today,
+          asked: isAsked,
+          whole: this.folded,
+          words: wordsOfRest,
+        });
         if (!reading) continue;
         values[slot.name] = reading.value;
         rest = blank(rest, reading.start, reading.end);
+        words = undefined;
       }
     return values;
   }

@@ -1,6 +1,6 @@
 import type { CalendarDay } from './calendar.js';
 import type { GoalSlot } from './goal-template.js';
-import { choiceMatcherOf, wordsIn } from './phrase-matcher.js';
+import { choiceMatcherOf, type Word, wordsIn } from './phrase-matcher.js';
 import { readDate } from './read-date.js';
 import { readTime } from './read-time.js';
 import { firstReading, numberOf, numberWords, type Reading } from './reading.js';
@@ -14,6 +14,8 @@ export interface ReadOptions {
    * evening time.
    */
   whole: string;
+  /** The words of the text, if they are known. */
+  words?: () => readonly Word[];
 }
 
 const emailPattern = /\b[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}\b/;
@@ -42,9 +44,13 @@ function readNumber(text: string, slot: GoalSlot, asked: boolean): Reading | und
 }
 
 /** Finds an option as whole words, with any punctuation between them; the longest one that occurs. */
-function readChoice(text: string, slot: GoalSlot, asked: boolean): Reading | undefined {
+function readChoice(
+  text: string,
+  slot: GoalSlot,
+  asked: boolean,
+  words: readonly Word[],
+): Reading | undefined {
   const options = slot.options ?? [];
-  const words = wordsIn(text);
   const found = choiceMatcherOf(options).preferredIn(words);
   const [first, last] = [words[found?.first ?? -1], words[found?.last ?? -1]];
   if (found && first && last) return { value: found.phrase, start: first.start, end: last.end };
@@ -63,7 +69,7 @@ const readPhone = (text: string): Reading | undefined =>
 export function readValue(
   text: string,
   slot: GoalSlot,
-  { today, asked, whole }: ReadOptions,
+  { today, asked, whole, words = () => wordsIn(text) }: ReadOptions,
 ): Reading | undefined {
   switch (slot.kind) {
     case 'email':
@@ -79,7 +85,7 @@ export function readValue(
         [asked ? shortCodePattern : codePattern, ([, code]) => code?.toUpperCase()],
       ]);
     case 'choice':
-      return readChoice(text, slot, asked);
+      return readChoice(text, slot, asked, words());
     case 'number':
       return readNumber(text, slot, asked);
     case 'text':
