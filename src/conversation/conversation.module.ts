@@ -24,6 +24,7 @@ import { ConversationController } from './conversation.controller.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { CONVERSATION_MODEL, conversationSchema } from './conversation.schema.js';
 import { ConversationService } from './conversation.service.js';
+import { MessageImportController } from './message-import.controller.js';
 import { MessageMetrics } from './message-metrics.js';
 import { MessageProcessor } from './message-processor.js';
 import { MessageController } from './message.controller.js';
@@ -46,7 +47,7 @@ import { MessageService } from './message.service.js';
       { name: MESSAGE_MODEL, schema: messageSchema },
     ]),
   ],
-  controllers: [ConversationController, MessageController],
+  controllers: [ConversationController, MessageController, MessageImportController],
   providers: [
     ConversationRepository,
     MessageRepository,
