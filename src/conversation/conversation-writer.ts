@@ -12,7 +12,7 @@ import { MAX_METADATA_BYTES, type ResponderResult } from '../responder/index.js'
 import { type SessionChanges, SessionService, type SessionState } from '../session/index.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
-import { conversationClosed, messageDeleted } from './conversation.errors.js';
+import { conversationClosed, messageDeleted, timestampOutOfOrder } from './conversation.errors.js';
 import { CONVERSATION_COLLECTION, type ConversationRecord, newConversation } from './conversation.schema.js';
 import { externalKeyOf } from './external-key.js';
 import type { MessageInput } from './message.dto.js';
@@ -61,7 +61,10 @@ interface Added {
   stored: MessageRecord[];
 }
 
-type NewMessage = Omit<MessageRecord, 'tenantId' | 'conversationId' | 'seq' | 'timestamp'>;
+type NewMessage = Omit<MessageRecord, 'tenantId' | 'conversationId' | 'seq' | 'timestamp'> & {
+  /** Of an imported message. */
+  timestamp?: Date | undefined;
+};
 
 /** Fields of a conversation of which at least one changes with every update. */
 const guard = ['lastSeq', 'isActive', 'updatedAt', 'erasedAt'] as const;
@@ -79,29 +82,41 @@ const later = (a: Date, b: Date | undefined): Date => (b && b > a ? b : a);
 const presentIn = ({ document }: UnitWriter): ConversationRecord | undefined =>
   document && document['erasedAt'] === undefined ? (document as ConversationRecord) : undefined;
 
+function timestampOf({ timestamp }: NewMessage, stamp: Date, previous: Date | undefined): Date {
+  if (timestamp === undefined) return later(stamp, previous);
+  if (timestamp > stamp || (previous && timestamp < previous))
+    throw timestampOutOfOrder(timestamp, previous ?? new Date(0), stamp);
+  return timestamp;
+}
+
 /**
  * Turns messages into records with the next `seq` values, and returns them with the resulting fields of the
  * conversation. Their timestamp is the time at which the unit was submitted, but never earlier than that of
- * the previous message, because clocks differ and may be set back.
+ * the previous message, because clocks differ and may be set back. Imported messages have their own timestamps.
+ * @throws ProblemError 409 `timestamp_out_of_order`
  */
 function numbered(conversation: ConversationRecord, messages: readonly NewMessage[], stamp: Date) {
   const { tenantId, _id, lastSeq, messageCount, lastMessageAt, updatedAt } = conversation;
-  const timestamp = later(stamp, lastMessageAt);
-  const records = messages.map((message, index): MessageRecord => ({
-    ...message,
-    ...(message.externalId !== undefined && {
-      externalKey: externalKeyOf(conversation, message.externalId),
-    }),
-    tenantId,
-    conversationId: _id,
-    seq: lastSeq + 1 + index,
-    timestamp,
-  }));
+  let timestamp = lastMessageAt;
+  const records = messages.map((message, index): MessageRecord => {
+    timestamp = timestampOf(message, stamp, timestamp);
+    return {
+      ...message,
+      ...(message.externalId !== undefined && {
+        externalKey: externalKeyOf(conversation, message.externalId),
+      }),
+      tenantId,
+      conversationId: _id,
+      seq: lastSeq + 1 + index,
+      timestamp,
+    };
+  });
+  const latest = timestamp ?? stamp;
   const counters = {
     lastSeq: lastSeq + records.length,
     messageCount: messageCount + records.length,
-    lastMessageAt: timestamp,
-    updatedAt: later(timestamp, updatedAt),
+    lastMessageAt: latest,
+    updatedAt: later(later(stamp, latest), updatedAt),
   };
   return { records, counters };
 }

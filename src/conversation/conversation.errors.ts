@@ -18,6 +18,15 @@ export const externalIdInUse = (externalId: string, conversationId: string): Pro
     extra: { externalId, conversationId },
   });
 
+export const timestampOutOfOrder = (timestamp: Date, earliest: Date, latest: Date): ProblemError =>
+  new ProblemError({
+    status: 409,
+    code: 'timestamp_out_of_order',
+    title: 'The timestamp is not in the order of the conversation',
+    detail: `${timestamp.toISOString()} is not between ${earliest.toISOString()}, the time of the message before it, and the present, ${latest.toISOString()}. Import the messages of a conversation in their order, before it continues.`,
+    extra: { timestamp: timestamp.toISOString() },
+  });
+
 /** Identifies the stored user message whose reply failed. */
 export interface StoredUserMessage {
   conversationId: string;

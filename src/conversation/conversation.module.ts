@@ -27,6 +27,7 @@ import { ConversationRepository } from './conversation.repository.js';
 import { CONVERSATION_MODEL, conversationSchema } from './conversation.schema.js';
 import { ConversationService } from './conversation.service.js';
 import { DerivedData } from './derived-data.js';
+import { MessageImportController } from './message-import.controller.js';
 import { MessageMetrics } from './message-metrics.js';
 import { MessageProcessor } from './message-processor.js';
 import { MessageController } from './message.controller.js';
@@ -52,7 +53,7 @@ import { MessageService } from './message.service.js';
       { name: CLOSING_MODEL, schema: closingSchema },
     ]),
   ],
-  controllers: [ConversationController, MessageController, ParticipantController],
+  controllers: [ConversationController, MessageController, MessageImportController, ParticipantController],
   providers: [
     ConversationRepository,
     MessageRepository,

@@ -25,46 +25,56 @@ const role = z.enum(['user', 'assistant', 'system', 'tool']);
  * Appended messages record what was said elsewhere, so their content may be empty. Only an inbound message
  * must have content.
  */
-const messageInput = nullIsAbsent(
-  z.strictObject({
-    role,
-    content,
-    attachments: attachments.default([]),
-    externalId: externalId.optional(),
-    metadata: metadata.default({}),
+const messageInput = z.strictObject({
+  role,
+  content,
+  attachments: attachments.default([]),
+  externalId: externalId.optional(),
+  metadata: metadata.default({}),
+});
+const importedMessage = messageInput.extend({
+  timestamp: isoDate.optional().meta({
+    description: 'When it was sent: not in the future, and not before the message that precedes it',
+    example: '2025-03-01T09:30:00Z',
   }),
-);
-export type MessageInput = z.output<typeof messageInput>;
+});
+export type MessageInput = z.output<typeof messageInput> & { timestamp?: Date | undefined };
 
-export const appendMessagesBody = z
-  .strictObject({
-    messages: z
-      .array(messageInput)
-      .min(1, 'must contain at least one message')
-      .max(MAX_MESSAGES_PER_APPEND, `must contain at most ${MAX_MESSAGES_PER_APPEND} messages`),
-  })
-  .superRefine(({ messages }, context) => {
-    const seen = new Set<string>();
-    messages.forEach((message, index) => {
-      if (message.externalId === undefined) return;
-      if (seen.has(message.externalId))
-        context.addIssue({
-          code: 'custom',
-          path: ['messages', index, 'externalId'],
-          message: 'must not be used twice in one request',
-        });
-      seen.add(message.externalId);
+const listOf = <Schema extends z.ZodObject<{ externalId: z.ZodOptional<z.ZodString> }>>(input: Schema) =>
+  z
+    .array(nullIsAbsent(input))
+    .min(1, 'must contain at least one message')
+    .max(MAX_MESSAGES_PER_APPEND, `must contain at most ${MAX_MESSAGES_PER_APPEND} messages`)
+    .superRefine((messages, context) => {
+      const seen = new Set<string>();
+      messages.forEach(({ externalId: id }, index) => {
+        if (id === undefined) return;
+        if (seen.has(id))
+          context.addIssue({
+            code: 'custom',
+            path: [index, 'externalId'],
+            message: 'must not be used twice in one request',
+          });
+        seen.add(id);
+      });
     });
-  })
-  .meta({
-    example: {
-      messages: [
-        { role: 'user', content: 'Where is my order?', externalId: 'wamid.41' },
-        { role: 'assistant', content: 'It arrives tomorrow.' },
-      ],
-    },
-  });
+
+export const appendMessagesBody = z.strictObject({ messages: listOf(messageInput) }).meta({
+  example: {
+    messages: [
+      { role: 'user', content: 'Where is my order?', externalId: 'wamid.41' },
+      { role: 'assistant', content: 'It arrives tomorrow.' },
+    ],
+  },
+});
 export type AppendMessagesBody = z.output<typeof appendMessagesBody>;
+
+export const importMessagesBody = z.strictObject({ messages: listOf(importedMessage) }).meta({
+  example: {
+    messages: [{ role: 'user', content: 'Where is my order?', timestamp: '2025-03-01T09:30:00Z' }],
+  },
+});
+export type ImportMessagesBody = z.output<typeof importMessagesBody>;
 
 const seq = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
 const cursor = z.string().max(200).optional();

@@ -81,6 +81,10 @@ const cases: Record<string, Case> = {
   'GET /v1/tenants/:id': admin(ofTenant),
   'PATCH /v1/tenants/:id': admin(ofTenant, () => ({ name: 'Taken over' })),
   'DELETE /v1/tenants/:id': admin(ofTenant),
+  'POST /v1/tenants/:id/conversations/:conversationId/messages': admin(
+    (of) => `${ofTenant(of)}/conversations/${of.conversationId}/messages`,
+    () => ({ messages: [{ role: 'user', content: 'Slipped in' }] }),
+  ),
   'POST /v1/tenants/:id/keys': admin((of) => `${ofTenant(of)}/keys`),
   'GET /v1/tenants/:id/keys': admin((of) => `${ofTenant(of)}/keys`),
   'DELETE /v1/tenants/:id/keys/:keyId': admin((of) => `${ofTenant(of)}/keys/${keyIdOf(of)}`),

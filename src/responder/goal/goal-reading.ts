@@ -59,13 +59,22 @@ export class GoalMessage {
     const local =
       language === undefined || language === 'en' ? undefined : new LocalValues(content, language, today);
     let rest = this.folded;
+    let words: readonly Word[] | undefined = this.tokens;
+    const wordsOfRest = (): readonly Word[] => (words ??= wordsIn(rest));
     for (const kind of readingOrder)
       for (const slot of slots.filter((candidate) => candidate.kind === kind)) {
         const isAsked = slot.name === asked?.name;
-        const reading = readValue(rest, slot, { today, asked: isAsked, whole: this.folded, local });
+        const reading = readValue(rest, slot, {
+          today,
+          asked: isAsked,
+          whole: this.folded,
+          words: wordsOfRest,
+          local,
+        });
         if (!reading) continue;
         values[slot.name] = reading.value;
         rest = blank(rest, reading.start, reading.end);
+        words = undefined;
       }
     return values;
   }

@@ -1,7 +1,7 @@
 import type { CalendarDay } from './calendar.js';
 import type { GoalSlot } from './goal-template.js';
 import type { LocalValues } from './local-values.js';
-import { choiceMatcherOf, wordsIn } from './phrase-matcher.js';
+import { choiceMatcherOf, type Word, wordsIn } from './phrase-matcher.js';
 import { readDate } from './read-date.js';
 import { readTime } from './read-time.js';
 import { firstReading, numberOf, numberWords, type Reading } from './reading.js';
@@ -17,6 +17,8 @@ export interface ReadOptions {
   whole: string;
   /** Reads dates, times and numbers in the tenant's language, if that is not English. */
   local?: LocalValues | undefined;
+  /** The words of the text, if they are known. */
+  words?: () => readonly Word[];
 }
 
 const emailPattern = /\b[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}\b/;
@@ -45,9 +47,13 @@ function readNumber(text: string, slot: GoalSlot, asked: boolean): Reading | und
 }
 
 /** Finds an option as whole words, with any punctuation between them; the longest one that occurs. */
-function readChoice(text: string, slot: GoalSlot, asked: boolean): Reading | undefined {
+function readChoice(
+  text: string,
+  slot: GoalSlot,
+  asked: boolean,
+  words: readonly Word[],
+): Reading | undefined {
   const options = slot.options ?? [];
-  const words = wordsIn(text);
   const found = choiceMatcherOf(options).preferredIn(words);
   const [first, last] = [words[found?.first ?? -1], words[found?.last ?? -1]];
   if (found && first && last) return { value: found.phrase, start: first.start, end: last.end };
@@ -66,7 +72,7 @@ const readPhone = (text: string): Reading | undefined =>
 export function readValue(
   text: string,
   slot: GoalSlot,
-  { today, asked, whole, local }: ReadOptions,
+  { today, asked, whole, local, words = () => wordsIn(text) }: ReadOptions,
 ): Reading | undefined {
   switch (slot.kind) {
     case 'email':
@@ -82,7 +88,7 @@ export function readValue(
         [asked ? shortCodePattern : codePattern, ([, code]) => code?.toUpperCase()],
       ]);
     case 'choice':
-      return readChoice(text, slot, asked);
+      return readChoice(text, slot, asked, words());
     case 'number':
       return local?.number(text, asked, (value) => fits(value, slot)) ?? readNumber(text, slot, asked);
     case 'text':
