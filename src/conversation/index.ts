@@ -2,7 +2,8 @@
  * Conversations and messages. A feature module imports `ConversationModule` and injects
  *
  * - `ConversationService`, to create, read, list, change and erase conversations;
- * - `MessageService`, to append messages to a conversation, and to list those of one or of all;
+ * - `MessageService`, to append, edit and delete messages of a conversation, and to list those of one or of
+ *   all;
  * - `MessageProcessor`, to handle an inbound message: store it, ask the responder, store the reply and the
  * session.
  *

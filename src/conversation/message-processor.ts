@@ -55,6 +55,8 @@ interface Job {
   readonly messageId: Types.ObjectId;
   /** The user message, once an attempt has stored it or found it stored. */
   stored?: MessageRecord;
+  /** Whether the tenant existed before the responder was called. */
+  hadTenant?: boolean;
 }
 
 /** A session, the conversation that the message continues, and the user message if it is already stored. */
@@ -141,12 +143,15 @@ export class MessageProcessor {
 
   /** Runs with the session open: finds the conversation, calls the responder, and commits. */
   private async handle(job: Job, session: SessionState, attempt: Attempt): Promise<ProcessedMessage> {
-    if (attempt.number > 1) await this.beforeRetry(job.tenant);
+    if (attempt.number > 1) await this.beforeRetry(job);
     let turn = await this.findConversation(job, session);
     if (turn.stored?.message.answeredBy !== undefined) return this.repeated(job, session, turn.stored);
     try {
       const responder = await this.responderOf(job.tenant);
-      if (!responder.isImmediate) turn = await this.store(job, turn, attempt);
+      if (!responder.isImmediate) {
+        job.hadTenant ??= (await this.tenants.find(job.tenant.tenantId)) !== undefined;
+        turn = await this.store(job, turn, attempt);
+      }
       const result = await responder.run(this.requestOf(job, turn));
       return await this.commit(job, turn, result, attempt);
     } catch (error) {
@@ -163,9 +168,10 @@ export class MessageProcessor {
    * stored.
    * @throws ProblemError 403 `tenant_inactive`
    */
-  private async beforeRetry({ tenantId }: TenantIdentity): Promise<void> {
+  private async beforeRetry({ tenant: { tenantId }, hadTenant }: Job): Promise<void> {
     this.metrics.retried();
-    if ((await this.tenants.find(tenantId))?.isActive === false) throw tenantInactive();
+    const tenant = await this.tenants.find(tenantId);
+    if (tenant ? !tenant.isActive : hadTenant) throw tenantInactive();
   }
 
   private async findConversation(job: Job, session: SessionState): Promise<Turn> {

@@ -146,15 +146,19 @@ export class SessionService {
 
   /**
    * Removes what a session took from a conversation that is being erased: if that is its current
-   * conversation, the reference to it and the goals with their slots. The context stays.
+   * conversation, the reference to it and the goals with their slots. The context stays. Does not wait for
+   * other work on the session, which may itself finish the erasure: work in progress gets a conflict.
    */
   async detach(tenantId: string, participantId: string, conversationId: string): Promise<void> {
     const isIn = (state: SessionState | null): boolean => state?.conversationId === conversationId;
     if (!isIn(await this.find(tenantId, participantId))) return;
-    await this.withRetry(tenantId, participantId, async (opened, { remainingMs }) => {
-      const state = isIn(opened) ? opened : await this.reload(tenantId, participantId);
-      if (isIn(state)) await this.save(state, { activeGoals: [], conversationId: null }, remainingMs);
-    });
+    await withRetries(
+      async ({ remainingMs }) => {
+        const state = await this.reload(tenantId, participantId);
+        if (isIn(state)) await this.save(state, { activeGoals: [], conversationId: null }, remainingMs);
+      },
+      (error) => error instanceof SessionConflictError,
+    );
   }
 
   private fresh(tenantId: string, participantId: string): SessionState {

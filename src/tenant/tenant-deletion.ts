@@ -14,7 +14,11 @@ import type { Tenant } from './tenant.types.js';
 /** Documents deleted per statement. Small, so that other operations are not held up. */
 const BATCH = 500;
 
-const SWEEP_INTERVAL_MS = 5000;
+/** Finds deletions that were interrupted. */
+const SWEEP_INTERVAL_MS = 60_000;
+
+/** Time between two sweeps while a tenant is being deleted. */
+const CONTINUE_MS = 5000;
 
 /** Number of keys that Redis looks at per call. */
 const SCANNED_KEYS = 1000;
@@ -45,7 +49,8 @@ export interface TenantData {
 export class TenantDeletion implements BeforeApplicationShutdown {
   private readonly contributions: TenantData[] = [];
   private readonly stopping = new AbortController();
-  private sweeping: Promise<void> | undefined;
+  private sweeping: Promise<boolean> | undefined;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly tenants: TenantRepository,
@@ -87,36 +92,50 @@ export class TenantDeletion implements BeforeApplicationShutdown {
 
   @Interval('tenant-deletion-sweep', SWEEP_INTERVAL_MS)
   async scheduledSweep(): Promise<void> {
+    let mustContinue = true;
     try {
-      await this.sweep(new Date());
+      mustContinue = await this.sweep(new Date());
     } catch (error) {
       if (!this.stopping.signal.aborted)
         this.logger.error({ err: error }, 'the deletion of a tenant failed; the next sweep continues it');
     }
+    clearTimeout(this.timer);
+    if (!mustContinue || this.stopping.signal.aborted) return;
+    this.timer = setTimeout(() => void this.scheduledSweep(), CONTINUE_MS);
+    this.timer.unref();
   }
 
-  /** Continues all deletions, and ends those that are complete at `now`. Runs only once at a time. */
-  sweep(now: Date): Promise<void> {
+  /**
+   * Continues all deletions, and ends those that are complete at `now`. Runs only once at a time. Returns
+   * whether any is left.
+   */
+  sweep(now: Date): Promise<boolean> {
     this.sweeping ??= this.continueAll(now).finally(() => (this.sweeping = undefined));
     return this.sweeping;
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping.abort(new Error('the process is shutting down'));
+    clearTimeout(this.timer);
     await this.sweeping?.catch(() => undefined);
   }
 
-  private async continueAll(now: Date): Promise<void> {
+  private async continueAll(now: Date): Promise<boolean> {
+    let isLeft = false;
     for (const { tenantId, deletion } of await this.tenants.beingDeleted()) {
       const deleted = await this.deleteData(tenantId);
       const isSettled = deletion !== undefined && now.getTime() - deletion.startedAt.getTime() >= SETTLE_MS;
-      if (deleted > 0 || !isSettled) continue;
+      if (deleted > 0 || !isSettled) {
+        isLeft = true;
+        continue;
+      }
       await this.tenants.endDeletion(tenantId);
       await this.directory.forget(tenantId);
       // The invalidation itself leaves a key.
       await this.deleteKeysInRedis(tenantId, this.stopping.signal);
       this.logger.info({ tenant: tenantId }, 'the tenant was deleted');
     }
+    return isLeft;
   }
 
   /** Returns the number of documents that were left. */

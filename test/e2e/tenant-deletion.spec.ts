@@ -180,30 +180,34 @@ describe('deleting a tenant with queues on the database', () => {
     await finished(tenant);
   });
 
-  it('stores nothing for a message whose responder was working when it began', async () => {
-    app = await create();
-    const tenant = await app.createTenant();
-    await tenant.request('PUT', '/v1/responder', { type: 'scripted', config: {} });
-    let reply!: () => void;
-    const called = new Promise<void>((resolve) => {
-      app.app.get(ScriptedResponder).script = () =>
-        new Promise((settle) => {
-          reply = () => {
-            settle({ reply: { content: 'Too late' } });
-          };
-          resolve();
-        });
-    });
-    const sent = say(tenant, 'Are you there?');
-    await called;
-    await remove(tenant);
-    await app.app.get(TenantDeletion).sweep(new Date());
-    await eventually(async () => !('messages' in (await documentsOf(tenant))));
-    reply();
-    expect((await sent).body).toMatchObject({ status: 403, code: 'tenant_inactive' });
-    expect(Object.keys(await documentsOf(tenant))).toEqual(['tenants']);
-    await finished(tenant);
-  });
+  it.each(['began', 'ended'])(
+    'stores nothing for a message whose responder works when it has %s',
+    async (when) => {
+      app = await create();
+      const tenant = await app.createTenant();
+      await tenant.request('PUT', '/v1/responder', { type: 'scripted', config: {} });
+      let reply!: () => void;
+      const called = new Promise<void>((resolve) => {
+        app.app.get(ScriptedResponder).script = () =>
+          new Promise((settle) => {
+            reply = () => {
+              settle({ reply: { content: 'Too late' } });
+            };
+            resolve();
+          });
+      });
+      const sent = say(tenant, 'Are you there?');
+      await called;
+      await remove(tenant);
+      await app.app.get(TenantDeletion).sweep(new Date());
+      await eventually(async () => !('messages' in (await documentsOf(tenant))));
+      if (when === 'ended') await finished(tenant);
+      reply();
+      expect((await sent).body).toMatchObject({ status: 403, code: 'tenant_inactive' });
+      expect(Object.keys(await documentsOf(tenant))).toEqual(when === 'ended' ? [] : ['tenants']);
+      await finished(tenant);
+    },
+  );
 });
 
 describeWithRedis('deleting a tenant with Redis', () => {
