@@ -84,6 +84,24 @@ export const settingGroups = {
       600_000,
       'Maximum time for receiving a whole request; after that its connection is closed.',
     ),
+    HTTP_IDLE_TIMEOUT_MS: ms(
+      60_000,
+      1000,
+      600_000,
+      'A connection is closed after this time if its client does not read what was sent, or sends no request. Requests that are being processed are not affected.',
+    ),
+    HTTP_MAX_CONNECTIONS: count(
+      10_000,
+      0,
+      1_000_000,
+      'Maximum number of connections to one process; more are closed at once. 0: no limit.',
+    ),
+    HTTP_MAX_CONNECTIONS_PER_ADDRESS: count(
+      1000,
+      0,
+      1_000_000,
+      'Maximum number of connections from one address (IPv6: one /64 network) to one process; more get 429. Has no effect with TRUST_PROXY, because all connections then come from the proxy. 0: no limit.',
+    ),
     TRUST_PROXY: setting(
       boolean,
       'Take the client address from X-Forwarded-For. Use only behind your own proxy.',
