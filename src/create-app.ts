@@ -8,6 +8,7 @@ import {
   createValidationPipe,
   ProblemFilter,
   createHttpAdapter,
+  limitConnections,
   setUpOpenApi,
   addRequestHooks,
   apiHeaders,
@@ -27,10 +28,17 @@ export async function configureApp(
 ): Promise<void> {
   const admin = app.get(AdminConsole);
   const guard = app.get(ApiKeyGuard);
-  const { NODE_ENV, REQUEST_CONTEXT, DOCS } = app.get<ServiceSettings>(SERVICE_SETTINGS);
+  const settings = app.get<ServiceSettings>(SERVICE_SETTINGS);
+  const { NODE_ENV, REQUEST_CONTEXT, DOCS } = settings;
   const isWorker = role === 'worker';
   const isProduction = NODE_ENV === 'production';
   setRequestContextMode(REQUEST_CONTEXT);
+  limitConnections(app.getHttpServer(), {
+    idleMs: settings.HTTP_IDLE_TIMEOUT_MS,
+    max: settings.HTTP_MAX_CONNECTIONS,
+    // Behind a proxy, all connections have its address.
+    maxPerAddress: settings.TRUST_PROXY === false ? settings.HTTP_MAX_CONNECTIONS_PER_ADDRESS : 0,
+  });
   guard.declareAccess();
   addRequestHooks(app.getHttpAdapter().getInstance(), {
     logger,

@@ -96,6 +96,24 @@ export const settingGroups = {
       600_000,
       'Maximum time for receiving a whole request; after that its connection is closed.',
     ),
+    HTTP_IDLE_TIMEOUT_MS: ms(
+      60_000,
+      1000,
+      600_000,
+      'A connection is closed after this time if its client does not read what was sent, or sends no request. Requests that are being processed are not affected.',
+    ),
+    HTTP_MAX_CONNECTIONS: count(
+      10_000,
+      0,
+      1_000_000,
+      'Maximum number of connections to one process; more are closed at once. 0: no limit.',
+    ),
+    HTTP_MAX_CONNECTIONS_PER_ADDRESS: count(
+      1000,
+      0,
+      1_000_000,
+      'Maximum number of connections from one address (IPv6: one /64 network) to one process; more get 429. Has no effect with TRUST_PROXY, because all connections then come from the proxy. 0: no limit.',
+    ),
     TRUST_PROXY: setting(
       trustProxy,
       'Which proxies are believed about the address, protocol and host of the client (X-Forwarded-For, -Proto, -Host): how many there are in front of this service, for example 1, or their networks, for example 10.0.0.0/8,192.0.2.7 or loopback; off: none. Networks are safer, because with a number a client that reaches the service without the proxy is believed.',

@@ -26,6 +26,7 @@ export {
   nullIsAbsent,
 } from './validation.js';
 export { MaxJsonValues } from './json-body.js';
+export { limitConnections } from './connection-limits.js';
 export { createHttpAdapter } from './http-adapter.js';
 export { setUpOpenApi } from './openapi.js';
 export { addRequestHooks } from './request-hooks.js';

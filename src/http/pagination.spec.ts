@@ -60,12 +60,17 @@ it('a date before 1970 is preserved', () => {
   expect(dateIdCursor.decode(dateIdCursor.encode(early))).toEqual(early);
 });
 
+interface Row {
+  seq: number;
+  text: string;
+}
+
 describe('readPage', () => {
   /** A list of rows 1, 2, 3 … with a text of this length each. */
   const listOf = (count: number, length: number) => {
-    const read = jest.fn((wanted: number, after = 0) =>
+    const read = jest.fn((wanted: number, after = 0): Promise<Row[]> =>
       Promise.resolve(
-        Array.from({ length: Math.max(0, Math.min(wanted, count - after)) }, (_, index) => ({
+        Array.from({ length: Math.max(0, Math.min(wanted, count - after)) }, (_, index): Row => ({
           seq: after + index + 1,
           text: 'x'.repeat(length),
         })),
@@ -77,11 +82,11 @@ describe('readPage', () => {
         {
           limit,
           from: seqCursor.after.decode(cursor),
-          positionOf: ({ seq }) => seq,
-          read,
+          positionOf: ({ seq }: Row) => seq,
+          read: (wanted, after) => read(wanted, after),
           ...(batch !== undefined && { batch }),
         },
-        ({ seq }) => seq,
+        ({ seq }: Row) => seq,
       );
     return { read, page };
   };

@@ -1,0 +1,71 @@
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export interface ConnectionLimits {
+  /** A connection that made no progress for this time is closed. */
+  idleMs: number;
+  /** Maximum number of connections; 0: no limit. */
+  max: number;
+  /** Maximum number of connections from one address; 0: no limit. */
+  maxPerAddress: number;
+}
+
+type Connection = Socket & { _httpMessage?: ServerResponse | null };
+
+const problem = JSON.stringify({
+  type: 'about:blank',
+  title: 'Too Many Requests',
+  status: 429,
+  code: 'too_many_connections',
+  detail: 'Too many connections are open from this address. Close some, or send several requests over one.',
+});
+const tooManyConnections = [
+  'HTTP/1.1 429 Too Many Requests',
+  'Content-Type: application/problem+json; charset=utf-8',
+  `Content-Length: ${Buffer.byteLength(problem)}`,
+  'Connection: close',
+  '',
+  problem,
+].join('\r\n');
+
+/**
+ * The part of an address that identifies a client: an IPv4 address, or the first 64 bits of an IPv6 address,
+ * because a client usually has all addresses that begin with them.
+ */
+export function clientNetwork(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!address.includes(':')) return address;
+  const [head = '', tail = ''] = address.split('::', 2);
+  const first = head === '' ? [] : head.split(':');
+  const last = tail === '' ? [] : tail.split(':');
+  const zeros = Array<string>(Math.max(0, 8 - first.length - last.length)).fill('0');
+  return [...first, ...zeros, ...last].slice(0, 4).join(':');
+}
+
+/**
+ * Limits the connections of a server. A client that does not read what was written for it is disconnected, so
+ * that its responses do not stay in memory; a request that is being processed is not interrupted, however long
+ * it takes.
+ */
+export function limitConnections(server: Server, { idleMs, max, maxPerAddress }: ConnectionLimits): void {
+  server.setTimeout(idleMs);
+  // Without a listener, Node.js would also close connections whose request is being processed.
+  server.on('timeout', (connection: Connection) => {
+    if (!connection._httpMessage || connection.writableLength > 0) connection.destroy();
+  });
+  if (max > 0) server.maxConnections = max;
+  if (maxPerAddress === 0) return;
+  const counts = new Map<string, number>();
+  server.prependListener('connection', (connection) => {
+    const network = clientNetwork(connection.remoteAddress ?? '');
+    const count = (counts.get(network) ?? 0) + 1;
+    counts.set(network, count);
+    connection.once('close', () => {
+      const left = (counts.get(network) ?? 1) - 1;
+      if (left > 0) counts.set(network, left);
+      else counts.delete(network);
+    });
+    if (count > maxPerAddress) connection.end(tooManyConnections, () => connection.destroy());
+  });
+}
