@@ -13,6 +13,7 @@ export const BENCH_SETTINGS = {
   NODE_ENV: 'production',
   PORT: '0',
   LOG_LEVEL: 'warn',
+  METRICS: 'public',
   // The load sends transcripts faster than they can be stored.
   TRANSCRIPT_MAX_QUEUE_SIZE: '1000000',
 } as const;
