@@ -61,7 +61,7 @@ describe('/v1/conversations', () => {
   it.each([
     [{ participantId: { $gt: '' } }, 'participantId'],
     [{ participantId: '' }, 'participantId'],
-    [{ participantId: 'a b' }, 'participantId'],
+    [{ participantId: 'a\nb' }, 'participantId'],
     [{ channel: 'Web' }, 'channel'],
     [{ channel: ['web'] }, 'channel'],
     [{ title: 'x'.repeat(257) }, 'title'],

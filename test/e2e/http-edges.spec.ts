@@ -90,7 +90,7 @@ describe('HTTP edge cases', () => {
   describe('errors before routing', () => {
     it.each([
       ['a badly encoded URL', '/v1/conversations/%E0%A4%A', 400, 'bad_request'],
-      ['an over-long path parameter', `/v1/conversations/${'a'.repeat(600)}`, 414, 'uri_too_long'],
+      ['an over-long path parameter', `/v1/conversations/${'a'.repeat(1100)}`, 414, 'uri_too_long'],
     ])('%s returns a problem document with the request id', async (_what, url, status, code) => {
       const response = await app.inject({ method: 'GET', url, headers: { 'x-request-id': 'edge-1' } });
       expect(response.statusCode).toBe(status);
