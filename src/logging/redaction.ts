@@ -1,3 +1,5 @@
+import { beginningOf } from '../common/index.js';
+
 /** Replaces secrets in a text, so that it may leave the process. */
 export type Redactor = (text: string) => string;
 
@@ -93,14 +95,14 @@ export function plainError(error: unknown, depth = 0): PlainError {
     const message = typeof error === 'string' ? withoutQuotations(error) : `a value of type ${typeof error}`;
     return { type: 'NonError', message, stack: '' };
   }
-  const message = withoutQuotations(error.message).slice(0, MAX_TEXT);
+  const message = beginningOf(withoutQuotations(error.message), MAX_TEXT);
   const code: unknown = 'code' in error ? error.code : undefined;
   const codeName: unknown = 'codeName' in error ? error.codeName : undefined;
   const isNested = depth < MAX_CAUSES;
   return {
     type: error.name,
     message,
-    stack: `${error.name}: ${message}\n${framesOf(error)}`.slice(0, MAX_TEXT),
+    stack: beginningOf(`${error.name}: ${message}\n${framesOf(error)}`, MAX_TEXT),
     ...((typeof code === 'string' || typeof code === 'number') && { code }),
     ...(typeof codeName === 'string' && { codeName }),
     ...(isNested && error.cause !== undefined && { cause: plainError(error.cause, depth + 1) }),
@@ -171,7 +173,7 @@ function plainMembers(value: object, depth: number): Record<string, unknown> {
 }
 
 function plainData(value: unknown, depth: number): unknown {
-  if (typeof value === 'string') return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
+  if (typeof value === 'string') return value.length > MAX_TEXT ? `${beginningOf(value, MAX_TEXT)}…` : value;
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'object' && value !== null) return plainObject(value, depth);
   return value;
