@@ -52,7 +52,9 @@ export function limitConnections(server: Server, { idleMs, max, maxPerAddress }:
   server.setTimeout(idleMs);
   // Without a listener, Node.js would also close connections whose request is being processed.
   server.on('timeout', (connection: Connection) => {
-    if (!connection._httpMessage || connection.writableLength > 0) connection.destroy();
+    // A reset, because the system would keep on sending what it holds of a response that is not read.
+    if (connection.writableLength > 0) connection.resetAndDestroy();
+    else if (!connection._httpMessage) connection.destroy();
   });
   if (max > 0) server.maxConnections = max;
   if (maxPerAddress === 0) return;

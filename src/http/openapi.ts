@@ -33,7 +33,7 @@ const problemSchema: Schema = {
     },
     errors: {
       type: 'array',
-      description: 'With `validation_failed`: every field that was rejected.',
+      description: 'With `validation_failed`: the first 20 fields that were rejected.',
       items: {
         type: 'object',
         required: ['path', 'message'],

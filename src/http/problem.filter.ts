@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { shortened } from '../common/index.js';
 import {
   type ErrorReporter,
   silentReporter,
@@ -9,6 +10,10 @@ import {
   contextOf,
 } from '../logging/index.js';
 import { type ProblemDetails, ProblemError } from './problem.js';
+
+/** Maximum lengths of texts that may contain parts of the request. */
+const MAX_DETAIL = 1000;
+const MAX_INSTANCE = 500;
 
 /** The `code` for errors that the framework raises with only a status. */
 const frameworkCodes: Record<number, string> = {
@@ -132,8 +137,8 @@ export class ProblemFilter implements ExceptionFilter {
       title: problem.title,
       status: problem.status,
       code: problem.code,
-      ...(problem.detail !== undefined && { detail: problem.detail }),
-      instance: request.url.split('?', 1)[0],
+      ...(problem.detail !== undefined && { detail: shortened(problem.detail, MAX_DETAIL) }),
+      instance: shortened(request.url.split('?', 1)[0] ?? '', MAX_INSTANCE),
       requestId: request.id,
       ...problem.extra,
     };

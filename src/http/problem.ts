@@ -1,3 +1,5 @@
+import { shortened } from '../common/index.js';
+
 /**
  * One field of a request that was rejected: `path` in dotted form, and a `message` that says what is
  * accepted.
@@ -43,13 +45,27 @@ export const notFound = (what: string, id?: string): ProblemError =>
     detail: id === undefined ? `There is no such ${what}.` : `There is no ${what} "${id}".`,
   });
 
-export const validationFailed = (errors: readonly FieldProblem[]): ProblemError =>
-  new ProblemError({
+/** Rejected fields that a problem lists. */
+const MAX_ERRORS = 20;
+const MAX_ERROR_LENGTH = 200;
+
+/** The first MAX_ERRORS errors: a response must not repeat a large body that it rejects. */
+function boundedErrors(errors: readonly FieldProblem[]): FieldProblem[] {
+  const shown = errors.slice(0, MAX_ERRORS).map(({ path, message }) => ({
+    path: shortened(path, MAX_ERROR_LENGTH),
+    message: shortened(message, MAX_ERROR_LENGTH),
+  }));
+  const more = errors.length - shown.length;
+  return more > 0 ? [...shown, { path: '', message: `and ${more} more` }] : shown;
+}
+
+export function validationFailed(errors: readonly FieldProblem[]): ProblemError {
+  const shown = boundedErrors(errors);
+  return new ProblemError({
     status: 400,
     code: 'validation_failed',
     title: 'The request is not valid',
-    detail: errors
-      .map((error) => (error.path ? `${error.path}: ${error.message}` : error.message))
-      .join('; '),
-    extra: { errors },
+    detail: shown.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; '),
+    extra: { errors: shown },
   });
+}

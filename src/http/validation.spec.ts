@@ -31,6 +31,20 @@ describe('createValidationPipe', () => {
     expect(pipe.transform(undefined, { type: 'body', schema: body.optional() })).toBeUndefined();
   });
 
+  it('repeats only a little of a large value that it rejects', () => {
+    const strict = z.strictObject({ list: z.array(z.string()).optional() });
+    const list = Array<number>(1000).fill(1);
+    const { problem } = problemOf(() => pipe.transform({ list }, { type: 'body', schema: strict }));
+    const errors = problem.extra?.['errors'] as { path: string; message: string }[];
+    expect(errors).toHaveLength(21);
+    expect(errors.at(-1)).toEqual({ path: '', message: 'and 980 more' });
+
+    const key = `${'😀'.repeat(500)}`;
+    const unknown = problemOf(() => pipe.transform({ [key]: 1 }, { type: 'body', schema: strict }));
+    expect(unknown.message.length).toBeLessThanOrEqual(200);
+    expect(unknown.message).not.toMatch(/\p{Surrogate}/u);
+  });
+
   it('does not drop keys that the client sent', () => {
     const any = { constructor: 'Smith & Sons', prototype: 'A1' };
     expect(pipe.transform({ count: 1, any }, { type: 'body', schema: body })).toEqual({ count: 1, any });

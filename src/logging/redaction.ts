@@ -1,3 +1,5 @@
+import { beginningOf } from '../common/index.js';
+
 /** Replaces secrets in a text, so that it may leave the process. */
 export type Redactor = (text: string) => string;
 
@@ -151,7 +153,7 @@ export function plainError(error: unknown, depth = 0): PlainError {
   return {
     type: error.name,
     message,
-    stack: `${error.name}: ${message}\n${framesOf(error)}`.slice(0, MAX_TEXT),
+    stack: beginningOf(`${error.name}: ${message}\n${framesOf(error)}`, MAX_TEXT),
     ...((typeof code === 'string' || typeof code === 'number') && { code }),
     ...(typeof codeName === 'string' && { codeName }),
     ...(isNested && error.cause !== undefined && { cause: plainError(error.cause, depth + 1) }),

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { backoffDelay, messageOf, untilAborted } from '../common/index.js';
+import { backoffDelay, beginningOf, messageOf, untilAborted } from '../common/index.js';
 import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger, runInContext } from '../logging/index.js';
 import { type ClaimedRecord, type JobEnd, JobRepository } from './job.repository.js';
 import type { JobRecord } from './job.schema.js';
@@ -175,7 +175,11 @@ export class JobRunner {
     const now = new Date();
     // Aborted by our own shutdown: the attempt does not count.
     if (shutdown.aborted && error === shutdown.reason) return { state: 'waiting' };
-    const failure = { at: now, attempt: record.attempts, message: messageOf(error).slice(0, MAX_MESSAGE) };
+    const failure = {
+      at: now,
+      attempt: record.attempts,
+      message: beginningOf(messageOf(error), MAX_MESSAGE),
+    };
     if (error instanceof UnrecoverableError || record.attempts >= definition.attempts)
       return { state: 'failed', failure };
     const dueAt = new Date(now.getTime() + backoffDelay(record.attempts, definition.backoff));

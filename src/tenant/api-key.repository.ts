@@ -46,10 +46,8 @@ export class ApiKeyRepository {
   }
 
   /** Deletes all keys of the tenant, and returns their ids. */
-  async deleteAll(tenantId: string): Promise<string[]> {
-    const rows = await this.keys.find({ tenantId }, { keyId: 1 }).lean<Pick<ApiKeyRow, 'keyId'>[]>().exec();
+  async deleteAll(tenantId: string): Promise<void> {
     await this.keys.deleteMany({ tenantId }).exec();
-    return rows.map(({ keyId }) => keyId);
   }
 
   async touch(tenantId: string, keyId: string, lastUsedAt: Date): Promise<void> {

@@ -74,9 +74,10 @@ export class TenantDeletion implements BeforeApplicationShutdown {
    * @throws ProblemError 404 `tenant_not_found`
    */
   async begin(tenantId: string): Promise<Tenant> {
-    const { tenant, keyIds } = await this.transactions.run(async () => {
+    const tenant = await this.transactions.run(async () => {
       const marked = await this.tenants.beginDeletion(tenantId, new Date());
-      return { tenant: marked, keyIds: marked ? await this.keys.deleteAll(tenantId) : [] };
+      if (marked) await this.keys.deleteAll(tenantId);
+      return marked;
     });
     if (!tenant) {
       const present = await this.tenants.find(tenantId);
@@ -84,7 +85,7 @@ export class TenantDeletion implements BeforeApplicationShutdown {
       return present;
     }
     await this.directory.forget(tenantId);
-    for (const keyId of keyIds) await this.verifier.forget(keyId);
+    await this.verifier.forget();
     this.logger.info({ tenant: tenantId }, 'deleting the tenant');
     void this.scheduledSweep();
     return tenant;

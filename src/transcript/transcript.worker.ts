@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Types } from 'mongoose';
-import { backoffDelay, messageOf, withTimeout } from '../common/index.js';
+import { backoffDelay, beginningOf, messageOf, withTimeout } from '../common/index.js';
 import { TRANSCRIPT_SETTINGS, type TranscriptSettings } from '../config/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { EMBEDDER, type Embedder, EmbeddingError, encodeVector, VectorIndex } from '../search/index.js';
@@ -369,7 +369,7 @@ export class TranscriptWorker {
         { err: error, transcriptId: item._id.toHexString() },
         'a transcript could not be embedded',
       );
-      return { _id: item._id, status: 'failed', error: message.slice(0, 2000) };
+      return { _id: item._id, status: 'failed', error: beginningOf(message, 2000) };
     }
   }
 

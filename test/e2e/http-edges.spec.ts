@@ -163,6 +163,17 @@ describe('HTTP edge cases', () => {
       expect(response.body.length).toBeLessThan(600);
     });
 
+    it.each([
+      ['an unknown key', { ['k'.repeat(100_000)]: 1 }],
+      ['many unknown keys', Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`key${n}`, n]))],
+      ['many wrong messages', { messages: Array(100).fill({ role: 'x'.repeat(10_000) }) }],
+    ])('repeats little of a body that it rejects: %s', async (_what, value) => {
+      const url = '/v1/conversations/6740a1b2c3d4e5f601234567/messages';
+      const response = await sendJson('POST', url, JSON.stringify(value));
+      expect(response.json()).toMatchObject({ status: 400, code: 'validation_failed' });
+      expect(response.body.length).toBeLessThan(8000);
+    });
+
     it('says where a number is, and what to send instead', async () => {
       const response = await sendJson(
         'POST',

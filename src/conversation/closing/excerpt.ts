@@ -1,3 +1,5 @@
+import { beginningOf } from '../../common/index.js';
+
 // The locale is fixed so that the same text gives the same excerpt on every machine.
 const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
 
@@ -10,9 +12,9 @@ export const oneLine = (text: string): string =>
 
 /** Cuts at a space if there is one, and appends an ellipsis. */
 function cutWords(text: string, maxLength: number): string {
-  const room = text.slice(0, maxLength - 1);
+  const room = beginningOf(text, maxLength - 1);
   const end = room.lastIndexOf(' ');
-  return `${(end > 0 ? room.slice(0, end) : room).replace(/\p{Surrogate}$/u, '').trimEnd()}…`;
+  return `${(end > 0 ? room.slice(0, end) : room).trimEnd()}…`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { ErrorEvent, Exception, StackFrame } from '@sentry/node';
+import { beginningOf } from '../../common/index.js';
 import { type Redactor, withoutQuotations } from '../../logging/index.js';
 
 const MAX_TEXT = 4000;
@@ -18,7 +19,7 @@ function scrubFrame({ filename, function: name, module, lineno, colno, in_app }:
 function scrubException({ type, value, mechanism, stacktrace }: Exception, redact: Redactor): Exception {
   return {
     ...(type !== undefined && { type }),
-    ...(value !== undefined && { value: redact(withoutQuotations(value)).slice(0, MAX_TEXT) }),
+    ...(value !== undefined && { value: beginningOf(redact(withoutQuotations(value)), MAX_TEXT) }),
     ...(mechanism !== undefined && { mechanism: { type: mechanism.type, ...linkOf(mechanism) } }),
     ...(stacktrace?.frames && { stacktrace: { frames: stacktrace.frames.map(scrubFrame) } }),
   };
@@ -58,7 +59,7 @@ export function scrubEvent(event: ErrorEvent, redact: Redactor): ErrorEvent {
     ...(server_name !== undefined && { server_name }),
     ...(sdk !== undefined && { sdk }),
     ...(fingerprint !== undefined && { fingerprint: fingerprint.map(redact) }),
-    ...(event.message !== undefined && { message: redact(event.message.slice(0, MAX_TEXT)) }),
+    ...(event.message !== undefined && { message: redact(beginningOf(event.message, MAX_TEXT)) }),
     ...(event.tags && { tags: scrubTags(event.tags, redact) }),
     contexts: { ...(runtime && { runtime }), ...(os && { os }), ...(trace && { trace }) },
     ...(event.exception?.values && {
