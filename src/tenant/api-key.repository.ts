@@ -45,7 +45,7 @@ export class ApiKeyRepository {
     return matchedCount > 0 || (await this.keys.exists({ tenantId, keyId }).exec()) !== null;
   }
 
-  /** Deletes all keys of the tenant, and returns their ids. */
+  /** Deletes all keys of the tenant. */
   async deleteAll(tenantId: string): Promise<void> {
     await this.keys.deleteMany({ tenantId }).exec();
   }
