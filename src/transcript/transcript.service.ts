@@ -38,7 +38,7 @@ import { type BatchTimes, TranscriptWorker } from './transcript.worker.js';
 const positionOf = positionBy('createdAt');
 
 /** Transcripts in one query of a list. Each may have 1 MiB. */
-const READ_TOGETHER = 16;
+const READ_TOGETHER = 8;
 
 /** The status of a transcript that is not finished. */
 const stateOf = ({ claimedUntil }: TranscriptRecord): 'queued' | 'processing' =>
