@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 /** Returns the eight 16-bit groups of an IPv6 address, or undefined for other text. */
 export function ipv6Groups(address: string): readonly number[] | undefined {
   if (!isIPv6(address)) return undefined;
-  const [head = '', tail = ''] = address.replace(/%.*$/, '').split('::');
+  const [head = '', tail = ''] = (address.split('%', 1)[0] ?? '').split('::');
   const parse = (text: string): number[] =>
     text === ''
       ? []

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ServiceSettings, trustedHops } from '../config/index.js';
 import type { ErrorReporter, Logger } from '../logging/index.js';
+import { decompressBodies } from './compressed-body.js';
 import { jsonBodyParser } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
 import { createRequestIds } from './request-ids.js';
@@ -89,12 +90,13 @@ export function createHttpAdapter(
     // While the server closes, requests that arrive on open connections are still served; the response closes
     // the connection.
     return503OnClosing: false,
-    // Compared with the percent-encoded length of an id, which `externalName` limits to 256 characters.
-    routerOptions: { maxParamLength: 1024 },
+    // The longest ids, percent-encoded: URLs of 8 KiB are accepted.
+    routerOptions: { maxParamLength: 8192 },
     frameworkErrors: createFrameworkErrorHandler(settings, logger, errors),
     clientErrorHandler: respondToClientError,
   });
   const fastify = adapter.getInstance<FastifyInstance>();
+  decompressBodies(fastify, settings.HTTP_BODY_LIMIT_BYTES);
   // Only JSON is parsed; other content types get 415.
   fastify.removeContentTypeParser('text/plain');
   adapter.useBodyParser(

@@ -35,6 +35,7 @@ const frameworkCodes: Record<number, string> = {
 const frameworkDetails: Record<number, string> = {
   404: 'There is no such route. /docs lists all routes.',
   413: 'The request body is larger than HTTP_BODY_LIMIT_BYTES allows.',
+  414: 'A segment of the path has more than 8192 characters.',
   415: 'Send the body as JSON, with "Content-Type: application/json".',
 };
 

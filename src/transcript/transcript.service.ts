@@ -41,7 +41,7 @@ const positionOf = positionBy('createdAt');
 const ERASED_AT_ONCE = 50;
 
 /** Transcripts in one query of a list. Each may have 1 MiB. */
-const READ_TOGETHER = 16;
+const READ_TOGETHER = 8;
 
 /** The status of a transcript that is not finished. */
 const stateOf = ({ claimedUntil }: TranscriptRecord): 'queued' | 'processing' =>

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
 
 interface OpenApiResponse {
@@ -90,7 +91,7 @@ describe('HTTP edge cases', () => {
   describe('errors before routing', () => {
     it.each([
       ['a badly encoded URL', '/v1/conversations/%E0%A4%A', 400, 'bad_request'],
-      ['an over-long path parameter', `/v1/conversations/${'a'.repeat(1100)}`, 414, 'uri_too_long'],
+      ['an over-long path parameter', `/v1/conversations/${'a'.repeat(9000)}`, 414, 'uri_too_long'],
     ])('%s returns a problem document with the request id', async (_what, url, status, code) => {
       const response = await app.inject({ method: 'GET', url, headers: { 'x-request-id': 'edge-1' } });
       expect(response.statusCode).toBe(status);
@@ -211,6 +212,54 @@ describe('HTTP edge cases', () => {
       const messages = Array(100).fill({ role: 'user', content: 'x', metadata }) as unknown[];
       const { status } = await tenant.request('POST', `/v1/conversations/${body.id}/messages`, { messages });
       expect(status).toBe(201);
+    });
+  });
+
+  it('accepts ids of any script, percent-encoded, in a path', async () => {
+    const id = '한'.repeat(128);
+    const path = `/v1/sessions/${encodeURIComponent(id)}`;
+    await tenant.request('PATCH', path, { context: { a: 1 } });
+    const { status, body } = await tenant.request('GET', path);
+    expect({ status, id: body['participantId'] }).toEqual({ status: 200, id });
+  });
+
+  describe('compressed bodies', () => {
+    const sendCompressed = (encoding: string, payload: Buffer) =>
+      app.inject({
+        method: 'POST',
+        url: '/v1/conversations',
+        payload,
+        headers: {
+          authorization: `Bearer ${tenant.apiKey}`,
+          'content-type': 'application/json',
+          'content-encoding': encoding,
+        },
+      });
+    const body = JSON.stringify({ participantId: 'ana', channel: 'web', title: 'Größe 😀' });
+
+    it.each([
+      ['gzip', gzipSync(body)],
+      ['GZIP', gzipSync(body)],
+      ['deflate', deflateSync(body)],
+      ['br', brotliCompressSync(body)],
+      ['identity', Buffer.from(body)],
+    ])('are read: %s', async (encoding, payload) => {
+      const response = await sendCompressed(encoding, payload);
+      expect(response.statusCode).toBe(201);
+      expect(response.json()).toMatchObject({ title: 'Größe 😀' });
+    });
+
+    it.each([
+      ['of an unknown encoding', 'zstd', Buffer.from(body), 415, 'unsupported_encoding'],
+      ['of several encodings', 'gzip, br', gzipSync(body), 415, 'unsupported_encoding'],
+      ['named like a member of every object', 'constructor', gzipSync(body), 415, 'unsupported_encoding'],
+      ['that are not compressed', 'gzip', Buffer.from(body), 400, 'invalid_compression'],
+      ['that are cut off', 'gzip', gzipSync(body).subarray(0, 40), 400, 'invalid_compression'],
+      ['that become too large', 'gzip', gzipSync(Buffer.alloc(20_000_000, ' ')), 413, 'payload_too_large'],
+      ['that become far too large', 'br', brotliCompressSync(Buffer.alloc(1e8)), 413, 'payload_too_large'],
+    ])('are rejected if they are %s', async (_what, encoding, payload, status, code) => {
+      const response = await sendCompressed(encoding, payload);
+      expect(response.json()).toMatchObject({ status, code });
     });
   });
 

@@ -113,7 +113,10 @@ describe('null for an optional member of a body', () => {
         if (!schema || method === 'patch' || path === '/v1/responder') continue;
         for (const body of bodiesWithNulls(schema)) {
           const key = path.startsWith('/v1/tenants') ? test.adminKey : tenant.apiKey;
-          const url = path.replace('{id}', conversation.body.id).replace('{participantId}', 'ann');
+          const url = path
+            .replace('{id}', path.startsWith('/v1/tenants') ? tenant.tenantId : conversation.body.id)
+            .replace('{conversationId}', conversation.body.id)
+            .replace('{participantId}', 'ann');
           const response = await test.request(method.toUpperCase(), url, body, {}, key);
           checked++;
           if (response.status >= 400 && response.status !== 409)

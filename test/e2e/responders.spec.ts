@@ -158,7 +158,7 @@ describe('/v1/responder', () => {
     ],
     ['is larger than any reply', 'x'.repeat(300_000), /larger than/],
     ['is not JSON', '<html>', /not JSON/],
-    ['is not UTF-8', Buffer.from([0x22, 0xe9, 0x22]), /not UTF-8/],
+    ['is not UTF-8', Buffer.from([0x22, 0xe9, 0x22]), /not valid UTF-8/],
   ])('keeps the message and says why if the reply %s', async (_name, body, reason) => {
     await put({ type: 'http', config: { url, secret } });
     answer = (response) => response.end(body);

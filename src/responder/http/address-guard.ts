@@ -97,7 +97,7 @@ const metadata = listsOf(metadataRanges);
 
 function isIn(lists: Lists, address: string): boolean {
   const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-  return lists[family].check(address.replace(/%.*$/, ''), family);
+  return lists[family].check(address.split('%', 1)[0] ?? '', family);
 }
 
 /**
@@ -128,15 +128,18 @@ export const isMetadataAddress = (address: string): boolean =>
 export const isAllowedAddress = (address: string, allowPrivate: boolean): boolean =>
   allowPrivate ? isIP(address) !== 0 && !isMetadataAddress(address) : isPublicAddress(address);
 
+function withoutTrailingDots(host: string): string {
+  let end = host.length;
+  while (host.charAt(end - 1) === '.') end--;
+  return host.slice(0, end);
+}
+
 /**
  * Whether the URL's host is a literal address or a name that is not allowed. Names that resolve to such an
  * address are refused when connecting; see `guardedLookup`.
  */
 export function namesForbiddenHost({ hostname }: URL, allowPrivate: boolean): boolean {
-  const host = hostname
-    .replace(/^\[|\]$/g, '')
-    .replace(/\.+$/, '')
-    .toLowerCase();
+  const host = withoutTrailingDots(hostname.replace(/^\[|\]$/g, '').toLowerCase());
   if (isIP(host) !== 0) return !isAllowedAddress(host, allowPrivate);
   if (metadataNames.has(host)) return true;
   return !allowPrivate && (privateDomains.test(host) || !host.includes('.'));
