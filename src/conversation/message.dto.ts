@@ -134,7 +134,7 @@ export const inboundMessageBody = nullIsAbsent(
     }),
   }),
 )
-  .refine(isNotEmpty, emptyMessage)
+  .refine(isNotEmpty, { ...emptyMessage })
   .meta({
     example: {
       participantId: '+15550100',

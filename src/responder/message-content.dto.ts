@@ -67,4 +67,5 @@ export const channel = z
 export const isNotEmpty = (message: { content: string; attachments?: unknown[] | undefined }): boolean =>
   message.content !== '' || (message.attachments?.length ?? 0) > 0;
 
+/** Must be copied for zod, which changes the object that it is given. */
 export const emptyMessage = { path: ['content'], message: 'must not be empty if there are no attachments' };

@@ -22,7 +22,7 @@ export const responderResult = nullIsAbsent(
     reply: nullIsAbsent(
       z.object({ content, attachments: attachments.optional(), metadata: metadata.optional() }),
     )
-      .refine(isNotEmpty, emptyMessage)
+      .refine(isNotEmpty, { ...emptyMessage })
       .nullable(),
     activeGoals: z
       .array(goal)
