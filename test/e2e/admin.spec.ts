@@ -325,9 +325,7 @@ describe('guessing the admin key', () => {
 
   it('does not show operators what public routes show them only with the key', async () => {
     const readiness = async (key: string, address: string): Promise<unknown> =>
-      (await (
-        await send('/health/ready', { headers: { ...bearer(key), ...from(address) } })
-      ).json());
+      await (await send('/health/ready', { headers: { ...bearer(key), ...from(address) } })).json();
     const forOperators = await readiness(admin.adminKey, '192.0.2.1');
     const forOthers = await readiness('guess', '192.0.2.9');
     expect(forOperators).not.toEqual(forOthers);

@@ -55,7 +55,8 @@ describe('importing transcripts', () => {
   };
   const line = (n: number): string =>
     JSON.stringify({ participantId: 'ana', channel: 'web', transcript: `talk number ${n}` });
-  const stored = () => app.database.collection('transcripts').find({ tenantId: tenant.tenantId }).hint({ _id: 1 }).toArray();
+  const stored = () =>
+    app.database.collection('transcripts').find({ tenantId: tenant.tenantId }).hint({ _id: 1 }).toArray();
 
   beforeAll(async () => {
     // A small queue, so that the import has to wait when it is full.
