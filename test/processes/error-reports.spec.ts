@@ -2,6 +2,7 @@ import { mongo } from 'mongoose';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ApiClient, asCreated, asTenantKey } from '../../src/cli/index.js';
+import { indexByTenant } from '../../src/queue/job.schema.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { type FakeSentry, startFakeSentry } from '../support/fake-sentry.js';
 import {
@@ -138,6 +139,8 @@ describe('request errors', () => {
 describe('failed jobs', () => {
   it('are reported once by the worker, with the queue and id of the job but without its payload', async () => {
     folder = await createServiceFolder('worker.js');
+    // The worker reads waiting jobs through this index only.
+    await database.collection('jobs').createIndex(indexByTenant);
     const now = new Date();
     const _id = new mongo.ObjectId();
     // A job that an older version of the program may have stored.
