@@ -107,7 +107,8 @@ afterAll(() => {
       // A small write may still fit into pages that are free.
       if (status >= 300) expect([path, status, problem]).toEqual([path, 507, expect.anything()]);
     }
-    expect((await transcript('late')).status).toBe(507);
+    const late = await transcript('late');
+    expect([202, 507]).toContain(late.status);
 
     expect([...(await storedIds())]).toEqual(expect.arrayContaining(acknowledged));
     for (const path of [
@@ -125,7 +126,8 @@ afterAll(() => {
     expect(status).toBe(202);
     const statusOf = async (id: string): Promise<unknown> =>
       ((await tenant.request('GET', `/v1/transcripts/${id}`)).body as { status?: string }).status;
-    for (const { id } of [early.body, body] as { id: string }[])
+    const accepted = [early.body, body, ...(late.status === 202 ? [late.body] : [])];
+    for (const { id } of accepted as { id: string }[])
       await eventually(async () => (await statusOf(id)) === 'stored');
 
     await service.kill('SIGKILL');
