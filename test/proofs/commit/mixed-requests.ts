@@ -1,4 +1,4 @@
-import type { ApiResponse } from '../../../src/cli/index.js';
+import { type ApiResponse, asCreated } from '../../../src/cli/index.js';
 import { readConversation } from '../crash/check.js';
 import type { CommitLab } from './commit-lab.js';
 
@@ -9,20 +9,24 @@ const codeOf = ({ status, body }: ApiResponse): string =>
 
 /**
  * Sends 64 requests at the same time: one appends to a closed conversation and one uses an externalId of
- * another conversation. Returns one problem for each deviation from the expected result, which is that only
+ * another conversation of the participant. Returns one problem for each deviation from the expected result, which is that only
  * these two are rejected and the others are stored.
  */
 export async function runMixedRequests(lab: CommitLab): Promise<string[]> {
   const { api } = lab;
-  const ids = await lab.conversations(REQUESTS + 1, 'mixed');
+  const targets = await lab.conversations(REQUESTS, 'mixed');
   const append = (id: string, externalId: string): Promise<ApiResponse> =>
     api.request('POST', `/v1/conversations/${id}/messages`, {
       messages: [{ role: 'user', content: 'one of 64', externalId }],
     });
-  const [taken = '', closed = '', duplicated = ''] = ids;
-  await append(taken, 'taken');
+  const [closed = '', duplicated = ''] = targets;
+  // Another conversation of the participant of `duplicated`: an externalId is unique only among those.
+  const other = await api.call('POST', '/v1/conversations', asCreated, {
+    participantId: 'mixed-1',
+    channel: 'web',
+  });
+  await append(other.id, 'taken');
   await api.call('POST', `/v1/conversations/${closed}/close`, (body) => body);
-  const targets = ids.slice(1);
   const answers = await Promise.all(
     targets.map((id, index) => append(id, id === duplicated ? 'taken' : `mixed-${index}`)),
   );
