@@ -1,3 +1,4 @@
+export * from './address-group.js';
 export * from './backoff.js';
 export * from './circuit-breaker.js';
 export * from './cut-text.js';

@@ -112,7 +112,7 @@ export const settingGroups = {
       1000,
       0,
       1_000_000,
-      'Maximum number of connections from one address (IPv6: one /64 network) to one process; more get 429. Has no effect with TRUST_PROXY, because all connections then come from the proxy. 0: no limit.',
+      'Maximum number of connections from one address (IPv6: one /56 network) to one process; more get 429. Has no effect with TRUST_PROXY, because all connections then come from the proxy. 0: no limit.',
     ),
     TRUST_PROXY: setting(
       trustProxy,

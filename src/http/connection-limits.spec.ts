@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { clientNetwork, type ConnectionLimits, limitConnections } from './connection-limits.js';
+import { type ConnectionLimits, limitConnections } from './connection-limits.js';
 
 describe('limitConnections', () => {
   let server: Server;
@@ -78,18 +78,5 @@ describe('limitConnections', () => {
   it('limits the number of all connections', async () => {
     await start({ max: 7 }, () => undefined);
     expect(server.maxConnections).toBe(7);
-  });
-});
-
-describe('clientNetwork', () => {
-  it.each([
-    ['192.0.2.1', '192.0.2.1'],
-    ['::ffff:192.0.2.1', '192.0.2.1'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
-    ['2001:db8::1', '2001:db8:0:0'],
-    ['::1', '0:0:0:0'],
-    ['fe80::1:2:3:4', 'fe80:0:0:0'],
-  ])('of %s is %s', (address, network) => {
-    expect(clientNetwork(address)).toBe(network);
   });
 });

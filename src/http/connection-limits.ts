@@ -1,5 +1,6 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { addressGroup } from '../common/index.js';
 
 export interface ConnectionLimits {
   /** A connection that made no progress for this time is closed. */
@@ -29,21 +30,6 @@ const tooManyConnections = [
 ].join('\r\n');
 
 /**
- * The part of an address that identifies a client: an IPv4 address, or the first 64 bits of an IPv6 address,
- * because a client usually has all addresses that begin with them.
- */
-export function clientNetwork(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!address.includes(':')) return address;
-  const [head = '', tail = ''] = address.split('::', 2);
-  const first = head === '' ? [] : head.split(':');
-  const last = tail === '' ? [] : tail.split(':');
-  const zeros = Array<string>(Math.max(0, 8 - first.length - last.length)).fill('0');
-  return [...first, ...zeros, ...last].slice(0, 4).join(':');
-}
-
-/**
  * Limits the connections of a server. A client that does not read what was written for it is disconnected, so
  * that its responses do not stay in memory; a request that is being processed is not interrupted, however long
  * it takes.
@@ -60,7 +46,7 @@ export function limitConnections(server: Server, { idleMs, max, maxPerAddress }:
   if (maxPerAddress === 0) return;
   const counts = new Map<string, number>();
   server.prependListener('connection', (connection) => {
-    const network = clientNetwork(connection.remoteAddress ?? '');
+    const network = addressGroup(connection.remoteAddress ?? '');
     const count = (counts.get(network) ?? 0) + 1;
     counts.set(network, count);
     connection.once('close', () => {

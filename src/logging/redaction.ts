@@ -1,4 +1,4 @@
-import { beginningOf } from '../common/index.js';
+import { beginningOf, shortened } from '../common/index.js';
 
 /** Replaces secrets in a text, so that it may leave the process. */
 export type Redactor = (text: string) => string;
@@ -100,10 +100,6 @@ const quotations: readonly ((text: string) => string)[] = [
   (text) => hideBetween(text, '(`', '`)'),
 ];
 
-/** Cuts a text without leaving half of a surrogate pair. */
-const cut = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, length).replace(/\p{Surrogate}$/u, '')}…`;
-
 /**
  * Removes quoted data from an error message, and cuts a message of more than 16,384 characters. What such a
  * message quotes may end beyond the cut, so everything from its first quotation mark on is removed.
@@ -111,7 +107,7 @@ const cut = (text: string, length: number): string =>
 export function withoutQuotations(message: string): string {
   if (message.length > MAX_TEXT) {
     const quote = message.slice(0, MAX_TEXT).search(/["'`{[(]/);
-    return quote < 0 ? cut(message, MAX_TEXT) : `${message.slice(0, quote)}${HIDDEN}…`;
+    return quote < 0 ? shortened(message, MAX_TEXT) : `${message.slice(0, quote)}${HIDDEN}…`;
   }
   return quotations.reduce((text, hide) => hide(text), message);
 }
@@ -219,14 +215,14 @@ function plainMembers(value: object, depth: number): Record<string, unknown> {
   const members = Object.entries(value)
     .slice(0, MAX_ITEMS)
     .map(([key, member]: [string, unknown]) => {
-      const name = cut(key, MAX_NAME);
+      const name = shortened(key, MAX_NAME);
       return [name, isHidden(name, member) ? HIDDEN : plainData(member, depth + 1)];
     });
   return Object.fromEntries(members) as Record<string, unknown>;
 }
 
 function plainData(value: unknown, depth: number): unknown {
-  if (typeof value === 'string') return cut(value, MAX_TEXT);
+  if (typeof value === 'string') return shortened(value, MAX_TEXT);
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'object' && value !== null) return plainObject(value, depth);
   return value;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { shortened } from '../common/index.js';
 import { jsonObject, nullIsAbsent } from '../http/index.js';
 import { goalIdParam, type GoalStatus, MAX_GOALS, MAX_STATE_BYTES } from '../session/index.js';
 import { attachments, content, emptyMessage, isNotEmpty, metadata } from './message-content.dto.js';
@@ -39,8 +40,7 @@ export const responderResult = nullIsAbsent(
 /** Maximum length of one problem in an error message, which may quote keys of the result. */
 const MAX_PROBLEM = 200;
 
-const bounded = (text: string): string =>
-  text.length <= MAX_PROBLEM ? text : `${text.slice(0, MAX_PROBLEM).replace(/\p{Surrogate}$/u, '')}…`;
+const bounded = (text: string): string => shortened(text, MAX_PROBLEM);
 
 /** @throws ResponderError with a message that starts with `whose` and lists up to five problems */
 export function checkResult(result: unknown, whose: string): ResponderResult {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
+import { addressGroup } from '../common/index.js';
 import type { Logger } from '../logging/index.js';
-import { addressGroup } from './address-group.js';
 import type { MonotonicClock } from './tenant.tokens.js';
 
 const WINDOW_MS = 60_000;

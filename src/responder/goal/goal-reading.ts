@@ -1,3 +1,4 @@
+import { beginningOf } from '../../common/index.js';
 import type { CalendarDay } from './calendar.js';
 import { fold } from './folded-text.js';
 import type { GoalResponderConfig, GoalSlot, GoalTemplate, SlotKind } from './goal-template.js';
@@ -48,10 +49,7 @@ export class GoalMessage {
    */
   readSlots(slots: readonly GoalSlot[], asked?: GoalSlot): Record<string, string | number> {
     if (asked?.kind === 'text') {
-      const text = this.content
-        .trim()
-        .slice(0, MAX_TEXT_VALUE)
-        .replace(/\p{Surrogate}$/u, '');
+      const text = beginningOf(this.content.trim(), MAX_TEXT_VALUE);
       return text === '' ? {} : { [asked.name]: text };
     }
     const values: Record<string, string | number> = {};

@@ -1,4 +1,4 @@
-import { ipv4Of, ipv6Groups } from '../common/index.js';
+import { ipv4Of, ipv6Groups } from './ip-address.js';
 
 /**
  * Returns what is counted as one address: an IPv4 address, or the /56 network of an IPv6 address, because a
