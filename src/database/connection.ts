@@ -38,6 +38,9 @@ export function clientOptions(settings: DatabaseSettings, uri: string): mongo.Mo
     // The driver looks up each name of an array that it reads in this object. In its default, `{}`, it finds
     // `constructor` and other inherited names, and returns the items of such arrays as bytes.
     fieldsAsRaw: Object.create(null) as mongo.Document,
+    // Texts were valid when they were written. The driver checks them one character at a time, which takes longer
+    // than reading them.
+    enableUtf8Validation: false,
     ...(!given.has('appname') && { appName: 'colloquy' }),
     ...(!given.has('compressors') && { compressors: ['zlib'] }),
     ...(!given.has('w') && { w: 'majority' }),

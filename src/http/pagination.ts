@@ -128,6 +128,8 @@ export interface PageQuery<Row, Position> {
   read: (count: number, after: Position | undefined) => Promise<readonly Row[]>;
   /** Maximum number of rows in one query: so few that even the largest ones fit into memory. */
   batch?: number;
+  /** Number of rows in the first query, before the size of the rows is known. */
+  firstBatch?: number;
 }
 
 /**
@@ -140,11 +142,14 @@ async function readRows<Row, Position>({
   positionOf,
   read,
   batch: maxCount = BATCH,
+  firstBatch = maxCount,
 }: PageQuery<Row, Position>): Promise<{ rows: Row[]; hasMore: boolean }> {
   const rows: Row[] = [];
   let bytes = 0;
   for (let after = from; ;) {
-    const count = Math.min(limit + 1 - rows.length, maxCount);
+    // As many as fit if the next rows are as large as those before.
+    const fitting = Math.ceil((MAX_PAGE_BYTES - bytes) / (bytes / rows.length)) || firstBatch;
+    const count = Math.min(limit + 1 - rows.length, maxCount, Math.max(1, fitting));
     const batch = await read(count, after);
     for (const row of batch) {
       const size = contentSize(row);

@@ -11,6 +11,7 @@ import {
   runInContext,
   setContextOf,
 } from '../logging/index.js';
+import { ResponseBudget, type ResponseBudgetOptions } from './response-budget.js';
 import type { Headers } from './security-headers.js';
 
 export interface RequestHooks {
@@ -28,6 +29,13 @@ export interface RequestHooks {
   /** If set, only routes that match are served, and every other route returns 404. */
   servedRoutes?: RegExp;
 }
+
+/** For each tenant. A page has about 2 MiB; see pagination.ts. */
+const RESPONSE_BUDGET: ResponseBudgetOptions = {
+  maxBytes: 4 * 1024 * 1024,
+  bytesPerSecond: 4 * 1024 * 1024,
+  maxWaitMs: 10_000,
+};
 
 type Area = 'api' | '/admin' | '/docs';
 
@@ -79,6 +87,12 @@ function logRequest(
   );
 }
 
+/** Requests of one kind usually have responses of about the same size. */
+function kindOf({ method, routeOptions, query }: FastifyRequest): string {
+  const { limit = '' } = query as { limit?: unknown };
+  return `${method} ${routeOptions.url ?? ''} ${String(limit).slice(0, 8)}`;
+}
+
 type Connection = Socket & { _httpMessage?: ServerResponse | null };
 
 /**
@@ -118,9 +132,10 @@ class OpenConnections {
 }
 
 /**
- * Adds the two hooks that run for every request: one sets its context and headers at the beginning and checks
- * its key, before any of its body is read, unknown routes included; the other writes the log line and records the timing at the end. Must be called before routes are added, because a
- * hook only applies to routes that are added after it.
+ * Adds the hooks that run for every request, unknown routes included: at the beginning, they set its context and
+ * headers and check its key, before any of its body is read; then they limit its tenant's large responses; at the
+ * end, they write the log line and record the timing. Must be called before routes are added, because a hook only
+ * applies to routes that are added after it.
  */
 export function addRequestHooks(
   fastify: FastifyInstance,
@@ -159,6 +174,19 @@ export function addRequestHooks(
       if (area !== 'api') adminGate.check(request, reply, proceed);
       else proceed();
     });
+  });
+  const budget = new ResponseBudget(RESPONSE_BUDGET);
+  fastify.addHook('preHandler', (request, reply, done) => {
+    const tenantId = contextOf(request)?.tenantId;
+    if (tenantId === undefined) done();
+    else budget.admit(tenantId, kindOf(request), reply.raw, done);
+  });
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    const tenantId = contextOf(request)?.tenantId;
+    // The length of a text is close to its size in bytes, and costs nothing.
+    if (tenantId !== undefined && (typeof payload === 'string' || payload instanceof Uint8Array))
+      budget.sized(tenantId, kindOf(request), reply.raw, payload.length);
+    done(null, payload);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const context = contextOf(request);

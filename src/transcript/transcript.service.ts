@@ -117,7 +117,7 @@ export class TranscriptService {
     const from = dateIdCursor.decode(cursor);
     const read = (count: number, after = from): Promise<FinishedTranscript[]> =>
       this.transcripts.list(tenantId, filter, count, after);
-    const page = { limit, from, positionOf, read, batch: READ_TOGETHER };
+    const page = { limit, from, positionOf, read, batch: READ_TOGETHER, firstBatch: 2 };
     return readPage(dateIdCursor, page, (record) => record);
   }
 
