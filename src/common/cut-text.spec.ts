@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beginningOf, shortened } from './cut-text.js';
+import { beginningOf, endOf, shortened } from './cut-text.js';
 
 describe('beginningOf', () => {
   it.each([
@@ -23,6 +23,30 @@ describe('beginningOf', () => {
         expect(text.startsWith(beginning)).toBe(true);
         expect(beginning.length).toBeLessThanOrEqual(maxLength);
         expect(/\p{Surrogate}/u.test(beginning)).toBe(false);
+      }),
+    );
+  });
+});
+
+describe('endOf', () => {
+  it.each([
+    ['a short text', 'abc', 3, 'abc'],
+    ['letters', 'abcdef', 3, 'def'],
+    ['a surrogate pair', 'ab😀cd', 3, 'cd'],
+    ['an emoji of several characters', 'ab👩‍👩‍👧cd', 6, 'cd'],
+    ['a letter with an accent', 'abe\u0301f', 2, 'f'],
+    ['flags', `${'x'.repeat(100)}🇩🇪🇫🇷🇮🇹`, 10, '🇫🇷🇮🇹'],
+  ])('does not split %s', (_what, text, maxLength, expected) => {
+    expect(endOf(text, maxLength)).toBe(expected);
+  });
+
+  it('returns a well-formed end of every well-formed text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), fc.nat(200), (text, maxLength) => {
+        const end = endOf(text, maxLength);
+        expect(text.endsWith(end)).toBe(true);
+        expect(end.length).toBeLessThanOrEqual(maxLength);
+        expect(/\p{Surrogate}/u.test(end)).toBe(false);
       }),
     );
   });

@@ -30,12 +30,14 @@ describe('excerpt', () => {
 });
 
 describe('boundedText', () => {
-  it('keeps text that fits, otherwise its beginning and end, in whole characters', () => {
+  it('keeps text that fits, otherwise its beginning and end, in whole graphemes', () => {
     expect(boundedText('short', 5)).toBe('short');
     const cut = boundedText(`begin ${'é😀'.repeat(1000)} end`, 101);
     expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(101);
     expect(cut).toMatch(/^begin é.*\n\[…\]\n.* end$/su);
     expect(cut).not.toContain('\ufffd');
+    const family = boundedText('👩‍👩‍👧'.repeat(100), 101);
+    expect(family).toMatch(/^(👩‍👩‍👧)+\n\[…\]\n(👩‍👩‍👧)+$/u);
   });
 });
 

@@ -1,10 +1,11 @@
+import { beginningOf } from '../../common/index.js';
+
 /** Only this many characters of a message are searched for triggers and values. */
 const SEARCHED_CHARACTERS = 4096;
 
 /** Converts to lower case without diacritics: "Réservér" -> "reserver". */
 export const fold = (text: string): string =>
-  text
-    .slice(0, SEARCHED_CHARACTERS)
+  beginningOf(text, SEARCHED_CHARACTERS)
     .normalize('NFD')
     .replace(/\p{M}+/gu, '')
     .toLowerCase();

@@ -1,4 +1,5 @@
 import * as chrono from 'chrono-node';
+import { beginningOf } from '../../common/index.js';
 import { type CalendarDay, isoDay } from './calendar.js';
 import { fold } from './folded-text.js';
 import { localNumber } from './local-numbers.js';
@@ -100,7 +101,7 @@ export class LocalValues {
   }
 
   private parse(): Found[] {
-    const text = this.content.slice(0, SEARCHED_CHARACTERS).normalize('NFC');
+    const text = beginningOf(this.content, SEARCHED_CHARACTERS).normalize('NFC');
     const { year, month, day } = this.today;
     // Noon, so that no result is moved to another day.
     const reference = { instant: new Date(Date.UTC(year, month - 1, day, 12)), timezone: 0 };
