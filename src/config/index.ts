@@ -3,6 +3,7 @@ export * from './data-dir.js';
 export * from './env-example.js';
 export * from './environment.js';
 export * from './mongo-uri.js';
+export { type Plan, type PlanLimits, plans } from './plans.js';
 export { productionWarnings } from './production-warnings.js';
 export * from './settings.js';
 export { trustedHops } from './trust-proxy.js';

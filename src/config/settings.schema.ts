@@ -14,6 +14,7 @@ import {
   type SettingDefinition,
 } from './setting-definition.js';
 import { transcriptSettings } from './transcript-settings.js';
+import { planLimits } from './plans.js';
 import { trustProxy } from './trust-proxy.js';
 
 /** All settings, grouped as in `.env.example`. */
@@ -139,6 +140,16 @@ export const settingGroups = {
       0,
       10_000_000,
       'Maximum number of requests per minute from one tenant to one process; 0: no limit.',
+    ),
+    QUOTA_STORAGE_BYTES: setting(
+      planLimits,
+      'How much a tenant may store, in bytes, by plan, for example free=1073741824,pro=53687091200. Plans that are not named have no limit.',
+      { default: '' },
+    ),
+    QUOTA_DOCUMENTS: setting(
+      planLimits,
+      'How many documents a tenant may store, by plan, for example free=100000. Each message, conversation, session, transcript and job is one.',
+      { default: '' },
     ),
   },
   database: {

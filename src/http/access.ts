@@ -21,6 +21,12 @@ export const AdminOnly = (): ClassDecorator & MethodDecorator =>
 export const TenantOrAdmin = (): ClassDecorator & MethodDecorator =>
   SetMetadata(ACCESS, 'tenant-or-admin' satisfies Access);
 
+/** Metadata key of routes that are allowed when the tenant's quota is used up. */
+export const STORES_NOTHING = 'colloquy:stores-nothing';
+
+/** The route stores nothing, although its method is not GET or DELETE. */
+export const StoresNothing = (): MethodDecorator => SetMetadata(STORES_NOTHING, true);
+
 const bearer = /^Bearer +(\S+) *$/i;
 
 /** Returns the key from the `Authorization: Bearer` header. */

@@ -14,6 +14,8 @@ export {
   isOperatorRequest,
   Public,
   setOperatorRequest,
+  STORES_NOTHING,
+  StoresNothing,
   TenantOrAdmin,
 } from './access.js';
 export {

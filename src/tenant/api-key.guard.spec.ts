@@ -9,6 +9,7 @@ import { ApiKeyGuard } from './api-key.guard.js';
 import { createApiKey, hashApiKey } from './api-key.js';
 import { KeyThrottle } from './key-throttle.js';
 import type { KeyVerifier, Verdict } from './key-verifier.js';
+import type { Quotas } from './quotas.js';
 import { RateLimiter } from './rate-limiter.js';
 import { requestIdentity } from './request-identity.js';
 import { allFeatures, type TenantIdentity } from './tenant.types.js';
@@ -48,6 +49,7 @@ describe('ApiKeyGuard', () => {
   let verdicts: Record<string, Verdict>;
   const remembered = jest.fn<Verdict | undefined, [hash: string]>();
   const verify = jest.fn((key: string) => Promise.resolve(verdicts[key] ?? { outcome: 'unknown' as const }));
+  const check = jest.fn<undefined, Parameters<Quotas['check']>>();
   const guardWith = (perMinute = 0, wrongKeysPerMinute = 0): ApiKeyGuard =>
     new ApiKeyGuard(
       new Reflector(),
@@ -57,6 +59,7 @@ describe('ApiKeyGuard', () => {
       new RateLimiter(perMinute, { now: () => 1000 }),
       new AdminKey(ADMIN),
       new KeyThrottle(wrongKeysPerMinute, { now: () => 1000 }, { warn: jest.fn() } as unknown as Logger),
+      { check } as unknown as Quotas,
     );
   const codeOf = async (route: Route, authorization?: string, guard = guardWith()): Promise<unknown> => {
     try {
@@ -74,6 +77,7 @@ describe('ApiKeyGuard', () => {
   });
   beforeEach(() => {
     verify.mockClear();
+    check.mockReset();
     remembered.mockReset();
     verdicts = { good: { outcome: 'valid', identity }, off: { outcome: 'inactive', identity } };
   });
@@ -111,7 +115,11 @@ describe('ApiKeyGuard', () => {
   });
 
   it('keeps the configuration that a route has', () => {
-    expect(requestWith().routeOptions.config).toEqual({ access: 'tenant', limit: 5 });
+    expect(requestWith().routeOptions.config).toEqual({
+      access: 'tenant',
+      storesNothing: false,
+      limit: 5,
+    });
   });
 
   it('admits no request to a handler that was not checked', () => {
@@ -211,5 +219,29 @@ describe('ApiKeyGuard', () => {
       problem: { status: 429, code: 'rate_limited', retryAfterSeconds: 30 },
     });
     for (let i = 0; i < 5; i++) expect(await codeOf(adminRoute, `Bearer ${ADMIN}`, guard)).toBe(true);
+  });
+
+  it('checks the quota of requests that may store something, with the announced size of their body', async () => {
+    verdicts = { key: { outcome: 'valid', identity } };
+    const guard = guardWith();
+    const send = async (method: string, headers: object, config?: object): Promise<void> => {
+      const { routeOptions, ...request } = requestWith('Bearer key');
+      const merged = { routeOptions: { config: { ...routeOptions.config, ...config } } };
+      Object.assign(request, { method, headers: { ...request.headers, ...headers } }, merged);
+      await guard.authenticate(request as FastifyRequest);
+    };
+    for (const method of ['GET', 'HEAD', 'DELETE']) await send(method, {});
+    await send('POST', {}, { storesNothing: true });
+    expect(check).not.toHaveBeenCalled();
+    await send('POST', { 'content-length': '7' });
+    await send('PATCH', {});
+    expect(check.mock.calls).toEqual([
+      [identity, 7],
+      [identity, 1024 * 1024],
+    ]);
+    check.mockImplementationOnce(() => {
+      throw new Error('used up');
+    });
+    await expect(send('PUT', { 'content-length': '7' })).rejects.toThrow('used up');
   });
 });

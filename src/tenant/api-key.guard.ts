@@ -2,12 +2,20 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
-import { ACCESS, type Access, bearerOf, isOperatorRequest, setOperatorRequest } from '../http/index.js';
+import {
+  ACCESS,
+  type Access,
+  bearerOf,
+  isOperatorRequest,
+  setOperatorRequest,
+  STORES_NOTHING,
+} from '../http/index.js';
 import { contextOf } from '../logging/index.js';
 import { AdminKey } from './admin-key.js';
 import { hashApiKey, keyIdOf } from './api-key.js';
 import { KeyThrottle } from './key-throttle.js';
 import { KeyVerifier, type Verdict } from './key-verifier.js';
+import { Quotas } from './quotas.js';
 import { RateLimiter } from './rate-limiter.js';
 import { setRequestIdentity } from './request-identity.js';
 import {
@@ -23,6 +31,9 @@ import {
 /** Metadata key under which Nest finds the configuration of a handler's Fastify route. */
 const ROUTE_CONFIG: unknown = RouteConfig({}).KEY;
 
+/** Counted for a body that does not announce its size. */
+const UNKNOWN_BODY_BYTES = 1024 * 1024;
+
 const ADMITTED = Symbol('the request was admitted');
 
 /** Checks that the key of a request fits the route (public, admin or tenant), before its body is read. */
@@ -36,6 +47,7 @@ export class ApiKeyGuard implements CanActivate {
     private readonly limiter: RateLimiter,
     private readonly adminKey: AdminKey,
     private readonly throttle: KeyThrottle,
+    private readonly quotas: Quotas,
   ) {}
 
   /**
@@ -52,7 +64,8 @@ export class ApiKeyGuard implements CanActivate {
         const access =
           this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [handler, metatype]) ?? 'tenant';
         const config = Reflect.getMetadata(ROUTE_CONFIG, handler) as object | undefined;
-        Reflect.defineMetadata(ROUTE_CONFIG, { ...config, access }, handler);
+        const storesNothing = this.reflector.get<true | undefined>(STORES_NOTHING, handler) ?? false;
+        Reflect.defineMetadata(ROUTE_CONFIG, { ...config, access, storesNothing }, handler);
       }
     }
   }
@@ -63,7 +76,8 @@ export class ApiKeyGuard implements CanActivate {
    * synchronously, without a promise. Requests to routes that are not handlers of a controller, such as the
    * admin pages, are not its concern.
    * @throws ProblemError 401 without a valid key, 403 with a key of the wrong kind or of an inactive tenant,
-   * 429 when the tenant exceeds its rate limit, or after too many wrong keys from the client's address
+   * 429 when the tenant exceeds its rate limit, or after too many wrong keys from the client's address, 507 when it
+   * exceeds its quota
    */
   authenticate(request: FastifyRequest): undefined | Promise<void> {
     const { access } = request.routeOptions.config as { access?: Access };
@@ -132,11 +146,20 @@ export class ApiKeyGuard implements CanActivate {
     const { tenantId } = identity;
     const waitSeconds = this.limiter.take(tenantId);
     if (waitSeconds > 0) throw rateLimited(this.limiter.perMinute, waitSeconds);
+    if (mayStore(request)) this.quotas.check(identity, bodyBytesOf(request));
     setRequestIdentity(request, identity);
     const current = contextOf(request);
     if (current) current.tenantId = tenantId;
   }
 }
+
+function mayStore({ method, routeOptions }: FastifyRequest): boolean {
+  if (method === 'GET' || method === 'HEAD' || method === 'DELETE') return false;
+  return !(routeOptions.config as { storesNothing?: boolean }).storesNothing;
+}
+
+const bodyBytesOf = ({ headers }: FastifyRequest): number =>
+  Number(headers['content-length'] ?? UNKNOWN_BODY_BYTES);
 
 function admitted(request: FastifyRequest): void {
   (request as { [ADMITTED]?: true })[ADMITTED] = true;

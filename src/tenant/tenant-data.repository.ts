@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
 import type { Connection, Types } from 'mongoose';
+import type { Usage } from './quotas.js';
 import { TENANT_MODEL } from './tenant.schema.js';
 
-/** Deletes the documents of a tenant from the collections of all modules. */
+/** Measures and deletes the documents of a tenant in the collections of all modules. */
 @Injectable()
 export class TenantDataRepository {
   constructor(@InjectConnection() private readonly connection: Connection) {}
@@ -13,6 +14,23 @@ export class TenantDataRepository {
     return this.connection
       .modelNames()
       .filter((name) => name !== TENANT_MODEL && this.connection.model(name).schema.path('tenantId'));
+  }
+
+  /** Returns the number and size of all documents of a tenant. Reads all of them. */
+  async usage(tenantId: string): Promise<Usage> {
+    const total = { bytes: 0, documents: 0 };
+    for (const model of this.models()) {
+      const [usage] = await this.connection
+        .model(model)
+        .aggregate<Usage>([
+          { $match: { tenantId } },
+          { $group: { _id: null, bytes: { $sum: { $bsonSize: '$$ROOT' } }, documents: { $sum: 1 } } },
+        ])
+        .exec();
+      total.bytes += usage?.bytes ?? 0;
+      total.documents += usage?.documents ?? 0;
+    }
+    return total;
   }
 
   /** Deletes up to `limit` documents of a model, and returns their number. */

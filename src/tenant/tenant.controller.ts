@@ -29,6 +29,8 @@ import {
   tenantViewSchema,
   updateTenantBody,
   type UpdateTenantBody,
+  type UsageView,
+  usageViewSchema,
 } from './tenant.dto.js';
 import { TenantDeletion } from './tenant-deletion.js';
 import { TenantService } from './tenant.service.js';
@@ -67,6 +69,17 @@ export class TenantController {
   @ApiNotFoundResponse({ description: '`tenant_not_found`' })
   get(@Param('id', { schema: tenantIdParam }) id: string): Promise<TenantView> {
     return this.tenants.get(id);
+  }
+
+  @Get(':id/usage')
+  @ApiOperation({
+    summary: 'Measure what a tenant has stored, with the limits of its plan (admin)',
+    description: 'Reads all documents of the tenant, which may take a while.',
+  })
+  @ApiOkResponse({ standardSchema: usageViewSchema })
+  @ApiNotFoundResponse({ description: '`tenant_not_found`' })
+  usage(@Param('id', { schema: tenantIdParam }) id: string): Promise<UsageView> {
+    return this.tenants.usage(id);
   }
 
   @Patch(':id')

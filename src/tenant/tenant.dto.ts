@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { plans } from '../config/index.js';
 import { externalName, nullIsAbsent, pageLimit } from '../http/index.js';
-import { type ApiKey, plans, type Tenant, type TenantFeatures } from './tenant.types.js';
+import type { ApiKey, Tenant, TenantFeatures } from './tenant.types.js';
 
 export const tenantIdParam = externalName.max(64).meta({ description: 'Tenant id', example: 'acme' });
 
@@ -83,6 +84,14 @@ export const tenantViewSchema = z.object({
     .meta({ description: 'Present while the tenant is being deleted' }),
 });
 export type TenantView = z.output<typeof tenantViewSchema>;
+
+const limit = z.int().nullable().meta({ description: 'Limit of its plan; null: none' });
+export const usageViewSchema = z.object({
+  bytes: z.int().meta({ description: 'Size of its documents' }),
+  documents: z.int(),
+  limits: z.object({ bytes: limit, documents: limit }),
+});
+export type UsageView = z.output<typeof usageViewSchema>;
 
 export const identityViewSchema = tenantViewSchema.pick({ id: true, name: true, plan: true });
 export type IdentityView = z.output<typeof identityViewSchema>;

@@ -1,4 +1,6 @@
+import type { Plan } from '../config/index.js';
 import { ProblemError } from '../http/index.js';
+import type { Usage, UsageLimits } from './quotas.js';
 
 export const apiKeyMissing = (): ProblemError =>
   new ProblemError({
@@ -66,6 +68,22 @@ export const tenantBeingDeleted = (tenantId: string): ProblemError =>
     title: 'The tenant is being deleted',
     detail: `The deletion of tenant "${tenantId}" has not ended. Its id is free once GET /v1/tenants/${encodeURIComponent(tenantId)} returns 404.`,
   });
+
+export const quotaExceeded = (plan: Plan, usage: Usage, limits: UsageLimits): ProblemError =>
+  new ProblemError({
+    status: 507,
+    code: 'quota_exceeded',
+    title: 'The quota is used up',
+    detail:
+      `The plan "${plan}" allows ${limitText(limits)}; ${usage.bytes} bytes in ${usage.documents} documents are stored. ` +
+      'Delete conversations or transcripts, or ask the operator for another plan. Reads and deletions still work.',
+  });
+
+const limitText = ({ bytes, documents }: UsageLimits): string =>
+  [
+    ...(bytes === undefined ? [] : [`${bytes} bytes`]),
+    ...(documents === undefined ? [] : [`${documents} documents`]),
+  ].join(' and ');
 
 export const rateLimited = (perMinute: number, retryAfterSeconds: number): ProblemError =>
   new ProblemError({

@@ -17,6 +17,7 @@ import { ApiKeyRepository } from './api-key.repository.js';
 import { IdentityController } from './identity.controller.js';
 import { KeyThrottle } from './key-throttle.js';
 import { KeyVerifier } from './key-verifier.js';
+import { Quotas } from './quotas.js';
 import { RateLimiter } from './rate-limiter.js';
 import { TenantDataRepository } from './tenant-data.repository.js';
 import { TenantDeletion } from './tenant-deletion.js';
@@ -53,6 +54,16 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
       useFactory: (settings: ServiceSettings, clock: MonotonicClock, logger: Logger) =>
         new KeyThrottle(settings.WRONG_KEYS_PER_MINUTE, clock, logger),
       inject: [SERVICE_SETTINGS, TENANT_CLOCK, LOGGER],
+    },
+    {
+      provide: Quotas,
+      useFactory: (
+        { QUOTA_STORAGE_BYTES: bytes, QUOTA_DOCUMENTS: documents }: ServiceSettings,
+        data: TenantDataRepository,
+        clock: MonotonicClock,
+        logger: Logger,
+      ) => new Quotas({ bytes, documents }, (tenantId) => data.usage(tenantId), clock, logger),
+      inject: [SERVICE_SETTINGS, TenantDataRepository, TENANT_CLOCK, LOGGER],
     },
     {
       provide: AdminKey,

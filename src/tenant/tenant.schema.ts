@@ -1,5 +1,6 @@
 import { Schema, type Types } from 'mongoose';
-import { type Deletion, plans, type Plan, type TenantFeatures } from './tenant.types.js';
+import { plans, type Plan } from '../config/index.js';
+import type { Deletion, TenantFeatures } from './tenant.types.js';
 
 export const TENANT_MODEL = 'Tenant';
 export const API_KEY_MODEL = 'ApiKey';

@@ -5,6 +5,8 @@ import { LOGGER, type Logger } from '../logging/index.js';
 import { createApiKey, type NewApiKey } from './api-key.js';
 import { ApiKeyRepository } from './api-key.repository.js';
 import { KeyVerifier } from './key-verifier.js';
+import { Quotas } from './quotas.js';
+import { TenantDataRepository } from './tenant-data.repository.js';
 import { TenantDirectory } from './tenant-directory.js';
 import {
   apiKeyView,
@@ -12,6 +14,7 @@ import {
   type CreateTenantBody,
   tenantView,
   type TenantView,
+  type UsageView,
 } from './tenant.dto.js';
 import { tenantBeingDeleted, tenantExists } from './tenant.errors.js';
 import { type TenantChanges, tenantOf, TenantRepository, type TenantRow } from './tenant.repository.js';
@@ -42,8 +45,20 @@ export class TenantService {
     private readonly verifier: KeyVerifier,
     private readonly directory: TenantDirectory,
     private readonly transactions: TransactionRunner,
+    private readonly quotas: Quotas,
+    private readonly data: TenantDataRepository,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
+
+  /**
+   * Measures what a tenant has stored. Reads all of its documents.
+   * @throws ProblemError 404 `tenant_not_found`
+   */
+  async usage(tenantId: string): Promise<UsageView> {
+    const { plan } = await this.get(tenantId);
+    const { bytes = null, documents = null } = this.quotas.limitsOf(plan);
+    return { ...(await this.data.usage(tenantId)), limits: { bytes, documents } };
+  }
 
   /**
    * Creates a tenant and its first key. Called in a transaction, so that both are stored or neither.

@@ -1,5 +1,4 @@
-export const plans = ['free', 'pro', 'enterprise'] as const;
-export type Plan = (typeof plans)[number];
+import type { Plan } from '../config/index.js';
 
 export const featureNames = ['responder', 'sharedState', 'transcripts'] as const;
 export type FeatureName = (typeof featureNames)[number];

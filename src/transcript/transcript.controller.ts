@@ -7,7 +7,7 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
-import type { Page } from '../http/index.js';
+import { type Page, StoresNothing } from '../http/index.js';
 import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
 import {
   acceptedTranscriptSchema,
@@ -61,6 +61,7 @@ export class TranscriptController {
   }
 
   @Post('search')
+  @StoresNothing()
   @HttpCode(200)
   @ApiOperation({ summary: 'Search transcripts by meaning, best match first' })
   @ApiOkResponse({ standardSchema: transcriptHitsSchema })

@@ -79,6 +79,7 @@ const cases: Record<string, Case> = {
   ),
   'GET /v1/tenants': admin(() => '/v1/tenants'),
   'GET /v1/tenants/:id': admin(ofTenant),
+  'GET /v1/tenants/:id/usage': admin((of) => `${ofTenant(of)}/usage`),
   'PATCH /v1/tenants/:id': admin(ofTenant, () => ({ name: 'Taken over' })),
   'DELETE /v1/tenants/:id': admin(ofTenant),
   'POST /v1/tenants/:id/conversations/:conversationId/messages': admin(

@@ -44,6 +44,7 @@ export const tenantCases: Cases<TenantRepository> = {
 /** Runs last: deletes what the other cases stored. */
 export const tenantDataCases: Cases<TenantDataRepository> = {
   models: {},
+  usage: once((data) => data.usage(tenantId)),
   deleteSome: once(async (data) => {
     for (const model of data.models()) await data.deleteSome(model, tenantId, 10);
   }),
