@@ -1,8 +1,8 @@
 import type { PlanLimits } from '../config/index.js';
 import type { Logger } from '../logging/index.js';
 import { ProblemError } from '../http/index.js';
-import { Quotas, type Usage } from './quotas.js';
-import { allFeatures, type TenantIdentity } from './tenant.types.js';
+import { Quotas } from './quotas.js';
+import { allFeatures, type TenantIdentity, type Usage } from './tenant.types.js';
 
 const acme: TenantIdentity = { tenantId: 'acme', name: 'Acme', plan: 'free', features: allFeatures };
 

@@ -4,16 +4,7 @@ import type { PlanLimits } from '../config/index.js';
 import type { Logger } from '../logging/index.js';
 import { quotaExceeded } from './tenant.errors.js';
 import type { MonotonicClock } from './tenant.tokens.js';
-import type { TenantIdentity } from './tenant.types.js';
-
-/** What a tenant has stored, in the collections of all modules. */
-export interface Usage {
-  /** Size of its documents, bytes. */
-  bytes: number;
-  documents: number;
-}
-
-export type UsageLimits = Partial<Usage>;
+import type { TenantIdentity, Usage, UsageLimits } from './tenant.types.js';
 
 interface State {
   usage?: Usage;

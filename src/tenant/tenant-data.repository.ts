@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
 import type { Connection, Types } from 'mongoose';
-import type { Usage } from './quotas.js';
 import { TENANT_MODEL } from './tenant.schema.js';
+import type { Usage } from './tenant.types.js';
 
 /** Measures and deletes the documents of a tenant in the collections of all modules. */
 @Injectable()

@@ -1,6 +1,6 @@
 import type { Plan } from '../config/index.js';
 import { ProblemError } from '../http/index.js';
-import type { Usage, UsageLimits } from './quotas.js';
+import type { Usage, UsageLimits } from './tenant.types.js';
 
 export const apiKeyMissing = (): ProblemError =>
   new ProblemError({

@@ -45,3 +45,13 @@ export interface ApiKey {
   /** Accurate to `LAST_USED_RESOLUTION_MS`. */
   readonly lastUsedAt: Date | null;
 }
+
+/** What a tenant has stored, in the collections of all modules. */
+export interface Usage {
+  /** Size of its documents, bytes. */
+  bytes: number;
+  documents: number;
+}
+
+/** Members that are absent have no limit. */
+export type UsageLimits = Partial<Usage>;
