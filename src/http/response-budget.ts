@@ -5,7 +5,10 @@ import { ProblemError } from './problem.js';
 
 /** Responses up to this size, in bytes, are neither delayed nor counted. */
 const SMALL = 64 * 1024;
-/** Expected size of a response of a kind that the tenant has not requested before, bytes. */
+/**
+ * Expected size of the response to a GET of a kind that the tenant has not requested before, bytes. Other responses
+ * are expected to be small, because they may take long: those that wait for a responder.
+ */
 const UNKNOWN = 1024 * 1024;
 /** Number of pairs of tenant and kind whose expected sizes are kept. */
 const MAX_EXPECTED = 10_000;
@@ -53,7 +56,7 @@ export class ResponseBudget {
    * `maxWaitMs`. It is not called if the client disconnects before that.
    */
   admit(tenantId: string, kind: string, response: ServerResponse, done: (error?: Error) => void): void {
-    const key = `${tenantId} ${kind}`;
+    const key = `${kind} ${tenantId}`;
     const bytes = this.expectedBytes(key);
     if (bytes <= SMALL) {
       done();
@@ -93,7 +96,7 @@ export class ResponseBudget {
 
   /** Must be called with the size of each response, in bytes, before it is sent. */
   sized(tenantId: string, kind: string, response: ServerResponse, bytes: number): void {
-    const key = `${tenantId} ${kind}`;
+    const key = `${kind} ${tenantId}`;
     const before = this.expected.get(key);
     // A large response raises the expectation at once, smaller ones lower it gradually.
     const next = before === undefined ? bytes : Math.max(bytes, Math.floor(before * 0.95));
@@ -104,7 +107,7 @@ export class ResponseBudget {
   }
 
   private expectedBytes(key: string): number {
-    return this.expected.get(key) ?? UNKNOWN;
+    return this.expected.get(key) ?? (key.startsWith('GET ') ? UNKNOWN : 0);
   }
 
   private shareOf(tenantId: string): Share {
