@@ -9,6 +9,10 @@ it.each([
   ['Thu, 01 Jan 2026 00:00:03 GMT', 3000],
   ['Wed, 31 Dec 2025 23:59:00 GMT', 0],
   ['soon', undefined],
+  ['-1', undefined],
+  ['1.5', undefined],
+  ['+5', undefined],
+  ['', undefined],
   [undefined, undefined],
 ])('retryAfterMs(%j) is %j', (header, expected) => {
   expect(retryAfterMs(header, now)).toBe(expected);

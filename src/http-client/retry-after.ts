@@ -6,6 +6,11 @@
 export function retryAfterMs(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
-  const askedMs = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  // `Date.parse` alone would also read "-1" as a date.
+  const askedMs = /^\d{1,9}$/.test(text)
+    ? Number(text) * 1000
+    : /^[A-Za-z]{3}/.test(text)
+      ? Date.parse(text) - now
+      : NaN;
   return Number.isNaN(askedMs) ? undefined : Math.max(0, askedMs);
 }

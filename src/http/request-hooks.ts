@@ -11,6 +11,7 @@ import {
   runInContext,
   setContextOf,
 } from '../logging/index.js';
+import { BodyBudget } from './body-budget.js';
 import { ResponseBudget, type ResponseBudgetOptions } from './response-budget.js';
 import type { Headers } from './security-headers.js';
 
@@ -29,6 +30,9 @@ export interface RequestHooks {
   /** If set, only routes that match are served, and every other route returns 404. */
   servedRoutes?: RegExp;
 }
+
+/** Bytes of request bodies in progress, for each tenant. */
+const BODY_BUDGET = 128 * 1024 * 1024;
 
 /** For each tenant. A page has about 2 MiB; see pagination.ts. */
 const RESPONSE_BUDGET: ResponseBudgetOptions = {
@@ -87,6 +91,10 @@ function logRequest(
   );
 }
 
+/** Searches are POST requests. */
+const isRead = ({ method, routeOptions: { config } }: FastifyRequest): boolean =>
+  method === 'GET' || (config as { storesNothing?: boolean }).storesNothing === true;
+
 /** Requests of one kind usually have responses of about the same size. */
 function kindOf({ method, routeOptions, query }: FastifyRequest): string {
   const { limit = '' } = query as { limit?: unknown };
@@ -141,15 +149,25 @@ export function addRequestHooks(
   fastify: FastifyInstance,
   { logger, apiHeaders, pageHeaders, timings, adminGate, guard, servedRoutes }: RequestHooks,
 ): void {
-  const authenticate = (request: FastifyRequest, done: HookHandlerDoneFunction): void => {
+  const bodies = new BodyBudget(BODY_BUDGET);
+  const takeBody = (request: FastifyRequest, reply: FastifyReply): void => {
+    const tenantId = contextOf(request)?.tenantId;
+    if (tenantId !== undefined) bodies.take(tenantId, request, reply.raw);
+  };
+  const authenticate = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: HookHandlerDoneFunction,
+  ): void => {
     let decision: undefined | Promise<void>;
     try {
       decision = guard.authenticate(request);
+      if (!decision) takeBody(request, reply);
     } catch (error) {
       done(asError(error));
       return;
     }
-    if (decision) decision.then(() => done(), done);
+    if (decision) decision.then(() => takeBody(request, reply)).then(() => done(), done);
     else done();
   };
   const connections = new OpenConnections(fastify);
@@ -168,7 +186,7 @@ export function addRequestHooks(
     }
     const proceed = (): void => {
       if (request.is404) done(new NotFoundException());
-      else authenticate(request, done);
+      else authenticate(request, reply, done);
     };
     runInContext(context, () => {
       if (area !== 'api') adminGate.check(request, reply, proceed);
@@ -178,7 +196,8 @@ export function addRequestHooks(
   const budget = new ResponseBudget(RESPONSE_BUDGET);
   fastify.addHook('preHandler', (request, reply, done) => {
     const tenantId = contextOf(request)?.tenantId;
-    if (tenantId === undefined) done();
+    // Requests that store something are not delayed: they may take long because of a responder.
+    if (tenantId === undefined || !isRead(request)) done();
     else budget.admit(tenantId, kindOf(request), reply.raw, done);
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {

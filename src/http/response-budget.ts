@@ -5,10 +5,7 @@ import { ProblemError } from './problem.js';
 
 /** Responses up to this size, in bytes, are neither delayed nor counted. */
 const SMALL = 64 * 1024;
-/**
- * Expected size of the response to a GET of a kind that the tenant has not requested before, bytes. Other responses
- * are expected to be small, because they may take long: those that wait for a responder.
- */
+/** Expected size of a response of a kind that the tenant has not requested before, bytes. */
 const UNKNOWN = 1024 * 1024;
 /** Number of pairs of tenant and kind whose expected sizes are kept. */
 const MAX_EXPECTED = 10_000;
@@ -107,7 +104,7 @@ export class ResponseBudget {
   }
 
   private expectedBytes(key: string): number {
-    return this.expected.get(key) ?? (key.startsWith('GET ') ? UNKNOWN : 0);
+    return this.expected.get(key) ?? UNKNOWN;
   }
 
   private shareOf(tenantId: string): Share {

@@ -128,6 +128,28 @@ describe('ApiKeyGuard', () => {
     );
   });
 
+  it('checks the key of a tenant again if its body took long to arrive', async () => {
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(1000);
+    const guard = guardWith();
+    const held = requestWith('Bearer good');
+    await guard.authenticate(held);
+    verdicts = {};
+    clock.mockReturnValue(1999);
+    expect(guard.canActivate(executionOf(held))).toBe(true);
+    clock.mockReturnValue(2000);
+    await expect(guard.canActivate(executionOf(held))).rejects.toMatchObject({
+      problem: { status: 401, code: 'api_key_invalid' },
+    });
+    verdicts = { good: { outcome: 'inactive', identity } };
+    await expect(guard.canActivate(executionOf(held))).rejects.toMatchObject({
+      problem: { status: 403, code: 'tenant_inactive' },
+    });
+    verdicts = { good: { outcome: 'valid', identity: { ...identity, plan: 'pro' } } };
+    await guard.canActivate(executionOf(held));
+    expect(requestIdentity(held)).toMatchObject({ plan: 'pro' });
+    clock.mockRestore();
+  });
+
   it('ignores routes that are not handlers of a controller', () => {
     const request = { headers: {}, routeOptions: { config: {} } } as unknown as FastifyRequest;
     expect(guardWith().authenticate(request)).toBeUndefined();

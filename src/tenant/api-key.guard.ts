@@ -34,7 +34,11 @@ const ROUTE_CONFIG: unknown = RouteConfig({}).KEY;
 /** Counted for a body that does not announce its size. */
 const UNKNOWN_BODY_BYTES = 1024 * 1024;
 
+/** The time at which the request was admitted. */
 const ADMITTED = Symbol('the request was admitted');
+
+/** A key is verified for this long, in every process. */
+const MAX_DECISION_AGE_MS = 1000;
 
 /** Checks that the key of a request fits the route (public, admin or tenant), before its body is read. */
 @Injectable()
@@ -88,10 +92,28 @@ export class ApiKeyGuard implements CanActivate {
     return undefined;
   }
 
-  /** Only reads what `authenticate` decided. */
-  canActivate(context: ExecutionContext): true {
-    if (ADMITTED in context.switchToHttp().getRequest<FastifyRequest>()) return true;
-    throw new Error('The request reached its handler without a check of its key.');
+  /**
+   * Relies on what `authenticate` decided. If the body took longer than a second to arrive, the tenant's key is
+   * checked again, because it may have been revoked.
+   * @throws ProblemError 401 or 403 if the key is no longer valid
+   */
+  canActivate(context: ExecutionContext): true | Promise<true> {
+    const request = context.switchToHttp().getRequest<FastifyRequest & { [ADMITTED]?: number }>();
+    const { [ADMITTED]: admittedAt } = request;
+    if (admittedAt === undefined)
+      throw new Error('The request reached its handler without a check of its key.');
+    if (performance.now() - admittedAt < MAX_DECISION_AGE_MS) return true;
+    return this.checkAgain(request).then(() => true);
+  }
+
+  private async checkAgain(request: FastifyRequest): Promise<void> {
+    const { access } = request.routeOptions.config as { access?: Access };
+    const key = bearerOf(request);
+    if (access === 'public' || isOperatorRequest(request) || key === undefined) return;
+    const verdict = await this.verifier.verify(key, hashApiKey(key));
+    if (verdict.outcome === 'unknown') throw apiKeyInvalid();
+    if (verdict.outcome === 'inactive') throw tenantInactive();
+    setRequestIdentity(request, verdict.identity);
   }
 
   private decide(request: FastifyRequest, access: Access): undefined | Promise<void> {
@@ -162,5 +184,5 @@ const bodyBytesOf = ({ headers }: FastifyRequest): number =>
   Number(headers['content-length'] ?? UNKNOWN_BODY_BYTES);
 
 function admitted(request: FastifyRequest): void {
-  (request as { [ADMITTED]?: true })[ADMITTED] = true;
+  (request as { [ADMITTED]?: number })[ADMITTED] = performance.now();
 }

@@ -152,12 +152,7 @@ describe('HTTP edge cases', () => {
       ['half of a surrogate pair in a key', '{"metadata":{"cut \\ud83d":1}}', 400, 'lone_surrogate'],
       ['a key that occurs twice', '{"metadata":{"k":1,"k":2}}', 400, 'duplicate_key'],
       ['many levels', `{"metadata":${'['.repeat(100)}${']'.repeat(100)}}`, 400, 'json_too_deep'],
-      [
-        'very many values',
-        `{"metadata":{"a":[${Array(150_000).fill('{}').join()}]}}`,
-        413,
-        'too_many_values',
-      ],
+      ['very many values', `{"metadata":{"a":[${Array(20_000).fill('{}').join()}]}}`, 413, 'too_many_values'],
     ])('rejects %s', async (_what, text, status, code) => {
       const response = await sendJson('POST', '/v1/conversations', text);
       expect(response.json()).toMatchObject({ status, code });

@@ -21,7 +21,7 @@ const wordLists: Readonly<Record<string, string>> = {
 /** Chinese and Japanese write numbers without spaces around them. */
 const digitsOfHan = '一二三四五六七八九';
 const han =
-  /(?:[一二两兩三四五六七八九]?十[一二三四五六七八九]?|[一二两兩三四五六七八九])(?:[人名位个個つ本枚件張张]|$)/u;
+  /(?<![一二两兩三四五六七八九十百千万萬億亿零〇])(?:[一二两兩三四五六七八九]?十[一二三四五六七八九]?|[一二两兩三四五六七八九])(?:[人名位个個つ本枚件張张]|$)/u;
 
 /** Numbers by folded word. */
 const words = new Map(
@@ -70,7 +70,8 @@ function valueOf(text: string, decimal: string): number | undefined {
 }
 
 const ofHan = (text: string): number => {
-  const digit = (char: string): number => (/[两兩]/u.test(char) ? 2 : digitsOfHan.indexOf(char) + 1);
+  const digit = (char: string): number =>
+    /[两兩]/u.test(char) ? 2 : char === '' ? 0 : digitsOfHan.indexOf(char) + 1;
   const tens = text.indexOf('十');
   if (tens === -1) return digit(text.charAt(0));
   return 10 * (tens === 0 ? 1 : digit(text.charAt(0))) + Math.max(0, digit(text.charAt(tens + 1)));

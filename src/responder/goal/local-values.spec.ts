@@ -46,6 +46,11 @@ describe('LocalValues', () => {
     ['ja', '３人', 3],
     ['ar', '٣', 3],
     ['zh', '十二个', 12],
+    ['ja', '十', 10],
+    ['ja', '二十', 20],
+    ['zh', '九十九', 99],
+    // Larger ones are not read, rather than a part of them.
+    ['zh', '一百二十', undefined],
     ['de', '1.23.4', undefined],
   ])('reads numbers as they are written in %s: %s', (language, content, value) => {
     const local = new LocalValues(content, language, today);
