@@ -4,7 +4,7 @@ import { Types } from 'mongoose';
 import { type Attempt, RETRY_TIMEOUT_MS } from '../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
 import { databaseProblem } from '../database/index.js';
-import { ProblemError } from '../http/index.js';
+import { notFound, ProblemError } from '../http/index.js';
 import {
   isResponderFailure as hasResponderFailed,
   ResponderBusyError,
@@ -186,7 +186,8 @@ export class MessageProcessor {
   /**
    * Returns the user message if an earlier attempt, or a request with the same externalId, has already stored
    * it.
-   * @throws ProblemError 409 `external_id_in_use` if that is not a user message
+   * @throws ProblemError 409 `external_id_in_use` if that is not a user message, 404 `conversation_not_found` if it
+   * was erased since this request stored it
    */
   private async findStored({ tenant: { tenantId }, inbound, stored }: Job): Promise<Turn['stored']> {
     const { externalId } = inbound;
@@ -194,11 +195,13 @@ export class MessageProcessor {
       externalId === undefined
         ? stored
         : await this.messages.findByExternalKey(tenantId, externalKeyOf(inbound, externalId));
-    if (!message) return undefined;
-    const conversation = await this.conversations.find(tenantId, message.conversationId.toHexString());
-    if (!conversation) {
-      // Its erasure was interrupted. Finishing it frees the externalId.
-      await this.eraser.finishIfErased(tenantId, message.conversationId);
+    const conversation =
+      message && (await this.conversations.find(tenantId, message.conversationId.toHexString()));
+    // If its erasure was interrupted, finishing it frees the externalId.
+    if (message && !conversation) await this.eraser.finishIfErased(tenantId, message.conversationId);
+    if (!message || !conversation) {
+      // Erased while the responder was working. It must not be stored again.
+      if (stored) throw notFound('conversation', stored.conversationId.toHexString());
       return undefined;
     }
     if (message.role !== 'user' && externalId !== undefined)
@@ -309,7 +312,8 @@ const isResponderFailure = (error: unknown): boolean =>
  * stored.
  */
 function problemOf(error: unknown, message: MessageRecord | undefined): unknown {
-  if (!message) return error;
+  if (!message || (error instanceof ProblemError && error.problem.code === 'conversation_not_found'))
+    return error;
   const stored = {
     conversationId: message.conversationId.toHexString(),
     messageId: message._id.toHexString(),

@@ -57,8 +57,12 @@ describe('If-Match', () => {
     },
   );
 
-  it('is met by the current ETag', () => {
+  it('is met by the current ETag, not by that of a session that was there before', () => {
     expect(isMetFor(entityTagOf(stored(7)), stored(7))).toBe(true);
+    expect(isMetFor(entityTagOf(stored(7)), stored(8))).toBe(false);
+    const earlier = { ...stored(7), id: '1'.repeat(24) };
+    expect(isMetFor(entityTagOf(earlier), stored(7))).toBe(false);
+    expect(isNoneOf(entityTagOf(earlier), stored(7))).toBe(true);
   });
 });
 

@@ -1,13 +1,13 @@
 import { invalidEntityTags } from './session.errors.js';
 import type { SessionState } from './session.types.js';
 
-/** The versions that a header names: `*` for any stored session, or those of its entity tags. */
-type Versions = '*' | ReadonlySet<number>;
+/** What a header names: `*` for any stored session, or the contents of its entity tags. */
+type Tags = '*' | ReadonlySet<string>;
 
 /** The conditions that `If-Match` and `If-None-Match` place on the stored session. */
 export interface Precondition {
-  readonly match?: Versions | undefined;
-  readonly noneMatch?: Versions | undefined;
+  readonly match?: Tags | undefined;
+  readonly noneMatch?: Tags | undefined;
 }
 
 /** The headers of RFC 9110 that make a request conditional. */
@@ -22,17 +22,17 @@ const entityTag = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
 const listOf = (header: string): string[] => header.match(/(?:W\/)?"[^"]*"|[^,\s]+/g) ?? [];
 
 /** @param isWeak whether weak tags count: RFC 9110 compares If-None-Match weakly, If-Match strongly */
-function versionsIn(name: string, header: string, isWeak: boolean): Versions {
+function tagsIn(name: string, header: string, isWeak: boolean): Tags {
   if (header.trim() === '*') return '*';
   const tags = listOf(header).map((text) => entityTag.exec(text));
   if (tags.length === 0) throw invalidEntityTags(name);
-  const versions = new Set<number>();
+  const contents = new Set<string>();
   for (const tag of tags) {
     if (!tag) throw invalidEntityTags(name);
     const [, weak, opaque = ''] = tag;
-    if ((isWeak || weak === undefined) && /^[1-9]\d{0,14}$/.test(opaque)) versions.add(Number(opaque));
+    if (isWeak || weak === undefined) contents.add(opaque);
   }
-  return versions;
+  return contents;
 }
 
 /**
@@ -43,13 +43,14 @@ export function preconditionOf(headers: ConditionalHeaders): Precondition | unde
   const { 'if-match': match, 'if-none-match': noneMatch } = headers;
   if (match === undefined && noneMatch === undefined) return undefined;
   return {
-    ...(match !== undefined && { match: versionsIn('If-Match', match, false) }),
-    ...(noneMatch !== undefined && { noneMatch: versionsIn('If-None-Match', noneMatch, true) }),
+    ...(match !== undefined && { match: tagsIn('If-Match', match, false) }),
+    ...(noneMatch !== undefined && { noneMatch: tagsIn('If-None-Match', noneMatch, true) }),
   };
 }
 
-const includes = (versions: Versions, { id, version }: SessionState): boolean =>
-  id !== null && (versions === '*' || versions.has(version));
+/** Clients may also name a version alone, as they find it in the body. */
+const includes = (tags: Tags, { id, version }: SessionState): boolean =>
+  id !== null && (tags === '*' || tags.has(String(version)) || tags.has(`${version}-${id}`));
 
 /** Returns the header whose condition the state does not meet. */
 export function unmetBy(
@@ -61,5 +62,8 @@ export function unmetBy(
   return undefined;
 }
 
-/** The ETag of a stored session. */
-export const entityTagOf = ({ version }: SessionState): string => `"${version}"`;
+/**
+ * The ETag of a stored session. Contains its id, because versions begin at 1 again when a session is created in
+ * place of one that was deleted or has expired.
+ */
+export const entityTagOf = ({ id, version }: SessionState): string => `"${version}-${id ?? ''}"`;

@@ -4,10 +4,12 @@ import { ConversationEraser } from '../../src/conversation/conversation-eraser.j
 import { conversationTranscripts } from '../../src/conversation/closing/conversation-transcript.queue.js';
 import type { ClosedConversationView } from '../../src/conversation/closing/closing.dto.js';
 import type { JobRecord } from '../../src/queue/job.schema.js';
+import { ResponderModule } from '../../src/responder/index.js';
 import { TranscriptService } from '../../src/transcript/index.js';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
 import { describeWithRedis, type RedisProcess, redisPrefix, startRedis } from '../support/redis.js';
+import { ScriptedResponder } from '../support/scripted-app.js';
 import { collectionsWith, redisKeysWith } from '../support/stored-text.js';
 
 /** Contained in everything that belongs to the erased conversation, and in nothing else. */
@@ -125,6 +127,36 @@ function promisesOfErasure(): void {
 afterEach(async () => {
   jest.restoreAllMocks();
   await app.close();
+});
+
+describe('erasing a conversation while a responder works on its message', () => {
+  it.each([undefined, 'e-1'])('stores nothing again; externalId: %s', async (externalId) => {
+    app = await createTestApp(
+      { WORKERS: 'off' },
+      { imports: [ResponderModule.forFeature([ScriptedResponder])] },
+    );
+    const sender = await app.createTenant();
+    await sender.request('PUT', '/v1/responder', { type: 'scripted', config: {} });
+    const responder = app.app.get(ScriptedResponder);
+    let reply!: () => void;
+    const called = new Promise<void>((resolve) => {
+      responder.script = () =>
+        new Promise((settle) => {
+          reply = () => settle({ reply: { content: `About ${SECRET}` }, context: { about: SECRET } });
+          resolve();
+        });
+    });
+    const inbound = { participantId: 'ana', channel: 'web', content: SECRET };
+    const sent = sender.request('POST', '/v1/messages', { ...inbound, ...(externalId && { externalId }) });
+    await called;
+    const { body } = await sender.request<{ data: { id: string }[] }>('GET', '/v1/conversations');
+    const erased = await sender.request('DELETE', `/v1/conversations/${body.data[0]?.id ?? ''}`);
+    expect(erased.status).toBe(204);
+    reply();
+    expect(await sent).toMatchObject({ status: 404, body: { code: 'conversation_not_found' } });
+    expect(responder.calls).toBe(1);
+    expect(await collectionsWith(app.database, SECRET)).toEqual([]);
+  });
 });
 
 describe('erasing a conversation with queues on the database', () => {
