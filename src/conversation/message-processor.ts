@@ -81,7 +81,11 @@ const messageIdOf = (tenantId: string, externalKey: string): Types.ObjectId =>
   new Types.ObjectId(createHash('sha256').update(`${tenantId}\0${externalKey}`).digest('hex').slice(0, 24));
 
 /** Used if the operator has disabled the tenant's responder: the message is stored and no reply is sent. */
-const silent: TenantResponder = { isImmediate: true, run: () => Promise.resolve({ reply: null }) };
+const silent: TenantResponder = {
+  isImmediate: true,
+  debounceMs: 0,
+  run: () => Promise.resolve({ reply: null }),
+};
 
 /** Another request committed first. The message is processed again, based on what is now stored. */
 const isSuperseded = (error: unknown): boolean =>
