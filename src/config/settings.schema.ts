@@ -366,7 +366,7 @@ export const settingGroups = {
       512,
       1,
       100_000,
-      'Maximum number of messages of one tenant that wait for its responder at the same time, per process. Further ones are stored without a reply and get 503 with Retry-After. Built-in goals are not counted.',
+      'Maximum number of messages of one tenant that wait for its responder at the same time, per process. Further ones are stored without a reply and get 503 with Retry-After. Built-in goals are not counted. The same number of conversations of a tenant wait for further messages (debounceMs).',
     ),
     SUMMARIZER: setting(
       z.enum(['extractive', 'responder'], 'must be extractive or responder'),

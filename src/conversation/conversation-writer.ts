@@ -7,14 +7,20 @@ import {
   type UnitOfWork,
   type UnitWriter,
 } from '../database/index.js';
-import { notFound, ProblemError } from '../http/index.js';
+import { notFound } from '../http/index.js';
 import { MAX_METADATA_BYTES, type ResponderResult } from '../responder/index.js';
 import { type SessionChanges, SessionService, type SessionState } from '../session/index.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
-import { conversationClosed, messageDeleted, timestampOutOfOrder } from './conversation.errors.js';
+import {
+  conversationClosed,
+  ExchangeSupersededError,
+  messageDeleted,
+  timestampOutOfOrder,
+} from './conversation.errors.js';
 import { CONVERSATION_COLLECTION, type ConversationRecord, newConversation } from './conversation.schema.js';
 import { externalKeyOf } from './external-key.js';
+import { addToBurst, nextBurst } from './message-burst.js';
 import type { MessageInput } from './message.dto.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
 
@@ -38,22 +44,6 @@ export interface StoredExchange {
   /** Null if the responder returned no reply, or has not been called yet. */
   reply: MessageRecord | null;
   session: SessionState;
-}
-
-/**
- * The state that the work was based on has changed in the meantime. Nothing was written; the work must start
- * over.
- */
-export class ExchangeSupersededError extends ProblemError {
-  constructor(reason: string) {
-    super({
-      status: 409,
-      code: 'conversation_conflict',
-      title: 'The conversation was changed concurrently',
-      detail: `On every attempt ${reason}; nothing was stored. Send the request again.`,
-    });
-    this.name = 'ExchangeSupersededError';
-  }
 }
 
 interface Added {
@@ -125,21 +115,23 @@ function insertMessages(writer: UnitWriter, records: readonly MessageRecord[]): 
   for (const record of records) writer.insert(MESSAGE_COLLECTION, record, { unique: 'externalKey' });
 }
 
-/** Appends messages to the conversation of the unit. */
+/** Appends messages to the conversation of the unit, and changes further fields of it. */
 function addMessages(
   writer: UnitWriter,
   conversation: ConversationRecord,
   messages: readonly NewMessage[],
-  sessionId?: string,
+  { debounceMs = 0, ...changes }: FieldChanges & { debounceMs?: number } = {},
 ): Added {
   const { records, counters } = numbered(conversation, messages, writer.stamp);
-  insertMessages(writer, records);
-  const changed = writer.change({
-    ...counters,
-    ...(sessionId !== undefined && { sessionId: new Types.ObjectId(sessionId) }),
-  });
-  return { conversation: changed as ConversationRecord, stored: records };
+  const inBurst = debounceMs > 0 ? addToBurst(writer, conversation, first(records), debounceMs) : undefined;
+  const stored = inBurst ? [inBurst.message] : records;
+  insertMessages(writer, stored);
+  const changed = writer.change({ ...counters, ...changes, ...(inBurst && { burst: inBurst.burst }) });
+  return { conversation: changed as ConversationRecord, stored };
 }
+
+const sessionOf = (sessionId: string | undefined): FieldChanges =>
+  sessionId === undefined ? {} : { sessionId: new Types.ObjectId(sessionId) };
 
 /**
  * Returns an `updatedAt` that always differs from the current one, for updates that may not change the other
@@ -264,6 +256,7 @@ export class ConversationWriter {
   /**
    * Stores a user message without a reply. The session is changed only to record a newly created
    * conversation, which also prevents two processes from creating one each.
+   * @param debounceMs if not 0, it continues or begins a burst
    * @throws SessionConflictError
    * @throws ExchangeSupersededError if the conversation was closed or erased
    */
@@ -271,11 +264,12 @@ export class ConversationWriter {
     context: ExchangeContext,
     message: NewUserMessage,
     timeoutMs: number,
+    debounceMs = 0,
   ): Promise<Omit<StoredExchange, 'reply'>> {
     const { session, conversationId } = context;
     const messages = [userMessage(message)];
     if (conversationId !== null) {
-      const unit = this.exchangeUnit(context, messages);
+      const unit = this.exchangeUnit(context, messages, { debounceMs });
       const { conversation, stored } = await this.changed(session.tenantId, conversationId, unit, timeoutMs);
       return { conversation, message: first(stored), session };
     }
@@ -284,7 +278,7 @@ export class ConversationWriter {
     const saved = await this.sessions.saveWith(
       session,
       changes,
-      ({ id }) => this.exchangeUnit(context, messages, { opened, sessionId: id }),
+      ({ id }) => this.exchangeUnit(context, messages, { opened, sessionId: id, debounceMs }),
       timeoutMs,
     );
     const { conversation, stored } = saved.result;
@@ -352,7 +346,12 @@ export class ConversationWriter {
             set: answered,
             mismatch: () => new ExchangeSupersededError('the message was answered by another request'),
           });
-          return reply ? addMessages(writer, conversation, [reply], id) : { conversation, stored: [] };
+          // The next message begins another burst.
+          const isBurst = conversation.burst?.messageId.equals(message._id) === true;
+          const changes = isBurst ? { burst: undefined } : {};
+          if (reply) return addMessages(writer, conversation, [reply], { ...sessionOf(id), ...changes });
+          if (isBurst) writer.change({ ...changes, updatedAt: nextUpdate(writer, conversation) });
+          return { conversation, stored: [] };
         },
       }),
       timeoutMs,
@@ -374,7 +373,7 @@ export class ConversationWriter {
   changeMessage(
     { tenantId, conversationId: ofConversation, _id }: MessageRecord,
     changes: (writer: UnitWriter) => FieldChanges,
-    ofTheConversation: Partial<ConversationRecord> = {},
+    ofTheConversation: (conversation: ConversationRecord) => Partial<ConversationRecord> = () => ({}),
   ): Promise<void> {
     const conversationId = ofConversation.toHexString();
     const write = (writer: UnitWriter): void => {
@@ -388,7 +387,7 @@ export class ConversationWriter {
         set: changes(writer),
         mismatch: () => messageDeleted(_id.toHexString()),
       });
-      writer.change({ ...ofTheConversation, updatedAt: nextUpdate(writer, conversation) });
+      writer.change({ ...ofTheConversation(conversation), updatedAt: nextUpdate(writer, conversation) });
     };
     // Content and metadata of one message at most.
     return this.changed(tenantId, conversationId, { bytes: 8 * MAX_METADATA_BYTES, write });
@@ -407,7 +406,11 @@ export class ConversationWriter {
   private exchangeUnit(
     { session: { tenantId, participantId }, channel, conversationId }: ExchangeContext,
     messages: readonly NewMessage[],
-    { opened = new Types.ObjectId(), sessionId }: { opened?: Types.ObjectId; sessionId?: string } = {},
+    {
+      opened = new Types.ObjectId(),
+      sessionId,
+      debounceMs = 0,
+    }: { opened?: Types.ObjectId; sessionId?: string; debounceMs?: number } = {},
   ): UnitOfWork<Added> {
     const bytes = bytesOf(messages);
     if (conversationId === null)
@@ -424,7 +427,8 @@ export class ConversationWriter {
           const conversation: ConversationRecord = {
             ...empty,
             ...counters,
-            ...(sessionId !== undefined && { sessionId: new Types.ObjectId(sessionId) }),
+            ...sessionOf(sessionId),
+            ...(debounceMs > 0 && { burst: nextBurst(undefined, first(records), debounceMs, true) }),
           };
           writer.insert(CONVERSATION_COLLECTION, conversation, { isShared: true });
           insertMessages(writer, records);
@@ -441,7 +445,7 @@ export class ConversationWriter {
           conversation.participantId === participantId &&
           conversation.channel === channel;
         if (!isOpen) throw new ExchangeSupersededError('the conversation was closed or erased');
-        return addMessages(writer, conversation, messages, sessionId);
+        return addMessages(writer, conversation, messages, { ...sessionOf(sessionId), debounceMs });
       },
     };
   }

@@ -98,3 +98,19 @@ export const messageDeleted = (messageId: string): ProblemError =>
     title: 'The message was deleted',
     detail: `Message ${messageId} was deleted and cannot be edited; append another one.`,
   });
+
+/**
+ * The state that the work was based on has changed in the meantime. Nothing was written; the work must start
+ * over.
+ */
+export class ExchangeSupersededError extends ProblemError {
+  constructor(reason: string) {
+    super({
+      status: 409,
+      code: 'conversation_conflict',
+      title: 'The conversation was changed concurrently',
+      detail: `On every attempt ${reason}; nothing was stored. Send the request again.`,
+    });
+    this.name = 'ExchangeSupersededError';
+  }
+}

@@ -28,6 +28,7 @@ import { CONVERSATION_MODEL, conversationSchema } from './conversation.schema.js
 import { ConversationService } from './conversation.service.js';
 import { DerivedData } from './derived-data.js';
 import { MessageImportController } from './message-import.controller.js';
+import { MessageDebouncer } from './message-debouncer.js';
 import { MessageMetrics } from './message-metrics.js';
 import { MessageProcessor } from './message-processor.js';
 import { MessageController } from './message.controller.js';
@@ -81,6 +82,7 @@ import { MessageService } from './message.service.js';
     MessageService,
     ParticipantService,
     ConversationWriter,
+    MessageDebouncer,
     MessageMetrics,
     MessageProcessor,
   ],

@@ -12,6 +12,19 @@ export interface ClosingRecord {
   jobId: Types.ObjectId;
 }
 
+/** The newest messages of a conversation that get one reply together, with a responder's `debounceMs`. */
+export interface BurstRecord {
+  /** The last of them, whose request gets the reply. */
+  messageId: Types.ObjectId;
+  /** `seq` and `timestamp` of the first. */
+  fromSeq: number;
+  since: Date;
+  /** A message with an earlier timestamp continues the burst; a later one begins another. */
+  until: Date;
+  /** True if the conversation was created for the first. */
+  opensConversation: boolean;
+}
+
 /** A thread between a tenant and a participant on a channel, as stored. */
 export interface ConversationRecord {
   _id: Types.ObjectId;
@@ -30,6 +43,8 @@ export interface ConversationRecord {
   /** The time since which it accepts no messages. */
   closedAt?: Date;
   closing?: ClosingRecord;
+  /** Removed once it is answered. */
+  burst?: BurstRecord;
   createdAt: Date;
   updatedAt: Date;
   /** Set when its erasure begins. From then on, reads and writes no longer find it. */
@@ -43,6 +58,17 @@ const closingSchema = new Schema<ClosingRecord>(
     seq: { type: Number, required: true },
     transcriptId: { type: Schema.Types.ObjectId, required: true },
     jobId: { type: Schema.Types.ObjectId, required: true },
+  },
+  { _id: false, id: false, versionKey: false },
+);
+
+const burstSchema = new Schema<BurstRecord>(
+  {
+    messageId: { type: Schema.Types.ObjectId, required: true },
+    fromSeq: { type: Number, required: true },
+    since: { type: Date, required: true },
+    until: { type: Date, required: true },
+    opensConversation: { type: Boolean, required: true },
   },
   { _id: false, id: false, versionKey: false },
 );
@@ -61,6 +87,7 @@ export const conversationSchema = new Schema<ConversationRecord>(
     lastMessageAt: { type: Date },
     closedAt: { type: Date },
     closing: { type: closingSchema },
+    burst: { type: burstSchema },
     createdAt: { type: Date, required: true },
     updatedAt: { type: Date, required: true },
     erasedAt: { type: Date },

@@ -19,7 +19,7 @@ const outcomeOf = (error: unknown): string =>
 export class MessageMetrics {
   private readonly messages = counter({
     name: 'colloquy_messages_handled_total',
-    help: 'Inbound messages by outcome: handled, repeated (already stored, nothing written), or the reason of the failure',
+    help: 'Inbound messages by outcome: handled, coalesced (stored, and answered with a later message), repeated (already stored, nothing written), or the reason of the failure',
     labelNames: ['outcome'],
   });
   private readonly retries = counter({
@@ -32,10 +32,11 @@ export class MessageMetrics {
   }
 
   /** Resolves and rejects as `work` does. */
-  async handled<T extends { written: boolean }>(work: Promise<T>): Promise<T> {
+  async handled<T extends { written: boolean; coalesced: boolean }>(work: Promise<T>): Promise<T> {
     try {
       const result = await work;
-      this.messages.inc({ outcome: result.written ? 'handled' : 'repeated' });
+      const { written, coalesced } = result;
+      this.messages.inc({ outcome: !written ? 'repeated' : coalesced ? 'coalesced' : 'handled' });
       return result;
     } catch (error) {
       this.messages.inc({ outcome: outcomeOf(error) });

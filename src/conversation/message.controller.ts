@@ -44,6 +44,7 @@ interface ProcessedMessageView {
   conversation: ConversationView;
   message: MessageView;
   reply: MessageView | null;
+  coalesced?: true;
   session: SessionView;
 }
 
@@ -152,12 +153,18 @@ export class MessageController {
     description:
       'Continues the conversation of the session, otherwise the newest active one of the participant on ' +
       'the channel, otherwise creates a new one. With `externalId` the request can safely be repeated: ' +
-      'the message is stored and answered once.',
+      'the message is stored and answered once. If the settings of the responder have `debounceMs`, the ' +
+      'request waits that long for further messages of the conversation, and messages that follow each ' +
+      'other get one reply: the request of the last one returns it, the others return `reply: null` and ' +
+      '`coalesced: true`.',
   })
   @ApiCreatedResponse({ standardSchema: processedMessageSchema })
   @ApiOkResponse({
     standardSchema: processedMessageSchema,
     description: 'The message had already been processed; nothing was written',
+  })
+  @ApiNotFoundResponse({
+    description: '`conversation_not_found`: with `debounceMs`, the conversation was erased meanwhile',
   })
   @ApiConflictResponse({ description: '`external_id_in_use`, `session_conflict`' })
   @ApiBadGatewayResponse({ description: '`responder_failed`; the user message is stored' })
@@ -170,12 +177,14 @@ export class MessageController {
     @Body({ schema: inboundMessageBody }) body: InboundMessageBody,
     @Res({ passthrough: true }) response: FastifyReply,
   ): Promise<ProcessedMessageView> {
-    const { conversation, message, reply, session, written } = await this.processor.process(tenant, body);
+    const processed = await this.processor.process(tenant, body);
+    const { conversation, message, reply, session, written, coalesced } = processed;
     void response.status(written ? 201 : 200);
     return {
       conversation: conversationView(conversation),
       message: messageView(message),
       reply: reply && messageView(reply),
+      ...(coalesced && { coalesced }),
       session: sessionView(session),
     };
   }

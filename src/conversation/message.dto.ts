@@ -218,5 +218,13 @@ export const processedMessageSchema = z.object({
   conversation: conversationViewSchema,
   message: messageViewSchema,
   reply: messageViewSchema.nullable(),
+  coalesced: z
+    .literal(true)
+    .optional()
+    .meta({
+      description:
+        'Present if the message is answered together with a later one of its burst (`debounceMs`), whose ' +
+        'request returns the reply; `reply` is null then',
+    }),
   session: sessionViewSchema,
 });

@@ -26,9 +26,11 @@ export interface MessageRecord {
   replyTo?: Types.ObjectId;
   /**
    * On a processed user message: its reply, or null if the responder returned none. Absent if not yet
-   * answered.
+   * answered. In a burst: the next user message, together with which it is answered.
    */
   answeredBy?: Types.ObjectId | null;
+  /** On a user message that continues a burst: the `seq` of the first message of the burst. */
+  burstFrom?: number;
   /** When its content was last changed. */
   editedAt?: Date;
   /** When it was deleted. It keeps its `seq`, but nothing of its content. */
@@ -49,6 +51,7 @@ export const messageSchema = new Schema<MessageRecord>(
     timestamp: { type: Date, required: true },
     replyTo: { type: Schema.Types.ObjectId },
     answeredBy: { type: Schema.Types.ObjectId },
+    burstFrom: { type: Number },
     editedAt: { type: Date },
     deletedAt: { type: Date },
   },

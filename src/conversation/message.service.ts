@@ -184,8 +184,12 @@ export class MessageService {
         // It is not answered any more.
         ...(message.role === 'user' && { answeredBy: message.answeredBy ?? null }),
       }),
-      // Closing the conversation again creates a transcript without the message.
-      { closing: undefined },
+      ({ burst }) => ({
+        // Closing the conversation again creates a transcript without the message.
+        closing: undefined,
+        // The next message cannot take over its burst.
+        ...(burst?.messageId.equals(message._id) && { burst: undefined }),
+      }),
     );
     // Of a closing that happened in the meantime.
     await this.derived.eraseTranscripts(await this.requireConversation(tenantId, conversationId));

@@ -1,5 +1,6 @@
 export {
   type HistoryEntry,
+  type InboundMessage,
   type ReplyContent,
   type Responder,
   ResponderError,

@@ -28,6 +28,8 @@ const neverAborted = new AbortController().signal;
 export interface TenantResponder {
   /** See `Responder.isImmediate`. */
   readonly isImmediate: boolean;
+  /** How long a message waits for further ones before the responder is called, milliseconds; 0: not at all. */
+  readonly debounceMs: number;
   /**
    * Runs the responder for at most MESSAGE_PROCESSOR_TIMEOUT and validates the result.
    * @throws ResponderTimeoutError after the timeout; a later result is discarded
@@ -61,9 +63,9 @@ export class ResponderRunner {
 
   /** @throws ResponderError if the tenant's responder cannot be used */
   async of(tenantId: string): Promise<TenantResponder> {
-    const { responder, config } = await this.settings.activeFor(tenantId);
+    const { responder, config, debounceMs } = await this.settings.activeFor(tenantId);
     const { isImmediate = false } = responder;
-    return { isImmediate, run: (request) => this.run(responder, { ...request, config }) };
+    return { isImmediate, debounceMs, run: (request) => this.run(responder, { ...request, config }) };
   }
 
   private async run(responder: Responder, request: ResponderRequest): Promise<ResponderResult> {

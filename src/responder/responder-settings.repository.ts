@@ -15,15 +15,22 @@ export class ResponderSettingsRepository {
     return this.settings.findOne({ tenantId }).lean<ResponderSettingsRecord>().exec();
   }
 
-  async put(
-    tenantId: string,
-    settings: Pick<ResponderSettingsRecord, 'type' | 'config' | 'sealedBy' | 'updatedAt'>,
-  ): Promise<void> {
-    const { type, config, sealedBy, updatedAt } = settings;
-    const change =
-      sealedBy === undefined
-        ? { $set: { type, config, updatedAt }, $unset: { sealedBy: 1 } }
-        : { $set: { type, config, sealedBy, updatedAt } };
+  async put(tenantId: string, settings: Omit<ResponderSettingsRecord, '_id' | 'tenantId'>): Promise<void> {
+    const { type, config, sealedBy, debounceMs, updatedAt } = settings;
+    const absent = {
+      ...(sealedBy === undefined && { sealedBy: 1 }),
+      ...(debounceMs === undefined && { debounceMs: 1 }),
+    };
+    const change = {
+      $set: {
+        type,
+        config,
+        updatedAt,
+        ...(sealedBy !== undefined && { sealedBy }),
+        ...(debounceMs !== undefined && { debounceMs }),
+      },
+      ...(Object.keys(absent).length > 0 && { $unset: absent }),
+    };
     const { session } = this.transactions;
     // Not through the model: its updates omit keys named `prototype`, and take an object with the key
     // `isMongooseBuffer` for one of Mongoose's own.

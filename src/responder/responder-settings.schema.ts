@@ -11,6 +11,8 @@ export interface ResponderSettingsRecord {
   config: Record<string, unknown>;
   /** Id of the key with which they are encrypted; absent if there is none. */
   sealedBy?: string;
+  /** How long a message waits for further ones before it is answered, milliseconds; absent: not at all. */
+  debounceMs?: number;
   updatedAt: Date;
 }
 
@@ -20,6 +22,7 @@ export const responderSettingsSchema = new Schema<ResponderSettingsRecord>(
     type: { type: String, required: true },
     config: { type: Schema.Types.Mixed, required: true },
     sealedBy: { type: String },
+    debounceMs: { type: Number },
     updatedAt: { type: Date, required: true },
   },
   { collection: 'responders', versionKey: false, autoIndex: false, minimize: false },

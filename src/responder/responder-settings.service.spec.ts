@@ -55,6 +55,7 @@ describe('ResponderSettingsService', () => {
       type: 'goals',
       config: starterConfig,
       secretHints: {},
+      debounceMs: 0,
       isDefault: true,
       updatedAt: null,
     });

@@ -17,6 +17,8 @@ const RESEAL_BATCH = 100;
 export interface ActiveResponder {
   responder: Responder;
   config: unknown;
+  /** How long a message waits for further ones, milliseconds; 0: not at all. */
+  debounceMs: number;
   /** When the settings were stored; null for the default. */
   updatedAt: Date | null;
 }
@@ -28,14 +30,16 @@ export interface ResponderSettings {
   config: Record<string, unknown>;
   /** The last characters of each stored secret. */
   secretHints: Record<string, string>;
+  /** Milliseconds; 0: off. */
+  debounceMs: number;
   /** True if the tenant has not chosen a responder and uses the default. */
   isDefault: boolean;
   updatedAt: Date | null;
 }
 
-type Choice = { type: string; config: Record<string, unknown>; updatedAt: Date | null };
+type Choice = Pick<ResponderSettings, 'type' | 'config' | 'debounceMs' | 'updatedAt'>;
 
-const starter: Choice = { type: 'goals', config: starterConfig, updatedAt: null };
+const starter: Choice = { type: 'goals', config: starterConfig, debounceMs: 0, updatedAt: null };
 
 /**
  * Returns the last four characters of secrets with at least 16 characters: enough to distinguish secrets, too
@@ -111,17 +115,27 @@ export class ResponderSettingsService implements OnApplicationBootstrap {
    * unchanged.
    * @throws ProblemError 400 for an unknown type or invalid settings
    */
-  async put(tenantId: string, type: string, config: Record<string, unknown>): Promise<ResponderSettings> {
+  async put(
+    tenantId: string,
+    type: string,
+    config: Record<string, unknown>,
+    debounceMs = 0,
+  ): Promise<ResponderSettings> {
     const responder = this.registry.find(type);
     if (!responder)
       throw validationFailed([{ path: 'type', message: `must be one of ${this.registry.types.join(', ')}` }]);
     const missing = (responder.secretFields ?? []).filter((field) => (config[field] ?? null) === null);
     const choice =
       missing.length === 0
-        ? await this.store(tenantId, responder, config)
+        ? await this.store(tenantId, responder, config, debounceMs)
         : // In a transaction, so that a secret stored by a concurrent request is not overwritten.
           await this.transactions.run(async () =>
-            this.store(tenantId, responder, await this.withStoredSecrets(tenantId, type, missing, config)),
+            this.store(
+              tenantId,
+              responder,
+              await this.withStoredSecrets(tenantId, type, missing, config),
+              debounceMs,
+            ),
           );
     await this.forget(tenantId);
     return this.view(choice);
@@ -136,7 +150,7 @@ export class ResponderSettingsService implements OnApplicationBootstrap {
   /** Unchanged settings remain the same object, so that what a responder derives from them can be kept. */
   private async load(tenantId: string, previous?: ActiveResponder): Promise<ActiveResponder> {
     const choice = await this.choiceOf(tenantId);
-    const { type, updatedAt } = choice;
+    const { type, debounceMs, updatedAt } = choice;
     if (previous?.responder.type === type && previous.updatedAt?.getTime() === updatedAt?.getTime())
       return previous;
     const { config } = this.forUse(tenantId, choice);
@@ -147,11 +161,12 @@ export class ResponderSettingsService implements OnApplicationBootstrap {
       throw new ResponderError(
         `The responder "${type}" no longer accepts its stored settings; update them with PUT /v1/responder.`,
       );
-    return { responder, config: parsed.data, updatedAt };
+    return { responder, config: parsed.data, debounceMs, updatedAt };
   }
 
   private async choiceOf(tenantId: string): Promise<Choice> {
-    return (await this.repository.find(tenantId)) ?? starter;
+    const found = await this.repository.find(tenantId);
+    return found ? { ...found, debounceMs: found.debounceMs ?? 0 } : starter;
   }
 
   /** The next message reads the settings, once they are committed. */
@@ -166,6 +181,7 @@ export class ResponderSettingsService implements OnApplicationBootstrap {
     tenantId: string,
     { type, configSchema }: Responder,
     config: Record<string, unknown>,
+    debounceMs: number,
   ): Promise<Choice> {
     const parsed = configSchema.safeParse(config);
     if (!parsed.success)
@@ -175,15 +191,16 @@ export class ResponderSettingsService implements OnApplicationBootstrap {
           message,
         })),
       );
-    const choice = { type, config: parsed.data as Record<string, unknown>, updatedAt: new Date() };
+    const stored = { type, config: parsed.data as Record<string, unknown>, updatedAt: new Date() };
     const { keyId } = this.box;
     const isSealed = keyId !== undefined && this.secretFieldsOf(type).length > 0;
     await this.repository.put(tenantId, {
-      ...choice,
-      config: this.sealed(tenantId, type, choice.config),
+      ...stored,
+      config: this.sealed(tenantId, type, stored.config),
       ...(isSealed && { sealedBy: keyId }),
+      ...(debounceMs > 0 && { debounceMs }),
     });
-    return choice;
+    return { ...stored, debounceMs };
   }
 
   private async withStoredSecrets(
@@ -249,7 +266,7 @@ export class ResponderSettingsService implements OnApplicationBootstrap {
     return { ...config, ...Object.fromEntries(fields.map((field) => [field, change(config[field], field)])) };
   }
 
-  private view({ type, config, updatedAt }: Choice): ResponderSettings {
+  private view({ type, config, debounceMs, updatedAt }: Choice): ResponderSettings {
     const secretFields = new Set(this.secretFieldsOf(type));
     // Also of a responder that is not installed any more.
     for (const [field, value] of Object.entries(config)) if (isSealed(value)) secretFields.add(field);
@@ -260,6 +277,7 @@ export class ResponderSettingsService implements OnApplicationBootstrap {
       secretHints: Object.fromEntries(
         entries.filter(([field]) => secretFields.has(field)).map(([field, value]) => [field, hintOf(value)]),
       ),
+      debounceMs,
       isDefault: updatedAt === null,
       updatedAt,
     };

@@ -32,7 +32,7 @@ export class ResponderController {
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Body({ schema: putResponderBody }) body: PutResponderBody,
   ): Promise<ResponderView> {
-    return responderView(await this.settings.put(tenantId, body.type, body.config));
+    return responderView(await this.settings.put(tenantId, body.type, body.config, body.debounceMs));
   }
 
   @Delete()

@@ -8,26 +8,33 @@ export interface HistoryEntry {
   content: string;
 }
 
+/**
+ * An inbound message. `id` is its id in the database, which is the same on every attempt, so it can be used to
+ * detect repeated calls.
+ */
+export interface InboundMessage {
+  readonly id: string;
+  readonly content: string;
+  readonly attachments: readonly Attachment[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly externalId: string | null;
+}
+
 /** The input of a responder for one inbound message. It must not be modified. */
 export interface ResponderRequest<Config = unknown> {
   readonly tenant: TenantIdentity;
-  /** `id` is null if the message starts a new conversation. */
+  /** `id` is null if the message, or the burst that it ends, starts a new conversation. */
   readonly conversation: {
     readonly id: string | null;
     readonly channel: string;
     readonly participantId: string;
   };
+  readonly message: InboundMessage;
   /**
-   * `id` is the message's id in the database. It is the same on every attempt, so it can be used to detect
-   * repeated calls.
+   * With `debounceMs`: the messages right before this one that the same reply answers, oldest first. They are
+   * also part of the history. Absent if there are none.
    */
-  readonly message: {
-    readonly id: string;
-    readonly content: string;
-    readonly attachments: readonly Attachment[];
-    readonly metadata: Readonly<Record<string, unknown>>;
-    readonly externalId: string | null;
-  };
+  readonly burst?: readonly InboundMessage[];
   readonly session: {
     readonly activeGoals: readonly Goal[];
     readonly context: Readonly<Record<string, unknown>>;

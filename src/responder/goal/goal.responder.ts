@@ -19,10 +19,16 @@ export class GoalResponder implements Responder<GoalResponderConfig> {
   protected readonly now = (): Date => new Date();
   protected readonly newGoalId = (): string => randomUUID();
 
-  respond({ config, message, session }: ResponderRequest<GoalResponderConfig>): Promise<ResponderResult> {
+  /** Messages that get one reply are read as one text. */
+  respond({
+    config,
+    message,
+    burst = [],
+    session,
+  }: ResponderRequest<GoalResponderConfig>): Promise<ResponderResult> {
     const dialogue = new GoalDialogue({
       config,
-      content: message.content,
+      content: [...burst, message].map(({ content }) => content).join('\n'),
       activeGoals: session.activeGoals,
       context: session.context,
       today: dayIn(this.now(), config.timeZone),

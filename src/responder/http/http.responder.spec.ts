@@ -103,6 +103,13 @@ describe('HttpResponder', () => {
     expect(body).not.toContain(secret);
   });
 
+  it('sends the earlier messages of a burst', async () => {
+    const request = requestFor({ url, secret, historyLimit: 0 });
+    const burst = [{ ...request.message, id: 'm0', content: 'hi' }];
+    await responder().respond({ ...request, burst }, new AbortController().signal);
+    expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({ message: { id: 'm1' }, burst });
+  });
+
   it('omits the history if historyLimit is 0', async () => {
     await ask({}, { historyLimit: 0 });
     expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({ history: [] });

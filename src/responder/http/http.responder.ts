@@ -208,12 +208,13 @@ function failureOf(error: unknown): Error {
 }
 
 async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<string> {
-  const { tenant, conversation, message, session, config } = request;
+  const { tenant, conversation, message, burst, session, config } = request;
   return JSON.stringify({
     event: 'message',
     tenantId: tenant.tenantId,
     conversation,
     message,
+    ...(burst && { burst }),
     session,
     history: config.historyLimit > 0 ? await request.history(config.historyLimit) : [],
   });
