@@ -23,6 +23,8 @@ export {
   isoDate,
   jsonObject,
   externalName,
+  exactUrl,
+  visibleText,
   nullIsAbsent,
 } from './validation.js';
 export { MaxJsonValues } from './json-body.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { externalName, nullIsAbsent, pageLimit } from '../http/index.js';
+import { externalName, nullIsAbsent, pageLimit, visibleText } from '../http/index.js';
 import { type ApiKey, plans, type Tenant, type TenantFeatures } from './tenant.types.js';
 
 export const tenantIdParam = externalName.max(64).meta({ description: 'Tenant id', example: 'acme' });
@@ -23,11 +23,7 @@ export const keyIdParam = z
   .meta({ description: 'Key id', example: '5f0c1e9a7b3d2468' });
 
 // Any script is allowed, but no control characters, which could forge lines in logs and terminals.
-const displayName = z
-  .string()
-  .trim()
-  .min(1)
-  .max(200)
+const displayName = visibleText(200)
   .regex(/^\P{Cc}*$/u, 'must not contain control characters')
   .meta({ description: 'Display name', example: 'Acme Travel' });
 
