@@ -40,6 +40,7 @@ import {
   seed,
   setAt,
   shown,
+  timeoutMs,
   withExamples,
 } from '../support/value-checks.js';
 import { parameterValues, valuesOf } from '../support/value-generators.js';
@@ -74,6 +75,8 @@ class AnyResponder implements Responder {
     return Promise.resolve((answers.get(participantId) ?? { reply: null }) as ResponderResult);
   }
 }
+
+jest.setTimeout(timeoutMs);
 
 describe('every value of a request', () => {
   let app: TestApp;

@@ -12,6 +12,8 @@ type Json = Record<string, unknown>;
  * and the smallest failing example.
  */
 const factor = Number(process.env['PROPERTY_RUNS'] ?? 1);
+/** Only ends what hangs, however many examples there are. */
+export const timeoutMs = 120_000 * Math.max(1, factor);
 export const seed = Number(process.env['PROPERTY_SEED'] ?? 20_261_130);
 
 const RUNS = 5;
