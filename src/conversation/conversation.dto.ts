@@ -1,14 +1,10 @@
 import { z } from 'zod';
-import { nullIsAbsent, pageLimit } from '../http/index.js';
+import { nullIsAbsent, pageLimit, visibleText } from '../http/index.js';
 import { channel, metadata } from '../responder/index.js';
 import { participantIdParam as participantId } from '../session/index.js';
 import type { ConversationRecord } from './conversation.schema.js';
 
-const title = z
-  .string()
-  .trim()
-  .min(1)
-  .max(256)
+const title = visibleText(256)
   .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not contain control characters')
   .meta({ example: 'Table for Friday' });
 

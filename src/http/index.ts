@@ -25,6 +25,8 @@ export {
   isoDate,
   jsonObject,
   externalName,
+  exactUrl,
+  visibleText,
   nullIsAbsent,
 } from './validation.js';
 export { MaxJsonValues } from './json-body.js';

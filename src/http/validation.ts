@@ -101,6 +101,34 @@ export const externalName = z
   })
   .meta({ maxLength: MAX_NAME });
 
+/** A text of visible characters, kept exactly: unlike trimming, this changes no text. */
+export const visibleText = (maxLength: number): z.ZodString =>
+  z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .refine((text) => text.trim() !== '', 'must not be blank');
+
+/**
+ * An absolute URL, kept exactly. `z.url()` accepts more, but removes white space at the ends, and tabs and line
+ * breaks anywhere.
+ * @param schemes the allowed ones, for example `https:`; without it, any
+ */
+export const exactUrl = (message: string, schemes?: ReadonlySet<string>): z.ZodString =>
+  z
+    .string()
+    .max(2048)
+    .refine((text) => isUrl(text, schemes), { error: message, abort: true })
+    .meta({ format: 'uri' });
+
+function isUrl(text: string, schemes?: ReadonlySet<string>): boolean {
+  if (/\p{Cc}/u.test(text) || text.trim() !== text || !URL.canParse(text)) return false;
+  const { protocol } = new URL(text);
+  if (schemes && !schemes.has(protocol)) return false;
+  // The parser takes "https:example.com" too.
+  return !/^https?:$/.test(protocol) || /^https?:\/\//i.test(text);
+}
+
 export const objectIdString = z
   .string()
   .regex(/^[0-9a-f]{24}$/, 'must be an id of 24 lowercase hexadecimal digits');

@@ -1,16 +1,15 @@
 import { z } from 'zod';
 import { MAX_ATTACHMENTS, MAX_CONTENT_BYTES, MAX_METADATA_BYTES } from './message-content.js';
-import { jsonObject, nullIsAbsent } from '../http/index.js';
+import { exactUrl, jsonObject, nullIsAbsent } from '../http/index.js';
 
 /** URL schemes that could be dangerous to a client that opens an attachment. */
 const forbiddenSchemes = new Set(['javascript:', 'vbscript:', 'data:', 'file:', 'blob:']);
 
-const attachmentUrl = z
-  .url('must be an absolute URL')
-  .max(2048)
-  .refine((text) => !forbiddenSchemes.has(URL.canParse(text) ? new URL(text).protocol : ''), {
-    message: 'must not be a javascript, vbscript, data, file or blob URL',
-  });
+const attachmentUrl = exactUrl(
+  'must be an absolute URL without control characters, or white space at its ends',
+).refine((text) => !forbiddenSchemes.has(new URL(text).protocol), {
+  message: 'must not be a javascript, vbscript, data, file or blob URL',
+});
 
 export const attachment = nullIsAbsent(
   z.strictObject({

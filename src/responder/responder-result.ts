@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { shortened } from '../common/index.js';
+import { JsonFaultError, parseExactJson, shortened } from '../common/index.js';
 import { jsonObject, nullIsAbsent } from '../http/index.js';
-import { goalIdParam, type GoalStatus, MAX_GOALS, MAX_STATE_BYTES } from '../session/index.js';
+import { goalIdParam, goalType, type GoalStatus, MAX_GOALS, MAX_STATE_BYTES } from '../session/index.js';
 import { attachments, content, emptyMessage, isNotEmpty, metadata } from './message-content.dto.js';
 import { ResponderError, type ResponderResult } from './responder.js';
 
@@ -11,7 +11,7 @@ const statuses = ['active', 'completed', 'cancelled'] as const satisfies readonl
 const goal = nullIsAbsent(
   z.object({
     id: goalIdParam.default(() => randomUUID()),
-    type: z.string().min(1).max(200),
+    type: goalType,
     status: z.enum(statuses).default('active'),
     slots: jsonObject(MAX_STATE_BYTES).default({}),
   }),
@@ -41,6 +41,22 @@ export const responderResult = nullIsAbsent(
 const MAX_PROBLEM = 200;
 
 const bounded = (text: string): string => shortened(text, MAX_PROBLEM);
+
+/**
+ * Converts what code returned to plain JSON: what is stored in the session, in a message and in memory is then
+ * the same, and keeps nothing that JSON does not have. The rules for request bodies apply.
+ * @throws ResponderError with a message that starts with `whose`
+ */
+export function toJson(result: unknown, whose: string): unknown {
+  try {
+    // Undefined for functions and the like, which are no result.
+    const text = JSON.stringify(result) as string | undefined;
+    return text === undefined ? undefined : parseExactJson(Buffer.from(text));
+  } catch (error) {
+    const reason = error instanceof JsonFaultError ? error.message : 'cannot be written as JSON.';
+    throw new ResponderError(`${whose} ${reason}`, { cause: error });
+  }
+}
 
 /** @throws ResponderError with a message that starts with `whose` and lists up to five problems */
 export function checkResult(result: unknown, whose: string): ResponderResult {

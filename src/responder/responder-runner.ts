@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { withTimeout } from '../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
-import { checkResult } from './responder-result.js';
+import { checkResult, toJson } from './responder-result.js';
 import { ResponderSettingsService } from './responder-settings.service.js';
 import { type Responder, ResponderError, type ResponderRequest, type ResponderResult } from './responder.js';
 
@@ -20,6 +20,9 @@ export class ResponderBusyError extends Error {
     this.name = 'ResponderBusyError';
   }
 }
+
+/** Begins the messages about what a responder returned. */
+const WHOSE = 'The result of the responder';
 
 /** For immediate responders, which cannot be aborted. */
 const neverAborted = new AbortController().signal;
@@ -73,7 +76,7 @@ export class ResponderRunner {
       const result = responder.isImmediate
         ? await responder.respond(request, neverAborted)
         : await this.counted(request.tenant.tenantId, () => this.inTime(responder, request));
-      return checkResult(result, 'The result of the responder');
+      return checkResult(toJson(result, WHOSE), WHOSE);
     } catch (error) {
       if (isResponderFailure(error)) throw error;
       throw new ResponderError('The responder failed.', { cause: error });

@@ -42,11 +42,13 @@ type Choice = Pick<ResponderSettings, 'type' | 'config' | 'debounceMs' | 'update
 const starter: Choice = { type: 'goals', config: starterConfig, debounceMs: 0, updatedAt: null };
 
 /**
- * Returns the last four characters of secrets with at least 16 characters: enough to distinguish secrets, too
- * few to help guess them.
+ * Returns the last characters of secrets with at least 16 characters: enough to distinguish secrets, too few to
+ * help guess them. Half of a surrogate pair at the beginning is left out.
  */
 const hintOf = (secret: unknown): string =>
-  typeof secret === 'string' && secret.length >= 16 ? `…${secret.slice(-4)}` : '…';
+  typeof secret === 'string' && secret.length >= 16
+    ? `…${secret.slice(-4).replace(/^\p{Surrogate}/u, '')}`
+    : '…';
 
 /** What an encrypted secret is bound to. */
 const contextOf = (...parts: readonly string[]): string => JSON.stringify(['responder', ...parts]);

@@ -2,6 +2,7 @@ export { ConversationStateManager, type SessionMemoryStats } from './conversatio
 export { mergePatch } from './merge-patch.js';
 export {
   goalIdParam,
+  goalType,
   participantIdParam,
   sessionView,
   sessionViewSchema,

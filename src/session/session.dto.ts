@@ -15,7 +15,7 @@ export const participantIdParam = externalName
 
 export const goalIdParam = externalName.max(64).meta({ description: 'Id of the goal', example: 'g1' });
 
-const goalType = z
+export const goalType = z
   .string()
   .min(1)
   .max(200)

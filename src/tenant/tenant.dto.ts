@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { plans } from '../config/index.js';
-import { externalName, nullIsAbsent, pageLimit } from '../http/index.js';
+import { externalName, nullIsAbsent, pageLimit, visibleText } from '../http/index.js';
 import type { ApiKey, Tenant, TenantFeatures } from './tenant.types.js';
 
 export const tenantIdParam = externalName.max(64).meta({ description: 'Tenant id', example: 'acme' });
@@ -24,11 +24,7 @@ export const keyIdParam = z
   .meta({ description: 'Key id', example: '5f0c1e9a7b3d2468' });
 
 // Any script is allowed, but no control characters, which could forge lines in logs and terminals.
-const displayName = z
-  .string()
-  .trim()
-  .min(1)
-  .max(200)
+const displayName = visibleText(200)
   .regex(/^\P{Cc}*$/u, 'must not contain control characters')
   .meta({ description: 'Display name', example: 'Acme Travel' });
 

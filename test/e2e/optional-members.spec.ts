@@ -4,29 +4,7 @@ import { goalResponderConfig } from '../../src/responder/goal/goal-template.js';
 import { responderResult } from '../../src/responder/responder-result.js';
 import { loadSettings } from '../../src/config/index.js';
 import { createTestApp, type TestApp } from '../support/app.js';
-
-/** The parts of a JSON schema that this suite reads. */
-interface JsonSchema {
-  type?: string;
-  example?: unknown;
-  default?: unknown;
-  enum?: unknown[];
-  pattern?: string;
-  format?: string;
-  minimum?: number;
-  properties?: Record<string, JsonSchema>;
-  required?: string[];
-  items?: JsonSchema;
-  anyOf?: JsonSchema[];
-  additionalProperties?: unknown;
-}
-
-interface Operation {
-  requestBody?: { content: Record<string, { schema: JsonSchema }> };
-}
-
-const structureOf = (schema: JsonSchema): JsonSchema =>
-  schema.anyOf?.find(({ type }) => type !== 'null') ?? schema;
+import { type ApiDocument, bodySchemaOf, type JsonSchema, structureOf } from '../support/json-schema.js';
 
 /** A value that the schema describes, with every optional member null. */
 function withNulls(schema: JsonSchema, example: unknown = schema.example): unknown {
@@ -100,15 +78,12 @@ describe('null for an optional member of a body', () => {
       participantId: 'ann',
       channel: 'web',
     });
-    const { body: document } = await test.request<{ paths: Record<string, Record<string, Operation>> }>(
-      'GET',
-      '/docs/openapi.json',
-    );
+    const { body: document } = await test.request<ApiDocument>('GET', '/docs/openapi.json');
     const refused: string[] = [];
     let checked = 0;
     for (const [path, operations] of Object.entries(document.paths))
-      for (const [method, { requestBody }] of Object.entries(operations)) {
-        const schema = Object.values(requestBody?.content ?? {})[0]?.schema;
+      for (const [method, operation] of Object.entries(operations)) {
+        const schema = bodySchemaOf(operation);
         // In a merge patch null removes a member.
         if (!schema || method === 'patch' || path === '/v1/responder') continue;
         for (const body of bodiesWithNulls(schema)) {

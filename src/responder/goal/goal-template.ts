@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nullIsAbsent } from '../../http/index.js';
+import { nullIsAbsent, visibleText } from '../../http/index.js';
 import { localLanguages } from './local-values.js';
 import { foldWords } from './folded-text.js';
 
@@ -17,9 +17,7 @@ const templateType = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must begin with a letter and contain up to 64 of a-z, 0-9, _ and -');
 
-const said = (maxLength: number): z.ZodString => z.string().trim().min(1).max(maxLength);
-
-const phrase = said(100).refine((text) => foldWords(text) !== '', 'must contain letters or digits');
+const phrase = visibleText(100).refine((text) => foldWords(text) !== '', 'must contain letters or digits');
 
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time as HH:MM');
 
@@ -27,10 +25,10 @@ export const goalSlot = nullIsAbsent(
   z.strictObject({
     name: slotName,
     kind: z.enum(slotKinds).default('text'),
-    prompt: said(1000).meta({
+    prompt: visibleText(1000).meta({
       description: 'Question asked if the value is missing; may contain {slot} placeholders',
     }),
-    reprompt: said(1000)
+    reprompt: visibleText(1000)
       .optional()
       .meta({ description: 'Sent before the prompt if an answer did not match' }),
     options: z.array(phrase).min(1).max(50).optional().meta({ description: 'Allowed values of a choice' }),
@@ -94,7 +92,7 @@ export const goalTemplate = nullIsAbsent(
       description: 'true: a trigger counts even in the answer to a free-text question',
     }),
     slots: z.array(goalSlot).max(30),
-    completion: said(4000).meta({
+    completion: visibleText(4000).meta({
       description: 'Sent when no required value is missing; may contain {slot} placeholders',
     }),
   }),
@@ -121,10 +119,10 @@ export const goalResponderConfig = nullIsAbsent(
         (templates) => new Set(templates.map(({ type }) => type)).size === templates.length,
         'types must be unique',
       ),
-    fallback: said(2000).meta({ description: 'Sent if no goal is active and no trigger was found' }),
+    fallback: visibleText(2000).meta({ description: 'Sent if no goal is active and no trigger was found' }),
     cancelPhrases: z.array(phrase).max(50).default(['cancel', 'stop', 'never mind', 'forget it']),
-    cancelled: said(1000).default('All right, I have dropped that.'),
-    resumed: said(1000).default('Back to where we were.'),
+    cancelled: visibleText(1000).default('All right, I have dropped that.'),
+    resumed: visibleText(1000).default('Back to where we were.'),
     language: z
       .enum(['en', ...localLanguages])
       .optional()

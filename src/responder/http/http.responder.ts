@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { JsonFaultError, parseExactJson, type RetryPolicy, retryPolicy } from '../../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../config/index.js';
-import { nullIsAbsent } from '../../http/index.js';
+import { exactUrl, nullIsAbsent } from '../../http/index.js';
 import {
   HttpClient,
   type HttpResponse,
@@ -34,16 +34,16 @@ export interface HttpResponderConfig {
   historyLimit: number;
 }
 
+const httpSchemes: ReadonlySet<string> = new Set(['http:', 'https:']);
+
 const configSchema = (allowPrivate: boolean): z.ZodType<HttpResponderConfig> =>
   nullIsAbsent(
     z.strictObject({
-      url: z
-        .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-        .max(2048)
-        .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
+      url: exactUrl('must be an http or https URL', httpSchemes)
+        .refine((text) => new URL(text).username + new URL(text).password === '', {
           message: 'must not contain a user or password',
         })
-        .refine((text) => !URL.canParse(text) || !namesForbiddenHost(new URL(text), allowPrivate), {
+        .refine((text) => !namesForbiddenHost(new URL(text), allowPrivate), {
           message: allowPrivate
             ? 'must not be the link-local or metadata address of a cloud'
             : 'must not be on a loopback, link-local, private or reserved address (an operator may allow loopback and private ones: HTTP_RESPONDER_ALLOW_PRIVATE)',
