@@ -35,9 +35,10 @@ export class MessageDebouncer implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
+    // Commands have no HTTP adapter.
+    const { httpAdapter } = this.host as { httpAdapter?: HttpAdapterHost['httpAdapter'] };
     // Before the server waits for open requests.
-    fastify.addHook('preClose', (done) => {
+    httpAdapter?.getInstance<FastifyInstance>().addHook('preClose', (done) => {
       this.close();
       done();
     });

@@ -65,7 +65,7 @@ describe('ApiKeyGuard', () => {
     try {
       const request = requestWith(authorization, route);
       await guard.authenticate(request);
-      return guard.canActivate(executionOf(request));
+      return await guard.canActivate(executionOf(request));
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
       return `${error.problem.status} ${error.problem.code}`;

