@@ -34,7 +34,8 @@ await new Command('db-indexes')
       await ensureIndexes();
     } catch (error) {
       process.stderr.write(`${explainFailure(error)}\n`);
-      process.exitCode = 1;
+      // What a start that failed has opened would keep the process running.
+      process.exit(1);
     }
   })
   .parseAsync();

@@ -105,7 +105,8 @@ await new Command('transcripts-reembed')
           ? `${error.message} Transcripts that were already re-embedded are kept; the same command continues.`
           : explainFailure(error);
       process.stderr.write(`${message}\n`);
-      process.exitCode = 1;
+      // What a start that failed has opened would keep the process running.
+      process.exit(1);
     }
   })
   .parseAsync();

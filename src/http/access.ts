@@ -21,11 +21,15 @@ export const AdminOnly = (): ClassDecorator & MethodDecorator =>
 export const TenantOrAdmin = (): ClassDecorator & MethodDecorator =>
   SetMetadata(ACCESS, 'tenant-or-admin' satisfies Access);
 
-/** Metadata key of routes that are allowed when the tenant's quota is used up. */
+/** Metadata key of routes that count as reads. */
 export const STORES_NOTHING = 'colloquy:stores-nothing';
 
 /** The route stores nothing, although its method is not GET or DELETE. */
 export const StoresNothing = (): MethodDecorator => SetMetadata(STORES_NOTHING, true);
+
+/** Whether a request only reads: a GET, or one to a route that stores nothing. */
+export const isRead = ({ method, routeOptions: { config } }: FastifyRequest): boolean =>
+  method === 'GET' || method === 'HEAD' || (config as { storesNothing?: boolean }).storesNothing === true;
 
 const bearer = /^Bearer +(\S+) *$/i;
 

@@ -38,6 +38,16 @@ it('accepts a single body that is larger than the budget', () => {
   expect(take('a', ofSize(2 * MIB))).toBeDefined();
 });
 
+it('does not count a request whose client has disconnected', () => {
+  const budget = new BodyBudget(MIB);
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  response.destroyed = true;
+  budget.take('a', { headers: ofSize(MIB) }, response);
+  expect(() => {
+    budget.take('a', { headers: ofSize(MIB) }, new ServerResponse(new IncomingMessage(new Socket())));
+  }).not.toThrow();
+});
+
 it('counts bodies that do not announce their size, and no requests without a body', () => {
   const take = budgetOf(3 * MIB);
   for (let n = 0; n < 10; n++) take('a', {});

@@ -17,6 +17,13 @@ const tooManyLargeBodies = (): ProblemError =>
     retryAfterSeconds: 1,
   });
 
+/** Returns the announced size of a request's body, in bytes; 0 if it has none. */
+export function bodyBytesOf({ headers }: Pick<FastifyRequest, 'headers'>): number {
+  const announced = headers['content-length'];
+  if (announced !== undefined) return Number(announced);
+  return headers['transfer-encoding'] === undefined ? 0 : UNANNOUNCED;
+}
+
 /** Limits the memory that the bodies of one tenant's requests take. */
 export class BodyBudget {
   private readonly tenants = new Map<string, number>();
@@ -28,15 +35,10 @@ export class BodyBudget {
    * Must be called before the body of a request is read. Counts it until the response is closed.
    * @throws ProblemError 503 `too_many_large_bodies`
    */
-  take(tenantId: string, { headers }: Pick<FastifyRequest, 'headers'>, response: ServerResponse): void {
-    const announced = headers['content-length'];
-    const bytes =
-      announced === undefined
-        ? headers['transfer-encoding'] === undefined
-          ? 0
-          : UNANNOUNCED
-        : Number(announced);
-    if (bytes <= SMALL) return;
+  take(tenantId: string, request: Pick<FastifyRequest, 'headers'>, response: ServerResponse): void {
+    const bytes = bodyBytesOf(request);
+    // A client that has disconnected closes the response no second time.
+    if (bytes <= SMALL || response.destroyed) return;
     const used = this.tenants.get(tenantId) ?? 0;
     if (used > 0 && used + bytes > this.maxBytes) throw tooManyLargeBodies();
     this.tenants.set(tenantId, used + bytes);

@@ -5,6 +5,7 @@ export {
   validationFailed,
   type FieldProblem,
 } from './problem.js';
+export { bodyBytesOf } from './body-budget.js';
 export { ProblemFilter } from './problem.filter.js';
 export {
   ACCESS,
@@ -12,6 +13,7 @@ export {
   AdminOnly,
   bearerOf,
   isOperatorRequest,
+  isRead,
   Public,
   setOperatorRequest,
   STORES_NOTHING,

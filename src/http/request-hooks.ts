@@ -11,6 +11,7 @@ import {
   runInContext,
   setContextOf,
 } from '../logging/index.js';
+import { isRead } from './access.js';
 import { BodyBudget } from './body-budget.js';
 import { ResponseBudget, type ResponseBudgetOptions } from './response-budget.js';
 import type { Headers } from './security-headers.js';
@@ -91,14 +92,16 @@ function logRequest(
   );
 }
 
-/** Searches are POST requests. */
-const isRead = ({ method, routeOptions: { config } }: FastifyRequest): boolean =>
-  method === 'GET' || (config as { storesNothing?: boolean }).storesNothing === true;
-
 /** Requests of one kind usually have responses of about the same size. */
 function kindOf({ method, routeOptions, query }: FastifyRequest): string {
   const { limit = '' } = query as { limit?: unknown };
   return `${method} ${routeOptions.url ?? ''} ${String(limit).slice(0, 8)}`;
+}
+
+/** Undefined for a stream. The length of a text is close to its size in bytes, and costs nothing. */
+function sizeOf(payload: unknown): number | undefined {
+  if (payload === undefined || payload === null) return 0;
+  return typeof payload === 'string' || payload instanceof Uint8Array ? payload.length : undefined;
 }
 
 type Connection = Socket & { _httpMessage?: ServerResponse | null };
@@ -202,9 +205,10 @@ export function addRequestHooks(
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
     const tenantId = contextOf(request)?.tenantId;
-    // The length of a text is close to its size in bytes, and costs nothing.
-    if (tenantId !== undefined && (typeof payload === 'string' || payload instanceof Uint8Array))
-      budget.sized(tenantId, kindOf(request), reply.raw, payload.length);
+    if (tenantId !== undefined) {
+      const bytes = sizeOf(payload);
+      if (bytes !== undefined) budget.sized(tenantId, kindOf(request), reply.raw, bytes);
+    }
     done(null, payload);
   });
   fastify.addHook('onResponse', (request, reply, done) => {

@@ -256,10 +256,12 @@ describe('ApiKeyGuard', () => {
     await send('POST', {}, { storesNothing: true });
     expect(check).not.toHaveBeenCalled();
     await send('POST', { 'content-length': '7' });
-    await send('PATCH', {});
+    await send('PATCH', { 'transfer-encoding': 'chunked' });
+    await send('POST', {});
     expect(check.mock.calls).toEqual([
       [identity, 7],
       [identity, 1024 * 1024],
+      [identity, 0],
     ]);
     check.mockImplementationOnce(() => {
       throw new Error('used up');

@@ -6,7 +6,9 @@ import {
   ACCESS,
   type Access,
   bearerOf,
+  bodyBytesOf,
   isOperatorRequest,
+  isRead,
   setOperatorRequest,
   STORES_NOTHING,
 } from '../http/index.js';
@@ -30,9 +32,6 @@ import {
 
 /** Metadata key under which Nest finds the configuration of a handler's Fastify route. */
 const ROUTE_CONFIG: unknown = RouteConfig({}).KEY;
-
-/** Counted for a body that does not announce its size. */
-const UNKNOWN_BODY_BYTES = 1024 * 1024;
 
 /** The time at which the request was admitted. */
 const ADMITTED = Symbol('the request was admitted');
@@ -168,20 +167,12 @@ export class ApiKeyGuard implements CanActivate {
     const { tenantId } = identity;
     const waitSeconds = this.limiter.take(tenantId);
     if (waitSeconds > 0) throw rateLimited(this.limiter.perMinute, waitSeconds);
-    if (mayStore(request)) this.quotas.check(identity, bodyBytesOf(request));
+    if (!isRead(request) && request.method !== 'DELETE') this.quotas.check(identity, bodyBytesOf(request));
     setRequestIdentity(request, identity);
     const current = contextOf(request);
     if (current) current.tenantId = tenantId;
   }
 }
-
-function mayStore({ method, routeOptions }: FastifyRequest): boolean {
-  if (method === 'GET' || method === 'HEAD' || method === 'DELETE') return false;
-  return !(routeOptions.config as { storesNothing?: boolean }).storesNothing;
-}
-
-const bodyBytesOf = ({ headers }: FastifyRequest): number =>
-  Number(headers['content-length'] ?? UNKNOWN_BODY_BYTES);
 
 function admitted(request: FastifyRequest): void {
   (request as { [ADMITTED]?: number })[ADMITTED] = performance.now();
