@@ -48,7 +48,7 @@ export const longProjects = {
   'embedded-mongo': 'the suites of the embedded store',
   processes: 'the suites that start the built service or a command as a process',
   browser: 'the suites that drive the operator pages in Chromium',
-  proofs: 'kills, outages, shutdown under load, a full disk',
+  proofs: 'kills, outages, shutdown under load, a full disk, random values in every field',
 };
 
 export default {
