@@ -14,7 +14,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { MaxJsonValues, objectIdString, type Page } from '../http/index.js';
+import { objectIdString, type Page } from '../http/index.js';
 import { sessionView, type SessionView } from '../session/index.js';
 import { CurrentTenant, type TenantIdentity } from '../tenant/index.js';
 import { conversationView, type ConversationView } from './conversation.dto.js';
@@ -28,7 +28,6 @@ import {
   type EditMessageBody,
   inboundMessageBody,
   type InboundMessageBody,
-  MAX_APPENDED_VALUES,
   messagePageSchema,
   messagesQuery,
   type MessagesQuery,
@@ -58,7 +57,6 @@ export class MessageController {
   ) {}
 
   @Post('conversations/:id/messages')
-  @MaxJsonValues(MAX_APPENDED_VALUES)
   @ApiOperation({ summary: 'Append messages, all or none; a repeated externalId returns the stored message' })
   @ApiCreatedResponse({ standardSchema: storedMessagesSchema })
   @ApiOkResponse({

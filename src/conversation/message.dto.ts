@@ -16,9 +16,6 @@ import type { MessageRecord } from './message.schema.js';
 
 const MAX_MESSAGES_PER_APPEND = 100;
 
-/** Values and keys in the body of an append. A message whose metadata is as dense as possible has 4,300. */
-export const MAX_APPENDED_VALUES = 500 * MAX_MESSAGES_PER_APPEND;
-
 const role = z.enum(['user', 'assistant', 'system', 'tool']);
 
 /**

@@ -25,13 +25,14 @@ export {
   objectIdString,
   pageLimit,
   isoDate,
+  countValues,
   jsonObject,
+  MAX_OBJECT_VALUES,
   externalName,
   exactUrl,
   visibleText,
   nullIsAbsent,
 } from './validation.js';
-export { MaxJsonValues } from './json-body.js';
 export { limitConnections } from './connection-limits.js';
 export { createHttpAdapter } from './http-adapter.js';
 export { setUpOpenApi } from './openapi.js';

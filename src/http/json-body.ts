@@ -1,17 +1,6 @@
-import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyBodyParser } from 'fastify';
 import { type JsonFault, JsonFaultError, parseExactJson } from '../common/index.js';
 import { ProblemError } from './problem.js';
-
-/**
- * Raises the maximum number of values and keys in the JSON body of a route above the default
- * (`MAX_JSON_VALUES`). The bound keeps a body of millions of tiny values from occupying the process.
- */
-export const MaxJsonValues = (maxJsonValues: number): MethodDecorator => RouteConfig({ maxJsonValues });
-
-interface JsonRouteConfig {
-  maxJsonValues?: number;
-}
 
 const faults: Readonly<Record<JsonFault, { status: number; code: string; title: string }>> = {
   invalid_json: { status: 400, code: 'invalid_json', title: 'The body is not JSON' },
@@ -33,15 +22,14 @@ function problemOf(error: unknown): Error {
  * Parses the JSON body of a request, such that everything in it is kept exactly or rejected. An empty body
  * counts as no body, because many clients send the content type with every request.
  */
-export const jsonBodyParser: FastifyBodyParser<Buffer> = (request, body, done) => {
+export const jsonBodyParser: FastifyBodyParser<Buffer> = (_request, body, done) => {
   if (body.length === 0) {
     done(null, undefined);
     return;
   }
-  const { maxJsonValues } = request.routeOptions.config as JsonRouteConfig;
   let value: unknown;
   try {
-    value = parseExactJson(body, maxJsonValues);
+    value = parseExactJson(body);
   } catch (error) {
     done(problemOf(error));
     return;

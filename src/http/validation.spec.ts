@@ -76,6 +76,17 @@ describe('jsonObject', () => {
     expect(jsonObject(10_000).safeParse(deep).success).toBe(false);
   });
 
+  it.each([
+    ['keys', Object.fromEntries(Array.from({ length: 2001 }, (_, at) => [`k${at}`, 0]))],
+    ['items', { list: Array(4000).fill(0) }],
+    ['items of lists', { lists: Array(2000).fill([[]]) }],
+  ])('rejects an object that takes long to store because of its many %s', (_name, value) => {
+    expect(jsonObject(1_000_000).safeParse(value).error?.issues).toMatchObject([
+      { message: 'must have at most 4000 values and keys' },
+    ]);
+    expect(jsonObject(1_000_000, 10_000).safeParse(value).success).toBe(true);
+  });
+
   it('accepts plain JSON with dots and dollar signs inside keys', () => {
     expect(schema.parse({ 'a.b': { c$: [1, null, 'x'] } })).toEqual({ 'a.b': { c$: [1, null, 'x'] } });
   });

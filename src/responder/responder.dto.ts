@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_JSON_VALUES } from '../common/index.js';
 import { jsonObject, nullIsAbsent } from '../http/index.js';
 import type { ResponderSettings } from './responder-settings.service.js';
 
@@ -11,7 +12,7 @@ export const MAX_DEBOUNCE_MS = 30_000;
 export const putResponderBody = nullIsAbsent(
   z.strictObject({
     type: z.string().min(1).max(64).meta({ description: 'Type of an installed responder', example: 'http' }),
-    config: jsonObject(MAX_CONFIG_BYTES).meta({
+    config: jsonObject(MAX_CONFIG_BYTES, MAX_JSON_VALUES).meta({
       description: 'Settings of the responder type. Omitted secrets keep their stored value.',
     }),
     debounceMs: z

@@ -1,5 +1,6 @@
+import { MAX_OBJECT_VALUES } from '../http/index.js';
 import { freshState, nextState, withoutOldFinished } from './session-changes.js';
-import { type Goal, type GoalStatus, MAX_STATE_BYTES } from './session.types.js';
+import { type Goal, type GoalStatus, MAX_STATE_BYTES, type SessionChanges } from './session.types.js';
 
 const begun = new Date('2026-11-21T12:00:00Z');
 const later = new Date('2026-11-21T13:00:00Z');
@@ -74,6 +75,16 @@ describe('nextState', () => {
     expect(nextState(fresh, fill(MAX_STATE_BYTES), later, DAY).version).toBe(1);
     expect(() => nextState(fresh, fill(MAX_STATE_BYTES + 1), later, DAY)).toThrow(
       /262144 bytes of JSON; this would be 262145/,
+    );
+  });
+
+  it('accepts exactly MAX_OBJECT_VALUES values and keys and reports the limit for more', () => {
+    // The three keys, the two objects, the goals and the list are counted too.
+    const list = (length: number): { context: object } => ({ context: { list: Array(length).fill(0) } });
+    const most = list(MAX_OBJECT_VALUES - 7);
+    expect(nextState(fresh, most as SessionChanges, later, DAY).version).toBe(1);
+    expect(() => nextState(fresh, list(MAX_OBJECT_VALUES - 6) as SessionChanges, later, DAY)).toThrow(
+      `at most ${MAX_OBJECT_VALUES} values and keys; this would be ${MAX_OBJECT_VALUES + 1}`,
     );
   });
 

@@ -1,5 +1,6 @@
 import { Types } from 'mongoose';
 import { deepFreeze } from '../common/index.js';
+import { countValues, MAX_OBJECT_VALUES } from '../http/index.js';
 import { dropUnsafe } from './json.js';
 import { sessionTooLarge, tooManyGoals } from './session.errors.js';
 import type { StoredState } from './session.repository.js';
@@ -51,11 +52,13 @@ export function nextState(
   if (activeGoals.length > MAX_GOALS) throw tooManyGoals(activeGoals.length);
   const text = textOf({ activeGoals, context: changes.context ?? state.context });
   const bytes = Buffer.byteLength(text);
-  if (bytes > MAX_STATE_BYTES) throw sessionTooLarge(bytes);
+  if (bytes > MAX_STATE_BYTES) throw sessionTooLarge(MAX_STATE_BYTES, 'bytes of JSON', bytes);
   // `JSON.stringify` does not escape the letters of the key, so this check is reliable. It avoids calling a
   // reviver for each value.
   const reviver = text.includes('"__proto__"') ? dropUnsafe : undefined;
   const plain = JSON.parse(text, reviver) as Pick<SessionState, 'activeGoals' | 'context'>;
+  const values = countValues(plain);
+  if (values > MAX_OBJECT_VALUES) throw sessionTooLarge(MAX_OBJECT_VALUES, 'values and keys', values);
   const next = Object.freeze({
     ...state,
     ...deepFreeze(plain),

@@ -1,5 +1,5 @@
 import { notFound, ProblemError } from '../http/index.js';
-import { MAX_GOALS, MAX_STATE_BYTES } from './session.types.js';
+import { MAX_GOALS } from './session.types.js';
 
 /** Another writer changed the session after it was opened. Nothing was written. */
 export class SessionConflictError extends ProblemError {
@@ -47,12 +47,12 @@ export const invalidEntityTags = (header: string): ProblemError =>
     detail: `Send ${header} exactly as returned in ETag, for example "3" including the quotation marks, or *.`,
   });
 
-export const sessionTooLarge = (bytes: number): ProblemError =>
+export const sessionTooLarge = (limit: number, unit: string, actual: number): ProblemError =>
   new ProblemError({
     status: 413,
     code: 'session_too_large',
     title: 'The session would be too large',
-    detail: `Goals and context together may have at most ${MAX_STATE_BYTES} bytes of JSON; this would be ${bytes}.`,
+    detail: `Goals and context together may have at most ${limit} ${unit}; this would be ${actual}.`,
   });
 
 export const tooManyGoals = (count: number): ProblemError =>

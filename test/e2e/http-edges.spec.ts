@@ -161,7 +161,7 @@ describe('HTTP edge cases', () => {
 
     it.each([
       ['an unknown key', { ['k'.repeat(100_000)]: 1 }],
-      ['many unknown keys', Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`key${n}`, n]))],
+      ['many unknown keys', Object.fromEntries(Array.from({ length: 9_000 }, (_, n) => [`key${n}`, n]))],
       ['many wrong messages', { messages: Array(100).fill({ role: 'x'.repeat(10_000) }) }],
     ])('repeats little of a body that it rejects: %s', async (_what, value) => {
       const url = '/v1/conversations/6740a1b2c3d4e5f601234567/messages';
@@ -198,7 +198,7 @@ describe('HTTP edge cases', () => {
       expect(response.statusCode).toBe(201);
     });
 
-    it('accepts 100 messages with 50,000 values, and not more', async () => {
+    it('accepts 100 messages with 20,000 values, and not more', async () => {
       const { body } = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
         participantId: 'ana',
         channel: 'web',
@@ -208,7 +208,7 @@ describe('HTTP edge cases', () => {
         const messages = Array(100).fill({ role: 'user', content: 'x', metadata }) as unknown[];
         return (await tenant.request('POST', `/v1/conversations/${body.id}/messages`, { messages })).status;
       };
-      expect([await append(480), await append(500)]).toEqual([201, 413]);
+      expect([await append(190), await append(200)]).toEqual([201, 413]);
     });
   });
 
