@@ -115,7 +115,55 @@ describe('HTTP edge cases', () => {
     });
   });
 
+  describe('query strings and paths', () => {
+    it.each(['?participantId=%ff', '?limit=1&participantId=%C3%28', '?participantId=100%', '?%E0%A4%A=1'])(
+      'that are not UTF-8 are refused: %s',
+      async (query) => {
+        expect(await tenant.request('GET', `/v1/conversations${query}`)).toMatchObject({
+          status: 400,
+          body: { code: 'invalid_encoding', requestId: expect.any(String) as string },
+        });
+      },
+    );
+
+    it.each(['%ff', 'a%C3%28', 'a%'])('that are not UTF-8 are refused: %s in a path', async (id) => {
+      const response = await app.inject({
+        method: 'GET',
+        url: `/v1/sessions/${id}`,
+        headers: { authorization: `Bearer ${tenant.apiKey}` },
+      });
+      expect(response.json()).toMatchObject({ status: 400, code: 'bad_request' });
+    });
+
+    it('are decoded if they are UTF-8', async () => {
+      const participantId = 'Zoë + 100% 👋';
+      await tenant.request('POST', '/v1/conversations', { participantId, channel: 'web' });
+      const query = `?participantId=${encodeURIComponent(participantId)}`;
+      expect(await tenant.request('GET', `/v1/conversations${query}`)).toMatchObject({
+        body: { data: [{ participantId }] },
+      });
+    });
+  });
+
   describe('JSON bodies', () => {
+    const body = JSON.stringify({ participantId: 'ana', channel: 'web', title: 'naïve' });
+
+    it.each(['json; charset=iso-8859-1', 'json;charset="UTF-16"', 'json; a=b; charset=utf-7; charset=utf-8'])(
+      'are refused with the content type application/%s',
+      async (type) => {
+        const response = await sendJson('POST', '/v1/conversations', body, type);
+        expect(response.json()).toMatchObject({ status: 415, code: 'unsupported_charset' });
+      },
+    );
+
+    it.each(['json; charset=utf-8', 'json;charset="UTF-8"', 'json; Charset=Utf8', 'json; charset=us-ascii'])(
+      'are read with the content type application/%s',
+      async (type) => {
+        const response = await sendJson('POST', '/v1/conversations', body, type);
+        expect(response.json()).toMatchObject({ title: 'naïve' });
+      },
+    );
+
     it('treats an empty body as no body', async () => {
       const created = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
         participantId: 'ana',
