@@ -87,6 +87,8 @@ export function createHttpAdapter(
     trustProxy: trustedHops(settings.TRUST_PROXY),
     genReqId: createRequestIds(),
     forceCloseConnections: 'idle',
+    // `problemOfHead` refuses requests without it; Node.js would do so without a problem document.
+    http: { requireHostHeader: false },
     // While the server closes, requests that arrive on open connections are still served; the response closes
     // the connection.
     return503OnClosing: false,

@@ -13,7 +13,7 @@ import {
 } from '../logging/index.js';
 import { isRead } from './access.js';
 import { BodyBudget } from './body-budget.js';
-import { ProblemError } from './problem.js';
+import { continueWhenRead, problemOfHead } from './request-head.js';
 import { ResponseBudget, type ResponseBudgetOptions } from './response-budget.js';
 import type { Headers } from './security-headers.js';
 
@@ -105,26 +105,6 @@ function sizeOf(payload: unknown): number | undefined {
   return typeof payload === 'string' || payload instanceof Uint8Array ? payload.length : undefined;
 }
 
-const malformedQuery = (): ProblemError =>
-  new ProblemError({
-    status: 400,
-    code: 'invalid_encoding',
-    title: 'The query string is not UTF-8',
-    detail: 'The query string is not percent-encoded UTF-8; a percent sign itself is written as %25.',
-  });
-
-/** Otherwise a malformed value would be used as it is, for example to filter a list. */
-function isWellFormedQuery(url: string): boolean {
-  const start = url.indexOf('?');
-  if (start < 0 || !url.includes('%', start)) return true;
-  try {
-    decodeURIComponent(url.slice(start));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 type Connection = Socket & { _httpMessage?: ServerResponse | null };
 
 /**
@@ -195,6 +175,7 @@ export function addRequestHooks(
     else done();
   };
   const connections = new OpenConnections(fastify);
+  continueWhenRead(fastify.server);
   fastify.decorateRequest(REQUEST_CONTEXT, null);
   fastify.addHook('onRequest', (request, reply, done) => {
     const route = request.routeOptions.url;
@@ -204,8 +185,9 @@ export function addRequestHooks(
     connections.use(request.raw.socket, reply.raw);
     const area = areaOf(request.url, route);
     void reply.headers(area === 'api' ? apiHeaders : pageHeaders).header('x-request-id', request.id);
-    if (!isWellFormedQuery(request.url)) {
-      done(malformedQuery());
+    const problem = problemOfHead(request);
+    if (problem) {
+      done(problem);
       return;
     }
     if (servedRoutes && !servedRoutes.test(route ?? '')) {

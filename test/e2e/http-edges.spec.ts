@@ -327,6 +327,69 @@ describe('HTTP edge cases', () => {
     });
   });
 
+  describe('requests that expect 100 Continue', () => {
+    const body = JSON.stringify({ participantId: 'ana', channel: 'web' });
+    const head = (headers: Record<string, string> = {}, path = '/v1/conversations') =>
+      Object.entries({
+        Host: 'x',
+        Authorization: `Bearer ${tenant.apiKey}`,
+        'Content-Type': 'application/json',
+        'Content-Length': `${body.length}`,
+        Expect: '100-continue',
+        ...headers,
+      }).reduce((text, [name, value]) => `${text}${name}: ${value}\r\n`, `POST ${path} HTTP/1.1\r\n`) +
+      '\r\n';
+
+    it('are told to continue when their headers are accepted, and keep their connection', async () => {
+      const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+      let answer = '';
+      socket.setEncoding('utf8');
+      const received = (text: string): Promise<void> =>
+        new Promise((resolve, reject) => {
+          const check = (): void => {
+            if (!answer.includes(text)) return;
+            socket.off('data', check);
+            resolve();
+          };
+          socket.on('data', check);
+          socket.once('close', () => reject(new Error(`closed after ${answer}`)));
+        });
+      socket.on('data', (text: string) => (answer += text));
+      for (let n = 0; n < 2; n++) {
+        answer = '';
+        socket.write(head());
+        await received('HTTP/1.1 100 Continue\r\n\r\n');
+        expect(answer).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+        socket.write(body);
+        await received('"participantId":"ana"');
+        expect(answer).toContain('HTTP/1.1 201 Created');
+      }
+      socket.destroy();
+    });
+
+    it.each([
+      ['without a valid key', { Authorization: 'Bearer ck_guess' }, '/v1/conversations', 401],
+      ['to a route that does not exist', {}, '/v1/nowhere', 404],
+      ['with a body that is not JSON', { 'Content-Type': 'text/plain' }, '/v1/conversations', 415],
+      ['with another charset', { 'Content-Type': 'application/json; charset=utf-16' }, '/v1/messages', 415],
+      ['with an unknown encoding', { 'Content-Encoding': 'zstd' }, '/v1/messages', 415],
+      ['with a body that is too large', { 'Content-Length': '900000000' }, '/v1/conversations', 413],
+      ['with another expectation', { Expect: 'a-miracle' }, '/v1/conversations', 417],
+    ])('are refused without it, and their connection is closed: %s', async (_what, headers, path, status) => {
+      const answer = await sendRaw(head(headers, path));
+      expect(answer.head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(answer.head).toContain('application/problem+json');
+      expect(answer.body).toMatchObject({ status, requestId: expect.any(String) as string });
+    });
+  });
+
+  it('refuses a request without Host with a problem document, but not one of HTTP/1.0', async () => {
+    const { head, body } = await sendRaw('GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1.1 400 /);
+    expect(body).toMatchObject({ status: 400, code: 'host_required' });
+    expect((await sendRaw('GET /health/live HTTP/1.0\r\n\r\n')).head).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   describe('OpenAPI', () => {
     let document: OpenApiDocument;
     const operations = () =>
