@@ -10,4 +10,5 @@ export * from './keyed-serializer.js';
 export * from './race.js';
 export * from './retry-budget.js';
 export * from './retry-policy.js';
+export * from './same-json.js';
 export * from './secret-box.js';

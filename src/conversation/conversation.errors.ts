@@ -1,4 +1,5 @@
 import { type ProblemDetails, ProblemError } from '../http/index.js';
+import type { MessageRecord } from './message.schema.js';
 
 export const conversationClosed = (conversationId: string): ProblemError =>
   new ProblemError({
@@ -9,13 +10,21 @@ export const conversationClosed = (conversationId: string): ProblemError =>
     extra: { conversationId },
   });
 
-export const externalIdInUse = (externalId: string, conversationId: string): ProblemError =>
+/** @param reason why the message that has the externalId is not the one that was sent */
+export const externalIdInUse = (
+  { externalId = '', conversationId, _id }: Pick<MessageRecord, 'externalId' | 'conversationId' | '_id'>,
+  reason: string,
+): ProblemError =>
   new ProblemError({
     status: 409,
     code: 'external_id_in_use',
     title: 'The externalId belongs to another message',
-    detail: `externalId "${externalId}" is already used in conversation "${conversationId}"; an externalId must be unique for a participant on a channel.`,
-    extra: { externalId, conversationId },
+    detail: `externalId "${externalId}" belongs to message "${_id.toHexString()}" of conversation "${conversationId.toHexString()}"${reason}; an externalId must be unique for a participant on a channel.`,
+    extra: {
+      externalId,
+      conversationId: conversationId.toHexString(),
+      messageId: _id.toHexString(),
+    },
   });
 
 export const timestampOutOfOrder = (timestamp: Date, earliest: Date, latest: Date): ProblemError =>

@@ -21,7 +21,7 @@ import {
   type NewUserMessage,
   type StoredExchange,
 } from './conversation-writer.js';
-import { ExchangeSupersededError, externalIdInUse } from './conversation.errors.js';
+import { ExchangeSupersededError } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
 import { externalKeyOf } from './external-key.js';
@@ -32,6 +32,7 @@ import type { InboundMessageBody } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
 import type { MessageRecord } from './message.schema.js';
 import { isExternalIdTaken } from './message.service.js';
+import { checkRepeated } from './repeated-message.js';
 import { isResponderFailure, problemOf } from './responder-problems.js';
 
 export interface ProcessedMessage extends StoredExchange {
@@ -214,7 +215,7 @@ export class MessageProcessor {
   /**
    * Returns the user message if an earlier attempt, or a request with the same externalId, has already stored
    * it.
-   * @throws ProblemError 409 `external_id_in_use` if that is not a user message
+   * @throws ProblemError 409 `external_id_in_use` if that is another message
    */
   private async findStored({ tenant: { tenantId }, inbound, stored }: Job): Promise<Turn['stored']> {
     const { externalId } = inbound;
@@ -229,8 +230,7 @@ export class MessageProcessor {
       await this.eraser.finishIfErased(tenantId, message.conversationId);
       return undefined;
     }
-    if (message.role !== 'user' && externalId !== undefined)
-      throw externalIdInUse(externalId, conversation._id.toHexString());
+    if (externalId !== undefined) checkRepeated(message, { ...inbound, role: 'user' });
     return { message, conversation };
   }
 

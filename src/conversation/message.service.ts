@@ -38,6 +38,7 @@ import type {
 } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
+import { checkRepeated } from './repeated-message.js';
 
 export interface AppendResult {
   /** One for each message of the request, in the same order, stored by this request or earlier. */
@@ -74,9 +75,10 @@ export class MessageService {
   ) {}
 
   /**
-   * Appends messages to a conversation, all or none. For a known externalId, the stored message is returned.
+   * Appends messages to a conversation, all or none. For a message that is sent again with its externalId, the
+   * stored one is returned.
    * @throws ProblemError 404 `conversation_not_found`, 409 `conversation_closed`, 409 `external_id_in_use` by
-   * another conversation
+   * another message
    */
   append(tenantId: string, conversationId: string, inputs: readonly MessageInput[]): Promise<AppendResult> {
     return withRetries(async ({ remainingMs }) => {
@@ -239,17 +241,22 @@ export class MessageService {
     conversationId: string,
     inputs: readonly MessageInput[],
   ): Promise<ReadonlyMap<string, MessageRecord>> {
-    const externalIds = inputs.flatMap(({ externalId }) => externalId ?? []);
-    if (externalIds.length === 0) return new Map();
+    const named = inputs.flatMap((input): [string, MessageInput][] =>
+      input.externalId === undefined ? [] : [[input.externalId, input]],
+    );
+    if (named.length === 0) return new Map();
+    const sent = new Map(named);
     const correspondent = await this.correspondentOf(tenantId, conversationId);
-    const keys = externalIds.map((externalId) => externalKeyOf(correspondent, externalId));
+    const keys = [...sent.keys()].map((externalId) => externalKeyOf(correspondent, externalId));
     const known = new Map<string, MessageRecord>();
     for (const message of await this.messages.findByExternalKeys(tenantId, keys)) {
       const { externalId = '' } = message;
-      const owner = message.conversationId.toHexString();
-      if (owner === conversationId) known.set(externalId, message);
-      else if (!(await this.eraser.finishIfErased(tenantId, message.conversationId)))
-        throw externalIdInUse(externalId, owner);
+      const input = sent.get(externalId);
+      if (message.conversationId.toHexString() === conversationId && input) {
+        checkRepeated(message, input);
+        known.set(externalId, message);
+      } else if (!(await this.eraser.finishIfErased(tenantId, message.conversationId)))
+        throw externalIdInUse(message, '');
     }
     return known;
   }

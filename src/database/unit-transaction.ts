@@ -240,8 +240,11 @@ export class UnitTransaction {
     const projection = { tenantId: 1, [field]: 1 };
     const stored = await this.database.collection(collection).find(filter, { projection }).toArray();
     const taken = new Set(stored.map((document) => uniqueValue(collection, document, field)));
-    for (const one of statements)
-      if (taken.has(uniqueValue(collection, one.document, field))) refused.set(one.owner, error);
+    for (const one of statements) {
+      const { document } = one;
+      if (document[field] !== undefined && taken.has(uniqueValue(collection, document, field)))
+        refused.set(one.owner, error);
+    }
     return new Conflict(refused);
   }
 

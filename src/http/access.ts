@@ -1,5 +1,6 @@
 import { SetMetadata } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import type { ProblemError } from './problem.js';
 
 /**
  * Who may call a route: a tenant with its key (the default), the operator with the admin key, both, or
@@ -49,3 +50,12 @@ export const setOperatorRequest = (request: FastifyRequest): void => {
 
 /** Whether an operator sent the request. Always false on `tenant` routes, which reject the admin key. */
 export const isOperatorRequest = (request: FastifyRequest): boolean => operators.has(request);
+
+const refusals = new WeakMap<FastifyRequest, ProblemError>();
+
+/** Keeps why the key of a request to a public route was not checked, for routes that then decide to need one. */
+export const setKeyRefusal = (request: FastifyRequest, refusal: ProblemError): void => {
+  refusals.set(request, refusal);
+};
+
+export const keyRefusalOf = (request: FastifyRequest): ProblemError | undefined => refusals.get(request);

@@ -5,7 +5,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { type ServiceSettings, trustedHops } from '../config/index.js';
 import type { ErrorReporter, Logger } from '../logging/index.js';
 import { decompressBodies } from './compressed-body.js';
-import { jsonBodyParser } from './json-body.js';
+import { jsonBodyParser, requireUtf8 } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
 import { createRequestIds } from './request-ids.js';
 import { apiHeaders } from './security-headers.js';
@@ -87,6 +87,8 @@ export function createHttpAdapter(
     trustProxy: trustedHops(settings.TRUST_PROXY),
     genReqId: createRequestIds(),
     forceCloseConnections: 'idle',
+    // `problemOfHead` refuses requests without it; Node.js would do so without a problem document.
+    http: { requireHostHeader: false },
     // While the server closes, requests that arrive on open connections are still served; the response closes
     // the connection.
     return503OnClosing: false,
@@ -96,6 +98,7 @@ export function createHttpAdapter(
     clientErrorHandler: respondToClientError,
   });
   const fastify = adapter.getInstance<FastifyInstance>();
+  requireUtf8(fastify);
   decompressBodies(fastify, settings.HTTP_BODY_LIMIT_BYTES);
   // Only JSON is parsed; other content types get 415.
   fastify.removeContentTypeParser('text/plain');

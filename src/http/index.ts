@@ -13,6 +13,8 @@ export {
   AdminOnly,
   bearerOf,
   isOperatorRequest,
+  keyRefusalOf,
+  setKeyRefusal,
   isRead,
   Public,
   setOperatorRequest,

@@ -1,5 +1,6 @@
-import type { FastifyBodyParser } from 'fastify';
+import type { FastifyBodyParser, FastifyInstance } from 'fastify';
 import { type JsonFault, JsonFaultError, parseExactJson } from '../common/index.js';
+import { bodyBytesOf } from './body-budget.js';
 import { ProblemError } from './problem.js';
 
 const faults: Readonly<Record<JsonFault, { status: number; code: string; title: string }>> = {
@@ -36,3 +37,28 @@ export const jsonBodyParser: FastifyBodyParser<Buffer> = (_request, body, done) 
   }
   done(null, value);
 };
+
+const charsetParameter = /;\s*charset\s*=\s*("?)([^";\s]*)\1/gi;
+/** US-ASCII is a part of UTF-8. */
+const readableCharsets: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
+
+const unsupportedCharset = (charset: string): ProblemError =>
+  new ProblemError({
+    status: 415,
+    code: 'unsupported_charset',
+    title: 'The charset of the body is not supported',
+    detail: `The body is read as UTF-8, but the Content-Type says "${charset}". Send the body in UTF-8.`,
+  });
+
+/**
+ * Refuses bodies whose Content-Type names another charset than UTF-8, before they are read: many texts in other
+ * charsets are valid UTF-8 too, and would be changed without notice.
+ */
+export function requireUtf8(fastify: FastifyInstance): void {
+  fastify.addHook('preParsing', (request, _reply, body, done) => {
+    const charsets = [...(request.headers['content-type'] ?? '').matchAll(charsetParameter)];
+    const other = charsets.find(([, , charset = '']) => !readableCharsets.has(charset.toLowerCase()));
+    if (other && bodyBytesOf(request) > 0) done(unsupportedCharset(other[2] ?? ''));
+    else done(null, body);
+  });
+}

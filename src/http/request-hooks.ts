@@ -13,6 +13,7 @@ import {
 } from '../logging/index.js';
 import { isRead } from './access.js';
 import { BodyBudget } from './body-budget.js';
+import { continueWhenRead, problemOfHead } from './request-head.js';
 import { ResponseBudget, type ResponseBudgetOptions } from './response-budget.js';
 import type { Headers } from './security-headers.js';
 
@@ -174,6 +175,7 @@ export function addRequestHooks(
     else done();
   };
   const connections = new OpenConnections(fastify);
+  continueWhenRead(fastify.server);
   fastify.decorateRequest(REQUEST_CONTEXT, null);
   fastify.addHook('onRequest', (request, reply, done) => {
     const route = request.routeOptions.url;
@@ -183,6 +185,11 @@ export function addRequestHooks(
     connections.use(request.raw.socket, reply.raw);
     const area = areaOf(request.url, route);
     void reply.headers(area === 'api' ? apiHeaders : pageHeaders).header('x-request-id', request.id);
+    const problem = problemOfHead(request);
+    if (problem) {
+      done(problem);
+      return;
+    }
     if (servedRoutes && !servedRoutes.test(route ?? '')) {
       done(new NotFoundException());
       return;

@@ -9,6 +9,7 @@ import {
   bodyBytesOf,
   isOperatorRequest,
   isRead,
+  setKeyRefusal,
   setOperatorRequest,
   STORES_NOTHING,
 } from '../http/index.js';
@@ -145,10 +146,15 @@ export class ApiKeyGuard implements CanActivate {
   private isFromOperator(request: FastifyRequest): boolean {
     const key = bearerOf(request);
     if (key === undefined) return false;
-    if (this.adminKey.matches(key)) return this.throttle.adminKey(request.ip) === 0;
-    // Tenants may send their key with every request. It is not verified here, and is no guess of the admin key.
-    const isGuess = keyIdOf(key) === undefined && !this.adminKey.isMetricsToken(key);
-    if (isGuess) this.throttle.wrongKey(request.ip);
+    let waitSeconds = 0;
+    if (this.adminKey.matches(key)) {
+      waitSeconds = this.throttle.adminKey(request.ip);
+      if (waitSeconds === 0) return true;
+    } else if (keyIdOf(key) === undefined && !this.adminKey.isMetricsToken(key))
+      // Tenants may send their key with every request. It is not verified here, and is no guess of the admin key.
+      waitSeconds = this.throttle.wrongKey(request.ip);
+    // Only the routes that need the key refuse the request.
+    if (waitSeconds > 0) setKeyRefusal(request, tooManyWrongKeys(waitSeconds));
     return false;
   }
 

@@ -2,6 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@ne
 import {
   ApiAcceptedResponse,
   ApiBearerAuth,
+  ApiConflictResponse,
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
@@ -40,6 +41,9 @@ export class TranscriptController {
     summary: 'Accept a transcript: it is committed when this returns, and searchable shortly afterward',
   })
   @ApiAcceptedResponse({ standardSchema: acceptedTranscriptSchema })
+  @ApiConflictResponse({
+    description: '`external_id_in_use`: another transcript with other contents has the externalId',
+  })
   create(
     @CurrentTenant() tenant: TenantIdentity,
     @Body({ schema: createTranscriptBody }) body: CreateTranscriptBody,

@@ -37,7 +37,8 @@ const externalId = z
   .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not contain control characters')
   .meta({
     description:
-      'Your own identifier of the transcript: repeating it returns the same id, and the transcript is stored once',
+      'Your own identifier of the transcript: sending the same transcript again returns the same id and stores it ' +
+      'once. Another one with the same identifier is refused until the first is deleted',
     example: 'helpdesk-4711',
   });
 const participantId = externalName.meta({ example: 'ana' });

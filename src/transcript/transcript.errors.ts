@@ -18,6 +18,15 @@ export const transcriptsOff = (): ProblemError =>
     detail: 'The operator has disabled the storage of transcripts; nothing was stored.',
   });
 
+export const transcriptExternalIdInUse = (externalId: string, transcriptId: string): ProblemError =>
+  new ProblemError({
+    status: 409,
+    code: 'external_id_in_use',
+    title: 'The externalId belongs to another transcript',
+    detail: `externalId "${externalId}" belongs to transcript "${transcriptId}", which has other contents; this one was not stored.`,
+    extra: { externalId, transcriptId },
+  });
+
 export const transcriptNotFailed = (status: string): ProblemError =>
   new ProblemError({
     status: 409,

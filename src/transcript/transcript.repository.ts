@@ -326,6 +326,14 @@ export class TranscriptRepository {
       .exec();
   }
 
+  async exists(tenantId: string, id: Types.ObjectId): Promise<boolean> {
+    return (await this.transcripts.exists({ tenantId, _id: id }).exec()) !== null;
+  }
+
+  findByExternalId(tenantId: string, externalId: string): Promise<TranscriptRecord | null> {
+    return this.transcripts.findOne({ tenantId, externalId }, withoutVector).lean<TranscriptRecord>().exec();
+  }
+
   findMany(tenantId: string, ids: readonly string[]): Promise<TranscriptRecord[]> {
     return this.transcripts
       .find({ tenantId, _id: { $in: ids.map((id) => new Types.ObjectId(id)) } }, withoutVector)

@@ -13,7 +13,7 @@ export interface TranscriptRecord {
   transcript: string;
   summary?: string;
   metadata: Record<string, unknown>;
-  /** The tenant's own identifier of the transcript, from which `_id` is derived. */
+  /** The tenant's own identifier of the transcript; unique within the tenant. */
   externalId?: string;
   /** queued: accepted but not yet embedded. failed: it could not be embedded; the reason is in `error`. */
   status: 'queued' | 'stored' | 'failed';
@@ -34,7 +34,7 @@ export interface TranscriptRecord {
   claim?: string;
   /** How many times it was claimed. */
   attempts?: number;
-  /** True if the client chose the id before the transcript was accepted, so that it may be sent again. */
+  /** True if the id was chosen before the transcript was accepted, so that it may be accepted again. */
   isNamed?: boolean;
 }
 
@@ -146,6 +146,12 @@ transcriptSchema.index({ tenantId: 1, participantId: 1, createdAt: -1, _id: -1 }
 transcriptSchema.index({ tenantId: 1, changeSeq: 1 });
 // All vectors of one model, to build a matrix.
 transcriptSchema.index({ tenantId: 1, model: 1, _id: 1 }, whereVector);
+// Finds the transcript that was sent before with the same externalId. Unique: two requests that send one cannot
+// both store it.
+transcriptSchema.index(
+  { tenantId: 1, externalId: 1 },
+  { unique: true, partialFilterExpression: { externalId: { $exists: true } } },
+);
 // Dead letters, newest first; the number of a tenant's queued transcripts.
 transcriptSchema.index({ tenantId: 1, status: 1, createdAt: -1, _id: -1 });
 // The next batch, oldest first, and the number and age of queued transcripts, all answered from the index
@@ -185,5 +191,5 @@ export const tombstoneSchema = new Schema<TombstoneRecord>(
 tombstoneSchema.index({ tenantId: 1, changeSeq: 1 });
 // Tombstones that the sweep may delete, oldest first.
 tombstoneSchema.index({ tenantId: 1, at: 1 });
-// Checks whether a transcript that is sent again was deleted.
+// Checks whether a transcript whose id was chosen before was deleted.
 tombstoneSchema.index({ tenantId: 1, transcriptId: 1 }, { unique: true });

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { mongo, Types } from 'mongoose';
-import { duplicateKeyFields, GroupCommit, positionBy } from '../database/index.js';
+import { sameJson, withRetries } from '../common/index.js';
+import { DuplicateKeyError, GroupCommit, positionBy, transactionContention } from '../database/index.js';
 import { contentSize, dateIdCursor, MAX_PAGE_BYTES, notFound, type Page, readPage } from '../http/index.js';
 import {
   EMBEDDER,
@@ -24,7 +24,12 @@ import {
   type TranscriptState,
   transcriptView,
 } from './transcript.dto.js';
-import { queryNotEmbedded, transcriptNotFailed, transcriptsOff } from './transcript.errors.js';
+import {
+  queryNotEmbedded,
+  transcriptExternalIdInUse,
+  transcriptNotFailed,
+  transcriptsOff,
+} from './transcript.errors.js';
 import { TranscriptRepository } from './transcript.repository.js';
 import {
   type FinishedTranscript,
@@ -47,13 +52,23 @@ const READ_TOGETHER = 8;
 const stateOf = ({ claimedUntil }: TranscriptRecord): 'queued' | 'processing' =>
   claimedUntil && claimedUntil.getTime() > Date.now() ? 'processing' : 'queued';
 
-/**
- * Derives the id of a transcript from the tenant and the tenant's own identifier. Different tenants get
- * different ids.
- */
-function idOf(tenantId: string, externalId: string): string {
-  return createHash('sha256').update(`${tenantId}\0${externalId}`).digest('hex').slice(0, 24);
-}
+/** A transcript with this id or externalId is stored already. */
+const isStoredBefore = (error: unknown): boolean =>
+  error instanceof DuplicateKeyError && error.collection === TRANSCRIPTS;
+
+const contentOf = ({
+  participantId,
+  channel,
+  transcript,
+  summary,
+  metadata,
+}: CreateTranscriptBody | TranscriptRecord): object => ({
+  participantId,
+  channel,
+  transcript,
+  summary,
+  metadata,
+});
 
 /** Accepts, finds and searches transcripts. */
 @Injectable()
@@ -70,9 +85,10 @@ export class TranscriptService {
   ) {}
 
   /**
-   * Returns once the transcript is committed as `queued`; it is embedded later. With `givenId` or an
-   * `externalId` the call may be repeated: the first version is stored once, and it is not stored again after
-   * it was deleted.
+   * Returns once the transcript is committed as `queued`; it is embedded later. With an `externalId` the call
+   * may be repeated: the transcript is stored once, until it is deleted. With `givenId` it may be repeated,
+   * too; it is not stored again after it was deleted, even with other contents.
+   * @throws ProblemError 409 `external_id_in_use` by a transcript with other contents
    * @throws ProblemError 429 `transcript_queue_full`, 403 `transcripts_off`
    */
   async enqueue(
@@ -81,24 +97,31 @@ export class TranscriptService {
     givenId?: string,
   ): Promise<{ id: string }> {
     if (!features.transcripts) throw transcriptsOff();
-    const { externalId } = body;
-    const name = givenId ?? (externalId === undefined ? undefined : idOf(tenantId, externalId));
-    const _id = new Types.ObjectId(name);
-    const id = _id.toHexString();
-    if (name !== undefined && (await this.transcripts.deleted(tenantId, [_id])).has(id)) return { id };
-    const admission = await this.backlog.admit(tenantId);
-    let accepted = 0;
-    try {
-      await this.commit(_id, { ...body, tenantId }, name !== undefined);
-      accepted = 1;
-    } catch (error) {
-      // It was sent before; the first version is kept.
-      if (name === undefined || duplicateKeyFields(error) === undefined) throw error;
-    } finally {
-      admission.settle(accepted);
-    }
-    if (accepted > 0) this.worker.accepted(accepted);
-    return { id };
+    if (givenId !== undefined && (await this.wasDeleted(tenantId, new Types.ObjectId(givenId))))
+      return { id: givenId };
+    return withRetries(async ({ remainingMs }) => {
+      try {
+        return { id: await this.accept(tenantId, body, givenId, remainingMs) };
+      } catch (error) {
+        if (!isStoredBefore(error)) throw error;
+        const id = givenId ?? (await this.storedBefore(tenantId, body));
+        // It was deleted in the meantime; the retry stores it.
+        if (id === undefined) throw error;
+        return { id };
+      }
+    }, isStoredBefore).catch((error: unknown) => {
+      throw isStoredBefore(error) ? transactionContention() : error;
+    });
+  }
+
+  /** Whether the transcript exists, in any status. */
+  exists(tenantId: string, id: Types.ObjectId): Promise<boolean> {
+    return this.transcripts.exists(tenantId, id);
+  }
+
+  /** Whether the transcript was deleted within TRANSCRIPT_TOMBSTONE_DAYS. */
+  async wasDeleted(tenantId: string, id: Types.ObjectId): Promise<boolean> {
+    return (await this.transcripts.deleted(tenantId, [id])).size > 0;
   }
 
   /**
@@ -212,20 +235,53 @@ export class TranscriptService {
     return { data, further: [] };
   }
 
-  private async commit(
-    _id: Types.ObjectId,
-    { summary, externalId, ...body }: CreateTranscriptBody & { tenantId: string },
-    isNamed: boolean,
-  ): Promise<void> {
-    const accepted = { ...body, summary, externalId };
+  /**
+   * Stores the transcript and returns its id.
+   * @throws DuplicateKeyError if its id or externalId is stored already
+   */
+  private async accept(
+    tenantId: string,
+    { summary, externalId, ...body }: CreateTranscriptBody,
+    givenId: string | undefined,
+    timeoutMs: number,
+  ): Promise<string> {
+    const _id = new Types.ObjectId(givenId);
+    const content = { ...body, tenantId, summary, externalId };
     const bytes = mongo.BSON.calculateObjectSize(body) + Buffer.byteLength(summary ?? '');
-    await this.commits.commit({
-      bytes,
-      write: (writer) => {
-        const at = { createdAt: writer.stamp, queuedAt: writer.stamp };
-        writer.insert(TRANSCRIPTS, queuedTranscript(_id, accepted, at, { isNamed }));
-      },
-    });
+    const admission = await this.backlog.admit(tenantId);
+    let accepted = 0;
+    try {
+      await this.commits.commit(
+        {
+          bytes,
+          write: (writer) => {
+            const at = { createdAt: writer.stamp, queuedAt: writer.stamp };
+            const record = queuedTranscript(_id, content, at, { isNamed: givenId !== undefined });
+            writer.insert(TRANSCRIPTS, record, { unique: 'externalId' });
+          },
+        },
+        timeoutMs,
+      );
+      accepted = 1;
+    } finally {
+      admission.settle(accepted);
+    }
+    this.worker.accepted(accepted);
+    return _id.toHexString();
+  }
+
+  /**
+   * Returns the id of the transcript that was sent before with the same externalId and contents.
+   * @throws ProblemError 409 `external_id_in_use` if its contents are different
+   */
+  private async storedBefore(tenantId: string, body: CreateTranscriptBody): Promise<string | undefined> {
+    const { externalId } = body;
+    if (externalId === undefined) return undefined;
+    const stored = await this.transcripts.findByExternalId(tenantId, externalId);
+    if (!stored) return undefined;
+    const id = stored._id.toHexString();
+    if (!sameJson(contentOf(body), contentOf(stored))) throw transcriptExternalIdInUse(externalId, id);
+    return id;
   }
 
   /** Queues as many of the dead letters as the limit allows, and returns their number. */

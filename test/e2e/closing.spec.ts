@@ -174,6 +174,23 @@ function promisesOfClosing(): void {
     expect(await count('transcripts')).toBe(1);
   });
 
+  it('creates another transcript after the first was deleted, or none if they are switched off', async () => {
+    await start();
+    const id = await talk(...dinner);
+    const closed = await close(id);
+    await work();
+    await transcriptOf(closed);
+    const path = `/v1/transcripts/${String(closed.transcriptId)}`;
+    expect((await tenant.request('DELETE', path)).status).toBe(204);
+    const again = await close(id);
+    expect(again.transcriptId).not.toBe(closed.transcriptId);
+    await transcriptOf(again);
+    expect(await close(id)).toEqual(again);
+    await tenant.request('DELETE', `/v1/transcripts/${String(again.transcriptId)}`);
+    await app.request('PATCH', `/v1/tenants/${tenant.tenantId}`, { features: { transcripts: false } });
+    expect(await close(id)).toMatchObject({ job: null, transcriptId: null });
+  });
+
   it('stores one job and one transcript when 20 clients of two processes close concurrently', async () => {
     await start();
     const other = await startOther();

@@ -115,7 +115,55 @@ describe('HTTP edge cases', () => {
     });
   });
 
+  describe('query strings and paths', () => {
+    it.each(['?participantId=%ff', '?limit=1&participantId=%C3%28', '?participantId=100%', '?%E0%A4%A=1'])(
+      'that are not UTF-8 are refused: %s',
+      async (query) => {
+        expect(await tenant.request('GET', `/v1/conversations${query}`)).toMatchObject({
+          status: 400,
+          body: { code: 'invalid_encoding', requestId: expect.any(String) as string },
+        });
+      },
+    );
+
+    it.each(['%ff', 'a%C3%28', 'a%'])('that are not UTF-8 are refused: %s in a path', async (id) => {
+      const response = await app.inject({
+        method: 'GET',
+        url: `/v1/sessions/${id}`,
+        headers: { authorization: `Bearer ${tenant.apiKey}` },
+      });
+      expect(response.json()).toMatchObject({ status: 400, code: 'bad_request' });
+    });
+
+    it('are decoded if they are UTF-8', async () => {
+      const participantId = 'Zoë + 100% 👋';
+      await tenant.request('POST', '/v1/conversations', { participantId, channel: 'web' });
+      const query = `?participantId=${encodeURIComponent(participantId)}`;
+      expect(await tenant.request('GET', `/v1/conversations${query}`)).toMatchObject({
+        body: { data: [{ participantId }] },
+      });
+    });
+  });
+
   describe('JSON bodies', () => {
+    const body = JSON.stringify({ participantId: 'ana', channel: 'web', title: 'naïve' });
+
+    it.each(['json; charset=iso-8859-1', 'json;charset="UTF-16"', 'json; a=b; charset=utf-7; charset=utf-8'])(
+      'are refused with the content type application/%s',
+      async (type) => {
+        const response = await sendJson('POST', '/v1/conversations', body, type);
+        expect(response.json()).toMatchObject({ status: 415, code: 'unsupported_charset' });
+      },
+    );
+
+    it.each(['json; charset=utf-8', 'json;charset="UTF-8"', 'json; Charset=Utf8', 'json; charset=us-ascii'])(
+      'are read with the content type application/%s',
+      async (type) => {
+        const response = await sendJson('POST', '/v1/conversations', body, type);
+        expect(response.json()).toMatchObject({ title: 'naïve' });
+      },
+    );
+
     it('treats an empty body as no body', async () => {
       const created = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
         participantId: 'ana',
@@ -277,6 +325,69 @@ describe('HTTP edge cases', () => {
       const { body } = await sendRaw(head('/v1/tenants', `Authorization: Bearer ${tenant.apiKey}\r\n`));
       expect(body).toMatchObject({ status: 403, code: 'admin_key_required' });
     });
+  });
+
+  describe('requests that expect 100 Continue', () => {
+    const body = JSON.stringify({ participantId: 'ana', channel: 'web' });
+    const head = (headers: Record<string, string> = {}, path = '/v1/conversations') =>
+      Object.entries({
+        Host: 'x',
+        Authorization: `Bearer ${tenant.apiKey}`,
+        'Content-Type': 'application/json',
+        'Content-Length': `${body.length}`,
+        Expect: '100-continue',
+        ...headers,
+      }).reduce((text, [name, value]) => `${text}${name}: ${value}\r\n`, `POST ${path} HTTP/1.1\r\n`) +
+      '\r\n';
+
+    it('are told to continue when their headers are accepted, and keep their connection', async () => {
+      const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+      let answer = '';
+      socket.setEncoding('utf8');
+      const received = (text: string): Promise<void> =>
+        new Promise((resolve, reject) => {
+          const check = (): void => {
+            if (!answer.includes(text)) return;
+            socket.off('data', check);
+            resolve();
+          };
+          socket.on('data', check);
+          socket.once('close', () => reject(new Error(`closed after ${answer}`)));
+        });
+      socket.on('data', (text: string) => (answer += text));
+      for (let n = 0; n < 2; n++) {
+        answer = '';
+        socket.write(head());
+        await received('HTTP/1.1 100 Continue\r\n\r\n');
+        expect(answer).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+        socket.write(body);
+        await received('"participantId":"ana"');
+        expect(answer).toContain('HTTP/1.1 201 Created');
+      }
+      socket.destroy();
+    });
+
+    it.each([
+      ['without a valid key', { Authorization: 'Bearer ck_guess' }, '/v1/conversations', 401],
+      ['to a route that does not exist', {}, '/v1/nowhere', 404],
+      ['with a body that is not JSON', { 'Content-Type': 'text/plain' }, '/v1/conversations', 415],
+      ['with another charset', { 'Content-Type': 'application/json; charset=utf-16' }, '/v1/messages', 415],
+      ['with an unknown encoding', { 'Content-Encoding': 'zstd' }, '/v1/messages', 415],
+      ['with a body that is too large', { 'Content-Length': '900000000' }, '/v1/conversations', 413],
+      ['with another expectation', { Expect: 'a-miracle' }, '/v1/conversations', 417],
+    ])('are refused without it, and their connection is closed: %s', async (_what, headers, path, status) => {
+      const answer = await sendRaw(head(headers, path));
+      expect(answer.head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(answer.head).toContain('application/problem+json');
+      expect(answer.body).toMatchObject({ status, requestId: expect.any(String) as string });
+    });
+  });
+
+  it('refuses a request without Host with a problem document, but not one of HTTP/1.0', async () => {
+    const { head, body } = await sendRaw('GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1.1 400 /);
+    expect(body).toMatchObject({ status: 400, code: 'host_required' });
+    expect((await sendRaw('GET /health/live HTTP/1.0\r\n\r\n')).head).toMatch(/^HTTP\/1.1 200 /);
   });
 
   describe('OpenAPI', () => {

@@ -218,7 +218,10 @@ describe('a tenant that uses the ids of another tenant', () => {
     );
     const appended = await must(
       owner.request<{ data: { id: string }[] }>('POST', `/v1/conversations/${conversationId}/messages`, {
-        messages: [{ role: 'user', content: marker, externalId, metadata: { marker } }],
+        messages: [
+          { role: 'user', content: marker, metadata: { marker } },
+          { role: 'user', content: 'Hello', externalId },
+        ],
       }),
     );
     const session = await must(

@@ -106,9 +106,49 @@ describe('messages', () => {
     });
 
     it('returns 200 with the stored messages when all of them are known', async () => {
-      const first = await append({ role: 'user', content: 'a', externalId: 'x1' });
-      const again = await append({ role: 'user', content: 'changed', externalId: 'x1' });
+      const message = { role: 'user', content: 'a', externalId: 'x1', metadata: { a: { b: 1, c: 2 } } };
+      const first = await append(message);
+      const again = await append({ ...message, attachments: null, metadata: { a: { c: 2, b: 1 } } });
       expect([again.status, again.body]).toEqual([200, first.body]);
+    });
+
+    it.each([
+      ['role', { role: 'assistant' }],
+      ['content', { content: 'b' }],
+      ['attachments', { attachments: [{ ...attachment, name: 'another' }] }],
+      ['metadata', { metadata: { a: 2 } }],
+    ])('returns 409 for a known externalId with another %s, and stores nothing', async (_what, change) => {
+      const message = {
+        role: 'user',
+        content: 'a',
+        externalId: 'x1',
+        attachments: [attachment],
+        metadata: { a: 1 },
+      };
+      const first = await append(message);
+      const again = await append({ role: 'user', content: 'new' }, { ...message, ...change });
+      expect(again).toMatchObject({
+        status: 409,
+        body: {
+          code: 'external_id_in_use',
+          externalId: 'x1',
+          conversationId,
+          messageId: first.body.data[0]?.['id'],
+        },
+      });
+      expect((await tenant.request<MessagePage>('GET', path)).body.data).toEqual(first.body.data);
+      expect((await append(message)).status).toBe(200);
+    });
+
+    it.each([
+      ['edited', 'PATCH', { content: 'corrected' }],
+      ['deleted', 'DELETE', undefined],
+    ])('returns the message when it is sent again after it was %s', async (_what, method, edit) => {
+      const message = { role: 'user', content: 'a', externalId: 'x1' };
+      const id = String((await append(message)).body.data[0]?.['id']);
+      await tenant.request(method, `${path}/${id}`, edit);
+      expect(await append(message)).toMatchObject({ status: 200, body: { data: [{ id }] } });
+      expect((await append({ ...message, role: 'assistant' })).status).toBe(409);
     });
 
     it('accepts 64 KiB of content and 20 attachments', async () => {
@@ -349,6 +389,37 @@ describe('messages', () => {
       const again = await say('7pm', { externalId: 'wamid.4' });
       expect(again.status).toBe(200);
       expect(again.body).toEqual(last.body);
+    });
+
+    it.each([
+      ['content', { content: 'no' }],
+      ['attachments', { attachments: [{ type: 'image', url: 'https://example.com/1.png' }] }],
+      ['metadata', { metadata: { button: 'no' } }],
+    ])('returns 409 for a known externalId with other %s, and stores nothing', async (_what, change) => {
+      const first = await say('yes', { externalId: 'wamid.1' });
+      expect(await say('yes', { externalId: 'wamid.1', ...change })).toMatchObject({
+        status: 409,
+        body: { code: 'external_id_in_use', messageId: first.body.message.id },
+      });
+      expect((await say('yes', { externalId: 'wamid.1', metadata: {} })).body).toEqual(first.body);
+    });
+
+    it('stores one of several different messages that are sent at once with one externalId', async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, (_, n) => say(`message ${n}`, { externalId: 'wamid.1' })),
+      );
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([201, ...Array<number>(9).fill(409)]);
+      const accepted = answers.find(({ status }) => status === 201);
+      const stored = await tenant.request<MessagePage>('GET', '/v1/messages?externalId=wamid.1');
+      expect(stored.body.data.map(({ id }) => id)).toEqual([accepted?.body.message.id]);
+    });
+
+    it('returns the reply when a message is sent again after it was edited', async () => {
+      const { body } = await say('yes', { externalId: 'wamid.1' });
+      const path = `/v1/conversations/${body.conversation.id}/messages/${body.message.id}`;
+      expect((await tenant.request('PATCH', path, { content: 'Yes.' })).status).toBe(200);
+      const again = await say('yes', { externalId: 'wamid.1' });
+      expect([again.status, again.body.reply]).toEqual([200, body.reply]);
     });
 
     it.each([

@@ -88,6 +88,26 @@ describe('in production, with settings that open or close routes', () => {
   });
 });
 
+describe('after too many wrong keys in production', () => {
+  afterEach(() => app.close());
+
+  it('answers 429 at /metrics too, also to the right admin key, but not to the token or to probes', async () => {
+    app = await createTestApp({ ...production, WRONG_KEYS_PER_MINUTE: '3' });
+    const guesses: number[] = [];
+    for (let n = 0; n < 4; n++) guesses.push(await statusOf('/metrics', `guess-${n}`));
+    expect(guesses).toEqual([401, 401, 401, 429]);
+    const refused = await send('/metrics', app.adminKey);
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect([refused.status, await refused.json()]).toEqual([
+      429,
+      expect.objectContaining({ code: 'too_many_wrong_keys' }),
+    ]);
+    expect(await statusOf('/metrics')).toBe(401);
+    expect(await statusOf('/metrics', TOKEN)).toBe(200);
+    expect(await statusOf('/health/live', 'guess-4')).toBe(200);
+  });
+});
+
 describe('the address of a client', () => {
   afterEach(() => app.close());
 

@@ -5,6 +5,7 @@ interface State {
   id: string;
   status: string;
   externalId: string | null;
+  transcript?: string;
 }
 
 const body = (transcript: string, externalId?: string) => ({
@@ -42,12 +43,12 @@ describe('a transcript with an externalId', () => {
   });
   afterAll(() => app.close());
 
-  it('is stored once, however often it is sent before and after it is stored, with the first contents', async () => {
-    const ids = await Promise.all(Array.from({ length: 25 }, (_, n) => post(tenant, `text ${n}`, 'talk-1')));
+  it('is stored once, however often it is sent before and after it is stored', async () => {
+    const ids = await Promise.all(Array.from({ length: 25 }, () => post(tenant, 'text', 'talk-1')));
     expect(new Set(ids).size).toBe(1);
     const first = await stored(tenant, ids[0] ?? '');
     expect(first).toMatchObject({ externalId: 'talk-1' });
-    expect(await post(tenant, 'another text', 'talk-1')).toBe(first.id);
+    expect(await post(tenant, 'text', 'talk-1')).toBe(first.id);
     await stored(tenant, await post(tenant, 'the last', 'talk-2'));
     expect(await rows(tenant)).toHaveLength(2);
     expect(await stored(tenant, first.id)).toEqual(first);
@@ -66,14 +67,78 @@ describe('a transcript with an externalId', () => {
     expect((await other.request('GET', `/v1/transcripts/${own}`)).status).toBe(404);
   });
 
-  it('is not stored again after its deletion', async () => {
+  it('is stored as a new one when it is sent again after its deletion, whatever it contains', async () => {
     const id = await post(tenant, 'a secret', 'talk-1');
     await stored(tenant, id);
     expect((await tenant.request('DELETE', `/v1/transcripts/${id}`)).status).toBe(204);
-    expect(await post(tenant, 'a secret', 'talk-1')).toBe(id);
-    await stored(tenant, await post(tenant, 'the last'));
-    expect(await rows(tenant)).toHaveLength(1);
+    const again = await post(tenant, 'no secret', 'talk-1');
+    expect(again).not.toBe(id);
+    expect(await stored(tenant, again)).toMatchObject({ externalId: 'talk-1', transcript: 'no secret' });
     expect((await tenant.request('GET', `/v1/transcripts/${id}`)).status).toBe(404);
+    const { body: found } = await tenant.request<{ data: State[] }>('POST', '/v1/transcripts/search', {
+      query: 'secret',
+    });
+    expect(found.data.map((hit) => hit.id)).toEqual([again]);
+  });
+
+  it.each([
+    ['text', { transcript: 'another text' }],
+    ['participant', { participantId: 'ben' }],
+    ['channel', { channel: 'sms' }],
+    ['summary', { summary: 'Short.' }],
+    ['metadata', { metadata: { a: { b: 1 } } }],
+  ])('is refused with another %s, while it is queued and when it is stored', async (_what, other) => {
+    const first = { ...body('text', 'talk-1'), metadata: { a: { b: 2 }, c: [0] } };
+    const { body: created } = await tenant.request<State>('POST', '/v1/transcripts', first);
+    const refused = {
+      status: 409,
+      body: { code: 'external_id_in_use', externalId: 'talk-1', transcriptId: created.id },
+    };
+    expect(await tenant.request('POST', '/v1/transcripts', { ...first, ...other })).toMatchObject(refused);
+    const before = await stored(tenant, created.id);
+    expect(await tenant.request('POST', '/v1/transcripts', { ...first, ...other })).toMatchObject(refused);
+    const reordered = { ...first, metadata: { c: [0], a: { b: 2 } } };
+    expect(await tenant.request('POST', '/v1/transcripts', reordered)).toMatchObject({
+      status: 202,
+      body: { id: created.id },
+    });
+    expect(await stored(tenant, created.id)).toEqual(before);
+  });
+
+  it('is accepted from one of several requests that send different ones at once, the others are refused', async () => {
+    const other = await createTestApp({ TRANSCRIPT_BATCH_TIMEOUT_MS: '50', MONGODB_URI: app.database.uri });
+    try {
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, n) =>
+          (n % 2 ? app : other).request(
+            'POST',
+            '/v1/transcripts',
+            body(`text ${n}`, 'talk-1'),
+            {},
+            tenant.apiKey,
+          ),
+        ),
+      );
+      const accepted = answers.findIndex((answer) => answer.status === 202);
+      expect(answers.filter((answer) => answer.status === 202)).toHaveLength(1);
+      expect(answers.filter((answer) => answer.status === 409)).toHaveLength(19);
+      expect((await rows(tenant)).map(({ transcript }) => transcript as string)).toEqual([
+        `text ${accepted}`,
+      ]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('does not conflict with a transcript without one, even if it is named like a missing one', async () => {
+    await post(tenant, 'text', 'undefined');
+    const requests = ['first', 'second', 'third'].map((text) => body(text));
+    const answers = await Promise.all(
+      [body('another', 'undefined'), ...requests].map((one) =>
+        tenant.request('POST', '/v1/transcripts', one),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([409, 202, 202, 202]);
   });
 
   it('is queued once, so that a repeated request does not count against the queue limit', async () => {

@@ -136,7 +136,7 @@ describe('conversations and messages in the database', () => {
       const before = await append({ externalId: 'a', content: 'as it was' });
       const after = await append(
         'new',
-        { externalId: 'a', content: 'changed' },
+        { externalId: 'a', content: 'as it was' },
         { externalId: 'b', content: 'b' },
       );
       expect(after.written).toBe(true);
@@ -178,6 +178,25 @@ describe('conversations and messages in the database', () => {
         messageCount: 1,
         lastSeq: 1,
       });
+    });
+
+    it('stores one of 20 messages that two processes send with one externalId, and refuses the others', async () => {
+      const conversation = await create();
+      const results = await Promise.allSettled(
+        oneTo(20).map((writer) =>
+          (writer % 2 ? one : other).messages.append(
+            tenantId,
+            idOf(conversation),
+            inputs({ externalId: 'same', content: `message ${writer}` }),
+          ),
+        ),
+      );
+      const refused = results.filter(({ status }) => status === 'rejected');
+      expect(refused).toHaveLength(19);
+      for (const { reason } of refused as PromiseRejectedResult[])
+        expect(reason).toMatchObject({ problem: { code: 'external_id_in_use' } });
+      const accepted = results.findIndex(({ status }) => status === 'fulfilled');
+      expect(contents(await stored(conversation))).toEqual([`message ${accepted + 1}`]);
     });
 
     it('keeps the externalIds of two tenants separate', async () => {

@@ -296,7 +296,7 @@ describe('MessageProcessor', () => {
       const before = await process('hi', { externalId: 'x' });
       const state = await Promise.all([rows(), conversations(), sessionOf(first)]);
       for (const app of [first, second]) {
-        const again = await process('something else', { externalId: 'x' }, app);
+        const again = await process('hi', { externalId: 'x' }, app);
         expect(again.written).toBe(false);
         expect(again.message._id).toEqual(before.message._id);
         expect(again.message.content).toBe('hi');
@@ -336,7 +336,7 @@ describe('MessageProcessor', () => {
       expect(await problemOf(process('hi', { externalId: 'x' }))).toMatchObject({
         status: 409,
         code: 'external_id_in_use',
-        extra: { externalId: 'x', conversationId: id },
+        extra: { externalId: 'x', conversationId: id, messageId: expect.any(String) },
       });
     });
 
@@ -450,7 +450,7 @@ describe('MessageProcessor', () => {
       });
       if (!input) throw new Error('no input');
       await first.app.get(MessageService).append(tenantId, conversation._id.toHexString(), [input]);
-      const { reply } = await process('whatever', { externalId: 'x' });
+      const { reply } = await process('appended', { externalId: 'x' });
       expect(reply).toMatchObject({ content: 're: appended', seq: 4 });
       expect(await dialogue()).toHaveLength(4);
     });

@@ -58,10 +58,10 @@ describe('TranscriptWorker', () => {
   const accept = async (
     { app }: TestApp,
     transcript: string,
-    { of = tenant, externalId }: { of?: TenantIdentity; externalId?: string } = {},
+    { of = tenant, givenId }: { of?: TenantIdentity; givenId?: string } = {},
   ): Promise<string> => {
-    const body = { participantId: 'ana', channel: 'web', transcript, metadata: {}, externalId };
-    return (await app.get(TranscriptService).enqueue(of, body)).id;
+    const body = { participantId: 'ana', channel: 'web', transcript, metadata: {} };
+    return (await app.get(TranscriptService).enqueue(of, body, givenId)).id;
   };
   const statusOf = async ({ app }: TestApp, id: string): Promise<string> =>
     (await app.get(TranscriptService).get(tenant.tenantId, id)).status;
@@ -112,10 +112,10 @@ describe('TranscriptWorker', () => {
 
   it('leaves no queue fields in stored transcripts', async () => {
     const app = await start(new HeldEmbedder());
-    await isStored(app, await accept(app, 'a text', { externalId: 'named' }));
+    await isStored(app, await accept(app, 'a text', { givenId: new Types.ObjectId().toHexString() }));
     expect(Object.keys((await rows().findOne({})) ?? {}).toSorted()).toEqual(
       [
-        ...['_id', 'changeSeq', 'channel', 'createdAt', 'externalId', 'metadata', 'model', 'participantId'],
+        ...['_id', 'changeSeq', 'channel', 'createdAt', 'metadata', 'model', 'participantId'],
         ...['status', 'storedAt', 'tenantId', 'transcript', 'vector'],
       ].toSorted(),
     );
@@ -191,10 +191,10 @@ describe('TranscriptWorker', () => {
     expect(await counter()).toMatchObject({ stored: 1, batched: 1 });
   });
 
-  it('discards a transcript with an externalId that was accepted again while it was being deleted', async () => {
+  it('discards a transcript with a given id that was accepted again while it was being deleted', async () => {
     const app = await start(new HeldEmbedder(), { WORKERS: 'off' });
     const { tenantId } = tenant;
-    const id = await accept(app, 'a secret', { externalId: 'talk' });
+    const id = await accept(app, 'a secret', { givenId: new Types.ObjectId().toHexString() });
     const again = await rows().findOne({});
     await app.app.get(TranscriptStore).delete(tenantId, id);
     // The request had checked for the tombstone before it was written.

@@ -78,7 +78,7 @@ describe('TranscriptSender', () => {
     expect(sender.retries).toBe(4);
   });
 
-  it.each([400, 413, 422])(
+  it.each([400, 409, 413, 422])(
     'treats %d as a problem of the transcript, and returns the reason',
     async (status) => {
       const { sender, request, signal } = scripted([

@@ -15,7 +15,7 @@ export interface SenderOptions {
 export type Sent = { id: string } | { rejected: string };
 
 /** Statuses that are caused by the body. */
-const badBody = new Set([400, 413, 415, 422]);
+const badBody = new Set([400, 409, 413, 415, 422]);
 /** Statuses of a service that is unavailable, full or slow; the same request must be retried. */
 const busy = new Set([408, 429, 502, 503, 504, 507]);
 const MAX_FAULTS = 5;

@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
 import { withRetries } from '../../common/index.js';
 import { notFound, ProblemError } from '../../http/index.js';
-import { type JobRecord, QueueService } from '../../queue/index.js';
+import { type JobRecord, type JobState, QueueService } from '../../queue/index.js';
 import { type Goal, SessionService } from '../../session/index.js';
 import type { TenantIdentity } from '../../tenant/index.js';
+import { TranscriptService } from '../../transcript/index.js';
 import { ConversationLocator } from '../conversation-locator.js';
 import { ConversationWriter } from '../conversation-writer.js';
 import { ExchangeSupersededError } from '../conversation.errors.js';
@@ -14,6 +15,12 @@ import { closingGoals } from './closing-goals.js';
 import { ClosingRepository } from './closing.repository.js';
 import type { CloseConversationBody } from './closing.dto.js';
 import { type ClosedConversation, conversationTranscripts } from './conversation-transcript.queue.js';
+
+/**
+ * What became of the transcript of a closing: it exists or its job will create it, its job has failed, or it
+ * was deleted.
+ */
+type Outcome = 'kept' | 'failed' | 'deleted';
 
 /** Closes conversations and enqueues the job that creates the transcript. */
 @Injectable()
@@ -25,12 +32,13 @@ export class ConversationCloser {
     private readonly closings: ClosingRepository,
     private readonly sessions: SessionService,
     private readonly queues: QueueService,
+    private readonly transcripts: TranscriptService,
   ) {}
 
   /**
-   * Closes a conversation and stores its transcript job, with what it needs, in the same commit. Closing it again without new
-   * messages keeps the existing job and transcript; if that job has failed, a new job for the same transcript
-   * is stored. No job is stored for a conversation without messages, or if the operator has disabled the
+   * Closes a conversation and stores its transcript job, with what it needs, in the same commit. Closing it
+   * again without new messages keeps the existing job and transcript; if that job has failed, a new job for the
+   * same transcript is stored, and if the transcript was deleted, a job for another one. No job is stored for a conversation without messages, or if the operator has disabled the
    * tenant's transcripts.
    * @throws ProblemError 404 `conversation_not_found`
    */
@@ -40,8 +48,7 @@ export class ConversationCloser {
       async ({ remainingMs }) => {
         const found = await this.conversations.find(tenantId, id);
         if (!found) throw notFound('conversation', id);
-        const hasFailed =
-          found.closing !== undefined && (await this.hasFailed(tenantId, found.closing.jobId));
+        const outcome = found.closing && (await this.outcomeOf(tenantId, found.closing));
         const goals = closingGoals(await this.goalsOf(tenantId, found));
         let job: JobRecord | undefined;
         const closed = await this.writer.update(
@@ -51,7 +58,8 @@ export class ConversationCloser {
             const { closing, isActive, closedAt = writer.stamp } = conversation;
             if (closing && !found.closing?.jobId.equals(closing.jobId))
               throw new ExchangeSupersededError('the conversation was closed by another request');
-            job = this.jobOf(tenant, conversation, hasFailed);
+            job = this.jobOf(tenant, conversation, outcome);
+            if (!job && outcome === 'deleted') return { isActive: false, closedAt, closing: undefined };
             if (!job) return isActive ? { isActive: false, closedAt } : undefined;
             this.queues.write(writer, job);
             const made = closingOf(conversation, job);
@@ -75,34 +83,40 @@ export class ConversationCloser {
   }
 
   /**
-   * Returns undefined if there is nothing to transcribe, or if a job for this transcript already exists and
-   * has not failed.
+   * Returns undefined if there is nothing to transcribe, or if the transcript exists or a job will create it.
    */
   private jobOf(
     { tenantId, features }: TenantIdentity,
     { _id, lastSeq, closing }: ConversationRecord,
-    hasFailed: boolean,
+    outcome: Outcome | undefined,
   ): JobRecord | undefined {
     if (!features.transcripts || lastSeq === 0) return undefined;
     const isSame = closing?.seq === lastSeq;
-    if (isSame && !hasFailed) return undefined;
+    if (isSame && outcome === 'kept') return undefined;
     return this.queues.newJob(conversationTranscripts, tenantId, {
       conversationId: _id.toHexString(),
       seq: lastSeq,
-      transcriptId: (isSame ? closing.transcriptId : new Types.ObjectId()).toHexString(),
+      transcriptId: (isSame && outcome === 'failed'
+        ? closing.transcriptId
+        : new Types.ObjectId()
+      ).toHexString(),
     });
   }
 
-  /**
-   * A job that no longer exists either completed or was removed by an operator, so it does not count as
-   * failed.
-   */
-  private async hasFailed(tenantId: string, jobId: Types.ObjectId): Promise<boolean> {
+  private async outcomeOf(tenantId: string, { jobId, transcriptId }: ClosingRecord): Promise<Outcome> {
+    const state = await this.stateOf(tenantId, jobId);
+    if (state === 'failed')
+      return (await this.transcripts.wasDeleted(tenantId, transcriptId)) ? 'deleted' : 'failed';
+    if (state !== undefined && state !== 'completed') return 'kept';
+    return (await this.transcripts.exists(tenantId, transcriptId)) ? 'kept' : 'deleted';
+  }
+
+  /** Undefined for a job that was removed: by an operator, or because it completed a while ago. */
+  private async stateOf(tenantId: string, jobId: Types.ObjectId): Promise<JobState | undefined> {
     try {
-      const { state } = await this.queues.get(tenantId, conversationTranscripts.name, jobId.toHexString());
-      return state === 'failed';
+      return (await this.queues.get(tenantId, conversationTranscripts.name, jobId.toHexString())).state;
     } catch (error) {
-      if (error instanceof ProblemError && error.problem.status === 404) return false;
+      if (error instanceof ProblemError && error.problem.status === 404) return undefined;
       throw error;
     }
   }

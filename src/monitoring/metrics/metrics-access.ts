@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { MONITORING_SETTINGS, type MonitoringSettings } from '../../config/index.js';
-import { bearerOf, isOperatorRequest, notFound, ProblemError } from '../../http/index.js';
+import { bearerOf, isOperatorRequest, keyRefusalOf, notFound, ProblemError } from '../../http/index.js';
 
 const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
@@ -16,12 +16,17 @@ export class MetricsAccess {
     this.token = METRICS_TOKEN === undefined ? undefined : digest(METRICS_TOKEN);
   }
 
-  /** @throws ProblemError 401 without the token or the admin key; 404 if METRICS is `off` */
+  /**
+   * @throws ProblemError 401 without the token or the admin key, 429 after too many wrong keys from the client's
+   * address; 404 if METRICS is `off`
+   */
   check(request: FastifyRequest): void {
     const { METRICS } = this.settings;
     if (METRICS === 'off') throw notFound('route');
     if (METRICS === 'public' && !this.token) return;
     if (isOperatorRequest(request) || this.isToken(bearerOf(request) ?? '')) return;
+    const refusal = keyRefusalOf(request);
+    if (refusal) throw refusal;
     throw new ProblemError({
       status: 401,
       code: 'metrics_token_required',

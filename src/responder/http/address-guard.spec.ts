@@ -16,6 +16,8 @@ describe('isPublicAddress', () => {
     '192.167.1.1',
     '2606:4700::1111',
     '2a00:1450::1',
+    // ISATAP of a public address.
+    '2001:4860::5efe:8.8.8.8',
   ])('accepts %s', (address) => {
     expect(isPublicAddress(address)).toBe(true);
   });
@@ -86,6 +88,11 @@ describe('isPublicAddress', () => {
     '64:ff9b::8.8.8.8',
     '2002:a00:1::1',
     '2001:0:a00:1::f5ff:fffe',
+    // ISATAP, in any network.
+    '::5efe:127.0.0.1',
+    '2001:4860::5efe:7f00:1',
+    '2001:4860::200:5efe:10.0.0.1',
+    '2606:4700:1:2:0:5efe:169.254.169.254',
     'fe80::1%eth0',
     'localhost',
     '',
@@ -119,6 +126,7 @@ describe('isAllowedAddress, if private addresses are allowed', () => {
     '2002:a9fe:a9fe::1',
     '2001:0:a9fe:a9fe::1',
     '2001:0:808:808::5601:5601',
+    '2606:4700:1:2:0:5efe:169.254.169.254',
     'nonsense',
   ])('rejects %s', (address) => {
     expect(isAllowedAddress(address, true)).toBe(false);

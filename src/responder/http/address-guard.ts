@@ -102,7 +102,7 @@ function isIn(lists: Lists, address: string): boolean {
 
 /**
  * The IPv4 addresses that an IPv6 address stands for: IPv4-mapped, -compatible and -translated addresses,
- * NAT64, 6to4 and Teredo.
+ * NAT64, 6to4, Teredo and ISATAP.
  */
 function embeddedIpv4(address: string): string[] {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = ipv6Groups(address) ?? [1];
@@ -111,18 +111,21 @@ function embeddedIpv4(address: string): string[] {
   const isZero = [a, b, c, d].every((group) => group === 0);
   const hasIpv4 = isZero && [e, f].every((group) => group === 0 || group === 0xffff);
   const isNat64 = a === 0x64 && b === 0xff9b;
-  return hasIpv4 || isNat64 ? [ipv4Of(g, h)] : [];
+  // In any network; the second lowest bit says whether the IPv4 address is unique.
+  const isIsatap = (e === 0 || e === 0x200) && f === 0x5efe;
+  return hasIpv4 || isNat64 || isIsatap ? [ipv4Of(g, h)] : [];
 }
 
 /**
- * Returns false for loopback, private, link-local, reserved and translated addresses, and for text that is
- * not an address.
+ * Returns false for loopback, private, link-local, reserved and translated addresses, for addresses that embed
+ * one, and for text that is not an address.
  */
-export const isPublicAddress = (address: string): boolean => isIP(address) !== 0 && !isIn(special, address);
+export const isPublicAddress = (address: string): boolean =>
+  isIP(address) !== 0 && ![address, ...embeddedIpv4(address)].some((one) => isIn(special, one));
 
 /** Whether a cloud may serve the credentials of this machine at the address, in whichever form it is written. */
 export const isMetadataAddress = (address: string): boolean =>
-  [address, ...embeddedIpv4(address)].some((one) => isIP(one) !== 0 && isIn(metadata, one));
+  isIP(address) !== 0 && [address, ...embeddedIpv4(address)].some((one) => isIn(metadata, one));
 
 /** @param allowPrivate whether addresses that are not public are allowed; those of metadata never are */
 export const isAllowedAddress = (address: string, allowPrivate: boolean): boolean =>

@@ -65,6 +65,8 @@ export const transcriptCases: Cases<TranscriptRepository> = {
   discard: once((transcripts) => transcripts.discard(tenantId, 'c', ids)),
   requeue: once((transcripts) => transcripts.requeue(tenantId, ids, at)),
   find: once((transcripts) => transcripts.find(tenantId, hex)),
+  exists: once((transcripts) => transcripts.exists(tenantId, id)),
+  findByExternalId: once((transcripts) => transcripts.findByExternalId(tenantId, 'helpdesk-4711')),
   findMany: once((transcripts) =>
     transcripts.findMany(
       tenantId,

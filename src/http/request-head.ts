@@ -1,0 +1,71 @@
+import type { Server } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import { ProblemError } from './problem.js';
+
+const missingHost = (): ProblemError =>
+  new ProblemError({
+    status: 400,
+    code: 'host_required',
+    title: 'The Host header is missing',
+    detail: 'An HTTP/1.1 request must have a Host header.',
+  });
+
+const unknownExpectation = (): ProblemError =>
+  new ProblemError({
+    status: 417,
+    code: 'expectation_failed',
+    title: 'The expectation is not known',
+    detail: 'The only value of the Expect header that is supported is "100-continue".',
+  });
+
+const malformedQuery = (): ProblemError =>
+  new ProblemError({
+    status: 400,
+    code: 'invalid_encoding',
+    title: 'The query string is not UTF-8',
+    detail: 'The query string is not percent-encoded UTF-8; a percent sign itself is written as %25.',
+  });
+
+/** Otherwise a malformed value would be used as it is, for example to filter a list. */
+function isWellFormedQuery(url: string): boolean {
+  const start = url.indexOf('?');
+  if (start < 0 || !url.includes('%', start)) return true;
+  try {
+    decodeURIComponent(url.slice(start));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Returns why a request is refused whatever its route and key are, or undefined. */
+export function problemOfHead({ raw, headers, url }: FastifyRequest): ProblemError | undefined {
+  if (headers.host === undefined && raw.httpVersion === '1.1') return missingHost();
+  const { expect } = headers;
+  if (expect !== undefined && expect.trim().toLowerCase() !== '100-continue') return unknownExpectation();
+  return isWellFormedQuery(url) ? undefined : malformedQuery();
+}
+
+/**
+ * Answers `Expect: 100-continue` when the body of a request begins to be read. Node.js would answer it at once;
+ * a request that is refused because of its headers must not be asked for its body.
+ */
+export function continueWhenRead(server: Server): void {
+  server.on('checkContinue', (request, response) => {
+    const { shouldKeepAlive } = response;
+    // If the response is sent without it, the client may still send the body or not: what follows on the connection
+    // could not be told from it.
+    response.shouldKeepAlive = false;
+    request.once('resume', () => {
+      if (response.headersSent) return;
+      response.shouldKeepAlive = shouldKeepAlive;
+      response.writeContinue();
+    });
+    server.emit('request', request, response);
+  });
+  // `problemOfHead` refuses it.
+  server.on('checkExpectation', (request, response) => {
+    response.shouldKeepAlive = false;
+    server.emit('request', request, response);
+  });
+}
