@@ -1,6 +1,7 @@
 export * from './address-group.js';
 export * from './backoff.js';
 export * from './circuit-breaker.js';
+export * from './counts.js';
 export * from './cut-text.js';
 export * from './deep-freeze.js';
 export * from './errors.js';

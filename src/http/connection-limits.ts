@@ -1,6 +1,6 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { addressGroup } from '../common/index.js';
+import { addressGroup, Counts } from '../common/index.js';
 
 export interface ConnectionLimits {
   /** A connection that made no progress for this time is closed. */
@@ -44,16 +44,11 @@ export function limitConnections(server: Server, { idleMs, max, maxPerAddress }:
   });
   if (max > 0) server.maxConnections = max;
   if (maxPerAddress === 0) return;
-  const counts = new Map<string, number>();
+  const counts = new Counts();
   server.prependListener('connection', (connection) => {
     const network = addressGroup(connection.remoteAddress ?? '');
-    const count = (counts.get(network) ?? 0) + 1;
-    counts.set(network, count);
-    connection.once('close', () => {
-      const left = (counts.get(network) ?? 1) - 1;
-      if (left > 0) counts.set(network, left);
-      else counts.delete(network);
-    });
+    const count = counts.add(network, 1);
+    connection.once('close', () => counts.add(network, -1));
     if (count > maxPerAddress) connection.end(tooManyConnections, () => connection.destroy());
   });
 }

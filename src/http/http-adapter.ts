@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ServiceSettings, trustedHops } from '../config/index.js';
 import type { ErrorReporter, Logger } from '../logging/index.js';
-import { decompressBodies } from './compressed-body.js';
 import { jsonBodyParser, requireUtf8 } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
+import { receiveBodies } from './request-body.js';
 import { createRequestIds } from './request-ids.js';
 import { apiHeaders } from './security-headers.js';
 
@@ -99,7 +99,7 @@ export function createHttpAdapter(
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   requireUtf8(fastify);
-  decompressBodies(fastify, settings.HTTP_BODY_LIMIT_BYTES);
+  receiveBodies(fastify, settings.HTTP_BODY_LIMIT_BYTES);
   // Only JSON is parsed; other content types get 415.
   fastify.removeContentTypeParser('text/plain');
   adapter.useBodyParser(

@@ -5,7 +5,7 @@ export {
   validationFailed,
   type FieldProblem,
 } from './problem.js';
-export { bodyBytesOf } from './body-budget.js';
+export { bodyBytesOf } from './request-body.js';
 export { ProblemFilter } from './problem.filter.js';
 export {
   ACCESS,

@@ -1,7 +1,7 @@
 import type { FastifyBodyParser, FastifyInstance } from 'fastify';
 import { type JsonFault, JsonFaultError, parseExactJson } from '../common/index.js';
-import { bodyBytesOf } from './body-budget.js';
 import { ProblemError } from './problem.js';
+import { hasBody } from './request-body.js';
 
 const faults: Readonly<Record<JsonFault, { status: number; code: string; title: string }>> = {
   invalid_json: { status: 400, code: 'invalid_json', title: 'The body is not JSON' },
@@ -58,7 +58,7 @@ export function requireUtf8(fastify: FastifyInstance): void {
   fastify.addHook('preParsing', (request, _reply, body, done) => {
     const charsets = [...(request.headers['content-type'] ?? '').matchAll(charsetParameter)];
     const other = charsets.find(([, , charset = '']) => !readableCharsets.has(charset.toLowerCase()));
-    if (other && bodyBytesOf(request) > 0) done(unsupportedCharset(other[2] ?? ''));
+    if (other && hasBody(request)) done(unsupportedCharset(other[2] ?? ''));
     else done(null, body);
   });
 }

@@ -12,7 +12,6 @@ import {
   setContextOf,
 } from '../logging/index.js';
 import { isRead } from './access.js';
-import { BodyBudget } from './body-budget.js';
 import { continueWhenRead, problemOfHead } from './request-head.js';
 import { ResponseBudget, type ResponseBudgetOptions } from './response-budget.js';
 import type { Headers } from './security-headers.js';
@@ -32,9 +31,6 @@ export interface RequestHooks {
   /** If set, only routes that match are served, and every other route returns 404. */
   servedRoutes?: RegExp;
 }
-
-/** Bytes of request bodies in progress, for each tenant. */
-const BODY_BUDGET = 128 * 1024 * 1024;
 
 /** For each tenant. A page has about 2 MiB; see pagination.ts. */
 const RESPONSE_BUDGET: ResponseBudgetOptions = {
@@ -93,16 +89,21 @@ function logRequest(
   );
 }
 
-/** Requests of one kind usually have responses of about the same size. */
+/**
+ * Requests of one kind usually have responses of about the same size: those with the same method, route and number
+ * of binary digits of `limit`.
+ */
 function kindOf({ method, routeOptions, query }: FastifyRequest): string {
-  const { limit = '' } = query as { limit?: unknown };
-  return `${method} ${routeOptions.url ?? ''} ${String(limit).slice(0, 8)}`;
+  const { limit } = query as { limit?: unknown };
+  const digits = typeof limit === 'string' && /^\d{1,3}$/.test(limit) ? Number(limit).toString(2).length : 0;
+  return `${method} ${routeOptions.url ?? ''} ${digits}`;
 }
 
-/** Undefined for a stream. The length of a text is close to its size in bytes, and costs nothing. */
+/** Undefined for a stream. */
 function sizeOf(payload: unknown): number | undefined {
   if (payload === undefined || payload === null) return 0;
-  return typeof payload === 'string' || payload instanceof Uint8Array ? payload.length : undefined;
+  if (typeof payload === 'string') return Buffer.byteLength(payload);
+  return payload instanceof Uint8Array ? payload.length : undefined;
 }
 
 type Connection = Socket & { _httpMessage?: ServerResponse | null };
@@ -153,25 +154,15 @@ export function addRequestHooks(
   fastify: FastifyInstance,
   { logger, apiHeaders, pageHeaders, timings, adminGate, guard, servedRoutes }: RequestHooks,
 ): void {
-  const bodies = new BodyBudget(BODY_BUDGET);
-  const takeBody = (request: FastifyRequest, reply: FastifyReply): void => {
-    const tenantId = contextOf(request)?.tenantId;
-    if (tenantId !== undefined) bodies.take(tenantId, request, reply.raw);
-  };
-  const authenticate = (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    done: HookHandlerDoneFunction,
-  ): void => {
+  const authenticate = (request: FastifyRequest, done: HookHandlerDoneFunction): void => {
     let decision: undefined | Promise<void>;
     try {
       decision = guard.authenticate(request);
-      if (!decision) takeBody(request, reply);
     } catch (error) {
       done(asError(error));
       return;
     }
-    if (decision) decision.then(() => takeBody(request, reply)).then(() => done(), done);
+    if (decision) decision.then(() => done(), done);
     else done();
   };
   const connections = new OpenConnections(fastify);
@@ -196,7 +187,7 @@ export function addRequestHooks(
     }
     const proceed = (): void => {
       if (request.is404) done(new NotFoundException());
-      else authenticate(request, reply, done);
+      else authenticate(request, done);
     };
     runInContext(context, () => {
       if (area !== 'api') adminGate.check(request, reply, proceed);

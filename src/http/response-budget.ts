@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { ProblemError } from './problem.js';
+import { isClosed, whenClosed } from './response-closed.js';
 
 /** Responses up to this size, in bytes, are neither delayed nor counted. */
 const SMALL = 64 * 1024;
@@ -40,7 +41,7 @@ const tooManyLargeResponses = (): ProblemError =>
 /**
  * Limits the memory and the processing time that the large responses of one tenant take, from before the data
  * is read until the client has received it. Because the size is known only after that, a request reserves the
- * size that the tenant's last responses of the same kind had: the same method, route and `limit`.
+ * size that the tenant's last responses of the same kind had.
  */
 export class ResponseBudget {
   private readonly shares = new Map<string, Share>();
@@ -68,7 +69,7 @@ export class ResponseBudget {
     const resume = AsyncResource.bind(done);
     const stopWaiting = (): void => {
       clearTimeout(timer);
-      response.off('close', abandon);
+      keepWaiting();
       share.waiting.delete(waiting);
     };
     const waiting = {
@@ -88,7 +89,7 @@ export class ResponseBudget {
       resume(tooManyLargeResponses());
     }, this.options.maxWaitMs);
     share.waiting.add(waiting);
-    response.once('close', abandon);
+    const keepWaiting = whenClosed(response, abandon);
   }
 
   /** Must be called with the size of each response, in bytes, before it is sent. */
@@ -123,7 +124,7 @@ export class ResponseBudget {
 
   /** Reserves the bytes until the response is sent, in place of those that it has reserved before. */
   private reserve(tenantId: string, share: Share, bytes: number, response: ServerResponse): void {
-    if (response.destroyed) {
+    if (isClosed(response)) {
       this.admitWaiting(tenantId, share);
       return;
     }
@@ -132,7 +133,7 @@ export class ResponseBudget {
     share.bytes += bytes - (before ?? 0);
     if (before === undefined) {
       const startedAt = performance.now();
-      response.once('close', () => {
+      whenClosed(response, () => {
         const size = share.reserved.get(response) ?? 0;
         const release = (): void => {
           share.bytes -= size;

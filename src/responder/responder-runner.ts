@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { withTimeout } from '../common/index.js';
+import { Counts, withTimeout } from '../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../config/index.js';
 import { checkResult, toJson } from './responder-result.js';
 import { ResponderSettingsService } from './responder-settings.service.js';
@@ -53,8 +53,8 @@ export const isResponderFailure = (error: unknown): boolean =>
 export class ResponderRunner {
   private readonly timeoutMs: number;
   private readonly maxConcurrent: number;
-  /** Calls in progress by tenant; no entry: none. */
-  private readonly running = new Map<string, number>();
+  /** Calls in progress by tenant. */
+  private readonly running = new Counts();
 
   constructor(
     private readonly settings: ResponderSettingsService,
@@ -84,15 +84,12 @@ export class ResponderRunner {
   }
 
   private async counted<T>(tenantId: string, work: () => Promise<T>): Promise<T> {
-    const running = this.running.get(tenantId) ?? 0;
-    if (running >= this.maxConcurrent) throw new ResponderBusyError(this.maxConcurrent);
-    this.running.set(tenantId, running + 1);
+    if (this.running.of(tenantId) >= this.maxConcurrent) throw new ResponderBusyError(this.maxConcurrent);
+    this.running.add(tenantId, 1);
     try {
       return await work();
     } finally {
-      const left = (this.running.get(tenantId) ?? 0) - 1;
-      if (left > 0) this.running.set(tenantId, left);
-      else this.running.delete(tenantId);
+      this.running.add(tenantId, -1);
     }
   }
 

@@ -20,7 +20,7 @@ import { KeyThrottle } from './key-throttle.js';
 import { KeyVerifier, type Verdict } from './key-verifier.js';
 import { Quotas } from './quotas.js';
 import { RateLimiter } from './rate-limiter.js';
-import { setRequestIdentity } from './request-identity.js';
+import { requestIdentity, setRequestIdentity } from './request-identity.js';
 import {
   adminKeyRequired,
   apiKeyInvalid,
@@ -37,7 +37,7 @@ const ROUTE_CONFIG: unknown = RouteConfig({}).KEY;
 /** The time at which the request was admitted. */
 const ADMITTED = Symbol('the request was admitted');
 
-/** A key is verified for this long, in every process. */
+/** How long a verification of a key counts, in every process. */
 const MAX_DECISION_AGE_MS = 1000;
 
 /** Checks that the key of a request fits the route (public, admin or tenant), before its body is read. */
@@ -102,6 +102,8 @@ export class ApiKeyGuard implements CanActivate {
     const { [ADMITTED]: admittedAt } = request;
     if (admittedAt === undefined)
       throw new Error('The request reached its handler without a check of its key.');
+    const identity = requestIdentity(request);
+    if (identity && mayStore(request)) this.quotas.addBytes(identity, bodyBytesOf(request));
     if (performance.now() - admittedAt < MAX_DECISION_AGE_MS) return true;
     return this.checkAgain(request).then(() => true);
   }
@@ -173,12 +175,14 @@ export class ApiKeyGuard implements CanActivate {
     const { tenantId } = identity;
     const waitSeconds = this.limiter.take(tenantId);
     if (waitSeconds > 0) throw rateLimited(this.limiter.perMinute, waitSeconds);
-    if (!isRead(request) && request.method !== 'DELETE') this.quotas.check(identity, bodyBytesOf(request));
+    if (mayStore(request)) this.quotas.check(identity);
     setRequestIdentity(request, identity);
     const current = contextOf(request);
     if (current) current.tenantId = tenantId;
   }
 }
+
+const mayStore = (request: FastifyRequest): boolean => !isRead(request) && request.method !== 'DELETE';
 
 function admitted(request: FastifyRequest): void {
   (request as { [ADMITTED]?: number })[ADMITTED] = performance.now();

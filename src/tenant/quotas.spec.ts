@@ -25,7 +25,8 @@ function quotasOf(limits: { bytes?: PlanLimits; documents?: PlanLimits }) {
   /** Returns `accepted` or the code of the problem, once a measurement that it caused has ended. */
   const send = async (bytes: number, tenant = acme): Promise<string> => {
     try {
-      quotas.check(tenant, bytes);
+      quotas.check(tenant);
+      quotas.addBytes(tenant, bytes);
       return 'accepted';
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
@@ -59,11 +60,22 @@ it.each([
   },
 );
 
+it('repeats a first measurement that fails only after five times its duration', async () => {
+  const { send, clock, state, measured } = quotasOf({ bytes: { free: 1000 } });
+  state.error = new Error('overloaded');
+  state.tookMs = 2000;
+  for (let n = 0; n < 10; n++) await send(1);
+  expect(measured).toHaveBeenCalledTimes(1);
+  clock.time += 8001;
+  await send(1);
+  expect(measured).toHaveBeenCalledTimes(2);
+});
+
 it('names the limits and the usage', async () => {
   const { send, state, quotas } = quotasOf({ bytes: { free: 1000 }, documents: { free: 10 } });
   state.stored = { bytes: 1200, documents: 7 };
   await send(1);
-  expect(() => quotas.check(acme, 1)).toThrow(
+  expect(() => quotas.check(acme)).toThrow(
     'The plan "free" allows 1000 bytes and 10 documents; 1200 bytes in 7 documents are stored.',
   );
 });

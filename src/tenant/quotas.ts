@@ -51,10 +51,9 @@ export class Quotas {
 
   /**
    * Must be called for each request of a tenant that may store something.
-   * @param bodyBytes size of its body
    * @throws ProblemError 507 `quota_exceeded`
    */
-  check({ tenantId, plan }: TenantIdentity, bodyBytes: number): void {
+  check({ tenantId, plan }: TenantIdentity): void {
     const limits = this.limitsOf(plan);
     if (limits.bytes === undefined && limits.documents === undefined) return;
     let state = this.states.get(tenantId);
@@ -64,19 +63,22 @@ export class Quotas {
     }
     const { usage } = state;
     const isExceeded = usage !== undefined && exceeds(usage, limits);
-    if (!isExceeded) {
-      state.bytes += bodyBytes;
-      state.requests += 1;
-    }
+    if (!isExceeded) state.requests += 1;
     if (this.isDue(state, limits, isExceeded)) void this.update(tenantId, state, limits);
     if (isExceeded) throw quotaExceeded(plan, usage, limits);
   }
 
+  /** Must be called when the body of a request that `check` accepted has been read. */
+  addBytes({ tenantId }: TenantIdentity, bytes: number): void {
+    const state = this.states.get(tenantId);
+    if (state) state.bytes += bytes;
+  }
+
   private isDue(state: State, limits: UsageLimits, isExceeded: boolean): boolean {
     if (state.isMeasuring) return false;
-    if (!state.usage) return true;
     const age = this.clock.now() - state.measuredAt;
     if (age * MEASURING_SHARE < state.tookMs) return false;
+    if (!state.usage) return true;
     return (
       age > (isExceeded ? EXCEEDED_MAX_AGE_MS : MAX_AGE_MS) ||
       state.bytes > (limits.bytes ?? Infinity) * SHARE ||

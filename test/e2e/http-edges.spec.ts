@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 
 interface OpenApiResponse {
   description: string;
@@ -305,6 +307,54 @@ describe('HTTP edge cases', () => {
     ])('are rejected if they are %s', async (_what, encoding, payload, status, code) => {
       const response = await sendCompressed(encoding, payload);
       expect(response.json()).toMatchObject({ status, code });
+    });
+  });
+
+  describe('bodies that nobody reads', () => {
+    const key = (): string => `Authorization: Bearer ${tenant.apiKey}\r\n`;
+    const compressed = 'Host: x\r\nConnection: close\r\nContent-Encoding: gzip\r\n';
+    const text = 'Content-Type: text/plain\r\nContent-Length: 4\r\n\r\nabcd';
+
+    it.each([
+      ['a public route', () => `GET /health/live HTTP/1.1\r\n${compressed}\r\n`, 200],
+      ['a public route, with a body', () => `GET /health/live HTTP/1.1\r\n${compressed}${text}`, 200],
+      ['an unknown route', () => `GET /v1/nowhere HTTP/1.1\r\n${compressed}${key()}\r\n`, 404],
+      ['a list', () => `GET /v1/conversations HTTP/1.1\r\n${compressed}${key()}${text}`, 200],
+      ['a write without a body', () => `POST /v1/messages HTTP/1.1\r\n${compressed}${key()}\r\n`, 400],
+      ['a write of another type', () => `POST /v1/messages HTTP/1.1\r\n${compressed}${key()}${text}`, 415],
+    ])('may say that they are compressed: %s', async (_what, bytes, status) => {
+      const { head } = await sendRaw(bytes());
+      expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect((await app.inject({ method: 'GET', url: '/health/live' })).statusCode).toBe(200);
+    });
+  });
+
+  describe('large bodies of one tenant', () => {
+    /** Announces a body of 16 MiB, and returns the first line of the response: whether it may be sent. */
+    const announce = async () => {
+      const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+      socket.write(
+        `POST /v1/conversations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.apiKey}\r\n` +
+          'Content-Type: application/json\r\nContent-Length: 16777216\r\nExpect: 100-continue\r\n\r\n',
+      );
+      const [data] = (await once(socket, 'data')) as [Buffer];
+      return { socket, response: data.toString() };
+    };
+
+    it('are refused while 128 MiB of them are in progress', async () => {
+      const announced = await Promise.all(Array.from({ length: 8 }, announce));
+      expect(announced.map(({ response }) => response.split('\r\n', 1)[0])).toEqual(
+        Array(8).fill('HTTP/1.1 100 Continue'),
+      );
+      const refused = await announce();
+      expect(refused.response).toMatch(/^HTTP\/1.1 503 [^]*"too_many_large_bodies"/);
+      announced[0]?.socket.destroy();
+      await eventually(async () => {
+        const { socket, response } = await announce();
+        socket.destroy();
+        return response.startsWith('HTTP/1.1 100 ');
+      });
+      for (const { socket } of [refused, ...announced]) socket.destroy();
     });
   });
 
