@@ -179,6 +179,57 @@ describe('GoalDialogue', () => {
     });
   });
 
+  describe('with a long answer to a text question', () => {
+    it('keeps all of it, without the white space around it', () => {
+      const talk = new Talk();
+      talk.say('Can I talk to someone?');
+      const answer = `  ${'é x'.repeat(3333)}y  `;
+      expect(talk.say(answer)).toBe('Thank you. Someone will take it from here.');
+      expect(talk.goals[0]?.slots).toEqual({ topic: answer.trim() });
+    });
+
+    it('asks for a shorter one and says how long it may be', () => {
+      const talk = new Talk();
+      const question = talk.say('Can I talk to someone?').split('. ')[1] ?? '';
+      expect(talk.say('x'.repeat(10_001))).toContain('Please answer in at most 10,000 characters.');
+      expect(talk.say('x'.repeat(10_001))).toContain(question);
+      expect(talk.goals[0]).toMatchObject({ status: 'active', slots: {} });
+    });
+  });
+
+  describe('with a number and slots that could also take its digits', () => {
+    const config = goalResponderConfig.parse({
+      templates: [
+        {
+          type: 'order',
+          triggers: ['order'],
+          slots: [
+            { name: 'reference', kind: 'code', required: false, prompt: 'Which?' },
+            { name: 'phone', kind: 'phone', required: false, prompt: 'Phone?' },
+            { name: 'amount', kind: 'number', max: 90_000_000, prompt: 'How many?' },
+          ],
+          completion: 'done',
+        },
+      ],
+      fallback: '?',
+    });
+
+    it.each([
+      ['00012', { amount: 12 }],
+      ['1,234.5', { amount: 1234.5 }],
+      ['12345678', { amount: 12_345_678 }],
+      ['12, from A-1042', { amount: 12, reference: 'A-1042' }],
+      // It does not fit the slot that was asked for, and is not meant for another.
+      ['99999999', {}],
+      ['1/2', {}],
+    ])('fills the slot that was asked for: %s', (answer, slots) => {
+      const talk = new Talk(config);
+      talk.say('order');
+      talk.say(answer);
+      expect(talk.goals[0]?.slots).toEqual(slots);
+    });
+  });
+
   it('lists the options of a choice in the text and in the metadata', () => {
     const config = goalResponderConfig.parse({
       templates: [

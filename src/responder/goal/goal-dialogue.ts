@@ -1,7 +1,7 @@
 import type { Goal } from '../../session/index.js';
 import type { ResponderResult } from '../responder.js';
 import type { CalendarDay } from './calendar.js';
-import { GoalMessage } from './goal-reading.js';
+import { GoalMessage, MAX_TEXT_VALUE } from './goal-reading.js';
 import {
   fillPlaceholders,
   type GoalResponderConfig,
@@ -34,6 +34,8 @@ const defaultReprompts: Record<GoalSlot['kind'], string> = {
   code: 'I need a number or code with at least one digit.',
   choice: 'I need one of the options.',
 };
+
+const tooLong = `Please answer in at most ${MAX_TEXT_VALUE.toLocaleString('en')} characters.`;
 
 function askingIn(context: Readonly<Record<string, unknown>>): Asking | undefined {
   const asking = context['asking'];
@@ -179,13 +181,18 @@ export class GoalDialogue {
     const missing = template.slots.find(({ name, required }) => required && goal.slots[name] === undefined);
     if (missing) {
       const wasAsked = this.asking?.goalId === goal.id && this.asking.slot === missing.name;
-      if (notUnderstood && wasAsked) this.sentences.push(missing.reprompt ?? defaultReprompts[missing.kind]);
+      if (notUnderstood && wasAsked) this.sentences.push(this.repromptOf(missing));
       return this.ask(goal, missing);
     }
     const done: Goal = { ...goal, status: 'completed' };
     this.replace(done);
     this.sentences.push(fillPlaceholders(template.completion, done.slots));
     return this.resume(done);
+  }
+
+  private repromptOf({ kind, reprompt }: GoalSlot): string {
+    if (kind !== 'text' || !this.message.isTooLong) return reprompt ?? defaultReprompts[kind];
+    return [...(reprompt === undefined ? [] : [reprompt]), tooLong].join(' ');
   }
 
   private resume(ended: Goal): ResponderResult {

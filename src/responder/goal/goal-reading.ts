@@ -1,16 +1,43 @@
-import { beginningOf } from '../../common/index.js';
 import type { CalendarDay } from './calendar.js';
-import { fold } from './folded-text.js';
+import { alignedWithFolded, fold, USED } from './folded-text.js';
 import type { GoalResponderConfig, GoalSlot, GoalTemplate, SlotKind } from './goal-template.js';
-import { LocalValues } from './local-values.js';
+import { LocalDates } from './local-dates.js';
+import { isExact } from './number-words.js';
 import { matcherOf, PhraseMatcher, type Word, wordsIn } from './phrase-matcher.js';
 import { readValue } from './read-value.js';
 
-/** Maximum length of a text slot's value, characters. */
-const MAX_TEXT_VALUE = 2000;
+/** Maximum length of a text slot's value, characters. Longer answers are refused. */
+export const MAX_TEXT_VALUE = 10_000;
 
 /** Slots with stricter patterns are read first, so that "12 May" is not taken as a number of people. */
-const readingOrder: readonly SlotKind[] = ['email', 'date', 'time', 'phone', 'code', 'choice', 'number'];
+const strictKinds: readonly SlotKind[] = ['email', 'date', 'time'];
+const readingOrder: readonly SlotKind[] = [...strictKinds, 'phone', 'code', 'choice', 'number'];
+
+/** A message without words, such as "00012" or "1,234.5". */
+const bareNumber = /^[^\p{L}\p{N}]*\p{N}[^\p{L}]*$/u;
+
+/**
+ * The slots in the order in which they are read. Digits of which several kinds could be read fill the slot
+ * that was asked for: it is the first of its kind, and comes before all but the strict kinds. A message that
+ * consists of digits fills no other slot except a strict one, also if it does not fit the slot asked for.
+ */
+function inReadingOrder(
+  slots: readonly GoalSlot[],
+  asked: GoalSlot | undefined,
+  isBare: boolean,
+): GoalSlot[] {
+  const isAsked = ({ name }: GoalSlot): boolean => name === asked?.name;
+  const isStrict = ({ kind }: GoalSlot): boolean => strictKinds.includes(kind);
+  const placeOf = (slot: GoalSlot): number =>
+    isAsked(slot) && !isStrict(slot)
+      ? isBare
+        ? -1
+        : strictKinds.length - 0.5
+      : readingOrder.indexOf(slot.kind) - (isAsked(slot) ? 0.25 : 0);
+  return slots
+    .filter((slot) => slot.kind !== 'text' && (!asked || !isBare || isAsked(slot) || isStrict(slot)))
+    .sort((a, b) => placeOf(a) - placeOf(b));
+}
 
 const corrections = new PhraseMatcher([
   'actually',
@@ -45,36 +72,42 @@ export class GoalMessage {
   /**
    * Reads the values of `slots`. Each part of the message is used only once. For the slot that was asked for,
    * a bare value ("7") is sufficient. If a text slot was asked for, the whole message is its value and
-   * nothing else is read.
+   * nothing else is read: without the white space around it, and only if it is not too long.
    */
   readSlots(slots: readonly GoalSlot[], asked?: GoalSlot): Record<string, string | number> {
     if (asked?.kind === 'text') {
-      const text = beginningOf(this.content.trim(), MAX_TEXT_VALUE);
-      return text === '' ? {} : { [asked.name]: text };
+      const text = this.content.trim();
+      return text === '' || this.isTooLong ? {} : { [asked.name]: text };
     }
     const values: Record<string, string | number> = {};
-    const { content, language, today } = this;
-    const local =
-      language === undefined || language === 'en' ? undefined : new LocalValues(content, language, today);
-    let rest = this.folded;
+    const { content, language = 'en', today, folded } = this;
+    const aligned = language === 'en' ? folded : alignedWithFolded(content);
+    const dates = language === 'en' ? undefined : new LocalDates(aligned, language, today);
+    const spoken = (text: string): string => (isExact(language) ? withBlanksOf(aligned, text) : text);
+    let rest = folded;
     let words: readonly Word[] | undefined = this.tokens;
     const wordsOfRest = (): readonly Word[] => (words ??= wordsIn(rest));
-    for (const kind of readingOrder)
-      for (const slot of slots.filter((candidate) => candidate.kind === kind)) {
-        const isAsked = slot.name === asked?.name;
-        const reading = readValue(rest, slot, {
-          today,
-          asked: isAsked,
-          whole: this.folded,
-          words: wordsOfRest,
-          local,
-        });
-        if (!reading) continue;
-        values[slot.name] = reading.value;
-        rest = blank(rest, reading.start, reading.end);
-        words = undefined;
-      }
+    for (const slot of inReadingOrder(slots, asked, bareNumber.test(folded))) {
+      const reading = readValue(rest, slot, {
+        today,
+        asked: slot.name === asked?.name,
+        whole: folded,
+        words: wordsOfRest,
+        language,
+        dates,
+        spoken,
+      });
+      if (!reading) continue;
+      values[slot.name] = reading.value;
+      rest = blank(rest, reading.start, reading.end);
+      words = undefined;
+    }
     return values;
+  }
+
+  /** True if the message is too long to be the value of a text slot. */
+  get isTooLong(): boolean {
+    return this.content.trim().length > MAX_TEXT_VALUE;
   }
 
   /** Returns the templates whose triggers occur in the message, in the order of occurrence. */
@@ -100,4 +133,8 @@ export class GoalMessage {
 }
 
 const blank = (text: string, start: number, end: number): string =>
-  text.slice(0, start) + ' '.repeat(end - start) + text.slice(end);
+  text.slice(0, start) + USED.repeat(end - start) + text.slice(end);
+
+/** The text without the parts that were used in the other text of the same length. */
+const withBlanksOf = (text: string, blanked: string): string =>
+  [...text.matchAll(/[^]/gu)].map(({ 0: char, index }) => (blanked[index] === USED ? USED : char)).join('');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { nullIsAbsent, visibleText } from '../../http/index.js';
-import { localLanguages } from './local-values.js';
+import { localLanguages } from './local-dates.js';
 import { foldWords } from './folded-text.js';
 
 export const slotKinds = ['text', 'number', 'date', 'time', 'email', 'phone', 'code', 'choice'] as const;

@@ -42,7 +42,7 @@ describe('readDate', () => {
 
   it('accepts an abbreviated weekday on its own only if a date was asked for', () => {
     expect(readDate('sat', today)).toBeUndefined();
-    expect(readDate('sat', today, true)?.value).toBe('2026-05-16');
+    expect(readDate('sat', today, { asked: true })?.value).toBe('2026-05-16');
   });
 
   it('returns the range of the text it used', () => {

@@ -14,16 +14,14 @@ describe('readValue', () => {
     ['2.5 kg', 2.5],
     ['for two', 2],
     ['twelve of us', 12],
+    ['1,000', 1000],
   ])('reads the number in %j', (text, expected) => {
     expect(read(text, { kind: 'number' })).toBe(expected);
   });
 
-  it.each(['I want one thing', 'order A-4', '#4', '4pm', '1,000', 'v1.2.3'])(
-    'finds no number in %j',
-    (text) => {
-      expect(read(text, { kind: 'number' })).toBeUndefined();
-    },
-  );
+  it.each(['I want one thing', 'order A-4', '#4', '4pm', 'v1.2.3'])('finds no number in %j', (text) => {
+    expect(read(text, { kind: 'number' })).toBeUndefined();
+  });
 
   it('reads "one" as a number if a number was asked for', () => {
     expect(read('just one', { kind: 'number' }, true)).toBe(1);

@@ -1,10 +1,12 @@
 import type { CalendarDay } from './calendar.js';
 import type { GoalSlot } from './goal-template.js';
-import type { LocalValues } from './local-values.js';
+import type { LocalDates } from './local-dates.js';
+import type { Language } from './number-data.js';
 import { choiceMatcherOf, type Word, wordsIn } from './phrase-matcher.js';
 import { readDate } from './read-date.js';
+import { readNumber } from './read-number.js';
 import { readTime } from './read-time.js';
-import { firstReading, numberOf, numberWords, type Reading } from './reading.js';
+import { firstReading, type Reading } from './reading.js';
 
 export interface ReadOptions {
   today: CalendarDay;
@@ -15,8 +17,12 @@ export interface ReadOptions {
    * evening time.
    */
   whole: string;
-  /** Reads dates, times and numbers in the tenant's language, if that is not English. */
-  local?: LocalValues | undefined;
+  /** The language of times and numbers. */
+  language?: Language;
+  /** The days of the message in the tenant's language, if that is not English. */
+  dates?: LocalDates | undefined;
+  /** Restores the diacritics of a text, and of the whole message, where the language needs them. */
+  spoken?: (text: string) => string;
   /** The words of the text, if they are known. */
   words?: () => readonly Word[];
 }
@@ -25,26 +31,10 @@ const emailPattern = /\b[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9-]{1,63}(?:\.[a-z0-9-
 const phonePattern = /(?<![\w+])\+?\d(?:[ ()./-]{0,2}\d){6,14}(?!\d)/;
 const codePattern = /(?<![\w-])#?((?=[a-z_/-]{0,39}\d)[a-z0-9][a-z0-9_/-]{2,39})(?![\w-])/;
 const shortCodePattern = /(?<![\w-])#?((?=[a-z_/-]{0,39}\d)[a-z0-9][a-z0-9_/-]{0,39})(?![\w-])/;
-const digits = '(?<![\\w.,#+-])(\\d{1,12}(?:\\.\\d{1,6})?)(?![\\w-]|[.,]\\d)';
-const numberPattern = new RegExp(`${digits}|\\b(${numberWords(2)})\\b`);
-const askedNumberPattern = new RegExp(`${digits}|\\b(${numberWords(0)})\\b`);
-
 const fits = (value: number, slot: GoalSlot): boolean =>
   value >= (slot.min ?? -Infinity) &&
   value <= (slot.max ?? Infinity) &&
   (!slot.integer || Number.isInteger(value));
-
-function readNumber(text: string, slot: GoalSlot, asked: boolean): Reading | undefined {
-  return firstReading<number>(text, [
-    [
-      asked ? askedNumberPattern : numberPattern,
-      ([, figure, word]) => {
-        const value = numberOf(figure ?? word ?? '');
-        return value !== undefined && fits(value, slot) ? value : undefined;
-      },
-    ],
-  ]);
-}
 
 /** Finds an option as whole words, with any punctuation between them; the longest one that occurs. */
 function readChoice(
@@ -69,18 +59,16 @@ const readPhone = (text: string): Reading | undefined =>
  * Reads a value of the slot's kind from folded text. `text` slots are never read here: their value is the
  * whole answer to their own question.
  */
-export function readValue(
-  text: string,
-  slot: GoalSlot,
-  { today, asked, whole, local, words = () => wordsIn(text) }: ReadOptions,
-): Reading | undefined {
+export function readValue(text: string, slot: GoalSlot, options: ReadOptions): Reading | undefined {
+  const { today, asked, whole, dates, language = 'en' } = options;
+  const { words = () => wordsIn(text), spoken = (said) => said } = options;
   switch (slot.kind) {
     case 'email':
       return firstReading<string>(text, [[emailPattern, ([whole]) => whole]]);
     case 'date':
-      return local?.date(text) ?? readDate(text, today, asked);
+      return dates?.first(text) ?? readDate(text, today, { asked, isOnlyEnglish: dates === undefined });
     case 'time':
-      return local?.time(text, slot) ?? readTime(text, { earliest: slot.earliest, asked, whole });
+      return readTime(spoken(text), { earliest: slot.earliest, asked, whole: spoken(whole) }, language);
     case 'phone':
       return readPhone(text);
     case 'code':
@@ -90,7 +78,7 @@ export function readValue(
     case 'choice':
       return readChoice(text, slot, asked, words());
     case 'number':
-      return local?.number(text, asked, (value) => fits(value, slot)) ?? readNumber(text, slot, asked);
+      return readNumber(spoken(text), { language, asked, fits: (value) => fits(value, slot) });
     case 'text':
       return undefined;
   }

@@ -23,19 +23,3 @@ export function firstReading<Value extends string | number>(
   }
   return undefined;
 }
-
-const smallNumbers =
-  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty'.split(
-    ' ',
-  );
-
-/** Parses digits, or an English number word up to twenty. */
-export function numberOf(text: string): number | undefined {
-  const word = smallNumbers.indexOf(text);
-  if (word >= 0) return word;
-  const value = Number(text);
-  return text !== '' && Number.isFinite(value) ? value : undefined;
-}
-
-/** Alternatives for a pattern: the number words from `from` to twenty. */
-export const numberWords = (from: number): string => smallNumbers.slice(from).join('|');

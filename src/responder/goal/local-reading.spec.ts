@@ -1,7 +1,6 @@
-import { fold } from './folded-text.js';
 import { GoalMessage } from './goal-reading.js';
 import { goalSlot } from './goal-template.js';
-import { localLanguages, LocalValues, type LocalLanguage } from './local-values.js';
+import { localLanguages, type LocalLanguage } from './local-dates.js';
 
 /** A Saturday. */
 const today = { year: 2026, month: 11, day: 21 };
@@ -15,7 +14,7 @@ const slots = [
 const read = (language: LocalLanguage, content: string): unknown =>
   new GoalMessage(content, today, language).readSlots(slots);
 
-describe('LocalValues', () => {
+describe('GoalMessage in another language than English', () => {
   it.each<[LocalLanguage, string, object]>([
     ['de', 'Einen Tisch für vier am 12. Mai um 19:30 Uhr', { day: '2027-05-12', at: '19:30', guests: 4 }],
     ['de', 'nächsten Freitag', { day: '2026-11-27' }],
@@ -39,35 +38,15 @@ describe('LocalValues', () => {
     expect(read('de', '2027-01-15, 8pm')).toEqual({ day: '2027-01-15', at: '20:00' });
   });
 
-  it.each<[LocalLanguage, string, number | undefined]>([
-    ['de', '1.234,5', 1234.5],
-    ['de', '12,5 kg', 12.5],
-    ['fr', '3', 3],
-    ['ja', '３人', 3],
-    ['ar', '٣', 3],
-    ['zh', '十二个', 12],
-    ['ja', '十', 10],
-    ['ja', '二十', 20],
-    ['zh', '九十九', 99],
-    // Larger ones are not read, rather than a part of them.
-    ['zh', '一百二十', undefined],
-    ['de', '1.23.4', undefined],
-  ])('reads numbers as they are written in %s: %s', (language, content, value) => {
-    const local = new LocalValues(content, language, today);
-    expect(local.number(fold(content), true, () => true)?.value).toBe(value);
-  });
-
   it('takes the word for 1 as a number only if a number was asked for', () => {
-    const local = new LocalValues('ein Tisch', 'de', today);
-    expect(local.number('ein tisch', false, () => true)).toBeUndefined();
-    expect(local.number('ein tisch', true, () => true)?.value).toBe(1);
+    const [, , guests] = slots;
+    const message = new GoalMessage('ein Tisch', today, 'de');
+    expect(message.readSlots(slots)).toEqual({});
+    expect(message.readSlots(slots, guests)).toEqual({ guests: 1 });
   });
 
   it('searches a bounded part of a long message', () => {
-    for (const language of localLanguages) {
-      const content = `${'x '.repeat(2000)} 2027-01-15 19:30`;
-      const local = new LocalValues(content, language, today);
-      expect(local.date(fold(content))).toBeUndefined();
-    }
+    for (const language of localLanguages)
+      expect(read(language, `${'x '.repeat(2500)} 2027-01-15 19:30`)).toEqual({});
   });
 });
