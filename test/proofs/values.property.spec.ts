@@ -25,7 +25,7 @@ import {
   type JsonSchema,
   type Operation,
 } from '../support/json-schema.js';
-import { differences, meaningOf } from '../support/kept-values.js';
+import { differences, hasRepeatedKey, meaningOf } from '../support/kept-values.js';
 import { asJson, notJson } from '../support/not-json.js';
 import { processorOf } from '../support/processor-of.js';
 import { RawClient } from '../support/raw-request.js';
@@ -66,6 +66,8 @@ interface Route {
 const answers = new Map<string, unknown>();
 
 const echoes = defineQueue({ name: 'echoes', payload: z.record(z.string(), z.unknown()), attempts: 1 });
+
+const squeezed = (text: string): string => text.replace(/\s+/gu, '');
 
 /** Accepts any configuration. */
 class AnyResponder implements Responder {
@@ -127,6 +129,7 @@ describe('every value of a request', () => {
       return response;
     }
     if (hasInexactNumber(text)) throw new Error('a number was accepted that cannot be kept');
+    if (hasRepeatedKey(text)) throw new Error('a key was accepted twice');
     const sent = meaningOf(text) as Json;
     if (!route.read) return response;
     const kept = await route.read(response.body, prepared, sent);
@@ -179,15 +182,56 @@ describe('every value of a request', () => {
     expect({ seed, faults }).toEqual({ seed, faults: [] });
   });
 
+  /** Ids of what exists, by the route and the name of the parameter, for requests in which another one is tested. */
+  async function existing(): Promise<(path: string, name: string) => string> {
+    const exchange = { participantId: 'ana', channel: 'web', content: 'a' };
+    const { body } = await tenant.request<Record<string, Json>>('POST', '/v1/messages', exchange);
+    await tenant.request('PATCH', '/v1/sessions/ana', { activeGoals: [{ id: 'g', type: 'a' }] });
+    const { body: transcript } = await tenant.request('POST', '/v1/transcripts', {
+      participantId: 'ana',
+      channel: 'web',
+      transcript: 'a',
+    });
+    const job = await app.app.get(QueueService).enqueue(echoes, tenant.tenantId, {});
+    const ids: Readonly<Record<string, unknown>> = {
+      '/v1/conversations id': body['conversation']?.['id'],
+      '/v1/conversations messageId': body['message']?.['id'],
+      '/v1/messages id': body['message']?.['id'],
+      '/v1/participants participantId': 'ana',
+      '/v1/sessions participantId': 'ana',
+      '/v1/sessions goalId': 'g',
+      '/v1/transcripts id': transcript['id'],
+      '/v1/jobs queue': 'echoes',
+      '/v1/jobs id': job.id,
+      '/v1/queues queue': 'echoes',
+      '/v1/queues id': job.id,
+      '/v1/tenants id': tenant.tenantId,
+      '/v1/tenants keyId': 'x',
+    };
+    return (path, name) => {
+      const id = ids[`${path.split('/', 3).join('/')} ${name}`];
+      if (typeof id !== 'string') throw new Error(`There is no example of {${name}} in ${path}.`);
+      return id;
+    };
+  }
+
+  /** @throws Error if a list has a row that has another value than the one asked for */
+  function expectFiltered(body: Json, name: string, value: string): void {
+    const rows = Array.isArray(body['data']) ? (body['data'] as Json[]) : [];
+    const other = rows.find((row) => name in row && String(row[name]) !== decodeURIComponent(value));
+    if (other) throw new Error(`${name} was not used: ${shown(other)}`);
+  }
+
   it('is used or refused: in every path, query and header', async () => {
     const faults: string[] = [];
+    const idOf = await existing();
     for (const { name, method, path, operation } of operations()) {
       const all = operation.parameters ?? [];
       const body = bodySchemaOf(operation) && JSON.stringify((await routes[name]?.prepare())?.body);
       for (const parameter of all) {
         const property = fc.asyncProperty(parameterValues(parameter), async (value) => {
           const inPath = (part: string): string =>
-            parameter.in === 'path' && part === parameter.name ? value : 'x';
+            parameter.in === 'path' && part === parameter.name ? value : idOf(path, part);
           const query = parameter.in === 'query' ? `?${parameter.name}=${value}` : '';
           const response = await client.send({
             method,
@@ -198,6 +242,7 @@ describe('every value of a request', () => {
             headers: parameter.in === 'header' ? { [parameter.name]: value } : {},
           });
           if (response.status >= 300 && response.status !== 304) expectRefusal(response);
+          else if (parameter.in === 'query') expectFiltered(response.body, parameter.name, value);
         });
         await fc.assert(property, parameters(name + parameter.name)).catch((error: unknown) => {
           faults.push(`${name} ${parameter.in} ${parameter.name}: ${String(error)}`);
@@ -283,9 +328,10 @@ describe('every value of a request', () => {
         return conversation && String(conversation['id']);
       };
       const id = await say('start');
-      for (const content of contents) await say(content);
+      const accepted: string[] = [];
+      for (const content of contents) if ((await say(content)) !== undefined) accepted.push(content);
       const path = `/v1/conversations/${String(id)}`;
-      await client.send({
+      const { status } = await client.send({
         method: 'PATCH',
         target: path,
         key: asked.apiKey,
@@ -298,7 +344,14 @@ describe('every value of a request', () => {
           `/v1/transcripts/${String(body['transcriptId'])}`,
         );
         if (transcript['status'] === 'failed') throw new Error(shown(transcript));
-        return transcript['status'] === 'stored';
+        const { transcript: text, metadata } = transcript as { transcript?: string; metadata?: Json };
+        if (transcript['status'] !== 'stored') return false;
+        // Each message is one line.
+        const lines = new Set((text ?? '').split('\n').map(squeezed));
+        const missing = accepted.find((content) => !lines.has(squeezed(`> ${content}`)));
+        if (missing !== undefined) throw new Error(`${shown(missing)} is missing in ${shown(text)}`);
+        if (status === 200 && metadata?.['title'] !== title) throw new Error(`${shown(title)} is missing`);
+        return true;
       });
     });
     await fc.assert(property, parameters('dialogues', 4));

@@ -10,6 +10,19 @@ const isObject = (value: unknown): value is Json =>
 export const meaningOf = (json: string): unknown =>
   JSON.parse(json, (_key, value: unknown) => (value === 0 ? 0 : value));
 
+/** Whether an object in a JSON text has a key twice, so that nothing may accept it. */
+export function hasRepeatedKey(json: string): boolean {
+  const keys = [...json.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/gs)].filter(([, colon]) => colon !== undefined);
+  const count = (value: unknown): number =>
+    typeof value !== 'object' || value === null
+      ? 0
+      : Object.values(value).reduce<number>(
+          (sum, member) => sum + count(member),
+          Array.isArray(value) ? 0 : Object.keys(value).length,
+        );
+  return keys.length !== count(JSON.parse(json));
+}
+
 /** RFC 7396 in its own words. */
 function merged(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
