@@ -15,6 +15,8 @@ export interface HttpResponse {
   status: number;
   /** The value of the `Retry-After` header. */
   retryAfter: string | undefined;
+  /** In lower case; `identity` if the body is not encoded. It is not decoded. */
+  contentEncoding: string;
   bytes: Buffer;
   /** The text of `bytes`, without a byte order mark. */
   readonly body: string;
@@ -92,10 +94,12 @@ export class HttpClient {
         ...(body !== undefined && { body }),
       });
       const retryAfter = response.headers['retry-after'];
+      const contentEncoding = response.headers['content-encoding'] ?? 'identity';
       const bytes = Buffer.from(await response.body.arrayBuffer());
       return {
         status: response.statusCode,
         retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+        contentEncoding: String(contentEncoding).trim().toLowerCase(),
         bytes,
         get body() {
           return new TextDecoder().decode(bytes);
