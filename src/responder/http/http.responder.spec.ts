@@ -156,6 +156,7 @@ describe('HttpResponder', () => {
   });
 
   it.each([
+    ['100 Continue', (response: ServerResponse) => response.writeContinue()],
     ['102 Processing', (response: ServerResponse) => response.writeProcessing()],
     [
       '103 Early Hints',
