@@ -334,7 +334,7 @@ export const settingGroups = {
     ),
     SESSION_RETENTION_DAYS: setting(
       integer(1, 3650),
-      'A stored session that is not used for this time is deleted.',
+      'A stored session is deleted this long after its last change. Reading it is no change.',
       {
         default: '30',
         unit: 'days',

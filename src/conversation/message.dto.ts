@@ -146,7 +146,10 @@ export type InboundMessageBody = z.output<typeof inboundMessageBody>;
 export const editMessageBody = z
   .strictObject({
     content: content.optional(),
-    attachments: attachments.optional().meta({ description: 'Replaces all attachments' }),
+    attachments: attachments
+      .nullable()
+      .optional()
+      .meta({ description: 'Replaces all attachments; null removes them' }),
     metadata: metadata.nullable().optional().meta({ description: 'Merge patch; null removes all metadata' }),
   })
   .meta({ example: { content: 'I would like to book a table for five' } });

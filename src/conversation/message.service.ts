@@ -154,7 +154,7 @@ export class MessageService {
     if (message.deletedAt) throw messageDeleted(id);
     const changes = {
       ...(content !== undefined && { content }),
-      ...(attachments !== undefined && { attachments }),
+      ...(attachments !== undefined && { attachments: attachments ?? [] }),
       ...(metadata !== undefined && { metadata: mergedMetadata(message.metadata, metadata) }),
     };
     if (Object.keys(changes).length === 0) return message;

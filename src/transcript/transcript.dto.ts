@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { externalName, isoDate, jsonObject, nullIsAbsent, objectIdString, pageLimit } from '../http/index.js';
+import { isoDate, jsonObject, nullIsAbsent, objectIdString, pageLimit } from '../http/index.js';
+import { participantIdParam } from '../session/index.js';
 import type { FinishedTranscript } from './transcript.schema.js';
 
 /** Maximum size of a transcript, bytes of UTF-8. */
@@ -41,7 +42,7 @@ const externalId = z
       'once. Another one with the same identifier is refused until the first is deleted',
     example: 'helpdesk-4711',
   });
-const participantId = externalName.meta({ example: 'ana' });
+const participantId = participantIdParam.meta({ example: 'ana' });
 const channel = z
   .string()
   .min(1)

@@ -62,6 +62,26 @@ describe('a message', () => {
     expect((await tenant.request('PATCH', pathOf(first), { role: 'tool' })).status).toBe(400);
   });
 
+  it('loses its attachments by a null, as optional members do in a merge patch', async () => {
+    const id = await open();
+    const message = {
+      role: 'user',
+      content: 'Look',
+      attachments: [{ type: 'image', url: 'https://a.example/' }],
+    };
+    const path = `/v1/conversations/${id}/messages`;
+    const { body } = await tenant.request<{ data: MessageView[] }>('POST', path, { messages: [message] });
+    const [first] = body.data;
+    if (!first) throw new Error('not appended');
+    expect((await tenant.request('PATCH', pathOf(first), { content: 'See' })).body['attachments']).toEqual(
+      message.attachments,
+    );
+    expect(await tenant.request('PATCH', pathOf(first), { attachments: null })).toMatchObject({
+      status: 200,
+      body: { content: 'See', attachments: [] },
+    });
+  });
+
   it('keeps its place without content when it is deleted, so that seq has no gaps', async () => {
     const id = await open();
     const [first, second, third] = await append(id, 'One', 'Two', 'Three');

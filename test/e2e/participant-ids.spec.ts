@@ -85,7 +85,11 @@ describeWithRedis('ids of participants', () => {
     }
   });
 
-  it.each(['.', '..'])('are refused at creation if no path can contain them: %s', async (participantId) => {
+  it.each([
+    ['.', 'must not be "." or "..", which cannot be addressed in the path of a URL'],
+    ['..', 'must not be "." or "..", which cannot be addressed in the path of a URL'],
+    ['stats', '"stats" is reserved'],
+  ])('are refused at creation if no path can contain them: %s', async (participantId, message) => {
     const routes = ['/v1/messages', '/v1/conversations', '/v1/transcripts'];
     for (const path of routes) {
       const { status, body } = await tenant.request<{ errors: { path: string; message: string }[] }>(
@@ -95,7 +99,7 @@ describeWithRedis('ids of participants', () => {
       );
       expect([status, body.errors.find((error) => error.path === 'participantId')?.message]).toEqual([
         400,
-        'must not be "." or "..", which cannot be addressed in the path of a URL',
+        message,
       ]);
     }
   });

@@ -1,10 +1,16 @@
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { loadSettings, type ProcessingSettings } from '../../config/index.js';
 import { allFeatures } from '../../tenant/index.js';
 import { ResponderError, type ResponderRequest } from '../responder.js';
-import { HttpResponder, type HttpResponderConfig, MAX_RESPONSE_BYTES } from './http.responder.js';
+import {
+  HttpResponder,
+  type HttpResponderConfig,
+  MAX_REQUEST_BYTES,
+  MAX_RESPONSE_BYTES,
+} from './http.responder.js';
 
 interface Received {
   request: IncomingMessage;
@@ -108,6 +114,61 @@ describe('HttpResponder', () => {
     const burst = [{ ...request.message, id: 'm0', content: 'hi' }];
     await responder().respond({ ...request, burst }, new AbortController().signal);
     expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({ message: { id: 'm1' }, burst });
+  });
+
+  it('leaves out the oldest messages of a long history, and bounds the size of a request', async () => {
+    const said = (n: number) => ({ role: 'user' as const, content: `${n} ${'"'.repeat(30_000)}` });
+    const request = requestFor({ url, secret, historyLimit: 50 });
+    const history = Array.from({ length: 50 }, (_, n) => said(n));
+    await responder().respond(
+      { ...request, history: () => Promise.resolve(history) },
+      new AbortController().signal,
+    );
+    const { body = '' } = received[0] ?? {};
+    expect(JSON.parse(body)).toMatchObject({ history: history.slice(-8) });
+    expect(Buffer.byteLength(body)).toBeLessThan(MAX_REQUEST_BYTES + 100);
+  });
+
+  it('leaves out the history before the oldest messages of a long burst', async () => {
+    const request = requestFor({ url, secret, historyLimit: 1 });
+    const burst = Array.from({ length: 20 }, (_, n) => ({
+      ...request.message,
+      id: `m${n}`,
+      content: 'x'.repeat(60_000),
+    }));
+    await responder().respond({ ...request, burst }, new AbortController().signal);
+    expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({
+      message: { content: 'hello' },
+      burst: burst.slice(-8),
+      history: [],
+    });
+  });
+
+  it.each(['gzip', 'br'])('says that a response is compressed with %s', async (encoding) => {
+    answer = (response) => {
+      response.setHeader('content-encoding', encoding);
+      response.end((encoding === 'br' ? brotliCompressSync : gzipSync)('{"reply":null}'));
+    };
+    await expect(ask()).rejects.toThrow(
+      `The endpoint's response is compressed ("Content-Encoding: ${encoding}")`,
+    );
+    expect(received[0]?.request.headers['accept-encoding']).toBe('identity');
+  });
+
+  it.each([
+    ['100 Continue', (response: ServerResponse) => response.writeContinue()],
+    ['102 Processing', (response: ServerResponse) => response.writeProcessing()],
+    [
+      '103 Early Hints',
+      (response: ServerResponse) => response.writeEarlyHints({ link: '</a>; rel=preload' }),
+    ],
+  ])('ignores %s before the response', async (_what, inform) => {
+    answer = (response) => {
+      inform(response);
+      inform(response);
+      json(response, { reply: { content: 'hi' } });
+    };
+    expect((await ask({ HTTP_RESPONDER_ATTEMPTS: '1' })).reply?.content).toBe('hi');
   });
 
   it('omits the history if historyLimit is 0', async () => {

@@ -1,7 +1,13 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
-import { JsonFaultError, parseExactJson, type RetryPolicy, retryPolicy } from '../../common/index.js';
+import {
+  JsonFaultError,
+  parseExactJson,
+  type RetryPolicy,
+  retryPolicy,
+  shortened,
+} from '../../common/index.js';
 import { PROCESSING_SETTINGS, type ProcessingSettings } from '../../config/index.js';
 import { exactUrl, nullIsAbsent } from '../../http/index.js';
 import {
@@ -22,6 +28,12 @@ import {
 import { namesForbiddenHost, PrivateAddressError, guardedLookup } from './address-guard.js';
 
 export const MAX_RESPONSE_BYTES = 256 * 1024;
+
+/**
+ * The size of a request from which on older messages are left out, bytes of JSON. It is kept in memory while the
+ * endpoint works.
+ */
+export const MAX_REQUEST_BYTES = 512 * 1024;
 
 /** If Retry-After asks for more than this, the request is not retried. */
 const MAX_RETRY_AFTER_MS = 5000;
@@ -180,6 +192,7 @@ export class HttpResponder implements Responder<HttpResponderConfig>, OnApplicat
     const headers = {
       'content-type': 'application/json',
       accept: 'application/json',
+      'accept-encoding': 'identity',
       'user-agent': 'Colloquy',
       'idempotency-key': key,
       'x-colloquy-timestamp': timestamp,
@@ -207,26 +220,45 @@ function failureOf(error: unknown): Error {
   return new FailedAttempt({ error }, true);
 }
 
+const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+
+/** Returns the last items that fit, and the bytes that are left. */
+function newestThatFit<Item>(items: readonly Item[], bytes: number): { kept: Item[]; left: number } {
+  let left = bytes;
+  let start = items.length;
+  for (; start > 0; start--) {
+    const size = jsonBytes(items[start - 1]) + 1;
+    if (size > left) break;
+    left -= size;
+  }
+  return { kept: items.slice(start), left };
+}
+
 async function bodyOf(request: ResponderRequest<HttpResponderConfig>): Promise<string> {
-  const { tenant, conversation, message, burst, session, config } = request;
+  const { tenant, conversation, message, burst = [], session, config } = request;
+  const history = config.historyLimit > 0 ? await request.history(config.historyLimit) : [];
+  const event = { event: 'message', tenantId: tenant.tenantId, conversation, message, session };
+  const inBurst = newestThatFit(burst, MAX_REQUEST_BYTES - jsonBytes(event));
+  const before = newestThatFit(history, inBurst.left);
   return JSON.stringify({
-    event: 'message',
-    tenantId: tenant.tenantId,
-    conversation,
-    message,
-    ...(burst && { burst }),
-    session,
-    history: config.historyLimit > 0 ? await request.history(config.historyLimit) : [],
+    ...event,
+    ...(inBurst.kept.length > 0 && { burst: inBurst.kept }),
+    // Without gaps: nothing before a message of the burst that was left out.
+    history: inBurst.kept.length < burst.length ? [] : before.kept,
   });
 }
 
 /** @throws ResponderError if the response is not a 2xx with JSON */
-function jsonOf({ status, bytes }: HttpResponse): unknown {
+function jsonOf({ status, bytes, contentEncoding }: HttpResponse): unknown {
   if (status >= 300 && status < 400)
     throw new ResponderError(`The endpoint responded with ${status}: redirects are not followed.`);
   if (status < 200 || status >= 300)
     throw new ResponderError(
       `The endpoint responded with ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + '.',
+    );
+  if (contentEncoding !== 'identity')
+    throw new ResponderError(
+      `The endpoint's response is compressed ("Content-Encoding: ${shortened(contentEncoding, 50)}"), although the request accepts no compression.`,
     );
   try {
     return parseExactJson(bytes);
