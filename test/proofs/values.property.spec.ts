@@ -67,7 +67,7 @@ const answers = new Map<string, unknown>();
 
 const echoes = defineQueue({ name: 'echoes', payload: z.record(z.string(), z.unknown()), attempts: 1 });
 
-const squeezed = (text: string): string => text.replace(/\s+/gu, '');
+const squeezed = (text: string): string => text.replace(/[\p{Cc}\s]+/gu, '');
 
 /** Accepts any configuration. */
 class AnyResponder implements Responder {
@@ -207,6 +207,7 @@ describe('every value of a request', () => {
       '/v1/queues id': job.id,
       '/v1/tenants id': tenant.tenantId,
       '/v1/tenants keyId': 'x',
+      '/v1/tenants conversationId': body['conversation']?.['id'],
     };
     return (path, name) => {
       const id = ids[`${path.split('/', 3).join('/')} ${name}`];
