@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { eventually } from '../../test/support/eventually.js';
 import { contextOf, createLogger } from '../logging/index.js';
 import { addRequestHooks } from './request-hooks.js';
 
@@ -100,6 +101,35 @@ describe('the request hooks', () => {
     expect(ended.mock.calls).toEqual([[expect.anything(), expect.anything(), context]]);
     await server.close();
   });
+});
+
+it('reads of one tenant wait for its large responses; writes, and reads of another tenant, do not', async () => {
+  const { server, authenticate } = serverWith();
+  authenticate.mockImplementation((request) => {
+    const context = contextOf(request);
+    if (context) context.tenantId = String(request.headers['x-tenant']);
+    return undefined;
+  });
+  const started: string[] = [];
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const handler = async (request: FastifyRequest): Promise<string> => {
+    started.push(`${request.method} ${String(request.headers['x-tenant'])}`);
+    await released;
+    return 'done';
+  };
+  server.get('/v1/things', handler);
+  server.post('/v1/things', handler);
+  const send = (method: 'GET' | 'POST', tenant: string) =>
+    server.inject({ method, url: '/v1/things?limit=100', headers: { 'x-tenant': tenant } });
+  // A response of unknown size counts as 1 MiB of 4.
+  const responses = Array.from({ length: 6 }, () => send('GET', 'a'));
+  responses.push(send('POST', 'a'), send('GET', 'b'));
+  await eventually(() => started.includes('GET b'));
+  expect(started).toEqual([...(Array(4).fill('GET a') as string[]), 'POST a', 'GET b']);
+  release();
+  expect((await Promise.all(responses)).map(({ statusCode }) => statusCode)).toEqual(Array(8).fill(200));
+  await server.close();
 });
 
 describe('a connection that is busy when the server closes', () => {
