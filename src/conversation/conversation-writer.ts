@@ -12,23 +12,20 @@ import { MAX_METADATA_BYTES, type ResponderResult } from '../responder/index.js'
 import { type SessionChanges, SessionService, type SessionState } from '../session/index.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationLocator } from './conversation-locator.js';
-import {
-  conversationClosed,
-  ExchangeSupersededError,
-  messageDeleted,
-  timestampOutOfOrder,
-} from './conversation.errors.js';
+import { conversationClosed, ExchangeSupersededError, messageDeleted } from './conversation.errors.js';
 import { CONVERSATION_COLLECTION, type ConversationRecord, newConversation } from './conversation.schema.js';
-import { externalKeyOf } from './external-key.js';
 import { addToBurst, nextBurst } from './message-burst.js';
 import type { MessageInput } from './message.dto.js';
+import {
+  bytesOf,
+  later,
+  type NewMessage,
+  type NewUserMessage,
+  numbered,
+  replyMessage,
+  userMessage,
+} from './message-records.js';
 import { MESSAGE_COLLECTION, type MessageRecord } from './message.schema.js';
-
-/** The user message of an exchange, before it is stored. */
-export type NewUserMessage = Pick<MessageRecord, '_id' | 'content' | 'attachments'> & {
-  metadata?: Record<string, unknown> | undefined;
-  externalId?: string | undefined;
-};
 
 /** The session and conversation that a user message belongs to. */
 export interface ExchangeContext {
@@ -51,11 +48,6 @@ interface Added {
   stored: MessageRecord[];
 }
 
-type NewMessage = Omit<MessageRecord, 'tenantId' | 'conversationId' | 'seq' | 'timestamp'> & {
-  /** Of an imported message. */
-  timestamp?: Date | undefined;
-};
-
 /** Fields of a conversation of which at least one changes with every update. */
 const guard = ['lastSeq', 'isActive', 'updatedAt', 'erasedAt'] as const;
 
@@ -66,50 +58,9 @@ const refOf = (tenantId: string, id: string): DocumentRef => ({
   guard,
 });
 
-const later = (a: Date, b: Date | undefined): Date => (b && b > a ? b : a);
-
 /** The conversation of the unit. Undefined if it does not exist or is being erased. */
 const presentIn = ({ document }: UnitWriter): ConversationRecord | undefined =>
   document && document['erasedAt'] === undefined ? (document as ConversationRecord) : undefined;
-
-function timestampOf({ timestamp }: NewMessage, stamp: Date, previous: Date | undefined): Date {
-  if (timestamp === undefined) return later(stamp, previous);
-  if (timestamp > stamp || (previous && timestamp < previous))
-    throw timestampOutOfOrder(timestamp, previous ?? new Date(0), stamp);
-  return timestamp;
-}
-
-/**
- * Turns messages into records with the next `seq` values, and returns them with the resulting fields of the
- * conversation. Their timestamp is the time at which the unit was submitted, but never earlier than that of
- * the previous message, because clocks differ and may be set back. Imported messages have their own timestamps.
- * @throws ProblemError 409 `timestamp_out_of_order`
- */
-function numbered(conversation: ConversationRecord, messages: readonly NewMessage[], stamp: Date) {
-  const { tenantId, _id, lastSeq, messageCount, lastMessageAt, updatedAt } = conversation;
-  let timestamp = lastMessageAt;
-  const records = messages.map((message, index): MessageRecord => {
-    timestamp = timestampOf(message, stamp, timestamp);
-    return {
-      ...message,
-      ...(message.externalId !== undefined && {
-        externalKey: externalKeyOf(conversation, message.externalId),
-      }),
-      tenantId,
-      conversationId: _id,
-      seq: lastSeq + 1 + index,
-      timestamp,
-    };
-  });
-  const latest = timestamp ?? stamp;
-  const counters = {
-    lastSeq: lastSeq + records.length,
-    messageCount: messageCount + records.length,
-    lastMessageAt: latest,
-    updatedAt: later(later(stamp, latest), updatedAt),
-  };
-  return { records, counters };
-}
 
 function insertMessages(writer: UnitWriter, records: readonly MessageRecord[]): void {
   for (const record of records) writer.insert(MESSAGE_COLLECTION, record, { unique: 'externalKey' });
@@ -140,46 +91,11 @@ const sessionOf = (sessionId: string | undefined): FieldChanges =>
 const nextUpdate = (writer: UnitWriter, { updatedAt }: ConversationRecord): Date =>
   later(writer.stamp, new Date(updatedAt.getTime() + 1));
 
-const userMessage = (
-  { _id, content, attachments, metadata = {}, externalId }: NewUserMessage,
-  answeredBy?: Types.ObjectId | null,
-): NewMessage => ({
-  _id,
-  role: 'user',
-  content,
-  attachments,
-  ...(externalId !== undefined && { externalId }),
-  metadata,
-  ...(answeredBy !== undefined && { answeredBy }),
-});
-
-const replyMessage = ({ reply }: ResponderResult, replyTo: Types.ObjectId): NewMessage | null =>
-  reply && {
-    _id: new Types.ObjectId(),
-    role: 'assistant',
-    content: reply.content,
-    attachments: reply.attachments ?? [],
-    metadata: reply.metadata ?? {},
-    replyTo,
-  };
-
 const changesOf = ({ activeGoals, context }: ResponderResult, conversationId: string): SessionChanges => ({
   ...(activeGoals && { activeGoals }),
   ...(context && { context }),
   conversationId,
 });
-
-/** Estimates the bytes of messages and their conversation; never less than their actual size. */
-const bytesOf = (messages: readonly Pick<NewMessage, 'content' | 'attachments' | 'metadata'>[]): number =>
-  messages.reduce(
-    (bytes, { content, attachments, metadata }) =>
-      bytes + 512 + 3 * content.length + jsonLength(attachments) + jsonLength(metadata),
-    MAX_METADATA_BYTES,
-  );
-
-/** Skips serialization for empty values, which are the most common. */
-const jsonLength = (value: object): number =>
-  Object.keys(value).length === 0 ? 0 : 2 * JSON.stringify(value).length;
 
 /**
  * Performs all changes to conversations and their messages, each as one unit of work. Units of the same

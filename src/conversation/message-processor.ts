@@ -15,12 +15,8 @@ import { SessionService, type SessionState } from '../session/index.js';
 import { TenantDirectory, type TenantIdentity, tenantInactive } from '../tenant/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationLocator } from './conversation-locator.js';
-import {
-  ConversationWriter,
-  type ExchangeContext,
-  type NewUserMessage,
-  type StoredExchange,
-} from './conversation-writer.js';
+import { ConversationWriter, type ExchangeContext, type StoredExchange } from './conversation-writer.js';
+import type { NewUserMessage } from './message-records.js';
 import { ExchangeSupersededError } from './conversation.errors.js';
 import { ConversationRepository } from './conversation.repository.js';
 import type { ConversationRecord } from './conversation.schema.js';
