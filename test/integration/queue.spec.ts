@@ -2,6 +2,7 @@ import { getQueueToken } from '@nestjs/bullmq';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
+import { Types } from 'mongoose';
 import { z } from 'zod';
 import { TransactionRunner } from '../../src/database/index.js';
 import { type ReportDetails, silentReporter } from '../../src/logging/index.js';
@@ -73,8 +74,7 @@ const open = async (definition = numbers): Promise<QueueApp> => {
   return app;
 };
 const row = async (id: string): Promise<JobRecord> => {
-  const rows = await database.collection<JobRecord>('jobs').find({}).toArray();
-  const found = rows.find(({ _id }) => _id.toHexString() === id);
+  const found = await database.collection<JobRecord>('jobs').findOne({ _id: new Types.ObjectId(id) });
   if (!found) throw new Error('no such job');
   return found;
 };
@@ -86,16 +86,19 @@ const allEnded = (count: number): Promise<void> =>
 const ended = (id: string): Promise<void> =>
   eventually(async () => ['completed', 'failed'].includes((await row(id)).state));
 
-beforeEach(() => {
+beforeAll(() => {
   database = createTestDatabase();
+});
+beforeEach(() => {
   apps = [];
   report = jest.fn<string, [unknown, ReportDetails?]>(() => 'an id');
   work = jest.fn(({ payload: { n } }) => Promise.resolve({ twice: 2 * n }));
 });
 afterEach(async () => {
   await Promise.all(apps.map((app) => app.close()));
-  await database.drop();
+  await Promise.all(['jobs', 'queue_rate_limits'].map((name) => database.collection(name).deleteMany({})));
 });
+afterAll(() => database.drop());
 
 function promisesOfQueues(): void {
   it('processes a job and keeps its result, visible only to its tenant', async () => {
