@@ -38,7 +38,7 @@ export const jsonBodyParser: FastifyBodyParser<Buffer> = (_request, body, done) 
   done(null, value);
 };
 
-const charsetParameter = /;\s*charset\s*=\s*("?)([^";\s]*)\1/gi;
+const charsetParameter = /;\s*charset\s*=\s*"?([^";\s]*)/gi;
 /** US-ASCII is a part of UTF-8. */
 const readableCharsets: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
 
@@ -57,8 +57,8 @@ const unsupportedCharset = (charset: string): ProblemError =>
 export function requireUtf8(fastify: FastifyInstance): void {
   fastify.addHook('preParsing', (request, _reply, body, done) => {
     const charsets = [...(request.headers['content-type'] ?? '').matchAll(charsetParameter)];
-    const other = charsets.find(([, , charset = '']) => !readableCharsets.has(charset.toLowerCase()));
-    if (other && hasBody(request)) done(unsupportedCharset(other[2] ?? ''));
+    const other = charsets.find(([, charset = '']) => !readableCharsets.has(charset.toLowerCase()));
+    if (other && hasBody(request)) done(unsupportedCharset(other[1] ?? ''));
     else done(null, body);
   });
 }

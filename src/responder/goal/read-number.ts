@@ -109,7 +109,7 @@ const besideHanAfter =
 const besideHanBefore =
   /\d[.,]$|[a-z_#+/@&=*^<>≤≥≈~±×÷√–—\\第数數几幾半每毎点點分-]$|分[の之]$|マイナス$|[负負]$/u;
 const counters = /^(?:[人名位個个つ本枚件張张](?!半)|です|[\s\p{P}]|$)/u;
-const hanLink = /^[\s、~〜～\-–/]*(?:から|到|至|或者?|か|または|と|分の|分之|[点點.])?[\s~〜～-]*$/u;
+const hanLink = /^[\s、~〜～\-–/]*(?:(?:から|到|至|或者?|か|または|と|分の|分之|[点點.])[\s~〜～-]*)?$/u;
 
 /** Languages that write "4." for "fourth". */
 const withOrdinalDots = new Set<Language>(['de', 'fi']);

@@ -115,7 +115,7 @@ export function isNumberBefore(text: string, start: number, language: Language):
 export function isLinkedNumberBefore(text: string, start: number, language: Language): boolean {
   const near = text.slice(Math.max(0, start - NEAR_CHARACTERS), start);
   return !/[\p{L}\p{N}]\s+$/u.test(near) ||
-    numberWordsOf(language).isLink(/(\p{L}+)\s*$/u.exec(near)?.[1] ?? '')
+    numberWordsOf(language).isLink(/(?<!\p{L})(\p{L}+)\s*$/u.exec(near)?.[1] ?? '')
     ? isNumberBefore(text, start, language)
     : false;
 }
