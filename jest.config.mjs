@@ -46,7 +46,7 @@ export const shortProjects = ['unit', 'integration', 'e2e'];
 /** The projects that it leaves to `npm run test:all` and CI, and what they are. */
 export const longProjects = {
   'embedded-mongo': 'the suites of the embedded store',
-  processes: 'the suites that start the built service or a command as a process',
+  processes: 'the suites that start the built service or a command as a process, or stop Redis',
   browser: 'the suites that drive the operator pages in Chromium',
   proofs: 'kills, outages, shutdown under load, a full disk, random values in every field',
 };
