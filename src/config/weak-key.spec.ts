@@ -13,6 +13,11 @@ describe('weaknessOf', () => {
     ['please-change-me-before-use', 'is or contains a well-known example'],
     ['my-very-long-Password-2026', 'is or contains a well-known example'],
     ['your-admin-api-key-goes-here', 'is or contains a well-known example'],
+    ['my-super-secret-admin-key-for-production', 'consists of common words'],
+    ['replace-with-a-strong-random-admin-key', 'consists of common words'],
+    ['ThisIsMyAdminKeyDoNotShareItPlease2026', 'consists of common words'],
+    ['the quick brown fox jumps over the lazy dog', 'consists of common words'],
+    ['3141592653589793238462643383270', 'consists of digits'],
   ])('%s %s', (key, reason) => {
     expect(weaknessOf(key)).toBe(reason);
   });

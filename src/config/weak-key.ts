@@ -15,9 +15,17 @@ function sequentialShare(text: string): number {
   return count / text.length;
 }
 
+/** Words of which people make up keys. */
+const commonWords =
+  /abc|admin|always|api|backend|battery|bot|brown|change|chat|colloquy|company|conversation|correct|default|demo|dev|dog|dont|dragon|dummy|fox|for|hello|horse|is|jumps|keep|key|lazy|letters?|local|long|master|monkey|must|my|never|not?|only|our|over|please|private|prod(?:uction)?|quick|random|really|replace|root|sample|secret|secure|server|service|share|should|staging|staple|strong|super|team|temp|test|that|the|this|token|use|very|welcome|with|world/gi;
+
+/** The share of letters and digits that belong to common words. */
+const shareOfWords = (text: string): number =>
+  (text.match(commonWords) ?? []).join('').length / text.replace(/[^A-Za-z0-9]/g, '').length;
+
 /**
  * Returns why a key or token is too easy to guess for production, or undefined. No check recognizes every weak
- * key; this one catches short, repetitive and well-known ones.
+ * key; this one catches short, repetitive and well-known ones, and phrases.
  */
 export function weaknessOf(key: string): string | undefined {
   if (key.length < MIN_LENGTH) return `has fewer than ${MIN_LENGTH} characters`;
@@ -25,6 +33,8 @@ export function weaknessOf(key: string): string | undefined {
   if (/^(.{1,12})\1+.{0,11}$/.test(key)) return 'repeats a short text';
   if (sequentialShare(key) > 0.6) return 'is a sequence of characters';
   if (wellKnown.test(key)) return 'is or contains a well-known example';
+  if (/^\d*$/.test(key)) return 'consists of digits';
+  if (shareOfWords(key) > 0.5) return 'consists of common words';
   return undefined;
 }
 

@@ -89,7 +89,7 @@ const responseTo = (request: ClientRequest, body: string | undefined): Promise<I
     request.on('error', reject);
     // The server has switched the protocol, which was not asked for.
     request.once('close', () => {
-      reject(new Error('the connection was closed without a response'));
+      reject(new Error('the connection was closed without a response, or switched to another protocol'));
     });
     limitConnecting(request);
     request.end(body);
@@ -97,6 +97,10 @@ const responseTo = (request: ClientRequest, body: string | undefined): Promise<I
 
 /** @throws ResponseTooLargeError */
 async function bytesOf(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  if (Number(response.headers['content-length'] ?? 0) > maxBytes) {
+    response.destroy();
+    throw new ResponseTooLargeError(maxBytes);
+  }
   const chunks: Buffer[] = [];
   let length = 0;
   // Leaving the loop closes the connection.

@@ -36,6 +36,8 @@ const tooManyConnections = [
  */
 export function limitConnections(server: Server, { idleMs, max, maxPerAddress }: ConnectionLimits): void {
   server.setTimeout(idleMs);
+  // The size of the headers is limited. Node.js would drop those beyond a number, without notice.
+  server.maxHeadersCount = 0;
   // Without a listener, Node.js would also close connections whose request is being processed.
   server.on('timeout', (connection: Connection) => {
     // A reset, because the system would keep on sending what it holds of a response that is not read.

@@ -26,6 +26,36 @@ const malformedQuery = (): ProblemError =>
     detail: 'The query string is not percent-encoded UTF-8; a percent sign itself is written as %25.',
   });
 
+const duplicateHeader = (name: string): ProblemError =>
+  new ProblemError({
+    status: 400,
+    code: 'duplicate_header',
+    title: 'A header was sent twice',
+    detail: `The header ${name} may be sent only once.`,
+  });
+
+const unsupportedTransferEncoding = (): ProblemError =>
+  new ProblemError({
+    status: 501,
+    code: 'unsupported_transfer_encoding',
+    title: 'The transfer encoding is not supported',
+    detail: 'The only value of the Transfer-Encoding header that is supported is "chunked".',
+  });
+
+/** Node.js uses the first of several; a proxy in front of it may have used another. */
+const singleHeaders: ReadonlySet<string> = new Set(['host', 'authorization']);
+
+function duplicateIn(rawHeaders: readonly string[]): string | undefined {
+  let found = '';
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? '').toLowerCase();
+    if (!singleHeaders.has(name)) continue;
+    if (found.includes(name)) return name;
+    found += name;
+  }
+  return undefined;
+}
+
 /** Otherwise a malformed value would be used as it is, for example to filter a list. */
 function isWellFormedQuery(url: string): boolean {
   const start = url.indexOf('?');
@@ -41,7 +71,10 @@ function isWellFormedQuery(url: string): boolean {
 /** Returns why a request is refused whatever its route and key are, or undefined. */
 export function problemOfHead({ raw, headers, url }: FastifyRequest): ProblemError | undefined {
   if (headers.host === undefined && raw.httpVersion === '1.1') return missingHost();
-  const { expect } = headers;
+  const duplicate = duplicateIn(raw.rawHeaders);
+  if (duplicate !== undefined) return duplicateHeader(duplicate);
+  const { expect, 'transfer-encoding': coding } = headers;
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') return unsupportedTransferEncoding();
   if (expect !== undefined && expect.trim().toLowerCase() !== '100-continue') return unknownExpectation();
   return isWellFormedQuery(url) ? undefined : malformedQuery();
 }

@@ -117,7 +117,7 @@ export const visibleText = (maxLength: number): z.ZodString =>
 export const exactUrl = (message: string, schemes?: ReadonlySet<string>): z.ZodString =>
   z
     .string()
-    .max(2048)
+    .max(8192)
     .refine((text) => isUrl(text, schemes), { error: message, abort: true })
     .meta({ format: 'uri' });
 

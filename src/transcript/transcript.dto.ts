@@ -34,7 +34,7 @@ export const transcriptMetadata = jsonObject(MAX_METADATA_BYTES);
 const externalId = z
   .string()
   .min(1)
-  .max(200)
+  .max(256)
   .regex(/^[^\p{Cc}\p{Surrogate}]+$/u, 'must not contain control characters')
   .meta({
     description:

@@ -433,6 +433,27 @@ describe('HTTP edge cases', () => {
     });
   });
 
+  it.each([
+    ['two Host headers', 'Host: y\r\n', 400, 'duplicate_header'],
+    ['two keys', 'Authorization: Bearer a\r\nauthorization: Bearer b\r\n', 400, 'duplicate_header'],
+    [
+      'an encoding for the transfer',
+      'Transfer-Encoding: gzip, chunked\r\n',
+      501,
+      'unsupported_transfer_encoding',
+    ],
+  ])('refuses a request with %s', async (_what, headers, status, code) => {
+    const bytes = `GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n`;
+    expect((await sendRaw(bytes)).body).toMatchObject({ status, code });
+  });
+
+  it('drops no header, however many there are', async () => {
+    const many = 'a:b\r\n'.repeat(2500);
+    const bytes = `GET /v1/conversations HTTP/1.1\r\n${many}Host: x\r\nConnection: close\r\n`;
+    const key = `Authorization: Bearer ${tenant.apiKey}\r\n`;
+    expect((await sendRaw(`${bytes}${key}\r\n`)).head).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   it('refuses a request without Host with a problem document, but not one of HTTP/1.0', async () => {
     const { head, body } = await sendRaw('GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n');
     expect(head).toMatch(/^HTTP\/1.1 400 /);

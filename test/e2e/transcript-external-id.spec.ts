@@ -158,7 +158,7 @@ describe('a transcript with an externalId', () => {
     }
   });
 
-  it.each(['', 'x'.repeat(201), 'a\nb'])('is rejected with the externalId %j', async (externalId) => {
+  it.each(['', 'x'.repeat(257), 'a\nb'])('is rejected with the externalId %j', async (externalId) => {
     expect((await tenant.request('POST', '/v1/transcripts', body('text', externalId))).status).toBe(400);
   });
 });

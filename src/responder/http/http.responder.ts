@@ -102,9 +102,17 @@ class FailedAttempt extends Error {
       return new ResponderError(`The endpoint responded with ${this.outcome.status}${times}.`);
     const { error } = this.outcome;
     const hasCode = typeof error === 'object' && error !== null && 'code' in error;
-    const code = hasCode ? ` (${String(error.code)})` : '';
-    return new ResponderError(`The endpoint could not be reached${times}${code}.`, { cause: error });
+    const code = hasCode ? String(error.code) : '';
+    const reason = reasonOf(code) ?? 'The endpoint could not be reached';
+    return new ResponderError(`${reason}${times}${code && ` (${code})`}.`, { cause: error });
   }
+}
+
+/** Explains the codes of TLS errors. */
+function reasonOf(code: string): string | undefined {
+  if (/CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)) return "The endpoint's TLS certificate is not trusted";
+  if (/^(?:EPROTO|ERR_SSL)/.test(code)) return 'The endpoint does not speak TLS as expected';
+  return undefined;
 }
 
 /** Calls the tenant's own endpoint. See docs/responders.md for the request and response. */
