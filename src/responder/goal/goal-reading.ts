@@ -86,6 +86,7 @@ export class GoalMessage {
     const spoken = (text: string): string => (isExact(language) ? withBlanksOf(aligned, text) : text);
     let rest = folded;
     let words: readonly Word[] | undefined = this.tokens;
+    const isOnly = slots.filter(({ kind }) => kind === 'number').length === 1;
     const wordsOfRest = (): readonly Word[] => (words ??= wordsIn(rest));
     for (const slot of inReadingOrder(slots, asked, bareNumber.test(folded))) {
       const reading = readValue(rest, slot, {
@@ -96,6 +97,7 @@ export class GoalMessage {
         language,
         dates,
         spoken,
+        isOnly,
       });
       if (!reading) continue;
       values[slot.name] = reading.value;

@@ -1,11 +1,11 @@
 import * as chrono from 'chrono-node';
 import { beginningOf } from '../../common/index.js';
 import { addDays, type CalendarDay, isoDay, weekdayOf } from './calendar.js';
+import { endOfWeekdayAfter, isDeniedDay, isShifted } from './context-words.js';
 import { fold, USED } from './folded-text.js';
 import { isExact, numberWordsOf } from './number-words.js';
-import { isWithoutSpaces } from './read-number.js';
 import type { Reading } from './reading.js';
-import { isLinkedNumberBefore, temporalWordsOf, wordsPattern } from './temporal-words.js';
+import { isLinkedNumberBefore, isWithoutSpaces, temporalWordsOf, wordsPattern } from './temporal-words.js';
 
 type Parsed = chrono.ParsedResult;
 
@@ -70,6 +70,7 @@ function dateParserOf(language: LocalLanguage): chrono.Chrono {
 /** Finds the days in a message in the language of the tenant. */
 export class LocalDates {
   private found: readonly Found[] | undefined;
+  private isDenied = false;
 
   /** @param text the message in lower case, aligned with its folded text */
   constructor(
@@ -82,6 +83,12 @@ export class LocalDates {
   first(rest: string): Reading<string> | undefined {
     this.found ??= this.parse();
     return this.found.find(({ start, end }) => !rest.startsWith(USED.repeat(end - start), start));
+  }
+
+  /** True if a day in the message is negated or contradicted, so that no other one may be taken either. */
+  get isUnclear(): boolean {
+    this.found ??= this.parse();
+    return this.isDenied;
   }
 
   private parse(): Found[] {
@@ -104,8 +111,13 @@ export class LocalDates {
     for (const source of [data.greetings, data.morning, data.noon, data.midnight]) remove(source);
     if (isWithoutSpaces(language)) for (const source of [data.afternoon, data.night]) remove(source);
     const isChanged = ({ start, end }: Found): boolean =>
-      besideDate.isBefore(spoken, start) || besideDate.isAfter(spoken, end);
-    const all = [...known, ...this.parsed(left, spoken)].sort((a, b) => a.start - b.start);
+      besideDate.isBefore(spoken, start) ||
+      besideDate.isAfter(spoken, end) ||
+      isShifted(spoken, start, end, language);
+    const unmerged = [...known, ...this.parsed(left, spoken)].sort((a, b) => a.start - b.start);
+    const all = withoutOwnWeekdays(unmerged, spoken, language);
+    this.isDenied = all.some((found) => isDeniedDay(spoken, found, language));
+    if (this.isDenied) return [];
     return all.filter((found, index) => {
       const [before, after] = [all[index - 1], all[index + 1]];
       const isRange =
@@ -137,9 +149,18 @@ export class LocalDates {
         const { start: components, index: start } = result;
         const end = start + result.text.length;
         if (!components.isCertain('day') && !components.isCertain('weekday')) return [];
-        const value = this.isComplete(result, spoken) ? valueOf(components) : '';
+        const value = this.isComplete(result, spoken) ? this.valueOf(result) : '';
         return [{ start, end, value }];
       });
+  }
+
+  /** A day of the week is the next one after today. */
+  private valueOf({ start: components, text }: Parsed): string {
+    const value = valueOf(components);
+    const isThisWeek = this.language === 'zh' && /[这這本]/u.test(text);
+    return !components.isCertain('day') && !isThisWeek && value === isoDay(this.today)
+      ? isoDay(addDays(this.today, 7))
+      : value;
   }
 
   private isComplete(result: Parsed, spoken: string): boolean {
@@ -173,6 +194,19 @@ export class LocalDates {
       said.split(/[^\p{L}\p{M}]+/u).some((word) => numberWordsOf(this.language).isPart(word));
     return hasNumber || rest.search(wordsRegExp(data.besideDate, this.language)) < 0;
   }
+}
+
+/** "12月5日" and "星期六" after it are one day, unless they contradict each other. */
+function withoutOwnWeekdays(days: readonly Found[], text: string, language: LocalLanguage): Found[] {
+  const joined: Found[] = [];
+  for (const day of days) {
+    const last = joined.at(-1);
+    if (last && day.start < last.end) continue;
+    const isDated =
+      day.value !== '' && /\p{N}|[一二三四五六七八九十]日/u.test(text.slice(day.start, day.end));
+    joined.push(isDated ? { ...day, end: endOfWeekdayAfter(text, day.end, language) } : day);
+  }
+  return joined;
 }
 
 const wordPatterns = new Map<string, RegExp>();

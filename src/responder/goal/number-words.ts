@@ -1,5 +1,5 @@
 import { fold } from './folded-text.js';
-import { type Language, numberData } from './number-data.js';
+import { type Language, largeUnits, numberData } from './number-data.js';
 
 /** The words for numbers of one language. */
 export interface NumberWords {
@@ -81,7 +81,7 @@ function newTable(language: Language): NumberWords {
   for (const large of [1e3, 2e3, 5e3, 1e6, 2e6, 5e6, 1e9, 2e9])
     for (const word of wordsOf(spell(large))) parts.add(word);
 
-  const more = new RegExp(`^(?:${normalize(data.parts, language)})$`, 'u');
+  const more = new RegExp(`^(?:${largeUnits}|${normalize(data.parts, language)})$`, 'u');
   const links = new Set([...and, ...normalize(data.links, language).split(' ')]);
   return {
     isPart: (word) => parts.has(word) || parts.has(general(word)) || more.test(word),

@@ -1,4 +1,5 @@
 import { addDays, type CalendarDay, isBefore, isoDay, isRealDay, weekdayOf } from './calendar.js';
+import { hasNegation, isDeniedDay, isNegated, isShifted } from './context-words.js';
 import { numberWordsOf } from './number-words.js';
 import { readingOf, type Reading } from './reading.js';
 import { isLinkedNumberBefore, temporalWordsOf } from './temporal-words.js';
@@ -21,6 +22,12 @@ const monthDayPattern = new RegExp(`\\b${monthPattern}\\.? ${ordinal}\\b(?!:)${y
 const weekdayPattern = new RegExp(`\\b(next )?${weekdayNames}\\b`);
 const weekdayAfterPreposition = new RegExp(`\\b(?:on|this|(next)) ${weekdayShort}\\b`);
 const weekdayAlone = new RegExp(`\\b(next )?${weekdayShort}\\b`);
+
+/** What names a day, to see whether it is negated. */
+const namedDay = new RegExp(
+  `\\b(?:\\d{4}-\\d{1,2}-\\d{1,2}|(?:${weekdayNames}|today|tonight|tomorrow)|${ordinal}(?: of)? ${monthPattern}|${monthPattern}\\.? ${ordinal}|\\d{1,2}(?:st|nd|rd|th))\\b`,
+  'g',
+);
 
 const relativeDays: Record<string, number> = {
   today: 0,
@@ -64,6 +71,7 @@ function isComplete(text: string, { start, end }: Reading): boolean {
   if (/^[a-z]/.test(said) && /\d/.test(said) && /\d(?: of)? $/.test(text.slice(0, start))) return false;
   if (/\d/.test(said) && !/\d{4}/.test(said) && shortYear.test(after)) return false;
   const { besideDate } = temporalWordsOf('en');
+  if (isShifted(text, start, end, 'en')) return false;
   return !besideDate.isBefore(text, start) && !besideDate.isAfter(text, end);
 }
 
@@ -100,9 +108,13 @@ export function readDate(
         ]
       : []),
   ];
+  if (hasNegation(text, 'en'))
+    for (const { 0: said, index } of text.matchAll(namedDay))
+      if (isNegated(text, { start: index, end: index + said.length }, 'en')) return undefined;
   for (const [pattern, valueOf] of rules) {
     const match = pattern.exec(text);
     const reading = match ? readingOf(match, valueOf(match)) : undefined;
+    if (reading && isDeniedDay(text, reading, 'en')) return undefined;
     if (reading && isComplete(text, reading)) return reading;
   }
   return undefined;

@@ -1,7 +1,8 @@
+import { hasNegation, isDayAfterWeekday, isNegated, isPartOfSum } from './context-words.js';
 import type { Language } from './number-data.js';
 import { comparable, type NumberWords, numberWordsOf } from './number-words.js';
 import type { Reading } from './reading.js';
-import { isPartOfDateOrTime } from './temporal-words.js';
+import { isPartOfDateOrTime, isWithoutSpaces, temporalWordsOf } from './temporal-words.js';
 
 /** A part of a number: figures or a word. */
 interface Part {
@@ -13,10 +14,8 @@ interface Part {
 const separators = ".,'’٫٬\u00a0\u2009\u202f ";
 const figure = `\\p{N}+(?:[${separators}]\\p{N}+)*`;
 const partPattern = new RegExp(`${figure}|\\p{L}[\\p{L}\\p{M}]*(?:['’ʼ]\\p{L}+)*`, 'gu');
-const hanDigits = '〇零一二两兩三四五六七八九十百千万萬亿億兆';
+const hanDigits = '〇零一二两兩三四五六七八九十百千万萬亿億兆廿卅卌';
 const partBesideHan = new RegExp(`${figure}|[${hanDigits}]+`, 'gu');
-
-export const isWithoutSpaces = (language: Language): boolean => language === 'ja' || language === 'zh';
 
 interface Format {
   decimal: string;
@@ -72,7 +71,7 @@ function valueOfFigures(text: string, language: Language): number | undefined {
   return digits.length + fraction.length <= MOST_DIGITS ? Number(`${digits}.${fraction || '0'}`) : undefined;
 }
 
-const signs = /[-‐‑‒–—−~〜～+*/×÷:^=&|_·•…<>]/gu;
+const signs = /[-‐‑‒–—−~〜～+*/⁄∕×÷:^=&|_·•…<>]/gu;
 const longestLink = 40;
 
 /** True if two parts with this text between them belong to one expression, such as "5 - 10" or "2 or 3". */
@@ -97,17 +96,17 @@ function expressionsIn(parts: readonly Part[], isOne: (between: Part, next: Part
   return expressions;
 }
 
-const attachedBefore = /[\p{L}\p{M}\p{N}_#+.,/@&=*^<>≤≥≈~±×÷√–—\\-]$|[\p{L}\p{N}]['’]$/u;
+const attachedBefore = /[\p{L}\p{M}\p{N}_#+.,/⁄∕@&=*^<>≤≥≈~±×÷√–—\\-]$|[\p{L}\p{N}]['’]$/u;
 const attachedAfter =
-  /^(?:[\p{L}\p{M}\p{N}_#/@&=*^×÷\\+–—-]|[.,:'’][\p{L}\p{N}]|[^\S\n]?(?:[%‰٪％]|[-–—−][^\S\n]?\p{N}))/u;
+  /^(?:[\p{L}\p{M}\p{N}_#/⁄∕@&=*^×÷\\+–—-]|[.,:'’][\p{L}\p{N}]|[^\S\n]?(?:[%‰٪％]|[-–—−][^\S\n]?\p{N}))/u;
 const minus = /(?:^|[\s(:])[-−]$/u;
 const spacedMinus = /(?:^|[(:=])\s*[-−–]\s$/u;
 const wordBefore = /[\p{L}\p{N}_#@&*^<>\\'’-]$/u;
 const wordAfter = /^[\p{L}\p{N}_@&*^\\'’/-]|^[^\S\n]?[%‰٪％]/u;
 const besideHanAfter =
-  /^(?:[a-z_#/@&=*^×÷\\+–—-]|[.,:'’][\p{L}\p{N}]|\s?[%‰％]|[年月号號割折成倍半]|日(?!間|间)|[時时](?!間|间)|[点點]|分(?!間|钟|鐘)|[週周](?!間)|[人名位個个つ本枚張张]半)/u;
+  /^(?:[a-z_#/⁄∕@&=*^×÷\\+–—-]|[.,:'’][\p{L}\p{N}]|\s?[%‰％]|[年月号號割折成倍半]|日(?!間|间)|[時时](?!間|间)|[点點]|分(?!間|钟|鐘)|[週周](?!間)|[人名位個个つ本枚張张]半)/u;
 const besideHanBefore =
-  /\d[.,]$|[a-z_#+/@&=*^<>≤≥≈~±×÷√–—\\第数數几幾半每毎点點分-]$|分[の之]$|マイナス$|[负負]$/u;
+  /\d[.,]$|[a-z_#+/⁄∕@&=*^<>≤≥≈~±×÷√–—\\第数數几幾半每毎点點分-]$|分[の之]$|マイナス$|[负負]$|[周週]$|星期$|[礼禮]拜$/u;
 const counters = /^(?:[人名位個个つ本枚件張张](?!半)|です|[\s\p{P}]|$)/u;
 const hanLink = /^[\s、~〜～\-–/]*(?:(?:から|到|至|或者?|か|または|と|分の|分之|[点點.])[\s~〜～-]*)?$/u;
 
@@ -119,9 +118,46 @@ interface NumberOptions {
   /** True if the number was asked for: words for 0 and 1, which may be articles, then count. */
   asked: boolean;
   fits: (value: number) => boolean;
+  /** True if no other number is expected in the text. */
+  isOnly?: boolean;
 }
 
-function readBesideHan(text: string, { language, fits }: NumberOptions): Reading<number> | undefined {
+/** True if the message says what the number is not. Another number in it is then not taken either. */
+function isAnyNegated(text: string, expressions: readonly Part[][], language: Language): boolean {
+  if (!hasNegation(text, language)) return false;
+  const { valueOf } = numberWordsOf(language);
+  return expressions.some((parts) => {
+    const [first, last] = [parts[0], parts.at(-1)];
+    if (!first || !last) return false;
+    const range = { start: first.start, end: last.end };
+    // In "no es una fiesta", the word is an article.
+    const isArticle = first.isWord && (valueOf(text.slice(range.start, range.end)) ?? 0) < 2;
+    return !isArticle && isNegated(text, range, language);
+  });
+}
+
+/**
+ * The first number, unless another one has to be added to it: "4 adults 2 children". A number after a comma or
+ * after the word for "at" is something else.
+ */
+function onlyOneOf(
+  text: string,
+  readings: readonly Reading<number>[],
+  { language, isOnly = false }: NumberOptions,
+): Reading<number> | undefined {
+  const [first, ...others] = readings;
+  if (!first || isPartOfSum(text, first, language)) return undefined;
+  const isCounted = /^[^\S\n]?\p{L}/u.test(text.slice(first.end, first.end + 2));
+  if (!isOnly || !isCounted) return first;
+  const { besideAt } = temporalWordsOf(language);
+  const isMore = others.some(
+    (other) => !besideAt.isBefore(text, other.start) && !isPartOfDateOrTime(text, other, language, false),
+  );
+  return isMore ? undefined : first;
+}
+
+function readBesideHan(text: string, options: NumberOptions): Reading<number> | undefined {
+  const { language, fits } = options;
   const words = numberWordsOf(language);
   const parts = [...text.matchAll(partBesideHan)].map(({ 0: found, index }) => ({
     start: index,
@@ -129,7 +165,10 @@ function readBesideHan(text: string, { language, fits }: NumberOptions): Reading
     isWord: !/^\p{Nd}/u.test(found),
   }));
   const isOne = ({ end }: Part, { start }: Part): boolean => hanLink.test(text.slice(end, start));
-  for (const [part, ...others] of expressionsIn(parts, isOne)) {
+  const expressions = expressionsIn(parts, isOne);
+  if (isAnyNegated(text, expressions, language)) return undefined;
+  const readings: Reading<number>[] = [];
+  for (const [part, ...others] of expressions) {
     if (!part || others.length > 0) continue;
     const { start, end, isWord } = part;
     const [before, after] = [text.slice(Math.max(0, start - 4), start), text.slice(end, end + 4)];
@@ -137,15 +176,15 @@ function readBesideHan(text: string, { language, fits }: NumberOptions): Reading
     const found = text.slice(start, end);
     if (isWord && !counters.test(after)) continue;
     const value = isWord ? words.valueOf(found) : valueOfFigures(found, language);
-    if (value !== undefined && fits(value)) return { value, start, end };
+    if (value !== undefined && fits(value)) readings.push({ value, start, end });
   }
-  return undefined;
+  return onlyOneOf(text, readings, options);
 }
 
 /**
  * Reads the first number of the text that fits: figures as the language writes them, in the digits of any
- * script, or words up to 999. What belongs to a longer expression ("1/2", "5-10", "two or three") or to a date
- * or time is not read.
+ * script, or words up to 999. What belongs to a longer expression ("1/2", "5-10", "two or three", "not 4") or
+ * to a date or time is not read.
  */
 export function readNumber(text: string, options: NumberOptions): Reading<number> | undefined {
   const { language, asked, fits } = options;
@@ -158,22 +197,31 @@ export function readNumber(text: string, options: NumberOptions): Reading<number
       parts.push({ start: index, end: index + found.length, isWord });
   }
   const isOne = ({ end }: Part, { start }: Part): boolean => isJoined(text.slice(end, start), words);
+  const expressions = expressionsIn(parts, isOne);
+  if (isAnyNegated(text, expressions, language)) return undefined;
   let article: Reading<number> | undefined;
-  for (const expression of expressionsIn(parts, isOne)) {
-    const [first, last] = [expression[0], expression.at(-1)];
-    if (!first || !last) continue;
-    const reading = expression.every(({ isWord }) => isWord)
-      ? readWords(text, first.start, last.end, options)
-      : first === last
-        ? readFigures(text, first.start, last.end, options)
-        : undefined;
+  const readings: Reading<number>[] = [];
+  for (const expression of expressions) {
+    const reading = readExpression(text, expression, options);
     if (!reading || !fits(reading.value)) continue;
     if (isPartOfDateOrTime(text, reading, language, asked)) continue;
-    if (reading.value >= 2 || !first.isWord) return reading;
+    if (!asked && isDayAfterWeekday(text, reading, language)) continue;
     // In "une table pour six", the first word is an article.
-    article ??= reading;
+    if (reading.value >= 2 || expression[0]?.isWord !== true) readings.push(reading);
+    else article ??= reading;
   }
-  return article;
+  return readings.length > 0 ? onlyOneOf(text, readings, options) : article;
+}
+
+function readExpression(
+  text: string,
+  expression: readonly Part[],
+  options: NumberOptions,
+): Reading<number> | undefined {
+  const [first, last] = [expression[0], expression.at(-1)];
+  if (!first || !last) return undefined;
+  if (expression.every(({ isWord }) => isWord)) return readWords(text, first.start, last.end, options);
+  return first === last ? readFigures(text, first.start, last.end, options) : undefined;
 }
 
 function readWords(

@@ -1,10 +1,13 @@
+import { hasNegation, isNegated, isShifted } from './context-words.js';
 import type { Language } from './number-data.js';
 import { numberWordsOf } from './number-words.js';
-import { asciiDigits, isWithoutSpaces } from './read-number.js';
+import { asciiDigits } from './read-number.js';
 import type { Reading } from './reading.js';
 import {
   isNumberAfter,
   isNumberBefore,
+  isPartOfDateOrTime,
+  isWithoutSpaces,
   patternOf,
   type TemporalWords,
   temporalWordsOf,
@@ -60,7 +63,7 @@ function timePattern(language: Language, { data }: TemporalWords): string {
     );
   }
   return (
-    `(?<![\\p{L}\\p{N}#+-]|\\p{N}[.,:/])${before === '' ? '' : `(?:(?<before>${patternOf(before, language)})\\s+)?`}` +
+    `(?<![\\p{L}\\p{N}#+-]|\\p{N}[.,:/⁄])${before === '' ? '' : `(?:(?<before>${patternOf(before, language)})\\s+)?`}` +
     `${hour}(?:(?<separator>[:.h])(?<minute>[0-5]\\d))?` +
     // In German, "um 7 am Fenster" is not a time in the morning.
     `(?:${language === 'en' ? ' ?' : ''}(?<half>[ap])\\.? ?m\\b\\.?)?` +
@@ -68,7 +71,7 @@ function timePattern(language: Language, { data }: TemporalWords): string {
     optional('hours', data.hours ?? '', language) +
     '(?:(?<=[^\\d\\s])\\s?(?<late>[0-5]\\d)(?![\\d:.,]))?' +
     optional('after', after, language) +
-    '(?![\\p{L}\\p{N}_%/-]|[.,:]\\p{N})'
+    '(?![\\p{L}\\p{N}_%/⁄-]|[.,:]\\p{N})'
   );
 }
 
@@ -157,6 +160,7 @@ class TimeSearch {
 
   first(): Reading<string> | undefined {
     const matches = [...this.text.matchAll(this.patterns.time)];
+    if (this.isAnyNegated(matches)) return undefined;
     const found = matches.map((match, index) => {
       const [start, end] = [match.index, match.index + match[0].length];
       const next = matches[index + 1];
@@ -169,9 +173,27 @@ class TimeSearch {
       const match = pattern.exec(this.text);
       if (!match) continue;
       const [start, end] = [match.index, match.index + match[0].length];
-      if (!this.isPartOfMore(start, end)) return { value, start, end };
+      if (this.isPartOfMore(start, end) || isShifted(this.text, start, end, this.language)) continue;
+      return { value, start, end };
     }
     return undefined;
+  }
+
+  /** True if the message says what the time is not. Another time in it is then not taken either. */
+  private isAnyNegated(matches: readonly RegExpExecArray[]): boolean {
+    const { text, language } = this;
+    if (!hasNegation(text, language)) return false;
+    const named = this.patterns.named
+      .map(([pattern]) => pattern.exec(text))
+      .filter((match) => match !== null);
+    return [...matches, ...named].some(({ 0: said, index }) => {
+      const end = index + said.length;
+      const range = {
+        start: this.startWithAt(index),
+        end: this.endWithPart(this.partAround(index, end), end),
+      };
+      return isNegated(text, range, language);
+    });
   }
 
   private valueOf(groups: Groups, start: number, end: number): string | undefined {
@@ -181,6 +203,7 @@ class TimeSearch {
     if (!this.isTime(groups, start, end, around !== undefined)) return undefined;
     if (this.isPartOfMore(atStart, end) || this.isPartOfMore(atStart, this.endWithPart(around, end)))
       return undefined;
+    if (isShifted(this.text, atStart, this.endWithPart(around, end), this.language)) return undefined;
     if (groups['hours'] !== undefined && this.patterns.duration.test(this.text.slice(0, start).slice(-20)))
       return undefined;
     const hour = this.numberOf(hourText);
@@ -220,6 +243,7 @@ class TimeSearch {
   /** True if the message contains no other number; a word must be the whole message. */
   private isAlone(start: number, end: number, isFigure: boolean): boolean {
     if (people.test(this.text.slice(end))) return false;
+    if (isPartOfDateOrTime(this.text, { start, end }, this.language, true)) return false;
     if (!isFigure) return !/[\p{L}\p{N}]/u.test(this.text.slice(0, start) + this.text.slice(end));
     this.numbers ??= this.findNumbers();
     return this.numbers.every((index) => index >= start && index < end);

@@ -23,6 +23,8 @@ export interface ReadOptions {
   dates?: LocalDates | undefined;
   /** Restores the diacritics of a text, and of the whole message, where the language needs them. */
   spoken?: (text: string) => string;
+  /** True if no other number is expected in the message. */
+  isOnly?: boolean;
   /** The words of the text, if they are known. */
   words?: () => readonly Word[];
 }
@@ -61,11 +63,12 @@ const readPhone = (text: string): Reading | undefined =>
  */
 export function readValue(text: string, slot: GoalSlot, options: ReadOptions): Reading | undefined {
   const { today, asked, whole, dates, language = 'en' } = options;
-  const { words = () => wordsIn(text), spoken = (said) => said } = options;
+  const { words = () => wordsIn(text), spoken = (said) => said, isOnly = false } = options;
   switch (slot.kind) {
     case 'email':
       return firstReading<string>(text, [[emailPattern, ([whole]) => whole]]);
     case 'date':
+      if (dates?.isUnclear === true) return undefined;
       return dates?.first(text) ?? readDate(text, today, { asked, isOnlyEnglish: dates === undefined });
     case 'time':
       return readTime(spoken(text), { earliest: slot.earliest, asked, whole: spoken(whole) }, language);
@@ -78,7 +81,7 @@ export function readValue(text: string, slot: GoalSlot, options: ReadOptions): R
     case 'choice':
       return readChoice(text, slot, asked, words());
     case 'number':
-      return readNumber(spoken(text), { language, asked, fits: (value) => fits(value, slot) });
+      return readNumber(spoken(text), { language, asked, fits: (value) => fits(value, slot), isOnly });
     case 'text':
       return undefined;
   }

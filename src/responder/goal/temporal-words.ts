@@ -1,3 +1,4 @@
+import { contextData } from './context-data.js';
 import type { Language } from './number-data.js';
 import { normalize, numberWordsOf } from './number-words.js';
 import { temporalData, type TemporalData } from './temporal-data.js';
@@ -17,12 +18,15 @@ export interface TemporalWords {
   besideMonth: Beside;
   besideUnit: Beside;
   besideHour: Beside;
+  besideAt: Beside;
+  /** Articles at the end of a text. */
+  articles: RegExp;
 }
 
 /** Only this much of the text before and after a value is searched for words that change it. */
 const NEAR_CHARACTERS = 60;
 
-const isWithoutSpaces = (language: Language): boolean => language === 'ja' || language === 'zh';
+export const isWithoutSpaces = (language: Language): boolean => language === 'ja' || language === 'zh';
 
 /** A pattern of the data as it applies to the text that is searched. */
 export const patternOf = (source: string, language: Language): string =>
@@ -75,6 +79,11 @@ export function temporalWordsOf(language: Language): TemporalWords {
       besideTime: besideOf(language, data.besideTime),
       besideMonth: besideOf(language, monthsOf(language), data.fillers),
       besideUnit: besideOf(language, data.units),
+      articles: new RegExp(`(?:${wordsPattern(contextData[language].articles, language)}\\s*)+$`, 'u'),
+      besideAt: besideOf(
+        language,
+        [data.at, data.beforeHours ?? ''].filter((source) => source !== '').join('|'),
+      ),
       besideHour: besideOf(language, [...hours, data.night].filter((source) => source !== '').join('|')),
     };
     tables.set(language, table);
@@ -96,6 +105,8 @@ export function isPartOfDateOrTime(
   // The dot is that of "12. Mai".
   if (besideMonth.isAfter(text, text[end] === '.' ? end + 1 : end) || besideMonth.isBefore(text, start))
     return true;
+  if (language === 'vi' && /(?:tháng|ngày|thứ)\s$/u.test(text.slice(Math.max(0, start - 6), start)))
+    return true;
   return !asked && (besideUnit.isAfter(text, end) || besideHour.isAfter(text, end));
 }
 
@@ -113,10 +124,12 @@ export function isNumberBefore(text: string, start: number, language: Language):
 
 /** True if words such as "or" and "to", or a sign such as "-", connect a number with what is at `start`. */
 export function isLinkedNumberBefore(text: string, start: number, language: Language): boolean {
-  const near = text.slice(Math.max(0, start - NEAR_CHARACTERS), start);
+  const direct = text.slice(Math.max(0, start - NEAR_CHARACTERS), start);
+  const near = direct.replace(temporalWordsOf(language).articles, '');
+  if (near !== direct && !/\p{L}\s*$/u.test(near)) return false;
   return !/[\p{L}\p{N}]\s+$/u.test(near) ||
     numberWordsOf(language).isLink(/(?<!\p{L})(\p{L}+)\s*$/u.exec(near)?.[1] ?? '')
-    ? isNumberBefore(text, start, language)
+    ? isNumberBefore(text, start - direct.length + near.length, language)
     : false;
 }
 
