@@ -153,7 +153,8 @@ export class MessageController {
     description:
       'Continues the conversation of the session, otherwise the newest active one of the participant on ' +
       'the channel, otherwise creates a new one. With `externalId` the request can safely be repeated: ' +
-      'the message is stored and answered once. Another message with the same `externalId` is refused. If the settings of the responder have `debounceMs`, the ' +
+      'the message is stored and answered once. Another message with the same `externalId` is refused. If the ' +
+      'settings of the responder have `debounceMs`, the ' +
       'request waits that long for further messages of the conversation, and messages that follow each ' +
       'other get one reply: the request of the last one returns it, the others return `reply: null` and ' +
       '`coalesced: true`.',

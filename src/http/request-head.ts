@@ -46,12 +46,12 @@ const unsupportedTransferEncoding = (): ProblemError =>
 const singleHeaders: ReadonlySet<string> = new Set(['host', 'authorization']);
 
 function duplicateIn(rawHeaders: readonly string[]): string | undefined {
-  let found = '';
+  const found = new Set<string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? '').toLowerCase();
     if (!singleHeaders.has(name)) continue;
-    if (found.includes(name)) return name;
-    found += name;
+    if (found.has(name)) return name;
+    found.add(name);
   }
   return undefined;
 }

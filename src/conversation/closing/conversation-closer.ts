@@ -38,8 +38,8 @@ export class ConversationCloser {
   /**
    * Closes a conversation and stores its transcript job, with what it needs, in the same commit. Closing it
    * again without new messages keeps the existing job and transcript; if that job has failed, a new job for the
-   * same transcript is stored, and if the transcript was deleted, a job for another one. No job is stored for a conversation without messages, or if the operator has disabled the
-   * tenant's transcripts.
+   * same transcript is stored, and if the transcript was deleted, a job for another one. No job is stored for a
+   * conversation without messages, or if the operator has disabled the tenant's transcripts.
    * @throws ProblemError 404 `conversation_not_found`
    */
   close(tenant: TenantIdentity, id: string, body: CloseConversationBody): Promise<ConversationRecord> {

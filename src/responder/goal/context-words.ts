@@ -187,7 +187,10 @@ export function isOnOtherDay(
   return (/^\d/u.test(number) ? Number(number) : valueOf(number)) !== dayOfMonth;
 }
 
-/** True if the day is negated, or contradicted by what is beside it. `value` is '' if it could not be read. */
+/**
+ * True if the text negates the day, or contradicts it, for example with another weekday. `value` is '' if the day
+ * could not be read.
+ */
 export function isDeniedDay(
   text: string,
   day: { start: number; end: number; value: string },

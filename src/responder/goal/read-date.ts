@@ -85,7 +85,7 @@ interface DateOptions {
 /**
  * Reads the first date in folded text, as YYYY-MM-DD: ISO dates, "12 May", "May 12th 2027", "tomorrow", "in 3
  * days", "friday". Abbreviated weekdays ("sat") require a preceding "on", "this" or "next", unless a date was
- * `asked` for. A date that is changed by the words beside it is not read.
+ * `asked` for. Returns undefined if neighboring words modify the date.
  */
 export function readDate(
   text: string,

@@ -336,7 +336,7 @@ class TimeSearch {
 
 /**
  * Reads the first time of day in folded text, as HH:MM: "7pm", "7.30 p.m.", "19:30", "noon", "half past
- * seven", "at 7", "las siete y media", "halb acht". A time that is changed by the words beside it is not read.
+ * seven", "at 7", "las siete y media", "halb acht". Returns undefined if neighboring words modify the time.
  */
 export const readTime = (
   text: string,

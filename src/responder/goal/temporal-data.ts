@@ -15,7 +15,7 @@ export interface TemporalData {
   before: Readonly<Record<string, number>>;
   /** "y media" after the hour, with its minutes. */
   after: Readonly<Record<string, number>>;
-  /** Words that change a time if they are beside it: "minus", "minutes", "past". */
+  /** Neighboring words that modify a time: "minus", "minutes", "past". */
   besideTime: string;
   morning: string;
   midday: string;
@@ -28,7 +28,7 @@ export interface TemporalData {
   midnight: string;
   /** Days that chrono-node does not know, in days from today. */
   days: Readonly<Record<string, number>>;
-  /** Words that change a day if they are beside it: "next", "after", "week", "or". */
+  /** Neighboring words that modify a day: "next", "after", "week", "or". */
   besideDate: string;
   /** Words of `besideDate` that a day may contain: "next friday". */
   withinDate: string;
