@@ -1,3 +1,4 @@
+import { readingCases } from '../../../test/support/reading-cases.js';
 import { GoalMessage } from './goal-reading.js';
 import { goalSlot } from './goal-template.js';
 import type { Language } from './number-data.js';
@@ -168,15 +169,8 @@ const cases: Partial<Record<Language, string>> = {
     12月5日星期六 = 2026-12-05 | 5月12日后两天 = - | 5月12日的两天前 = -`,
 };
 
-const rows = Object.entries(cases).flatMap(([language, list]) =>
-  list.split('|').map((item) => {
-    const [content = '', expected = ''] = item.split(' = ');
-    return [language as Language, content.trim(), expected.trim()] as const;
-  }),
-);
-
 describe('dates are read completely or not at all', () => {
-  it.each(rows)('in %s: %s = %s', (language, content, expected) => {
+  it.each(readingCases(cases))('in %s: %s = %s', (language, content, expected) => {
     expect(String(read(language, content) ?? '-')).toBe(expected);
   });
 

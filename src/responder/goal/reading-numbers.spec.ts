@@ -1,3 +1,4 @@
+import { readingCases } from '../../../test/support/reading-cases.js';
 import { GoalMessage } from './goal-reading.js';
 import { goalSlot } from './goal-template.js';
 import type { Language } from './number-data.js';
@@ -152,15 +153,8 @@ const cases: Partial<Record<Language, string>> = {
     周五 = - | 星期六 = -`,
 };
 
-const rows = Object.entries(cases).flatMap(([language, list]) =>
-  list.split('|').map((item) => {
-    const [content = '', expected = ''] = item.split(' = ');
-    return [language as Language, content.trim(), expected.trim()] as const;
-  }),
-);
-
 describe('numbers are read completely or not at all', () => {
-  it.each(rows)('in %s: %s = %s', (language, content, expected) => {
+  it.each(readingCases(cases))('in %s: %s = %s', (language, content, expected) => {
     expect(String(read(language, content) ?? '-')).toBe(expected);
   });
 

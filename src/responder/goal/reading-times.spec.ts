@@ -1,3 +1,4 @@
+import { readingCases } from '../../../test/support/reading-cases.js';
 import { GoalMessage } from './goal-reading.js';
 import { goalSlot } from './goal-template.js';
 import type { Language } from './number-data.js';
@@ -150,15 +151,8 @@ const cases: Partial<Record<Language, string>> = {
     差五分七点 = - | 七点早半小时 = -`,
 };
 
-const rows = Object.entries(cases).flatMap(([language, list]) =>
-  list.split('|').map((item) => {
-    const [content = '', expected = ''] = item.split(' = ');
-    return [language as Language, content.trim(), expected.trim()] as const;
-  }),
-);
-
 describe('times are read completely or not at all', () => {
-  it.each(rows)('in %s: %s = %s', (language, content, expected) => {
+  it.each(readingCases(cases))('in %s: %s = %s', (language, content, expected) => {
     expect(String(read(language, content) ?? '-')).toBe(expected);
   });
 
