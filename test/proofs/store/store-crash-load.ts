@@ -38,6 +38,11 @@ const ORDER_WRITERS = 8;
 const INSERTERS = 4;
 const COUNTERS = 4;
 const NO_SUCH_TRANSACTION = 251;
+/** The driver reports a connection that closes during a write as Node.js does, without wrapping it. */
+const CLOSED_CONNECTION = ['ECONNRESET', 'EPIPE'];
+
+const isClosedConnection = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && CLOSED_CONNECTION.some((code) => code === error.code);
 
 /** Clients that write concurrently until the store is killed. The ledger records the responses. */
 export class StoreCrashLoad {
@@ -164,6 +169,7 @@ export class StoreCrashLoad {
   }
 
   private judge(error: unknown): void {
+    if (isClosedConnection(error)) return;
     const code = error instanceof MongoServerError ? error.code : undefined;
     // An error without a code is a closed connection, wrapped by a bulk write.
     if (error instanceof MongoError && (code === undefined || code === NO_SUCH_TRANSACTION)) return;
