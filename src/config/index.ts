@@ -1,3 +1,9 @@
+export {
+  MAX_RETENTION_DAYS,
+  type RetentionDays,
+  type RetentionKind,
+  retentionKinds,
+} from './archive-settings.js';
 export * from './config.module.js';
 export * from './data-dir.js';
 export * from './env-example.js';

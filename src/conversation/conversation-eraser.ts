@@ -21,8 +21,10 @@ const SWEEP_LIMIT = 1000;
 /**
  * Deletes conversations with all their messages and what was derived from them (`DerivedData`). The
  * conversation is first marked as erased, which hides it from every read and write. Then its transcripts and
- * messages are deleted, the messages in batches, and finally the conversation itself. Each step is idempotent, so an erasure that a crash interrupts is finished by the next sweep of any
- * process.
+ * messages are deleted, the messages in batches, and finally the conversation itself. Each step is
+ * idempotent, so an erasure that a crash interrupts is finished by the next sweep of any process.
+ *
+ * Conversations that were copied to an archive are deleted in the same way, but their transcripts stay.
  */
 @Injectable()
 export class ConversationEraser implements BeforeApplicationShutdown {
@@ -48,7 +50,9 @@ export class ConversationEraser implements BeforeApplicationShutdown {
    */
   async finish(tenantId: string, conversationId: Types.ObjectId): Promise<boolean> {
     const conversation = await this.conversations.findEvenErased(tenantId, conversationId.toHexString());
-    if (conversation?.erasedAt) await this.derived.erase(conversation);
+    // Transcripts of archived conversations are kept.
+    if (conversation?.archiveId) await this.derived.deleteClosings(conversation);
+    else if (conversation?.erasedAt) await this.derived.erase(conversation);
     while (await this.messages.deleteFirst(tenantId, conversationId, BATCH)) if (this.stopping) return false;
     await this.conversations.deleteErased(tenantId, conversationId);
     return true;

@@ -8,6 +8,8 @@ import { ResponderModule } from '../responder/index.js';
 import { SessionModule } from '../session/index.js';
 import { TenantModule } from '../tenant/index.js';
 import { TranscriptModule } from '../transcript/index.js';
+import { ConversationArchivable } from './archiving/conversation.archivable.js';
+import { ConversationArchiveRepository } from './archiving/conversation-archive.repository.js';
 import { ClosingRepository } from './closing/closing.repository.js';
 import { CLOSING_MODEL, closingSchema } from './closing/closing.schema.js';
 import { ConversationCloser } from './closing/conversation-closer.js';
@@ -85,6 +87,8 @@ import { MessageService } from './message.service.js';
     MessageDebouncer,
     MessageMetrics,
     MessageProcessor,
+    ConversationArchiveRepository,
+    ConversationArchivable,
   ],
   exports: [ConversationService, MessageService, MessageProcessor],
 })

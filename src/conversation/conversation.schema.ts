@@ -47,8 +47,13 @@ export interface ConversationRecord {
   burst?: BurstRecord;
   createdAt: Date;
   updatedAt: Date;
-  /** Set when its erasure begins. From then on, reads and writes no longer find it. */
+  /**
+   * Set when its erasure begins, or when it has been copied to an archive. From then on, reads and writes no
+   * longer find it.
+   */
   erasedAt?: Date;
+  /** The archive that contains it, if it is deleted for that reason. */
+  archiveId?: Types.ObjectId;
 }
 
 export const indexByUpdate = { tenantId: 1, isActive: 1, updatedAt: -1, _id: -1 } as const;
@@ -91,6 +96,7 @@ export const conversationSchema = new Schema<ConversationRecord>(
     createdAt: { type: Date, required: true },
     updatedAt: { type: Date, required: true },
     erasedAt: { type: Date },
+    archiveId: { type: Schema.Types.ObjectId },
   },
   { collection: CONVERSATION_COLLECTION, versionKey: false, autoIndex: false, minimize: false },
 );

@@ -40,6 +40,10 @@ export class DerivedData implements OnApplicationBootstrap {
     await this.eraseTranscripts(conversation);
   }
 
+  async deleteClosings({ tenantId, _id }: ConversationRecord): Promise<void> {
+    await this.closings.deleteOf(tenantId, _id);
+  }
+
   /** Deletes the transcripts, including those that closings may still create, and the closings. */
   async eraseTranscripts({ tenantId, _id, participantId, closing }: ConversationRecord): Promise<void> {
     const conversationId = _id.toHexString();

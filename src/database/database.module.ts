@@ -19,6 +19,7 @@ import {
 } from '../config/index.js';
 import { ERROR_REPORTER, type ErrorReporter, LOGGER, type Logger } from '../logging/index.js';
 import { MonitoringModule } from '../monitoring/index.js';
+import { ArchivableRegistry } from './archivable.js';
 import { BatchedReads } from './batched-reads.js';
 import { type CommandListener, CommandMonitor } from './command-monitor.js';
 import { type OpenConnection, openConnection } from './connection.js';
@@ -32,6 +33,7 @@ import { DatabaseMonitoring } from './monitoring/database-monitoring.js';
 import { PROCESS_ROLE, ProcessRegistry } from './process-registry.js';
 import { ProcessRepository } from './process.repository.js';
 import { PROCESS_MODEL, type ProcessRole, processSchema } from './process.schema.js';
+import { RawDocuments } from './raw-documents.js';
 import { TransactionRunner } from './transaction-runner.js';
 
 /**
@@ -126,6 +128,8 @@ export class DatabaseModule {
         IndexManager,
         TransactionRunner,
         BatchedReads,
+        RawDocuments,
+        ArchivableRegistry,
         CommandTimings,
         DatabaseHealth,
         DatabaseMonitoring,
@@ -138,6 +142,8 @@ export class DatabaseModule {
         ProcessRegistry,
         TransactionRunner,
         BatchedReads,
+        RawDocuments,
+        ArchivableRegistry,
       ],
     };
   }

@@ -1,3 +1,10 @@
+export {
+  type Archivable,
+  ArchivableRegistry,
+  type DueRoot,
+  type ExactRow,
+  type RawRow,
+} from './archivable.js';
 export { BatchedReads, type FindRange, type PointReads } from './batched-reads.js';
 export type { CommandEndListener, CommandListener, SentCommand } from './command-monitor.js';
 export { databaseNameOf } from './connection.js';
@@ -8,10 +15,17 @@ export { databaseProblem, DuplicateKeyError, duplicateKeyFields, transactionCont
 export { type CommittedFlight, GroupCommit, type GroupCommitStats } from './group-commit.js';
 export * from './index-manager.js';
 export type { CommandFigures, DatabaseSection } from './monitoring/database-monitoring.js';
-export { afterCursor, positionBy } from './keyset.js';
+export { afterCursor, beforeAndAfter, positionBy } from './keyset.js';
 export type { PoolListener, PoolStats, PoolUse } from './pool-monitor.js';
 export { ProcessRegistry } from './process-registry.js';
 export type { ProcessRole } from './process.schema.js';
+export {
+  decodeExactly,
+  encodeExactly,
+  type ExactDocument,
+  RawDocuments,
+  sameBytes,
+} from './raw-documents.js';
 export { TransactionRunner, type TransactionStats } from './transaction-runner.js';
 export { Transactional, TransactionalInterceptor } from './transactional.interceptor.js';
 export { type QueryPlan, planOf, shapeOf } from './query-plan.js';

@@ -23,6 +23,23 @@ export function afterCursor<Field extends string>(
   } as KeysetFilter<Field>;
 }
 
+/**
+ * Matches rows before the time `end` and after the position `after`, in the order (`field`, `_id`), both
+ * ascending.
+ */
+export function beforeAndAfter(
+  field: string,
+  end: Date,
+  after: { id: Types.ObjectId; at: Date } | undefined,
+): Record<string, unknown> {
+  if (!after) return { [field]: { $lt: end } };
+  const { at, id } = after;
+  return {
+    [field]: { $gte: at, $lt: end },
+    $or: [{ [field]: { $gt: at } }, { [field]: at, _id: { $gt: id } }],
+  };
+}
+
 /** Returns a row's position in the order (`field`, `_id`), for use as a cursor. */
 export const positionBy =
   <Field extends string>(field: Field) =>

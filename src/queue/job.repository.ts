@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Model, type mongo, type QueryFilter, Types } from 'mongoose';
-import { afterCursor, duplicateKeyFields } from '../database/index.js';
+import { afterCursor, beforeAndAfter, type DueRoot, duplicateKeyFields } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
 import { indexByTenant, JOB_MODEL, type JobFailure, type JobRecord, type JobState } from './job.schema.js';
 
@@ -345,6 +345,38 @@ export class JobRepository {
       })
       .exec();
     return deletedCount;
+  }
+
+  /** Jobs of the tenant that finished before `before`, in any queue, oldest first. */
+  finishedBefore(
+    tenantId: string,
+    before: Date,
+    after: DueRoot | undefined,
+    limit: number,
+  ): Promise<Pick<JobRecord, '_id' | 'dueAt'>[]> {
+    return this.jobs
+      .find(
+        { tenantId, state: { $in: ['completed', 'failed'] }, ...beforeAndAfter('dueAt', before, after) },
+        { dueAt: 1 },
+      )
+      .sort({ dueAt: 1, _id: 1 })
+      .limit(limit)
+      .hint(indexByTenant)
+      .lean<Pick<JobRecord, '_id' | 'dueAt'>[]>()
+      .exec();
+  }
+
+  countOf(tenantId: string): Promise<number> {
+    return this.jobs.countDocuments({ tenantId }).exec();
+  }
+
+  /** Deletes a finished job, unless it was retried. Returns whether it did. */
+  async deleteUnchanged(
+    tenantId: string,
+    { _id, state, dueAt }: Pick<JobRecord, '_id' | 'state' | 'dueAt'>,
+  ): Promise<boolean> {
+    const { deletedCount } = await this.jobs.deleteOne({ tenantId, _id, state, dueAt }).exec();
+    return deletedCount === 1;
   }
 
   /** Returns the updated job, with the time at which it was due before the update. */

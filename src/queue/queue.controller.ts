@@ -48,6 +48,17 @@ export class QueueController {
     return { data: data.map(operatorJobView), nextCursor };
   }
 
+  @Get(':queue/jobs/:id')
+  @ApiOperation({ summary: 'Get the state, progress and result of a job of any tenant (admin)' })
+  @ApiOkResponse({ standardSchema: operatorJobViewSchema })
+  @ApiNotFoundResponse({ description: '`queue_not_found`, `job_not_found`' })
+  async get(
+    @Param('queue', { schema: queueNameParam }) queue: string,
+    @Param('id', { schema: jobIdParam }) id: string,
+  ): Promise<OperatorJobView> {
+    return operatorJobView(await this.queues.present(queue, id));
+  }
+
   @Post(':queue/jobs/:id/retry')
   @HttpCode(200)
   @ApiOperation({ summary: 'Retry a failed job with its attempts reset (admin)' })

@@ -10,6 +10,7 @@ import { BullQueues } from './drivers/bull-queues.js';
 import { BullRelay } from './drivers/bull-relay.js';
 import { DatabaseDriver } from './drivers/database.driver.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
+import { JobArchivable } from './job.archivable.js';
 import { JobController } from './job.controller.js';
 import { JobRepository } from './job.repository.js';
 import { JobRunner } from './job-runner.js';
@@ -70,6 +71,7 @@ class QueueFeatureModule implements OnModuleInit {
     },
     QueueService,
     QueueWorkers,
+    JobArchivable,
   ],
   exports: [QueueService, QueueRegistry, QueueWorkers, BullQueues],
 })

@@ -191,7 +191,6 @@ export class QueueService {
    * @throws ProblemError 404 `job_not_found`, 409 `job_not_failed`
    */
   async retry(queue: string, id: string): Promise<JobRecord> {
-    this.registry.definition(queue);
     const present = await this.present(queue, id);
     const job = await this.jobs.retry(present, new Date());
     if (!job) throw jobNotFailed(id, (await this.present(queue, id)).state);
@@ -204,7 +203,6 @@ export class QueueService {
    * @throws ProblemError 404 `job_not_found`, 409 `job_not_delayed`
    */
   async promote(queue: string, id: string): Promise<JobRecord> {
-    this.registry.definition(queue);
     const present = await this.present(queue, id);
     const job = await this.jobs.promote(present, new Date());
     if (!job) throw jobNotDelayed(id, (await this.present(queue, id)).state);
@@ -217,7 +215,6 @@ export class QueueService {
    * @throws ProblemError 404 `job_not_found`, 409 `job_active` while it is running
    */
   async remove(queue: string, id: string): Promise<void> {
-    this.registry.definition(queue);
     if (await this.jobs.remove(await this.present(queue, id))) return;
     await this.present(queue, id);
     throw jobActive(id);
@@ -243,7 +240,12 @@ export class QueueService {
     }
   }
 
-  private async present(queue: string, id: string): Promise<JobRecord> {
+  /**
+   * For operators: one job of any tenant.
+   * @throws ProblemError 404 `queue_not_found`, `job_not_found`
+   */
+  async present(queue: string, id: string): Promise<JobRecord> {
+    this.registry.definition(queue);
     const job = await this.jobs.findAny(queue, id);
     if (!job) throw notFound('job', id);
     return job;

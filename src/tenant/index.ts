@@ -8,4 +8,4 @@ export { tenantInactive } from './tenant.errors.js';
 export { TenantDirectory } from './tenant-directory.js';
 export { tooManyWrongKeys } from './tenant.errors.js';
 export { TenantModule } from './tenant.module.js';
-export { allFeatures, type TenantFeatures, type TenantIdentity } from './tenant.types.js';
+export { allFeatures, type Tenant, type TenantFeatures, type TenantIdentity } from './tenant.types.js';

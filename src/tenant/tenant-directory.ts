@@ -2,7 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { CacheService } from '../cache/index.js';
 import { identityLifetime, type KnownTenant, tenantEntry } from './identity-cache.js';
 import { TenantRepository } from './tenant.repository.js';
-import { allFeatures, type TenantFeatures } from './tenant.types.js';
+import { allFeatures, type Tenant, type TenantFeatures } from './tenant.types.js';
+
+/** Number of tenants in one query. */
+const AT_ONCE = 100;
 
 /**
  * Looks up tenants for requests. Reads from the cache, which is at most a second behind an operator's
@@ -25,6 +28,20 @@ export class TenantDirectory {
       const { name, plan, isActive, features } = tenant;
       return { tenantId, name, plan, isActive, features };
     });
+  }
+
+  /** Reads a tenant with all its settings from the database. */
+  read(tenantId: string): Promise<Tenant | null> {
+    return this.tenants.find(tenantId);
+  }
+
+  /** All tenants that are not being deleted, in order of their ids. */
+  async *all(): AsyncGenerator<Tenant> {
+    for (let tenants: Tenant[] = []; ;) {
+      tenants = await this.tenants.listById(tenants.at(-1)?.tenantId ?? '', AT_ONCE);
+      yield* tenants;
+      if (tenants.length < AT_ONCE) return;
+    }
   }
 
   /** Returns the features of a tenant; all are on when the tenant does not exist. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { plans } from '../config/index.js';
+import { MAX_RETENTION_DAYS, plans, type RetentionKind, retentionKinds } from '../config/index.js';
 import { externalName, nullIsAbsent, pageLimit, visibleText } from '../http/index.js';
 import type { ApiKey, Tenant, TenantFeatures } from './tenant.types.js';
 
@@ -40,6 +40,24 @@ const features = z.strictObject({
   transcripts: z.boolean().meta({ description: 'false: no transcripts are stored' }),
 }) satisfies z.ZodType<TenantFeatures>;
 
+/** An object with one optional member for each kind of data with a retention policy. */
+const byKind = <Schema extends z.ZodType>(
+  schema: Schema,
+): z.ZodObject<Record<RetentionKind, z.ZodOptional<Schema>>> =>
+  z.strictObject(
+    Object.fromEntries(retentionKinds.map((kind) => [kind, schema.optional()])) as Record<
+      RetentionKind,
+      z.ZodOptional<Schema>
+    >,
+  );
+
+const retentionDays = z.int().min(0).max(MAX_RETENTION_DAYS);
+const retention = byKind(retentionDays).meta({
+  description:
+    'Days after which data of this tenant is archived, where they differ from the settings; 0: never',
+  example: { conversations: 90 },
+});
+
 export const createTenantBody = nullIsAbsent(
   z.strictObject({ id: newTenantId, name: displayName, plan: plan.default('free') }),
 ).meta({ example: { id: 'acme', name: 'Acme Travel', plan: 'pro' } });
@@ -57,6 +75,13 @@ export const updateTenantBody = z
       .partial()
       .optional()
       .meta({ description: 'Feature switches of the tenant; omitted ones are not changed' }),
+    retention: byKind(retentionDays.nullable())
+      .optional()
+      .meta({
+        description:
+          'Days after which data of this tenant is archived; 0: never, null: as in the settings; omitted ones are not changed',
+        example: { conversations: 90, jobs: null },
+      }),
   })
   .meta({ example: { plan: 'enterprise' } });
 export type UpdateTenantBody = z.output<typeof updateTenantBody>;
@@ -72,6 +97,7 @@ export const tenantViewSchema = z.object({
   plan,
   isActive: z.boolean(),
   features,
+  retention,
   createdAt: instant,
   updatedAt: instant,
   deletion: z
@@ -124,6 +150,7 @@ export const tenantView = (tenant: Tenant): TenantView => ({
   plan: tenant.plan,
   isActive: tenant.isActive,
   features: tenant.features,
+  retention: { ...tenant.retention },
   createdAt: tenant.createdAt.toISOString(),
   updatedAt: tenant.updatedAt.toISOString(),
   ...(tenant.deletion && {

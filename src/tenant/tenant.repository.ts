@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Model } from 'mongoose';
+import { type RetentionKind, retentionKinds } from '../config/index.js';
 import { afterCursor } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
 import { TENANT_MODEL, type TenantRecord } from './tenant.schema.js';
@@ -11,6 +12,8 @@ export type TenantRow = Omit<TenantRecord, '_id'>;
 export type TenantChanges = Partial<Pick<Tenant, 'name' | 'plan' | 'isActive'>> & {
   /** Only the given features are changed. */
   features?: Partial<TenantFeatures> | undefined;
+  /** Only the given kinds are changed; null removes the tenant's own period. */
+  retention?: Readonly<Partial<Record<RetentionKind, number | null | undefined>>> | undefined;
 };
 
 const notBeingDeleted = { deletion: { $exists: false } } as const;
@@ -50,16 +53,23 @@ export class TenantRepository {
   /** Changes a tenant. Returns null if it does not exist or is being deleted. */
   async update(
     tenantId: string,
-    { features = {}, ...changes }: TenantChanges,
+    { features = {}, retention = {}, ...changes }: TenantChanges,
     updatedAt: Date,
   ): Promise<Tenant | null> {
     const switched: Record<string, boolean> = {};
     for (const name of featureNames)
       if (features[name] !== undefined) switched[`features.${name}`] = features[name];
+    const periods: Record<string, number> = {};
+    const removed: Record<string, 1> = {};
+    for (const kind of retentionKinds) {
+      const days = retention[kind];
+      if (days === null) removed[`retention.${kind}`] = 1;
+      else if (days !== undefined) periods[`retention.${kind}`] = days;
+    }
     const row = await this.tenants
       .findOneAndUpdate(
         { tenantId, ...notBeingDeleted },
-        { $set: { ...changes, ...switched, updatedAt } },
+        { $set: { ...changes, ...switched, ...periods, updatedAt }, $unset: removed },
         { returnDocument: 'after', projection: { _id: 0 }, runValidators: true },
       )
       .lean<TenantRow>()
@@ -100,6 +110,17 @@ export class TenantRepository {
   /** Deletes a tenant that is marked. */
   async endDeletion(tenantId: string): Promise<void> {
     await this.tenants.deleteOne({ tenantId, 'deletion.startedAt': { $exists: true } }).exec();
+  }
+
+  /** Tenants that are not being deleted, in order of their ids, after `after`. */
+  async listById(after: string, limit: number): Promise<Tenant[]> {
+    const rows = await this.tenants
+      .find({ tenantId: { $gt: after }, ...notBeingDeleted }, { _id: 0 })
+      .sort({ tenantId: 1 })
+      .limit(limit)
+      .lean<TenantRow[]>()
+      .exec();
+    return rows.map(tenantOf);
   }
 
   /** Lists tenants, newest first; up to `limit` rows after `cursor`. */

@@ -1,5 +1,5 @@
 import { Schema, type Types } from 'mongoose';
-import { plans, type Plan } from '../config/index.js';
+import { plans, type Plan, type RetentionDays, retentionKinds } from '../config/index.js';
 import type { Deletion, TenantFeatures } from './tenant.types.js';
 
 export const TENANT_MODEL = 'Tenant';
@@ -13,6 +13,8 @@ export interface TenantRecord {
   isActive: boolean;
   /** Only the features that an operator has set; missing ones are on. */
   features?: Partial<TenantFeatures>;
+  /** Only the retention periods that an operator has set for this tenant, in days. */
+  retention?: RetentionDays;
   createdAt: Date;
   updatedAt: Date;
   /** Set when the deletion of the tenant begins. */
@@ -39,6 +41,11 @@ const featuresSchema = new Schema<Partial<TenantFeatures>>(
   { _id: false },
 );
 
+const retentionSchema = new Schema<RetentionDays>(
+  Object.fromEntries(retentionKinds.map((kind) => [kind, Number])),
+  { _id: false },
+);
+
 const deletionSchema = new Schema<Deletion>(
   { startedAt: date, documents: { type: Number, required: true } },
   { _id: false },
@@ -51,6 +58,7 @@ export const tenantSchema = new Schema<TenantRecord>(
     plan: { ...text, enum: plans },
     isActive: { type: Boolean, required: true },
     features: { type: featuresSchema, required: false },
+    retention: { type: retentionSchema, required: false },
     createdAt: date,
     updatedAt: date,
     deletion: { type: deletionSchema, required: false },

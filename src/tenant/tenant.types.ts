@@ -1,4 +1,4 @@
-import type { Plan } from '../config/index.js';
+import type { Plan, RetentionDays } from '../config/index.js';
 
 export const featureNames = ['responder', 'sharedState', 'transcripts'] as const;
 export type FeatureName = (typeof featureNames)[number];
@@ -22,6 +22,8 @@ export interface TenantIdentity {
 }
 
 export interface Tenant extends TenantIdentity {
+  /** Its own retention periods; for other kinds of data, those of the settings apply. */
+  readonly retention?: RetentionDays;
   readonly isActive: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;

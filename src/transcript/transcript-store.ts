@@ -4,6 +4,7 @@ import { KeyedSerializer, retryPolicy } from '../common/index.js';
 import { duplicateKeyFields, TransactionRunner } from '../database/index.js';
 import { notFound } from '../http/index.js';
 import type { CommittedChange } from '../search/index.js';
+import { TranscriptArchiveRepository, type TranscriptVersion } from './transcript-archive.repository.js';
 import { vectorRow } from './transcript-vectors.js';
 import { type Outcome, type Tally, TranscriptRepository } from './transcript.repository.js';
 import type { FinishedTranscript, QueuedTranscript } from './transcript.schema.js';
@@ -66,6 +67,7 @@ export class TranscriptStore {
 
   constructor(
     private readonly transcripts: TranscriptRepository,
+    private readonly archived: TranscriptArchiveRepository,
     private readonly transactions: TransactionRunner,
   ) {}
 
@@ -135,6 +137,44 @@ export class TranscriptStore {
       }
       if (tally.stored < 0 || tally.dead < 0) await this.transcripts.count(tenantId, tally);
       return { seq, rows: [], deletedIds: ids };
+    });
+  }
+
+  /** Deletes those of the archived transcripts that have not changed since, and returns their ids. */
+  async release(
+    tenantId: string,
+    versions: readonly TranscriptVersion[],
+  ): Promise<{ released: Types.ObjectId[]; change: CommittedChange }> {
+    return this.change([tenantId], async () => {
+      const changeSeq = await this.transcripts.nextChange(tenantId);
+      const released: TranscriptVersion[] = [];
+      for (const version of versions)
+        if (await this.archived.deleteUnchanged(tenantId, version, { changeSeq, at: new Date() }))
+          released.push(version);
+      const { stored, dead } = tallyOf(released);
+      if (released.length > 0) await this.transcripts.count(tenantId, { stored: -stored, dead: -dead });
+      const ids = released.map(({ _id }) => _id);
+      const deletedIds = ids.map((id) => id.toHexString());
+      return { released: ids, change: { seq: changeSeq, rows: [], deletedIds } };
+    });
+  }
+
+  /** Stores transcripts of an archive again; `insert` inserts them with the given change number. */
+  async restore(
+    tenantId: string,
+    records: readonly FinishedTranscript[],
+    insert: (changeSeq: number) => Promise<void>,
+  ): Promise<CommittedChange> {
+    return this.change([tenantId], async () => {
+      const seq = await this.transcripts.nextChange(tenantId);
+      await this.archived.forgetDeletion(
+        tenantId,
+        records.map(({ _id }) => _id),
+      );
+      await insert(seq);
+      const { stored, dead } = tallyOf(records);
+      await this.transcripts.count(tenantId, { stored, dead });
+      return { seq, rows: records.flatMap((record) => vectorRow(record) ?? []), deletedIds: [] };
     });
   }
 

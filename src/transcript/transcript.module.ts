@@ -21,6 +21,8 @@ import {
 import { TenantDeletion, TenantModule } from '../tenant/index.js';
 import { OldJournalImport } from './old-journal/old-journal-import.js';
 import { TombstoneSweeper } from './tombstone-sweeper.js';
+import { TranscriptArchivable } from './transcript.archivable.js';
+import { TranscriptArchiveRepository } from './transcript-archive.repository.js';
 import { TranscriptBacklog } from './transcript-backlog.js';
 import { TranscriptMonitoring } from './transcript-monitoring.js';
 import { TranscriptOperationsController } from './transcript-operations.controller.js';
@@ -108,6 +110,8 @@ class TranscriptLifecycle implements BeforeApplicationShutdown {
       inject: [VectorIndex, TranscriptRepository, TRANSCRIPT_SETTINGS, LOGGER],
     },
     TranscriptRepository,
+    TranscriptArchiveRepository,
+    TranscriptArchivable,
     TranscriptVectors,
     TranscriptStore,
     TranscriptBacklog,

@@ -1,0 +1,192 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Types } from 'mongoose';
+import { withRetries } from '../common/index.js';
+import { ARCHIVE_SETTINGS, type ArchiveSettings } from '../config/index.js';
+import {
+  type Archivable,
+  ArchivableRegistry,
+  decodeExactly,
+  duplicateKeyFields,
+  type ExactDocument,
+  RawDocuments,
+} from '../database/index.js';
+import { ArchiveFiles, type RowGroup } from './archive-files.js';
+import type { ArchivedRow } from './archive-line.js';
+import { ArchiveRepository, type WrittenArchive } from './archive.repository.js';
+import { Pacer } from './pacer.js';
+
+/** Rows in one transaction. */
+const RESTORED_AT_ONCE = 500;
+
+const DAY_MS = 86_400_000;
+
+/** Maximum number of conflicts in a report. */
+const MAX_CONFLICTS = 100;
+
+/** A conversation, transcript or job that was not restored, because something else is stored in its place. */
+export interface RestoreConflict {
+  id: string;
+  reason: string;
+}
+
+export interface RestoreReport {
+  /** Conversations, transcripts or jobs. */
+  restored: number;
+  /** Those that were stored already, with the same contents. */
+  present: number;
+  /** Those that were left out, because what is stored must not be overwritten. */
+  conflicting: number;
+  /** The first of them. */
+  conflicts: RestoreConflict[];
+  /** Documents that were inserted. */
+  rows: number;
+}
+
+export const emptyReport = (): RestoreReport => ({
+  restored: 0,
+  present: 0,
+  conflicting: 0,
+  conflicts: [],
+  rows: 0,
+});
+
+const keyOf = (collection: string, id: unknown): string => `${collection} ${String(id)}`;
+
+/** Moves the contents of archives back into the database. The archives stay. */
+@Injectable()
+export class ArchiveRestorer {
+  constructor(
+    private readonly archives: ArchiveRepository,
+    private readonly files: ArchiveFiles,
+    private readonly kinds: ArchivableRegistry,
+    private readonly raw: RawDocuments,
+    @Inject(ARCHIVE_SETTINGS) private readonly settings: ArchiveSettings,
+  ) {}
+
+  /**
+   * Inserts what is not stored; never changes what is. May be repeated, also after an interruption. What was
+   * restored is not archived again for RETENTION_RESTORED_DAYS.
+   * @param onProgress receives the number of roots done so far
+   * @throws ArchiveDamagedError, before anything is inserted
+   */
+  async restore(
+    archive: WrittenArchive,
+    signal: AbortSignal,
+    onProgress: (done: number) => Promise<void> = () => Promise.resolve(),
+  ): Promise<RestoreReport> {
+    const kind = this.kinds.all().find(({ name }) => name === archive.kind);
+    if (!kind) throw new Error(`this version of Colloquy has no data of the kind "${archive.kind}"`);
+    const { tenantId, contents } = archive;
+    const report = emptyReport();
+    // Its checksum is known only at its end.
+    await this.files.verify(contents, signal);
+    const until = new Date(Date.now() + this.settings.RETENTION_RESTORED_DAYS * DAY_MS);
+    // Roots with a conflict in an earlier part of their rows.
+    const conflicting = new Set<string>();
+    const pacer = new Pacer();
+    let done = 0;
+    for await (const group of this.files.groups(contents, kind.rootCollection, RESTORED_AT_ONCE)) {
+      signal.throwIfAborted();
+      const roots = group.rows.filter(({ collection }) => collection === kind.rootCollection);
+      await this.archives.hold(
+        tenantId,
+        kind.name,
+        roots.map(({ root }) => new Types.ObjectId(root)),
+        until,
+      );
+      await withRetries(
+        () => this.restoreGroup(kind, tenantId, group, conflicting, report),
+        // Something was stored after the check for conflicts.
+        (error) => duplicateKeyFields(error) !== undefined,
+      );
+      done += group.roots;
+      await onProgress(done);
+      await pacer.pause();
+    }
+    await this.archives.restored(archive, new Date());
+    return report;
+  }
+
+  private async restoreGroup(
+    kind: Archivable,
+    tenantId: string,
+    { rows }: RowGroup,
+    conflicting: Set<string>,
+    report: RestoreReport,
+  ): Promise<void> {
+    const stored = await this.storedOf(kind, tenantId, rows);
+    const conflicts = new Map<string, string>();
+    const missing: ArchivedRow[] = [];
+    for (const row of rows) {
+      const { collection, root, document } = row;
+      const present = stored.byId.get(keyOf(collection, document['_id']));
+      if (present === undefined) missing.push(row);
+      else if (!kind.isSame(present, document))
+        conflicts.set(root, `${collection} ${String(document['_id'])} is stored with other contents`);
+      for (const unique of kind.unique) {
+        const value: unknown = document[unique.field];
+        if (unique.collection !== collection || value === undefined) continue;
+        const owner = stored.byKey.get(keyOf(`${collection}.${unique.field}`, value));
+        if (owner !== undefined && owner !== String(document['_id']))
+          conflicts.set(root, `${collection} ${owner} has the same ${unique.field}`);
+      }
+    }
+    // The root of a large conversation comes in a later group. If one is stored already, it has all its rows.
+    const complete = new Set(
+      rows.flatMap((row) => (row.collection === kind.rootCollection ? [row.root] : [])),
+    );
+    const later = new Set(missing.flatMap(({ root }) => (complete.has(root) ? [] : [root])));
+    const filter = { tenantId, _id: { $in: [...later].map((id) => new Types.ObjectId(id)) } };
+    if (later.size > 0)
+      for await (const bytes of this.raw.find(kind.rootCollection, { filter, projection: { _id: 1 } }))
+        conflicts.set(String(decodeExactly(bytes)['_id']), `it is stored with other contents`);
+    const wanted = missing.filter(({ root }) => !conflicts.has(root) && !conflicting.has(root));
+    if (wanted.length > 0) await kind.restore(tenantId, wanted);
+    // From here on, nothing is repeated.
+    for (const [id, reason] of conflicts) {
+      if (conflicting.has(id)) continue;
+      conflicting.add(id);
+      report.conflicting++;
+      if (report.conflicts.length < MAX_CONFLICTS) report.conflicts.push({ id, reason });
+    }
+    report.rows += wanted.length;
+    const inserted = new Set(wanted.map(({ collection, root }) => keyOf(collection, root)));
+    for (const { collection, root } of rows) {
+      if (collection !== kind.rootCollection || conflicting.has(root)) continue;
+      if (inserted.has(keyOf(collection, root))) report.restored++;
+      else report.present++;
+    }
+  }
+
+  /** What is stored under the ids and unique keys of the rows. */
+  private async storedOf(
+    kind: Archivable,
+    tenantId: string,
+    rows: readonly ArchivedRow[],
+  ): Promise<{ byId: Map<string, ExactDocument>; byKey: Map<string, string> }> {
+    const byId = new Map<string, ExactDocument>();
+    const byKey = new Map<string, string>();
+    for (const collection of new Set(rows.map((row) => row.collection))) {
+      const documents = rows.filter((row) => row.collection === collection).map(({ document }) => document);
+      const filter = { tenantId, _id: { $in: documents.map(({ _id }) => _id as Types.ObjectId) } };
+      for await (const bytes of this.raw.find(collection, { filter })) {
+        const document = decodeExactly(bytes);
+        byId.set(keyOf(collection, document['_id']), document);
+      }
+      for (const { field } of kind.unique.filter((unique) => unique.collection === collection)) {
+        const values = documents.flatMap((document) => {
+          const value = document[field] as string | undefined;
+          return value === undefined ? [] : [value];
+        });
+        if (values.length === 0) continue;
+        const projection = { _id: 1, [field]: 1 } as const;
+        const query = { filter: { tenantId, [field]: { $in: values } }, projection };
+        for await (const bytes of this.raw.find(collection, query)) {
+          const owner = decodeExactly(bytes);
+          byKey.set(keyOf(`${collection}.${field}`, owner[field]), String(owner['_id']));
+        }
+      }
+    }
+    return { byId, byKey };
+  }
+}

@@ -1,0 +1,90 @@
+import { join, resolve } from 'node:path';
+import { Module } from '@nestjs/common';
+import { MongooseModule } from '@nestjs/mongoose';
+import {
+  ARCHIVE_SETTINGS,
+  type ArchiveSettings,
+  SERVICE_SETTINGS,
+  type ServiceSettings,
+} from '../config/index.js';
+import { ConversationModule } from '../conversation/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
+import { QueueModule } from '../queue/index.js';
+import { TenantDeletion, TenantModule } from '../tenant/index.js';
+import { TranscriptModule } from '../transcript/index.js';
+import { ArchiveController } from './archive.controller.js';
+import { ArchiveFiles } from './archive-files.js';
+import { ArchiveMonitoring } from './archive-monitoring.js';
+import { archiveRestores, archiveRuns } from './archive.queue.js';
+import { ArchiveRepository } from './archive.repository.js';
+import { ArchiveRestoreProcessor } from './archive-restore.processor.js';
+import { ArchiveRestorer } from './archive-restorer.js';
+import { ArchiveRunProcessor } from './archive-run.processor.js';
+import { ArchiveRunRepository } from './archive-run.repository.js';
+import { ArchiveRunService } from './archive-run.service.js';
+import { ArchiveScheduler } from './archive-scheduler.js';
+import {
+  ARCHIVE_MODEL,
+  archiveSchema,
+  HOLD_MODEL,
+  holdSchema,
+  RUN_MODEL,
+  runSchema,
+  SCHEDULE_MODEL,
+  scheduleSchema,
+} from './archive.schema.js';
+import { ArchiveService } from './archive.service.js';
+import { ARCHIVE_STORE, type ArchiveStore } from './archive-store.js';
+import { Archiver } from './archiver.js';
+import { DirectoryArchiveStore } from './directory-archive-store.js';
+import { Schedules } from './schedule.js';
+
+/**
+ * Retention: moves data that is old enough to archives, and back. Which data there is, its module contributes
+ * to the `ArchivableRegistry`.
+ */
+@Module({
+  imports: [
+    MonitoringModule,
+    TenantModule,
+    ConversationModule,
+    TranscriptModule,
+    QueueModule.forFeature([archiveRuns, archiveRestores]),
+    MongooseModule.forFeature([
+      { name: ARCHIVE_MODEL, schema: archiveSchema },
+      { name: HOLD_MODEL, schema: holdSchema },
+      { name: RUN_MODEL, schema: runSchema },
+      { name: SCHEDULE_MODEL, schema: scheduleSchema },
+    ]),
+  ],
+  controllers: [ArchiveController],
+  providers: [
+    {
+      provide: ARCHIVE_STORE,
+      useFactory: ({ ARCHIVE_DIR }: ArchiveSettings, { DATA_DIR }: ServiceSettings): ArchiveStore =>
+        new DirectoryArchiveStore(resolve(ARCHIVE_DIR ?? join(DATA_DIR, 'archives'))),
+      inject: [ARCHIVE_SETTINGS, SERVICE_SETTINGS],
+    },
+    ArchiveRepository,
+    ArchiveRunRepository,
+    ArchiveFiles,
+    Archiver,
+    ArchiveRestorer,
+    ArchiveMonitoring,
+    ArchiveRunService,
+    ArchiveService,
+    ArchiveScheduler,
+    Schedules,
+    ArchiveRunProcessor,
+    ArchiveRestoreProcessor,
+  ],
+  exports: [ArchiveService, ArchiveRunService],
+})
+export class ArchiveModule {
+  constructor(archives: ArchiveService, tenants: TenantDeletion) {
+    tenants.contribute({
+      name: 'archive',
+      erase: (tenantId, signal) => archives.deleteFiles(tenantId, signal),
+    });
+  }
+}

@@ -1,0 +1,158 @@
+import { Injectable } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import { type Model, type QueryFilter, Types } from 'mongoose';
+import { afterCursor } from '../database/index.js';
+import type { DateIdCursor } from '../http/index.js';
+import {
+  ARCHIVE_MODEL,
+  type ArchiveContents,
+  type ArchiveRecord,
+  HOLD_MODEL,
+  type HoldRecord,
+} from './archive.schema.js';
+
+export interface ArchiveFilter {
+  tenantId?: string | undefined;
+  kind?: string | undefined;
+}
+
+/** An archive whose file is complete. */
+export type WrittenArchive = ArchiveRecord & { contents: ArchiveContents };
+
+export const isWritten = (archive: ArchiveRecord): archive is WrittenArchive =>
+  archive.contents !== undefined;
+
+/** Without what may be long. */
+const forLists = { participants: 0, changed: 0 } as const;
+
+@Injectable()
+export class ArchiveRepository {
+  constructor(
+    @InjectModel(ARCHIVE_MODEL) private readonly archives: Model<ArchiveRecord>,
+    @InjectModel(HOLD_MODEL) private readonly holds: Model<HoldRecord>,
+  ) {}
+
+  /** Stores a new archive in the state `writing`. */
+  async begin(tenantId: string, kind: string): Promise<ArchiveRecord> {
+    const archive: ArchiveRecord = {
+      _id: new Types.ObjectId(),
+      tenantId,
+      kind,
+      state: 'writing',
+      participants: [],
+      released: 0,
+      changed: [],
+      createdAt: new Date(),
+    };
+    await this.archives.insertOne(archive);
+    return archive;
+  }
+
+  async written(
+    { tenantId, _id }: ArchiveRecord,
+    contents: ArchiveContents,
+    participants: string[],
+  ): Promise<void> {
+    await this.archives
+      .updateOne(
+        { tenantId, _id, state: 'writing' },
+        { $set: { state: 'releasing', contents, participants } },
+      )
+      .orFail()
+      .exec();
+  }
+
+  /** Takes part in the transaction in which the roots are released. */
+  async released(
+    { tenantId, _id }: ArchiveRecord,
+    from: number,
+    count: number,
+    changed: readonly Types.ObjectId[],
+  ): Promise<void> {
+    await this.archives
+      .updateOne(
+        { tenantId, _id, state: 'releasing', released: from },
+        { $inc: { released: count }, $push: { changed: { $each: [...changed] } } },
+      )
+      .orFail()
+      .exec();
+  }
+
+  /** Ends the release. With `contents`, these replace the ones in `folder`. */
+  async stored({ tenantId, _id }: ArchiveRecord, folder: string, contents?: ArchiveContents): Promise<void> {
+    await this.archives
+      .updateOne(
+        { tenantId, _id, 'contents.folder': folder },
+        { $set: { state: 'stored', changed: [], ...(contents && { contents }) } },
+      )
+      .orFail()
+      .exec();
+  }
+
+  async restored({ tenantId, _id }: ArchiveRecord, restoredAt: Date): Promise<void> {
+    await this.archives.updateOne({ tenantId, _id }, { $set: { restoredAt } }).exec();
+  }
+
+  async delete({ tenantId, _id }: ArchiveRecord): Promise<void> {
+    await this.archives.deleteOne({ tenantId, _id }).exec();
+  }
+
+  find(id: string): Promise<ArchiveRecord | null> {
+    return this.archives.findById(id).lean<ArchiveRecord>().exec();
+  }
+
+  /** Archives of interrupted runs. */
+  unfinished(tenantId: string | undefined): Promise<ArchiveRecord[]> {
+    return this.archives
+      .find({ state: { $in: ['writing', 'releasing'] }, ...(tenantId !== undefined && { tenantId }) })
+      .lean<ArchiveRecord[]>()
+      .exec();
+  }
+
+  /** Newest first. */
+  list({ tenantId, kind }: ArchiveFilter, limit: number, cursor?: DateIdCursor): Promise<ArchiveRecord[]> {
+    const filter: QueryFilter<ArchiveRecord> = {
+      ...(tenantId !== undefined && { tenantId }),
+      ...(kind !== undefined && { kind }),
+      ...afterCursor('createdAt', cursor),
+    };
+    return this.archives
+      .find(filter, forLists)
+      .sort({ createdAt: -1, _id: -1 })
+      .limit(limit)
+      .lean<ArchiveRecord[]>()
+      .exec();
+  }
+
+  /** Ids of all archives of a tenant, for deleting their files. */
+  async idsOf(tenantId: string): Promise<Types.ObjectId[]> {
+    const rows = await this.archives
+      .find({ tenantId }, { _id: 1 })
+      .lean<Pick<ArchiveRecord, '_id'>[]>()
+      .exec();
+    return rows.map(({ _id }) => _id);
+  }
+
+  /** Those of the roots that were restored and have to stay. */
+  async held(
+    tenantId: string,
+    kind: string,
+    ids: readonly Types.ObjectId[],
+    now: Date,
+  ): Promise<Set<string>> {
+    const rows = await this.holds
+      .find({ tenantId, kind, rootId: { $in: ids }, until: { $gt: now } }, { rootId: 1 })
+      .lean<Pick<HoldRecord, 'rootId'>[]>()
+      .exec();
+    return new Set(rows.map(({ rootId }) => rootId.toHexString()));
+  }
+
+  async hold(tenantId: string, kind: string, ids: readonly Types.ObjectId[], until: Date): Promise<void> {
+    if (ids.length === 0) return;
+    await this.holds.bulkWrite(
+      ids.map((rootId) => ({
+        updateOne: { filter: { tenantId, kind, rootId }, update: { $set: { until } }, upsert: true },
+      })),
+    );
+  }
+}

@@ -1,0 +1,146 @@
+import { Injectable } from '@nestjs/common';
+import { Types } from 'mongoose';
+import {
+  type Archivable,
+  ArchivableRegistry,
+  decodeExactly,
+  type DueRoot,
+  type ExactDocument,
+  type ExactRow,
+  RawDocuments,
+  type RawRow,
+  sameBytes,
+  TransactionRunner,
+} from '../../database/index.js';
+import { CLOSING_COLLECTION } from '../closing/closing.schema.js';
+import { ConversationEraser } from '../conversation-eraser.js';
+import { ConversationHeads } from '../conversation-heads.js';
+import { ConversationLocator } from '../conversation-locator.js';
+import { CONVERSATION_COLLECTION } from '../conversation.schema.js';
+import { MESSAGE_COLLECTION } from '../message.schema.js';
+import {
+  ConversationArchiveRepository,
+  type ConversationVersion,
+} from './conversation-archive.repository.js';
+
+/** Maximum number of messages of several conversations that one statement deletes. */
+const DELETED_AT_ONCE = 500;
+
+const READ_AT_ONCE = 100;
+
+/**
+ * Moves idle conversations with their messages and closings to an archive. A conversation whose transcript is
+ * still being made stays, because its messages are needed for it. A session may keep the id of an archived
+ * conversation; the next message of the participant begins a new one.
+ */
+@Injectable()
+export class ConversationArchivable implements Archivable {
+  readonly name = 'conversations' as const;
+  readonly rootCollection = CONVERSATION_COLLECTION;
+  readonly unique = [{ collection: MESSAGE_COLLECTION, field: 'externalKey' }];
+
+  constructor(
+    private readonly conversations: ConversationArchiveRepository,
+    private readonly eraser: ConversationEraser,
+    private readonly heads: ConversationHeads,
+    private readonly locator: ConversationLocator,
+    private readonly raw: RawDocuments,
+    private readonly transactions: TransactionRunner,
+    registry: ArchivableRegistry,
+  ) {
+    registry.contribute(this);
+  }
+
+  async due(tenantId: string, before: Date, after: DueRoot | undefined, limit: number): Promise<DueRoot[]> {
+    for (let position = after; ;) {
+      const found = await this.conversations.idle(tenantId, before, position, limit);
+      const waiting = await this.conversations.awaitingTranscript(
+        tenantId,
+        found.map(({ id }) => id),
+      );
+      const due = found.filter(({ id }) => !waiting.has(id.toHexString()));
+      // An empty result would mean that there is nothing more.
+      if (due.length > 0 || found.length < limit) return due;
+      position = found.at(-1);
+    }
+  }
+
+  count(tenantId: string): Promise<number> {
+    return this.conversations.count(tenantId);
+  }
+
+  async *rows(tenantId: string, ids: readonly Types.ObjectId[]): AsyncGenerator<RawRow> {
+    const roots: RawRow[] = [];
+    const present = { tenantId, _id: { $in: [...ids] }, erasedAt: { $exists: false } };
+    for await (const bytes of this.raw.find(CONVERSATION_COLLECTION, { filter: present }))
+      roots.push({ collection: CONVERSATION_COLLECTION, root: idOf(bytes, '_id'), bytes });
+    const filter = { tenantId, conversationId: { $in: roots.map(({ root }) => root) } };
+    const sort = { conversationId: 1, seq: 1 } as const;
+    for await (const bytes of this.raw.find(MESSAGE_COLLECTION, { filter, sort }))
+      yield { collection: MESSAGE_COLLECTION, root: idOf(bytes, 'conversationId'), bytes };
+    for await (const bytes of this.raw.find(CLOSING_COLLECTION, { filter }))
+      yield { collection: CLOSING_COLLECTION, root: idOf(bytes, 'conversationId'), bytes };
+    yield* roots;
+  }
+
+  async release(
+    tenantId: string,
+    archiveId: Types.ObjectId,
+    roots: readonly ExactDocument[],
+  ): Promise<Types.ObjectId[]> {
+    const versions = roots as ConversationVersion[];
+    const hidden = await this.conversations.hide(tenantId, versions, archiveId, new Date());
+    await this.transactions.afterCommit(async () => {
+      for (const id of hidden) {
+        this.locator.forget(tenantId, id.toHexString());
+        await this.heads.changed(tenantId, id.toHexString());
+      }
+    });
+    return hidden;
+  }
+
+  async purge(tenantId: string, archiveId: Types.ObjectId): Promise<void> {
+    for (;;) {
+      const hidden = await this.conversations.hidden(tenantId, archiveId, READ_AT_ONCE);
+      if (hidden.length === 0) return;
+      let ids: Types.ObjectId[] = [];
+      let messages = 0;
+      for (const { _id, messageCount } of hidden) {
+        if (messageCount > DELETED_AT_ONCE) {
+          // A shutdown interrupted it; the next run or the sweep of the eraser continues.
+          if (!(await this.eraser.finish(tenantId, _id))) return;
+          continue;
+        }
+        if (messages + messageCount > DELETED_AT_ONCE) {
+          await this.conversations.delete(tenantId, ids, archiveId);
+          ids = [];
+          messages = 0;
+        }
+        ids.push(_id);
+        messages += messageCount;
+      }
+      if (ids.length > 0) await this.conversations.delete(tenantId, ids, archiveId);
+    }
+  }
+
+  async restore(tenantId: string, rows: readonly ExactRow[]): Promise<void> {
+    const roots = rows.filter(({ collection }) => collection === CONVERSATION_COLLECTION);
+    await this.transactions.run(async () => {
+      for (const name of [MESSAGE_COLLECTION, CLOSING_COLLECTION, CONVERSATION_COLLECTION])
+        await this.raw.insert(
+          name,
+          rows.filter(({ collection }) => collection === name).map(({ document }) => document),
+        );
+    });
+    // A reader may have stored that there is no such conversation.
+    for (const { document } of roots)
+      await this.heads.changed(tenantId, (document['_id'] as Types.ObjectId).toHexString());
+  }
+
+  isSame(stored: ExactDocument, archived: ExactDocument): boolean {
+    return sameBytes(stored, archived);
+  }
+}
+
+const idOf = (bytes: Uint8Array, field: string): Types.ObjectId =>
+  decodeExactly(bytes)[field] as Types.ObjectId;

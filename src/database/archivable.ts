@@ -1,0 +1,83 @@
+import { Injectable } from '@nestjs/common';
+import type { Types } from 'mongoose';
+import type { RetentionKind } from '../config/index.js';
+import type { ExactDocument } from './raw-documents.js';
+
+/** A document that is due, with the documents that belong to it. */
+export interface DueRoot {
+  id: Types.ObjectId;
+  /** What makes it due: its last activity, creation or end. */
+  at: Date;
+}
+
+/** A stored document as its BSON bytes. */
+export interface RawRow {
+  collection: string;
+  /** The root that the document belongs to; its own id if it is one. */
+  root: Types.ObjectId;
+  bytes: Uint8Array;
+}
+
+/** A row to be restored. */
+export interface ExactRow {
+  collection: string;
+  document: ExactDocument;
+}
+
+/**
+ * One kind of data that can be moved to an archive and back. It consists of roots, such as conversations,
+ * each with the rows that belong to it, such as messages. A module contributes it to `ArchivableRegistry`.
+ */
+export interface Archivable {
+  readonly name: RetentionKind;
+  readonly rootCollection: string;
+  /** Fields with a unique index besides `_id`. */
+  readonly unique: readonly { collection: string; field: string }[];
+  /** Roots of the tenant with `at` before `before`, oldest first by (`at`, `id`), after the given one. */
+  due(tenantId: string, before: Date, after: DueRoot | undefined, limit: number): Promise<DueRoot[]>;
+  /** Number of roots of the tenant, due or not. */
+  count(tenantId: string): Promise<number>;
+  /**
+   * All rows of these roots. A root comes after its other rows, but is read before them, so that `release`
+   * notices a change made in between.
+   */
+  rows(tenantId: string, ids: readonly Types.ObjectId[]): AsyncIterable<RawRow>;
+  /**
+   * Called in a transaction: removes the roots, or hides them from all reads and writes, unless they have
+   * changed since the given versions were read. Returns the ids of those that were removed.
+   */
+  release(
+    tenantId: string,
+    archiveId: Types.ObjectId,
+    roots: readonly ExactDocument[],
+  ): Promise<Types.ObjectId[]>;
+  /** Called after the commit: deletes what `release` has only hidden. May be repeated. */
+  purge?(tenantId: string, archiveId: Types.ObjectId): Promise<void>;
+  /** Inserts rows that are not stored, in one transaction. */
+  restore(tenantId: string, rows: readonly ExactRow[]): Promise<void>;
+  /** Whether a stored document and its archived version have the same contents. */
+  isSame(stored: ExactDocument, archived: ExactDocument): boolean;
+}
+
+/** The kinds of data that can be archived. Complete once all modules are created. */
+@Injectable()
+export class ArchivableRegistry {
+  private readonly kinds = new Map<RetentionKind, Archivable>();
+
+  /**
+   * Call in the constructor of a provider.
+   * @throws Error if the name is taken
+   */
+  contribute(kind: Archivable): void {
+    if (this.kinds.has(kind.name)) throw new Error(`there are two kinds of archivable data "${kind.name}"`);
+    this.kinds.set(kind.name, kind);
+  }
+
+  all(): Archivable[] {
+    return [...this.kinds.values()];
+  }
+
+  find(name: RetentionKind): Archivable | undefined {
+    return this.kinds.get(name);
+  }
+}

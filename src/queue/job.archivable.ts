@@ -1,0 +1,73 @@
+import { Injectable } from '@nestjs/common';
+import type { Types } from 'mongoose';
+import {
+  type Archivable,
+  ArchivableRegistry,
+  decodeExactly,
+  type DueRoot,
+  type ExactDocument,
+  type ExactRow,
+  RawDocuments,
+  type RawRow,
+  sameBytes,
+  TransactionRunner,
+} from '../database/index.js';
+import { JobRepository } from './job.repository.js';
+import { JOB_COLLECTION, type JobRecord } from './job.schema.js';
+
+/** Moves completed and failed jobs to an archive. */
+@Injectable()
+export class JobArchivable implements Archivable {
+  readonly name = 'jobs' as const;
+  readonly rootCollection = JOB_COLLECTION;
+  readonly unique = [];
+
+  constructor(
+    private readonly jobs: JobRepository,
+    private readonly raw: RawDocuments,
+    private readonly transactions: TransactionRunner,
+    registry: ArchivableRegistry,
+  ) {
+    registry.contribute(this);
+  }
+
+  async due(tenantId: string, before: Date, after: DueRoot | undefined, limit: number): Promise<DueRoot[]> {
+    const rows = await this.jobs.finishedBefore(tenantId, before, after, limit);
+    return rows.map(({ _id, dueAt }) => ({ id: _id, at: dueAt }));
+  }
+
+  count(tenantId: string): Promise<number> {
+    return this.jobs.countOf(tenantId);
+  }
+
+  async *rows(tenantId: string, ids: readonly Types.ObjectId[]): AsyncGenerator<RawRow> {
+    const filter = { tenantId, _id: { $in: [...ids] } };
+    for await (const bytes of this.raw.find(JOB_COLLECTION, { filter }))
+      yield { collection: JOB_COLLECTION, root: decodeExactly(bytes)['_id'] as Types.ObjectId, bytes };
+  }
+
+  /** A finished job that was retried has another state or time. */
+  async release(
+    tenantId: string,
+    _archiveId: Types.ObjectId,
+    roots: readonly ExactDocument[],
+  ): Promise<Types.ObjectId[]> {
+    const released: Types.ObjectId[] = [];
+    for (const root of roots as JobRecord[])
+      if (await this.jobs.deleteUnchanged(tenantId, root)) released.push(root._id);
+    return released;
+  }
+
+  async restore(_tenantId: string, rows: readonly ExactRow[]): Promise<void> {
+    await this.transactions.run(() =>
+      this.raw.insert(
+        JOB_COLLECTION,
+        rows.map(({ document }) => document),
+      ),
+    );
+  }
+
+  isSame(stored: ExactDocument, archived: ExactDocument): boolean {
+    return sameBytes(stored, archived);
+  }
+}
