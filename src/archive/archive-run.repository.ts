@@ -3,8 +3,15 @@ import { InjectModel } from '@nestjs/mongoose';
 import { type Model, Types } from 'mongoose';
 import { afterCursor } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
-import { RUN_MODEL, type RunRecord, type RunRequest } from './archive.schema.js';
+import { RUN_MODEL, type RunRecord, type RunRequest, type RunScope } from './archive.schema.js';
 import { emptyTotals } from './archiver.js';
+
+const changing: RunScope[] = ['all', 'part'];
+
+function scopeOf({ dryRun, ...limits }: RunRequest): RunScope {
+  if (dryRun) return 'dryRun';
+  return Object.values(limits).every((limit) => limit === undefined) ? 'all' : 'part';
+}
 
 /** The reports of runs. */
 @Injectable()
@@ -16,12 +23,13 @@ export class ArchiveRunRepository {
     if (!request.dryRun)
       await this.runs
         .updateMany(
-          { state: 'running', 'request.dryRun': false },
+          { scope: { $in: changing }, state: 'running' },
           { $set: { state: 'failed', endedAt: startedAt, error: 'The process was stopped during the run.' } },
         )
         .exec();
     const run: RunRecord = {
       _id: new Types.ObjectId(),
+      scope: scopeOf(request),
       state: 'running',
       startedAt,
       request,
@@ -49,20 +57,16 @@ export class ArchiveRunRepository {
   /** The latest run that archived everything that was due, if it is still known. */
   latestCompleted(): Promise<RunRecord | null> {
     return this.runs
-      .findOne({
-        state: 'completed',
-        'request.dryRun': false,
-        'request.tenantId': { $exists: false },
-        'request.kind': { $exists: false },
-      })
+      .findOne({ scope: 'all', state: 'completed' })
       .sort({ startedAt: -1, _id: -1 })
       .lean<RunRecord>()
       .exec();
   }
 
+  /** The latest run that has ended. */
   latest(): Promise<RunRecord | null> {
     return this.runs
-      .findOne({ 'request.dryRun': false, state: { $ne: 'running' } })
+      .findOne({ scope: { $in: changing }, state: { $in: ['completed', 'failed'] } })
       .sort({ startedAt: -1, _id: -1 })
       .lean<RunRecord>()
       .exec();

@@ -109,7 +109,15 @@ export const archiveView = ({
   restoredAt: restoredAt?.toISOString() ?? null,
 });
 
-export const runView = ({ _id, startedAt, endedAt, request, error, ...rest }: RunRecord): RunView => ({
+export const runView = ({
+  _id,
+  scope: _scope,
+  startedAt,
+  endedAt,
+  request,
+  error,
+  ...rest
+}: RunRecord): RunView => ({
   id: _id.toHexString(),
   ...rest,
   request: request as RunView['request'],

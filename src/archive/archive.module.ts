@@ -38,6 +38,7 @@ import { ARCHIVE_STORE, type ArchiveStore } from './archive-store.js';
 import { Archiver } from './archiver.js';
 import { DirectoryArchiveStore } from './directory-archive-store.js';
 import { Schedules } from './schedule.js';
+import { ScheduleRepository } from './schedule.repository.js';
 
 /**
  * Retention: moves data that is old enough to archives, and back. Which data there is, its module contributes
@@ -75,6 +76,7 @@ import { Schedules } from './schedule.js';
     ArchiveService,
     ArchiveScheduler,
     Schedules,
+    ScheduleRepository,
     ArchiveRunProcessor,
     ArchiveRestoreProcessor,
   ],

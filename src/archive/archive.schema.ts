@@ -93,8 +93,12 @@ export interface RunRequest {
 
 export type RunTotals = Omit<RunResult, 'tenantId' | 'kind'>;
 
+/** all: everything that is due. part: of one tenant, of one kind, or by other periods. dryRun: only counted. */
+export type RunScope = 'all' | 'part' | 'dryRun';
+
 export interface RunRecord {
   _id: Types.ObjectId;
+  scope: RunScope;
   state: 'running' | 'completed' | 'failed';
   startedAt: Date;
   endedAt?: Date;
@@ -160,6 +164,8 @@ archiveSchema.index({ tenantId: 1, createdAt: -1, _id: -1 });
 archiveSchema.index({ tenantId: 1, participants: 1 });
 // All archives, newest first: GET /v1/archives.
 archiveSchema.index({ createdAt: -1, _id: -1 });
+// GET /v1/archives?kind.
+archiveSchema.index({ kind: 1, createdAt: -1, _id: -1 });
 // Archives of an interrupted run. Contains only those.
 archiveSchema.index(
   { state: 1, tenantId: 1 },
@@ -177,6 +183,7 @@ holdSchema.index({ until: 1 }, { expireAfterSeconds: 0 });
 
 export const runSchema = new Schema<RunRecord>(
   {
+    scope: { ...text, enum: ['all', 'part', 'dryRun'] },
     state: { ...text, enum: ['running', 'completed', 'failed'] },
     startedAt: date,
     endedAt: { type: Date },
@@ -189,6 +196,8 @@ export const runSchema = new Schema<RunRecord>(
 );
 // All runs, newest first: GET /v1/archives/runs.
 runSchema.index({ startedAt: -1, _id: -1 });
+// The latest of those in one state, for alerts.
+runSchema.index({ scope: 1, state: 1, startedAt: -1, _id: -1 });
 // Deletes old reports.
 runSchema.index({ startedAt: 1 }, { expireAfterSeconds: RUNS_KEPT_DAYS * 86_400 });
 

@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { InjectModel } from '@nestjs/mongoose';
 import { CronTime } from 'cron';
-import type { Model } from 'mongoose';
-import { duplicateKeyFields } from '../database/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
-import { SCHEDULE_MODEL, type ScheduleRecord } from './archive.schema.js';
+import { ScheduleRepository } from './schedule.repository.js';
 
 /** A claim that is not renewed for this long has been lost, milliseconds. */
 const LEASE_MS = 60_000;
@@ -51,7 +48,7 @@ export class LeaseLostError extends Error {
 @Injectable()
 export class Schedules {
   constructor(
-    @InjectModel(SCHEDULE_MODEL) private readonly schedules: Model<ScheduleRecord>,
+    private readonly schedules: ScheduleRepository,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -61,17 +58,13 @@ export class Schedules {
    * happen or neither. The first call only records the time from which on the schedule applies.
    */
   async claimTime(name: string, expression: string, timeZone: string, now: Date): Promise<Date | undefined> {
-    const known = await this.schedules.findById(name).lean<ScheduleRecord>().exec();
+    const known = await this.schedules.find(name);
     if (!known) {
-      await this.create(name, now);
+      await this.schedules.create(name, now);
       return undefined;
     }
     const due = latestTime(expression, timeZone, known.startedFor, now);
-    if (!due) return undefined;
-    const { modifiedCount } = await this.schedules
-      .updateOne({ _id: name, startedFor: known.startedFor }, { $set: { startedFor: due } })
-      .exec();
-    return modifiedCount === 1 ? due : undefined;
+    return due && (await this.schedules.advance(name, known.startedFor, due)) ? due : undefined;
   }
 
   /**
@@ -84,13 +77,13 @@ export class Schedules {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const holder = randomUUID();
-    await this.create(name, new Date());
-    while (!(await this.take(name, holder))) await delay(RETRY_MS, undefined, { signal });
+    await this.schedules.create(name, new Date());
+    while (!(await this.schedules.take(name, holder, LEASE_MS))) await delay(RETRY_MS, undefined, { signal });
     const lost = new AbortController();
     let heldUntil = performance.now() + LEASE_MS;
     const timer = setInterval(() => {
       const asked = performance.now();
-      this.take(name, holder).then(
+      this.schedules.take(name, holder, LEASE_MS).then(
         (isHeld) => {
           if (isHeld) heldUntil = asked + LEASE_MS;
           else lost.abort(new LeaseLostError(name));
@@ -106,38 +99,9 @@ export class Schedules {
       return await work(AbortSignal.any([signal, lost.signal]));
     } finally {
       clearInterval(timer);
-      await this.schedules
-        .updateOne({ _id: name, holder }, { $unset: { holder: 1, heldUntil: 1 } })
-        .exec()
-        .catch((error: unknown) => {
-          this.logger.warn({ err: error, name }, 'could not release a claim; it expires');
-        });
+      await this.schedules.release(name, holder).catch((error: unknown) => {
+        this.logger.warn({ err: error, name }, 'could not release a claim; it expires');
+      });
     }
-  }
-
-  private async create(name: string, startedFor: Date): Promise<void> {
-    try {
-      await this.schedules
-        .updateOne({ _id: name }, { $setOnInsert: { startedFor } }, { upsert: true })
-        .exec();
-    } catch (error) {
-      // Another process was first.
-      if (!duplicateKeyFields(error)) throw error;
-    }
-  }
-
-  /** Takes or renews the claim. The database's clock decides, because processes on several hosts compare it. */
-  private async take(name: string, holder: string): Promise<boolean> {
-    const free = {
-      $or: [{ $eq: ['$holder', holder] }, { $lt: [{ $ifNull: ['$heldUntil', new Date(0)] }, '$$NOW'] }],
-    };
-    const { modifiedCount } = await this.schedules
-      .updateOne(
-        { _id: name, $expr: free },
-        [{ $set: { holder, heldUntil: { $add: ['$$NOW', LEASE_MS] } } }],
-        { updatePipeline: true },
-      )
-      .exec();
-    return modifiedCount === 1;
   }
 }

@@ -1,3 +1,4 @@
+import type { TranscriptArchiveRepository } from './transcript-archive.repository.js';
 import { Types } from 'mongoose';
 import type { TransactionRunner } from '../database/index.js';
 import { encodeVector } from '../search/index.js';
@@ -82,7 +83,11 @@ describe('TranscriptStore', () => {
         return work();
       },
     };
-    store = new TranscriptStore(repository as TranscriptRepository, runner as unknown as TransactionRunner);
+    store = new TranscriptStore(
+      repository as TranscriptRepository,
+      {} as TranscriptArchiveRepository,
+      runner as unknown as TransactionRunner,
+    );
   });
 
   it('finishes a batch of several tenants in one transaction, in the order of their names', async () => {

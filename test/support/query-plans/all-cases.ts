@@ -1,3 +1,10 @@
+import {
+  archiveCases,
+  archiveRunCases,
+  conversationArchiveCases,
+  scheduleCases,
+  transcriptArchiveCases,
+} from './archive-cases.js';
 import { endedSessionCases } from './admin-cases.js';
 import {
   closingCases,
@@ -25,6 +32,11 @@ export const allCases = {
   RateLimitRepository: rateLimitCases,
   ProcessRepository: processCases,
   EndedSessionRepository: endedSessionCases,
+  ConversationArchiveRepository: conversationArchiveCases,
+  TranscriptArchiveRepository: transcriptArchiveCases,
+  ArchiveRepository: archiveCases,
+  ArchiveRunRepository: archiveRunCases,
+  ScheduleRepository: scheduleCases,
   TenantDataRepository: tenantDataCases,
 } as const;
 

@@ -58,6 +58,12 @@ export const jobCases: Cases<JobRepository> = {
   scrub: once((jobs) => jobs.scrub(tenantId, [id], ['summary'])),
   scrubFinished: once((jobs) => jobs.scrubFinished(queue, ['summary'])),
   list: pages((jobs, after) => jobs.list(queue, 'failed', 10, after)),
+  finishedBefore: {
+    'first page': (jobs) => jobs.finishedBefore(tenantId, later, undefined, 10),
+    'next page': (jobs) => jobs.finishedBefore(tenantId, later, { id, at }, 10),
+  },
+  countOf: once((jobs) => jobs.countOf(tenantId)),
+  deleteUnchanged: once((jobs) => jobs.deleteUnchanged(tenantId, { _id: id, state: 'failed', dueAt: at })),
   slice: once((jobs) => jobs.slice(queue, 'failed', 10, 10)),
   counts: once((jobs) => jobs.counts(queue)),
   countUnhanded: once((jobs) => jobs.countUnhanded(queue)),

@@ -35,6 +35,7 @@ export const tenantCases: Cases<TenantRepository> = {
   findForRequest: once((tenants) => tenants.findForRequest(tenantId)),
   update: once((tenants) => tenants.update(tenantId, { name: 'A', features: { responder: true } }, at)),
   list: pages((tenants, after) => tenants.list(10, after)),
+  listById: once((tenants) => tenants.listById('', 10)),
   beginDeletion: once((tenants) => tenants.beginDeletion(tenantId, at)),
   beingDeleted: once((tenants) => tenants.beingDeleted()),
   countDeleted: once((tenants) => tenants.countDeleted(tenantId, 1)),
