@@ -1,17 +1,12 @@
 // npm run transcripts:reembed: gives transcripts whose vector is from another model a new vector from the
 // configured embedder. It works whether or not the service is running, with its DATA_DIR or MONGODB_URI. It
 // can be stopped at any time and continues where it stopped.
-import 'reflect-metadata';
-import type { INestApplicationContext } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
 import { Command, InvalidArgumentError } from 'commander';
-import { AppModule } from '../src/app.module.js';
-import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
+import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
 import { Progress } from '../src/cli/index.js';
-import { settingsFromEnvironment } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
-import { createLogger, NestLogger } from '../src/logging/index.js';
 import { EmbeddingError } from '../src/search/index.js';
+import { inApplication, runCommand } from '../src/tool.js';
 import { TranscriptReembedder } from '../src/transcript/index.js';
 
 interface Options {
@@ -29,15 +24,6 @@ function batchSize(text: string): number {
   return value;
 }
 
-async function open(): Promise<INestApplicationContext> {
-  const settings = settingsFromEnvironment();
-  const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
-  return NestFactory.createApplicationContext(AppModule.forRoot(settings, { logger, role: 'tool' }), {
-    logger: new NestLogger(logger),
-    abortOnError: false,
-  });
-}
-
 async function count(reembedder: TranscriptReembedder): Promise<number> {
   const models = new Map<string, { transcripts: number; tenants: number }>();
   let all = 0;
@@ -53,9 +39,8 @@ async function count(reembedder: TranscriptReembedder): Promise<number> {
   return all;
 }
 
-async function reembed({ batchSize: size, dryRun }: Options, signal: AbortSignal): Promise<boolean> {
-  const app = await open();
-  try {
+const reembed = ({ batchSize: size, dryRun }: Options, signal: AbortSignal): Promise<boolean> =>
+  inApplication(async (app) => {
     await app.get(IndexManager).prepare(app.get(DatabaseService).storeHandle.kind);
     const reembedder = app.get(TranscriptReembedder);
     const outdated = await count(reembedder);
@@ -82,10 +67,7 @@ async function reembed({ batchSize: size, dryRun }: Options, signal: AbortSignal
     );
     if (!isWhole) say('Stopped before everything was done. The same command continues.');
     return isWhole && rejected === 0;
-  } finally {
-    await app.close();
-  }
-}
+  });
 
 await new Command('transcripts-reembed')
   .description('Re-embeds transcripts whose vector is from another model than the configured one.')
@@ -96,17 +78,15 @@ await new Command('transcripts-reembed')
     64,
   )
   .option('--dry-run', 'only report how many transcripts would be re-embedded')
-  .action(async (options: Options) => {
-    try {
-      process.exitCode = (await reembed(options, abortOnShutdownSignal())) ? 0 : 1;
-    } catch (error) {
-      const message =
-        error instanceof EmbeddingError
-          ? `${error.message} Transcripts that were already re-embedded are kept; the same command continues.`
-          : explainFailure(error);
-      process.stderr.write(`${message}\n`);
-      // What a start that failed has opened would keep the process running.
-      process.exit(1);
-    }
-  })
+  .action((options: Options) =>
+    runCommand(() =>
+      reembed(options, abortOnShutdownSignal()).catch((error: unknown) => {
+        if (!(error instanceof EmbeddingError)) throw error;
+        process.stderr.write(
+          `${error.message} Transcripts that were already re-embedded are kept; the same command continues.\n`,
+        );
+        return false;
+      }),
+    ),
+  )
   .parseAsync();

@@ -1,7 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
-import { z } from 'zod';
 import { programVersion } from '../config/index.js';
 import type { ExactDocument, RawRow } from '../database/index.js';
 import { type ArchivedRow, decodeLine, encodeLine, headOf } from './archive-line.js';
@@ -16,22 +15,24 @@ const MANIFEST = 'manifest.json';
 const FORMAT_VERSION = 1;
 
 /** Describes an archive to those who have only its files. */
-const manifestSchema = z.object({
-  formatVersion: z.literal(FORMAT_VERSION),
+interface Manifest {
+  formatVersion: typeof FORMAT_VERSION;
   /** Version of Colloquy that wrote it. */
-  version: z.string(),
-  id: z.string(),
-  tenantId: z.string(),
-  kind: z.string(),
-  createdAt: z.string(),
-  from: z.string(),
-  to: z.string(),
-  count: z.int(),
-  rows: z.record(z.string(), z.int()),
+  version: string;
+  id: string;
+  tenantId: string;
+  kind: string;
+  /** ISO 8601, as are all times. */
+  createdAt: string;
+  from: string;
+  to: string;
+  count: number;
+  /** Number of documents, by collection. */
+  rows: Record<string, number>;
   /** SHA-256 of the BSON bytes of all documents, in order. */
-  checksum: z.string(),
-  files: z.array(z.object({ name: z.string(), bytes: z.int(), sha256: z.string() })),
-});
+  checksum: string;
+  files: { name: string; bytes: number; sha256: string }[];
+}
 
 /** Rows with the times of their roots. */
 export interface DatedRow extends RawRow {
@@ -237,7 +238,7 @@ export class ArchiveFiles {
     { _id, tenantId, kind, createdAt }: ArchiveIdentity,
     { folder, from, to, count, rows, bytes, sha256, checksum }: ArchiveContents,
   ): Promise<void> {
-    const manifest: z.output<typeof manifestSchema> = {
+    const manifest: Manifest = {
       formatVersion: FORMAT_VERSION,
       version: programVersion(),
       id: _id.toHexString(),
@@ -252,7 +253,6 @@ export class ArchiveFiles {
       files: [{ name: ROWS, bytes, sha256 }],
     };
     const text = Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`);
-    // eslint-disable-next-line @typescript-eslint/require-await
     const content = (async function* () {
       yield text;
     })();

@@ -10,9 +10,11 @@ import { ArchiveService } from './archive.service.js';
 export class ArchiveRestoreProcessor implements JobProcessor<RestoreRequest> {
   constructor(private readonly archives: ArchiveService) {}
 
-  async process({ payload: { archiveId }, signal, progress }: Job<RestoreRequest>): Promise<RestoreReport> {
+  async process(job: Job<RestoreRequest>): Promise<RestoreReport> {
     try {
-      return await this.archives.restore(archiveId, signal, progress);
+      return await this.archives.restore(job.payload.archiveId, job.signal, (percent) =>
+        job.progress(percent),
+      );
     } catch (error) {
       // It was deleted in the meantime.
       if (error instanceof ProblemError) throw new UnrecoverableError(error.message);

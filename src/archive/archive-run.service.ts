@@ -103,7 +103,10 @@ export class ArchiveRunService {
   }
 
   private async *tenantsOf(tenantId: string | undefined): AsyncGenerator<Tenant> {
-    if (tenantId === undefined) return yield* this.tenants.all();
+    if (tenantId === undefined) {
+      yield* this.tenants.all();
+      return;
+    }
     const tenant = await this.tenants.read(tenantId);
     if (!tenant) throw notFound('tenant', tenantId);
     if (!tenant.deletion) yield tenant;

@@ -58,9 +58,8 @@ export class TranscriptArchiveRepository {
     { _id, status, changeSeq }: TranscriptVersion,
     deletion: { changeSeq: number; at: Date },
   ): Promise<boolean> {
-    const unchanged = changeSeq === undefined ? { $exists: false } : changeSeq;
     const { deletedCount } = await this.transcripts
-      .deleteOne({ tenantId, _id, status, changeSeq: unchanged })
+      .deleteOne({ tenantId, _id, status, changeSeq: changeSeq ?? { $exists: false } })
       .exec();
     if (deletedCount === 0) return false;
     await this.tombstones

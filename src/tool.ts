@@ -1,0 +1,36 @@
+import 'reflect-metadata';
+import type { INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
+import { explainFailure } from './bootstrap/index.js';
+import { settingsFromEnvironment } from './config/index.js';
+import { createLogger, NestLogger } from './logging/index.js';
+
+/** Runs work of a command in the application, without an HTTP server and workers, and closes it. */
+export async function inApplication<T>(work: (app: INestApplicationContext) => Promise<T>): Promise<T> {
+  const settings = settingsFromEnvironment();
+  const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
+  const app = await NestFactory.createApplicationContext(
+    AppModule.forRoot(settings, { logger, role: 'tool' }),
+    { logger: new NestLogger(logger), abortOnError: false },
+  );
+  try {
+    return await work(app);
+  } finally {
+    await app.close();
+  }
+}
+
+/**
+ * Runs a command: the process exits with 0 if it returns true. An error is printed for operators, and the exit
+ * code is 1.
+ */
+export async function runCommand(command: () => Promise<boolean>): Promise<void> {
+  try {
+    process.exitCode = (await command()) ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(`${explainFailure(error)}\n`);
+    // What a start that failed has opened would keep the process running.
+    process.exit(1);
+  }
+}
