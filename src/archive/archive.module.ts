@@ -1,12 +1,6 @@
-import { join, resolve } from 'node:path';
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
-import {
-  ARCHIVE_SETTINGS,
-  type ArchiveSettings,
-  SERVICE_SETTINGS,
-  type ServiceSettings,
-} from '../config/index.js';
+import { ARCHIVE_SETTINGS, SERVICE_SETTINGS } from '../config/index.js';
 import { ConversationModule } from '../conversation/index.js';
 import { MonitoringModule } from '../monitoring/index.js';
 import { QueueModule } from '../queue/index.js';
@@ -34,9 +28,9 @@ import {
   scheduleSchema,
 } from './archive.schema.js';
 import { ArchiveService } from './archive.service.js';
-import { ARCHIVE_STORE, type ArchiveStore } from './archive-store.js';
+import { ARCHIVE_STORE } from './archive-store.js';
 import { Archiver } from './archiver.js';
-import { DirectoryArchiveStore } from './directory-archive-store.js';
+import { createArchiveStore } from './create-archive-store.js';
 import { Schedules } from './schedule.js';
 import { ScheduleRepository } from './schedule.repository.js';
 
@@ -62,8 +56,7 @@ import { ScheduleRepository } from './schedule.repository.js';
   providers: [
     {
       provide: ARCHIVE_STORE,
-      useFactory: ({ ARCHIVE_DIR }: ArchiveSettings, { DATA_DIR }: ServiceSettings): ArchiveStore =>
-        new DirectoryArchiveStore(resolve(ARCHIVE_DIR ?? join(DATA_DIR, 'archives'))),
+      useFactory: createArchiveStore,
       inject: [ARCHIVE_SETTINGS, SERVICE_SETTINGS],
     },
     ArchiveRepository,

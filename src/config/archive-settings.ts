@@ -1,6 +1,6 @@
 import { CronTime } from 'cron';
 import { z } from 'zod';
-import { count, integer, notEmpty, setting, type SettingDefinition } from './setting-definition.js';
+import { count, httpUrl, integer, notEmpty, setting, type SettingDefinition } from './setting-definition.js';
 
 /** The kinds of data with a retention policy. Each has the setting `retentionSettingOf`. */
 export const retentionKinds = ['conversations', 'transcripts', 'jobs'] as const;
@@ -63,6 +63,24 @@ export const archiveSettings = {
     notEmpty.optional(),
     'Directory of the archives. All processes must share it. Unset: the directory archives in DATA_DIR.',
   ),
+  ARCHIVE_S3_BUCKET: setting(
+    notEmpty.optional(),
+    'Bucket in Amazon S3, or a service with the same API, in which archives are kept instead of ARCHIVE_DIR.',
+  ),
+  ARCHIVE_S3_PREFIX: setting(
+    z
+      .string()
+      .regex(/^(?:[\w.-]+\/)*$/, 'must consist of names of letters, digits, _ . or - that end with a slash'),
+    'Begins the names of all objects. Each deployment that shares a bucket needs its own.',
+    { default: 'colloquy/' },
+  ),
+  ARCHIVE_S3_REGION: setting(notEmpty, 'Region of the bucket.', { default: 'us-east-1' }),
+  ARCHIVE_S3_ENDPOINT: setting(httpUrl.optional(), 'URL of the service, if it is not Amazon S3.'),
+  ARCHIVE_S3_ACCESS_KEY_ID: setting(
+    notEmpty.optional(),
+    'Access key of the service. Unset: the credentials that the environment provides, such as a role of the machine.',
+  ),
+  ARCHIVE_S3_SECRET_ACCESS_KEY: setting(notEmpty.optional(), 'Secret of the access key.'),
   ARCHIVE_MAX_ROWS: count(
     50_000,
     1,

@@ -61,7 +61,7 @@ function checkForProduction({ service, monitoring }: Settings, problems: string[
 }
 
 function checkTogether(settings: Settings, problems: string[]): void {
-  const { service, database, transcript, monitoring } = settings;
+  const { service, database, transcript, archive, monitoring } = settings;
   if (service.NODE_ENV === 'production') checkForProduction(settings, problems);
   if (transcript.EMBEDDER === 'openai' && transcript.OPENAI_EMBEDDINGS_URL === undefined)
     problems.push(
@@ -71,6 +71,11 @@ function checkTogether(settings: Settings, problems: string[]): void {
     problems.push(
       'VECTOR_SEARCH: atlas requires a MongoDB server with vector search, which the embedded store does not support; set MONGODB_URI, or VECTOR_SEARCH=memory',
     );
+  if (
+    (archive.ARCHIVE_S3_ACCESS_KEY_ID === undefined) !==
+    (archive.ARCHIVE_S3_SECRET_ACCESS_KEY === undefined)
+  )
+    problems.push('ARCHIVE_S3_ACCESS_KEY_ID and ARCHIVE_S3_SECRET_ACCESS_KEY: set both, or neither');
   if (monitoring.HEALTH_DISK_CRITICAL_BYTES > monitoring.HEALTH_DISK_MIN_BYTES)
     problems.push(
       `HEALTH_DISK_CRITICAL_BYTES: ${monitoring.HEALTH_DISK_CRITICAL_BYTES} must not exceed HEALTH_DISK_MIN_BYTES=${monitoring.HEALTH_DISK_MIN_BYTES}`,

@@ -157,8 +157,17 @@ const cases: Record<string, Case> = {
 
   'GET /v1/queues': admin(() => '/v1/queues'),
   'GET /v1/queues/:queue/jobs': admin(() => '/v1/queues/a-queue/jobs'),
+  'GET /v1/queues/:queue/jobs/:id': admin(({ jobId }) => `/v1/queues/a-queue/jobs/${jobId}`),
   'POST /v1/queues/:queue/jobs/:id/retry': admin(({ jobId }) => `/v1/queues/a-queue/jobs/${jobId}/retry`),
   'DELETE /v1/queues/:queue/jobs/:id': admin(({ jobId }) => `/v1/queues/a-queue/jobs/${jobId}`),
+
+  'GET /v1/archives': admin(() => '/v1/archives'),
+  'GET /v1/archives/runs': admin(() => '/v1/archives/runs'),
+  'POST /v1/archives/run': admin(
+    () => '/v1/archives/run',
+    () => ({ dryRun: true }),
+  ),
+  'POST /v1/archives/:id/restore': admin(({ jobId }) => `/v1/archives/${jobId}/restore`),
 
   'GET /admin': pages('/admin'),
   'GET /admin/login': pages('/admin/login'),

@@ -128,6 +128,14 @@ export function valueRoutes(app: TestApp, tenant: TestTenant): Record<string, Va
       },
       read: (_response, { target }) => get(target, app.adminKey),
     },
+    'post /v1/archives/run': {
+      prepare: () =>
+        Promise.resolve({
+          target: '/v1/archives/run',
+          body: { tenantId: tenant.tenantId, kind: 'jobs', olderThanDays: 36_500, dryRun: true },
+          key: app.adminKey,
+        }),
+    },
     'patch /v1/sessions/{participantId}': {
       prepare: async () => {
         const { path } = await newSession();
