@@ -3,7 +3,7 @@ import { retentionKinds } from '../config/index.js';
 import { objectIdString, pageLimit } from '../http/index.js';
 import { tenantIdParam } from '../tenant/index.js';
 import { runRequest } from './archive.queue.js';
-import type { ArchiveRecord, RunRecord } from './archive.schema.js';
+import { type ArchiveRecord, archiveStates, type RunRecord } from './archive.schema.js';
 
 export const archiveIdParam = objectIdString.meta({
   description: 'Id of the archive',
@@ -40,7 +40,7 @@ export const archiveViewSchema = z.object({
   id: archiveIdParam,
   tenantId: tenantIdParam,
   kind: z.string(),
-  state: z.enum(['writing', 'releasing', 'stored']).meta({
+  state: z.enum(archiveStates).meta({
     description: 'Only what is stored can be restored; a run that was interrupted is continued by the next',
   }),
   from: instant.nullable().meta({ description: 'Earliest last activity of the archived data' }),

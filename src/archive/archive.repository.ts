@@ -9,6 +9,7 @@ import {
   type ArchiveRecord,
   HOLD_MODEL,
   type HoldRecord,
+  unfinishedStates,
 } from './archive.schema.js';
 
 export interface ArchiveFilter {
@@ -78,13 +79,28 @@ export class ArchiveRepository {
       .exec();
   }
 
-  /** Ends the release. With `contents`, these replace the ones in `folder`. */
-  async stored({ tenantId, _id }: ArchiveRecord, folder: string, contents?: ArchiveContents): Promise<void> {
+  /** Replaces the contents in `folder` by those of another file. */
+  async replaced({ tenantId, _id }: ArchiveRecord, folder: string, contents: ArchiveContents): Promise<void> {
     await this.archives
       .updateOne(
         { tenantId, _id, 'contents.folder': folder },
-        { $set: { state: 'stored', changed: [], ...(contents && { contents }) } },
+        { $set: { state: 'cleaning', changed: [], contents } },
       )
+      .orFail()
+      .exec();
+  }
+
+  /** Nothing is left in the archive, so it is to be discarded as if it had never been complete. */
+  async abandoned({ tenantId, _id }: ArchiveRecord): Promise<void> {
+    await this.archives
+      .updateOne({ tenantId, _id }, { $set: { state: 'writing' }, $unset: { contents: 1 } })
+      .exec();
+  }
+
+  /** Nothing of a run is left to do. */
+  async stored({ tenantId, _id }: ArchiveRecord): Promise<void> {
+    await this.archives
+      .updateOne({ tenantId, _id, contents: { $exists: true } }, { $set: { state: 'stored' } })
       .orFail()
       .exec();
   }
@@ -104,7 +120,7 @@ export class ArchiveRepository {
   /** Archives of interrupted runs. */
   unfinished(tenantId: string | undefined): Promise<ArchiveRecord[]> {
     return this.archives
-      .find({ state: { $in: ['writing', 'releasing'] }, ...(tenantId !== undefined && { tenantId }) })
+      .find({ state: { $in: unfinishedStates }, ...(tenantId !== undefined && { tenantId }) })
       .lean<ArchiveRecord[]>()
       .exec();
   }

@@ -10,9 +10,14 @@ export const SCHEDULE_MODEL = 'Schedule';
  *   discarded.
  * - releasing: its file is complete and verified, and its rows are being deleted from the database. An
  *   interrupted one is continued.
+ * - cleaning: its file has been replaced by one without some of its rows, and the old one is being deleted.
  * - stored: its rows are in its file alone.
  */
-export type ArchiveState = 'writing' | 'releasing' | 'stored';
+export const archiveStates = ['writing', 'releasing', 'cleaning', 'stored'] as const;
+export type ArchiveState = (typeof archiveStates)[number];
+
+/** The states in which an interrupted run leaves archives. */
+export const unfinishedStates: ArchiveState[] = ['writing', 'releasing', 'cleaning'];
 
 /** The contents of an archive file. */
 export interface ArchiveContents {
@@ -148,7 +153,7 @@ export const archiveSchema = new Schema<ArchiveRecord>(
   {
     tenantId: text,
     kind: text,
-    state: { ...text, enum: ['writing', 'releasing', 'stored'] },
+    state: { ...text, enum: archiveStates },
     contents: { type: contentsSchema },
     participants: [String],
     released: number,
@@ -169,7 +174,7 @@ archiveSchema.index({ kind: 1, createdAt: -1, _id: -1 });
 // Archives of an interrupted run. Contains only those.
 archiveSchema.index(
   { state: 1, tenantId: 1 },
-  { partialFilterExpression: { state: { $in: ['writing', 'releasing'] } } },
+  { partialFilterExpression: { state: { $in: unfinishedStates } } },
 );
 
 export const holdSchema = new Schema<HoldRecord>(

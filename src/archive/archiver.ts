@@ -145,6 +145,7 @@ export class Archiver {
     for (const archive of unfinished) {
       const kind = this.kinds.all().find(({ name }) => name === archive.kind);
       if (!isWritten(archive)) await this.discard(archive);
+      else if (archive.state === 'cleaning') await this.clean(archive);
       // A later version may have had further kinds.
       else if (kind) await this.release(archive, kind, signal);
     }
@@ -159,9 +160,13 @@ export class Archiver {
     const { contents } = archive;
     const { from, to } = contents;
     const rest = await this.files.write(archive, this.without(contents, roots), signal);
-    if (rest) await this.archives.stored(archive, contents.folder, { ...rest, from, to });
-    else await this.archives.delete(archive);
-    await this.files.deleteAll(archive._id, rest?.folder);
+    if (!rest) {
+      await this.archives.abandoned(archive);
+      return this.discard(archive);
+    }
+    const replaced: WrittenArchive = { ...archive, contents: { ...rest, from, to } };
+    await this.archives.replaced(archive, contents.folder, replaced.contents);
+    await this.clean(replaced);
   }
 
   private dueRoots(scope: ArchiveScope): DueRoots {
@@ -257,13 +262,18 @@ export class Archiver {
     }
     if (batch.length > 0) await releaseBatch();
     if (changed.size > 0) await this.removeRoots(archive, changed, signal);
-    else await this.archives.stored(archive, contents.folder);
+    else await this.archives.stored(archive);
     return changed.size;
   }
 
   private async *without(contents: ArchiveContents, roots: ReadonlySet<string>): AsyncGenerator<DatedRow> {
     for await (const row of this.files.rows(contents))
       if (!roots.has(row.root)) yield { ...rawOf(row), at: contents.from };
+  }
+
+  private async clean(archive: WrittenArchive): Promise<void> {
+    await this.files.deleteAll(archive._id, archive.contents.folder);
+    await this.archives.stored(archive);
   }
 
   private async discard(archive: ArchiveRecord): Promise<void> {

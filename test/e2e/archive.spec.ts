@@ -290,6 +290,29 @@ it('keeps a conversation that gets a message while it is being archived, and rem
   expect(reports).toMatchObject([{ restored: 1, conflicting: 0 }]);
 });
 
+it('leaves no file of an archive whose data has all changed or been deleted, also if it was interrupted', async () => {
+  const [gone = ''] = await converse(2);
+  let isInterrupted = false;
+  store.before = async (operation) => {
+    if (operation === 'written manifest.json' && !isInterrupted)
+      await tenant.request('DELETE', `/v1/conversations/${gone}`);
+    // The first deletion is that of the file without rows.
+    if (operation === 'delete' && (await archives())[0]?.state === 'writing' && !isInterrupted) {
+      isInterrupted = true;
+      throw new Error('interrupted');
+    }
+  };
+  const request = { tenantId: tenant.tenantId, kind: 'conversations', olderThanDays: 0, dryRun: false };
+  const runs = app.app.get(ArchiveRunService);
+  await expect(runs.run(request, { signal: new AbortController().signal })).rejects.toThrow('interrupted');
+  store.before = () => undefined;
+  const [{ id } = { id: '' }] = await archives();
+  await runs.run(request, { signal: new AbortController().signal });
+  expect(await archives()).toEqual([]);
+  const names = readdirSync(store.location, { recursive: true, encoding: 'utf8' });
+  expect(names.filter((name) => name.startsWith(id))).toEqual([]);
+});
+
 it('reports what is stored otherwise, and overwrites nothing', async () => {
   const [changed = '', same = ''] = await converse(2, 2);
   await run({ kind: 'conversations' });
