@@ -88,8 +88,9 @@ await runScript(async () => {
   await prepare();
   const notRun = leftOut(projects);
   const env = /** @type {NodeJS.ProcessEnv} */ ({});
-  for (const [name, program] of Object.entries(programs)) {
-    if (name === 'chromium' && projects !== undefined && !projects.includes('browser')) continue;
+  for (const program of Object.values(programs)) {
+    if (program.project !== undefined && projects !== undefined && !projects.includes(program.project))
+      continue;
     const prepared = await prepareProgram(program, { mayInstall: inCi });
     Object.assign(env, prepared.env);
     if (prepared.missing !== undefined) notRun.unshift(prepared.missing);

@@ -3,7 +3,9 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { explainFailure } from './bootstrap/index.js';
+import { OperatorError } from './common/index.js';
 import { settingsFromEnvironment } from './config/index.js';
+import { ProblemError } from './http/index.js';
 import { createLogger, NestLogger } from './logging/index.js';
 
 /** Runs work of a command in the application, without an HTTP server and workers, and closes it. */
@@ -29,7 +31,8 @@ export async function runCommand(command: () => Promise<boolean>): Promise<void>
   try {
     process.exitCode = (await command()) ? 0 : 1;
   } catch (error) {
-    process.stderr.write(`${explainFailure(error)}\n`);
+    const isExplained = error instanceof ProblemError || error instanceof OperatorError;
+    process.stderr.write(`${isExplained ? error.message : explainFailure(error)}\n`);
     // What a start that failed has opened would keep the process running.
     process.exit(1);
   }

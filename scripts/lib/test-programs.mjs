@@ -10,11 +10,13 @@ import { say } from './report.mjs';
  * @property {string} variable environment variable with the path of the program, or `off`
  * @property {string} suites what is skipped without it
  * @property {string[]} names file names that it may have
- * @property {string} aptPackage Debian package
+ * @property {string} [aptPackage] Debian package
+ * @property {string} [hint] how to install it, if there is no package
+ * @property {string} [project] the only project with suites that need it
  * @property {boolean} isSmall whether it is installed without being asked for; CI installs all
  */
 
-/** @type {Readonly<Record<'redis' | 'promtool' | 'chromium', Program>>} */
+/** @type {Readonly<Record<'redis' | 'promtool' | 'chromium' | 's3', Program>>} */
 export const programs = {
   redis: {
     variable: 'COLLOQUY_TEST_REDIS',
@@ -35,6 +37,15 @@ export const programs = {
     suites: 'browser suites',
     names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
     aptPackage: 'chromium',
+    project: 'browser',
+    isSmall: false,
+  },
+  s3: {
+    variable: 'COLLOQUY_TEST_S3_SERVER',
+    suites: 'the suite of archives in S3',
+    names: ['versitygw'],
+    hint: 'go install github.com/versity/versitygw/cmd/versitygw@v1.8.0',
+    project: 'processes',
     isSmall: false,
   },
 };
@@ -52,7 +63,8 @@ function onPath(names) {
 
 /** @param {Program} program @returns {Promise<string | undefined>} why it cannot be installed */
 async function installProgram({ aptPackage, names }) {
-  if (!onPath(['apt-get']) || process.getuid?.() !== 0) return `${names[0]} is not on the PATH`;
+  if (aptPackage === undefined || !onPath(['apt-get']) || process.getuid?.() !== 0)
+    return `${names[0]} is not on the PATH`;
   say(`Installing ${aptPackage} for the tests (apt-get) …`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   for (const args of [
@@ -74,7 +86,14 @@ async function installProgram({ aptPackage, names }) {
  *   tests, and what is skipped where it cannot be had
  */
 export async function prepareProgram(program, { mayInstall }) {
-  const { variable, suites, names, aptPackage, isSmall } = program;
+  const {
+    variable,
+    suites,
+    names,
+    aptPackage,
+    isSmall,
+    hint = `on Debian: apt-get install ${aptPackage}`,
+  } = program;
   const given = process.env[variable];
   if (given && given !== 'off') return { env: {} };
   let reason = given === 'off' ? `${variable}=off` : undefined;
@@ -88,6 +107,6 @@ export async function prepareProgram(program, { mayInstall }) {
   }
   return {
     env: { [variable]: 'off' },
-    missing: `${suites}: ${reason} (on Debian: apt-get install ${aptPackage})`,
+    missing: `${suites}: ${reason} (${hint})`,
   };
 }

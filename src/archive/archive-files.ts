@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Types } from 'mongoose';
+import { OperatorError } from '../common/index.js';
 import { programVersion } from '../config/index.js';
 import type { ExactDocument, RawRow } from '../database/index.js';
 import { type ArchivedRow, decodeLine, encodeLine, headOf } from './archive-line.js';
@@ -49,7 +50,7 @@ export interface RowGroup {
 }
 
 /** An archive file does not have the contents that were written. */
-export class ArchiveDamagedError extends Error {
+export class ArchiveDamagedError extends OperatorError {
   constructor(file: string, location: string, reason: string) {
     super(`The archive file ${file} in ${location} is damaged: ${reason}. Restore it from a backup.`);
     this.name = 'ArchiveDamagedError';

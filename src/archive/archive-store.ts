@@ -1,3 +1,5 @@
+import { OperatorError } from '../common/index.js';
+
 /** Injection token of the `ArchiveStore`. */
 export const ARCHIVE_STORE = Symbol('ARCHIVE_STORE');
 
@@ -23,7 +25,7 @@ export interface ArchiveStore {
   delete(name: string): Promise<void>;
 }
 
-export class ArchiveFileMissingError extends Error {
+export class ArchiveFileMissingError extends OperatorError {
   constructor(name: string, location: string) {
     super(`The archive file ${name} is missing in ${location}. Restore it from a backup.`);
     this.name = 'ArchiveFileMissingError';

@@ -9,3 +9,6 @@ export const stackOf = (thrown: unknown): string =>
 /** Converts a thrown value to an error. */
 export const asError = (thrown: unknown): Error =>
   thrown instanceof Error ? thrown : new Error(String(thrown));
+
+/** An error whose message says what an operator can do. Commands print it without a stack. */
+export class OperatorError extends Error {}
