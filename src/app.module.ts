@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AdminModule } from './admin/index.js';
+import { ParticipantDataModule } from './archive/participant/index.js';
 import { ConfigModule, type Settings } from './config/index.js';
 import { ConversationModule } from './conversation/index.js';
 import { type CommandListener, DatabaseModule, type ProcessRole } from './database/index.js';
@@ -40,6 +41,7 @@ export class AppModule {
         SessionModule,
         ConversationModule,
         TranscriptModule,
+        ParticipantDataModule,
         AdminModule,
       ],
     };

@@ -51,6 +51,7 @@ export class ConversationEraser implements BeforeApplicationShutdown {
     if (conversation?.erasedAt) await this.derived.erase(conversation);
     while (await this.messages.deleteFirst(tenantId, conversationId, BATCH)) if (this.stopping) return false;
     await this.conversations.deleteErased(tenantId, conversationId);
+    this.writer.forget(tenantId, conversationId.toHexString());
     return true;
   }
 

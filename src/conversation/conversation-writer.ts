@@ -318,6 +318,25 @@ export class ConversationWriter {
     this.locator.forget(tenantId, conversationId);
   }
 
+  /**
+   * Like `markErased`, unless the conversation has messages after `seq`. Then nothing is changed, and false is
+   * returned.
+   */
+  async markErasedUpTo(tenantId: string, conversationId: string, seq: number): Promise<boolean> {
+    const { lastSeq } = await this.update(tenantId, conversationId, (conversation, { stamp }) =>
+      conversation.lastSeq > seq ? undefined : { erasedAt: stamp },
+    );
+    if (lastSeq > seq) return false;
+    this.locator.forget(tenantId, conversationId);
+    return true;
+  }
+
+  /** Removes what this process remembers of a conversation that was deleted. */
+  forget(tenantId: string, conversationId: string): void {
+    this.commits.forget(refOf(tenantId, conversationId));
+    this.locator.forget(tenantId, conversationId);
+  }
+
   /** Appends the messages to the context's conversation, or to a new one with the id `opened`. */
   private exchangeUnit(
     { session: { tenantId, participantId }, channel, conversationId }: ExchangeContext,

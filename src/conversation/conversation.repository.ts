@@ -167,6 +167,21 @@ export class ConversationRepository {
     return [...found.values()];
   }
 
+  /** Of a participant, including those that are being erased, after the id `after`, in order of their ids. */
+  async ofParticipant(
+    tenantId: string,
+    participantId: string,
+    limit: number,
+    after?: Types.ObjectId,
+  ): Promise<ConversationRecord[]> {
+    return this.conversations
+      .find({ tenantId, participantId, isActive: openOrClosed, ...(after && { _id: { $gt: after } }) })
+      .sort({ _id: 1 })
+      .limit(limit)
+      .lean<ConversationRecord[]>()
+      .exec();
+  }
+
   async deleteErased(tenantId: string, id: Types.ObjectId): Promise<void> {
     await this.conversations.deleteOne({ tenantId, _id: id, erasedAt: { $exists: true } }).exec();
   }

@@ -1,5 +1,7 @@
 export { AdminKey } from './admin-key.js';
 export { ApiKeyGuard } from './api-key.guard.js';
+export { type ErasedIdLookup, ErasedIds, type ErasedKind } from './erased-ids.js';
+export { IDENTITY_TTL_MS } from './identity-cache.js';
 export { tenantIdParam } from './tenant.dto.js';
 export { KeyThrottle } from './key-throttle.js';
 export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';

@@ -15,6 +15,8 @@ export interface TenantRecord {
   features?: Partial<TenantFeatures>;
   createdAt: Date;
   updatedAt: Date;
+  /** Until then, externalIds of erased participants are kept. Absent if there never were any. */
+  erasedIdsUntil?: Date;
   /** Set when the deletion of the tenant begins. */
   deletion?: Deletion;
 }
@@ -53,6 +55,7 @@ export const tenantSchema = new Schema<TenantRecord>(
     features: { type: featuresSchema, required: false },
     createdAt: date,
     updatedAt: date,
+    erasedIdsUntil: { type: Date },
     deletion: { type: deletionSchema, required: false },
   },
   { ...options, collection: 'tenants' },

@@ -97,6 +97,9 @@ export const conversationWriterCases: Cases<ConversationWriter> = {
     const { message } = await unanswered(writer, 'hal');
     return writer.changeMessage(message, () => ({ content: 'Hello' }));
   }),
+  // Only changes the memory of the process.
+  forget: {},
+  markErasedUpTo: once((writer) => writer.markErasedUpTo(tenantId, conversationId, 0)),
   markErased: once((writer) => writer.markErased(tenantId, conversationId)),
 };
 
