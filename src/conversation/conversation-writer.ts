@@ -318,17 +318,13 @@ export class ConversationWriter {
     this.locator.forget(tenantId, conversationId);
   }
 
-  /**
-   * Like `markErased`, unless the conversation has messages after `seq`. Then nothing is changed, and false is
-   * returned.
-   */
-  async markErasedUpTo(tenantId: string, conversationId: string, seq: number): Promise<boolean> {
-    const { lastSeq } = await this.update(tenantId, conversationId, (conversation, { stamp }) =>
-      conversation.lastSeq > seq ? undefined : { erasedAt: stamp },
-    );
-    if (lastSeq > seq) return false;
+  /** Like `markErased`, for a conversation that is erased with everything of its participant. */
+  async markErasedWithParticipant(tenantId: string, conversationId: string): Promise<void> {
+    await this.update(tenantId, conversationId, (_conversation, { stamp }) => ({
+      erasedAt: stamp,
+      isWithParticipant: true,
+    }));
     this.locator.forget(tenantId, conversationId);
-    return true;
   }
 
   /** Removes what this process remembers of a conversation that was deleted. */

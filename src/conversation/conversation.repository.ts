@@ -195,10 +195,17 @@ export class ConversationRepository {
     return rows.map(({ _id }) => _id);
   }
 
-  /** Unfinished erasures of all tenants that began before `before`. */
+  /** Unfinished erasures of all tenants that began before `before`, except those with their participants. */
   async unfinishedErasures(before: Date, limit: number): Promise<Erasure[]> {
     const rows = await this.conversations
-      .find({ tenantId: { $gt: '' }, erasedAt: { $exists: true, $lt: before } }, { tenantId: 1 })
+      .find(
+        {
+          tenantId: { $gt: '' },
+          erasedAt: { $exists: true, $lt: before },
+          isWithParticipant: { $exists: false },
+        },
+        { tenantId: 1 },
+      )
       .limit(limit)
       .lean<Pick<ConversationRecord, '_id' | 'tenantId'>[]>()
       .exec();

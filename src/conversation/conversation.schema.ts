@@ -49,6 +49,11 @@ export interface ConversationRecord {
   updatedAt: Date;
   /** Set when its erasure begins. From then on, reads and writes no longer find it. */
   erasedAt?: Date;
+  /**
+   * True if everything of its participant is being erased: its externalIds are remembered before its messages are
+   * deleted, and are not accepted again.
+   */
+  isWithParticipant?: boolean;
 }
 
 export const indexByUpdate = { tenantId: 1, isActive: 1, updatedAt: -1, _id: -1 } as const;
@@ -91,6 +96,7 @@ export const conversationSchema = new Schema<ConversationRecord>(
     createdAt: { type: Date, required: true },
     updatedAt: { type: Date, required: true },
     erasedAt: { type: Date },
+    isWithParticipant: { type: Boolean },
   },
   { collection: CONVERSATION_COLLECTION, versionKey: false, autoIndex: false, minimize: false },
 );

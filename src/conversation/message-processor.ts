@@ -229,16 +229,17 @@ export class MessageProcessor {
     if (!message) return this.notStored(job);
     const conversation = await this.conversations.find(tenantId, message.conversationId.toHexString());
     if (!conversation) {
-      // If its erasure was interrupted, finishing it frees the externalId.
-      await this.eraser.finishIfErased(tenantId, message.conversationId);
-      return this.notStored(job);
+      return this.notStored(job, message);
     }
     if (externalId !== undefined) checkRepeated(message, { ...inbound, role: 'user' });
     return { message, conversation };
   }
 
-  /** @throws ProblemError 410 `erased` if the message was stored before, and erased with its participant's data */
-  private async notStored(job: Job): Promise<undefined> {
+  /**
+   * @param erased the message, if its conversation is being erased
+   * @throws ProblemError 410 `erased` if the message was erased with the data of its participant
+   */
+  private async notStored(job: Job, erased?: MessageRecord): Promise<undefined> {
     const {
       tenant: { tenantId },
       inbound,
@@ -246,6 +247,8 @@ export class MessageProcessor {
     const { externalId } = inbound;
     if (externalId === undefined) return;
     try {
+      // If its erasure was interrupted, finishing it frees the externalId.
+      if (erased) await this.eraser.finishIfErased(tenantId, erased.conversationId);
       await this.erasedIds.refuse(tenantId, 'message', [externalKeyOf(inbound, externalId)]);
     } catch (error) {
       // The problem must not say that the message is stored.

@@ -9,6 +9,7 @@ import type { ConversationRecord } from './conversation.schema.js';
 import { MessageDebouncer } from './message-debouncer.js';
 import { messageView } from './message.dto.js';
 import { MessageRepository } from './message.repository.js';
+import type { MessageRecord } from './message.schema.js';
 import { MessageService } from './message.service.js';
 
 /** Conversations of one participant read at once. */
@@ -123,42 +124,23 @@ export class ParticipantConversations {
     remember: (externalKeys: readonly string[]) => Promise<void>,
   ): Promise<number> {
     const id = _id.toHexString();
-    // A message that is sent again frees its externalId when its conversation is marked, so every key is remembered
-    // before that.
-    let seq = 0;
-    do seq = await this.rememberKeys({ tenantId, _id }, seq, remember);
-    while (!(await this.hide(tenantId, id, seq)));
-    // Of a conversation that was marked before, by an erasure that was interrupted.
-    await this.rememberKeys({ tenantId, _id }, seq, remember);
+    try {
+      // From now on, no message is appended, and none that is sent again is accepted.
+      await this.writer.markErasedWithParticipant(tenantId, id);
+    } catch (error) {
+      // An erasure that was interrupted has marked it before.
+      if (!isNotFound(error)) throw error;
+    }
     this.debouncer.end(tenantId, id);
     this.messageService.forget(tenantId, id);
-    const count = await this.messages.countOf(tenantId, _id);
+    let count = 0;
+    let rows: Pick<MessageRecord, 'seq' | 'externalKey'>[] = [];
+    do {
+      rows = await this.messages.externalKeysAfter(tenantId, _id, rows.at(-1)?.seq ?? 0, KEYS);
+      await remember(rows.flatMap(({ externalKey }) => externalKey ?? []));
+      count += rows.length;
+    } while (rows.length === KEYS);
     if (!(await this.eraser.finish(tenantId, _id))) throw new Error('the process is shutting down');
     return count;
-  }
-
-  /** Remembers the keys of the messages after `after`, and returns the `seq` of the last. */
-  private async rememberKeys(
-    { tenantId, _id }: Pick<ConversationRecord, 'tenantId' | '_id'>,
-    after: number,
-    remember: (externalKeys: readonly string[]) => Promise<void>,
-  ): Promise<number> {
-    let seq = after;
-    for (;;) {
-      const rows = await this.messages.externalKeysAfter(tenantId, _id, seq, KEYS);
-      await remember(rows.flatMap(({ externalKey }) => externalKey ?? []));
-      seq = rows.at(-1)?.seq ?? seq;
-      if (rows.length < KEYS) return seq;
-    }
-  }
-
-  /** Returns false if the conversation has messages after `seq`. */
-  private async hide(tenantId: string, id: string, seq: number): Promise<boolean> {
-    try {
-      return await this.writer.markErasedUpTo(tenantId, id, seq);
-    } catch (error) {
-      if (isNotFound(error)) return true;
-      throw error;
-    }
   }
 }

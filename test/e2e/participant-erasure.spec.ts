@@ -291,9 +291,9 @@ function promisesOfErasure(): void {
     };
     const sending = Promise.all([1, 2, 3].map(sender));
     await eventually(() => answers.length > 10);
-    const t0=Date.now(); const receipt = await erase(); console.log('erase', Date.now()-t0, answers.length, receipt.removed);
+    const receipt = await erase();
     isOver = true;
-    await sending; console.log('sent', Date.now()-t0);
+    await sending;
     expect(receipt.remaining).toEqual(zeros);
     expect(receipt.removed['messages']).toBeGreaterThan(10);
     expect(answers.filter((status) => status >= 500)).toEqual([]);
@@ -437,8 +437,8 @@ describe('erasing a participant with queues on the database', () => {
       name: 'sticky',
       erase: () => Promise.resolve({ notes: 0 }),
       count: () => Promise.resolve({ notes: 1 }),
-      // eslint-disable-next-line @typescript-eslint/require-await
-      export: async function* () {
+
+      async *export() {
         yield { kind: 'note', document: {} };
       },
     });

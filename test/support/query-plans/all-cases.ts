@@ -1,3 +1,4 @@
+import { erasedIdCases, erasureKeyCases, participantErasureCases } from './archive-cases.js';
 import { endedSessionCases } from './admin-cases.js';
 import {
   closingCases,
@@ -25,6 +26,9 @@ export const allCases = {
   RateLimitRepository: rateLimitCases,
   ProcessRepository: processCases,
   EndedSessionRepository: endedSessionCases,
+  ErasureKeyRepository: erasureKeyCases,
+  ErasedIdRepository: erasedIdCases,
+  ParticipantErasureRepository: participantErasureCases,
   TenantDataRepository: tenantDataCases,
 } as const;
 

@@ -99,8 +99,11 @@ export const conversationWriterCases: Cases<ConversationWriter> = {
   }),
   // Only changes the memory of the process.
   forget: {},
-  markErasedUpTo: once((writer) => writer.markErasedUpTo(tenantId, conversationId, 0)),
   markErased: once((writer) => writer.markErased(tenantId, conversationId)),
+  // Finds nothing any more.
+  markErasedWithParticipant: once((writer) =>
+    finding(writer.markErasedWithParticipant(tenantId, conversationId)),
+  ),
 };
 
 const first = { ...state, id: new Types.ObjectId().toHexString(), participantId: 'gus' };
