@@ -14,11 +14,9 @@ export const receiptSchema = z.object({
     description: 'Counted in the database after the erasure, under the same names: all 0',
     example: { conversations: 0, messages: 0, sessions: 0, transcripts: 0, jobs: 0 },
   }),
-  later: z
-    .array(z.object({ what: z.string(), until: instant.nullable() }))
-    .meta({
-      description: 'What cannot be removed at once, and until when it remains; null: no date is known',
-    }),
+  later: z.array(z.object({ what: z.string(), until: instant.nullable() })).meta({
+    description: 'What cannot be removed at once, and until when it remains; null: no date is known',
+  }),
 });
 export type ReceiptView = z.output<typeof receiptSchema>;
 

@@ -2,7 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Model } from 'mongoose';
 import type { Counts } from './participant-data.js';
-import { PARTICIPANT_ERASURE_MODEL, type ParticipantErasureRecord } from './participant-erasure.schema.js';
+import {
+  indexOfPending,
+  PARTICIPANT_ERASURE_MODEL,
+  type ParticipantErasureRecord,
+} from './participant-erasure.schema.js';
 
 export type PendingErasure = Pick<
   ParticipantErasureRecord,
@@ -38,10 +42,14 @@ export class ParticipantErasureRepository {
 
   /** Erasures of all tenants that are not done. */
   pending(limit: number): Promise<PendingErasure[]> {
-    return this.erasures
-      .find({ tenantId: { $gt: '' }, state: 'pending' })
-      .limit(limit)
-      .lean<PendingErasure[]>()
-      .exec();
+    return (
+      this.erasures
+        .find({ tenantId: { $gt: '' }, state: 'pending' })
+        // With the other index, the erasures that are done would be read as well.
+        .hint(indexOfPending)
+        .limit(limit)
+        .lean<PendingErasure[]>()
+        .exec()
+    );
   }
 }

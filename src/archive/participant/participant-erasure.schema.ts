@@ -20,6 +20,8 @@ export interface ParticipantErasureRecord {
   removed?: Counts;
 }
 
+export const indexOfPending = { tenantId: 1, erasedAt: 1 } as const;
+
 const text = { type: String, required: true } as const;
 
 export const participantErasureSchema = new Schema<ParticipantErasureRecord>(
@@ -36,7 +38,4 @@ export const participantErasureSchema = new Schema<ParticipantErasureRecord>(
 // The erasure of one participant.
 participantErasureSchema.index({ tenantId: 1, participantHash: 1 }, { unique: true });
 // Erasures that the sweep finishes. Contains only those rows.
-participantErasureSchema.index(
-  { tenantId: 1, erasedAt: 1 },
-  { partialFilterExpression: { state: 'pending' } },
-);
+participantErasureSchema.index(indexOfPending, { partialFilterExpression: { state: 'pending' } });
