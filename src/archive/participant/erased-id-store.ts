@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { ProcessRegistry } from '../../database/index.js';
 import {
@@ -47,7 +46,8 @@ export class ErasedIdStore implements ErasedIdLookup, OnModuleInit {
     // A day more, so that the tenant is written at most once a day.
     await this.tenants.keepErasedIds(tenantId, new Date(expiresAt.getTime() + DAY_MS));
     const wasKnown = until !== undefined && until.getTime() > Date.now() + NOTICE_MS;
-    if (!wasKnown && (await this.processes.otherServersAlive())) await delay(NOTICE_MS);
+    if (!wasKnown && (await this.processes.otherServersAlive()))
+      await new Promise((resolve) => setTimeout(resolve, NOTICE_MS));
   }
 
   async hasAny(tenantId: string, kind: ErasedKind, ids: readonly string[]): Promise<boolean> {
