@@ -116,10 +116,25 @@ export class ParticipantEraser implements OnApplicationBootstrap, BeforeApplicat
         await (number <= FREE_PASSES ? pass() : this.sessions.serialize(tenantId, participantId, pass));
       if (!isNothing(remaining)) continue;
       await this.erasures.end(tenantId, participantHash, countedAt, removed);
+      void this.refreshSession(tenantId, participantId);
       const later = this.registry.later(tenantId);
       return { participantId, erasedAt: countedAt, removed, remaining, later };
     }
     throw erasureUnfinished();
+  }
+
+  /**
+   * A message that was committed just before its session was erased puts it into the memory of this process
+   * afterwards. It is never returned as the current one, but it must not stay there.
+   */
+  private async refreshSession(tenantId: string, participantId: string): Promise<void> {
+    try {
+      await this.sessions.serialize(tenantId, participantId, () =>
+        this.sessions.reload(tenantId, participantId),
+      );
+    } catch (error) {
+      this.logger.warn({ err: error, tenantId }, 'the copy of an erased session in memory was not refreshed');
+    }
   }
 
   /** Erases what is there, adds its number to `removed`, and counts what remains. */
