@@ -49,6 +49,7 @@ function setUp(pending: PendingErasure[] = []) {
     begin: jest.fn(() => Promise.resolve(void calls.push('begin'))),
     end: jest.fn((_tenant: string, hash: string) => Promise.resolve(void calls.push(`end ${hash}`))),
     pending: jest.fn(() => Promise.resolve(pending)),
+    of: jest.fn(() => Promise.resolve([{ participantHash: '#t/bob', erasedAt: now }])),
   };
   const sessions = {
     serialize: jest.fn((_tenant: string, _id: string, work: () => Promise<unknown>) => work()),
@@ -156,6 +157,12 @@ describe('ParticipantEraser', () => {
     await eraser.sweep();
     expect(things.of.size).toBe(before - 1);
     expect(things.of.has('p1499')).toBe(false);
+  });
+
+  it('returns who was erased, and when', async () => {
+    const { eraser, erasures } = setUp();
+    expect(await eraser.erasedAt('t', ['ana', 'bob'])).toEqual(new Map([['bob', now]]));
+    expect(erasures.of).toHaveBeenCalledWith('t', ['#t/ana', '#t/bob']);
   });
 
   it('goes on with the other erasures if one fails', async () => {

@@ -88,6 +88,21 @@ export class ParticipantEraser implements OnApplicationBootstrap, BeforeApplicat
     return erasure;
   }
 
+  /**
+   * When each of these participants was erased last, by participantId; without those who never were. Whoever stores
+   * older data again, for example from an archive, must leave out what is older than that.
+   */
+  async erasedAt(tenantId: string, participantIds: readonly string[]): Promise<Map<string, Date>> {
+    const byHash = new Map<string, string>();
+    for (const id of participantIds) byHash.set(await this.hashes.of(tenantId, id), id);
+    const erased = new Map<string, Date>();
+    for (const { participantHash, erasedAt } of await this.erasures.of(tenantId, [...byHash.keys()])) {
+      const id = byHash.get(participantHash);
+      if (id !== undefined) erased.set(id, erasedAt);
+    }
+    return erased;
+  }
+
   @Interval('participant-erasure-sweep', SWEEP_INTERVAL_MS)
   async scheduledSweep(): Promise<void> {
     try {

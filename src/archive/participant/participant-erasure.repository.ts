@@ -40,6 +40,20 @@ export class ParticipantErasureRepository {
       .exec();
   }
 
+  /** The erasures of these participants, done or pending, in no particular order. */
+  of(
+    tenantId: string,
+    participantHashes: readonly string[],
+  ): Promise<Pick<ParticipantErasureRecord, 'participantHash' | 'erasedAt'>[]> {
+    return this.erasures
+      .find(
+        { tenantId, participantHash: { $in: [...participantHashes] } },
+        { _id: 0, participantHash: 1, erasedAt: 1 },
+      )
+      .lean<Pick<ParticipantErasureRecord, 'participantHash' | 'erasedAt'>[]>()
+      .exec();
+  }
+
   /** Erasures of all tenants that are not done. */
   pending(limit: number): Promise<PendingErasure[]> {
     return (

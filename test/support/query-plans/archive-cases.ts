@@ -18,6 +18,7 @@ export const participantErasureCases: Cases<ParticipantErasureRepository> = {
   begin: once((erasures) =>
     erasures.begin({ tenantId, participantHash: 'hash', participantId: 'ana', erasedAt: at }),
   ),
+  of: once((erasures) => erasures.of(tenantId, ['hash', 'other'])),
   pending: once((erasures) => erasures.pending(10)),
   end: once((erasures) => erasures.end(tenantId, 'hash', at, {})),
 };
