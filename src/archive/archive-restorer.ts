@@ -13,7 +13,9 @@ import {
 import { ArchiveFiles, type RowGroup } from './archive-files.js';
 import type { ArchivedRow } from './archive-line.js';
 import { ArchiveRepository, type WrittenArchive } from './archive.repository.js';
+import { participantOf } from './archiver.js';
 import { Pacer } from './pacer.js';
+import { ParticipantEraser } from './participant/index.js';
 
 /** Rows in one transaction. */
 const RESTORED_AT_ONCE = 500;
@@ -36,7 +38,9 @@ export interface RestoreReport {
   present: number;
   /** Those that were left out, because what is stored must not be overwritten. */
   conflicting: number;
-  /** The first of them. */
+  /** Those that were left out, because their participant was erased. */
+  erased: number;
+  /** The first of those in conflict. */
   conflicts: RestoreConflict[];
   /** Documents that were inserted. */
   rows: number;
@@ -46,6 +50,7 @@ export const emptyReport = (): RestoreReport => ({
   restored: 0,
   present: 0,
   conflicting: 0,
+  erased: 0,
   conflicts: [],
   rows: 0,
 });
@@ -60,6 +65,7 @@ export class ArchiveRestorer {
     private readonly files: ArchiveFiles,
     private readonly kinds: ArchivableRegistry,
     private readonly raw: RawDocuments,
+    private readonly eraser: ParticipantEraser,
     @Inject(ARCHIVE_SETTINGS) private readonly settings: ArchiveSettings,
   ) {}
 
@@ -81,12 +87,15 @@ export class ArchiveRestorer {
     // Its checksum is known only at its end.
     await this.files.verify(contents, signal);
     const until = new Date(Date.now() + this.settings.RETENTION_RESTORED_DAYS * DAY_MS);
+    const erased = await this.erasedRoots(archive, kind, signal);
+    report.erased = erased.size;
     // Roots with a conflict in an earlier part of their rows.
     const conflicting = new Set<string>();
     const pacer = new Pacer();
     let done = 0;
     for await (const group of this.files.groups(contents, kind.rootCollection, RESTORED_AT_ONCE)) {
       signal.throwIfAborted();
+      group.rows = group.rows.filter(({ root }) => !erased.has(root));
       const roots = group.rows.filter(({ collection }) => collection === kind.rootCollection);
       await this.archives.hold(
         tenantId,
@@ -105,6 +114,32 @@ export class ArchiveRestorer {
     }
     await this.archives.restored(archive, new Date());
     return report;
+  }
+
+  /**
+   * The roots of participants who were erased after the archive was made. An erasure removes its data from
+   * archives, but files may have come back from a backup.
+   */
+  private async erasedRoots(
+    { tenantId, contents, createdAt }: WrittenArchive,
+    { rootCollection }: Archivable,
+    signal: AbortSignal,
+  ): Promise<Set<string>> {
+    const erased = new Set<string>();
+    const known = new Map<string, boolean>();
+    for await (const root of this.files.roots(contents, rootCollection)) {
+      signal.throwIfAborted();
+      const participantId = participantOf(root);
+      if (participantId === undefined) continue;
+      let isErased = known.get(participantId);
+      if (isErased === undefined) {
+        const erasedAt = (await this.eraser.erasedAt(tenantId, [participantId])).get(participantId);
+        isErased = erasedAt !== undefined && erasedAt > createdAt;
+        known.set(participantId, isErased);
+      }
+      if (isErased) erased.add(String(root['_id']));
+    }
+    return erased;
   }
 
   private async restoreGroup(

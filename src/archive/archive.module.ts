@@ -30,6 +30,8 @@ import {
 import { ArchiveService } from './archive.service.js';
 import { ARCHIVE_STORE } from './archive-store.js';
 import { Archiver } from './archiver.js';
+import { ParticipantDataModule, ParticipantDataRegistry } from './participant/index.js';
+import { ParticipantArchives } from './participant-archives.js';
 import { createArchiveStore } from './create-archive-store.js';
 import { Schedules } from './schedule.js';
 import { ScheduleRepository } from './schedule.repository.js';
@@ -42,6 +44,7 @@ import { ScheduleRepository } from './schedule.repository.js';
   imports: [
     MonitoringModule,
     TenantModule,
+    ParticipantDataModule,
     ConversationModule,
     TranscriptModule,
     QueueModule.forFeature([archiveRuns, archiveRestores]),
@@ -72,11 +75,18 @@ import { ScheduleRepository } from './schedule.repository.js';
     ScheduleRepository,
     ArchiveRunProcessor,
     ArchiveRestoreProcessor,
+    ParticipantArchives,
   ],
-  exports: [ArchiveService, ArchiveRunService],
+  exports: [ArchiveService, ArchiveRunService, ParticipantDataModule],
 })
 export class ArchiveModule {
-  constructor(archives: ArchiveService, tenants: TenantDeletion) {
+  constructor(
+    archives: ArchiveService,
+    tenants: TenantDeletion,
+    participants: ParticipantDataRegistry,
+    participantArchives: ParticipantArchives,
+  ) {
+    participants.contribute(participantArchives);
     tenants.contribute({
       name: 'archive',
       erase: (tenantId, signal) => archives.deleteFiles(tenantId, signal),

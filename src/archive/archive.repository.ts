@@ -140,6 +140,16 @@ export class ArchiveRepository {
       .exec();
   }
 
+  /** The archives with data of a participant. */
+  ofParticipant(tenantId: string, participantHash: string): Promise<ArchiveRecord[]> {
+    return this.archives.find({ tenantId, participants: participantHash }).lean<ArchiveRecord[]>().exec();
+  }
+
+  /** The archive no longer has data of the participant. */
+  async removeParticipant({ tenantId, _id }: ArchiveRecord, participantHash: string): Promise<void> {
+    await this.archives.updateOne({ tenantId, _id }, { $pull: { participants: participantHash } }).exec();
+  }
+
   /** Ids of all archives of a tenant, for deleting their files. */
   async idsOf(tenantId: string): Promise<Types.ObjectId[]> {
     const rows = await this.archives

@@ -14,6 +14,7 @@ import { rawOf } from './archive-line.js';
 import { ArchiveRepository, isWritten, type WrittenArchive } from './archive.repository.js';
 import type { ArchiveContents, ArchiveRecord, RunResult } from './archive.schema.js';
 import { Pacer } from './pacer.js';
+import { ParticipantHashes } from './participant/index.js';
 
 /** Maximum number of roots that are read together. */
 const READ_AT_ONCE = 100;
@@ -91,6 +92,7 @@ export class Archiver {
     private readonly files: ArchiveFiles,
     private readonly kinds: ArchivableRegistry,
     private readonly transactions: TransactionRunner,
+    private readonly hashes: ParticipantHashes,
     @Inject(ARCHIVE_SETTINGS) private readonly settings: ArchiveSettings,
   ) {}
 
@@ -190,7 +192,9 @@ export class Archiver {
         await this.archives.delete(archive);
         return await this.write(scope, due, signal);
       }
-      await this.archives.written(archive, contents, [...participants]);
+      const hashes: string[] = [];
+      for (const id of participants) hashes.push(await this.hashes.of(scope.tenantId, id));
+      await this.archives.written(archive, contents, hashes);
       return { ...archive, state: 'releasing', contents };
     } catch (error) {
       await this.discard(archive).catch(() => undefined);

@@ -10,3 +10,12 @@ export {
   type StoredFile,
 } from './archive-store.js';
 export type { RunRecord, RunRequest, RunResult } from './archive.schema.js';
+export {
+  type Counts,
+  type ExportedDocument,
+  type Later,
+  type ParticipantData,
+  ParticipantDataRegistry,
+  ParticipantEraser,
+  ParticipantHashes,
+} from './participant/index.js';

@@ -23,7 +23,10 @@ function setUp(batches: number) {
       return Promise.resolve(left-- > 0);
     }),
   };
-  const writer = { markErased: jest.fn(() => Promise.resolve(void calls.push('mark'))) };
+  const writer = {
+    markErased: jest.fn(() => Promise.resolve(void calls.push('mark'))),
+    forget: jest.fn(),
+  };
   const derived = { erase: jest.fn(() => Promise.resolve(void calls.push('derived'))) };
   const eraser = new ConversationEraser(
     conversations as unknown as ConversationRepository,

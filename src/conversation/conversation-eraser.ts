@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/comm
 import { Interval } from '@nestjs/schedule';
 import { Types } from 'mongoose';
 import { LOGGER, type Logger } from '../logging/index.js';
+import { dataErased } from '../tenant/index.js';
 import { ConversationWriter } from './conversation-writer.js';
 import { ConversationRepository } from './conversation.repository.js';
 import { DerivedData } from './derived-data.js';
@@ -55,15 +56,18 @@ export class ConversationEraser implements BeforeApplicationShutdown {
     else if (conversation?.erasedAt) await this.derived.erase(conversation);
     while (await this.messages.deleteFirst(tenantId, conversationId, BATCH)) if (this.stopping) return false;
     await this.conversations.deleteErased(tenantId, conversationId);
+    this.writer.forget(tenantId, conversationId.toHexString());
     return true;
   }
 
   /**
    * Frees an externalId that is still held by a message of a conversation being erased.
    * @returns true if the message is now deleted; false if its conversation is not marked as erased
+   * @throws ProblemError 410 `erased` if everything of its participant is being erased
    */
   async finishIfErased(tenantId: string, conversationId: Types.ObjectId): Promise<boolean> {
     const owner = await this.conversations.findEvenErased(tenantId, conversationId.toHexString());
+    if (owner?.isWithParticipant === true) throw dataErased();
     return owner?.erasedAt ? this.finish(tenantId, conversationId) : false;
   }
 

@@ -318,6 +318,21 @@ export class ConversationWriter {
     this.locator.forget(tenantId, conversationId);
   }
 
+  /** Like `markErased`, for a conversation that is erased with everything of its participant. */
+  async markErasedWithParticipant(tenantId: string, conversationId: string): Promise<void> {
+    await this.update(tenantId, conversationId, (_conversation, { stamp }) => ({
+      erasedAt: stamp,
+      isWithParticipant: true,
+    }));
+    this.locator.forget(tenantId, conversationId);
+  }
+
+  /** Removes what this process remembers of a conversation that was deleted. */
+  forget(tenantId: string, conversationId: string): void {
+    this.commits.forget(refOf(tenantId, conversationId));
+    this.locator.forget(tenantId, conversationId);
+  }
+
   /** Appends the messages to the context's conversation, or to a new one with the id `opened`. */
   private exchangeUnit(
     { session: { tenantId, participantId }, channel, conversationId }: ExchangeContext,

@@ -35,6 +35,7 @@ import { MessageMetrics } from './message-metrics.js';
 import { MessageProcessor } from './message-processor.js';
 import { MessageController } from './message.controller.js';
 import { MessageRepository } from './message.repository.js';
+import { ParticipantConversations } from './participant-conversations.js';
 import { ParticipantController } from './participant.controller.js';
 import { ParticipantService } from './participant.service.js';
 import { MESSAGE_MODEL, messageSchema } from './message.schema.js';
@@ -83,6 +84,7 @@ import { MessageService } from './message.service.js';
     },
     MessageService,
     ParticipantService,
+    ParticipantConversations,
     ConversationWriter,
     MessageDebouncer,
     MessageMetrics,
@@ -90,6 +92,6 @@ import { MessageService } from './message.service.js';
     ConversationArchiveRepository,
     ConversationArchivable,
   ],
-  exports: [ConversationService, MessageService, MessageProcessor],
+  exports: [ConversationService, MessageService, MessageProcessor, ParticipantConversations],
 })
 export class ConversationModule {}

@@ -167,6 +167,21 @@ export class ConversationRepository {
     return [...found.values()];
   }
 
+  /** Of a participant, including those that are being erased, after the id `after`, in order of their ids. */
+  async ofParticipant(
+    tenantId: string,
+    participantId: string,
+    limit: number,
+    after?: Types.ObjectId,
+  ): Promise<ConversationRecord[]> {
+    return this.conversations
+      .find({ tenantId, participantId, isActive: openOrClosed, ...(after && { _id: { $gt: after } }) })
+      .sort({ _id: 1 })
+      .limit(limit)
+      .lean<ConversationRecord[]>()
+      .exec();
+  }
+
   async deleteErased(tenantId: string, id: Types.ObjectId): Promise<void> {
     await this.conversations.deleteOne({ tenantId, _id: id, erasedAt: { $exists: true } }).exec();
   }
@@ -180,10 +195,17 @@ export class ConversationRepository {
     return rows.map(({ _id }) => _id);
   }
 
-  /** Unfinished erasures of all tenants that began before `before`. */
+  /** Unfinished erasures of all tenants that began before `before`, except those with their participants. */
   async unfinishedErasures(before: Date, limit: number): Promise<Erasure[]> {
     const rows = await this.conversations
-      .find({ tenantId: { $gt: '' }, erasedAt: { $exists: true, $lt: before } }, { tenantId: 1 })
+      .find(
+        {
+          tenantId: { $gt: '' },
+          erasedAt: { $exists: true, $lt: before },
+          isWithParticipant: { $exists: false },
+        },
+        { tenantId: 1 },
+      )
       .limit(limit)
       .lean<Pick<ConversationRecord, '_id' | 'tenantId'>[]>()
       .exec();

@@ -54,6 +54,11 @@ export interface ConversationRecord {
   erasedAt?: Date;
   /** The archive that contains it, if it is deleted for that reason. */
   archiveId?: Types.ObjectId;
+  /**
+   * True if everything of its participant is being erased: its externalIds are remembered before its messages are
+   * deleted, and are not accepted again.
+   */
+  isWithParticipant?: boolean;
 }
 
 export const indexByUpdate = { tenantId: 1, isActive: 1, updatedAt: -1, _id: -1 } as const;
@@ -97,6 +102,7 @@ export const conversationSchema = new Schema<ConversationRecord>(
     updatedAt: { type: Date, required: true },
     erasedAt: { type: Date },
     archiveId: { type: Schema.Types.ObjectId },
+    isWithParticipant: { type: Boolean },
   },
   { collection: CONVERSATION_COLLECTION, versionKey: false, autoIndex: false, minimize: false },
 );

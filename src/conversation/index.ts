@@ -19,6 +19,7 @@ export type {
   UpdateConversationBody,
 } from './conversation.dto.js';
 export type { ConversationRecord } from './conversation.schema.js';
+export { ParticipantConversations } from './participant-conversations.js';
 export { MessageProcessor, type ProcessedMessage } from './message-processor.js';
 export { type AppendResult, MessageService } from './message.service.js';
 export type {

@@ -3,6 +3,7 @@ import {
   ApiBearerAuth,
   ApiConflictResponse,
   ApiCreatedResponse,
+  ApiGoneResponse,
   ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
@@ -40,6 +41,7 @@ export class MessageImportController {
   @ApiConflictResponse({
     description: '`conversation_closed`, `external_id_in_use`, `timestamp_out_of_order`',
   })
+  @ApiGoneResponse({ description: '`erased`: an externalId belonged to a participant whose data was erased' })
   async import(
     @Param('id', { schema: tenantIdParam }) tenantId: string,
     @Param('conversationId', { schema: objectIdString }) conversationId: string,

@@ -12,7 +12,7 @@ import {
   type TenantResponder,
 } from '../responder/index.js';
 import { SessionService, type SessionState } from '../session/index.js';
-import { TenantDirectory, type TenantIdentity, tenantInactive } from '../tenant/index.js';
+import { ErasedIds, TenantDirectory, type TenantIdentity, tenantInactive } from '../tenant/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationLocator } from './conversation-locator.js';
 import { ConversationWriter, type ExchangeContext, type StoredExchange } from './conversation-writer.js';
@@ -107,6 +107,7 @@ export class MessageProcessor {
     private readonly debouncer: MessageDebouncer,
     private readonly metrics: MessageMetrics,
     private readonly tenants: TenantDirectory,
+    private readonly erasedIds: ErasedIds,
     @Inject(PROCESSING_SETTINGS) { MESSAGE_PROCESSOR_TIMEOUT }: ProcessingSettings,
   ) {
     // Leaves time to commit a late reply if a conflict requires another attempt.
@@ -124,6 +125,7 @@ export class MessageProcessor {
    * cases the user message is stored
    * @throws ProblemError 404 `conversation_not_found` if the conversation was erased after the message was stored
    * @throws ProblemError 409 `external_id_in_use`, 409 `session_conflict`, 409 `conversation_conflict`
+   * @throws ProblemError 410 `erased` if the message was erased with the data of its participant
    */
   process(tenant: TenantIdentity, inbound: InboundMessageBody): Promise<ProcessedMessage> {
     const { tenantId } = tenant;
@@ -213,21 +215,46 @@ export class MessageProcessor {
    * it.
    * @throws ProblemError 409 `external_id_in_use` if that is another message
    */
-  private async findStored({ tenant: { tenantId }, inbound, stored }: Job): Promise<Turn['stored']> {
+  private async findStored(job: Job): Promise<Turn['stored']> {
+    const {
+      tenant: { tenantId },
+      inbound,
+      stored,
+    } = job;
     const { externalId } = inbound;
     const message =
       externalId === undefined
         ? stored && (await this.messages.find(tenantId, stored._id))
         : await this.messages.findByExternalKey(tenantId, externalKeyOf(inbound, externalId));
-    if (!message) return undefined;
+    if (!message) return this.notStored(job);
     const conversation = await this.conversations.find(tenantId, message.conversationId.toHexString());
     if (!conversation) {
-      // If its erasure was interrupted, finishing it frees the externalId.
-      await this.eraser.finishIfErased(tenantId, message.conversationId);
-      return undefined;
+      return this.notStored(job, message);
     }
     if (externalId !== undefined) checkRepeated(message, { ...inbound, role: 'user' });
     return { message, conversation };
+  }
+
+  /**
+   * @param erased the message, if its conversation is being erased
+   * @throws ProblemError 410 `erased` if the message was erased with the data of its participant
+   */
+  private async notStored(job: Job, erased?: MessageRecord): Promise<undefined> {
+    const {
+      tenant: { tenantId },
+      inbound,
+    } = job;
+    const { externalId } = inbound;
+    if (externalId === undefined) return;
+    try {
+      // If its erasure was interrupted, finishing it frees the externalId.
+      if (erased) await this.eraser.finishIfErased(tenantId, erased.conversationId);
+      await this.erasedIds.refuse(tenantId, 'message', [externalKeyOf(inbound, externalId)]);
+    } catch (error) {
+      // The problem must not say that the message is stored.
+      delete job.stored;
+      throw error;
+    }
   }
 
   private async repeated(

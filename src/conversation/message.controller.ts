@@ -5,6 +5,7 @@ import {
   ApiConflictResponse,
   ApiConsumes,
   ApiCreatedResponse,
+  ApiGoneResponse,
   ApiGatewayTimeoutResponse,
   ApiNoContentResponse,
   ApiNotFoundResponse,
@@ -67,6 +68,7 @@ export class MessageController {
   })
   @ApiNotFoundResponse({ description: '`conversation_not_found`' })
   @ApiConflictResponse({ description: '`conversation_closed`, `external_id_in_use`' })
+  @ApiGoneResponse({ description: '`erased`: an externalId belonged to a participant whose data was erased' })
   async append(
     @CurrentTenant() { tenantId }: TenantIdentity,
     @Param('id', { schema: objectIdString }) id: string,
@@ -168,6 +170,7 @@ export class MessageController {
     description: '`conversation_not_found`: with `debounceMs`, the conversation was erased meanwhile',
   })
   @ApiConflictResponse({ description: '`external_id_in_use`, `session_conflict`' })
+  @ApiGoneResponse({ description: '`erased`: an externalId belonged to a participant whose data was erased' })
   @ApiBadGatewayResponse({ description: '`responder_failed`; the user message is stored' })
   @ApiServiceUnavailableResponse({
     description: '`responder_busy`: the tenant has too many calls in progress; the user message is stored',

@@ -153,6 +153,25 @@ export class MessageRepository {
       .exec();
   }
 
+  /** The externalKeys of the messages after `seq`, in order; also of a conversation whose first ones are deleted. */
+  async externalKeysAfter(
+    tenantId: string,
+    conversationId: Types.ObjectId,
+    seq: number,
+    limit: number,
+  ): Promise<Pick<MessageRecord, 'seq' | 'externalKey'>[]> {
+    return this.messages
+      .find({ tenantId, conversationId, seq: { $gt: seq } }, { _id: 0, seq: 1, externalKey: 1 })
+      .sort({ seq: 1 })
+      .limit(limit)
+      .lean<Pick<MessageRecord, 'seq' | 'externalKey'>[]>()
+      .exec();
+  }
+
+  countOf(tenantId: string, conversationId: Types.ObjectId): Promise<number> {
+    return this.messages.countDocuments({ tenantId, conversationId }).exec();
+  }
+
   /**
    * Deletes up to `limit` messages from the beginning of a conversation. Returns false if it had none. The
    * deleted count is not used for this, because another process may delete the same messages concurrently.

@@ -21,6 +21,7 @@ import {
   validationFailed,
 } from '../http/index.js';
 import { emptyMessage, isNotEmpty } from '../responder/index.js';
+import { ErasedIds } from '../tenant/index.js';
 import { ConversationEraser } from './conversation-eraser.js';
 import { ConversationHeads } from './conversation-heads.js';
 import { ConversationWriter } from './conversation-writer.js';
@@ -72,13 +73,14 @@ export class MessageService {
     private readonly commits: GroupCommit,
     private readonly processes: ProcessRegistry,
     private readonly derived: DerivedData,
+    private readonly erasedIds: ErasedIds,
   ) {}
 
   /**
    * Appends messages to a conversation, all or none. For a message that is sent again with its externalId, the
    * stored one is returned.
    * @throws ProblemError 404 `conversation_not_found`, 409 `conversation_closed`, 409 `external_id_in_use` by
-   * another message
+   * another message, 410 `erased` if the data of its participant was erased
    */
   append(tenantId: string, conversationId: string, inputs: readonly MessageInput[]): Promise<AppendResult> {
     return withRetries(async ({ remainingMs }) => {
@@ -258,12 +260,18 @@ export class MessageService {
       } else if (!(await this.eraser.finishIfErased(tenantId, message.conversationId)))
         throw externalIdInUse(message, '');
     }
+    const unknown = [...sent.keys()].filter((externalId) => !known.has(externalId));
+    await this.erasedIds.refuse(
+      tenantId,
+      'message',
+      unknown.map((externalId) => externalKeyOf(correspondent, externalId)),
+    );
     return known;
   }
 
   /** @throws ProblemError 404 `conversation_not_found` */
   private async correspondentOf(tenantId: string, conversationId: string): Promise<Correspondent> {
-    const key = `${tenantId}\0${conversationId}`;
+    const key = correspondentKey(tenantId, conversationId);
     const known = this.correspondents.get(key);
     if (known) return known;
     const conversation = await this.conversations.find(tenantId, conversationId);
@@ -271,6 +279,11 @@ export class MessageService {
     const { participantId, channel } = conversation;
     this.correspondents.set(key, { participantId, channel });
     return { participantId, channel };
+  }
+
+  /** Removes what this process remembers of a conversation that is being erased. */
+  forget(tenantId: string, conversationId: string): void {
+    this.correspondents.delete(correspondentKey(tenantId, conversationId));
   }
 
   private async requireConversation(tenantId: string, conversationId: string): Promise<ConversationRecord> {
@@ -322,6 +335,9 @@ export class MessageService {
 
 /** A position in the list of messages with an externalId. Its cursor is the id alone. */
 type ExternalKeyPosition = IdCursor & { externalKey?: string | undefined };
+
+const correspondentKey = (tenantId: string, conversationId: string): string =>
+  `${tenantId}\0${conversationId}`;
 
 const seqOf = ({ seq }: MessageRecord): number => seq;
 

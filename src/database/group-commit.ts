@@ -13,7 +13,7 @@ import {
 import { ProcessRegistry } from './process-registry.js';
 import { transactionStorage } from './transaction-context.js';
 import { keyOf, type QueuedUnit } from './unit-batch.js';
-import type { UnitOfWork } from './unit-of-work.js';
+import type { DocumentId, UnitOfWork } from './unit-of-work.js';
 import { type Failure, type Load, UnitQueue } from './unit-queue.js';
 import { Conflict, UnitTransaction } from './unit-transaction.js';
 
@@ -109,6 +109,11 @@ export class GroupCommit implements OnModuleInit {
       this.sweep();
     }, SWEEP_MS);
     this.sweeper.unref();
+  }
+
+  /** Removes a document that was deleted from the memory of this process. */
+  forget(document: DocumentId): void {
+    this.transaction.forget(keyOf(document));
   }
 
   /**

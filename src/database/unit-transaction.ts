@@ -89,6 +89,11 @@ export class UnitTransaction {
     private readonly processes: ProcessRegistry,
   ) {}
 
+  /** Removes a document from the cache. */
+  forget(key: string): void {
+    this.known.delete(key);
+  }
+
   /** Whether other processes have recently changed the document with this key. */
   isContested(key: string | undefined): boolean {
     return key !== undefined && this.contested.has(key);

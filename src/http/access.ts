@@ -28,6 +28,19 @@ export const STORES_NOTHING = 'colloquy:stores-nothing';
 /** The route stores nothing, although its method is not GET or DELETE. */
 export const StoresNothing = (): MethodDecorator => SetMetadata(STORES_NOTHING, true);
 
+/** Metadata key of routes whose responses are streams. */
+export const STREAMED = 'colloquy:streamed';
+
+/**
+ * The route sends a stream with back pressure, which holds little memory however long it takes. The route itself
+ * limits how many of them a tenant may have.
+ */
+export const Streamed = (): MethodDecorator => SetMetadata(STREAMED, true);
+
+/** Whether the response of a request is a stream. */
+export const isStreamed = ({ routeOptions: { config } }: FastifyRequest): boolean =>
+  (config as { isStreamed?: boolean }).isStreamed === true;
+
 /** Whether a request only reads: a GET, or one to a route that stores nothing. */
 export const isRead = ({ method, routeOptions: { config } }: FastifyRequest): boolean =>
   method === 'GET' || method === 'HEAD' || (config as { storesNothing?: boolean }).storesNothing === true;

@@ -20,6 +20,8 @@ export {
   setOperatorRequest,
   STORES_NOTHING,
   StoresNothing,
+  STREAMED,
+  Streamed,
   TenantOrAdmin,
 } from './access.js';
 export {

@@ -11,7 +11,7 @@ import {
   runInContext,
   setContextOf,
 } from '../logging/index.js';
-import { isRead } from './access.js';
+import { isRead, isStreamed } from './access.js';
 import { continueWhenRead, problemOfHead } from './request-head.js';
 import { ResponseBudget, type ResponseBudgetOptions } from './response-budget.js';
 import type { Headers } from './security-headers.js';
@@ -198,7 +198,7 @@ export function addRequestHooks(
   fastify.addHook('preHandler', (request, reply, done) => {
     const tenantId = contextOf(request)?.tenantId;
     // Requests that store something are not delayed: they may take long because of a responder.
-    if (tenantId === undefined || !isRead(request)) done();
+    if (tenantId === undefined || !isRead(request) || isStreamed(request)) done();
     else budget.admit(tenantId, kindOf(request), reply.raw, done);
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {

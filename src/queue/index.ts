@@ -6,9 +6,10 @@ export {
   type QueueOptions,
   type RateLimit,
 } from './queue-definition.js';
+export { jobView } from './job.dto.js';
 export type { JobRecord, JobState } from './job.schema.js';
 export { UnrecoverableError } from './queue.errors.js';
 export type { QueueFigures } from './queue-monitoring.js';
 export { QueueModule } from './queue.module.js';
-export { type EnqueueOptions, QueueService, type QueueStatus } from './queue.service.js';
+export { type EnqueueOptions, type MentioningJob, QueueService, type QueueStatus } from './queue.service.js';
 export { QueueWorkers } from './queue-workers.js';

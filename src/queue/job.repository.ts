@@ -30,6 +30,9 @@ export interface QueueCounts {
   failed: number;
 }
 
+/** Jobs read at once by `forEach`. */
+const VISITED_AT_ONCE = 100;
+
 /** Maximum number of failures stored per job. */
 const KEPT_FAILURES = 5;
 
@@ -243,6 +246,12 @@ export class JobRepository {
       .limit(limit)
       .lean<(JobKey & Pick<JobRecord, 'queue'>)[]>()
       .exec();
+  }
+
+  /** Calls `visit` for each job of the tenant, in no particular order. */
+  async forEach(tenantId: string, visit: (job: JobRecord) => void): Promise<void> {
+    const jobs = this.jobs.find({ tenantId }).lean<JobRecord[]>().cursor({ batchSize: VISITED_AT_ONCE });
+    for await (const job of jobs as AsyncIterable<JobRecord>) visit(job);
   }
 
   /** Deletes jobs in any state. A worker that runs one of them notices that its claim is lost. */

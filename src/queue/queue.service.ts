@@ -5,6 +5,7 @@ import { dateIdCursor, notFound, type Page, readPage } from '../http/index.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
 import { JOB_COLLECTION, type JobRecord, type JobState } from './job.schema.js';
+import { mentions } from './job-mentions.js';
 import { LOWEST_PRIORITY, type QueueDefinition } from './queue-definition.js';
 import { QueueRegistry } from './queue-registry.js';
 import { jobActive, jobNotDelayed, jobNotFailed } from './queue.errors.js';
@@ -18,6 +19,9 @@ export interface EnqueueOptions {
   dedupeKey?: string;
 }
 
+/** A job that has an id as a value. */
+export type MentioningJob = Pick<JobRecord, '_id' | 'tenantId' | 'queue'>;
+
 export interface QueueStatus {
   name: string;
   counts: QueueCounts;
@@ -25,7 +29,7 @@ export interface QueueStatus {
   oldestWaitingMs: number | null;
 }
 
-/** Number of jobs that are deleted at once with their tenant. */
+/** Number of jobs that are deleted at once. */
 const DELETED_AT_ONCE = 100;
 
 const positionOf = positionBy('dueAt');
@@ -236,6 +240,30 @@ export class QueueService {
       await this.jobs.deleteAll(
         tenantId,
         jobs.map(({ _id }) => _id),
+      );
+    }
+  }
+
+  /**
+   * Jobs whose payload, result or dedupeKey has this id as a value. Reads all jobs of the tenant, which are few:
+   * finished ones are pruned.
+   */
+  async mentioning(tenantId: string, id: string): Promise<MentioningJob[]> {
+    const found: MentioningJob[] = [];
+    await this.jobs.forEach(tenantId, (job) => {
+      if (mentions(job, id)) found.push({ tenantId, _id: job._id, queue: job.queue });
+    });
+    return found;
+  }
+
+  /** Deletes jobs in any state. A worker that runs one of them notices it within ten seconds. */
+  async erase(tenantId: string, jobs: readonly MentioningJob[]): Promise<void> {
+    for (let begin = 0; begin < jobs.length; begin += DELETED_AT_ONCE) {
+      const batch = jobs.slice(begin, begin + DELETED_AT_ONCE);
+      await this.driver.forget(batch);
+      await this.jobs.deleteAll(
+        tenantId,
+        batch.map(({ _id }) => _id),
       );
     }
   }

@@ -164,6 +164,11 @@ export class SessionStore {
     return true;
   }
 
+  /** Participants of the tenant with a session after `after`, in order of their ids. */
+  participantIds(tenantId: string, after: string, limit: number): Promise<string[]> {
+    return this.repository.participantIds(tenantId, after, limit);
+  }
+
   /** Removes all sessions of a tenant from all tiers. */
   async deleteAll(tenantId: string, signal: AbortSignal): Promise<void> {
     for (;;) {

@@ -95,6 +95,17 @@ export class SessionRepository {
     return rows.map(({ participantId }) => participantId);
   }
 
+  /** Participants with a session after `after`, in order of their ids. */
+  async participantIds(tenantId: string, after: string, limit: number): Promise<string[]> {
+    const rows = await this.sessions
+      .find({ tenantId, participantId: { $gt: after } }, { _id: 0, participantId: 1 })
+      .sort({ participantId: 1 })
+      .limit(limit)
+      .lean<Pick<SessionRecord, 'participantId'>[]>()
+      .exec();
+    return rows.map(({ participantId }) => participantId);
+  }
+
   /** Deletes the session if it had expired at `now`. */
   async deleteExpired(tenantId: string, participantId: string, now: Date): Promise<void> {
     await this.sessions.deleteOne({ tenantId, participantId, expiresAt: { $lte: now } }).exec();

@@ -145,6 +145,19 @@ export class SessionService {
   }
 
   /**
+   * Removes the session from all tiers, whether or not there is one, and returns whether there was one. Does not
+   * wait for other work on the session: work in progress gets a conflict.
+   */
+  erase(tenantId: string, participantId: string): Promise<boolean> {
+    return this.store.delete(tenantId, participantId);
+  }
+
+  /** Participants of the tenant with a session after `after`, in order of their ids: up to `limit`. */
+  participantIds(tenantId: string, after: string, limit: number): Promise<string[]> {
+    return this.store.participantIds(tenantId, after, limit);
+  }
+
+  /**
    * Removes what a session took from a conversation that is being erased: if that is its current
    * conversation, the reference to it and the goals with their slots. The context stays. Does not wait for
    * other work on the session, which may itself finish the erasure: work in progress gets a conflict.

@@ -120,6 +120,7 @@ describe('ApiKeyGuard', () => {
     expect(requestWith().routeOptions.config).toEqual({
       access: 'tenant',
       storesNothing: false,
+      isStreamed: false,
       limit: 5,
     });
   });

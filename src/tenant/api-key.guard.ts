@@ -12,6 +12,7 @@ import {
   setKeyRefusal,
   setOperatorRequest,
   STORES_NOTHING,
+  STREAMED,
 } from '../http/index.js';
 import { contextOf } from '../logging/index.js';
 import { AdminKey } from './admin-key.js';
@@ -69,7 +70,8 @@ export class ApiKeyGuard implements CanActivate {
           this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [handler, metatype]) ?? 'tenant';
         const config = Reflect.getMetadata(ROUTE_CONFIG, handler) as object | undefined;
         const storesNothing = this.reflector.get<true | undefined>(STORES_NOTHING, handler) ?? false;
-        Reflect.defineMetadata(ROUTE_CONFIG, { ...config, access, storesNothing }, handler);
+        const isStreamed = this.reflector.get<true | undefined>(STREAMED, handler) ?? false;
+        Reflect.defineMetadata(ROUTE_CONFIG, { ...config, access, storesNothing, isStreamed }, handler);
       }
     }
   }

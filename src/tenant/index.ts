@@ -1,10 +1,12 @@
 export { AdminKey } from './admin-key.js';
 export { ApiKeyGuard } from './api-key.guard.js';
+export { type ErasedIdLookup, ErasedIds, type ErasedKind } from './erased-ids.js';
+export { IDENTITY_TTL_MS } from './identity-cache.js';
 export { tenantIdParam } from './tenant.dto.js';
 export { KeyThrottle } from './key-throttle.js';
 export { CurrentTenant, TenantOrOperator } from './tenant.decorators.js';
 export { type TenantData, TenantDeletion } from './tenant-deletion.js';
-export { tenantInactive } from './tenant.errors.js';
+export { dataErased, tenantInactive } from './tenant.errors.js';
 export { TenantDirectory } from './tenant-directory.js';
 export { tooManyWrongKeys } from './tenant.errors.js';
 export { TenantModule } from './tenant.module.js';

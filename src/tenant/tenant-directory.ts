@@ -25,8 +25,8 @@ export class TenantDirectory {
     return this.cache.wrap(tenantEntry(tenantId), identityLifetime, async () => {
       const tenant = await this.tenants.findForRequest(tenantId);
       if (!tenant) return undefined;
-      const { name, plan, isActive, features } = tenant;
-      return { tenantId, name, plan, isActive, features };
+      const { name, plan, isActive, features, erasedIdsUntil } = tenant;
+      return { tenantId, name, plan, isActive, features, ...(erasedIdsUntil && { erasedIdsUntil }) };
     });
   }
 
@@ -42,6 +42,15 @@ export class TenantDirectory {
       yield* tenants;
       if (tenants.length < AT_ONCE) return;
     }
+  }
+
+  /**
+   * Makes every process look up the ids of erased participants until this time: this one at once, the others
+   * within IDENTITY_TTL_MS.
+   */
+  async keepErasedIds(tenantId: string, until: Date): Promise<void> {
+    await this.tenants.keepErasedIds(tenantId, until);
+    await this.forget(tenantId);
   }
 
   /** Returns the features of a tenant; all are on when the tenant does not exist. */

@@ -93,3 +93,13 @@ export const rateLimited = (perMinute: number, retryAfterSeconds: number): Probl
     detail: `A tenant may send ${perMinute} requests per minute.`,
     retryAfterSeconds,
   });
+
+export const dataErased = (): ProblemError =>
+  new ProblemError({
+    status: 410,
+    code: 'erased',
+    title: 'The data of this participant was erased',
+    detail:
+      'An externalId of the request belonged to a participant whose data was erased; nothing was stored. ' +
+      'The participant may write again with new ids.',
+  });

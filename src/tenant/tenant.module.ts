@@ -14,6 +14,7 @@ import { RedisModule } from '../redis/index.js';
 import { AdminKey } from './admin-key.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { ApiKeyRepository } from './api-key.repository.js';
+import { ErasedIds } from './erased-ids.js';
 import { IdentityController } from './identity.controller.js';
 import { KeyThrottle } from './key-throttle.js';
 import { KeyVerifier } from './key-verifier.js';
@@ -76,12 +77,13 @@ import { type MonotonicClock, TENANT_CLOCK } from './tenant.tokens.js';
     TenantDataRepository,
     TenantDeletion,
     TenantDirectory,
+    ErasedIds,
     KeyVerifier,
     TenantService,
     ApiKeyGuard,
     { provide: APP_GUARD, useExisting: ApiKeyGuard },
   ],
-  exports: [TenantDirectory, TenantDeletion, AdminKey, KeyThrottle],
+  exports: [TenantDirectory, ErasedIds, TenantDeletion, AdminKey, KeyThrottle],
 })
 export class TenantModule implements OnModuleInit {
   constructor(

@@ -77,6 +77,11 @@ export class TenantRepository {
     return row && tenantOf(row);
   }
 
+  /** Sets `erasedIdsUntil` unless it is later already. */
+  async keepErasedIds(tenantId: string, until: Date): Promise<void> {
+    await this.tenants.updateOne({ tenantId }, { $max: { erasedIdsUntil: until } }).exec();
+  }
+
   /** Marks the tenant. Returns null if it does not exist or is marked already. */
   async beginDeletion(tenantId: string, startedAt: Date): Promise<Tenant | null> {
     const row = await this.tenants

@@ -17,6 +17,8 @@ export interface TenantRecord {
   retention?: RetentionDays;
   createdAt: Date;
   updatedAt: Date;
+  /** Until then, externalIds of erased participants are kept. Absent if there never were any. */
+  erasedIdsUntil?: Date;
   /** Set when the deletion of the tenant begins. */
   deletion?: Deletion;
 }
@@ -61,6 +63,7 @@ export const tenantSchema = new Schema<TenantRecord>(
     retention: { type: retentionSchema, required: false },
     createdAt: date,
     updatedAt: date,
+    erasedIdsUntil: { type: Date },
     deletion: { type: deletionSchema, required: false },
   },
   { ...options, collection: 'tenants' },

@@ -27,6 +27,8 @@ export interface Tenant extends TenantIdentity {
   readonly isActive: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  /** Until then, externalIds of erased participants are kept, to refuse documents that are sent again. */
+  readonly erasedIdsUntil?: Date;
   /** Present while the tenant is being deleted. */
   readonly deletion?: Deletion;
 }

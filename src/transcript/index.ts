@@ -7,6 +7,7 @@ export {
 } from './transcript.dto.js';
 export { type BatchTimes, TranscriptWorker } from './transcript.worker.js';
 export { OldJournalImport } from './old-journal/old-journal-import.js';
+export { ParticipantTranscripts } from './participant-transcripts.js';
 export type { TranscriptsSection } from './transcript-monitoring.js';
 export { TranscriptModule } from './transcript.module.js';
 export { type ReembedOptions, type ReembedResult, TranscriptReembedder } from './transcript-reembedder.js';

@@ -3,6 +3,7 @@ import {
   ApiAcceptedResponse,
   ApiBearerAuth,
   ApiConflictResponse,
+  ApiGoneResponse,
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
@@ -43,6 +44,9 @@ export class TranscriptController {
   @ApiAcceptedResponse({ standardSchema: acceptedTranscriptSchema })
   @ApiConflictResponse({
     description: '`external_id_in_use`: another transcript with other contents has the externalId',
+  })
+  @ApiGoneResponse({
+    description: '`erased`: the externalId belonged to a participant whose data was erased',
   })
   create(
     @CurrentTenant() tenant: TenantIdentity,

@@ -20,6 +20,7 @@ import {
 } from '../search/index.js';
 import { TenantDeletion, TenantModule } from '../tenant/index.js';
 import { OldJournalImport } from './old-journal/old-journal-import.js';
+import { ParticipantTranscripts } from './participant-transcripts.js';
 import { TombstoneSweeper } from './tombstone-sweeper.js';
 import { TranscriptArchivable } from './transcript.archivable.js';
 import { TranscriptArchiveRepository } from './transcript-archive.repository.js';
@@ -117,6 +118,7 @@ class TranscriptLifecycle implements BeforeApplicationShutdown {
     TranscriptBacklog,
     TranscriptWorker,
     TranscriptService,
+    ParticipantTranscripts,
     OldJournalImport,
     TranscriptReembedder,
     VectorUpgrade,
@@ -125,7 +127,14 @@ class TranscriptLifecycle implements BeforeApplicationShutdown {
     TranscriptMonitoring,
     TranscriptLifecycle,
   ],
-  exports: [OldJournalImport, TranscriptService, TranscriptWorker, TranscriptStats, EMBEDDER],
+  exports: [
+    OldJournalImport,
+    ParticipantTranscripts,
+    TranscriptService,
+    TranscriptWorker,
+    TranscriptStats,
+    EMBEDDER,
+  ],
 })
 export class TranscriptModule {
   constructor(index: VectorIndex, tenants: TenantDeletion) {

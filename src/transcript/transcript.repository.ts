@@ -381,6 +381,40 @@ export class TranscriptRepository {
       .exec();
   }
 
+  /** Transcripts of a participant in any status, with their vectors, newest first. */
+  ofParticipant(
+    tenantId: string,
+    participantId: string,
+    limit: number,
+    cursor?: DateIdCursor,
+  ): Promise<TranscriptRecord[]> {
+    return this.transcripts
+      .find({ tenantId, participantId, ...afterCursor('createdAt', cursor) })
+      .sort({ createdAt: -1, _id: -1 })
+      .limit(limit)
+      .lean<TranscriptRecord[]>()
+      .exec();
+  }
+
+  countOfParticipant(tenantId: string, participantId: string): Promise<number> {
+    return this.transcripts.countDocuments({ tenantId, participantId }).exec();
+  }
+
+  /** Participants with a transcript after `after`, in order of their ids. Reads the index only. */
+  async participantIds(tenantId: string, after: string, limit: number): Promise<string[]> {
+    const ids: string[] = [];
+    while (ids.length < limit) {
+      const next = await this.transcripts
+        .findOne({ tenantId, participantId: { $gt: ids.at(-1) ?? after } }, { _id: 0, participantId: 1 })
+        .sort({ participantId: 1 })
+        .lean<Pick<TranscriptRecord, 'participantId'>>()
+        .exec();
+      if (!next) break;
+      ids.push(next.participantId);
+    }
+    return ids;
+  }
+
   /** Rows with a vector of the model and an id greater than `after`, ordered by id. */
   vectors(
     tenantId: string,

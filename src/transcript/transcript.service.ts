@@ -11,7 +11,7 @@ import {
   type VectorSearch,
   VectorIndex,
 } from '../search/index.js';
-import type { TenantIdentity } from '../tenant/index.js';
+import { ErasedIds, type TenantIdentity } from '../tenant/index.js';
 import { TranscriptBacklog } from './transcript-backlog.js';
 import type { ReplayedTranscripts } from './transcript-operations.dto.js';
 import { TranscriptStore } from './transcript-store.js';
@@ -80,6 +80,7 @@ export class TranscriptService {
     private readonly transcripts: TranscriptRepository,
     private readonly store: TranscriptStore,
     private readonly index: VectorIndex,
+    private readonly erasedIds: ErasedIds,
     @Inject(VECTOR_SEARCH) private readonly vectors: VectorSearch,
     @Inject(EMBEDDER) private readonly embedder: Embedder,
   ) {}
@@ -90,6 +91,7 @@ export class TranscriptService {
    * too; it is not stored again after it was deleted, even with other contents.
    * @throws ProblemError 409 `external_id_in_use` by a transcript with other contents
    * @throws ProblemError 429 `transcript_queue_full`, 403 `transcripts_off`
+   * @throws ProblemError 410 `erased` if the data of its participant was erased
    */
   async enqueue(
     { tenantId, features }: TenantIdentity,
@@ -99,7 +101,10 @@ export class TranscriptService {
     if (!features.transcripts) throw transcriptsOff();
     if (givenId !== undefined && (await this.wasDeleted(tenantId, new Types.ObjectId(givenId))))
       return { id: givenId };
+    const { externalId } = body;
     return withRetries(async ({ remainingMs }) => {
+      // On each attempt: it may have been erased since the last.
+      if (externalId !== undefined) await this.erasedIds.refuse(tenantId, 'transcript', [externalId]);
       try {
         return { id: await this.accept(tenantId, body, givenId, remainingMs) };
       } catch (error) {

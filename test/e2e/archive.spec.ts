@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -491,6 +491,76 @@ it('deletes the archives of a tenant with it', async () => {
   expect(files()).not.toEqual([]);
   await app.request('DELETE', `/v1/tenants/${tenant.tenantId}`);
   await eventually(async () => files().length === 0 && (await archives()).length === 0);
+});
+
+describe('a participant with archived data', () => {
+  const findsText = (text: string): boolean => linesOf().some((line) => JSON.stringify(line).includes(text));
+
+  it('is exported with it, and erased from the files and by restores', async () => {
+    const [mine = '', other = ''] = await converse(3, 2);
+    await run({ kind: 'conversations' });
+    const [archive] = await archives();
+    const exported = await fetch(`${app.url}/v1/participants/p0/export`, {
+      headers: { authorization: `Bearer ${tenant.apiKey}` },
+    });
+    const lines = (await exported.text())
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; document: Record<string, unknown> });
+    expect(lines.filter(({ kind }) => kind === 'archived:messages')).toHaveLength(3);
+    expect(lines.find(({ kind }) => kind === 'archived:conversations')?.document).toMatchObject({
+      id: mine,
+      participantId: 'p0',
+      metadata: { whole: 1, half: 0.5 },
+    });
+
+    const { status, body } = await tenant.request<{
+      removed: Record<string, number>;
+      remaining: Record<string, number>;
+    }>('DELETE', '/v1/participants/p0');
+    expect(status).toBe(200);
+    expect(body.removed).toMatchObject({ archivedRoots: 1 });
+    expect(Object.values(body.remaining).every((count) => count === 0)).toBe(true);
+    const roots = new Set(linesOf().map(({ root }) => root));
+    expect([roots.has(mine), roots.has(other)]).toEqual([false, true]);
+    expect(await archives()).toMatchObject([{ id: archive?.id, count: 1, state: 'stored' }]);
+    expect(await restoreAll()).toMatchObject([{ restored: 1 }]);
+    expect((await tenant.request('GET', `/v1/conversations/${mine}`)).status).toBe(404);
+    expect((await tenant.request('GET', `/v1/conversations/${other}`)).status).toBe(200);
+  });
+
+  it('leaves no archive if it was the only one in it', async () => {
+    const unique = `Text of ${tenant.tenantId}`;
+    const { body } = await tenant.request<{ id: string }>('POST', '/v1/conversations', {
+      participantId: 'alone',
+      channel: 'web',
+      title: unique,
+    });
+    expect(body.id).toMatch(/^[0-9a-f]{24}$/);
+    await run({ kind: 'conversations' });
+    expect(findsText(unique)).toBe(true);
+    await tenant.request('DELETE', '/v1/participants/alone');
+    expect(await archives()).toEqual([]);
+    expect(findsText(unique)).toBe(false);
+  });
+
+  it('does not come back if an old file does', async () => {
+    const [mine = ''] = await converse(2);
+    await run({ kind: 'conversations' });
+    const [archive] = await app.database.collection('archives').find({ tenantId: tenant.tenantId }).toArray();
+    const files = readdirSync(join(store.location, String(archive?.['contents'].folder)));
+    const kept = files.map((name) => {
+      const path = join(store.location, String(archive?.['contents'].folder), name);
+      return { path, bytes: readFileSync(path) };
+    });
+    await tenant.request('DELETE', '/v1/participants/p0');
+    // As if a backup of the archives had been restored.
+    mkdirSync(join(store.location, String(archive?.['contents'].folder)), { recursive: true });
+    for (const { path, bytes } of kept) writeFileSync(path, bytes);
+    if (archive) await app.database.collection('archives').insertOne(archive);
+    expect(await restoreAll()).toMatchObject([{ restored: 0, erased: 1, rows: 0 }]);
+    expect((await tenant.request('GET', `/v1/conversations/${mine}`)).status).toBe(404);
+  });
 });
 
 it('refuses what it does not know', async () => {

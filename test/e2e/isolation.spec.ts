@@ -59,6 +59,7 @@ const open = (path: string): Case => ({ kind: 'public', path: () => path });
 
 const ofConversation = ({ conversationId }: OwnedData): string => `/v1/conversations/${conversationId}`;
 const ofSession = ({ participantId }: OwnedData): string => `/v1/sessions/${participantId}`;
+const ofParticipant = ({ participantId }: OwnedData): string => `/v1/participants/${participantId}`;
 const ofTenant = ({ owner }: OwnedData): string => `/v1/tenants/${owner.tenantId}`;
 const keyIdOf = ({ owner }: OwnedData): string => owner.apiKey.split('_')[1] ?? '';
 
@@ -117,6 +118,8 @@ const cases: Record<string, Case> = {
     (of) => `${ofConversation(of)}/messages/${of.messageId}`,
   ),
   'GET /v1/participants': apart(() => '/v1/participants'),
+  'GET /v1/participants/:participantId/export': apart((of) => `${ofParticipant(of)}/export`),
+  'DELETE /v1/participants/:participantId': apart(ofParticipant),
 
   'GET /v1/messages': apart(() => '/v1/messages'),
   'POST /v1/messages': apart(

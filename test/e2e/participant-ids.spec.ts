@@ -85,6 +85,23 @@ describeWithRedis('ids of participants', () => {
     }
   });
 
+  it('are exported and erased exactly', async () => {
+    const erased: unknown[] = [];
+    for (const id of ids) {
+      const path = `/v1/participants/${encodeURIComponent(id)}`;
+      const exported = String((await tenant.request<unknown>('GET', `${path}/export`)).body);
+      const receipt = await tenant.request('DELETE', path);
+      const lines = exported.split('\n').filter((line) => line.startsWith('{"kind":"conversation"'));
+      erased.push({
+        id: receipt.body['participantId'],
+        removed: receipt.body['removed'],
+        lines: lines.length,
+      });
+    }
+    const removed = { conversations: 1, messages: 2, sessions: 1, transcripts: 0, jobs: 0 };
+    expect(erased).toEqual(ids.map((id) => ({ id, removed, lines: 1 })));
+  });
+
   it.each([
     ['.', 'must not be "." or "..", which cannot be addressed in the path of a URL'],
     ['..', 'must not be "." or "..", which cannot be addressed in the path of a URL'],

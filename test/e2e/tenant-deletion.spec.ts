@@ -63,6 +63,9 @@ async function fill(tenant: TestTenant): Promise<void> {
   await tenant.request('GET', '/v1/notes/count?participantId=ana');
   await tenant.request('GET', `/v1/conversations/${conversation.id}`);
   await tenant.request('PUT', '/v1/responder', { type: 'scripted', config: {} });
+  const erased = { participantId: 'bob', channel: 'web', content: 'Forget me', externalId: 'e-1' };
+  await tenant.request('POST', '/v1/messages', erased);
+  await tenant.request('DELETE', '/v1/participants/bob');
 }
 
 /** Number of documents of the tenant, by collection. */

@@ -33,6 +33,14 @@ export class ClosingRepository {
     return this.closings.find({ tenantId, conversationId }, { transcriptId: 1 }).lean<ClosingIds[]>().exec();
   }
 
+  /** Closings whose transcript does not contain their content yet. */
+  contentsOf(tenantId: string, conversationId: Types.ObjectId): Promise<ClosingDocument[]> {
+    return this.closings
+      .find({ tenantId, conversationId, content: { $exists: true } })
+      .lean<ClosingDocument[]>()
+      .exec();
+  }
+
   async deleteOf(tenantId: string, conversationId: Types.ObjectId): Promise<void> {
     await this.closings.deleteMany({ tenantId, conversationId }).exec();
   }

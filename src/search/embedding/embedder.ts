@@ -13,6 +13,8 @@ export interface Embedder {
    * @throws EmbeddingError, or the signal's reason if it is aborted
    */
   embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
+  /** Removes the vectors of texts from the cache of this process, if there is one. */
+  forget?(texts: readonly string[]): void;
 }
 
 /** Injection token of the process's embedder. */

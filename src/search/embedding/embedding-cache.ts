@@ -69,6 +69,11 @@ export class EmbeddingCache {
     return { size: this.vectors.size, max, hits, misses, hitRate: asked === 0 ? 0 : hits / asked };
   }
 
+  /** Removes the vectors of these texts. */
+  forget(model: string, texts: readonly string[]): void {
+    for (const text of texts) this.vectors.delete(keyOf(model, text));
+  }
+
   clear(): void {
     this.vectors.clear();
   }
@@ -186,5 +191,9 @@ export class CachedEmbedder implements Embedder {
 
   embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]> {
     return this.cache.embed(this.embedder, texts, signal);
+  }
+
+  forget(texts: readonly string[]): void {
+    this.cache.forget(this.model, texts);
   }
 }

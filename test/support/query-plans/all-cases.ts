@@ -5,6 +5,7 @@ import {
   scheduleCases,
   transcriptArchiveCases,
 } from './archive-cases.js';
+import { erasedIdCases, erasureKeyCases, participantErasureCases } from './participant-cases.js';
 import { endedSessionCases } from './admin-cases.js';
 import {
   closingCases,
@@ -37,6 +38,9 @@ export const allCases = {
   ArchiveRepository: archiveCases,
   ArchiveRunRepository: archiveRunCases,
   ScheduleRepository: scheduleCases,
+  ErasureKeyRepository: erasureKeyCases,
+  ErasedIdRepository: erasedIdCases,
+  ParticipantErasureRepository: participantErasureCases,
   TenantDataRepository: tenantDataCases,
 } as const;
 

@@ -76,6 +76,8 @@ export const archiveCases: Cases<ArchiveRepository> = {
     'of one tenant': (archives) => archives.unfinished(tenantId),
   },
   list: lists({ tenantId, kind: 'jobs' }, (archives, filter, cursor) => archives.list(filter, 10, cursor)),
+  ofParticipant: once((archives) => archives.ofParticipant(tenantId, 'hash')),
+  removeParticipant: once(begun((archives, archive) => archives.removeParticipant(archive, 'hash'))),
   idsOf: once((archives) => archives.idsOf(tenantId)),
   held: once((archives) => archives.held(tenantId, 'jobs', ids, at)),
   hold: once((archives) => archives.hold(tenantId, 'jobs', ids, at)),

@@ -32,6 +32,10 @@ export const conversationCases: Cases<ConversationRepository> = {
   ),
   participantIds: once((conversations) => conversations.participantIds(tenantId, '', 10)),
   activityOf: once((conversations) => conversations.activityOf(tenantId, ['ana', 'bob'])),
+  ofParticipant: {
+    ...once((conversations) => conversations.ofParticipant(tenantId, 'ana', 10)),
+    'next page': (conversations) => conversations.ofParticipant(tenantId, 'ana', 10, id),
+  },
   erasing: once((conversations) => conversations.erasing(tenantId)),
   unfinishedErasures: once((conversations) => conversations.unfinishedErasures(at, 10)),
   deleteErased: once((conversations) => conversations.deleteErased(tenantId, id)),
@@ -52,6 +56,7 @@ export const closingCases: Cases<ClosingRepository> = {
   find: once((closings) => closings.find(tenantId, hex)),
   removeContent: once((closings) => closings.removeContent(tenantId, hex)),
   ofConversation: once((closings) => closings.ofConversation(tenantId, id)),
+  contentsOf: once((closings) => closings.contentsOf(tenantId, id)),
   deleteOf: once((closings) => closings.deleteOf(tenantId, id)),
 };
 
@@ -98,6 +103,8 @@ export const messageCases: Cases<MessageRepository> = {
       ).map(([page, call]) => [`rare role ${page}`, call]),
     ),
   },
+  externalKeysAfter: once((messages) => messages.externalKeysAfter(tenantId, id, 1, 10)),
+  countOf: once((messages) => messages.countOf(tenantId, id)),
   // Searches for the beginning and finds what the cases of ConversationWriter stored.
   deleteFirst: once((messages) => messages.deleteFirst(tenantId, id, 10)),
 };

@@ -53,6 +53,7 @@ export const jobCases: Cases<JobRepository> = {
   retry: once((jobs) => jobs.retry({ ...key, queue }, at)),
   promote: once((jobs) => jobs.promote({ ...key, queue }, at)),
   remove: once((jobs) => jobs.remove({ ...key, queue })),
+  forEach: once((jobs) => jobs.forEach(tenantId, () => undefined)),
   ofTenant: once((jobs) => jobs.ofTenant(tenantId, 10)),
   deleteAll: once((jobs) => jobs.deleteAll(tenantId, [new Types.ObjectId()])),
   scrub: once((jobs) => jobs.scrub(tenantId, [id], ['summary'])),

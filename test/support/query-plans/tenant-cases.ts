@@ -34,6 +34,7 @@ export const tenantCases: Cases<TenantRepository> = {
   find: once((tenants) => tenants.find(tenantId)),
   findForRequest: once((tenants) => tenants.findForRequest(tenantId)),
   update: once((tenants) => tenants.update(tenantId, { name: 'A', features: { responder: true } }, at)),
+  keepErasedIds: once((tenants) => tenants.keepErasedIds(tenantId, at)),
   list: pages((tenants, after) => tenants.list(10, after)),
   listById: once((tenants) => tenants.listById('', 10)),
   beginDeletion: once((tenants) => tenants.beginDeletion(tenantId, at)),
@@ -65,6 +66,7 @@ export const state: StoredState = {
 };
 
 export const sessionCases: Cases<SessionRepository> = {
+  participantIds: once((sessions) => sessions.participantIds(tenantId, 'a', 10)),
   participants: once((sessions) => sessions.participants(tenantId, 10)),
   find: once((sessions) => sessions.find(tenantId, 'ana')),
   // This method only adds to a unit of work, which the cases of ConversationWriter and SessionStore commit.

@@ -44,6 +44,9 @@ export const transcriptCases: Cases<TranscriptRepository> = {
   insert: once((transcripts) => transcripts.insert(tenantId, [record])),
   deleted: once((transcripts) => transcripts.deleted(tenantId, ids)),
   insertMissing: once((transcripts) => transcripts.insertMissing([queued])),
+  ofParticipant: pages((transcripts, cursor) => transcripts.ofParticipant(tenantId, 'ana', 10, cursor)),
+  countOfParticipant: once((transcripts) => transcripts.countOfParticipant(tenantId, 'ana')),
+  participantIds: once((transcripts) => transcripts.participantIds(tenantId, '', 10)),
   countQueued: once((transcripts) => transcripts.countQueued(tenantId)),
   waiting: once((transcripts) => transcripts.waiting(at)),
   claimable: {

@@ -97,7 +97,13 @@ export const conversationWriterCases: Cases<ConversationWriter> = {
     const { message } = await unanswered(writer, 'hal');
     return writer.changeMessage(message, () => ({ content: 'Hello' }));
   }),
+  // Only changes the memory of the process.
+  forget: {},
   markErased: once((writer) => writer.markErased(tenantId, conversationId)),
+  // Finds nothing any more.
+  markErasedWithParticipant: once((writer) =>
+    finding(writer.markErasedWithParticipant(tenantId, conversationId)),
+  ),
 };
 
 const first = { ...state, id: new Types.ObjectId().toHexString(), participantId: 'gus' };
