@@ -5,6 +5,7 @@
 const layers = [
   ['bootstrap', 'cli'],
   ['admin'],
+  ['archive'],
   ['conversation'],
   ['responder', 'transcript'],
   ['search'],

@@ -10,6 +10,7 @@ export const SESSION_SETTINGS = Symbol('SESSION_SETTINGS');
 export const QUEUE_SETTINGS = Symbol('QUEUE_SETTINGS');
 export const TRANSCRIPT_SETTINGS = Symbol('TRANSCRIPT_SETTINGS');
 export const PROCESSING_SETTINGS = Symbol('PROCESSING_SETTINGS');
+export const ARCHIVE_SETTINGS = Symbol('ARCHIVE_SETTINGS');
 export const MONITORING_SETTINGS = Symbol('MONITORING_SETTINGS');
 
 const tokens: Record<GroupName, symbol> = {
@@ -21,6 +22,7 @@ const tokens: Record<GroupName, symbol> = {
   queue: QUEUE_SETTINGS,
   transcript: TRANSCRIPT_SETTINGS,
   processing: PROCESSING_SETTINGS,
+  archive: ARCHIVE_SETTINGS,
   monitoring: MONITORING_SETTINGS,
 };
 
@@ -32,6 +34,7 @@ export type SessionSettings = GroupSettings<'session'>;
 export type QueueSettings = GroupSettings<'queue'>;
 export type TranscriptSettings = GroupSettings<'transcript'>;
 export type ProcessingSettings = GroupSettings<'processing'>;
+export type ArchiveSettings = GroupSettings<'archive'>;
 export type MonitoringSettings = GroupSettings<'monitoring'>;
 
 @Global()

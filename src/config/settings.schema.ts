@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseSecretKeys } from '../common/index.js';
+import { archiveSettings } from './archive-settings.js';
 import { monitoringSettings } from './monitoring-settings.js';
 import {
   boolean,
@@ -379,6 +380,7 @@ export const settingGroups = {
       { default: 'false' },
     ),
   },
+  archive: archiveSettings,
   monitoring: monitoringSettings,
 } as const;
 
