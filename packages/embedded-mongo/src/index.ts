@@ -79,6 +79,16 @@ export class EmbeddedMongo {
     await this.server.backup(resolve(dir));
   }
 
+  /**
+   * Copies a consistent snapshot of the store in `from` to `to`, an empty or missing directory. Works in any
+   * process, whichever has the store open, or none. The copy is compacted: it contains no deleted documents.
+   * It is not flushed to disk.
+   */
+  static async copy(from: string, to: string): Promise<void> {
+    const { copyStore } = await import('./engine/copy-store.js');
+    await copyStore(resolve(from), resolve(to));
+  }
+
   /** Waits for running commands, flushes and closes the store. */
   async close(): Promise<void> {
     await this.server?.close();
