@@ -91,7 +91,7 @@ export async function enterErasures(database: mongo.Db, marks: AsyncIterable<Era
     batch = [];
   };
   for await (const { tenantId, participantHash, erasedAt } of marks) {
-    const update = { $set: { erasedAt, state: 'pending' } };
+    const update = { $max: { erasedAt }, $set: { state: 'pending' } };
     batch.push({ updateOne: { filter: { tenantId, participantHash }, update, upsert: true } });
     if (batch.length === BATCH) await write();
   }
