@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import {
   appendFile,
+  cp,
   mkdir,
   open,
   readdir,
@@ -81,7 +82,8 @@ const everyType = (): mongo.Document => ({
   __proto__x: 1,
 });
 
-async function fill(database: mongo.Db): Promise<void> {
+/** @param lastUsedAt of the sessions, which expire an hour later */
+async function fill(database: mongo.Db, lastUsedAt: Date): Promise<void> {
   await database.createCollection('messages', { validator: { text: { $ne: 'refused' } } });
   const messages = database.collection('messages');
   await messages.insertOne({ _id: new ObjectId(), text: 'refused' }, { bypassDocumentValidation: true });
@@ -93,8 +95,6 @@ async function fill(database: mongo.Db): Promise<void> {
   );
   const sessions = database.collection<{ _id: unknown; lastUsedAt: Date }>('sessions');
   await sessions.createIndex({ lastUsedAt: 1 }, { expireAfterSeconds: 3600 });
-  // Expired: neither the backup nor the restore may delete it.
-  const lastUsedAt = new Date('2020-01-01T00:00:00Z');
   await sessions.insertMany([
     { _id: 'a', lastUsedAt },
     { _id: new Int32(5), lastUsedAt },
@@ -110,6 +110,22 @@ async function fill(database: mongo.Db): Promise<void> {
 const indexesOf = async (database: mongo.Db): Promise<unknown> =>
   Promise.all(['messages', 'sessions', 'empty'].map((name) => database.collection(name).indexes()));
 
+const manifestOf = async (dir: string): Promise<Record<string, unknown>> =>
+  JSON.parse(await readFile(join(dir, 'manifest.json'), 'utf8')) as Record<string, unknown>;
+
+const changeManifest = async (dir: string, change: object): Promise<void> => {
+  const changed = { ...(await manifestOf(dir)), ...change };
+  await writeFile(join(dir, 'manifest.json'), JSON.stringify(changed));
+};
+
+const flipByte = async (file: string, at: number): Promise<void> => {
+  const handle = await open(file, 'r+');
+  const byte = Buffer.alloc(1);
+  await handle.read(byte, 0, 1, at);
+  await handle.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, at);
+  await handle.close();
+};
+
 describe('a backup of the embedded store', () => {
   let env: Record<string, string>;
   let contents: Record<string, string[]>;
@@ -118,7 +134,8 @@ describe('a backup of the embedded store', () => {
   beforeEach(async () => {
     env = { DATA_DIR: path('data') };
     store = await openStoreOf(path('data'));
-    await fill(store.client.db('colloquy'));
+    // Expired: neither the backup nor the restore may delete them.
+    await fill(store.client.db('colloquy'), new Date('2020-01-01T00:00:00Z'));
     contents = await rawContents(store.client.db('colloquy'));
   });
   afterEach(() => store.close());
@@ -157,9 +174,9 @@ describe('a backup of the embedded store', () => {
   });
 
   it('restores the newest backup of a directory, or the one that is named', async () => {
-    const first = await backUp(env);
+    const first = await backUp(env, { rotate: false });
     await store.client.db('colloquy').collection('empty').insertOne({ n: 1 });
-    await backUp(env);
+    await backUp(env, { rotate: false });
     await restore({ ...env, DATA_DIR: path('newest') });
     await restore({ ...env, DATA_DIR: path('first') }, first.path);
     expect((await restored(path('newest')))['empty']).toHaveLength(1);
@@ -176,72 +193,7 @@ describe('a backup of the embedded store', () => {
     expect(await rawContents(store.client.db('colloquy'))).toEqual(contents);
   });
 
-  const manifestOf = async (dir: string): Promise<Record<string, unknown>> =>
-    JSON.parse(await readFile(join(dir, 'manifest.json'), 'utf8')) as Record<string, unknown>;
-
-  const changeManifest = async (dir: string, change: object): Promise<void> => {
-    const changed = { ...(await manifestOf(dir)), ...change };
-    await writeFile(join(dir, 'manifest.json'), JSON.stringify(changed));
-  };
-
-  const flipByte = async (file: string, at: number): Promise<void> => {
-    const handle = await open(file, 'r+');
-    const byte = Buffer.alloc(1);
-    await handle.read(byte, 0, 1, at);
-    await handle.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, at);
-    await handle.close();
-  };
-
-  const key = newBackupKey();
-  const dataFile = (dir: string): string => join(dir, 'store', 'data.mdb.gz.enc');
-  const damages: [string, (dir: string) => Promise<void>, RegExp, Record<string, string>?][] = [
-    ['an altered file', (dir) => flipByte(dataFile(dir), 5000), /damaged: it was altered.*another/],
-    ['a truncated file', (dir) => truncate(dataFile(dir), 5000), /damaged: it has 5000 bytes instead of/],
-    ['a longer file', (dir) => appendFile(dataFile(dir), 'x'), /damaged: it has \d+ bytes instead of/],
-    ['a missing file', (dir) => rm(dataFile(dir)), /damaged: it is missing/],
-    ['no manifest', (dir) => rm(join(dir, 'manifest.json')), /There is no whole backup/],
-    ['a cut manifest', (dir) => truncate(join(dir, 'manifest.json'), 300), /manifest.json is damaged/],
-    [
-      'an altered manifest',
-      (dir) => changeManifest(dir, { createdAt: '2020-01-01T00:00:00.000Z' }),
-      /damaged \(it was altered\)/,
-    ],
-    [
-      'a manifest of a newer format',
-      (dir) => changeManifest(dir, { formatVersion: 2 }),
-      /has format version 2, .*Restore it with the version that made it/,
-    ],
-    ['another manifest', (dir) => changeManifest(dir, { format: 'other' }), /not the manifest of a backup/],
-    ['no key', () => Promise.resolve(), /BACKUP_KEY is not set\. Set BACKUP_KEY/, { BACKUP_KEY: '' }],
-    [
-      'a wrong key',
-      () => Promise.resolve(),
-      /which is not in BACKUP_KEY\. Add that key/,
-      { BACKUP_KEY: newBackupKey() },
-    ],
-  ];
-
-  it.each(damages)(
-    'is refused with %s, and the target is not touched',
-    async (_what, damage, message, more) => {
-      env['BACKUP_KEY'] = key;
-      const { path: backup } = await backUp(env);
-      await damage(backup);
-      await expect(restore({ ...env, ...more, DATA_DIR: path('new') }, backup)).rejects.toThrow(message);
-      expect(existsSync(path('new'))).toBe(false);
-    },
-  );
-
-  it('is refused if the seal of an encrypted manifest is replaced by one that needs no key', async () => {
-    env['BACKUP_KEY'] = key;
-    const { path: backup } = await backUp(env);
-    await changeManifest(backup, { seal: { value: '0'.repeat(64) } });
-    await expect(restore({ ...env, DATA_DIR: path('new') }, backup)).rejects.toThrow(
-      'manifest.json is damaged',
-    );
-  });
-
-  it('is found to be damaged by its verification, and does not count as a backup then', async () => {
+  it('that is stopped leaves nothing', async () => {
     const service = new BackupService(loadSettings(env), logger);
     const controller = new AbortController();
     controller.abort(new Error('stopped'));
@@ -305,7 +257,7 @@ describe('a backup of the embedded store', () => {
       await writeFile(archive('t/c.json'), 'another');
       await rm(archive('t/messages/b.ndjson.gz'));
       await writeFile(archive('e.json'), 'new');
-      const second = await backUp(env);
+      const second = await backUp(env, { rotate: false });
       expect(second).toMatchObject({ archives: 3, linkedArchives: 1 });
       expect(inode(second.path, 't/messages/a.ndjson.gz')).toBe(inode(first.path, 't/messages/a.ndjson.gz'));
       expect(inode(second.path, 't/c.json')).not.toBe(inode(first.path, 't/c.json'));
@@ -321,11 +273,11 @@ describe('a backup of the embedded store', () => {
     it('copies a file again that is damaged in the backup before, or has another key', async () => {
       env['BACKUP_KEY'] = newBackupKey();
       const first = await backUp(env);
-      expect((await backUp(env)).linkedArchives).toBe(3);
+      expect((await backUp(env, { rotate: false })).linkedArchives).toBe(3);
       await flipByte(join(first.path, 'archives', 't', 'c.json.enc'), 60);
-      expect((await backUp(env)).linkedArchives).toBe(2);
+      expect((await backUp(env, { rotate: false })).linkedArchives).toBe(2);
       env['BACKUP_KEY'] = `${newBackupKey()},${env['BACKUP_KEY']}`;
-      expect((await backUp(env)).linkedArchives).toBe(0);
+      expect((await backUp(env, { rotate: false })).linkedArchives).toBe(0);
       await restore({ ...env, DATA_DIR: path('new') });
       expect(await readFile(path('new', 'archives', 't', 'c.json'))).toEqual(
         await readFile(archive('t/c.json')),
@@ -397,6 +349,83 @@ describe('a backup of the embedded store', () => {
   });
 });
 
+describe('a damaged backup', () => {
+  const key = newBackupKey();
+  const dataFile = (dir: string): string => join(dir, 'store', 'data.mdb.gz.enc');
+  let made: Awaited<ReturnType<typeof createBackupFolder>>;
+  let whole: string;
+
+  beforeAll(async () => {
+    made = await createBackupFolder();
+    const store = await openStoreOf(join(made.path, 'data'));
+    await store.client.db('colloquy').collection('messages').insertMany([everyType(), everyType()]);
+    await store.close();
+    const settings = loadSettings({ DATA_DIR: join(made.path, 'data'), BACKUP_KEY: key });
+    const signal = new AbortController().signal;
+    const outDir = join(made.path, 'backups');
+    whole = (await new BackupService(settings, logger).run({ outDir, signal })).path;
+  });
+  afterAll(() => made.remove());
+
+  const damages: [string, (dir: string) => Promise<void>, RegExp, Record<string, string>][] = [
+    ['an altered file', (dir) => flipByte(dataFile(dir), 1000), /damaged: it was altered.*another/, {}],
+    ['a truncated file', (dir) => truncate(dataFile(dir), 5000), /damaged: it has 5000 bytes instead of/, {}],
+    ['a longer file', (dir) => appendFile(dataFile(dir), 'x'), /damaged: it has \d+ bytes instead of/, {}],
+    ['a missing file', (dir) => rm(dataFile(dir)), /damaged: it is missing/, {}],
+    ['no manifest', (dir) => rm(join(dir, 'manifest.json')), /There is no whole backup/, {}],
+    [
+      'a seal that needs no key',
+      (dir) => changeManifest(dir, { seal: { value: '0'.repeat(64) } }),
+      /manifest.json is damaged/,
+      {},
+    ],
+    ['a cut manifest', (dir) => truncate(join(dir, 'manifest.json'), 300), /manifest.json is damaged/, {}],
+    [
+      'an altered manifest',
+      (dir) => changeManifest(dir, { createdAt: '2020-01-01T00:00:00.000Z' }),
+      /damaged \(it was altered\)/,
+      {},
+    ],
+    [
+      'a manifest of a newer format',
+      (dir) => changeManifest(dir, { formatVersion: 2 }),
+      /has format version 2, .*Restore it with the version that made it/,
+      {},
+    ],
+    [
+      'another manifest',
+      (dir) => changeManifest(dir, { format: 'other' }),
+      /not the manifest of a backup/,
+      {},
+    ],
+    ['no key', () => Promise.resolve(), /BACKUP_KEY is not set\. Set BACKUP_KEY/, { BACKUP_KEY: '' }],
+    [
+      'a wrong key',
+      () => Promise.resolve(),
+      /which is not in BACKUP_KEY\. Add that key/,
+      { BACKUP_KEY: newBackupKey() },
+    ],
+  ];
+
+  it.each(damages)(
+    'with %s is refused, and the target is not touched',
+    async (_what, damage, message, more) => {
+      const backup = path('copy');
+      await cp(whole, backup, { recursive: true });
+      await damage(backup);
+      const env = { BACKUP_KEY: key, DATA_DIR: path('new'), ...more };
+      await expect(restore(env, backup)).rejects.toThrow(message);
+      expect(existsSync(path('new'))).toBe(false);
+    },
+  );
+
+  it('would be restored without the damage', async () => {
+    await cp(whole, path('copy'), { recursive: true });
+    const report = await restore({ BACKUP_KEY: key, DATA_DIR: path('new') }, path('copy'));
+    expect(report.rows).toBe(2);
+  });
+});
+
 describe('a backup of MongoDB', () => {
   let source: TestDatabase;
   let target: TestDatabase;
@@ -407,7 +436,7 @@ describe('a backup of MongoDB', () => {
     [source, target] = [createTestDatabase(), createTestDatabase()];
     client = new mongo.MongoClient(source.uri);
     env = { MONGODB_URI: source.uri, DATA_DIR: path('data') };
-    await fill(client.db(source.name));
+    await fill(client.db(source.name), new Date());
   });
   afterEach(async () => {
     await client.close();
