@@ -21,7 +21,7 @@ const textOf = (error: unknown): string => (error instanceof Error ? error.messa
 
 let server: StoreServer | undefined;
 
-const backup = async ({ type, id, dir }: ToWorker & { id: number }): Promise<void> => {
+const backup = async ({ type, id, dir }: Exclude<ToWorker, { type: 'close' }>): Promise<void> => {
   try {
     await (type === 'copy' ? server?.copy(dir) : server?.backup(dir));
     post({ type: 'backedUp', id });
