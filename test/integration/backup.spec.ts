@@ -25,6 +25,7 @@ import {
 } from '../../src/archive/backup/index.js';
 import { type Environment, loadSettings } from '../../src/config/index.js';
 import { createLogger } from '../../src/logging/index.js';
+import { createTestApp } from '../support/app.js';
 import { backupsIn, createBackupFolder, newBackupKey, openStoreOf, rawContents } from '../support/backups.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
@@ -339,6 +340,12 @@ describe('a backup of the embedded store', () => {
     });
   });
 
+  it('is refused in the directory of the archives', async () => {
+    await expect(backUp({ ...env, ARCHIVE_DIR: folder.path })).rejects.toThrow(
+      /in the directory of the archives/,
+    );
+  });
+
   it('says what to set if there is no store', async () => {
     await expect(backUp({ DATA_DIR: path('nothing') })).rejects.toThrow(
       /There is no embedded store in .*Set DATA_DIR/,
@@ -511,6 +518,12 @@ describe('a backup of MongoDB', () => {
     await backUp(env);
     await target.collection('restore_in_progress').insertOne({});
     await target.collection('messages').insertOne({ left: 'over' });
+    await expect(createTestApp({}, { database: target })).rejects.toThrow(
+      /restore was interrupted.*npm run restore/,
+    );
+    await expect(backUp({ ...env, MONGODB_URI: target.uri })).rejects.toThrow(
+      /incomplete. Finish the restore/,
+    );
     await restore({ ...env, MONGODB_URI: target.uri });
     expect(await rawContents(client.db(target.name))).toEqual(await rawContents(client.db(source.name)));
   });

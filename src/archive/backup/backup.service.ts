@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { programVersion, type Settings } from '../../config/index.js';
 import { databaseNameOf } from '../../database/index.js';
 import type { Logger } from '../../logging/index.js';
@@ -69,6 +69,11 @@ export class BackupService {
     rotate: mayRotate = true,
   }: BackupOptions): Promise<BackupReport> {
     const dir = resolve(outDir);
+    const archiveDir = archiveDirOf(this.settings);
+    if (`${dir}${sep}`.startsWith(`${archiveDir}${sep}`))
+      throw new BackupError(
+        `${dir} is in the directory of the archives, ${archiveDir}, so each backup would contain the ones before. Use a directory outside of it, on another disk.`,
+      );
     const begun = performance.now();
     try {
       const claim = await ClaimedDirectory.claim(dir, IN_PROGRESS, 'A backup');

@@ -1,5 +1,6 @@
 import { EJSON } from 'bson';
 import { mongo } from 'mongoose';
+import { RESTORE_MARKER } from '../../config/index.js';
 import { BackupError } from './backup-error.js';
 import type { BackupKeys } from './backup-keys.js';
 import type { CopyTarget, DatabaseCopy } from './embedded-backup.js';
@@ -35,7 +36,12 @@ class Dump {
   async run(): Promise<DatabaseCopy> {
     // The first read decides on the snapshot. A collection that is created later is not part of it.
     await this.database.collection('tenants').findOne({}, { session: this.session });
-    for (const { name, options } of await collectionsOf(this.database)) await this.add(name, options ?? {});
+    const collections = await collectionsOf(this.database);
+    if (collections.some(({ name }) => name === RESTORE_MARKER))
+      throw new BackupError(
+        `A restore into the database "${this.database.databaseName}" is running or was interrupted, so it is incomplete. Finish the restore first: run the same "npm run restore" again.`,
+      );
+    for (const { name, options } of collections) await this.add(name, options ?? {});
     return { collections: this.collections, files: this.files };
   }
 
