@@ -124,7 +124,15 @@ export class BackupService {
       collections,
       files: [...files, ...archives.files],
     };
-    if (verify) await verifyBackup(draft, draftManifest, { keys: this.keys, signal, scratch });
+    if (verify)
+      await verifyBackup(draft, draftManifest, {
+        keys: this.keys,
+        signal,
+        scratch,
+        onIndexError: (collection, { message }) => {
+          this.logger.warn({ collection, reason: message }, 'an index could not be verified');
+        },
+      });
     const manifest = { ...draftManifest, verifiedAt: verify ? new Date().toISOString() : null };
     await writeManifest(draft, manifest, this.keys);
     signal.throwIfAborted();

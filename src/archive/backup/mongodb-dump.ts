@@ -120,13 +120,15 @@ export interface LoadOptions {
   files: readonly StoredFile[];
   keys: BackupKeys;
   signal: AbortSignal;
+  /** Called if the server has no such indexes, which then are left out. Without it, that is an error. */
+  onIndexError?: (collection: string, error: mongo.MongoServerError) => void;
 }
 
 /** Creates the collections of a dump with their documents and indexes in a database that has none of them. */
 export async function loadDump(
   database: mongo.Db,
   collections: readonly StoredCollection[],
-  { dir, files, keys, signal }: LoadOptions,
+  { dir, files, keys, signal, onIndexError }: LoadOptions,
 ): Promise<void> {
   for (const { name, file: fileName, options = '{}', indexes = '[]' } of collections) {
     signal.throwIfAborted();
@@ -137,7 +139,13 @@ export async function loadDump(
       insertRaw(database, name, splitDocuments(content), signal),
     );
     const more = (parsed(indexes) as mongo.Document[]).filter((index) => index['name'] !== '_id_');
-    if (more.length > 0) await database.command({ createIndexes: name, indexes: more });
+    if (more.length === 0) continue;
+    try {
+      await database.command({ createIndexes: name, indexes: more });
+    } catch (error) {
+      if (!onIndexError || !(error instanceof mongo.MongoServerError)) throw error;
+      onIndexError(name, error);
+    }
   }
 }
 

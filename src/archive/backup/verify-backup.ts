@@ -4,7 +4,7 @@ import { BackupError } from './backup-error.js';
 import type { BackupKeys } from './backup-keys.js';
 import { unpackStore, verifyStore } from './embedded-backup.js';
 import type { Manifest, StoredFile } from './manifest.js';
-import { loadDump } from './mongodb-dump.js';
+import { loadDump, type LoadOptions } from './mongodb-dump.js';
 import { compareCollections, withStore } from './store-on-disk.js';
 import { readStoredFile } from './stored-file.js';
 
@@ -15,6 +15,15 @@ export function storeFileOf({ files }: Manifest): StoredFile {
   return file;
 }
 
+export interface VerifyOptions {
+  keys: BackupKeys;
+  signal: AbortSignal;
+  /** Directory for the scratch store. */
+  scratch: string;
+  /** Called for indexes of MongoDB that the scratch store does not have. Documents are compared all the same. */
+  onIndexError: NonNullable<LoadOptions['onIndexError']>;
+}
+
 /**
  * Restores a backup into a scratch store, which is deleted, and compares every collection with the manifest.
  * Archives are read to their end.
@@ -23,7 +32,7 @@ export function storeFileOf({ files }: Manifest): StoredFile {
 export async function verifyBackup(
   dir: string,
   manifest: Manifest,
-  { keys, signal, scratch }: { keys: BackupKeys; signal: AbortSignal; scratch: string },
+  { keys, signal, scratch, onIndexError }: VerifyOptions,
 ): Promise<void> {
   const store = join(scratch, 'verify');
   const { collections, files } = manifest;
@@ -33,7 +42,7 @@ export async function verifyBackup(
   } else {
     await withStore(store, async (client) => {
       const database = client.db(manifest.database);
-      await loadDump(database, collections, { dir, files, keys, signal });
+      await loadDump(database, collections, { dir, files, keys, signal, onIndexError });
       await compareCollections(() => database, collections, { validate: true, signal });
     });
   }
