@@ -3,16 +3,18 @@ import { Interval } from '@nestjs/schedule';
 import { ARCHIVE_SETTINGS, type ArchiveSettings } from '../config/index.js';
 import { TransactionRunner } from '../database/index.js';
 import { LOGGER, type Logger } from '../logging/index.js';
-import { QueueService } from '../queue/index.js';
+import { type QueueDefinition, QueueService } from '../queue/index.js';
 import { ALL_TENANTS, archiveRuns } from './archive.queue.js';
+import { backupRuns } from './backup/backup.queue.js';
 import { ARCHIVE_LEASE } from './archive-run.service.js';
 import { Schedules } from './schedule.js';
 
 const CHECK_INTERVAL_MS = 30_000;
 
 /**
- * Starts a run at the times of ARCHIVE_SCHEDULE. Every process checks whether one is due; the one that
- * notices it first enqueues the run, in the same transaction in which it takes note of it.
+ * Starts archive runs at the times of ARCHIVE_SCHEDULE, and backups at those of BACKUP_SCHEDULE. Every process
+ * checks whether one is due; the one that notices it first enqueues the job, in the same transaction in which it
+ * takes note of it.
  */
 @Injectable()
 export class ArchiveScheduler {
@@ -31,21 +33,36 @@ export class ArchiveScheduler {
     } catch (error) {
       this.logger.warn(
         { err: error },
-        'could not check whether an archive run is due; the next check retries',
+        'could not check whether an archive run or backup is due; the next check retries',
       );
     }
   }
 
-  /** Enqueues a run if one is due at `now`, and returns for which time. */
-  async startIfDue(now: Date): Promise<Date | undefined> {
-    const { ARCHIVE_SCHEDULE: expression, ARCHIVE_TIME_ZONE: zone } = this.settings;
+  /** Enqueues what is due at `now`, and returns the names of the queues. */
+  async startIfDue(now: Date): Promise<string[]> {
+    const { ARCHIVE_SCHEDULE, BACKUP_SCHEDULE, BACKUP_DIR } = this.settings;
+    const started = [
+      await this.enqueueIfDue(ARCHIVE_LEASE, ARCHIVE_SCHEDULE, now, archiveRuns, { dryRun: false }),
+      BACKUP_DIR !== undefined && (await this.enqueueIfDue('backup', BACKUP_SCHEDULE, now, backupRuns, {})),
+    ];
+    return started.filter((name) => typeof name === 'string');
+  }
+
+  private async enqueueIfDue<Payload>(
+    schedule: string,
+    expression: string | null,
+    now: Date,
+    queue: QueueDefinition<Payload>,
+    payload: Payload,
+  ): Promise<string | undefined> {
     if (expression === null) return undefined;
     const due = await this.transactions.run(async () => {
-      const time = await this.schedules.claimTime(ARCHIVE_LEASE, expression, zone, now);
-      if (time) await this.queues.enqueue(archiveRuns, ALL_TENANTS, { dryRun: false });
+      const time = await this.schedules.claimTime(schedule, expression, this.settings.ARCHIVE_TIME_ZONE, now);
+      if (time) await this.queues.enqueue(queue, ALL_TENANTS, payload);
       return time;
     });
-    if (due) this.logger.info({ due }, 'scheduled archive run enqueued');
-    return due;
+    if (!due) return undefined;
+    this.logger.info({ due, queue: queue.name }, 'scheduled job enqueued');
+    return queue.name;
   }
 }

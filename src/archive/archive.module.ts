@@ -1,7 +1,15 @@
 import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
-import { ARCHIVE_SETTINGS, SERVICE_SETTINGS } from '../config/index.js';
+import {
+  ARCHIVE_SETTINGS,
+  type ArchiveSettings,
+  DATABASE_SETTINGS,
+  type DatabaseSettings,
+  SERVICE_SETTINGS,
+  type ServiceSettings,
+} from '../config/index.js';
 import { ConversationModule } from '../conversation/index.js';
+import { LOGGER, type Logger } from '../logging/index.js';
 import { MonitoringModule } from '../monitoring/index.js';
 import { QueueModule } from '../queue/index.js';
 import { TenantDeletion, TenantModule } from '../tenant/index.js';
@@ -32,6 +40,11 @@ import { ARCHIVE_STORE } from './archive-store.js';
 import { Archiver } from './archiver.js';
 import { ParticipantDataModule, ParticipantDataRegistry } from './participant/index.js';
 import { ParticipantArchives } from './participant-archives.js';
+import { BackupMarks } from './backup/backup-marks.js';
+import { BackupMonitoring } from './backup/backup-monitoring.js';
+import { BackupProcessor } from './backup/backup.processor.js';
+import { backupRuns } from './backup/backup.queue.js';
+import { BackupService } from './backup/backup.service.js';
 import { createArchiveStore } from './create-archive-store.js';
 import { Schedules } from './schedule.js';
 import { ScheduleRepository } from './schedule.repository.js';
@@ -47,7 +60,7 @@ import { ScheduleRepository } from './schedule.repository.js';
     ParticipantDataModule,
     ConversationModule,
     TranscriptModule,
-    QueueModule.forFeature([archiveRuns, archiveRestores]),
+    QueueModule.forFeature([archiveRuns, archiveRestores, backupRuns]),
     MongooseModule.forFeature([
       { name: ARCHIVE_MODEL, schema: archiveSchema },
       { name: HOLD_MODEL, schema: holdSchema },
@@ -76,6 +89,19 @@ import { ScheduleRepository } from './schedule.repository.js';
     ArchiveRunProcessor,
     ArchiveRestoreProcessor,
     ParticipantArchives,
+    {
+      provide: BackupService,
+      useFactory: (
+        archive: ArchiveSettings,
+        database: DatabaseSettings,
+        service: ServiceSettings,
+        logger: Logger,
+      ) => new BackupService({ archive, database, service }, logger),
+      inject: [ARCHIVE_SETTINGS, DATABASE_SETTINGS, SERVICE_SETTINGS, LOGGER],
+    },
+    BackupProcessor,
+    BackupMarks,
+    BackupMonitoring,
   ],
   exports: [ArchiveService, ArchiveRunService, ParticipantDataModule],
 })
@@ -85,8 +111,10 @@ export class ArchiveModule {
     tenants: TenantDeletion,
     participants: ParticipantDataRegistry,
     participantArchives: ParticipantArchives,
+    backupMarks: BackupMarks,
   ) {
     participants.contribute(participantArchives);
+    participants.contribute(backupMarks);
     tenants.contribute({
       name: 'archive',
       erase: (tenantId, signal) => archives.deleteFiles(tenantId, signal),

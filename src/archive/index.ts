@@ -19,3 +19,12 @@ export {
   ParticipantEraser,
   ParticipantHashes,
 } from './participant/index.js';
+export {
+  archiveDirOf,
+  BackupError,
+  type BackupReport,
+  BackupService,
+  markBackups,
+  type RestoreReport as BackupRestoreReport,
+  restoreBackup,
+} from './backup/index.js';

@@ -1,5 +1,6 @@
 import { CronTime } from 'cron';
 import { z } from 'zod';
+import { parseSecretKeys } from '../common/index.js';
 import { count, httpUrl, integer, notEmpty, setting, type SettingDefinition } from './setting-definition.js';
 
 /** The kinds of data with a retention policy. Each has the setting `retentionSettingOf`. */
@@ -33,7 +34,7 @@ const timeZone = z.string().refine((name) => {
   }
 }, 'must be the name of a time zone, for example Europe/Berlin or UTC');
 
-/** Settings for retention and archives; a group of `settingGroups`. */
+/** Settings for retention, archives and backups; a group of `settingGroups`. */
 export const archiveSettings = {
   RETENTION_CONVERSATIONS_DAYS: days(
     365,
@@ -58,7 +59,7 @@ export const archiveSettings = {
     'When due data is archived, as a cron expression in ARCHIVE_TIME_ZONE; off: only on request. Of several processes, one does it. A time that was missed is made up for.',
     { default: '0 2 * * 0' },
   ),
-  ARCHIVE_TIME_ZONE: setting(timeZone, 'Time zone of ARCHIVE_SCHEDULE.', { default: 'UTC' }),
+  ARCHIVE_TIME_ZONE: setting(timeZone, 'Time zone of ARCHIVE_SCHEDULE and BACKUP_SCHEDULE.', { default: 'UTC' }),
   ARCHIVE_DIR: setting(
     notEmpty.optional(),
     'Directory of the archives. All processes must share it. Unset: the directory archives in DATA_DIR.',
@@ -86,5 +87,26 @@ export const archiveSettings = {
     1,
     1_000_000,
     'An archive ends once it has this many documents. Larger amounts of data are stored in several archives.',
+  ),
+  BACKUP_SCHEDULE: setting(
+    cron,
+    'When a backup is made in BACKUP_DIR, as a cron expression in ARCHIVE_TIME_ZONE; off: only by npm run backup.',
+    { default: '30 3 * * *' },
+  ),
+  BACKUP_DIR: setting(
+    notEmpty.optional(),
+    'Directory in which scheduled backups are made. Keep it on another disk than DATA_DIR. Unset: no scheduled backups.',
+  ),
+  BACKUP_KEEP_DAILY: count(7, 1, 3650, 'Number of days of which the newest backup is kept.'),
+  BACKUP_KEEP_WEEKLY: count(4, 0, 520, 'Number of ISO weeks of which the newest backup is kept.'),
+  BACKUP_KEY: setting(
+    z
+      .string()
+      .refine(
+        (text) => parseSecretKeys(text) !== undefined,
+        'must be 32 bytes as base64, or several such keys separated by commas; make one with: openssl rand -base64 32',
+      )
+      .optional(),
+    'Key with which backups are encrypted. Without it, an encrypted backup cannot be restored, so keep a copy outside of the machine. Make one with: openssl rand -base64 32. Several, separated by commas: the first encrypts, the others only decrypt, so that keys can be rotated. Unset: backups are not encrypted.',
   ),
 } as const;

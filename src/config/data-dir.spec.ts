@@ -35,6 +35,14 @@ describe('the data directory', () => {
       expect([name, modeOf(join(root, name))]).toEqual([name, '600']);
   });
 
+  it('is refused while a restore into it is incomplete', () => {
+    mkdirSync(join(root, '.restoring'));
+    expect(() => prepareDataDir(root)).toThrow(/being restored into .*npm run restore" again/);
+    // With the store, the restore is complete, and only its directory was not yet deleted.
+    mkdirSync(join(root, 'store'));
+    expect(prepareDataDir(root)).toBe(root);
+  });
+
   it('leaves a shared folder, what else is in it, and the targets of links as they are', () => {
     chmodSync(root, 0o1777);
     const other = join(root, 'other');

@@ -3,6 +3,7 @@ import {
   accessSync,
   chmodSync,
   constants,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -29,7 +30,7 @@ const STICKY = 0o1000;
 const FOR_OTHERS = 0o077;
 
 /** What this service and its earlier versions store in DATA_DIR. */
-const contents = ['admin-api-key', 'store', 'journal'];
+const contents = ['admin-api-key', 'store', 'journal', 'archives'];
 
 /**
  * Takes the permissions of group and others from a path of this user, and from everything in it. Leaves alone
@@ -56,13 +57,28 @@ function makePrivate(path: string): void {
   for (const name of contents) restrict(join(path, name));
 }
 
+/** In DATA_DIR while a backup is restored into it, and after a restore that was interrupted. */
+export const RESTORE_IN_PROGRESS = '.restoring';
+
+/** The collection that a database contains until a restore into it is complete. */
+export const RESTORE_MARKER = 'restore_in_progress';
+
+/** A restore is complete as soon as there is a store. */
+function requireCompleteRestore(path: string): void {
+  if (existsSync(join(path, RESTORE_IN_PROGRESS)) && !existsSync(join(path, 'store')))
+    throw new StartupError(
+      `A backup is being restored into ${path}, or a restore was interrupted. Wait for it, or run the same "npm run restore" again. To start with an empty database instead, delete ${join(path, RESTORE_IN_PROGRESS)}.`,
+    );
+}
+
 /**
  * Creates the data directory if needed, makes it and what this service stores in it accessible to this user
  * alone, checks that it is writable, and returns its absolute path.
- * @throws StartupError that names the directory and the setting
+ * @throws StartupError that names the directory and the setting, also if a restore into it is incomplete
  */
 export function prepareDataDir(dataDir: string): string {
   const path = resolve(dataDir);
+  requireCompleteRestore(path);
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     makePrivate(path);

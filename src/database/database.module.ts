@@ -27,6 +27,7 @@ import { DatabaseService, OPEN_CONNECTION, STORE } from './database.service.js';
 import { openStore, type StoreHandle } from './embedded-store.js';
 import { GroupCommit } from './group-commit.js';
 import { IndexManager } from './index-manager.js';
+import { requireCompleteRestore } from './incomplete-restore.js';
 import { CommandTimings } from './monitoring/command-timings.js';
 import { DatabaseHealth } from './monitoring/database-health.js';
 import { DatabaseMonitoring } from './monitoring/database-monitoring.js';
@@ -101,7 +102,9 @@ export class DatabaseModule {
             const commands = onCommand || monitoring.MONITORING === 'on' ? new CommandMonitor() : undefined;
             if (onCommand) commands?.onStart(onCommand);
             try {
-              return await openConnection(store.uri, settings, logger, commands);
+              const opened = await openConnection(store.uri, settings, logger, commands);
+              if (store.kind === 'mongodb') await requireCompleteRestore(opened);
+              return opened;
             } catch (error) {
               await store.close();
               throw error;

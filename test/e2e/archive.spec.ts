@@ -547,15 +547,19 @@ describe('a participant with archived data', () => {
   it('does not come back if an old file does', async () => {
     const [mine = ''] = await converse(2);
     await run({ kind: 'conversations' });
-    const [archive] = await app.database.collection('archives').find({ tenantId: tenant.tenantId }).toArray();
-    const files = readdirSync(join(store.location, String(archive?.['contents'].folder)));
+    const [archive] = await app.database
+      .collection<{ tenantId: string; contents: { folder: string } }>('archives')
+      .find({ tenantId: tenant.tenantId })
+      .toArray();
+    const folder = join(store.location, String(archive?.contents.folder));
+    const files = readdirSync(folder);
     const kept = files.map((name) => {
-      const path = join(store.location, String(archive?.['contents'].folder), name);
+      const path = join(folder, name);
       return { path, bytes: readFileSync(path) };
     });
     await tenant.request('DELETE', '/v1/participants/p0');
     // As if a backup of the archives had been restored.
-    mkdirSync(join(store.location, String(archive?.['contents'].folder)), { recursive: true });
+    mkdirSync(folder, { recursive: true });
     for (const { path, bytes } of kept) writeFileSync(path, bytes);
     if (archive) await app.database.collection('archives').insertOne(archive);
     expect(await restoreAll()).toMatchObject([{ restored: 0, erased: 1, rows: 0 }]);

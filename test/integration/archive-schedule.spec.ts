@@ -27,7 +27,7 @@ afterAll(async () => {
 
 const check = async (now: Date): Promise<number> => {
   const started = await Promise.all(apps.map(({ app }) => app.get(ArchiveScheduler).startIfDue(now)));
-  return started.filter((time) => time !== undefined).length;
+  return started.flat().length;
 };
 const jobs = (): Promise<number> => database.collection('jobs').countDocuments({ queue: archiveRuns.name });
 /** Ends the jobs, so that a further one is not taken for the same. */

@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readOwner } from './engine/owner.js';
@@ -35,6 +36,12 @@ export interface EmbeddedMongoOptions {
 const attachTimeoutMs = 10_000;
 
 /**
+ * The stores that this process serves, by their real path. LMDB forbids a process to open a store twice, also in
+ * two threads, because closing one would release the locks of the other.
+ */
+const served = new Map<string, StoreServer>();
+
+/**
  * A MongoDB-compatible store in a directory, served on a local socket to the official driver, Mongoose and
  * mongosh. One process owns a directory. Other processes that open it connect to the owner.
  */
@@ -60,6 +67,7 @@ export class EmbeddedMongo {
       if (owner) return new EmbeddedMongo(owner.uri, true, owner.pid, undefined);
       try {
         const server = await start({ ...options, dir });
+        served.set(realpathSync(dir), server);
         return new EmbeddedMongo(server.uri, false, process.pid, server);
       } catch (error) {
         // Another process opened the store after the check.
@@ -79,8 +87,21 @@ export class EmbeddedMongo {
     await this.server.backup(resolve(dir));
   }
 
+  /**
+   * Copies a consistent snapshot of the store in `from` to `to`, an empty or missing directory. Works in any
+   * process, whichever has the store open, or none. The copy is compacted: it contains no deleted documents.
+   * It is not flushed to disk.
+   */
+  static async copy(from: string, to: string): Promise<void> {
+    const server = existsSync(from) ? served.get(realpathSync(from)) : undefined;
+    if (server) return server.copy(resolve(to));
+    const { copyStore } = await import('./engine/copy-store.js');
+    return copyStore(resolve(from), resolve(to));
+  }
+
   /** Waits for running commands, flushes and closes the store. */
   async close(): Promise<void> {
+    for (const [dir, server] of served) if (server === this.server) served.delete(dir);
     await this.server?.close();
   }
 }

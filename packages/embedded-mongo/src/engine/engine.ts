@@ -329,7 +329,7 @@ class StorageEngine implements Engine {
       throw new ServerError('InvalidOptions', `the directory for a backup must be empty: ${dir}`);
     }
     makePrivate(dir);
-    await this.store.backup(dir);
+    await this.store.copy(dir, false);
     makePrivate(dir);
   }
 

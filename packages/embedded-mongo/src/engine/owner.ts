@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { KeySpace, textKey } from './key-layout.js';
 import { makePrivate } from './private-files.js';
@@ -213,13 +213,31 @@ const enter = async (store: Store, dir: string, own: StoreOwner, probe: Probe | 
  */
 export const readOwner = async (dir: string, probe?: Probe): Promise<StoreOwner | undefined> => {
   if (!existsSync(dataFile(dir))) return undefined;
-  const here = openHere.get(realpathSync(dir))?.store;
-  const store = here ?? Store.open(dir, { readOnly: true });
-  try {
+  return withReadableStore(dir, async (store) => {
     const owner = parse(store.view.get(OWNER_KEY));
     if (!owner) return undefined;
     return (await isAlive(owner, statSync(dataFile(dir)).ino, probe)) ? owner : undefined;
+  });
+};
+
+/** Opens an existing store read-only for `work`, or uses the one that is open in this process. */
+export const withReadableStore = async <T>(dir: string, work: (store: Store) => Promise<T>): Promise<T> => {
+  const here = openHere.get(realpathSync(dir))?.store;
+  const store = here ?? Store.open(dir, { readOnly: true });
+  try {
+    return await work(store);
   } finally {
     if (!here) await store.close();
   }
+};
+
+/** Removes the owner from a copy of a store, and the lock file, which a copy does not need. */
+export const forgetOwner = async (dir: string): Promise<void> => {
+  const store = Store.open(dir);
+  try {
+    if (store.view.get(OWNER_KEY)) await store.write(() => store.remove(OWNER_KEY));
+  } finally {
+    await store.close();
+  }
+  rmSync(join(dir, 'lock.mdb'), { force: true });
 };

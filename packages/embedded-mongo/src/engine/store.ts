@@ -164,8 +164,9 @@ export class Store {
     }
   }
 
-  backup(dir: string): Promise<void> {
-    return this.db.backup(dir, false);
+  /** Copies a snapshot to a directory. With `compact`, without free pages. */
+  copy(dir: string, compact: boolean): Promise<void> {
+    return this.db.backup(dir, compact);
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { copyStore } from '../engine/copy-store.js';
 import { openEngine } from '../engine/engine.js';
 import { mayListen } from './endpoint-probe.js';
 import { fits, maxSocketPath, removeSocketDirectory, socketPathFor } from './private-socket.js';
@@ -16,6 +17,8 @@ export interface StoreServer {
   uri: string;
   /** Copies a consistent snapshot of the store to an empty directory while it is in use. */
   backup(dir: string): Promise<void>;
+  /** The same, compacted and without the record of the owner. */
+  copy(dir: string): Promise<void>;
   /** Waits for running commands, flushes and closes the store. */
   close(): Promise<void>;
 }
@@ -52,6 +55,7 @@ export async function startStoreServer(
   return {
     uri: server.uri,
     backup: (dir) => engine.backup(dir),
+    copy: (dir) => copyStore(settings.dir, dir),
     async close() {
       await server.close();
       if ('socketPath' in endpoint && settings.socketPath === undefined)

@@ -18,12 +18,12 @@ class Backups {
 
   constructor(private readonly worker: Worker) {}
 
-  start(dir: string): Promise<void> {
+  start(type: 'backup' | 'copy', dir: string): Promise<void> {
     if (this.gone) return Promise.reject(this.gone);
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
-      this.worker.postMessage({ type: 'backup', id, dir } satisfies ToWorker);
+      this.worker.postMessage({ type, id, dir } satisfies ToWorker);
     });
   }
 
@@ -76,7 +76,8 @@ export function startInWorker(
         ready = true;
         resolve({
           uri: message.uri,
-          backup: (dir) => backups.start(dir),
+          backup: (dir) => backups.start('backup', dir),
+          copy: (dir) => backups.start('copy', dir),
           async close() {
             if (!closing) {
               closing = true;

@@ -10,7 +10,7 @@ export type FromWorker =
   | { type: 'backedUp'; id: number; error?: { name: string; message: string } }
   | { type: 'closed' };
 
-export type ToWorker = { type: 'close' } | { type: 'backup'; id: number; dir: string };
+export type ToWorker = { type: 'close' } | { type: 'backup' | 'copy'; id: number; dir: string };
 
 const port = parentPort;
 if (!port) throw new Error('this module runs in a worker thread');
@@ -21,9 +21,9 @@ const textOf = (error: unknown): string => (error instanceof Error ? error.messa
 
 let server: StoreServer | undefined;
 
-const backup = async (id: number, dir: string): Promise<void> => {
+const backup = async ({ type, id, dir }: Exclude<ToWorker, { type: 'close' }>): Promise<void> => {
   try {
-    await server?.backup(dir);
+    await (type === 'copy' ? server?.copy(dir) : server?.backup(dir));
     post({ type: 'backedUp', id });
   } catch (error) {
     const name = error instanceof Error ? error.name : 'Error';
@@ -32,8 +32,8 @@ const backup = async (id: number, dir: string): Promise<void> => {
 };
 
 port.on('message', (message: ToWorker) => {
-  if (message.type === 'backup') {
-    void backup(message.id, message.dir);
+  if (message.type !== 'close') {
+    void backup(message);
     return;
   }
   void (server?.close() ?? Promise.resolve())

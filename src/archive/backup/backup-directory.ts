@@ -1,0 +1,97 @@
+import { readdir, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BackupError, hasCode } from './backup-error.js';
+import { removeWhole } from './claimed-directory.js';
+import { glanceAtManifest, type Manifest, MANIFEST } from './manifest.js';
+import { backupsToDelete, type KeepRules } from './rotation.js';
+import { syncDirectory } from './stored-file.js';
+
+/** In the directory of the backups: the one that is being written. */
+export const IN_PROGRESS = '.in-progress';
+
+const NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z$/;
+
+/** The name of a backup: its time in UTC, without colons, which some file systems do not allow. */
+export const nameOfBackup = (createdAt: Date): string => createdAt.toISOString().replaceAll(':', '-');
+
+export interface BackupInDirectory {
+  name: string;
+  path: string;
+  manifest: Manifest;
+  /** Whether all its files are there with their sizes. */
+  isWhole: boolean;
+}
+
+async function isWhole(path: string, { files }: Manifest): Promise<boolean> {
+  for (const { name, bytes } of files) {
+    const found = await stat(join(path, name)).catch(() => undefined);
+    if (found?.size !== bytes) return false;
+  }
+  return true;
+}
+
+/** The backups in a directory, the newest first. Everything else in it is left out. */
+export async function listBackups(dir: string): Promise<BackupInDirectory[]> {
+  const backups: BackupInDirectory[] = [];
+  for (const name of await namesIn(dir)) {
+    const path = join(dir, name);
+    const manifest = NAME.test(name) ? await glanceAtManifest(path) : undefined;
+    if (manifest && nameOfBackup(new Date(manifest.createdAt)) === name)
+      backups.push({ name, path, manifest, isWhole: await isWhole(path, manifest) });
+  }
+  return backups.sort((a, b) => (a.name < b.name ? 1 : -1));
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** Flushes the directories of a finished backup, and gives it its name. From then on it exists. */
+export async function publishBackup(draft: string, dir: string, name: string): Promise<string> {
+  await syncTree(draft);
+  const path = join(dir, name);
+  await rename(draft, path);
+  await syncDirectory(dir);
+  return path;
+}
+
+async function syncTree(dir: string): Promise<void> {
+  for (const entry of await readdir(dir, { withFileTypes: true }))
+    if (entry.isDirectory()) await syncTree(join(dir, entry.name));
+  await syncDirectory(dir);
+}
+
+/** Deletes the backups that the rules do not keep. Returns their names. */
+export async function rotate(dir: string, rules: KeepRules): Promise<string[]> {
+  const known = (await listBackups(dir)).map(({ name, manifest, isWhole: whole }) => ({
+    name,
+    createdAt: new Date(manifest.createdAt),
+    isWhole: whole,
+    isVerified: whole && manifest.verifiedAt !== null,
+  }));
+  // What is left of a damaged backup may still help.
+  const whole = known.filter((backup) => backup.isWhole);
+  const doomed = backupsToDelete(whole, rules);
+  for (const { name } of doomed) await removeWhole(dir, name);
+  return doomed.map(({ name }) => name);
+}
+
+/**
+ * Finds the backup that `from` names: a backup, or a directory of backups, of which the newest whole one is
+ * used.
+ * @throws BackupError if there is none
+ */
+export async function findBackup(from: string): Promise<string> {
+  const isBackup = await stat(join(from, MANIFEST)).catch(() => undefined);
+  if (isBackup) return from;
+  const newest = (await listBackups(from)).find((backup) => backup.isWhole);
+  if (newest) return newest.path;
+  throw new BackupError(
+    `There is no whole backup in ${from}. Name the directory of one backup, or the directory in which backups are made.`,
+  );
+}

@@ -1,0 +1,5 @@
+export { BackupError } from './backup-error.js';
+export { type BackupOptions, type BackupReport, BackupService } from './backup.service.js';
+export { archiveDirOf } from './directories.js';
+export { type ErasureMark, markBackups } from './erasure-marks.js';
+export { restoreBackup, type RestoreOptions, type RestoreReport } from './restore.js';
