@@ -55,7 +55,9 @@ async function fill(db: mongo.Db, tenantId: string, messages: number): Promise<v
 async function checksum(db: mongo.Db, tenantId: string): Promise<string> {
   const hash = createHash('sha256');
   for (const name of collections) {
-    const rows = db.collection(name).find({ tenantId }, { raw: true, sort: { _id: 1 }, hint: { _id: 1 }, batchSize: 1000 });
+    const rows = db
+      .collection(name)
+      .find({ tenantId }, { raw: true, sort: { _id: 1 }, hint: { _id: 1 }, batchSize: 1000 });
     for await (const bytes of rows) hash.update(bytes as unknown as Uint8Array);
   }
   return hash.digest('hex');
