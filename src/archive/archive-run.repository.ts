@@ -35,13 +35,22 @@ export class ArchiveRunRepository {
       request,
       results: [],
       totals: emptyTotals(),
+      named: request.tenantId === undefined ? [] : [request.tenantId],
     };
     await this.runs.insertOne(run);
     return run;
   }
 
   async end({ _id, ...run }: RunRecord): Promise<void> {
-    await this.runs.updateOne({ _id }, { $set: run }).exec();
+    const named = new Set([...run.named, ...run.results.map(({ tenantId }) => tenantId)]);
+    await this.runs.updateOne({ _id }, { $set: { ...run, named: [...named] } }).exec();
+  }
+
+  /** Removes what reports say about a tenant that is deleted, and reports that are about it alone. */
+  async forgetTenant(tenantId: string): Promise<void> {
+    const about = { named: tenantId };
+    await this.runs.deleteMany({ ...about, 'request.tenantId': tenantId }).exec();
+    await this.runs.updateMany(about, { $pull: { named: tenantId, results: { tenantId } } }).exec();
   }
 
   /** Newest first. */

@@ -52,7 +52,7 @@ export class ArchiveController {
   @ApiOperation({
     summary: 'Archive what is due, or everything that is older than some days (admin)',
     description:
-      'Runs in the background. With dryRun, it only counts what would be archived. The result of the job is the report of the run.',
+      'Runs in the background. With dryRun, it only counts what would be archived. The result of the job has the totals of the run; GET /v1/archives/runs has its report.',
   })
   @ApiAcceptedResponse({ standardSchema: startedJobSchema })
   @ApiNotFoundResponse({ description: '`tenant_not_found`' })

@@ -117,7 +117,7 @@ export class ArchiveModule {
     participants.contribute(backupMarks);
     tenants.contribute({
       name: 'archive',
-      erase: (tenantId, signal) => archives.deleteFiles(tenantId, signal),
+      erase: (tenantId, signal) => archives.deleteAll(tenantId, signal),
     });
   }
 }

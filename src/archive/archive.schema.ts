@@ -112,6 +112,8 @@ export interface RunRecord {
   results: RunResult[];
   totals: RunTotals;
   error?: string;
+  /** The tenants that the report names. */
+  named: string[];
 }
 
 /** Something that happens at certain times, in one process. */
@@ -196,6 +198,7 @@ export const runSchema = new Schema<RunRecord>(
     results: { type: Schema.Types.Mixed, required: true },
     totals: { type: Schema.Types.Mixed, required: true },
     error: { type: String },
+    named: [String],
   },
   { ...options, collection: 'archive_runs' },
 );
@@ -203,6 +206,8 @@ export const runSchema = new Schema<RunRecord>(
 runSchema.index({ startedAt: -1, _id: -1 });
 // The latest of those in one state, for alerts.
 runSchema.index({ scope: 1, state: 1, startedAt: -1, _id: -1 });
+// The reports that name a tenant that is deleted.
+runSchema.index({ named: 1 });
 // Deletes old reports.
 runSchema.index({ startedAt: 1 }, { expireAfterSeconds: RUNS_KEPT_DAYS * 86_400 });
 

@@ -131,8 +131,9 @@ export class ArchiveService {
     return total;
   }
 
-  /** Deletes the files of all archives of a tenant that is being deleted. */
-  async deleteFiles(tenantId: string, signal: AbortSignal): Promise<void> {
+  /** Deletes the files of all archives of a tenant that is being deleted, and what reports say about it. */
+  async deleteAll(tenantId: string, signal: AbortSignal): Promise<void> {
+    await this.runs.forgetTenant(tenantId);
     for (const id of await this.archives.idsOf(tenantId)) {
       signal.throwIfAborted();
       await this.files.deleteAll(id);

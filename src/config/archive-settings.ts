@@ -59,7 +59,9 @@ export const archiveSettings = {
     'When due data is archived, as a cron expression in ARCHIVE_TIME_ZONE; off: only on request. Of several processes, one does it. A time that was missed is made up for.',
     { default: '0 2 * * 0' },
   ),
-  ARCHIVE_TIME_ZONE: setting(timeZone, 'Time zone of ARCHIVE_SCHEDULE and BACKUP_SCHEDULE.', { default: 'UTC' }),
+  ARCHIVE_TIME_ZONE: setting(timeZone, 'Time zone of ARCHIVE_SCHEDULE and BACKUP_SCHEDULE.', {
+    default: 'UTC',
+  }),
   ARCHIVE_DIR: setting(
     notEmpty.optional(),
     'Directory of the archives. All processes must share it. Unset: the directory archives in DATA_DIR.',

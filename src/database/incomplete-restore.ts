@@ -8,7 +8,12 @@ import type { OpenConnection } from './connection.js';
  */
 export async function requireCompleteRestore(opened: OpenConnection): Promise<void> {
   const { connection } = opened;
-  if ((await connection.collection(RESTORE_MARKER).findOne({})) === null) return;
+  const found = await connection
+    .getClient()
+    .db(connection.name)
+    .listCollections({ name: RESTORE_MARKER })
+    .toArray();
+  if (found.length === 0) return;
   await opened.close();
   throw new StartupError(
     `A backup is being restored into the database "${connection.name}", or a restore was interrupted. Wait for it, or run the same "npm run restore" again. To start with an empty database instead, drop it.`,

@@ -66,6 +66,19 @@ async function fill(tenant: TestTenant): Promise<void> {
   const erased = { participantId: 'bob', channel: 'web', content: 'Forget me', externalId: 'e-1' };
   await tenant.request('POST', '/v1/messages', erased);
   await tenant.request('DELETE', '/v1/participants/bob');
+  await archiveAndRestore(tenant);
+}
+
+/** Leaves an archive, its file, and a report of the run. */
+async function archiveAndRestore({ tenantId }: TestTenant): Promise<void> {
+  const finish = async (path: string, body: object): Promise<void> => {
+    const { jobId, queue } = (await app.request<{ jobId: string; queue: string }>('POST', path, body)).body;
+    const of = `/v1/queues/${queue}/jobs/${jobId}`;
+    await eventually(async () => (await app.request('GET', of)).body['state'] === 'completed');
+  };
+  await finish('/v1/archives/run', { tenantId, kind: 'jobs', olderThanDays: 0 });
+  const { body } = await app.request<{ data: { id: string }[] }>('GET', `/v1/archives?tenantId=${tenantId}`);
+  for (const { id } of body.data) await finish(`/v1/archives/${id}/restore`, {});
 }
 
 /** Number of documents of the tenant, by collection. */

@@ -86,6 +86,7 @@ export const archiveCases: Cases<ArchiveRepository> = {
 export const archiveRunCases: Cases<ArchiveRunRepository> = {
   begin: once((runs) => runs.begin({ dryRun: false }, at)),
   end: once(async (runs) => runs.end(await runs.begin({ dryRun: true }, at))),
+  forgetTenant: once((runs) => runs.forgetTenant(tenantId)),
   list: pages((runs, cursor) => runs.list(10, cursor)),
   latestCompleted: once((runs) => runs.latestCompleted()),
   latest: once((runs) => runs.latest()),
