@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { retentionKinds } from '../config/index.js';
-import { objectIdString, pageLimit } from '../http/index.js';
+import { nullIsAbsent, objectIdString, pageLimit } from '../http/index.js';
 import { tenantIdParam } from '../tenant/index.js';
 import { runRequest } from './archive.queue.js';
 import { type ArchiveRecord, archiveStates, type RunRecord } from './archive.schema.js';
@@ -13,9 +13,9 @@ export const archiveIdParam = objectIdString.meta({
 const kind = z.enum(retentionKinds);
 const cursor = z.string().max(200).optional();
 
-export const startRunBody = runRequest
-  .extend({ tenantId: tenantIdParam.optional() })
-  .meta({ example: { tenantId: 'acme', kind: 'conversations', olderThanDays: 90, dryRun: true } });
+export const startRunBody = nullIsAbsent(runRequest.extend({ tenantId: tenantIdParam.optional() })).meta({
+  example: { tenantId: 'acme', kind: 'conversations', olderThanDays: 90, dryRun: true },
+});
 
 export const archivesQuery = z.strictObject({
   tenantId: tenantIdParam.optional(),

@@ -1,8 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ArchivableRegistry, type ExactDocument } from '../database/index.js';
-import type { Counts, ExportedDocument, ParticipantData } from './participant/index.js';
-import { ParticipantHashes } from './participant/index.js';
+import {
+  type Counts,
+  type ExportedDocument,
+  type ParticipantData,
+  ParticipantEraser,
+  ParticipantHashes,
+} from './participant/index.js';
 import { ArchiveFiles } from './archive-files.js';
 import { ArchiveRepository, isWritten, type WrittenArchive } from './archive.repository.js';
 import { Archiver, participantOf } from './archiver.js';
@@ -25,6 +30,7 @@ export class ParticipantArchives implements ParticipantData {
     private readonly files: ArchiveFiles,
     private readonly hashes: ParticipantHashes,
     private readonly kinds: ArchivableRegistry,
+    private readonly eraser: ParticipantEraser,
   ) {}
 
   /** Archives that a run is still working on are changed after it; until then, they are counted. */
@@ -64,6 +70,25 @@ export class ParticipantArchives implements ParticipantData {
       for await (const { collection, root, document } of this.files.rows(archive.contents))
         if (roots.has(root)) yield { kind: `archived:${collection}`, document: shown(document) };
     }
+  }
+
+  /**
+   * Only participants in archives that have data of one whose erasure is pending: for those of whom nothing is left
+   * in the database, after a backup was restored.
+   */
+  async participantIds(tenantId: string, after: string, limit: number): Promise<string[]> {
+    const ids = new Set<string>();
+    for (const hash of await this.eraser.pendingHashes(tenantId))
+      for (const archive of await this.archives.ofParticipant(tenantId, hash)) {
+        if (!isWritten(archive)) continue;
+        const kind = this.kinds.all().find(({ name }) => name === archive.kind);
+        if (!kind) continue;
+        for await (const root of this.files.roots(archive.contents, kind.rootCollection)) {
+          const id = participantOf(root);
+          if (id !== undefined && id > after) ids.add(id);
+        }
+      }
+    return [...ids].toSorted((a, b) => (a < b ? -1 : 1)).slice(0, limit);
   }
 
   private async rootsOf(

@@ -6,6 +6,8 @@ import { mongo } from 'mongoose';
 import {
   ARCHIVE_STORE,
   ArchiveRunService,
+  ParticipantEraser,
+  ParticipantHashes,
   type ArchiveStore,
   type RestoreReport,
   type RunRecord,
@@ -547,6 +549,21 @@ describe('a participant with archived data', () => {
     await tenant.request('DELETE', '/v1/participants/alone');
     expect(await archives()).toEqual([]);
     expect(findsText(unique)).toBe(false);
+  });
+
+  it('is erased from archives alone if a restored backup says so', async () => {
+    const [mine = '', other = ''] = await converse(2, 2);
+    await run({ kind: 'conversations' });
+    const eraser = app.app.get(ParticipantEraser);
+    const participantHash = await app.app.get(ParticipantHashes).of(tenant.tenantId, 'p0');
+    // As `npm run restore` stores it.
+    await app.database
+      .collection('participant_erasures')
+      .insertOne({ tenantId: tenant.tenantId, participantHash, erasedAt: new Date(), state: 'pending' });
+    await eraser.sweep();
+    const roots = new Set(linesOf().map(({ root }) => root));
+    expect([roots.has(mine), roots.has(other)]).toEqual([false, true]);
+    expect(await eraser.pendingHashes(tenant.tenantId)).toEqual([]);
   });
 
   it('does not come back if an old file does', async () => {

@@ -87,7 +87,7 @@ describe('null for an optional member of a body', () => {
         // In a merge patch null removes a member.
         if (!schema || method === 'patch' || path === '/v1/responder') continue;
         for (const body of bodiesWithNulls(schema)) {
-          const key = path.startsWith('/v1/tenants') ? test.adminKey : tenant.apiKey;
+          const key = /^\/v1\/(tenants|archives)/.test(path) ? test.adminKey : tenant.apiKey;
           const url = path
             .replace('{id}', path.startsWith('/v1/tenants') ? tenant.tenantId : conversation.body.id)
             .replace('{conversationId}', conversation.body.id)

@@ -26,7 +26,7 @@ interface ReceiptBody {
   later: { what: string; until: string | null }[];
 }
 
-const zeros = { conversations: 0, messages: 0, sessions: 0, transcripts: 0, jobs: 0 };
+const zeros = { conversations: 0, messages: 0, sessions: 0, transcripts: 0, jobs: 0, archivedRoots: 0 };
 
 let settings: Readonly<Record<string, string>> = {};
 let app: TestApp;
@@ -140,7 +140,7 @@ async function fill(participantId: string, secret: string, by = tenant): Promise
 }
 
 /** What `fill` stores. */
-const filled = { conversations: 2, messages: 4, sessions: 1, transcripts: 3, jobs: 2 };
+const filled = { conversations: 2, messages: 4, sessions: 1, transcripts: 3, jobs: 2, archivedRoots: 0 };
 
 /** Everything that is stored of a tenant, except when its keys were used last. */
 async function storedOf({ tenantId }: TestTenant): Promise<Record<string, unknown[]>> {

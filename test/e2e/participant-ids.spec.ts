@@ -98,7 +98,7 @@ describeWithRedis('ids of participants', () => {
         lines: lines.length,
       });
     }
-    const removed = { conversations: 1, messages: 2, sessions: 1, transcripts: 0, jobs: 0 };
+    const removed = { conversations: 1, messages: 2, sessions: 1, transcripts: 0, jobs: 0, archivedRoots: 0 };
     expect(erased).toEqual(ids.map((id) => ({ id, removed, lines: 1 })));
   });
 

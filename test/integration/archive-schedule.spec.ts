@@ -1,3 +1,4 @@
+import { SchedulerRegistry } from '@nestjs/schedule';
 import { ArchiveScheduler } from '../../src/archive/index.js';
 import { archiveRuns } from '../../src/archive/archive.queue.js';
 import { Schedules } from '../../src/archive/schedule.js';
@@ -17,6 +18,10 @@ beforeAll(async () => {
   ];
 });
 beforeEach(async () => {
+  // Only the tests look at the time.
+  for (const { app } of apps)
+    if (app.get(SchedulerRegistry).doesExist('interval', 'archive-schedule'))
+      app.get(SchedulerRegistry).deleteInterval('archive-schedule');
   await database.collection('schedules').deleteMany({});
   await database.collection('jobs').deleteMany({});
 });

@@ -205,6 +205,7 @@ describe('every value of a request', () => {
       '/v1/jobs id': job.id,
       '/v1/queues queue': 'echoes',
       '/v1/queues id': job.id,
+      '/v1/archives id': job.id,
       '/v1/tenants id': tenant.tenantId,
       '/v1/tenants keyId': 'x',
       '/v1/tenants conversationId': body['conversation']?.['id'],
@@ -237,8 +238,7 @@ describe('every value of a request', () => {
           const response = await client.send({
             method,
             target: path.replace(/\{(\w+)\}/g, (_whole, part: string) => inPath(part)) + query,
-            key:
-              path.startsWith('/v1/tenants') || path.startsWith('/v1/queues') ? app.adminKey : tenant.apiKey,
+            key: /^\/v1\/(tenants|queues|archives)/.test(path) ? app.adminKey : tenant.apiKey,
             body,
             headers: parameter.in === 'header' ? { [parameter.name]: value } : {},
           });

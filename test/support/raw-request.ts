@@ -36,7 +36,7 @@ export class RawClient {
       },
       body,
     );
-    const isJson = contentType.includes('json');
+    const isJson = contentType.includes('json') && !contentType.includes('ndjson');
     // Whoever reads a response as strictly as the service reads requests must be able to read it.
     const parsed = bytes.length > 0 && isJson ? parseExactJson(bytes, Infinity) : undefined;
     return { status, contentType, body: (parsed ?? {}) as Record<string, unknown> };

@@ -39,6 +39,8 @@ const byName: Readonly<Record<string, Values>> = {
   ...{ url: () => awkwardUrl, cursor: () => awkwardCursor.map((cursor) => JSON.stringify(cursor)) },
   ...{ metadata: json(8192), context: json(256 * 1024), slots: json(256 * 1024), config: json(256 * 1024) },
   ...{ timestamp: () => awkwardInstant, since: () => awkwardInstant, until: () => awkwardInstant },
+  // Retention periods, and what a run archives.
+  ...{ conversations: number, transcripts: number, jobs: number, olderThanDays: number },
   ...{ size: number, limit: number, min: number, max: number, historyLimit: number, debounceMs: number },
   // Settings of the built-in responders.
   ...{ prompt: text, reprompt: text, completion: text, fallback: text, cancelled: text, resumed: text },

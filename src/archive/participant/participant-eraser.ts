@@ -103,6 +103,12 @@ export class ParticipantEraser implements OnApplicationBootstrap, BeforeApplicat
     return erased;
   }
 
+  /** Hashes of the tenant's participants whose erasure is not done. */
+  async pendingHashes(tenantId: string): Promise<string[]> {
+    const pending = await this.erasures.pending(SWEEP_LIMIT);
+    return pending.flatMap((row) => (row.tenantId === tenantId ? [row.participantHash] : []));
+  }
+
   @Interval('participant-erasure-sweep', SWEEP_INTERVAL_MS)
   async scheduledSweep(): Promise<void> {
     try {
