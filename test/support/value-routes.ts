@@ -123,7 +123,8 @@ export function valueRoutes(app: TestApp, tenant: TestTenant): Record<string, Va
         const id = next();
         await send('POST', '/v1/tenants', { id, name: id }, app.adminKey);
         const features = { responder: false, sharedState: false, transcripts: false };
-        const body = { name: 'x', plan: 'pro', isActive: false, features };
+        const retention = { conversations: 1, transcripts: 2, jobs: 3 };
+        const body = { name: 'x', plan: 'pro', isActive: false, features, retention };
         return { target: `/v1/tenants/${id}`, body, key: app.adminKey };
       },
       read: (_response, { target }) => get(target, app.adminKey),
