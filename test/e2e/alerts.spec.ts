@@ -176,8 +176,14 @@ describe('GET /v1/monitoring', () => {
   it('compares the reports of the modules with its limits', async () => {
     const { limited } = await app.app.get(SnapshotReader).read();
     expect(limited.map(({ name }) => name).sort()).toEqual([
+      'archive:failed',
+      'archive:overdue',
+      'backlog:archive-restore',
+      'backlog:archive-run',
+      'backlog:backup-run',
       `backlog:${QUEUE}`,
       'backlog:transcripts',
+      'backup:overdue',
       'cache_hit_ratio',
       'database',
       'database_p95',
