@@ -205,7 +205,7 @@ class ArchiveCrashRounds {
     const ended = this.begin(work).then(() => true);
     const killAfterMs = this.random() * this.lasts[work] * 1.1;
     const hasEnded = await Promise.race([ended, delay(killAfterMs).then(() => false)]);
-    if (hasEnded) this.lasts[work] = performance.now() - begun;
+    if (hasEnded) this.lasts[work] = Math.max(this.lasts[work] / 2, performance.now() - begun);
     ended.catch(() => undefined);
     await this.process?.kill('SIGKILL');
     await this.start();
