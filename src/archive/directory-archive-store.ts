@@ -2,24 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
+import { syncDirectory } from './backup/stored-file.js';
 import { ArchiveFileMissingError, type ArchiveStore, type StoredFile } from './archive-store.js';
 
 const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 
 const temporary = '.tmp';
-
-/** Makes the creation, renaming or deletion of a directory's files durable. */
-async function syncDirectory(path: string): Promise<void> {
-  // Directories cannot be opened on Windows.
-  if (process.platform === 'win32') return;
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
 
 /** Keeps archive files in a directory that only this user can read. */
 export class DirectoryArchiveStore implements ArchiveStore {

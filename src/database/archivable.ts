@@ -1,21 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { Types } from 'mongoose';
 import type { RetentionKind } from '../config/index.js';
-import type { ExactDocument } from './raw-documents.js';
+import type { ExactDocument, RawRow } from './raw-documents.js';
 
 /** A document that is due, with the documents that belong to it. */
 export interface DueRoot {
   id: Types.ObjectId;
   /** What makes it due: its last activity, creation or end. */
   at: Date;
-}
-
-/** A stored document as its BSON bytes. */
-export interface RawRow {
-  collection: string;
-  /** The root that the document belongs to; its own id if it is one. */
-  root: Types.ObjectId;
-  bytes: Uint8Array;
 }
 
 /** A row to be restored. */

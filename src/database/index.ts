@@ -1,10 +1,4 @@
-export {
-  type Archivable,
-  ArchivableRegistry,
-  type DueRoot,
-  type ExactRow,
-  type RawRow,
-} from './archivable.js';
+export { type Archivable, ArchivableRegistry, type DueRoot, type ExactRow } from './archivable.js';
 export { BatchedReads, type FindRange, type PointReads } from './batched-reads.js';
 export type { CommandEndListener, CommandListener, SentCommand } from './command-monitor.js';
 export { databaseNameOf } from './connection.js';
@@ -24,6 +18,7 @@ export {
   encodeExactly,
   type ExactDocument,
   RawDocuments,
+  type RawRow,
   sameBytes,
 } from './raw-documents.js';
 export { TransactionRunner, type TransactionStats } from './transaction-runner.js';

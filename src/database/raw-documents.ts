@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
-import { type Connection, mongo } from 'mongoose';
+import { type Connection, mongo, type Types } from 'mongoose';
 import { TransactionRunner } from './transaction-runner.js';
 
 /**
@@ -8,6 +8,14 @@ import { TransactionRunner } from './transaction-runner.js';
  * than JavaScript numbers.
  */
 export type ExactDocument = mongo.Document;
+
+/** A stored document as its BSON bytes. */
+export interface RawRow {
+  collection: string;
+  /** The root that the document belongs to; its own id if it is one. */
+  root: Types.ObjectId;
+  bytes: Uint8Array;
+}
 
 /** Documents in one response of the database. */
 const BATCH = 500;
@@ -64,6 +72,12 @@ export class RawDocuments {
     } finally {
       await cursor.close();
     }
+  }
+
+  /** Reads documents by id, each as the root of its own row. */
+  async *roots(collection: string, tenantId: string, ids: readonly Types.ObjectId[]): AsyncGenerator<RawRow> {
+    for await (const bytes of this.find(collection, { filter: { tenantId, _id: { $in: [...ids] } } }))
+      yield { collection, root: decodeExactly(bytes)['_id'] as Types.ObjectId, bytes };
   }
 
   /** Inserts documents within the running transaction, if there is one. */

@@ -3,7 +3,6 @@ import type { Types } from 'mongoose';
 import {
   type Archivable,
   ArchivableRegistry,
-  decodeExactly,
   type DueRoot,
   type ExactDocument,
   type ExactRow,
@@ -40,10 +39,8 @@ export class JobArchivable implements Archivable {
     return this.jobs.countOf(tenantId);
   }
 
-  async *rows(tenantId: string, ids: readonly Types.ObjectId[]): AsyncGenerator<RawRow> {
-    const filter = { tenantId, _id: { $in: [...ids] } };
-    for await (const bytes of this.raw.find(JOB_COLLECTION, { filter }))
-      yield { collection: JOB_COLLECTION, root: decodeExactly(bytes)['_id'] as Types.ObjectId, bytes };
+  rows(tenantId: string, ids: readonly Types.ObjectId[]): AsyncIterable<RawRow> {
+    return this.raw.roots(JOB_COLLECTION, tenantId, ids);
   }
 
   /** A finished job that was retried has another state or time. */

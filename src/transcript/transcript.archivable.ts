@@ -3,7 +3,6 @@ import type { Types } from 'mongoose';
 import {
   type Archivable,
   ArchivableRegistry,
-  decodeExactly,
   type DueRoot,
   encodeExactly,
   type ExactDocument,
@@ -46,10 +45,8 @@ export class TranscriptArchivable implements Archivable {
     return this.transcripts.count(tenantId);
   }
 
-  async *rows(tenantId: string, ids: readonly Types.ObjectId[]): AsyncGenerator<RawRow> {
-    const filter = { tenantId, _id: { $in: [...ids] } };
-    for await (const bytes of this.raw.find(TRANSCRIPTS, { filter }))
-      yield { collection: TRANSCRIPTS, root: decodeExactly(bytes)['_id'] as Types.ObjectId, bytes };
+  rows(tenantId: string, ids: readonly Types.ObjectId[]): AsyncIterable<RawRow> {
+    return this.raw.roots(TRANSCRIPTS, tenantId, ids);
   }
 
   async release(

@@ -259,8 +259,8 @@ function promisesOfErasure(): void {
 
     // Another participant may have been given the same id by the provider.
     expect((await say(OTHER, 'Hello', inbound)).status).toBe(201);
-    const anew = await must(say(PERSON, 'Hello again', { externalId: 'wamid.3' }));
-    expect(anew.conversation.id).not.toBe(conversation.id);
+    const newContact = await must(say(PERSON, 'Hello again', { externalId: 'wamid.3' }));
+    expect(newContact.conversation.id).not.toBe(conversation.id);
     const session = await must(tenant.request('GET', `/v1/sessions/${encodeURIComponent(PERSON)}`));
     expect(session).toMatchObject({ version: 1 });
   });

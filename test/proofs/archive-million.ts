@@ -76,7 +76,7 @@ async function sizes(db: mongo.Db, dataDir: string): Promise<Sizes> {
   return { documents: dataSize + indexSize, file: (await stat(join(dataDir, 'store', 'data.mdb'))).size };
 }
 
-/** Memory of the process itself and, beside it, of the mapped data file. */
+/** Resident memory in bytes: private memory, and mapped files such as the data file of the store. */
 async function memoryOf(pid: number | undefined): Promise<{ own: number; mapped: number }> {
   const status = await readFile(`/proc/${pid ?? 0}/status`, 'utf8');
   const bytes = (name: string): number =>

@@ -5,7 +5,7 @@ import type { Settings } from '../../config/index.js';
 export type BackupSettings = Pick<Settings, 'archive' | 'database' | 'service'>;
 
 /** The directory of the archive files. */
-export const archiveDirOf = ({ archive, service }: BackupSettings): string =>
+export const archiveDirOf = ({ archive, service }: Pick<Settings, 'archive' | 'service'>): string =>
   resolve(archive.ARCHIVE_DIR ?? join(service.DATA_DIR, 'archives'));
 
 /** The directory of the embedded store. */
