@@ -17,7 +17,8 @@ export class ArchiveRestoreProcessor implements JobProcessor<RestoreRequest> {
       );
     } catch (error) {
       // It was deleted in the meantime.
-      if (error instanceof ProblemError) throw new UnrecoverableError(error.message);
+      if (error instanceof ProblemError && error.problem.status === 404)
+        throw new UnrecoverableError(error.message);
       throw error;
     }
   }

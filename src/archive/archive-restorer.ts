@@ -55,6 +55,14 @@ export const emptyReport = (): RestoreReport => ({
   rows: 0,
 });
 
+interface Progress {
+  report: RestoreReport;
+  /** Roots with a conflict. */
+  conflicting: Set<string>;
+  /** Roots of which a part of the rows has been inserted. */
+  begun: Set<string>;
+}
+
 const keyOf = (collection: string, id: unknown): string => `${collection} ${String(id)}`;
 
 /** Moves the contents of archives back into the database. The archives stay. */
@@ -80,7 +88,7 @@ export class ArchiveRestorer {
     signal: AbortSignal,
     onProgress: (done: number) => Promise<void> = () => Promise.resolve(),
   ): Promise<RestoreReport> {
-    const kind = this.kinds.all().find(({ name }) => name === archive.kind);
+    const kind = this.kinds.find(archive.kind);
     if (!kind) throw new Error(`this version of Colloquy has no data of the kind "${archive.kind}"`);
     const { tenantId, contents } = archive;
     const report = emptyReport();
@@ -89,8 +97,9 @@ export class ArchiveRestorer {
     const until = new Date(Date.now() + this.settings.RETENTION_RESTORED_DAYS * DAY_MS);
     const erased = await this.erasedRoots(archive, kind, signal);
     report.erased = erased.size;
-    // Roots with a conflict in an earlier part of their rows.
-    const conflicting = new Set<string>();
+    // What an interrupted restore of this archive has left behind.
+    await kind.purge?.(tenantId, archive._id);
+    const state: Progress = { report, conflicting: new Set(), begun: new Set() };
     const pacer = new Pacer();
     let done = 0;
     for await (const group of this.files.groups(contents, kind.rootCollection, RESTORED_AT_ONCE)) {
@@ -104,7 +113,7 @@ export class ArchiveRestorer {
         until,
       );
       await withRetries(
-        () => this.restoreGroup(kind, tenantId, group, conflicting, report),
+        () => this.restoreGroup(kind, archive, group, state),
         // Something was stored after the check for conflicts.
         (error) => duplicateKeyFields(error) !== undefined,
       );
@@ -112,6 +121,8 @@ export class ArchiveRestorer {
       await onProgress(done);
       await pacer.pause();
     }
+    // Those that turned out to be in conflict after a part of their rows.
+    if (state.begun.size > 0) await kind.purge?.(tenantId, archive._id);
     await this.archives.restored(archive, new Date());
     return report;
   }
@@ -144,17 +155,19 @@ export class ArchiveRestorer {
 
   private async restoreGroup(
     kind: Archivable,
-    tenantId: string,
+    archive: WrittenArchive,
     { rows }: RowGroup,
-    conflicting: Set<string>,
-    report: RestoreReport,
+    { report, conflicting, begun }: Progress,
   ): Promise<void> {
+    const { tenantId, _id: archiveId } = archive;
     const stored = await this.storedOf(kind, tenantId, rows);
     const conflicts = new Map<string, string>();
     const missing: ArchivedRow[] = [];
     for (const row of rows) {
       const { collection, root, document } = row;
-      const present = stored.byId.get(keyOf(collection, document['_id']));
+      // Until it is restored, a root that was begun is represented by another document.
+      const isStored = collection !== kind.rootCollection || !begun.has(root);
+      const present = isStored ? stored.byId.get(keyOf(collection, document['_id'])) : undefined;
       if (present === undefined) missing.push(row);
       else if (!kind.isSame(present, document))
         conflicts.set(root, `${collection} ${String(document['_id'])} is stored with other contents`);
@@ -170,14 +183,26 @@ export class ArchiveRestorer {
     const complete = new Set(
       rows.flatMap((row) => (row.collection === kind.rootCollection ? [row.root] : [])),
     );
-    const later = new Set(missing.flatMap(({ root }) => (complete.has(root) ? [] : [root])));
+    const later = new Set(
+      missing.flatMap(({ root }) => (complete.has(root) || begun.has(root) ? [] : [root])),
+    );
     const filter = { tenantId, _id: { $in: [...later].map((id) => new Types.ObjectId(id)) } };
     if (later.size > 0)
       for await (const bytes of this.raw.find(kind.rootCollection, { filter, projection: { _id: 1 } }))
         conflicts.set(String(decodeExactly(bytes)['_id']), `it is stored with other contents`);
     const wanted = missing.filter(({ root }) => !conflicts.has(root) && !conflicting.has(root));
-    if (wanted.length > 0) await kind.restore(tenantId, wanted);
+    const touched = new Set(wanted.map(({ root }) => root));
+    if (wanted.length > 0)
+      await kind.restore(tenantId, {
+        archiveId,
+        rows: wanted,
+        begun: [...touched].filter((root) => begun.has(root)),
+        confirm: () => this.archives.confirmRestore(archive),
+      });
     // From here on, nothing is repeated.
+    for (const root of touched)
+      if (complete.has(root)) begun.delete(root);
+      else begun.add(root);
     for (const [id, reason] of conflicts) {
       if (conflicting.has(id)) continue;
       conflicting.add(id);

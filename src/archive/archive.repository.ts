@@ -23,6 +23,14 @@ export type WrittenArchive = ArchiveRecord & { contents: ArchiveContents };
 export const isWritten = (archive: ArchiveRecord): archive is WrittenArchive =>
   archive.contents !== undefined;
 
+/** The file of an archive was replaced, or the archive deleted, while it was being restored. */
+export class ArchiveChangedError extends Error {
+  constructor(id: string) {
+    super(`The archive ${id} was changed by an erasure while it was being restored. Restore it again.`);
+    this.name = 'ArchiveChangedError';
+  }
+}
+
 /** Without what may be long. */
 const forLists = { participants: 0, changed: 0 } as const;
 
@@ -105,8 +113,22 @@ export class ArchiveRepository {
       .exec();
   }
 
+  /**
+   * Takes part in the transaction in which rows of the archive are restored, so that its file is not replaced
+   * meanwhile.
+   * @throws Error if it was
+   */
+  async confirmRestore({ tenantId, _id, contents }: WrittenArchive): Promise<void> {
+    const { matchedCount } = await this.archives
+      .updateOne({ tenantId, _id, 'contents.folder': contents.folder }, { $inc: { restoreSteps: 1 } })
+      .exec();
+    if (matchedCount === 0) throw new ArchiveChangedError(_id.toHexString());
+  }
+
   async restored({ tenantId, _id }: ArchiveRecord, restoredAt: Date): Promise<void> {
-    await this.archives.updateOne({ tenantId, _id }, { $set: { restoredAt } }).exec();
+    await this.archives
+      .updateOne({ tenantId, _id }, { $set: { restoredAt }, $unset: { restoreSteps: 1 } })
+      .exec();
   }
 
   async delete({ tenantId, _id }: ArchiveRecord): Promise<void> {

@@ -54,6 +54,8 @@ export interface ArchiveRecord {
   changed: Types.ObjectId[];
   createdAt: Date;
   restoredAt?: Date;
+  /** Number of steps of a restore that is in progress or was interrupted. Each step changes it. */
+  restoreSteps?: number;
 }
 
 /** Restored data that is not to be archived again until `until`. */
@@ -162,6 +164,7 @@ export const archiveSchema = new Schema<ArchiveRecord>(
     changed: [Schema.Types.ObjectId],
     createdAt: date,
     restoredAt: { type: Date },
+    restoreSteps: { type: Number },
   },
   { ...options, collection: 'archives' },
 );

@@ -18,7 +18,12 @@ import {
 } from './archive.dto.js';
 import { archiveNotReady } from './archive.errors.js';
 import { ALL_TENANTS, archiveRestores, archiveRuns, type RunRequestBody } from './archive.queue.js';
-import { ArchiveRepository, isWritten, type WrittenArchive } from './archive.repository.js';
+import {
+  ArchiveChangedError,
+  ArchiveRepository,
+  isWritten,
+  type WrittenArchive,
+} from './archive.repository.js';
 import type { ArchiveRecord, RunRecord } from './archive.schema.js';
 import { Schedules } from './schedule.js';
 
@@ -97,7 +102,13 @@ export class ArchiveService {
     return this.schedules.exclusively(ARCHIVE_LEASE, signal, async (held) => {
       const archive = await this.ready(id);
       const { count } = archive.contents;
-      return this.restorer.restore(archive, held, (done) => progress((100 * done) / count));
+      try {
+        return await this.restorer.restore(archive, held, (done) => progress((100 * done) / count));
+      } catch (error) {
+        // Its file may have gone before its end was reached.
+        const current = await this.archives.find(id);
+        throw current?.contents?.folder === archive.contents.folder ? error : new ArchiveChangedError(id);
+      }
     });
   }
 

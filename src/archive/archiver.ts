@@ -145,7 +145,7 @@ export class Archiver {
   async resume(tenantId: string | undefined, signal: AbortSignal): Promise<number> {
     const unfinished = await this.archives.unfinished(tenantId);
     for (const archive of unfinished) {
-      const kind = this.kinds.all().find(({ name }) => name === archive.kind);
+      const kind = this.kinds.find(archive.kind);
       if (!isWritten(archive)) await this.discard(archive);
       else if (archive.state === 'cleaning') await this.clean(archive);
       // A later version may have had further kinds.

@@ -43,6 +43,11 @@ export class ParticipantArchives implements ParticipantData {
         if (!isWritten(archive)) continue;
         const roots = await this.rootsOf(archive, participantId, signal);
         if (roots.size > 0) await this.archiver.removeRoots(archive, roots, signal);
+        // A restore that is in progress ends with an error now, and leaves nothing behind.
+        await this.kinds
+          .all()
+          .find(({ name }) => name === archive.kind)
+          ?.purge?.(tenantId, archive._id);
         await this.archives.removeParticipant(archive, hash);
         archivedRoots += roots.size;
       }
@@ -81,7 +86,7 @@ export class ParticipantArchives implements ParticipantData {
     for (const hash of await this.eraser.pendingHashes(tenantId))
       for (const archive of await this.archives.ofParticipant(tenantId, hash)) {
         if (!isWritten(archive)) continue;
-        const kind = this.kinds.all().find(({ name }) => name === archive.kind);
+        const kind = this.kinds.find(archive.kind);
         if (!kind) continue;
         for await (const root of this.files.roots(archive.contents, kind.rootCollection)) {
           const id = participantOf(root);
@@ -96,7 +101,7 @@ export class ParticipantArchives implements ParticipantData {
     participantId: string,
     signal?: AbortSignal,
   ): Promise<Set<string>> {
-    const kind = this.kinds.all().find((one) => one.name === name);
+    const kind = this.kinds.find(name);
     const roots = new Set<string>();
     if (!kind) return roots;
     for await (const root of this.files.roots(contents, kind.rootCollection)) {

@@ -25,7 +25,8 @@ const SWEEP_LIMIT = 1000;
  * messages are deleted, the messages in batches, and finally the conversation itself. Each step is
  * idempotent, so an erasure that a crash interrupts is finished by the next sweep of any process.
  *
- * Conversations that were copied to an archive are deleted in the same way, but their transcripts stay.
+ * Conversations that were copied to an archive are deleted in the same way, but their transcripts stay. So is
+ * what an interrupted restore has inserted of a large conversation.
  */
 @Injectable()
 export class ConversationEraser implements BeforeApplicationShutdown {
@@ -47,10 +48,12 @@ export class ConversationEraser implements BeforeApplicationShutdown {
   }
 
   /**
-   * Deletes the rest of a conversation that is marked as erased. Returns false if interrupted by a shutdown.
+   * Deletes the rest of a conversation that is marked as erased. Returns false if interrupted by a shutdown, or
+   * if the conversation is just being restored.
    */
   async finish(tenantId: string, conversationId: Types.ObjectId): Promise<boolean> {
     const conversation = await this.conversations.findEvenErased(tenantId, conversationId.toHexString());
+    if (conversation?.isRestoring && !(await this.conversations.abandonRestore(conversation))) return false;
     // Transcripts of archived conversations are kept.
     if (conversation?.archiveId) await this.derived.deleteClosings(conversation);
     else if (conversation?.erasedAt) await this.derived.erase(conversation);

@@ -182,6 +182,17 @@ export class ConversationRepository {
       .exec();
   }
 
+  /**
+   * Allows the messages of a conversation that was not restored to the end to be deleted. Returns false if its
+   * restoring has gone on since it was read.
+   */
+  async abandonRestore({ tenantId, _id, erasedAt }: ConversationRecord): Promise<boolean> {
+    const { matchedCount } = await this.conversations
+      .updateOne({ tenantId, _id, erasedAt, isRestoring: true }, { $unset: { isRestoring: 1 } })
+      .exec();
+    return matchedCount === 1;
+  }
+
   async deleteErased(tenantId: string, id: Types.ObjectId): Promise<void> {
     await this.conversations.deleteOne({ tenantId, _id: id, erasedAt: { $exists: true } }).exec();
   }

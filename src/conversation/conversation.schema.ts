@@ -52,8 +52,13 @@ export interface ConversationRecord {
    * longer find it.
    */
   erasedAt?: Date;
-  /** The archive that contains it, if it is deleted for that reason. */
+  /** The archive that contains it, if it is deleted for that reason, or is being restored from it. */
   archiveId?: Types.ObjectId;
+  /**
+   * True if this only stands for a conversation of which a part of the messages has been restored. `erasedAt`
+   * is then the time of the last step. If no further one follows, the messages are deleted.
+   */
+  isRestoring?: boolean;
   /**
    * True if everything of its participant is being erased: its externalIds are remembered before its messages are
    * deleted, and are not accepted again.
@@ -102,6 +107,7 @@ export const conversationSchema = new Schema<ConversationRecord>(
     updatedAt: { type: Date, required: true },
     erasedAt: { type: Date },
     archiveId: { type: Schema.Types.ObjectId },
+    isRestoring: { type: Boolean },
     isWithParticipant: { type: Boolean },
   },
   { collection: CONVERSATION_COLLECTION, versionKey: false, autoIndex: false, minimize: false },

@@ -13,7 +13,20 @@ export interface DueRoot {
 /** A row to be restored. */
 export interface ExactRow {
   collection: string;
+  /** Id of the root that it belongs to. */
+  root: string;
   document: ExactDocument;
+}
+
+/** Rows to be inserted in one transaction. */
+export interface RowsToRestore {
+  archiveId: Types.ObjectId;
+  /** All rows of each root with the root itself, or a part of the rows of a root that follows later. */
+  rows: readonly ExactRow[];
+  /** Those of the roots of which other rows have been inserted already. */
+  begun: readonly string[];
+  /** To be called in the transaction. Throws if the archive is no longer as it was when the rows were read. */
+  confirm: () => Promise<void>;
 }
 
 /**
@@ -43,10 +56,16 @@ export interface Archivable {
     archiveId: Types.ObjectId,
     roots: readonly ExactDocument[],
   ): Promise<Types.ObjectId[]>;
-  /** Called after the commit: deletes what `release` has only hidden. May be repeated. */
+  /**
+   * Called after the commit: deletes what `release` has only hidden. Also deletes the rows of roots that were
+   * not restored to the end. May be repeated.
+   */
   purge?(tenantId: string, archiveId: Types.ObjectId): Promise<void>;
-  /** Inserts rows that are not stored, in one transaction. */
-  restore(tenantId: string, rows: readonly ExactRow[]): Promise<void>;
+  /**
+   * Inserts rows that are not stored, in one transaction. Rows whose root follows later stay hidden from all
+   * reads until then.
+   */
+  restore(tenantId: string, group: RowsToRestore): Promise<void>;
   /** Whether a stored document and its archived version have the same contents. */
   isSame(stored: ExactDocument, archived: ExactDocument): boolean;
 }
@@ -69,7 +88,7 @@ export class ArchivableRegistry {
     return [...this.kinds.values()];
   }
 
-  find(name: RetentionKind): Archivable | undefined {
-    return this.kinds.get(name);
+  find(name: string): Archivable | undefined {
+    return this.kinds.get(name as RetentionKind);
   }
 }

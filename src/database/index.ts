@@ -1,4 +1,10 @@
-export { type Archivable, ArchivableRegistry, type DueRoot, type ExactRow } from './archivable.js';
+export {
+  type Archivable,
+  ArchivableRegistry,
+  type DueRoot,
+  type ExactRow,
+  type RowsToRestore,
+} from './archivable.js';
 export { BatchedReads, type FindRange, type PointReads } from './batched-reads.js';
 export type { CommandEndListener, CommandListener, SentCommand } from './command-monitor.js';
 export { databaseNameOf } from './connection.js';

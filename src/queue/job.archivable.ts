@@ -5,9 +5,9 @@ import {
   ArchivableRegistry,
   type DueRoot,
   type ExactDocument,
-  type ExactRow,
   RawDocuments,
   type RawRow,
+  type RowsToRestore,
   sameBytes,
   TransactionRunner,
 } from '../database/index.js';
@@ -55,13 +55,14 @@ export class JobArchivable implements Archivable {
     return released;
   }
 
-  async restore(_tenantId: string, rows: readonly ExactRow[]): Promise<void> {
-    await this.transactions.run(() =>
-      this.raw.insert(
+  async restore(_tenantId: string, { rows, confirm }: RowsToRestore): Promise<void> {
+    await this.transactions.run(async () => {
+      await confirm();
+      await this.raw.insert(
         JOB_COLLECTION,
         rows.map(({ document }) => document),
-      ),
-    );
+      );
+    });
   }
 
   isSame(stored: ExactDocument, archived: ExactDocument): boolean {

@@ -6,9 +6,9 @@ import {
   type DueRoot,
   encodeExactly,
   type ExactDocument,
-  type ExactRow,
   RawDocuments,
   type RawRow,
+  type RowsToRestore,
   sameBytes,
   TransactionRunner,
 } from '../database/index.js';
@@ -61,11 +61,12 @@ export class TranscriptArchivable implements Archivable {
   }
 
   /** The restored transcripts get a new change number, so that every process adds their vectors. */
-  async restore(tenantId: string, rows: readonly ExactRow[]): Promise<void> {
+  async restore(tenantId: string, { rows, confirm }: RowsToRestore): Promise<void> {
     const change = await this.store.restore(
       tenantId,
       rows.map(({ document }) => plain<FinishedTranscript>(document)),
       async (changeSeq) => {
+        await confirm();
         const documents = rows.map(({ document }) => ({
           ...document,
           changeSeq: new mongo.BSON.Int32(changeSeq),

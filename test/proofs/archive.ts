@@ -6,7 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { wholeNumber } from '../support/options.js';
-import { type ArchiveCrashRound, isClean, runArchiveCrashRounds } from './archive/rounds.js';
+import {
+  type ArchiveCrashResult,
+  type ArchiveCrashRound,
+  isClean,
+  runArchiveCrashRounds,
+} from './archive/rounds.js';
 
 const main = join(import.meta.dirname, 'archive', 'archive-child.js');
 
@@ -23,6 +28,9 @@ const renderRound = ({ round, work, killedAfterMs, ...counts }: ArchiveCrashRoun
     ...[counts.inDatabase, counts.inArchives, counts.inBoth, counts.lost].map(String),
   ]);
 
+const failures = ({ notArchived, notRestored }: ArchiveCrashResult): string =>
+  JSON.stringify({ notArchived, notRestored });
+
 async function verify(rounds: number, seed: number): Promise<boolean> {
   const cwd = await mkdtemp(join(tmpdir(), 'colloquy-archive-'));
   process.stdout.write(`seed ${seed}\n${renderRow(heads)}`);
@@ -36,7 +44,7 @@ async function verify(rounds: number, seed: number): Promise<boolean> {
     });
     process.stdout.write(
       `${rounds} kills, ${result.documents} documents: ` +
-        `${isClean(result) ? 'none was lost or changed; in the end all were archived and all restored' : 'FAILED'}.\n`,
+        `${isClean(result) ? 'none was lost or changed; in the end all were archived and all restored' : `FAILED: ${failures(result)}`}.\n`,
     );
     return isClean(result);
   } finally {

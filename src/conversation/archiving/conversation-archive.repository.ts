@@ -9,7 +9,23 @@ import { MESSAGE_MODEL, type MessageRecord } from '../message.schema.js';
 /** The state of a conversation that was archived. Each change of it or of its messages changes `updatedAt`. */
 export type ConversationVersion = Pick<ConversationRecord, '_id' | 'updatedAt'>;
 
-export type HiddenConversation = Pick<ConversationRecord, '_id' | 'messageCount'>;
+export type HiddenConversation = Pick<ConversationRecord, '_id' | 'messageCount' | 'isRestoring'>;
+
+/** The messages of a conversation that were restored so far are being deleted. */
+class RestoreAbandonedError extends Error {
+  constructor() {
+    super(
+      'The conversation was not restored in time, and what was inserted is being deleted. Restore it again.',
+    );
+    this.name = 'RestoreAbandonedError';
+  }
+}
+
+export interface RestoringConversation {
+  tenantId: string;
+  _id: Types.ObjectId;
+  archiveId: Types.ObjectId;
+}
 
 const notErased = { erasedAt: { $exists: false } } as const;
 
@@ -80,10 +96,42 @@ export class ConversationArchiveRepository {
 
   hidden(tenantId: string, archiveId: Types.ObjectId, limit: number): Promise<HiddenConversation[]> {
     return this.conversations
-      .find({ tenantId, erasedAt: { $exists: true }, archiveId }, { messageCount: 1 })
+      .find({ tenantId, erasedAt: { $exists: true }, archiveId }, { messageCount: 1, isRestoring: 1 })
       .limit(limit)
       .lean<HiddenConversation[]>()
       .exec();
+  }
+
+  /**
+   * Within the transaction that inserts messages of a conversation which itself follows later. They stay hidden
+   * until then.
+   * @param isFirst whether these are its first messages
+   * @throws RestoreAbandonedError
+   */
+  async hideRestored(
+    { tenantId, _id, archiveId }: RestoringConversation,
+    messageCount: number,
+    isFirst: boolean,
+  ): Promise<void> {
+    const { matchedCount, upsertedCount } = await this.conversations
+      .updateOne(
+        { tenantId, _id, archiveId, isRestoring: true },
+        { $set: { erasedAt: new Date() }, $inc: { messageCount } },
+        { timestamps: false, upsert: isFirst, setDefaultsOnInsert: false },
+      )
+      .exec();
+    if (matchedCount + upsertedCount === 0) throw new RestoreAbandonedError();
+  }
+
+  /**
+   * Within the transaction that inserts the conversation itself.
+   * @throws RestoreAbandonedError
+   */
+  async endRestore({ tenantId, _id, archiveId }: RestoringConversation): Promise<void> {
+    const { deletedCount } = await this.conversations
+      .deleteOne({ tenantId, _id, archiveId, isRestoring: true })
+      .exec();
+    if (deletedCount === 0) throw new RestoreAbandonedError();
   }
 
   /** Deletes all messages and closings of hidden conversations, and then these. */

@@ -9,6 +9,7 @@ import {
   type ExactRow,
   RawDocuments,
   type RawRow,
+  type RowsToRestore,
   sameBytes,
   TransactionRunner,
 } from '../../database/index.js';
@@ -21,6 +22,7 @@ import { MESSAGE_COLLECTION } from '../message.schema.js';
 import {
   ConversationArchiveRepository,
   type ConversationVersion,
+  type RestoringConversation,
 } from './conversation-archive.repository.js';
 
 /** Maximum number of messages of several conversations that one statement deletes. */
@@ -105,9 +107,9 @@ export class ConversationArchivable implements Archivable {
       if (hidden.length === 0) return;
       let ids: Types.ObjectId[] = [];
       let messages = 0;
-      for (const { _id, messageCount } of hidden) {
-        if (messageCount > DELETED_AT_ONCE) {
-          // A shutdown interrupted it; the next run or the sweep of the eraser continues.
+      for (const { _id, messageCount, isRestoring } of hidden) {
+        if (isRestoring || messageCount > DELETED_AT_ONCE) {
+          // The next run or the sweep of the eraser continues.
           if (!(await this.eraser.finish(tenantId, _id))) return;
           continue;
         }
@@ -123,24 +125,40 @@ export class ConversationArchivable implements Archivable {
     }
   }
 
-  async restore(tenantId: string, rows: readonly ExactRow[]): Promise<void> {
-    const roots = rows.filter(({ collection }) => collection === CONVERSATION_COLLECTION);
+  async restore(tenantId: string, { archiveId, rows, begun, confirm }: RowsToRestore): Promise<void> {
+    const roots = rowsIn(rows, CONVERSATION_COLLECTION).map(({ root }) => root);
+    const whole = new Set(roots);
+    const parts = new Map<string, number>();
+    for (const { root, collection } of rows)
+      if (!whole.has(root))
+        parts.set(root, (parts.get(root) ?? 0) + (collection === MESSAGE_COLLECTION ? 1 : 0));
+    const restoring = (id: string): RestoringConversation => ({
+      tenantId,
+      _id: new Types.ObjectId(id),
+      archiveId,
+    });
     await this.transactions.run(async () => {
+      await confirm();
+      for (const [id, messageCount] of parts)
+        await this.conversations.hideRestored(restoring(id), messageCount, !begun.includes(id));
+      for (const id of begun) if (whole.has(id)) await this.conversations.endRestore(restoring(id));
       for (const name of [MESSAGE_COLLECTION, CLOSING_COLLECTION, CONVERSATION_COLLECTION])
         await this.raw.insert(
           name,
-          rows.filter(({ collection }) => collection === name).map(({ document }) => document),
+          rowsIn(rows, name).map(({ document }) => document),
         );
     });
     // A reader may have stored that there is no such conversation.
-    for (const { document } of roots)
-      await this.heads.changed(tenantId, (document['_id'] as Types.ObjectId).toHexString());
+    for (const id of roots) await this.heads.changed(tenantId, id);
   }
 
   isSame(stored: ExactDocument, archived: ExactDocument): boolean {
     return sameBytes(stored, archived);
   }
 }
+
+const rowsIn = (rows: readonly ExactRow[], name: string): ExactRow[] =>
+  rows.filter(({ collection }) => collection === name);
 
 const idOf = (bytes: Uint8Array, field: string): Types.ObjectId =>
   decodeExactly(bytes)[field] as Types.ObjectId;

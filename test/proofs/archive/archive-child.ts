@@ -1,5 +1,6 @@
-// An application without HTTP in a process that can be killed. It archives or restores when it is told to.
+// An application without HTTP in a process that can be killed. It archives, restores or sweeps when it is told to.
 import { ArchiveRunService, ArchiveService } from '../../../src/archive/index.js';
+import { ConversationEraser } from '../../../src/conversation/conversation-eraser.js';
 import { DatabaseService, IndexManager } from '../../../src/database/index.js';
 import { inApplication } from '../../../src/tool.js';
 
@@ -10,6 +11,8 @@ await inApplication(async (app) => {
   await app.get(IndexManager).prepare(database.storeHandle.kind);
   const work: Record<string, () => Promise<unknown>> = {
     archive: () => app.get(ArchiveRunService).run({ olderThanDays: 0, dryRun: false }, { signal }),
+    // What every process does a minute after an interruption.
+    sweep: () => app.get(ConversationEraser).sweep(new Date()),
     restore: async () => {
       for (const tenantId of process.argv.slice(2))
         await app.get(ArchiveService).restoreRange({ tenantId }, signal, () => undefined);

@@ -34,10 +34,10 @@ export interface ArchiveCrashRound {
 export interface ArchiveCrashResult {
   documents: number;
   rounds: ArchiveCrashRound[];
-  /** Whether, after a whole run, the archives had all documents and the database none. */
-  isArchivedWholly: boolean;
-  /** Whether, after a whole restore, the database had exactly the documents of the beginning. */
-  isRestoredWholly: boolean;
+  /** Documents per collection that a whole run, and the sweep after it, left in the database. */
+  notArchived: Record<string, number>;
+  /** Documents per collection that are missing from the database after a whole restore, or have changed. */
+  notRestored: Record<string, number>;
 }
 
 type Work = 'archive' | 'restore';
@@ -127,6 +127,15 @@ function digestOf(collection: string, document: ExactDocument): string {
   return `${collection} ${createHash('sha256').update(encodeExactly(kept)).digest('hex')}`;
 }
 
+function perCollection(digests: Iterable<string>): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const digest of digests) {
+    const [collection = ''] = digest.split(' ');
+    counts[collection] = (counts[collection] ?? 0) + 1;
+  }
+  return counts;
+}
+
 class ArchiveCrashRounds {
   private readonly random: () => number;
   private process: ServiceProcess | undefined;
@@ -151,17 +160,18 @@ class ArchiveCrashRounds {
         rounds.push(result);
         this.options.onRound?.(result);
       }
-      await this.whole('archive');
-      const archived = await this.where();
-      await this.whole('restore');
+      await this.ask('archive');
+      await this.ask('sweep');
+      const notArchived = perCollection(await this.inDatabase());
+      await this.ask('restore');
       const restored = await this.inDatabase();
+      const missing = [...this.originals].filter((digest) => !restored.has(digest));
+      const others = [...restored].filter((digest) => !this.originals.has(digest));
       return {
         documents: this.originals.size,
         rounds,
-        isArchivedWholly: archived.inArchives === this.originals.size,
-        isRestoredWholly:
-          restored.size === this.originals.size &&
-          [...this.originals].every((digest) => restored.has(digest)),
+        notArchived,
+        notRestored: perCollection([...missing, ...others]),
       };
     } finally {
       await this.process?.kill('SIGKILL');
@@ -202,7 +212,7 @@ class ArchiveCrashRounds {
 
   private async round(round: number, work: Work): Promise<ArchiveCrashRound> {
     const begun = performance.now();
-    const ended = this.begin(work).then(() => true);
+    const ended = this.ask(work).then(() => true);
     const killAfterMs = this.random() * this.lasts[work] * 1.1;
     const hasEnded = await Promise.race([ended, delay(killAfterMs).then(() => false)]);
     if (hasEnded) this.lasts[work] = Math.max(this.lasts[work] / 2, performance.now() - begun);
@@ -220,11 +230,7 @@ class ArchiveCrashRounds {
     );
   }
 
-  private async whole(work: Work): Promise<void> {
-    await this.begin(work);
-  }
-
-  private async begin(work: Work): Promise<void> {
+  private async ask(work: Work | 'sweep'): Promise<void> {
     const { process } = this;
     if (!process) throw new Error('the process has not started');
     await process.ask(work, isDone);
@@ -291,5 +297,7 @@ class ArchiveCrashRounds {
 export const runArchiveCrashRounds = (options: ArchiveCrashRun): Promise<ArchiveCrashResult> =>
   new ArchiveCrashRounds(options).run();
 
-export const isClean = ({ rounds, isArchivedWholly, isRestoredWholly }: ArchiveCrashResult): boolean =>
-  isArchivedWholly && isRestoredWholly && rounds.every(({ lost }) => lost === 0);
+const isEmpty = (counts: Record<string, number>): boolean => Object.keys(counts).length === 0;
+
+export const isClean = ({ rounds, notArchived, notRestored }: ArchiveCrashResult): boolean =>
+  isEmpty(notArchived) && isEmpty(notRestored) && rounds.every(({ lost }) => lost === 0);

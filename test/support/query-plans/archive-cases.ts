@@ -3,12 +3,17 @@ import type { ArchiveRepository } from '../../../src/archive/archive.repository.
 import type { ArchiveRunRepository } from '../../../src/archive/archive-run.repository.js';
 import type { ArchiveContents, ArchiveRecord } from '../../../src/archive/archive.schema.js';
 import type { ScheduleRepository } from '../../../src/archive/schedule.repository.js';
-import type { ConversationArchiveRepository } from '../../../src/conversation/archiving/conversation-archive.repository.js';
+import type {
+  ConversationArchiveRepository,
+  RestoringConversation,
+} from '../../../src/conversation/archiving/conversation-archive.repository.js';
 import type { TranscriptArchiveRepository } from '../../../src/transcript/transcript-archive.repository.js';
 import { at, type Cases, id, ids, lists, once, pages, tenantId } from './cases.js';
 
 const after = { id, at };
 const later = new Date(at.getTime() + 60_000);
+
+const restoring = (): RestoringConversation => ({ tenantId, _id: new Types.ObjectId(), archiveId: id });
 
 export const conversationArchiveCases: Cases<ConversationArchiveRepository> = {
   idle: {
@@ -22,6 +27,19 @@ export const conversationArchiveCases: Cases<ConversationArchiveRepository> = {
   ),
   hidden: once((conversations) => conversations.hidden(tenantId, id, 10)),
   delete: once((conversations) => conversations.delete(tenantId, [new Types.ObjectId()], id)),
+  hideRestored: {
+    'the first messages': (conversations) => conversations.hideRestored(restoring(), 1, true),
+    'further messages': async (conversations) => {
+      const conversation = restoring();
+      await conversations.hideRestored(conversation, 1, true);
+      await conversations.hideRestored(conversation, 1, false);
+    },
+  },
+  endRestore: once(async (conversations) => {
+    const conversation = restoring();
+    await conversations.hideRestored(conversation, 1, true);
+    await conversations.endRestore(conversation);
+  }),
 };
 
 export const transcriptArchiveCases: Cases<TranscriptArchiveRepository> = {
@@ -68,6 +86,7 @@ export const archiveCases: Cases<ArchiveRepository> = {
   replaced: once(begun((archives, archive) => archives.replaced(archive, contents.folder, contents))),
   abandoned: once(begun((archives, archive) => archives.abandoned(archive))),
   stored: once(begun((archives, archive) => archives.stored(archive))),
+  confirmRestore: once(begun((archives, archive) => archives.confirmRestore({ ...archive, contents }))),
   restored: once(begun((archives, archive) => archives.restored(archive, at))),
   delete: once(begun((archives, archive) => archives.delete(archive))),
   find: once((archives) => archives.find(id.toHexString())),

@@ -2,6 +2,7 @@ import type { Types } from 'mongoose';
 import type { ClosingRepository } from '../../../src/conversation/closing/closing.repository.js';
 import type { UnitWriter } from '../../../src/database/index.js';
 import type { ConversationRepository } from '../../../src/conversation/conversation.repository.js';
+import type { ConversationRecord } from '../../../src/conversation/conversation.schema.js';
 import type { MessageFilter, MessageRepository } from '../../../src/conversation/message.repository.js';
 import type { ResponderSettingsRepository } from '../../../src/responder/responder-settings.repository.js';
 import { at, type Cases, choices, id, ids, lists, type MethodCases, once, pages, tenantId } from './cases.js';
@@ -38,6 +39,9 @@ export const conversationCases: Cases<ConversationRepository> = {
   },
   erasing: once((conversations) => conversations.erasing(tenantId)),
   unfinishedErasures: once((conversations) => conversations.unfinishedErasures(at, 10)),
+  abandonRestore: once((conversations) =>
+    conversations.abandonRestore({ tenantId, _id: id, erasedAt: at } as ConversationRecord),
+  ),
   deleteErased: once((conversations) => conversations.deleteErased(tenantId, id)),
 };
 
