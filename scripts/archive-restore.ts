@@ -3,7 +3,6 @@
 // be repeated.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ArchiveService } from '../src/archive/index.js';
-import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
 import { retentionKinds, type RetentionKind } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
 import { inApplication, runCommand } from '../src/tool.js';
@@ -56,5 +55,10 @@ await new Command('archive-restore')
     'after',
     '\nThe exit code is 1 if something was left out because other data is stored in its place.',
   )
-  .action((options: Options) => runCommand(() => restore(options, abortOnShutdownSignal())))
+  .action((options: Options) =>
+    runCommand(
+      (signal) => restore(options, signal),
+      'Stopped before the restore was complete. The same command restores the rest.',
+    ),
+  )
   .parseAsync();

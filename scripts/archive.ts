@@ -3,7 +3,6 @@
 // continues.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ArchiveRunService, ArchiveService, type RunResult } from '../src/archive/index.js';
-import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
 import { renderBytes, renderTable } from '../src/cli/index.js';
 import { MAX_RETENTION_DAYS, retentionKinds } from '../src/config/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
@@ -83,5 +82,10 @@ await new Command('archive')
   .addOption(new Option('--kind <kind>', 'only this kind of data').choices(retentionKinds))
   .option('--older-than-days <days>', 'ignore the retention policies: archive what is older', days)
   .option('--dry-run', 'only print what would be archived')
-  .action((options: Options) => runCommand(() => archive(options, abortOnShutdownSignal())))
+  .action((options: Options) =>
+    runCommand(
+      (signal) => archive(options, signal),
+      'Stopped. What was archived until now is complete; the next run continues.',
+    ),
+  )
   .parseAsync();

@@ -3,10 +3,10 @@
 // Interrupted or killed, it leaves no backup.
 import { Command } from 'commander';
 import { type BackupReport, BackupError, BackupService } from '../src/archive/index.js';
-import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import { renderBytes } from '../src/cli/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { createLogger } from '../src/logging/index.js';
+import { runCommand } from '../src/tool.js';
 
 interface Options {
   out?: string;
@@ -33,13 +33,14 @@ function print(report: BackupReport): void {
   if (report.removed.length > 0) say(`deleted old backups: ${report.removed.join(', ')}`);
 }
 
-async function backUp({ out, verify, rotate }: Options, signal: AbortSignal): Promise<void> {
+async function backUp({ out, verify, rotate }: Options, signal: AbortSignal): Promise<boolean> {
   const settings = settingsFromEnvironment();
   const outDir = out ?? settings.archive.BACKUP_DIR;
   if (outDir === undefined)
     throw new BackupError('Say where to: npm run backup -- --out DIR, or set BACKUP_DIR.');
   const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
   print(await new BackupService(settings, logger).run({ outDir, verify, rotate, signal }));
+  return true;
 }
 
 await new Command('backup')
@@ -49,18 +50,7 @@ await new Command('backup')
   .option('--out <directory>', 'directory in which backups are made (default: BACKUP_DIR)')
   .option('--no-verify', 'do not restore the backup into a scratch store to compare it')
   .option('--no-rotate', 'delete no old backups')
-  .action(async (options: Options) => {
-    // Everything that this process creates holds the data of tenants.
-    process.umask(0o077);
-    const signal = abortOnShutdownSignal();
-    try {
-      await backUp(options, signal);
-    } catch (error) {
-      process.stderr.write(
-        signal.aborted ? 'Stopped. There is no backup of this run.\n' : `${explainFailure(error)}\n`,
-      );
-      // What has been opened would keep the process running.
-      process.exit(1);
-    }
-  })
+  .action((options: Options) =>
+    runCommand((signal) => backUp(options, signal), 'Stopped. There is no backup of this run.'),
+  )
   .parseAsync();

@@ -3,9 +3,9 @@
 // starts again.
 import { Command } from 'commander';
 import { restoreBackup, type BackupRestoreReport as RestoreReport } from '../src/archive/index.js';
-import { abortOnShutdownSignal, explainFailure } from '../src/bootstrap/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { createLogger } from '../src/logging/index.js';
+import { runCommand } from '../src/tool.js';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const number = (value: number): string => value.toLocaleString('en-US');
@@ -32,20 +32,12 @@ await new Command('restore')
     '--from <directory>',
     'a backup, or the directory in which backups are made, of which the newest is restored',
   )
-  .action(async ({ from }: { from: string }) => {
-    process.umask(0o077);
-    const signal = abortOnShutdownSignal();
-    try {
+  .action(({ from }: { from: string }) =>
+    runCommand(async (signal) => {
       const settings = settingsFromEnvironment();
       const logger = createLogger({ level: 'warn', pretty: process.stdout.isTTY });
       print(await restoreBackup(settings, logger, { from, signal }));
-    } catch (error) {
-      process.stderr.write(
-        signal.aborted
-          ? 'Stopped before the restore was complete. The same command starts again.\n'
-          : `${explainFailure(error)}\n`,
-      );
-      process.exit(1);
-    }
-  })
+      return true;
+    }, 'Stopped before the restore was complete. The same command starts again.'),
+  )
   .parseAsync();

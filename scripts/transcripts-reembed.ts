@@ -2,7 +2,6 @@
 // configured embedder. It works whether or not the service is running, with its DATA_DIR or MONGODB_URI. It
 // can be stopped at any time and continues where it stopped.
 import { Command, InvalidArgumentError } from 'commander';
-import { abortOnShutdownSignal } from '../src/bootstrap/index.js';
 import { Progress } from '../src/cli/index.js';
 import { DatabaseService, IndexManager } from '../src/database/index.js';
 import { EmbeddingError } from '../src/search/index.js';
@@ -79,8 +78,8 @@ await new Command('transcripts-reembed')
   )
   .option('--dry-run', 'only report how many transcripts would be re-embedded')
   .action((options: Options) =>
-    runCommand(() =>
-      reembed(options, abortOnShutdownSignal()).catch((error: unknown) => {
+    runCommand((signal) =>
+      reembed(options, signal).catch((error: unknown) => {
         if (!(error instanceof EmbeddingError)) throw error;
         process.stderr.write(
           `${error.message} Transcripts that were already re-embedded are kept; the same command continues.\n`,

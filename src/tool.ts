@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
-import { explainFailure } from './bootstrap/index.js';
+import { abortOnShutdownSignal, explainFailure } from './bootstrap/index.js';
 import { OperatorError } from './common/index.js';
 import { settingsFromEnvironment } from './config/index.js';
 import { ProblemError } from './http/index.js';
@@ -25,14 +25,22 @@ export async function inApplication<T>(work: (app: INestApplicationContext) => P
 
 /**
  * Runs a command: the process exits with 0 if it returns true. An error is printed for operators, and the exit
- * code is 1.
+ * code is 1. What the command creates can be read by the owner alone, because it holds the data of tenants.
+ * @param command receives a signal that is aborted by Ctrl-C or a stop of the process
+ * @param stopped printed if the command ends with an error after that
  */
-export async function runCommand(command: () => Promise<boolean>): Promise<void> {
+export async function runCommand(
+  command: (signal: AbortSignal) => Promise<boolean>,
+  stopped = 'Stopped.',
+): Promise<void> {
+  process.umask(0o077);
+  const signal = abortOnShutdownSignal();
   try {
-    process.exitCode = (await command()) ? 0 : 1;
+    process.exitCode = (await command(signal)) ? 0 : 1;
   } catch (error) {
     const isExplained = error instanceof ProblemError || error instanceof OperatorError;
-    process.stderr.write(`${isExplained ? error.message : explainFailure(error)}\n`);
+    const explanation = isExplained ? error.message : explainFailure(error);
+    process.stderr.write(`${signal.aborted ? stopped : explanation}\n`);
     // What a start that failed has opened would keep the process running.
     process.exit(1);
   }
