@@ -2,7 +2,7 @@
 // MONGODB_URI is set. Interrupted or killed, it leaves a target on which no service starts, and the same command
 // starts again.
 import { Command } from 'commander';
-import { restoreBackup, type BackupRestoreReport as RestoreReport } from '../src/archive/index.js';
+import { restoreBackup, type BackupRestoreReport } from '../src/archive/index.js';
 import { settingsFromEnvironment } from '../src/config/index.js';
 import { createLogger } from '../src/logging/index.js';
 import { runCommand } from '../src/tool.js';
@@ -10,7 +10,7 @@ import { runCommand } from '../src/tool.js';
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const number = (value: number): string => value.toLocaleString('en-US');
 
-function print(report: RestoreReport): void {
+function print(report: BackupRestoreReport): void {
   const { backup, target, rows, collections, archives, erasures, createdAt, durationMs } = report;
   say(`restored ${backup} of ${createdAt.toISOString()} into ${target}`);
   say(

@@ -25,6 +25,6 @@ export {
   type BackupReport,
   BackupService,
   markBackups,
-  type RestoreReport as BackupRestoreReport,
+  type BackupRestoreReport,
   restoreBackup,
 } from './backup/index.js';

@@ -21,7 +21,7 @@ import {
   BackupService,
   markBackups,
   restoreBackup,
-  type RestoreReport,
+  type BackupRestoreReport,
 } from '../../src/archive/backup/index.js';
 import { type Environment, loadSettings } from '../../src/config/index.js';
 import { createLogger } from '../../src/logging/index.js';
@@ -52,7 +52,7 @@ const backUp = (
     ...options,
   });
 
-const restore = (env: Environment, from = path('backups')): Promise<RestoreReport> =>
+const restore = (env: Environment, from = path('backups')): Promise<BackupRestoreReport> =>
   restoreBackup(loadSettings(env), logger, { from, signal: new AbortController().signal });
 
 /** Values of every BSON type, among them those that a driver changes when it decodes and encodes them. */

@@ -25,7 +25,7 @@ export interface RestoreOptions {
   signal: AbortSignal;
 }
 
-export interface RestoreReport {
+export interface BackupRestoreReport {
   /** The backup that was restored, and when it was made. */
   backup: string;
   kind: BackupKind;
@@ -211,7 +211,7 @@ export async function restoreBackup(
   settings: BackupSettings,
   logger: Logger,
   { from, signal }: RestoreOptions,
-): Promise<RestoreReport> {
+): Promise<BackupRestoreReport> {
   const begun = performance.now();
   const dir = await findBackup(resolve(from));
   const target = settings.database.MONGODB_URI === undefined ? settings.service.DATA_DIR : dir;
