@@ -47,7 +47,24 @@ export interface RowGroup {
   rows: ArchivedRow[];
   /** Number of roots that end in this group. */
   roots: number;
+  /** Of its lines, UTF-16 units. */
+  length: number;
 }
+
+/** Limits of what is restored in one transaction, and held in memory for it. */
+const MAX_GROUP_ROWS = 500;
+const MAX_GROUP_LENGTH = 8 * 1024 * 1024;
+
+const emptyGroup = (): RowGroup => ({ rows: [], roots: 0, length: 0 });
+
+const isFull = ({ rows, length }: RowGroup): boolean =>
+  rows.length >= MAX_GROUP_ROWS || length >= MAX_GROUP_LENGTH;
+
+const joinedGroup = (a: RowGroup, b: RowGroup): RowGroup => ({
+  rows: [...a.rows, ...b.rows],
+  roots: a.roots + b.roots,
+  length: a.length + b.length,
+});
 
 /** An archive file does not have the contents that were written. */
 export class ArchiveDamagedError extends OperatorError {
@@ -165,32 +182,38 @@ export class ArchiveFiles {
   }
 
   /**
-   * All rows in groups of at most about `limit` rows. A group has only whole roots, unless one alone is larger.
+   * All rows in groups of about `MAX_GROUP_ROWS` rows and `MAX_GROUP_LENGTH` at most. A group has whole roots, or
+   * a part of the rows of one that is larger, of which the last part contains the root.
    */
-  async *groups(contents: ArchiveContents, rootCollection: string, limit: number): AsyncGenerator<RowGroup> {
-    // Rows whose root has not been read yet, by root.
-    const open = new Map<string, ArchivedRow[]>();
-    let ready: RowGroup = { rows: [], roots: 0 };
-    for await (const row of this.rows(contents)) {
-      const rows = open.get(row.root) ?? [];
-      rows.push(row);
+  async *groups(contents: ArchiveContents, rootCollection: string): AsyncGenerator<RowGroup> {
+    let whole = emptyGroup();
+    // The rows of a root whose end has not been read yet.
+    let current = emptyGroup();
+    let isPart = false;
+    for await (const line of this.linesIn(contents)) {
+      const row = decodeLine(line);
+      current.rows.push(row);
+      current.length += line.length;
       if (row.collection !== rootCollection) {
-        open.set(row.root, rows);
-        if (rows.length < limit) continue;
-        open.delete(row.root);
-        yield { rows, roots: 0 };
+        if (!isFull(current)) continue;
+        yield current;
+        current = emptyGroup();
+        isPart = true;
         continue;
       }
-      open.delete(row.root);
-      if (ready.rows.length > 0 && ready.rows.length + rows.length > limit) {
-        yield ready;
-        ready = { rows: [], roots: 0 };
+      current.roots = 1;
+      if (isPart) yield current;
+      else {
+        if (whole.roots > 0 && isFull(joinedGroup(whole, current))) {
+          yield whole;
+          whole = emptyGroup();
+        }
+        whole = joinedGroup(whole, current);
       }
-      ready.rows.push(...rows);
-      ready.roots++;
+      current = emptyGroup();
+      isPart = false;
     }
-    for (const rows of open.values()) ready.rows.push(...rows);
-    if (ready.rows.length > 0) yield ready;
+    if (whole.roots > 0) yield whole;
   }
 
   /** Deletes all files of an archive, except those in the folder `except`. */

@@ -13,12 +13,8 @@ import {
 import { ArchiveFiles, type RowGroup } from './archive-files.js';
 import type { ArchivedRow } from './archive-line.js';
 import { ArchiveRepository, type WrittenArchive } from './archive.repository.js';
-import { participantOf } from './archiver.js';
 import { Pacer } from './pacer.js';
 import { ParticipantEraser } from './participant/index.js';
-
-/** Rows in one transaction. */
-const RESTORED_AT_ONCE = 500;
 
 const DAY_MS = 86_400_000;
 
@@ -102,7 +98,7 @@ export class ArchiveRestorer {
     const state: Progress = { report, conflicting: new Set(), begun: new Set() };
     const pacer = new Pacer();
     let done = 0;
-    for await (const group of this.files.groups(contents, kind.rootCollection, RESTORED_AT_ONCE)) {
+    for await (const group of this.files.groups(contents, kind.rootCollection)) {
       signal.throwIfAborted();
       group.rows = group.rows.filter(({ root }) => !erased.has(root));
       const roots = group.rows.filter(({ collection }) => collection === kind.rootCollection);
@@ -123,7 +119,7 @@ export class ArchiveRestorer {
     }
     // Those that turned out to be in conflict after a part of their rows.
     if (state.begun.size > 0) await kind.purge?.(tenantId, archive._id);
-    await this.archives.restored(archive, new Date());
+    await this.archives.restored(archive, report.conflicting === 0 ? new Date() : undefined);
     return report;
   }
 
@@ -133,22 +129,21 @@ export class ArchiveRestorer {
    */
   private async erasedRoots(
     { tenantId, contents, createdAt }: WrittenArchive,
-    { rootCollection }: Archivable,
+    kind: Archivable,
     signal: AbortSignal,
   ): Promise<Set<string>> {
     const erased = new Set<string>();
     const known = new Map<string, boolean>();
-    for await (const root of this.files.roots(contents, rootCollection)) {
+    for await (const root of this.files.roots(contents, kind.rootCollection)) {
       signal.throwIfAborted();
-      const participantId = participantOf(root);
-      if (participantId === undefined) continue;
-      let isErased = known.get(participantId);
-      if (isErased === undefined) {
-        const erasedAt = (await this.eraser.erasedAt(tenantId, [participantId])).get(participantId);
-        isErased = erasedAt !== undefined && erasedAt > createdAt;
-        known.set(participantId, isErased);
-      }
-      if (isErased) erased.add(String(root['_id']));
+      const ids = [...kind.participantsOf(root)];
+      const unknown = ids.filter((id) => !known.has(id));
+      const times =
+        unknown.length > 0 ? await this.eraser.erasedAt(tenantId, unknown) : new Map<string, Date>();
+      for (const id of unknown) known.set(id, (times.get(id) ?? createdAt) > createdAt);
+      if (ids.some((id) => known.get(id))) erased.add(String(root['_id']));
+      // Jobs have many strings of their own.
+      if (!kind.namesFew) known.clear();
     }
     return erased;
   }

@@ -13,7 +13,8 @@ import { type Tenant, TenantDirectory } from '../tenant/index.js';
 import { ArchiveMonitoring } from './archive-monitoring.js';
 import { ArchiveRunRepository } from './archive-run.repository.js';
 import type { RunRecord, RunRequest, RunResult, RunTotals } from './archive.schema.js';
-import { Archiver } from './archiver.js';
+import { type ArchiveScope, Archiver } from './archiver.js';
+import { Failures } from './failures.js';
 import { Schedules } from './schedule.js';
 
 const DAY_MS = 86_400_000;
@@ -45,8 +46,9 @@ export class ArchiveRunService {
   ) {}
 
   /**
-   * Runs to the end, and returns its report. Waits for another run. After an error or an abort, the next run
-   * continues; what was archived until then is complete.
+   * Runs to the end, and returns its report. Waits for another run. What cannot be archived does
+   * not keep other data from it. After an error or an abort, the next run continues; what was archived until
+   * then is complete.
    * @throws ProblemError 404 `tenant_not_found`
    */
   async run(request: RunRequest, hooks: RunHooks): Promise<RunRecord> {
@@ -57,6 +59,9 @@ export class ArchiveRunService {
   }
 
   private async report(request: RunRequest, hooks: RunHooks): Promise<RunRecord> {
+    const { tenantId } = request;
+    // A wrong id is a mistake of the caller's, not a run that failed.
+    if (tenantId !== undefined && !(await this.tenants.read(tenantId))) throw notFound('tenant', tenantId);
     const run = await this.runs.begin(request, new Date());
     const begun = performance.now();
     try {
@@ -82,24 +87,45 @@ export class ArchiveRunService {
 
   private async archiveAll(run: RunRecord, { signal, onResult }: RunHooks): Promise<void> {
     const { tenantId, kind: wanted, dryRun } = run.request;
-    if (!dryRun) {
-      const resumed = await this.archiver.resume(tenantId, signal);
-      if (resumed > 0)
-        this.logger.info({ archives: resumed }, 'continued the archives of an interrupted run');
-    }
+    const failures = new Failures(signal);
+    if (!dryRun)
+      await failures.collect(async () => {
+        const resumed = await this.archiver.resume(tenantId, signal);
+        if (resumed > 0)
+          this.logger.info({ archives: resumed }, 'continued the archives of an interrupted run');
+      });
     for await (const tenant of this.tenantsOf(tenantId))
       for (const kind of this.kinds.all()) {
         if (wanted !== undefined && kind.name !== wanted) continue;
-        signal.throwIfAborted();
         const before = this.dueBefore(run, tenant, kind);
         if (!before) continue;
         const scope = { kind, tenantId: tenant.tenantId, before };
-        const result = dryRun
-          ? await this.archiver.preview(scope, signal)
-          : await this.archiver.archive(scope, signal);
-        add(run, result);
-        await onResult?.(result);
+        await failures.collect(async () => {
+          const result = await this.archiveOne(scope, dryRun, signal);
+          if (!result) return;
+          add(run, result);
+          await onResult?.(result);
+        });
       }
+    failures.throwFirst();
+  }
+
+  /** Undefined if the tenant was deleted meanwhile. */
+  private async archiveOne(
+    scope: ArchiveScope,
+    dryRun: boolean,
+    signal: AbortSignal,
+  ): Promise<RunResult | undefined> {
+    try {
+      return dryRun ? await this.archiver.preview(scope, signal) : await this.archiver.archive(scope, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const tenant = await this.tenants.read(scope.tenantId);
+      if (!tenant || tenant.deletion) return undefined;
+      const { kind, tenantId } = scope;
+      this.logger.error({ err: error, kind: kind.name, tenantId }, 'data could not be archived');
+      throw error;
+    }
   }
 
   private async *tenantsOf(tenantId: string | undefined): AsyncGenerator<Tenant> {
@@ -108,8 +134,7 @@ export class ArchiveRunService {
       return;
     }
     const tenant = await this.tenants.read(tenantId);
-    if (!tenant) throw notFound('tenant', tenantId);
-    if (!tenant.deletion) yield tenant;
+    if (tenant && !tenant.deletion) yield tenant;
   }
 
   /** Undefined if the data is kept forever. */

@@ -112,6 +112,7 @@ export const archiveView = ({
 export const runView = ({
   _id,
   scope: _scope,
+  named: _named,
   startedAt,
   endedAt,
   request,

@@ -4,6 +4,7 @@ import { type Model, type QueryFilter, Types } from 'mongoose';
 import { afterCursor } from '../database/index.js';
 import type { DateIdCursor } from '../http/index.js';
 import {
+  ANYONE,
   ARCHIVE_MODEL,
   type ArchiveContents,
   type ArchiveRecord,
@@ -48,7 +49,7 @@ export class ArchiveRepository {
       tenantId,
       kind,
       state: 'writing',
-      participants: [],
+      participants: [ANYONE],
       released: 0,
       changed: [],
       createdAt: new Date(),
@@ -125,9 +126,13 @@ export class ArchiveRepository {
     if (matchedCount === 0) throw new ArchiveChangedError(_id.toHexString());
   }
 
-  async restored({ tenantId, _id }: ArchiveRecord, restoredAt: Date): Promise<void> {
+  /** @param restoredAt undefined if a part was left out */
+  async restored({ tenantId, _id }: ArchiveRecord, restoredAt: Date | undefined): Promise<void> {
     await this.archives
-      .updateOne({ tenantId, _id }, { $set: { restoredAt }, $unset: { restoreSteps: 1 } })
+      .updateOne(
+        { tenantId, _id },
+        { ...(restoredAt && { $set: { restoredAt } }), $unset: { restoreSteps: 1 } },
+      )
       .exec();
   }
 
@@ -162,9 +167,12 @@ export class ArchiveRepository {
       .exec();
   }
 
-  /** The archives with data of a participant. */
+  /** The archives that have, or may have, data of a participant. */
   ofParticipant(tenantId: string, participantHash: string): Promise<ArchiveRecord[]> {
-    return this.archives.find({ tenantId, participants: participantHash }).lean<ArchiveRecord[]>().exec();
+    return this.archives
+      .find({ tenantId, participants: { $in: [participantHash, ANYONE] } })
+      .lean<ArchiveRecord[]>()
+      .exec();
   }
 
   /** The archive no longer has data of the participant. */

@@ -19,6 +19,9 @@ export type ArchiveState = (typeof archiveStates)[number];
 /** The states in which an interrupted run leaves archives. */
 export const unfinishedStates: ArchiveState[] = ['writing', 'releasing', 'cleaning'];
 
+/** Stands for all participants of a tenant. */
+export const ANYONE = '*';
+
 /** The contents of an archive file. */
 export interface ArchiveContents {
   /** Folder of the file and its manifest. Another one each time that rows are removed from it. */
@@ -46,7 +49,7 @@ export interface ArchiveRecord {
   kind: string;
   state: ArchiveState;
   contents?: ArchiveContents;
-  /** Hashes of the participants whose data it contains. */
+  /** Hashes of the participants whose data it contains; `ANYONE` if they are not known. */
   participants: string[];
   /** Number of roots, in the order of the file, that were deleted from the database or have to stay in it. */
   released: number;

@@ -34,7 +34,18 @@ export interface RestoreRange {
   /** Only archives with data that was last active in this time. */
   from?: Date | undefined;
   to?: Date | undefined;
+  /** Also archives that were restored completely before. */
+  again?: boolean | undefined;
 }
+
+/** Without the conflicts, which are in the report of each archive. */
+export type RangeReport = Omit<RestoreReport, 'conflicts'> & {
+  archives: number;
+  /** Archives that were left out because they were restored completely before. */
+  known: number;
+  /** Archives that a run or an erasure is still working on, or has not finished. */
+  skipped: number;
+};
 
 /** What operators do with archives. */
 @Injectable()
@@ -117,25 +128,35 @@ export class ArchiveService {
    * @param onArchive called after each archive
    */
   async restoreRange(
-    { tenantId, kind, from, to }: RestoreRange,
+    { tenantId, kind, from, to, again = false }: RestoreRange,
     signal: AbortSignal,
     onArchive: (archive: ArchiveView, report: RestoreReport) => void,
-  ): Promise<RestoreReport & { archives: number }> {
-    const total = { ...emptyReport(), archives: 0 };
+  ): Promise<RangeReport> {
+    const total = { ...emptyReport(), archives: 0, known: 0, skipped: 0 };
     let cursor: string | undefined;
     do {
       const page = await this.list({ tenantId, kind, limit: 100, cursor });
       for (const archive of page.data) {
-        if (archive.state !== 'stored' || archive.from === null || archive.to === null) continue;
+        // What is still being written is in the database, too.
+        if (archive.state === 'writing' || archive.from === null || archive.to === null) continue;
         if ((to && new Date(archive.from) > to) || (from && new Date(archive.to) < from)) continue;
+        // What was deleted since then would come back.
+        if (archive.restoredAt !== null && !again) {
+          total.known++;
+          continue;
+        }
+        if (archive.state !== 'stored') {
+          total.skipped++;
+          continue;
+        }
         const report = await this.restore(archive.id, signal);
         onArchive(archive, report);
         total.archives++;
         total.restored += report.restored;
         total.present += report.present;
         total.conflicting += report.conflicting;
+        total.erased += report.erased;
         total.rows += report.rows;
-        total.conflicts.push(...report.conflicts);
       }
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined);

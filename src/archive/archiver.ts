@@ -9,10 +9,12 @@ import {
   type ExactDocument,
   TransactionRunner,
 } from '../database/index.js';
-import { ArchiveFiles, type DatedRow } from './archive-files.js';
+import { ArchiveFileMissingError } from './archive-store.js';
+import { ArchiveDamagedError, ArchiveFiles, type DatedRow } from './archive-files.js';
 import { rawOf } from './archive-line.js';
 import { ArchiveRepository, isWritten, type WrittenArchive } from './archive.repository.js';
-import type { ArchiveContents, ArchiveRecord, RunResult } from './archive.schema.js';
+import { ANYONE, type ArchiveContents, type ArchiveRecord, type RunResult } from './archive.schema.js';
+import { Failures } from './failures.js';
 import { Pacer } from './pacer.js';
 import { ParticipantHashes } from './participant/index.js';
 
@@ -43,12 +45,6 @@ export const emptyTotals = (): Omit<RunResult, 'tenantId' | 'kind'> => ({
 
 const sum = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((total, count) => total + count, 0);
-
-/** The participant that a root belongs to, if it names one. */
-export function participantOf({ participantId, payload }: ExactDocument): string | undefined {
-  const id = (participantId ?? (payload as ExactDocument | undefined)?.['participantId']) as unknown;
-  return typeof id === 'string' ? id : undefined;
-}
 
 /** Reads the due roots of a scope one page after the other. */
 class DueRoots {
@@ -141,17 +137,33 @@ export class Archiver {
     return result;
   }
 
-  /** Continues or discards the archives of interrupted runs. Returns their number. */
+  /**
+   * Continues or discards the archives of interrupted runs. Returns their number. One that cannot be continued
+   * does not keep the others from it. Must not be called while a run is in progress.
+   * @throws the first error, at the end
+   */
   async resume(tenantId: string | undefined, signal: AbortSignal): Promise<number> {
+    const failures = new Failures(signal);
     const unfinished = await this.archives.unfinished(tenantId);
-    for (const archive of unfinished) {
-      const kind = this.kinds.find(archive.kind);
-      if (!isWritten(archive)) await this.discard(archive);
-      else if (archive.state === 'cleaning') await this.clean(archive);
-      // A later version may have had further kinds.
-      else if (kind) await this.release(archive, kind, signal);
-    }
+    for (const archive of unfinished) await failures.collect(() => this.resumeOne(archive, signal));
+    failures.throwFirst();
     return unfinished.length;
+  }
+
+  private async resumeOne(archive: ArchiveRecord, signal: AbortSignal): Promise<void> {
+    if (!isWritten(archive)) return this.discard(archive);
+    if (archive.state === 'cleaning') return this.clean(archive);
+    const kind = this.kinds.find(archive.kind);
+    // A later version may have had further kinds.
+    if (!kind) return;
+    try {
+      await this.release(archive, kind, signal);
+    } catch (error) {
+      // Nothing has been deleted from the database.
+      const isUnreadable = error instanceof ArchiveDamagedError || error instanceof ArchiveFileMissingError;
+      if (!isUnreadable || archive.released > 0) throw error;
+      await this.abandon(archive);
+    }
   }
 
   /**
@@ -162,10 +174,7 @@ export class Archiver {
     const { contents } = archive;
     const { from, to } = contents;
     const rest = await this.files.write(archive, this.without(contents, roots), signal);
-    if (!rest) {
-      await this.archives.abandoned(archive);
-      return this.discard(archive);
-    }
+    if (!rest) return this.abandon(archive);
     const replaced: WrittenArchive = { ...archive, contents: { ...rest, from, to } };
     await this.archives.replaced(archive, contents.folder, replaced.contents);
     await this.clean(replaced);
@@ -192,12 +201,12 @@ export class Archiver {
         await this.archives.delete(archive);
         return await this.write(scope, due, signal);
       }
-      const hashes: string[] = [];
+      const hashes: string[] = scope.kind.namesFew ? [] : [ANYONE];
       for (const id of participants) hashes.push(await this.hashes.of(scope.tenantId, id));
       await this.archives.written(archive, contents, hashes);
       return { ...archive, state: 'releasing', contents };
     } catch (error) {
-      await this.discard(archive).catch(() => undefined);
+      await this.abandon(archive).catch(() => undefined);
       throw error;
     }
   }
@@ -216,9 +225,8 @@ export class Archiver {
         const at = times.get(row.root.toHexString());
         if (!at) continue;
         rows++;
-        if (row.collection === kind.rootCollection) {
-          const participantId = participantOf(decodeExactly(row.bytes));
-          if (participantId !== undefined) participants.add(participantId);
+        if (kind.namesFew && row.collection === kind.rootCollection) {
+          for (const id of kind.participantsOf(decodeExactly(row.bytes))) participants.add(id);
         }
         yield { ...row, at };
       }
@@ -261,7 +269,7 @@ export class Archiver {
         done++;
         continue;
       }
-      batch.push(root);
+      batch.push(versionOf(root, kind));
       if (batch.length === RELEASED_AT_ONCE) await releaseBatch();
     }
     if (batch.length > 0) await releaseBatch();
@@ -280,10 +288,20 @@ export class Archiver {
     await this.archives.stored(archive);
   }
 
+  /** The record comes first: what it says is in files must be there. */
+  private async abandon(archive: ArchiveRecord): Promise<void> {
+    await this.archives.abandoned(archive);
+    await this.discard(archive);
+  }
+
   private async discard(archive: ArchiveRecord): Promise<void> {
     await this.files.deleteAll(archive._id);
     await this.archives.delete(archive);
   }
 }
+
+/** What is needed to find out whether a root has changed: it may be large itself. */
+const versionOf = (root: ExactDocument, { versionFields }: Archivable): ExactDocument =>
+  Object.fromEntries(['_id', ...versionFields].flatMap((name) => (name in root ? [[name, root[name]]] : [])));
 
 const idOf = (root: ExactDocument): Types.ObjectId => root['_id'] as Types.ObjectId;

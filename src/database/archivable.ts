@@ -36,25 +36,32 @@ export interface RowsToRestore {
 export interface Archivable {
   readonly name: RetentionKind;
   readonly rootCollection: string;
-  /** Fields with a unique index besides `_id`. */
-  readonly unique: readonly { collection: string; field: string }[];
+  /** Fields of a root by which `release` notices that it has changed, besides `_id`. */
+  readonly versionFields: readonly string[];
+  /** Fields with a unique index besides `_id`: ids of the sender, which are refused once they have been erased. */
+  readonly unique: readonly { collection: string; field: string; erasedAs: 'message' | 'transcript' }[];
+  /** Whether a root names few participants, so that an archive can store keyed hashes of all of them. */
+  readonly namesFew: boolean;
+  /** Ids of all participants that the root belongs to, perhaps among other strings. */
+  participantsOf(root: ExactDocument): Iterable<string>;
   /** Roots of the tenant with `at` before `before`, oldest first by (`at`, `id`), after the given one. */
   due(tenantId: string, before: Date, after: DueRoot | undefined, limit: number): Promise<DueRoot[]>;
   /** Number of roots of the tenant, due or not. */
   count(tenantId: string): Promise<number>;
   /**
-   * All rows of these roots. A root comes after its other rows, but is read before them, so that `release`
-   * notices a change made in between.
+   * All rows of these roots, one root after the other. A root comes after its other rows, but is read before
+   * them, so that `release` notices a change made in between.
    */
   rows(tenantId: string, ids: readonly Types.ObjectId[]): AsyncIterable<RawRow>;
   /**
    * Called in a transaction: removes the roots, or hides them from all reads and writes, unless they have
-   * changed since the given versions were read. Returns the ids of those that were removed.
+   * changed since the given versions were read. A version has `_id` and `versionFields` only. Returns the ids of
+   * those that were removed.
    */
   release(
     tenantId: string,
     archiveId: Types.ObjectId,
-    roots: readonly ExactDocument[],
+    versions: readonly ExactDocument[],
   ): Promise<Types.ObjectId[]>;
   /**
    * Called after the commit: deletes what `release` has only hidden. Also deletes the rows of roots that were

@@ -23,6 +23,7 @@ export {
   decodeExactly,
   encodeExactly,
   type ExactDocument,
+  plainOf,
   RawDocuments,
   type RawRow,
   sameBytes,

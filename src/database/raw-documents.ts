@@ -34,6 +34,10 @@ export const decodeExactly = (bytes: Uint8Array): ExactDocument => mongo.BSON.de
 
 export const encodeExactly = (document: ExactDocument): Uint8Array => mongo.BSON.serialize(document);
 
+/** The document as a model would return it. */
+export const plainOf = <Row>(document: ExactDocument): Row =>
+  mongo.BSON.deserialize(encodeExactly(document)) as Row;
+
 /** Whether two documents are equal in every type and in the order of their fields. */
 export const sameBytes = (a: ExactDocument, b: ExactDocument): boolean =>
   Buffer.from(encodeExactly(a)).equals(encodeExactly(b));

@@ -1,6 +1,6 @@
-import { mentions } from './job-mentions.js';
+import { namesIn } from './job-mentions.js';
 
-describe('mentions', () => {
+describe('namesIn', () => {
   it.each([
     ['a member of the payload', { payload: { to: 'ana' } }],
     ['a nested member', { payload: { rows: [{ of: ['ana'] }] } }],
@@ -10,15 +10,15 @@ describe('mentions', () => {
     ['the dedupeKey', { payload: {}, dedupeKey: 'ana' }],
     ['a part of the dedupeKey', { payload: {}, dedupeKey: 'reminder:ana:7' }],
   ])('finds the id as %s', (_where, job) => {
-    expect(mentions(job, 'ana')).toBe(true);
+    expect(namesIn(job).has('ana')).toBe(true);
   });
 
   it('finds an id that contains the separator', () => {
-    expect(mentions({ payload: {}, dedupeKey: 'reminder:web:ana' }, 'web:ana')).toBe(true);
+    expect(namesIn({ payload: {}, dedupeKey: 'reminder:web:ana' }).has('web:ana')).toBe(true);
   });
 
   it('does not take texts that contain the id for the id', () => {
     const job = { payload: { text: 'banana', n: 1, none: null }, result: 'ana said', dedupeKey: 'banana:1' };
-    expect(mentions(job, 'ana')).toBe(false);
+    expect(namesIn(job).has('ana')).toBe(false);
   });
 });

@@ -5,21 +5,27 @@ import {
   ArchivableRegistry,
   type DueRoot,
   type ExactDocument,
+  plainOf,
   RawDocuments,
   type RawRow,
   type RowsToRestore,
   sameBytes,
   TransactionRunner,
 } from '../database/index.js';
+import { namesIn } from './job-mentions.js';
 import { JobRepository } from './job.repository.js';
 import { JOB_COLLECTION, type JobRecord } from './job.schema.js';
+
+type JobVersion = Pick<JobRecord, '_id' | 'state' | 'dueAt'>;
 
 /** Moves completed and failed jobs to an archive. */
 @Injectable()
 export class JobArchivable implements Archivable {
   readonly name = 'jobs' as const;
   readonly rootCollection = JOB_COLLECTION;
+  readonly versionFields = ['state', 'dueAt'];
   readonly unique = [];
+  readonly namesFew = false;
 
   constructor(
     private readonly jobs: JobRepository,
@@ -43,15 +49,19 @@ export class JobArchivable implements Archivable {
     return this.raw.roots(JOB_COLLECTION, tenantId, ids);
   }
 
+  participantsOf(root: ExactDocument): Iterable<string> {
+    return namesIn(plainOf<JobRecord>(root));
+  }
+
   /** A finished job that was retried has another state or time. */
   async release(
     tenantId: string,
     _archiveId: Types.ObjectId,
-    roots: readonly ExactDocument[],
+    versions: readonly ExactDocument[],
   ): Promise<Types.ObjectId[]> {
     const released: Types.ObjectId[] = [];
-    for (const root of roots as JobRecord[])
-      if (await this.jobs.deleteUnchanged(tenantId, root)) released.push(root._id);
+    for (const version of versions.map((one) => plainOf<JobVersion>(one)))
+      if (await this.jobs.deleteUnchanged(tenantId, version)) released.push(version._id);
     return released;
   }
 

@@ -5,7 +5,7 @@ import { dateIdCursor, notFound, type Page, readPage } from '../http/index.js';
 import { QUEUE_DRIVER, type QueueDriver } from './drivers/queue-driver.js';
 import { JobRepository, type QueueCounts } from './job.repository.js';
 import { JOB_COLLECTION, type JobRecord, type JobState } from './job.schema.js';
-import { mentions } from './job-mentions.js';
+import { namesIn } from './job-mentions.js';
 import { LOWEST_PRIORITY, type QueueDefinition } from './queue-definition.js';
 import { QueueRegistry } from './queue-registry.js';
 import { jobActive, jobNotDelayed, jobNotFailed } from './queue.errors.js';
@@ -251,7 +251,7 @@ export class QueueService {
   async mentioning(tenantId: string, id: string): Promise<MentioningJob[]> {
     const found: MentioningJob[] = [];
     await this.jobs.forEach(tenantId, (job) => {
-      if (mentions(job, id)) found.push({ tenantId, _id: job._id, queue: job.queue });
+      if (namesIn(job).has(id)) found.push({ tenantId, _id: job._id, queue: job.queue });
     });
     return found;
   }

@@ -4,8 +4,8 @@ import {
   type Archivable,
   ArchivableRegistry,
   type DueRoot,
-  encodeExactly,
   type ExactDocument,
+  plainOf,
   RawDocuments,
   type RawRow,
   type RowsToRestore,
@@ -23,7 +23,9 @@ import { type FinishedTranscript, TRANSCRIPTS } from './transcript.schema.js';
 export class TranscriptArchivable implements Archivable {
   readonly name = 'transcripts' as const;
   readonly rootCollection = TRANSCRIPTS;
-  readonly unique = [{ collection: TRANSCRIPTS, field: 'externalId' }];
+  readonly versionFields = ['status', 'changeSeq'];
+  readonly unique = [{ collection: TRANSCRIPTS, field: 'externalId', erasedAs: 'transcript' as const }];
+  readonly namesFew = true;
 
   constructor(
     private readonly transcripts: TranscriptArchiveRepository,
@@ -49,13 +51,19 @@ export class TranscriptArchivable implements Archivable {
     return this.raw.roots(TRANSCRIPTS, tenantId, ids);
   }
 
+  participantsOf({ participantId }: ExactDocument): Iterable<string> {
+    return [participantId as string];
+  }
+
   async release(
     tenantId: string,
     _archiveId: Types.ObjectId,
-    roots: readonly ExactDocument[],
+    versions: readonly ExactDocument[],
   ): Promise<Types.ObjectId[]> {
-    const versions = roots.map((root) => plain<TranscriptVersion>(root));
-    const { released, change } = await this.store.release(tenantId, versions);
+    const { released, change } = await this.store.release(
+      tenantId,
+      versions.map((version) => plainOf<TranscriptVersion>(version)),
+    );
     await this.announce(tenantId, change);
     return released;
   }
@@ -64,7 +72,7 @@ export class TranscriptArchivable implements Archivable {
   async restore(tenantId: string, { rows, confirm }: RowsToRestore): Promise<void> {
     const change = await this.store.restore(
       tenantId,
-      rows.map(({ document }) => plain<FinishedTranscript>(document)),
+      rows.map(({ document }) => plainOf<FinishedTranscript>(document)),
       async (changeSeq) => {
         await confirm();
         const documents = rows.map(({ document }) => ({
@@ -87,6 +95,3 @@ export class TranscriptArchivable implements Archivable {
     });
   }
 }
-
-/** As a model would return it. */
-const plain = <Row>(document: ExactDocument): Row => mongo.BSON.deserialize(encodeExactly(document)) as Row;

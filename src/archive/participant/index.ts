@@ -11,6 +11,7 @@ export {
   type ParticipantData,
   ParticipantDataRegistry,
 } from './participant-data.js';
+export { erasureUnfinished } from './participant-data.errors.js';
 export { ParticipantDataModule } from './participant-data.module.js';
 export { ParticipantEraser, type Receipt } from './participant-eraser.js';
 export { ParticipantHashes } from './participant-hashes.js';

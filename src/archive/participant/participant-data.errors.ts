@@ -1,15 +1,19 @@
 import { ProblemError } from '../../http/index.js';
 
-export const erasureUnfinished = (): ProblemError =>
-  new ProblemError({
-    status: 503,
-    code: 'erasure_unfinished',
-    title: 'The erasure is not finished yet',
-    detail:
-      'New data of the participant kept arriving, or the service is shutting down. The erasure continues in the ' +
-      'background; repeat the request to get the receipt.',
-    retryAfterSeconds: 5,
-  });
+export const erasureUnfinished = (cause?: unknown): ProblemError =>
+  new ProblemError(
+    {
+      status: 503,
+      code: 'erasure_unfinished',
+      title: 'The erasure is not finished yet',
+      detail:
+        'New data of the participant kept arriving, archives are being written or restored, the service is shutting ' +
+        'down, or some data could not be read; then its log says more. The erasure continues in the background; ' +
+        'repeat the request to get the receipt.',
+      retryAfterSeconds: 5,
+    },
+    { cause },
+  );
 
 export const tooManyExports = (limit: number): ProblemError =>
   new ProblemError({

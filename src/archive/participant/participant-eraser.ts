@@ -5,6 +5,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { ProblemError } from '../../http/index.js';
 import { LOGGER, type Logger } from '../../logging/index.js';
 import { SessionService } from '../../session/index.js';
 import { add, type Counts, type Later, ParticipantDataRegistry } from './participant-data.js';
@@ -21,7 +22,7 @@ const SWEEP_LIMIT = 1000;
 const WALKED_AT_ONCE = 500;
 
 /** Passes that do not wait for messages in progress. In most cases the first one leaves nothing. */
-const FREE_PASSES = 2;
+const UNSERIALIZED_PASSES = 2;
 const MAX_PASSES = 10;
 
 export interface Receipt {
@@ -134,7 +135,9 @@ export class ParticipantEraser implements OnApplicationBootstrap, BeforeApplicat
     for (let number = 1; number <= MAX_PASSES; number++) {
       const { remaining, countedAt } =
         // The later passes let no message of the participant be processed in this process.
-        await (number <= FREE_PASSES ? pass() : this.sessions.serialize(tenantId, participantId, pass));
+        await (number <= UNSERIALIZED_PASSES
+          ? pass()
+          : this.sessions.serialize(tenantId, participantId, pass));
       if (!isNothing(remaining)) continue;
       await this.erasures.end(tenantId, participantHash, countedAt, removed);
       void this.refreshSession(tenantId, participantId);
@@ -158,13 +161,29 @@ export class ParticipantEraser implements OnApplicationBootstrap, BeforeApplicat
     }
   }
 
-  /** Erases what is there, adds its number to `removed`, and counts what remains. */
+  /**
+   * Erases what is there, adds its number to `removed`, and counts what remains. Data that cannot be erased does not
+   * keep the other from it.
+   * @throws ProblemError 503 `erasure_unfinished`
+   */
   private async pass(tenantId: string, participantId: string, removed: Counts): Promise<Pass> {
     const { signal } = this.stopping;
+    const failures: unknown[] = [];
     for (const data of this.registry.all()) {
       signal.throwIfAborted();
-      add(removed, await data.erase(tenantId, participantId, signal));
+      try {
+        add(removed, await data.erase(tenantId, participantId, signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof ProblemError))
+          this.logger.error(
+            { err: error, tenantId, data: data.name },
+            'data of a participant was not erased',
+          );
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw erasureUnfinished(failures[0]);
     const countedAt = new Date();
     const remaining = await this.registry.count(tenantId, participantId);
     for (const name of Object.keys(removed))

@@ -39,7 +39,9 @@ const READ_AT_ONCE = 100;
 export class ConversationArchivable implements Archivable {
   readonly name = 'conversations' as const;
   readonly rootCollection = CONVERSATION_COLLECTION;
-  readonly unique = [{ collection: MESSAGE_COLLECTION, field: 'externalKey' }];
+  readonly versionFields = ['updatedAt'];
+  readonly unique = [{ collection: MESSAGE_COLLECTION, field: 'externalKey', erasedAs: 'message' as const }];
+  readonly namesFew = true;
 
   constructor(
     private readonly conversations: ConversationArchiveRepository,
@@ -72,26 +74,49 @@ export class ConversationArchivable implements Archivable {
   }
 
   async *rows(tenantId: string, ids: readonly Types.ObjectId[]): AsyncGenerator<RawRow> {
-    const roots: RawRow[] = [];
+    const sort = { _id: 1 } as const;
     const present = { tenantId, _id: { $in: [...ids] }, erasedAt: { $exists: false } };
-    for await (const bytes of this.raw.find(CONVERSATION_COLLECTION, { filter: present }))
+    const roots: RawRow[] = [];
+    for await (const bytes of this.raw.find(CONVERSATION_COLLECTION, { filter: present, sort }))
       roots.push({ collection: CONVERSATION_COLLECTION, root: idOf(bytes, '_id'), bytes });
     const filter = { tenantId, conversationId: { $in: roots.map(({ root }) => root) } };
-    const sort = { conversationId: 1, seq: 1 } as const;
-    for await (const bytes of this.raw.find(MESSAGE_COLLECTION, { filter, sort }))
-      yield { collection: MESSAGE_COLLECTION, root: idOf(bytes, 'conversationId'), bytes };
-    for await (const bytes of this.raw.find(CLOSING_COLLECTION, { filter }))
-      yield { collection: CLOSING_COLLECTION, root: idOf(bytes, 'conversationId'), bytes };
-    yield* roots;
+    const closings = new Map<string, RawRow[]>();
+    for await (const bytes of this.raw.find(CLOSING_COLLECTION, { filter })) {
+      const root = idOf(bytes, 'conversationId');
+      const ofRoot = closings.get(root.toHexString()) ?? [];
+      closings.set(root.toHexString(), [...ofRoot, { collection: CLOSING_COLLECTION, root, bytes }]);
+    }
+    let at = 0;
+    const endOf = function* (root: RawRow): Generator<RawRow> {
+      yield* closings.get(root.root.toHexString()) ?? [];
+      yield root;
+    };
+    for await (const bytes of this.raw.find(MESSAGE_COLLECTION, {
+      filter,
+      sort: { conversationId: 1, seq: 1 },
+    })) {
+      const owner = idOf(bytes, 'conversationId');
+      for (let root = roots[at]; root && !root.root.equals(owner); root = roots[++at]) yield* endOf(root);
+      yield { collection: MESSAGE_COLLECTION, root: owner, bytes };
+    }
+    for (const root of roots.slice(at)) yield* endOf(root);
+  }
+
+  participantsOf({ participantId }: ExactDocument): Iterable<string> {
+    return [participantId as string];
   }
 
   async release(
     tenantId: string,
     archiveId: Types.ObjectId,
-    roots: readonly ExactDocument[],
+    versions: readonly ExactDocument[],
   ): Promise<Types.ObjectId[]> {
-    const versions = roots as ConversationVersion[];
-    const hidden = await this.conversations.hide(tenantId, versions, archiveId, new Date());
+    const hidden = await this.conversations.hide(
+      tenantId,
+      versions as ConversationVersion[],
+      archiveId,
+      new Date(),
+    );
     await this.transactions.afterCommit(async () => {
       for (const id of hidden) {
         this.locator.forget(tenantId, id.toHexString());
