@@ -54,7 +54,8 @@ export class ParticipantDataController {
     summary: 'Export everything that is held of a participant, as lines of JSON',
     description:
       'Each line is `{"kind":…,"document":…}`: first `export`, then `transcript`, `conversation`, `closing`, ' +
-      '`message`, `session` and `job` as they are stored, and last `end` with the number of lines of each kind. ' +
+      '`message`, `session` and `job`, then `archived:conversations` and so on from archives, as they were stored, ' +
+      'and last `end` with the number of lines of each kind. ' +
       'An export without the line `end` is not complete. What is stored or changed meanwhile may be left out.',
   })
   @ApiOkResponse({ description: 'The export', content: { [NDJSON]: { schema: { type: 'string' } } } })
