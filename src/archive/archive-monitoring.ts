@@ -3,7 +3,7 @@ import { ARCHIVE_SETTINGS, type ArchiveSettings } from '../config/index.js';
 import { counter, gauge, Monitoring } from '../monitoring/index.js';
 import { ArchiveRunRepository } from './archive-run.repository.js';
 import type { RunRecord } from './archive.schema.js';
-import { latestTime } from './schedule.js';
+import { overdueMs } from './schedule-times.js';
 
 /** The `archive` section of the snapshot. */
 export interface ArchiveSection {
@@ -11,7 +11,7 @@ export interface ArchiveSection {
   lastCompletedAt: string | null;
   /** Whether the last run failed, of whatever scope. */
   hasFailed: boolean;
-  /** For how long a scheduled run has been due that did not take place, milliseconds; 0 if none is. */
+  /** How long the oldest missed run is overdue, milliseconds; 0 if none was missed. */
   overdueMs: number;
 }
 
@@ -90,15 +90,10 @@ export class ArchiveMonitoring {
     const { ARCHIVE_SCHEDULE: expression, ARCHIVE_TIME_ZONE: zone } = this.settings;
     const completed = await this.reports.latestCompleted();
     const latest = await this.reports.latest();
-    const now = new Date();
-    const due =
-      expression === null
-        ? undefined
-        : latestTime(expression, zone, completed?.startedAt ?? this.startedAt, now);
     return {
       lastCompletedAt: completed?.startedAt.toISOString() ?? null,
       hasFailed: latest?.state === 'failed',
-      overdueMs: due ? now.getTime() - due.getTime() : 0,
+      overdueMs: overdueMs(expression, zone, completed?.startedAt ?? this.startedAt, new Date()),
     };
   }
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { CronTime } from 'cron';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { ScheduleRepository } from './schedule.repository.js';
+import { latestTime } from './schedule-times.js';
 
 /** A claim that is not renewed for this long has been lost, milliseconds. */
 const LEASE_MS = 60_000;
@@ -12,29 +12,6 @@ const RENEW_MS = LEASE_MS / 4;
 
 /** How often a process that waits for the claim tries again. */
 const RETRY_MS = 2000;
-
-/**
- * The latest time of the schedule that is after `after` and not after `now`, if there is one.
- *
- * On the day on which clocks are put forward, a time that is left out is replaced by the moment of the
- * change. On the day on which they are put back, only the first of two equal times counts.
- */
-export function latestTime(expression: string, timeZone: string, after: Date, now: Date): Date | undefined {
-  const schedule = new CronTime(expression, timeZone);
-  let latest: Date | undefined;
-  let lastLocal = localTime(after, timeZone);
-  for (let from = after; ;) {
-    const next = schedule.getNextDateFrom(from, timeZone).toJSDate();
-    if (next > now) return latest;
-    const local = localTime(next, timeZone);
-    if (local !== lastLocal) latest = next;
-    lastLocal = local;
-    from = next;
-  }
-}
-
-const localTime = (time: Date, timeZone: string): string =>
-  time.toLocaleString('en-GB', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
 
 /** The work is being done by another process. */
 export class LeaseLostError extends Error {
