@@ -112,6 +112,8 @@ export const archiveView = ({
 export const runView = ({
   _id,
   scope: _scope,
+  named: _named,
+  isResolved: _isResolved,
   startedAt,
   endedAt,
   request,
