@@ -42,7 +42,7 @@ export class BackupMonitoring {
         alerts: (section) => [
           {
             name: 'backup:overdue',
-            title: 'The delay of the scheduled backup',
+            title: 'How long the oldest missed backup is overdue',
             unit: 'ms',
             levels: { warning: OVERDUE_MS, critical: 8 * OVERDUE_MS },
             value: section ? section.overdueMs : null,
