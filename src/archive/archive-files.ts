@@ -218,12 +218,12 @@ export class ArchiveFiles {
 
   /** Deletes all files of an archive, except those in the folder `except`. */
   async deleteAll(archiveId: Types.ObjectId, except?: string): Promise<void> {
-    for await (const { name } of this.store.list(`${archiveId.toHexString()}/`))
+    for await (const name of this.store.list(`${archiveId.toHexString()}/`))
       if (except === undefined || !name.startsWith(`${except}/`)) await this.store.delete(name);
   }
 
   private async deleteFolder(folder: string): Promise<void> {
-    for await (const { name } of this.store.list(`${folder}/`)) await this.store.delete(name);
+    for await (const name of this.store.list(`${folder}/`)) await this.store.delete(name);
   }
 
   private async *lines(

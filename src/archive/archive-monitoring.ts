@@ -3,15 +3,15 @@ import { ARCHIVE_SETTINGS, type ArchiveSettings } from '../config/index.js';
 import { counter, gauge, Monitoring } from '../monitoring/index.js';
 import { ArchiveRunRepository } from './archive-run.repository.js';
 import type { RunRecord } from './archive.schema.js';
-import { latestTime } from './schedule.js';
+import { overdueMs } from './schedule-times.js';
 
 /** The `archive` section of the snapshot. */
 export interface ArchiveSection {
   /** When the last run began that archived all that was due; null if there is none. */
   lastCompletedAt: string | null;
-  /** Whether the last run failed, of whatever scope. */
+  /** Whether a run failed after which none with the same request and none of everything has completed. */
   hasFailed: boolean;
-  /** For how long a scheduled run has been due that did not take place, milliseconds; 0 if none is. */
+  /** How long the oldest missed run is overdue, milliseconds; 0 if none was missed. */
   overdueMs: number;
 }
 
@@ -62,14 +62,14 @@ export class ArchiveMonitoring {
         alerts: (section) => [
           {
             name: 'archive:overdue',
-            title: 'The delay of the scheduled archive run',
+            title: 'How long the oldest missed archive run is overdue',
             unit: 'ms',
             levels: { warning: OVERDUE_MS, critical: 7 * 4 * OVERDUE_MS },
             value: section?.overdueMs,
           },
           {
             name: 'archive:failed',
-            title: 'Failed archive runs since the last completed one',
+            title: 'Whether an archive run failed and was not repeated successfully',
             unit: 'count',
             levels: { warning: 0.5, critical: Number.MAX_SAFE_INTEGER },
             value: section && Number(section.hasFailed),
@@ -89,16 +89,10 @@ export class ArchiveMonitoring {
   private async section(): Promise<ArchiveSection> {
     const { ARCHIVE_SCHEDULE: expression, ARCHIVE_TIME_ZONE: zone } = this.settings;
     const completed = await this.reports.latestCompleted();
-    const latest = await this.reports.latest();
-    const now = new Date();
-    const due =
-      expression === null
-        ? undefined
-        : latestTime(expression, zone, completed?.startedAt ?? this.startedAt, now);
     return {
       lastCompletedAt: completed?.startedAt.toISOString() ?? null,
-      hasFailed: latest?.state === 'failed',
-      overdueMs: due ? now.getTime() - due.getTime() : 0,
+      hasFailed: await this.reports.hasUnresolvedFailure(),
+      overdueMs: overdueMs(expression, zone, completed?.startedAt ?? this.startedAt, new Date()),
     };
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type Job, type JobProcessor, ProcessorOf } from '../queue/index.js';
+import { ProblemError } from '../http/index.js';
+import { type Job, type JobProcessor, ProcessorOf, UnrecoverableError } from '../queue/index.js';
 import { ArchiveRunService } from './archive-run.service.js';
 import { archiveRuns, type RunRequestBody } from './archive.queue.js';
 import { type RunView, runView } from './archive.dto.js';
@@ -11,7 +12,14 @@ export class ArchiveRunProcessor implements JobProcessor<RunRequestBody> {
 
   /** The result names no tenant, because it is kept longer than one that is deleted; the report does. */
   async process({ payload, signal }: Job<RunRequestBody>): Promise<Pick<RunView, 'id' | 'state' | 'totals'>> {
-    const { id, state, totals } = runView(await this.runs.run(payload, { signal }));
-    return { id, state, totals };
+    try {
+      const { id, state, totals } = runView(await this.runs.run(payload, { signal }));
+      return { id, state, totals };
+    } catch (error) {
+      // The tenant was deleted in the meantime.
+      if (error instanceof ProblemError && error.problem.status === 404)
+        throw new UnrecoverableError(error.message);
+      throw error;
+    }
   }
 }

@@ -13,8 +13,7 @@ const CHECK_INTERVAL_MS = 30_000;
 
 /**
  * Starts archive runs at the times of ARCHIVE_SCHEDULE, and backups at those of BACKUP_SCHEDULE. Every process
- * checks whether one is due; the one that notices it first enqueues the job, in the same transaction in which it
- * takes note of it.
+ * checks whether one is due; the first process records the time and enqueues the job in one transaction.
  */
 @Injectable()
 export class ArchiveScheduler {

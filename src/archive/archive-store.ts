@@ -3,11 +3,6 @@ import { OperatorError } from '../common/index.js';
 /** Injection token of the `ArchiveStore`. */
 export const ARCHIVE_STORE = Symbol('ARCHIVE_STORE');
 
-export interface StoredFile {
-  name: string;
-  bytes: number;
-}
-
 /**
  * Where archive files are kept. Names are relative paths of letters, digits, dots, hyphens and slashes. A
  * module can provide another store under `ARCHIVE_STORE`.
@@ -19,8 +14,8 @@ export interface ArchiveStore {
   write(name: string, content: AsyncIterable<Uint8Array>): Promise<void>;
   /** @throws ArchiveFileMissingError */
   read(name: string): AsyncIterable<Uint8Array>;
-  /** The files whose names begin with `prefix`, which ends with a slash. */
-  list(prefix: string): AsyncIterable<StoredFile>;
+  /** The names of the files that begin with `prefix`, which ends with a slash. */
+  list(prefix: string): AsyncIterable<string>;
   /** Deletes a file, if there is one. */
   delete(name: string): Promise<void>;
 }

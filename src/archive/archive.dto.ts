@@ -113,6 +113,7 @@ export const runView = ({
   _id,
   scope: _scope,
   named: _named,
+  isResolved: _isResolved,
   startedAt,
   endedAt,
   request,

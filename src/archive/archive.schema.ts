@@ -117,6 +117,8 @@ export interface RunRecord {
   results: RunResult[];
   totals: RunTotals;
   error?: string;
+  /** Whether, after it failed, a run with the same request or one of everything has completed. */
+  isResolved?: boolean;
   /** The tenants that the report names. */
   named: string[];
 }
@@ -204,6 +206,7 @@ export const runSchema = new Schema<RunRecord>(
     results: { type: Schema.Types.Mixed, required: true },
     totals: { type: Schema.Types.Mixed, required: true },
     error: { type: String },
+    isResolved: { type: Boolean },
     named: [String],
   },
   { ...options, collection: 'archive_runs' },

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { syncDirectory } from './backup/stored-file.js';
-import { ArchiveFileMissingError, type ArchiveStore, type StoredFile } from './archive-store.js';
+import { ArchiveFileMissingError, type ArchiveStore } from './archive-store.js';
 
 const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
@@ -46,8 +46,8 @@ export class DirectoryArchiveStore implements ArchiveStore {
     }
   }
 
-  /** Includes the rests of interrupted writes. */
-  async *list(prefix: string): AsyncGenerator<StoredFile> {
+  /** Includes temporary files of interrupted writes. */
+  async *list(prefix: string): AsyncGenerator<string> {
     let entries;
     try {
       entries = await readdir(join(this.location, prefix), { withFileTypes: true, recursive: true });
@@ -58,22 +58,26 @@ export class DirectoryArchiveStore implements ArchiveStore {
     for (const entry of entries) {
       if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);
-      const { size } = await stat(path);
-      yield { name: relative(this.location, path).replaceAll(sep, '/'), bytes: size };
+      yield relative(this.location, path).replaceAll(sep, '/');
     }
   }
 
   async delete(name: string): Promise<void> {
     const path = join(this.location, name);
     await rm(path, { force: true });
-    for (let folder = dirname(path); folder.length > this.location.length; folder = dirname(folder)) {
+    let folder = dirname(path);
+    while (folder.length > this.location.length) {
       try {
         await rmdir(folder);
-      } catch {
-        // It has other files.
-        await syncDirectory(folder).catch(() => undefined);
-        return;
+      } catch (error) {
+        // It has other files. If it is missing, only its parent can be flushed.
+        if (!isMissing(error)) break;
       }
+      folder = dirname(folder);
     }
+    // Otherwise the file, or its folder with it, might be back after a power failure.
+    await syncDirectory(folder).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+    });
   }
 }

@@ -3,12 +3,7 @@ export { type RestoreRange, ArchiveService } from './archive.service.js';
 export { type RestoreConflict, type RestoreReport } from './archive-restorer.js';
 export { ArchiveRunService } from './archive-run.service.js';
 export { ArchiveScheduler } from './archive-scheduler.js';
-export {
-  ARCHIVE_STORE,
-  ArchiveFileMissingError,
-  type ArchiveStore,
-  type StoredFile,
-} from './archive-store.js';
+export { ARCHIVE_STORE, ArchiveFileMissingError, type ArchiveStore } from './archive-store.js';
 export type { RunRecord, RunRequest, RunResult } from './archive.schema.js';
 export {
   type Counts,

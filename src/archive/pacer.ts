@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Longest stretch of work without a pause, milliseconds. */
-const STRETCH_MS = 3;
+/** Longest work without a pause, milliseconds. */
+const MAX_WORK_MS = 3;
 
 /** Pauses are this many times as long as the work before them. */
-const REST = 1;
+const PAUSE_RATIO = 1;
 
 /**
- * Leaves time for requests between the steps of long work: half of the event loop at most is used. Waiting
- * for the database or a file counts as work, too, so the database also gets a rest.
+ * Leaves time for requests between the steps of long work, which uses at most half of the event loop's time.
+ * Waiting for the database or a file counts as work, too, so the database also gets pauses.
  */
 export class Pacer {
   private begun = performance.now();
@@ -16,8 +16,8 @@ export class Pacer {
   /** Call after each small step. Pauses once the steps since the last pause took long enough. */
   async pause(): Promise<void> {
     const worked = performance.now() - this.begun;
-    if (worked < STRETCH_MS) return;
-    await delay(worked * REST, undefined, { ref: false });
+    if (worked < MAX_WORK_MS) return;
+    await delay(worked * PAUSE_RATIO, undefined, { ref: false });
     this.begun = performance.now();
   }
 }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { ArchiveFileMissingError, type ArchiveStore, type StoredFile } from './archive-store.js';
+import { ArchiveFileMissingError, type ArchiveStore } from './archive-store.js';
 
 export interface S3Options {
   bucket: string;
@@ -56,13 +56,12 @@ export class S3ArchiveStore implements ArchiveStore {
     }
   }
 
-  async *list(prefix: string): AsyncGenerator<StoredFile> {
+  async *list(prefix: string): AsyncGenerator<string> {
     const { paginateListObjectsV2 } = await sdk();
     const client = await this.connected();
     const query = { Bucket: this.options.bucket, Prefix: this.keyOf(prefix) };
     for await (const { Contents = [] } of paginateListObjectsV2({ client }, query))
-      for (const { Key, Size = 0 } of Contents)
-        if (Key !== undefined) yield { name: Key.slice(this.options.prefix.length), bytes: Size };
+      for (const { Key } of Contents) if (Key !== undefined) yield Key.slice(this.options.prefix.length);
   }
 
   async delete(name: string): Promise<void> {

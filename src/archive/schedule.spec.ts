@@ -1,51 +1,79 @@
-import { latestTime } from './schedule.js';
+import type { Logger } from '../logging/index.js';
+import type { ScheduleRepository } from './schedule.repository.js';
+import { LeaseLostError, Schedules } from './schedule.js';
 
-const at = (text: string): Date => new Date(text);
-const weekly = '0 2 * * 0';
+const RENEW_MS = 15_000;
+const none = new AbortController().signal;
+const take = jest.fn<Promise<boolean>, []>();
+const release = jest.fn<Promise<void>, []>();
+const repository = { create: () => Promise.resolve(), take, release } as unknown as ScheduleRepository;
+const schedules = new Schedules(repository, { warn: jest.fn() } as unknown as Logger);
 
-describe('the latest time of a schedule', () => {
-  it('is undefined until the first time after the given one', () => {
-    const after = at('2026-11-29T02:00:00Z');
-    expect(latestTime(weekly, 'UTC', after, at('2026-12-06T01:59:59Z'))).toBeUndefined();
-    expect(latestTime(weekly, 'UTC', after, at('2026-12-06T02:00:00Z'))).toEqual(at('2026-12-06T02:00:00Z'));
+/** Work that ends only when its signal aborts, with the reason. */
+const untilAborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(signal.reason as Error);
+    });
   });
 
-  it('is the last of several that were missed', () => {
-    expect(latestTime(weekly, 'UTC', at('2026-11-01T12:00:00Z'), at('2026-11-28T00:00:00Z'))).toEqual(
-      at('2026-11-22T02:00:00Z'),
-    );
-  });
+/** A promise that the test settles. */
+function pending<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((settle) => (resolve = settle));
+  return { promise, resolve };
+}
 
-  it('is in the given time zone', () => {
-    expect(
-      latestTime(weekly, 'America/New_York', at('2026-11-25T00:00:00Z'), at('2026-11-30T00:00:00Z')),
-    ).toEqual(at('2026-11-29T07:00:00Z'));
-  });
+beforeEach(() => {
+  jest.useFakeTimers();
+  take.mockReset().mockResolvedValue(true);
+  release.mockReset().mockResolvedValue();
+});
+afterEach(() => jest.useRealTimers());
 
-  // Clocks in Berlin are put forward from 02:00 to 03:00 on 2026-03-29, at 01:00 UTC.
-  it('is the moment of the change if clocks are put forward past it, once', () => {
-    const times: string[] = [];
-    let after = at('2026-03-28T12:00:00Z');
-    for (let now = after.getTime(); now < at('2026-03-30T12:00:00Z').getTime(); now += 600_000) {
-      const time = latestTime('30 2 * * 0', 'Europe/Berlin', after, new Date(now));
-      if (!time) continue;
-      times.push(time.toISOString());
-      after = time;
-    }
-    expect(times).toHaveLength(1);
-    expect(times[0]).toMatch(/^2026-03-29T01:/);
+describe('a claim that another process has taken over', () => {
+  it('aborts the work with LeaseLostError, and is not taken again', async () => {
+    take.mockResolvedValueOnce(true).mockResolvedValueOnce(true).mockResolvedValueOnce(false);
+    const failure = schedules.exclusively('w', none, untilAborted).catch((error: unknown) => error);
+    await jest.advanceTimersByTimeAsync(2 * RENEW_MS);
+    expect(await failure).toBeInstanceOf(LeaseLostError);
+    await jest.advanceTimersByTimeAsync(10 * RENEW_MS);
+    expect(take).toHaveBeenCalledTimes(3);
   });
+});
 
-  // Clocks in Berlin are put back from 03:00 to 02:00 on 2026-10-25, at 01:00 UTC: 02:30 comes twice.
-  it.each(['30 2 * * 0', '30 2 * * *'])('comes once if clocks are put back across it (%s)', (expression) => {
-    const times: string[] = [];
-    let after = at('2026-10-24T12:00:00Z');
-    for (let now = after.getTime(); now < at('2026-10-25T12:00:00Z').getTime(); now += 600_000) {
-      const time = latestTime(expression, 'Europe/Berlin', after, new Date(now));
-      if (!time) continue;
-      times.push(time.toISOString());
-      after = time;
-    }
-    expect(times).toEqual(['2026-10-25T00:30:00.000Z']);
+describe('a claim that cannot be renewed', () => {
+  it.each([
+    ['fails', () => Promise.reject(new Error('no connection'))],
+    ['does not end', () => pending<boolean>().promise],
+  ])('is lost once it has expired if the renewal %s', async (_what, renewal) => {
+    let lost: unknown;
+    take.mockImplementation(renewal).mockResolvedValueOnce(true);
+    const work = (signal: AbortSignal): Promise<never> => {
+      signal.addEventListener('abort', () => {
+        lost = signal.reason;
+      });
+      return untilAborted(signal);
+    };
+    schedules.exclusively('w', none, work).catch(() => undefined);
+    await jest.advanceTimersByTimeAsync(4 * RENEW_MS - 1);
+    expect(lost).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(RENEW_MS);
+    expect(lost).toBeInstanceOf(LeaseLostError);
   });
+});
+
+it('releases a claim only after the renewal that is in flight', async () => {
+  const renewal = pending<boolean>();
+  const work = pending<string>();
+  take.mockResolvedValueOnce(true).mockReturnValueOnce(renewal.promise);
+  const result = schedules.exclusively('w', none, () => work.promise);
+  await jest.advanceTimersByTimeAsync(RENEW_MS);
+  expect(take).toHaveBeenCalledTimes(2);
+  work.resolve('done');
+  await jest.advanceTimersByTimeAsync(0);
+  expect(release).not.toHaveBeenCalled();
+  renewal.resolve(true);
+  expect(await result).toBe('done');
+  expect(release).toHaveBeenCalledTimes(1);
 });

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { CronTime } from 'cron';
 import { LOGGER, type Logger } from '../logging/index.js';
 import { ScheduleRepository } from './schedule.repository.js';
+import { latestTime } from './schedule-times.js';
 
 /** A claim that is not renewed for this long has been lost, milliseconds. */
 const LEASE_MS = 60_000;
@@ -12,29 +12,6 @@ const RENEW_MS = LEASE_MS / 4;
 
 /** How often a process that waits for the claim tries again. */
 const RETRY_MS = 2000;
-
-/**
- * The latest time of the schedule that is after `after` and not after `now`, if there is one.
- *
- * On the day on which clocks are put forward, a time that is left out is replaced by the moment of the
- * change. On the day on which they are put back, only the first of two equal times counts.
- */
-export function latestTime(expression: string, timeZone: string, after: Date, now: Date): Date | undefined {
-  const schedule = new CronTime(expression, timeZone);
-  let latest: Date | undefined;
-  let lastLocal = localTime(after, timeZone);
-  for (let from = after; ;) {
-    const next = schedule.getNextDateFrom(from, timeZone).toJSDate();
-    if (next > now) return latest;
-    const local = localTime(next, timeZone);
-    if (local !== lastLocal) latest = next;
-    lastLocal = local;
-    from = next;
-  }
-}
-
-const localTime = (time: Date, timeZone: string): string =>
-  time.toLocaleString('en-GB', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
 
 /** The work is being done by another process. */
 export class LeaseLostError extends Error {
@@ -68,8 +45,9 @@ export class Schedules {
   }
 
   /**
-   * Runs work that must not run twice at once, in any process. Waits until no other process is at it.
+   * Runs work that must not run twice at once, in any process. Waits until no other process holds the claim.
    * @param work receives a signal that aborts if the claim is lost, or with `signal`
+   * @throws the reason of `signal` if it aborts during the wait
    */
   async exclusively<T>(
     name: string,
@@ -78,30 +56,60 @@ export class Schedules {
   ): Promise<T> {
     const holder = randomUUID();
     await this.schedules.create(name, new Date());
-    while (!(await this.schedules.take(name, holder, LEASE_MS))) await delay(RETRY_MS, undefined, { signal });
-    const lost = new AbortController();
-    let heldUntil = performance.now() + LEASE_MS;
-    const timer = setInterval(() => {
-      const asked = performance.now();
-      this.schedules.take(name, holder, LEASE_MS).then(
-        (isHeld) => {
-          if (isHeld) heldUntil = asked + LEASE_MS;
-          else lost.abort(new LeaseLostError(name));
-        },
-        (error: unknown) => {
-          this.logger.warn({ err: error, name }, 'could not renew the claim of a process');
-          if (performance.now() > heldUntil) lost.abort(new LeaseLostError(name));
-        },
-      );
-    }, RENEW_MS);
-    timer.unref();
+    let asked = performance.now();
+    while (!(await this.schedules.take(name, holder, LEASE_MS))) {
+      // Its own error does not say why.
+      await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      signal.throwIfAborted();
+      asked = performance.now();
+    }
+    const renewals = this.renew(name, holder, asked + LEASE_MS);
     try {
-      return await work(AbortSignal.any([signal, lost.signal]));
+      return await work(AbortSignal.any([signal, renewals.lost]));
     } finally {
-      clearInterval(timer);
+      // A renewal that arrived after the release would take the claim again.
+      await renewals.stop();
       await this.schedules.release(name, holder).catch((error: unknown) => {
         this.logger.warn({ err: error, name }, 'could not release a claim; it expires');
       });
     }
+  }
+
+  /**
+   * Renews a claim until it is lost or `stop` is called, which resolves when no renewal is in flight.
+   * @param heldUntil when it expires unless renewed, of the clock of `performance`
+   */
+  private renew(
+    name: string,
+    holder: string,
+    heldUntil: number,
+  ): { lost: AbortSignal; stop: () => Promise<void> } {
+    const lost = new AbortController();
+    let inFlight: Promise<void> | undefined;
+    const renewOnce = async (): Promise<void> => {
+      const asked = performance.now();
+      try {
+        if (await this.schedules.take(name, holder, LEASE_MS)) heldUntil = asked + LEASE_MS;
+        else lose();
+      } catch (error) {
+        this.logger.warn({ err: error, name }, 'could not renew the claim of a process');
+      } finally {
+        inFlight = undefined;
+      }
+    };
+    const timer = setInterval(() => {
+      if (performance.now() >= heldUntil) lose();
+      else inFlight ??= renewOnce();
+    }, RENEW_MS);
+    timer.unref();
+    const lose = (): void => {
+      clearInterval(timer);
+      lost.abort(new LeaseLostError(name));
+    };
+    const stop = async (): Promise<void> => {
+      clearInterval(timer);
+      await inFlight;
+    };
+    return { lost: lost.signal, stop };
   }
 }

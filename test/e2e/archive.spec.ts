@@ -11,7 +11,6 @@ import {
   type ArchiveStore,
   type RestoreReport,
   type RunRecord,
-  type StoredFile,
 } from '../../src/archive/index.js';
 import { DirectoryArchiveStore } from '../../src/archive/directory-archive-store.js';
 import { createTestApp, type TestApp, type TestTenant } from '../support/app.js';
@@ -38,7 +37,7 @@ class InterruptedStore implements ArchiveStore {
     yield* this.inner.read(name);
   }
 
-  list(prefix: string): AsyncIterable<StoredFile> {
+  list(prefix: string): AsyncIterable<string> {
     return this.inner.list(prefix);
   }
 

@@ -101,7 +101,7 @@ describe('exclusive work', () => {
     expect(await one().exclusively('w', none, () => Promise.resolve('done'))).toBe('done');
   });
 
-  it('ends the wait if it is aborted', async () => {
+  it('ends the wait with the reason if it is aborted', async () => {
     const until = new Date(Date.now() + 3_600_000);
     await database
       .collection<{ _id: string }>('schedules')
@@ -109,6 +109,6 @@ describe('exclusive work', () => {
     const stop = new AbortController();
     const waiting = one().exclusively('w', stop.signal, () => Promise.resolve());
     stop.abort(new Error('enough'));
-    await expect(waiting).rejects.toThrow();
+    await expect(waiting).rejects.toThrow('enough');
   });
 });

@@ -40,7 +40,7 @@ describeWithS3('archives in S3', () => {
 
   const files = async (prefix = ''): Promise<string[]> => {
     const names: string[] = [];
-    for await (const { name } of store.list(prefix)) names.push(name);
+    for await (const name of store.list(prefix)) names.push(name);
     return names;
   };
 

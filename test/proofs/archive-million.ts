@@ -1,5 +1,5 @@
 // npm run verify -- archive-million --messages 1000000: archives 70 % of many messages beside requests, and
-// restores them. Prints memory, latencies and sizes, and compares checksums.
+// restores them. Prints memory, latencies and sizes, compares checksums, and fails if a bound is exceeded.
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -21,6 +21,14 @@ const CLIENTS = 4;
 /** Pause of a client between two requests. */
 const THINK_MS = 20;
 const IDLE_MS = 20_000;
+
+/** How many times as long p95 of other requests may be while data is archived. */
+const MAX_P95_RATIO = 1.25;
+/** How much more private memory the service may need while it archives or restores, bytes. */
+const MAX_EXTRA_BYTES = 256 * 1024 * 1024;
+/** The least share of the space that is given back. */
+const MIN_GIVEN_BACK = 0.3;
+
 const collections = ['conversations', 'messages'];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -88,7 +96,11 @@ async function memoryOf(pid: number | undefined): Promise<{ own: number; mapped:
 async function probe(api: ApiClient, until: Promise<unknown>): Promise<number[]> {
   const durations: number[] = [];
   let isOver = false;
-  void until.finally(() => (isOver = true));
+  const end = (): void => {
+    isOver = true;
+  };
+  // Whether it failed, its caller finds out.
+  until.then(end, end);
   const client = async (number: number): Promise<void> => {
     for (let at = 0; !isOver; at++) {
       const begun = performance.now();
@@ -135,7 +147,12 @@ async function finished(admin: ApiClient, path: string, body: object): Promise<u
   }
 }
 
-async function verify(messages: number): Promise<boolean> {
+/** Returns what is not as promised. */
+async function verify(messages: number): Promise<string[]> {
+  const problems: string[] = [];
+  const check = (isKept: boolean, problem: string): void => {
+    if (!isKept) problems.push(problem);
+  };
   const cwd = await mkdtemp(join(tmpdir(), 'colloquy-million-'));
   const dataDir = join(cwd, 'data');
   const port = await freePort();
@@ -176,11 +193,15 @@ async function verify(messages: number): Promise<boolean> {
     const idle = p95(await probe(live, delay(IDLE_MS)));
     const rest = await memoryOf(service.pid);
     peak = { own: 0, mapped: 0 };
+    const checkMemory = (what: string): void => {
+      const isKept = peak.own > 0 && peak.own <= rest.own + MAX_EXTRA_BYTES;
+      check(isKept, `${what} needed more than ${renderBytes(MAX_EXTRA_BYTES)} of additional memory`);
+    };
 
     let begun = performance.now();
     const seconds = (): string => `${((performance.now() - begun) / 1000).toFixed(1)} s`;
     const running = finished(admin, '/v1/archives/run', { tenantId: 'many', kind: 'conversations' });
-    const during = p95(await probe(live, running));
+    const ratio = p95(await probe(live, running)) / idle;
     const { totals } = (await running) as { totals: Record<string, number> };
     say(`archived in ${seconds()}: ${JSON.stringify(totals)}`);
     say(
@@ -188,12 +209,15 @@ async function verify(messages: number): Promise<boolean> {
         `(and ${renderBytes(peak.mapped)} of the mapped data file)`,
     );
     say(
-      `p95 of other requests: ${idle.toFixed(1)} ms idle, ${during.toFixed(1)} ms while archiving, ratio ${(during / idle).toFixed(2)}`,
+      `p95 of other requests: ${idle.toFixed(1)} ms idle, ${(ratio * idle).toFixed(1)} ms while archiving, ratio ${ratio.toFixed(2)}`,
     );
+    check(ratio <= MAX_P95_RATIO, `p95 of other requests grew by more than a factor of ${MAX_P95_RATIO}`);
+    checkMemory('archiving');
     const after = await sizes(db, dataDir);
     show('after', after);
     const given = 1 - after.documents / before.sizes.documents;
     say(`${(given * 100).toFixed(1)} % given back to the free list of the store; the file keeps its size`);
+    check(given >= MIN_GIVEN_BACK, `less than ${MIN_GIVEN_BACK * 100} % of the space was given back`);
 
     begun = performance.now();
     peak = { own: 0, mapped: 0 };
@@ -217,7 +241,9 @@ async function verify(messages: number): Promise<boolean> {
       `restored from ${archives.length} archives in ${seconds()}, memory ${renderBytes(peak.own)} at most, ` +
         `p95 ratio ${(whileRestoring / idle).toFixed(2)}: ${isSame ? 'identical by checksum' : 'NOT IDENTICAL'}`,
     );
-    return isSame;
+    checkMemory('restoring');
+    check(isSame, 'the restored data is not identical');
+    return problems;
   } finally {
     clearInterval(watch);
     await client.close();
@@ -230,6 +256,8 @@ await new Command('npm run verify -- archive-million')
   .description('Archives 70 % of many messages beside requests and restores them; prints what it took.')
   .option('--messages <count>', 'number of messages', wholeNumber, 1_000_000)
   .action(async ({ messages }: { messages: number }) => {
-    process.exitCode = (await verify(messages)) ? 0 : 1;
+    const problems = await verify(messages);
+    for (const problem of problems) say(`FAILED: ${problem}`);
+    process.exitCode = problems.length === 0 ? 0 : 1;
   })
   .parseAsync();

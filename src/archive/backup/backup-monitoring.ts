@@ -1,14 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ARCHIVE_SETTINGS, type ArchiveSettings } from '../../config/index.js';
 import { gauge, Monitoring } from '../../monitoring/index.js';
-import { latestTime } from '../schedule.js';
+import { overdueMs } from '../schedule-times.js';
 import { listBackups } from './backup-directory.js';
 
 /** The `backup` section of the snapshot; null without BACKUP_DIR. */
 export interface BackupSection {
   /** When the newest whole backup in BACKUP_DIR was begun; null if there is none. */
   lastAt: string | null;
-  /** For how long a scheduled backup has been due that was not made, milliseconds; 0 if none is. */
+  /** How long the oldest missed run is overdue, milliseconds; 0 if none was missed. */
   overdueMs: number;
 }
 
@@ -42,7 +42,7 @@ export class BackupMonitoring {
         alerts: (section) => [
           {
             name: 'backup:overdue',
-            title: 'The delay of the scheduled backup',
+            title: 'How long the oldest missed backup is overdue',
             unit: 'ms',
             levels: { warning: OVERDUE_MS, critical: 8 * OVERDUE_MS },
             value: section ? section.overdueMs : null,
@@ -63,8 +63,9 @@ export class BackupMonitoring {
     const { BACKUP_DIR, BACKUP_SCHEDULE: expression, ARCHIVE_TIME_ZONE: zone } = this.settings;
     if (BACKUP_DIR === undefined) return null;
     const latest = await this.latest();
-    const now = new Date();
-    const due = expression === null ? undefined : latestTime(expression, zone, latest ?? this.startedAt, now);
-    return { lastAt: latest?.toISOString() ?? null, overdueMs: due ? now.getTime() - due.getTime() : 0 };
+    return {
+      lastAt: latest?.toISOString() ?? null,
+      overdueMs: overdueMs(expression, zone, latest ?? this.startedAt, new Date()),
+    };
   }
 }

@@ -131,9 +131,12 @@ class ErasureRounds {
       if (error instanceof RequestFailure && error.status === 0) return undefined;
       throw error;
     });
-    await delay(killedAfterMs);
-    await this.service?.kill('SIGKILL');
-    const received = await receipt;
+    const kill = async (): Promise<void> => {
+      await delay(killedAfterMs);
+      await this.service?.kill('SIGKILL');
+    };
+    // Together, so that a failure of the request is handled whenever it comes.
+    const [received] = await Promise.all([receipt, kill()]);
     const problems: string[] = [];
 
     const begun = performance.now();

@@ -104,11 +104,17 @@ export const archiveCases: Cases<ArchiveRepository> = {
 
 export const archiveRunCases: Cases<ArchiveRunRepository> = {
   begin: once((runs) => runs.begin({ dryRun: false }, at)),
-  end: once(async (runs) => runs.end(await runs.begin({ dryRun: true }, at))),
+  end: {
+    'of a dry run': async (runs) => runs.end(await runs.begin({ dryRun: true }, at)),
+    'of everything': async (runs) =>
+      runs.end({ ...(await runs.begin({ dryRun: false }, at)), state: 'completed' }),
+    'of one tenant': async (runs) =>
+      runs.end({ ...(await runs.begin({ tenantId, dryRun: false }, at)), state: 'completed' }),
+  },
   forgetTenant: once((runs) => runs.forgetTenant(tenantId)),
   list: pages((runs, cursor) => runs.list(10, cursor)),
   latestCompleted: once((runs) => runs.latestCompleted()),
-  latest: once((runs) => runs.latest()),
+  hasUnresolvedFailure: once((runs) => runs.hasUnresolvedFailure()),
 };
 
 export const scheduleCases: Cases<ScheduleRepository> = {
