@@ -1,7 +1,10 @@
 import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
 import { MongoClient } from 'mongodb';
 import { mongo } from 'mongoose';
 import { ApiClient, asTenantKey, RequestFailure } from '../../../src/cli/index.js';
@@ -55,7 +58,7 @@ async function freePort(): Promise<number> {
 
 /**
  * Kills the service at random moments of erasures. After each kill it restarts the service, waits for the sweep, and
- * searches every document of the store for the participant.
+ * searches every document of the store and every archive for the participant.
  */
 class ErasureRounds {
   private service: ServiceProcess | undefined;
@@ -89,6 +92,7 @@ class ErasureRounds {
   /** Erases a participant without a kill, and returns the milliseconds that took. */
   private async timeOfErasure(): Promise<number> {
     await this.fill('person-0');
+    await this.archive();
     const begun = performance.now();
     await this.call('DELETE', '/v1/participants/person-0');
     return performance.now() - begun;
@@ -108,6 +112,8 @@ class ErasureRounds {
     await this.store?.close();
     this.service = await ServiceProcess.start({ main, cwd, env });
     this.store = await MongoClient.connect(`mongodb://127.0.0.1:${port}/?directConnection=true`);
+    // Nobody has to wait until the claim of the killed process expires.
+    await this.collection('schedules').updateMany({}, { $unset: { holder: 1, heldUntil: 1 } });
     return this.service;
   }
 
@@ -124,6 +130,12 @@ class ErasureRounds {
     const person = `person-${round}-to-erase`;
     const path = `/v1/participants/${person}`;
     await Promise.all([this.fill(person), this.fill(`neighbor-${round}`)]);
+    await this.archive();
+    await this.call('POST', '/v1/messages', {
+      participantId: person,
+      channel: 'c0',
+      content: `${person} again`,
+    });
     this.kept.set(`neighbor-${round}`, await this.exported(`neighbor-${round}`));
     const before = await this.exported(person);
 
@@ -191,6 +203,17 @@ class ErasureRounds {
     await eventually(async () => (await this.collection('transcripts').countDocuments(queued)) === 0);
   }
 
+  /** Moves all conversations to archives. */
+  private async archive(): Promise<void> {
+    const admin = new ApiClient(this.service?.url ?? '', this.service?.adminKey);
+    const wanted = { tenantId: TENANT, kind: 'conversations', olderThanDays: 0 };
+    const { jobId } = await admin.call('POST', '/v1/archives/run', json, wanted);
+    const path = `/v1/queues/archive-run/jobs/${String(jobId)}`;
+    await eventually(async () => (await admin.call('GET', path, json))['state'] === 'completed');
+    if ((await this.collection('conversations').countDocuments({ tenantId: TENANT })) > 0)
+      throw new Error('not all conversations were archived');
+  }
+
   /** Everything that is stored of a participant, without the time of the export. */
   private async exported(participantId: string): Promise<string> {
     const text = String(await this.call('GET', `/v1/participants/${participantId}/export`));
@@ -198,12 +221,16 @@ class ErasureRounds {
     return text.slice(text.indexOf('\n'));
   }
 
-  /** Searches all documents of the store. */
+  /** Searches all documents of the store and all archives. */
   private async found(text: string): Promise<string[]> {
     const problems: string[] = [];
     for (const { name } of (await this.store?.db('colloquy').listCollections().toArray()) ?? [])
       for await (const document of this.collection(name).find())
         if (mongo.BSON.EJSON.stringify(document).includes(text)) problems.push(`${text} is left in ${name}`);
+    const archives = join(this.options.dataDir, 'archives');
+    for (const name of await readdir(archives, { recursive: true }))
+      if (name.endsWith('.gz') && gunzipSync(await readFile(join(archives, name))).includes(text))
+        problems.push(`${text} is left in ${name}`);
     return problems;
   }
 
