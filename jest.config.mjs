@@ -48,7 +48,8 @@ export const longProjects = {
   'embedded-mongo': 'the suites of the embedded store',
   processes: 'the suites that start the built service or a command as a process, or stop Redis',
   browser: 'the suites that drive the operator pages in Chromium',
-  proofs: 'kills, outages, shutdown under load, a full disk, random values in every field',
+  proofs:
+    'kills, outages, shutdown under load, a full disk, random values in every field, erasure and export',
 };
 
 export default {
