@@ -640,7 +640,7 @@ describe('a backup of MongoDB', () => {
 
   it('restores again into a database that an interrupted restore has left, on which no service starts', async () => {
     await backUp(env);
-    await target.collection('restore_in_progress').insertOne({});
+    await mark(null);
     await target.collection('messages').insertOne({ left: 'over' });
     await expect(createTestApp({}, { database: target })).rejects.toThrow(
       /restore was interrupted.*npm run restore/,
@@ -648,6 +648,54 @@ describe('a backup of MongoDB', () => {
     await expect(backUp({ ...env, MONGODB_URI: target.uri })).rejects.toThrow(
       /incomplete. Finish the restore/,
     );
+    await restore({ ...env, MONGODB_URI: target.uri });
+    expect(await rawContents(client.db(target.name))).toEqual(await rawContents(client.db(source.name)));
+  });
+
+  /** Leaves the marker of a restore of another machine. */
+  const mark = async (seenAt: Date | null): Promise<void> => {
+    const owner = { id: 'other', host: 'other', pid: 7 };
+    await target
+      .collection<{ _id: string; owner: object; seenAt: Date | null }>('restore_in_progress')
+      .insertOne({
+        _id: 'restore',
+        owner,
+        seenAt,
+      });
+  };
+
+  it('is not restored into a database into which another restore is at work', async () => {
+    await backUp(env);
+    const others = [0, 1].map(() => restore({ ...env, MONGODB_URI: target.uri }));
+    const ends = await Promise.allSettled(others);
+    expect(ends.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await rawContents(client.db(target.name))).toEqual(await rawContents(client.db(source.name)));
+    await client.db(target.name).dropDatabase();
+
+    await mark(new Date());
+    await target.collection('messages').insertOne({ of: 'the other' });
+    await expect(restore({ ...env, MONGODB_URI: target.uri })).rejects.toThrow(
+      /is running: process 7 on other\. Wait until it has ended/,
+    );
+    expect(await target.collection('messages').countDocuments()).toBe(1);
+  });
+
+  it('is restored in place of one that has not been seen for two minutes', async () => {
+    await backUp(env);
+    await mark(new Date(Date.now() - 150_000));
+    await target.collection('messages').insertOne({ left: 'over' });
+    await restore({ ...env, MONGODB_URI: target.uri });
+    expect(await rawContents(client.db(target.name))).toEqual(await rawContents(client.db(source.name)));
+  });
+
+  it('that fails while it is restored can be restored again at once', async () => {
+    const { path: backup } = await backUp(env);
+    const controller = new AbortController();
+    const loading = stopOnceBegun(target, controller);
+    const options = { from: backup, signal: controller.signal };
+    const settings = loadSettings({ ...env, MONGODB_URI: target.uri });
+    await expect(restoreBackup(settings, logger, options)).rejects.toThrow('stopped');
+    await loading;
     await restore({ ...env, MONGODB_URI: target.uri });
     expect(await rawContents(client.db(target.name))).toEqual(await rawContents(client.db(source.name)));
   });
@@ -663,4 +711,10 @@ describe('a backup of MongoDB', () => {
 
 async function untilAbove(value: () => number, limit: number): Promise<void> {
   while (value() <= limit) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** Aborts a restore once it has begun to fill the database. */
+async function stopOnceBegun(target: TestDatabase, controller: AbortController): Promise<void> {
+  while (!(await target.collectionNames()).includes('restore_in_progress'));
+  controller.abort(new Error('stopped'));
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { mongo } from 'mongoose';
-import { RESTORE_IN_PROGRESS, RESTORE_MARKER } from '../../config/index.js';
+import { RESTORE_IN_PROGRESS } from '../../config/index.js';
 import { databaseNameOf } from '../../database/index.js';
 import type { Logger } from '../../logging/index.js';
 import { checkArchiveTarget, restoreArchives } from './archive-files.js';
@@ -10,12 +10,13 @@ import { findBackup } from './backup-directory.js';
 import { BackupError, explained, hasCode } from './backup-error.js';
 import { BackupKeys } from './backup-keys.js';
 import { ClaimedDirectory } from './claimed-directory.js';
+import { DatabaseClaim } from './database-claim.js';
 import { archiveDirOf, type BackupSettings, storeDirOf } from './directories.js';
 import { unpackStore } from './embedded-backup.js';
 import { enterErasures, hasMarks, marksSince } from './erasure-marks.js';
 import { type BackupKind, type Manifest, readManifest } from './manifest.js';
 import { connectTo, loadDump } from './mongodb-dump.js';
-import { collectionsOf, compareCollections, withStore } from './store-on-disk.js';
+import { compareCollections, withStore } from './store-on-disk.js';
 import { checkStoredFile, syncDirectory } from './stored-file.js';
 import { storeFileOf } from './verify-backup.js';
 
@@ -53,7 +54,7 @@ class Restore {
     private readonly settings: BackupSettings,
     private readonly dir: string,
     private readonly manifest: Manifest,
-    private readonly signal: AbortSignal,
+    private signal: AbortSignal,
   ) {
     this.keys = BackupKeys.fromSetting(settings.archive.BACKUP_KEY);
   }
@@ -107,13 +108,18 @@ class Restore {
     try {
       const database = client.db(databaseNameOf(uri));
       await checkArchiveTarget(this.archiveFiles, this.archiveTarget);
-      await prepareDatabase(database);
-      await this.load(database);
-      // MongoDB has just built the indexes itself, and `validate` needs more rights than the service has.
-      const erasures = await this.finish(() => database, database, false);
-      const archives = await this.restoreArchives();
-      await database.collection(RESTORE_MARKER).drop({ writeConcern: { w: 'majority' } });
-      return { target: database.databaseName, archives, erasures };
+      const claim = await DatabaseClaim.claim(database);
+      try {
+        this.signal = AbortSignal.any([this.signal, claim.signal]);
+        await this.load(database);
+        // MongoDB has just built the indexes itself, and `validate` needs more rights than the service has.
+        const erasures = await this.finish(() => database, database, false);
+        const archives = await this.restoreArchives();
+        await claim.complete();
+        return { target: database.databaseName, archives, erasures };
+      } finally {
+        await claim.release();
+      }
     } finally {
       await client.close();
     }
@@ -186,21 +192,6 @@ async function syncStore(dir: string): Promise<void> {
     if (name !== 'data.mdb') await rm(join(dir, name), { recursive: true, force: true });
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await syncDirectory(dir);
-}
-
-/** Requires an empty database, or one that an interrupted restore has left, which it empties. */
-async function prepareDatabase(database: mongo.Db): Promise<void> {
-  const names = (await collectionsOf(database)).map(({ name }) => name);
-  const others = names.filter((name) => name !== RESTORE_MARKER);
-  const isInterrupted = names.length !== others.length;
-  if (!isInterrupted && others.length > 0)
-    throw new BackupError(
-      `The database "${database.databaseName}" is not empty: it contains ${others.slice(0, 3).join(', ')}. Name another database in MONGODB_URI, or drop this one.`,
-    );
-  const marker = database.collection<{ _id: string; startedAt: Date }>(RESTORE_MARKER);
-  if (!isInterrupted)
-    await marker.insertOne({ _id: 'restore', startedAt: new Date() }, { writeConcern: { w: 'majority' } });
-  for (const name of others) await database.collection(name).drop({ writeConcern: { w: 'majority' } });
 }
 
 /**
