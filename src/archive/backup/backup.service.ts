@@ -6,7 +6,7 @@ import { databaseNameOf } from '../../database/index.js';
 import type { Logger } from '../../logging/index.js';
 import { ArchiveCopies, type EarlierBackup } from './archive-files.js';
 import { missingFolders } from './archive-references.js';
-import { IN_PROGRESS, listBackups, nameOfBackup, publishBackup, rotate } from './backup-directory.js';
+import { backupsIn, IN_PROGRESS, nameOfBackup, publishBackup, rotate } from './backup-directory.js';
 import { BackupError, explained } from './backup-error.js';
 import { BackupKeys } from './backup-keys.js';
 import { ClaimedDirectory } from './claimed-directory.js';
@@ -216,7 +216,7 @@ export class BackupService {
 
   /** The newest backup whose files can be linked: one that is whole and was not changed. */
   private async earlier(dir: string): Promise<EarlierBackup | undefined> {
-    for (const { path, isWhole } of await listBackups(dir)) {
+    for await (const { path, isWhole } of backupsIn(dir)) {
       if (!isWhole) continue;
       try {
         return { path, files: (await readManifest(path, this.keys)).files };
