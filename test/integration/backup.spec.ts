@@ -42,7 +42,10 @@ let folder: Awaited<ReturnType<typeof createBackupFolder>>;
 beforeEach(async () => {
   folder = await createBackupFolder();
 });
-afterEach(() => folder.remove());
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await folder.remove();
+});
 
 const path = (...names: string[]): string => join(folder.path, ...names);
 
@@ -216,7 +219,7 @@ describe('a backup of the embedded store', () => {
   });
 
   it('erases participants again who were erased after it was made', async () => {
-    const before = new Date(Date.now() - 1000);
+    const before = new Date(Date.now() - 660_000);
     await markBackups(path('backups'), { tenantId: 't', participantHash: 'before', erasedAt: before });
     await backUp(env);
     const after = new Date(Date.now() + 1000);
@@ -225,8 +228,13 @@ describe('a backup of the embedded store', () => {
     for (const erasedAt of [after, later, after])
       await markBackups(path('backups'), { tenantId: 't', participantHash: 'after', erasedAt });
     expect(statSync(path('backups', 'erasures.ndjson')).mode & 0o077).toBe(0);
+    const warn = jest.spyOn(logger, 'warn');
     const report = await restore({ ...env, DATA_DIR: path('new') });
-    expect(report).toMatchObject({ hasErasures: true, erasures: 3 });
+    expect(report).toMatchObject({ hasErasures: true, erasures: 3, damagedErasures: 1 });
+    expect(warn).toHaveBeenCalledWith(
+      { file: path('backups', 'erasures.ndjson'), lines: 1 },
+      expect.stringMatching(/lines of the erasures cannot be read/),
+    );
     const copy = await openStoreOf(path('new'));
     try {
       const rows = await copy.client.db('colloquy').collection('participant_erasures').find().toArray();
@@ -287,7 +295,6 @@ describe('a backup of the embedded store', () => {
       for (const folder of ['a/1', 'b/1', 'c/1']) await put(folder, randomBytes(2000));
       await writeFile(`${archive('c/1')}.1.tmp`, 'being written');
     });
-    afterEach(() => jest.restoreAllMocks());
 
     it('contains them, hard-links those that did not change, and restores them', async () => {
       const first = await backUp(env);

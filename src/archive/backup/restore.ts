@@ -13,7 +13,7 @@ import { ClaimedDirectory } from './claimed-directory.js';
 import { DatabaseClaim } from './database-claim.js';
 import { archiveDirOf, type BackupSettings, storeDirOf } from './directories.js';
 import { unpackStore } from './embedded-backup.js';
-import { enterErasures, hasMarks, marksSince } from './erasure-marks.js';
+import { enterErasures, hasMarks, MARKS, marksSince } from './erasure-marks.js';
 import { type BackupKind, type Manifest, readManifest } from './manifest.js';
 import { connectTo, loadDump } from './mongodb-dump.js';
 import { compareCollections, withStore } from './store-on-disk.js';
@@ -40,6 +40,8 @@ export interface BackupRestoreReport {
   erasures: number;
   /** Whether there is a file of erasures next to the backup. */
   hasErasures: boolean;
+  /** Lines of that file that cannot be read. */
+  damagedErasures: number;
   durationMs: number;
 }
 
@@ -49,6 +51,7 @@ const harmless = new Set(['admin-api-key', 'lost+found', RESTORE_IN_PROGRESS]);
 /** Restores one backup. */
 class Restore {
   private readonly keys: BackupKeys;
+  damagedErasures = 0;
 
   constructor(
     private readonly settings: BackupSettings,
@@ -150,7 +153,8 @@ class Restore {
   ): Promise<number> {
     const { collections, createdAt } = this.manifest;
     await compareCollections(databaseOf, collections, { validate, signal: this.signal });
-    return enterErasures(own, marksSince(dirname(this.dir), new Date(createdAt)));
+    const marks = marksSince(dirname(this.dir), new Date(createdAt), () => this.damagedErasures++);
+    return enterErasures(own, marks);
   }
 
   private restoreArchives(): Promise<number> {
@@ -210,7 +214,14 @@ export async function restoreBackup(
     const manifest = await readManifest(dir, BackupKeys.fromSetting(settings.archive.BACKUP_KEY));
     if (manifest.verifiedAt === null)
       logger.warn({ backup: basename(dir) }, 'this backup was never verified; it is checked now');
-    const restored = await new Restore(settings, dir, manifest, signal).run();
+    const restore = new Restore(settings, dir, manifest, signal);
+    const restored = await restore.run();
+    const { damagedErasures } = restore;
+    if (damagedErasures > 0)
+      logger.warn(
+        { file: join(dirname(dir), MARKS), lines: damagedErasures },
+        'lines of the erasures cannot be read; if a crash did not cut them off, the participants that they name are back (see docs/recovery.md)',
+      );
     const { collections, kind, createdAt } = manifest;
     return {
       ...restored,
@@ -220,6 +231,7 @@ export async function restoreBackup(
       collections: collections.length,
       rows: collections.reduce((sum, { count }) => sum + count, 0),
       hasErasures: await hasMarks(dirname(dir)),
+      damagedErasures,
       durationMs: Math.round(performance.now() - begun),
     };
   } catch (error) {
