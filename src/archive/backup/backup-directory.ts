@@ -2,7 +2,7 @@ import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackupError, hasCode } from './backup-error.js';
 import { removeWhole } from './claimed-directory.js';
-import { glanceAtManifest, type Manifest, MANIFEST } from './manifest.js';
+import { readUnsealedManifest, type Manifest, MANIFEST } from './manifest.js';
 import { backupsToDelete, type KeepRules, type KnownBackup } from './rotation.js';
 import { syncDirectory } from './stored-file.js';
 
@@ -38,7 +38,7 @@ export async function* backupsIn(dir: string): AsyncGenerator<BackupInDirectory>
   const names = (await namesIn(dir)).filter((name) => NAME.test(name));
   for (const name of names.sort().reverse()) {
     const path = join(dir, name);
-    const manifest = await glanceAtManifest(path);
+    const manifest = await readUnsealedManifest(path);
     if (manifest && nameOfBackup(new Date(manifest.createdAt)) === name)
       yield { name, path, manifest, isWhole: await isWhole(path, manifest) };
   }
@@ -49,7 +49,8 @@ export async function newestWholeBackup(dir: string): Promise<BackupInDirectory 
   return undefined;
 }
 
-async function namesIn(dir: string): Promise<string[]> {
+/** What is in a directory; nothing if there is none. */
+export async function namesIn(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);
   } catch (error) {
@@ -80,9 +81,9 @@ export async function rotate(dir: string, rules: KeepRules): Promise<string[]> {
   for await (const { name, manifest, isWhole: isKnownWhole } of backupsIn(dir))
     if (isKnownWhole)
       whole.push({ name, createdAt: new Date(manifest.createdAt), isVerified: manifest.verifiedAt !== null });
-  const doomed = backupsToDelete(whole, rules);
-  for (const { name } of doomed) await removeWhole(dir, name);
-  return doomed.map(({ name }) => name);
+  const expired = backupsToDelete(whole, rules);
+  for (const { name } of expired) await removeWhole(dir, name);
+  return expired.map(({ name }) => name);
 }
 
 /**

@@ -4,7 +4,7 @@ import { join, resolve, sep } from 'node:path';
 import { programVersion } from '../../config/index.js';
 import { databaseNameOf } from '../../database/index.js';
 import type { Logger } from '../../logging/index.js';
-import { ArchiveCopies, type EarlierBackup } from './archive-files.js';
+import { ArchiveCopies, type EarlierBackup } from './archive-copies.js';
 import { missingFolders } from './archive-references.js';
 import { backupsIn, IN_PROGRESS, nameOfBackup, publishBackup, rotate } from './backup-directory.js';
 import { BackupError, explained } from './backup-error.js';
@@ -14,7 +14,6 @@ import { archiveDirOf, type BackupSettings, storeDirOf } from './directories.js'
 import { backUpStore, type CopyTarget, type DatabaseCopy } from './embedded-backup.js';
 import { type BackupKind, type Manifest, manifestHead, readManifest, writeManifest } from './manifest.js';
 import { connectTo, dumpDatabase } from './mongodb-dump.js';
-import { checkStoredFile } from './stored-file.js';
 import { verifyBackup } from './verify-backup.js';
 
 /** How often a backup is begun again because archive files were replaced while the database was copied. */
@@ -226,12 +225,5 @@ export class BackupService {
       }
     }
     return undefined;
-  }
-
-  /** Checks every file of a backup against its manifest. @throws BackupError */
-  async check(path: string, signal: AbortSignal): Promise<Manifest> {
-    const manifest = await readManifest(path, this.keys);
-    for (const file of manifest.files) await checkStoredFile(path, file, signal);
-    return manifest;
   }
 }

@@ -32,14 +32,14 @@ async function isAbandoned(path: string, owner: Owner | undefined): Promise<bool
 
 /** Renames a directory before it deletes it, so that a part of it is never taken for the whole. */
 export async function removeWhole(parent: string, name: string): Promise<void> {
-  const doomed = join(parent, `.removed-${randomBytes(6).toString('hex')}`);
+  const removed = join(parent, `.removed-${randomBytes(6).toString('hex')}`);
   try {
-    await rename(join(parent, name), doomed);
+    await rename(join(parent, name), removed);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return;
     throw error;
   }
-  await rm(doomed, { recursive: true, force: true });
+  await rm(removed, { recursive: true, force: true });
 }
 
 /** Deletes what processes that were killed have left. */

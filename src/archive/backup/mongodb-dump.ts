@@ -6,7 +6,7 @@ import { BackupError } from './backup-error.js';
 import type { BackupKeys } from './backup-keys.js';
 import type { CopyTarget, DatabaseCopy } from './embedded-backup.js';
 import type { StoredCollection, StoredFile } from './manifest.js';
-import { DocumentSum, insertRaw, rawDocuments, splitDocuments } from './raw-documents.js';
+import { DocumentSum, insertRaw, rawDocuments, splitDocuments } from './bson-files.js';
 import { collectionsOf } from './store-on-disk.js';
 import { readStoredFile, writeStoredFile } from './stored-file.js';
 

@@ -5,9 +5,9 @@ import type { mongo } from 'mongoose';
 import { RESTORE_IN_PROGRESS } from '../../config/index.js';
 import { databaseNameOf } from '../../database/index.js';
 import type { Logger } from '../../logging/index.js';
-import { checkArchiveTarget, restoreArchives } from './archive-files.js';
-import { findBackup } from './backup-directory.js';
-import { BackupError, explained, hasCode } from './backup-error.js';
+import { checkArchiveTarget, restoreArchives } from './archive-copies.js';
+import { findBackup, namesIn } from './backup-directory.js';
+import { BackupError, explained } from './backup-error.js';
 import { BackupKeys } from './backup-keys.js';
 import { ClaimedDirectory } from './claimed-directory.js';
 import { DatabaseClaim } from './database-claim.js';
@@ -178,15 +178,6 @@ class Restore {
         `DATA_DIR ${dataDir} is not empty: it contains ${others.slice(0, 3).join(', ')}. Set DATA_DIR to an empty directory.`,
       );
     await checkArchiveTarget(this.archiveFiles, this.archiveTarget);
-  }
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return await readdir(dir);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
   }
 }
 

@@ -2,13 +2,19 @@ import { constants, existsSync, type Stats } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { createWriteStream } from 'node:fs';
-import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { type ArchiveReference, folderOf } from './archive-references.js';
 import { BackupError, hasCode } from './backup-error.js';
 import type { BackupKeys } from './backup-keys.js';
 import type { StoredFile } from './manifest.js';
-import { checkStoredFile, readStoredFile, readWhole, syncDirectory, writeStoredFile } from './stored-file.js';
+import {
+  checkStoredFile,
+  readStoredFile,
+  readWhole,
+  sha256Of,
+  syncDirectory,
+  writeStoredFile,
+} from './stored-file.js';
 
 const FOLDER = 'archives';
 /** Files that are still being written. */
@@ -170,19 +176,6 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   }
 }
 
-async function sha256Of(path: string): Promise<string | undefined> {
-  const hash = createHash('sha256');
-  try {
-    await pipeline(readWhole(path), async (source: AsyncIterable<Buffer>) => {
-      for await (const data of source) hash.update(data);
-    });
-    return hash.digest('hex');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
-
 export interface ArchiveRestore {
   /** Directory of the backup. */
   dir: string;
@@ -200,12 +193,13 @@ const pathOf = (archiveDir: string, { source, name }: StoredFile): string =>
  */
 export async function checkArchiveTarget(
   files: readonly StoredFile[],
-  { archiveDir }: ArchiveRestore,
+  { archiveDir, signal }: ArchiveRestore,
 ): Promise<void> {
   for (const file of files) {
     const path = pathOf(archiveDir, file);
-    const found = await sha256Of(path);
-    if (found !== undefined && found !== file.plainSha256)
+    if (!existsSync(path)) continue;
+    const found = await sha256Of(path, signal);
+    if (found !== file.plainSha256)
       throw new BackupError(
         `The archive ${path} exists with other content than in the backup. Restore with an empty ARCHIVE_DIR, or move that file away.`,
       );
