@@ -15,6 +15,7 @@ import {
 } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { EmbeddedMongo } from '@colloquy/embedded-mongo';
 import { mongo } from 'mongoose';
 import {
   type BackupReport,
@@ -23,6 +24,9 @@ import {
   restoreBackup,
   type BackupRestoreReport,
 } from '../../src/archive/backup/index.js';
+import { BackupKeys } from '../../src/archive/backup/backup-keys.js';
+import { type Manifest, readManifest } from '../../src/archive/backup/manifest.js';
+import { verifyBackup } from '../../src/archive/backup/verify-backup.js';
 import { type Environment, loadSettings } from '../../src/config/index.js';
 import { createLogger } from '../../src/logging/index.js';
 import { createTestApp } from '../support/app.js';
@@ -38,7 +42,10 @@ let folder: Awaited<ReturnType<typeof createBackupFolder>>;
 beforeEach(async () => {
   folder = await createBackupFolder();
 });
-afterEach(() => folder.remove());
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await folder.remove();
+});
 
 const path = (...names: string[]): string => join(folder.path, ...names);
 
@@ -212,7 +219,7 @@ describe('a backup of the embedded store', () => {
   });
 
   it('erases participants again who were erased after it was made', async () => {
-    const before = new Date(Date.now() - 1000);
+    const before = new Date(Date.now() - 660_000);
     await markBackups(path('backups'), { tenantId: 't', participantHash: 'before', erasedAt: before });
     await backUp(env);
     const after = new Date(Date.now() + 1000);
@@ -221,8 +228,13 @@ describe('a backup of the embedded store', () => {
     for (const erasedAt of [after, later, after])
       await markBackups(path('backups'), { tenantId: 't', participantHash: 'after', erasedAt });
     expect(statSync(path('backups', 'erasures.ndjson')).mode & 0o077).toBe(0);
+    const warn = jest.spyOn(logger, 'warn');
     const report = await restore({ ...env, DATA_DIR: path('new') });
-    expect(report).toMatchObject({ hasErasures: true, erasures: 3 });
+    expect(report).toMatchObject({ hasErasures: true, erasures: 3, damagedErasures: 1 });
+    expect(warn).toHaveBeenCalledWith(
+      { file: path('backups', 'erasures.ndjson'), lines: 1 },
+      expect.stringMatching(/lines of the erasures cannot be read/),
+    );
     const copy = await openStoreOf(path('new'));
     try {
       const rows = await copy.client.db('colloquy').collection('participant_erasures').find().toArray();
@@ -241,57 +253,162 @@ describe('a backup of the embedded store', () => {
   });
 
   describe('with archives', () => {
-    const archive = (name: string): string => path('data', 'archives', name);
+    const FILE = 'rows.ndjson.gz';
+    const archive = (folder: string): string => path('data', 'archives', folder, FILE);
+    const inBackup = (dir: string, folder: string): string => join(dir, 'archives', folder, FILE);
+    const inode = (dir: string, folder: string): number => statSync(inBackup(dir, folder)).ino;
+    const restoredFile = (folder: string): string => path('new', 'archives', folder, FILE);
+    const records = (): mongo.Collection => store.client.db('colloquy').collection('archives');
+
+    /** Writes the file of an archive, as a run does before the database refers to it. */
+    async function write(folder: string, content: string | Buffer): Promise<void> {
+      await mkdir(path('data', 'archives', folder), { recursive: true });
+      await writeFile(archive(folder), content);
+    }
+
+    /** Writes the file of an archive, to which the database then refers. */
+    async function put(folder: string, content: string | Buffer): Promise<void> {
+      await write(folder, content);
+      const contents = { folder, bytes: content.length };
+      await records().updateOne({ 'contents.folder': folder }, { $set: { contents } }, { upsert: true });
+    }
+
+    /** Replaces the file of an archive by another one, as an erasure does. */
+    async function replace(folder: string, by: string): Promise<void> {
+      await write(by, 'without the participant');
+      const contents = { folder: by, bytes: 'without the participant'.length };
+      await records().updateOne({ 'contents.folder': folder }, { $set: { contents } });
+      await rm(path('data', 'archives', folder), { recursive: true });
+    }
+
+    /** Calls `before` and `after` around each copy of the store that a backup makes. */
+    function aroundCopies(before: () => Promise<void>, after: () => Promise<void>): jest.SpyInstance {
+      const copy = EmbeddedMongo.copy.bind(EmbeddedMongo);
+      return jest.spyOn(EmbeddedMongo, 'copy').mockImplementation(async (from, to) => {
+        await before();
+        await copy(from, to);
+        await after();
+      });
+    }
 
     beforeEach(async () => {
-      await mkdir(archive('t/messages'), { recursive: true });
-      for (const name of ['t/messages/a.ndjson.gz', 't/messages/b.ndjson.gz', 't/c.json'])
-        await writeFile(archive(name), randomBytes(2000));
-      await writeFile(archive('t/messages/d.ndjson.gz.1.tmp'), 'being written');
+      for (const folder of ['a/1', 'b/1', 'c/1']) await put(folder, randomBytes(2000));
+      await writeFile(`${archive('c/1')}.1.tmp`, 'being written');
     });
-
-    const inode = (dir: string, name: string): number => statSync(join(dir, 'archives', name)).ino;
 
     it('contains them, hard-links those that did not change, and restores them', async () => {
       const first = await backUp(env);
       expect(first).toMatchObject({ archives: 3, linkedArchives: 0 });
-      await writeFile(archive('t/c.json'), 'another');
-      await rm(archive('t/messages/b.ndjson.gz'));
-      await writeFile(archive('e.json'), 'new');
+      await put('c/1', 'another');
+      await replace('b/1', 'b/2');
       const second = await backUp(env, { rotate: false });
       expect(second).toMatchObject({ archives: 3, linkedArchives: 1 });
-      expect(inode(second.path, 't/messages/a.ndjson.gz')).toBe(inode(first.path, 't/messages/a.ndjson.gz'));
-      expect(inode(second.path, 't/c.json')).not.toBe(inode(first.path, 't/c.json'));
+      expect(inode(second.path, 'a/1')).toBe(inode(first.path, 'a/1'));
+      expect(inode(second.path, 'c/1')).not.toBe(inode(first.path, 'c/1'));
       // The first backup does not need the second, nor the other way round.
       await rm(first.path, { recursive: true });
       const report = await restore({ ...env, DATA_DIR: path('new') });
       expect(report.archives).toBe(3);
-      for (const name of ['t/messages/a.ndjson.gz', 't/c.json', 'e.json'])
-        expect(await readFile(path('new', 'archives', name))).toEqual(await readFile(archive(name)));
-      expect(existsSync(path('new', 'archives', 't', 'messages', 'b.ndjson.gz'))).toBe(false);
+      for (const folder of ['a/1', 'b/2', 'c/1'])
+        expect(await readFile(restoredFile(folder))).toEqual(await readFile(archive(folder)));
+      expect(existsSync(restoredFile('b/1'))).toBe(false);
+    });
+
+    it('does not contain files that an erasure replaces during the backup', async () => {
+      aroundCopies(
+        () => replace('a/1', 'a/2'),
+        () => Promise.resolve(),
+      );
+      const { path: backup, archives } = await backUp(env);
+      expect(archives).toBe(3);
+      expect(existsSync(inBackup(backup, 'a/1'))).toBe(false);
+      expect(existsSync(inBackup(backup, 'a/2'))).toBe(true);
+    });
+
+    it('does not contain files to which the database does not refer', async () => {
+      await write('d/1', 'being written');
+      const { path: backup } = await backUp(env);
+      expect((await readdir(join(backup, 'archives'))).sort()).toEqual(['a', 'b', 'c']);
+    });
+
+    it('copies the database again if a file to which the copy refers is gone', async () => {
+      let made = 0;
+      const copies = aroundCopies(
+        () => put(`d/${++made}`, randomBytes(100)),
+        async () => {
+          // The first copy refers to a file that neither listing of the files has seen.
+          if (made === 1) await replace('d/1', 'd/0');
+        },
+      );
+      const { path: backup } = await backUp(env);
+      expect(copies).toHaveBeenCalledTimes(2);
+      expect(existsSync(inBackup(backup, 'd/1'))).toBe(false);
+      for (const folder of ['d/0', 'd/2']) expect(existsSync(inBackup(backup, folder))).toBe(true);
+      await restore({ ...env, DATA_DIR: path('new') });
+      const copy = await openStoreOf(path('new'));
+      try {
+        const folders = await copy.client.db('colloquy').collection('archives').distinct('contents.folder');
+        expect(folders.sort()).toEqual(['a/1', 'b/1', 'c/1', 'd/0', 'd/2']);
+        for (const folder of folders as string[]) expect(existsSync(restoredFile(folder))).toBe(true);
+      } finally {
+        await copy.close();
+      }
+    });
+
+    it.each([
+      ['missing', () => rm(archive('b/1'))],
+      ['truncated', () => truncate(archive('b/1'), 1000)],
+    ])('is refused while a file is %s, unless archives are in S3', async (_how, damage) => {
+      await damage();
+      const copies = jest.spyOn(EmbeddedMongo, 'copy');
+      await expect(backUp(env)).rejects.toThrow(/refers to the archive b\/1.*earlier backup/);
+      expect(copies).toHaveBeenCalledTimes(3);
+      expect(await readdir(path('backups'))).toEqual([]);
+      await expect(backUp({ ...env, ARCHIVE_S3_BUCKET: 'archives' })).resolves.toMatchObject({
+        verified: true,
+      });
+    });
+
+    it('is not verified without a file to which its database refers', async () => {
+      const { path: backup } = await backUp(env, { verify: false });
+      const keys = BackupKeys.fromSetting(undefined);
+      const manifest = await readManifest(backup, keys);
+      const verify = (files: Manifest['files']): Promise<void> =>
+        verifyBackup(
+          backup,
+          { ...manifest, files },
+          {
+            keys,
+            signal: new AbortController().signal,
+            scratch: path(`scratch-${files.length}`),
+            hasArchives: true,
+            onIndexError: () => undefined,
+          },
+        );
+      await verify(manifest.files);
+      const others = manifest.files.filter(({ source }) => source?.path !== `b/1/${FILE}`);
+      await expect(verify(others)).rejects.toThrow(/does not contain the archive b\/1/);
     });
 
     it('copies a file again that is damaged in the backup before, or has another key', async () => {
       env['BACKUP_KEY'] = newBackupKey();
       const first = await backUp(env);
       expect((await backUp(env, { rotate: false })).linkedArchives).toBe(3);
-      await flipByte(join(first.path, 'archives', 't', 'c.json.enc'), 60);
+      await flipByte(`${inBackup(first.path, 'c/1')}.enc`, 60);
       expect((await backUp(env, { rotate: false })).linkedArchives).toBe(2);
       env['BACKUP_KEY'] = `${newBackupKey()},${env['BACKUP_KEY']}`;
       expect((await backUp(env, { rotate: false })).linkedArchives).toBe(0);
       await restore({ ...env, DATA_DIR: path('new') });
-      expect(await readFile(path('new', 'archives', 't', 'c.json'))).toEqual(
-        await readFile(archive('t/c.json')),
-      );
+      expect(await readFile(restoredFile('c/1'))).toEqual(await readFile(archive('c/1')));
     });
 
     it('keeps equal files of an ARCHIVE_DIR that was not lost, and refuses others', async () => {
       env['ARCHIVE_DIR'] = path('kept');
       await rename(path('data', 'archives'), path('kept'));
       await backUp(env);
-      await rm(path('kept', 't', 'c.json'));
+      await rm(path('kept', 'c', '1', FILE));
       expect(await restore({ ...env, DATA_DIR: path('new') })).toMatchObject({ archives: 1 });
-      await writeFile(path('kept', 't', 'c.json'), 'another');
+      await writeFile(path('kept', 'c', '1', FILE), 'another');
       await expect(restore({ ...env, DATA_DIR: path('newer') })).rejects.toThrow(/exists with other content/);
       expect(existsSync(path('newer', 'store'))).toBe(false);
     });
@@ -459,6 +576,20 @@ describe('a backup of MongoDB', () => {
     );
   });
 
+  it('contains the archive files to which its dump refers, and no others', async () => {
+    for (const folder of ['a/1', 'a/2']) {
+      await mkdir(path('data', 'archives', folder), { recursive: true });
+      await writeFile(path('data', 'archives', folder, 'rows.ndjson.gz'), 'rows');
+    }
+    const archives = client.db(source.name).collection('archives');
+    await archives.insertMany([{ state: 'writing' }, { contents: { folder: 'a/2', bytes: 4 } }]);
+    const { path: backup } = await backUp(env);
+    expect(await readdir(join(backup, 'archives', 'a', '2'))).toEqual(['rows.ndjson.gz']);
+    expect(existsSync(join(backup, 'archives', 'a', '1', 'rows.ndjson.gz'))).toBe(false);
+    await rm(path('data', 'archives'), { recursive: true });
+    await expect(backUp(env)).rejects.toThrow(/refers to the archive a\/2/);
+  });
+
   it('is restored into an empty database', async () => {
     await backUp(env);
     await markBackups(path('backups'), { tenantId: 't', participantHash: 'p', erasedAt: new Date() });
@@ -516,7 +647,7 @@ describe('a backup of MongoDB', () => {
 
   it('restores again into a database that an interrupted restore has left, on which no service starts', async () => {
     await backUp(env);
-    await target.collection('restore_in_progress').insertOne({});
+    await mark(null);
     await target.collection('messages').insertOne({ left: 'over' });
     await expect(createTestApp({}, { database: target })).rejects.toThrow(
       /restore was interrupted.*npm run restore/,
@@ -524,6 +655,54 @@ describe('a backup of MongoDB', () => {
     await expect(backUp({ ...env, MONGODB_URI: target.uri })).rejects.toThrow(
       /incomplete. Finish the restore/,
     );
+    await restore({ ...env, MONGODB_URI: target.uri });
+    expect(await rawContents(client.db(target.name))).toEqual(await rawContents(client.db(source.name)));
+  });
+
+  /** Leaves the marker of a restore of another machine. */
+  const mark = async (seenAt: Date | null): Promise<void> => {
+    const owner = { id: 'other', host: 'other', pid: 7 };
+    await target
+      .collection<{ _id: string; owner: object; seenAt: Date | null }>('restore_in_progress')
+      .insertOne({
+        _id: 'restore',
+        owner,
+        seenAt,
+      });
+  };
+
+  it('is not restored into a database into which another restore is at work', async () => {
+    await backUp(env);
+    const others = [0, 1].map(() => restore({ ...env, MONGODB_URI: target.uri }));
+    const ends = await Promise.allSettled(others);
+    expect(ends.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await rawContents(client.db(target.name))).toEqual(await rawContents(client.db(source.name)));
+    await client.db(target.name).dropDatabase();
+
+    await mark(new Date());
+    await target.collection('messages').insertOne({ of: 'the other' });
+    await expect(restore({ ...env, MONGODB_URI: target.uri })).rejects.toThrow(
+      /is running: process 7 on other\. Wait until it has ended/,
+    );
+    expect(await target.collection('messages').countDocuments()).toBe(1);
+  });
+
+  it('is restored in place of one that has not been seen for two minutes', async () => {
+    await backUp(env);
+    await mark(new Date(Date.now() - 150_000));
+    await target.collection('messages').insertOne({ left: 'over' });
+    await restore({ ...env, MONGODB_URI: target.uri });
+    expect(await rawContents(client.db(target.name))).toEqual(await rawContents(client.db(source.name)));
+  });
+
+  it('that fails while it is restored can be restored again at once', async () => {
+    const { path: backup } = await backUp(env);
+    const controller = new AbortController();
+    const loading = stopOnceBegun(target, controller);
+    const options = { from: backup, signal: controller.signal };
+    const settings = loadSettings({ ...env, MONGODB_URI: target.uri });
+    await expect(restoreBackup(settings, logger, options)).rejects.toThrow('stopped');
+    await loading;
     await restore({ ...env, MONGODB_URI: target.uri });
     expect(await rawContents(client.db(target.name))).toEqual(await rawContents(client.db(source.name)));
   });
@@ -539,4 +718,10 @@ describe('a backup of MongoDB', () => {
 
 async function untilAbove(value: () => number, limit: number): Promise<void> {
   while (value() <= limit) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** Aborts a restore once it has begun to fill the database. */
+async function stopOnceBegun(target: TestDatabase, controller: AbortController): Promise<void> {
+  while (!(await target.collectionNames()).includes('restore_in_progress'));
+  controller.abort(new Error('stopped'));
 }

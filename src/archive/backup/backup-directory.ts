@@ -2,8 +2,8 @@ import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackupError, hasCode } from './backup-error.js';
 import { removeWhole } from './claimed-directory.js';
-import { glanceAtManifest, type Manifest, MANIFEST } from './manifest.js';
-import { backupsToDelete, type KeepRules } from './rotation.js';
+import { readUnsealedManifest, type Manifest, MANIFEST } from './manifest.js';
+import { backupsToDelete, type KeepRules, type KnownBackup } from './rotation.js';
 import { syncDirectory } from './stored-file.js';
 
 /** In the directory of the backups: the one that is being written. */
@@ -30,19 +30,27 @@ async function isWhole(path: string, { files }: Manifest): Promise<boolean> {
   return true;
 }
 
-/** The backups in a directory, the newest first. Everything else in it is left out. */
-export async function listBackups(dir: string): Promise<BackupInDirectory[]> {
-  const backups: BackupInDirectory[] = [];
-  for (const name of await namesIn(dir)) {
+/**
+ * The backups in a directory, the newest first. Everything else in it is left out. Each is only read when it is
+ * asked for: the files of one may be many.
+ */
+export async function* backupsIn(dir: string): AsyncGenerator<BackupInDirectory> {
+  const names = (await namesIn(dir)).filter((name) => NAME.test(name));
+  for (const name of names.sort().reverse()) {
     const path = join(dir, name);
-    const manifest = NAME.test(name) ? await glanceAtManifest(path) : undefined;
+    const manifest = await readUnsealedManifest(path);
     if (manifest && nameOfBackup(new Date(manifest.createdAt)) === name)
-      backups.push({ name, path, manifest, isWhole: await isWhole(path, manifest) });
+      yield { name, path, manifest, isWhole: await isWhole(path, manifest) };
   }
-  return backups.sort((a, b) => (a.name < b.name ? 1 : -1));
 }
 
-async function namesIn(dir: string): Promise<string[]> {
+export async function newestWholeBackup(dir: string): Promise<BackupInDirectory | undefined> {
+  for await (const backup of backupsIn(dir)) if (backup.isWhole) return backup;
+  return undefined;
+}
+
+/** What is in a directory; nothing if there is none. */
+export async function namesIn(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);
   } catch (error) {
@@ -68,17 +76,14 @@ async function syncTree(dir: string): Promise<void> {
 
 /** Deletes the backups that the rules do not keep. Returns their names. */
 export async function rotate(dir: string, rules: KeepRules): Promise<string[]> {
-  const known = (await listBackups(dir)).map(({ name, manifest, isWhole: whole }) => ({
-    name,
-    createdAt: new Date(manifest.createdAt),
-    isWhole: whole,
-    isVerified: whole && manifest.verifiedAt !== null,
-  }));
+  const whole: KnownBackup[] = [];
   // What is left of a damaged backup may still help.
-  const whole = known.filter((backup) => backup.isWhole);
-  const doomed = backupsToDelete(whole, rules);
-  for (const { name } of doomed) await removeWhole(dir, name);
-  return doomed.map(({ name }) => name);
+  for await (const { name, manifest, isWhole: isKnownWhole } of backupsIn(dir))
+    if (isKnownWhole)
+      whole.push({ name, createdAt: new Date(manifest.createdAt), isVerified: manifest.verifiedAt !== null });
+  const expired = backupsToDelete(whole, rules);
+  for (const { name } of expired) await removeWhole(dir, name);
+  return expired.map(({ name }) => name);
 }
 
 /**
@@ -89,7 +94,7 @@ export async function rotate(dir: string, rules: KeepRules): Promise<string[]> {
 export async function findBackup(from: string): Promise<string> {
   const isBackup = await stat(join(from, MANIFEST)).catch(() => undefined);
   if (isBackup) return from;
-  const newest = (await listBackups(from)).find((backup) => backup.isWhole);
+  const newest = await newestWholeBackup(from);
   if (newest) return newest.path;
   throw new BackupError(
     `There is no whole backup in ${from}. Name the directory of one backup, or the directory in which backups are made.`,

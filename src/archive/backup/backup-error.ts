@@ -21,7 +21,7 @@ export function explained(error: unknown, dir: string): unknown {
   if (error instanceof StartupError) return error;
   if (isDiskFull(error))
     return new BackupError(
-      `The disk of ${dir} is full. Free some space, or use another directory. Nothing incomplete counts as a backup or as a restored database.`,
+      `The disk of ${dir} is full. Free some space, or use another directory. No incomplete backup or database was left behind.`,
       { cause: error },
     );
   if (hasCode(error, 'EACCES', 'EPERM', 'EROFS'))

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ARCHIVE_SETTINGS, type ArchiveSettings } from '../../config/index.js';
 import { gauge, Monitoring } from '../../monitoring/index.js';
 import { overdueMs } from '../schedule-times.js';
-import { listBackups } from './backup-directory.js';
+import { newestWholeBackup } from './backup-directory.js';
 
 /** The `backup` section of the snapshot; null without BACKUP_DIR. */
 export interface BackupSection {
@@ -55,7 +55,7 @@ export class BackupMonitoring {
   private async latest(): Promise<Date | undefined> {
     const { BACKUP_DIR } = this.settings;
     if (BACKUP_DIR === undefined) return undefined;
-    const newest = (await listBackups(BACKUP_DIR)).find(({ isWhole }) => isWhole);
+    const newest = await newestWholeBackup(BACKUP_DIR);
     return newest && new Date(newest.manifest.createdAt);
   }
 

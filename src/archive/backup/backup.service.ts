@@ -4,8 +4,9 @@ import { join, resolve, sep } from 'node:path';
 import { programVersion } from '../../config/index.js';
 import { databaseNameOf } from '../../database/index.js';
 import type { Logger } from '../../logging/index.js';
-import { ArchiveCopies } from './archive-files.js';
-import { IN_PROGRESS, listBackups, nameOfBackup, publishBackup, rotate } from './backup-directory.js';
+import { ArchiveCopies, type EarlierBackup } from './archive-copies.js';
+import { missingFolders } from './archive-references.js';
+import { backupsIn, IN_PROGRESS, nameOfBackup, publishBackup, rotate } from './backup-directory.js';
 import { BackupError, explained } from './backup-error.js';
 import { BackupKeys } from './backup-keys.js';
 import { ClaimedDirectory } from './claimed-directory.js';
@@ -13,8 +14,10 @@ import { archiveDirOf, type BackupSettings, storeDirOf } from './directories.js'
 import { backUpStore, type CopyTarget, type DatabaseCopy } from './embedded-backup.js';
 import { type BackupKind, type Manifest, manifestHead, readManifest, writeManifest } from './manifest.js';
 import { connectTo, dumpDatabase } from './mongodb-dump.js';
-import { checkStoredFile } from './stored-file.js';
 import { verifyBackup } from './verify-backup.js';
+
+/** How often a backup is begun again because archive files were replaced while the database was copied. */
+const ATTEMPTS = 3;
 
 export interface BackupOptions {
   /** Directory of the backups. */
@@ -102,16 +105,9 @@ export class BackupService {
     const [draft, scratch] = [join(work, 'backup'), join(work, 'scratch')];
     for (const path of [draft, scratch]) await mkdir(path, { mode: 0o700 });
     const createdAt = new Date();
-    const archives = new ArchiveCopies({
-      archiveDir: archiveDirOf(this.settings),
-      dir: draft,
-      earlier: await this.earlier(dir),
-      keys: this.keys,
-      signal,
-    });
-    await archives.addNew();
-    const { collections, files } = await this.copyDatabase({ dir: draft, scratch, keys: this.keys, signal });
-    await archives.addNew();
+    const target = { dir: draft, scratch, keys: this.keys, signal };
+    const { copy, archives } = await this.copyData(target, await this.earlier(dir));
+    const { collections, files } = copy;
     const kind = this.kind;
     const draftManifest: Manifest = {
       ...manifestHead,
@@ -129,6 +125,7 @@ export class BackupService {
         keys: this.keys,
         signal,
         scratch,
+        hasArchives: this.hasArchives,
         onIndexError: (collection, { message }) => {
           this.logger.warn({ collection, reason: message }, 'an index could not be verified');
         },
@@ -161,6 +158,41 @@ export class BackupService {
     return databaseNameOf(this.settings.database.MONGODB_URI ?? '');
   }
 
+  /** Archives in S3 are not part of a backup. */
+  private get hasArchives(): boolean {
+    return this.settings.archive.ARCHIVE_S3_BUCKET === undefined;
+  }
+
+  /**
+   * Copies the database with the archive files that this copy refers to, and no others. A file may be created
+   * and replaced between the two listings of the files: then the database is copied again.
+   */
+  private async copyData(
+    target: CopyTarget,
+    earlier: EarlierBackup | undefined,
+  ): Promise<{ copy: DatabaseCopy; archives: ArchiveCopies }> {
+    const archiveDir = archiveDirOf(this.settings);
+    const { dir, keys, signal } = target;
+    const archives = new ArchiveCopies({ archiveDir, dir, earlier, keys, signal });
+    for (let attempt = 1; ; attempt++) {
+      await archives.addNew();
+      const copy = await this.copyDatabase(target);
+      await archives.addNew(copy.archives);
+      const missing = this.hasArchives ? missingFolders(copy.archives, archives.files) : [];
+      if (missing.length === 0) {
+        await archives.keepOnly(copy.archives);
+        return { copy, archives };
+      }
+      if (attempt === ATTEMPTS)
+        throw new BackupError(
+          `The database refers to the archive ${missing[0] ?? ''}, which is missing or truncated in ${archiveDir}${missing.length > 1 ? ` (${missing.length} archives are)` : ''}. Set ARCHIVE_DIR to that of the service. If it is, put the file back from an earlier backup: see "When an archive file is lost" in docs/recovery.md.`,
+        );
+      this.logger.warn({ missing: missing.length }, 'archives changed during the backup; copying again');
+      for (const name of ['store', 'collections'])
+        await rm(join(dir, name), { recursive: true, force: true });
+    }
+  }
+
   private async copyDatabase(target: CopyTarget): Promise<DatabaseCopy> {
     const { MONGODB_URI } = this.settings.database;
     if (MONGODB_URI === undefined) {
@@ -182,8 +214,8 @@ export class BackupService {
   }
 
   /** The newest backup whose files can be linked: one that is whole and was not changed. */
-  private async earlier(dir: string): Promise<{ path: string; files: Manifest['files'] } | undefined> {
-    for (const { path, isWhole } of await listBackups(dir)) {
+  private async earlier(dir: string): Promise<EarlierBackup | undefined> {
+    for await (const { path, isWhole } of backupsIn(dir)) {
       if (!isWhole) continue;
       try {
         return { path, files: (await readManifest(path, this.keys)).files };
@@ -193,12 +225,5 @@ export class BackupService {
       }
     }
     return undefined;
-  }
-
-  /** Checks every file of a backup against its manifest. @throws BackupError */
-  async check(path: string, signal: AbortSignal): Promise<Manifest> {
-    const manifest = await readManifest(path, this.keys);
-    for (const file of manifest.files) await checkStoredFile(path, file, signal);
-    return manifest;
   }
 }

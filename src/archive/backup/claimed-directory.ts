@@ -1,31 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { BackupError, hasCode } from './backup-error.js';
+import {
+  DEAD_AFTER_MS,
+  described,
+  HEARTBEAT_MS,
+  isAlive,
+  letGo,
+  newOwner,
+  type Owner,
+} from './claim-owner.js';
 
 const OWNER = 'owner.json';
-const HEARTBEAT_MS = 5000;
-/** A process of another machine or container that has not been seen for this long has ended. */
-const DEAD_AFTER_MS = 120_000;
 const ATTEMPTS = 5;
-
-interface Owner {
-  host: string;
-  pid: number;
-}
-
-/** Directories that this process has claimed. Another process with this id is a later one. */
-const claimedHere = new Set<string>();
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return hasCode(error, 'EPERM');
-  }
-}
 
 async function ownerOf(path: string): Promise<Owner | undefined> {
   try {
@@ -36,22 +24,22 @@ async function ownerOf(path: string): Promise<Owner | undefined> {
 }
 
 async function isAbandoned(path: string, owner: Owner | undefined): Promise<boolean> {
-  if (claimedHere.has(path)) return false;
-  if (owner && owner.host === hostname() && (owner.pid === process.pid || !isRunning(owner.pid))) return true;
   const seen = await stat(join(path, OWNER)).catch(() => undefined);
-  return seen === undefined || Math.abs(Date.now() - seen.mtimeMs) > DEAD_AFTER_MS;
+  if (!seen) return true;
+  const silentMs = Date.now() - seen.mtimeMs;
+  return owner ? !isAlive(owner, silentMs) : Math.abs(silentMs) > DEAD_AFTER_MS;
 }
 
 /** Renames a directory before it deletes it, so that a part of it is never taken for the whole. */
 export async function removeWhole(parent: string, name: string): Promise<void> {
-  const doomed = join(parent, `.removed-${randomBytes(6).toString('hex')}`);
+  const removed = join(parent, `.removed-${randomBytes(6).toString('hex')}`);
   try {
-    await rename(join(parent, name), doomed);
+    await rename(join(parent, name), removed);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return;
     throw error;
   }
-  await rm(doomed, { recursive: true, force: true });
+  await rm(removed, { recursive: true, force: true });
 }
 
 /** Deletes what processes that were killed have left. */
@@ -72,8 +60,8 @@ export class ClaimedDirectory {
   private constructor(
     private readonly parent: string,
     private readonly name: string,
+    private readonly owner: Owner,
   ) {
-    claimedHere.add(this.path);
     this.heartbeat = setInterval(() => {
       // If it is gone, the next step of the work reports that.
       void utimes(join(this.path, OWNER), new Date(), new Date()).catch(() => undefined);
@@ -94,22 +82,27 @@ export class ClaimedDirectory {
     await mkdir(parent, { recursive: true, mode: 0o700 });
     await removeLeftovers(parent);
     const path = join(parent, name);
-    for (let attempt = 1; ; attempt++) {
-      if (await ClaimedDirectory.take(parent, path)) return new ClaimedDirectory(parent, name);
-      const owner = await ownerOf(path);
-      if (!(await isAbandoned(path, owner)) || attempt === ATTEMPTS)
-        throw new BackupError(
-          `${what} in ${parent} is running: process ${owner?.pid ?? 'unknown'} on ${owner?.host ?? 'unknown'}. Wait until it has ended.`,
-        );
-      await removeWhole(parent, name);
+    const own = newOwner();
+    try {
+      for (let attempt = 1; ; attempt++) {
+        if (await ClaimedDirectory.take(parent, path, own)) return new ClaimedDirectory(parent, name, own);
+        const owner = await ownerOf(path);
+        if (!(await isAbandoned(path, owner)) || attempt === ATTEMPTS)
+          throw new BackupError(
+            `${what} in ${parent} is running: ${described(owner)}. Wait until it has ended.`,
+          );
+        await removeWhole(parent, name);
+      }
+    } catch (error) {
+      letGo(own);
+      throw error;
     }
   }
 
   /** Renames a directory that already names its owner, so that there is never one without an owner. */
-  private static async take(parent: string, path: string): Promise<boolean> {
+  private static async take(parent: string, path: string, owner: Owner): Promise<boolean> {
     const draft = join(parent, `.claim-${randomBytes(6).toString('hex')}`);
     await mkdir(draft, { mode: 0o700 });
-    const owner: Owner = { host: hostname(), pid: process.pid };
     await writeFile(join(draft, OWNER), JSON.stringify(owner), { mode: 0o600 });
     try {
       await rename(draft, path);
@@ -121,10 +114,14 @@ export class ClaimedDirectory {
     }
   }
 
-  /** Deletes it with everything in it. */
+  /** Deletes it with everything in it, unless another process has taken this one for dead and claimed it. */
   async remove(): Promise<void> {
     clearInterval(this.heartbeat);
-    await removeWhole(this.parent, this.name);
-    claimedHere.delete(this.path);
+    try {
+      if ((await ownerOf(this.path))?.id === this.owner.id) await removeWhole(this.parent, this.name);
+    } finally {
+      // What could not be deleted must not stop the next claim of this process, which tries again.
+      letGo(this.owner);
+    }
   }
 }

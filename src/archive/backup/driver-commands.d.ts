@@ -1,4 +1,4 @@
-/** Types for a part of the driver that it does not publish. Only what `raw-documents.ts` needs. */
+/** Types for a part of the driver that it does not publish. Only what `bson-files.ts` needs. */
 declare module 'mongodb/lib/cmap/commands.js' {
   /** Documents that are sent next to a command, as they are. */
   export class DocumentSequence {

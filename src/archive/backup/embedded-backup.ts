@@ -4,9 +4,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { EmbeddedMongo } from '@colloquy/embedded-mongo';
+import { databaseNameOf } from '../../database/index.js';
+import { type ArchiveReference, referencesOf } from './archive-references.js';
 import type { BackupKeys } from './backup-keys.js';
 import type { StoredCollection, StoredFile } from './manifest.js';
-import { compareCollections, sumStore, withStore } from './store-on-disk.js';
+import { sumStore, withStore } from './store-on-disk.js';
 import { readStoredFile, readWhole, writeStoredFile } from './stored-file.js';
 
 const DATA_FILE = 'data.mdb';
@@ -14,6 +16,8 @@ const DATA_FILE = 'data.mdb';
 export interface DatabaseCopy {
   collections: StoredCollection[];
   files: StoredFile[];
+  /** The archive files that the copy refers to. */
+  archives: ArchiveReference[];
 }
 
 export interface CopyTarget {
@@ -33,7 +37,10 @@ export async function backUpStore(
   const copy = join(scratch, 'copy');
   await EmbeddedMongo.copy(storeDir, copy);
   signal.throwIfAborted();
-  const collections = await withStore(copy, (client) => sumStore(client, signal));
+  const found = await withStore(copy, async (client) => ({
+    collections: await sumStore(client, signal),
+    archives: await referencesOf(client.db(databaseNameOf(''))),
+  }));
   const source = readWhole(join(copy, DATA_FILE));
   const file = await writeStoredFile(source, {
     dir,
@@ -44,7 +51,7 @@ export async function backUpStore(
     signal,
   });
   await rm(copy, { recursive: true });
-  return { collections, files: [file] };
+  return { ...found, files: [file] };
 }
 
 /** Writes the store of a backup to a directory that does not exist. */
@@ -62,13 +69,3 @@ export async function unpackStore(
     );
   });
 }
-
-/** Compares the collections of an unpacked store with a manifest, and checks their indexes. */
-export const verifyStore = (
-  storeDir: string,
-  collections: readonly StoredCollection[],
-  signal: AbortSignal,
-): Promise<void> =>
-  withStore(storeDir, (client) =>
-    compareCollections(({ database }) => client.db(database), collections, { validate: true, signal }),
-  );

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ErasureMark, hasMarks, markBackups, marksSince } from './erasure-marks.js';
@@ -16,18 +16,24 @@ const mark = (participantHash: string, erasedAt: string): ErasureMark => ({
   erasedAt: new Date(erasedAt),
 });
 
+let damaged: number;
+
 async function hashesSince(since: string): Promise<string[]> {
   const hashes: string[] = [];
-  for await (const { participantHash } of marksSince(dir, new Date(since))) hashes.push(participantHash);
+  damaged = 0;
+  for await (const { participantHash } of marksSince(dir, new Date(since), () => damaged++))
+    hashes.push(participantHash);
   return hashes;
 }
 
 describe('erasure marks', () => {
-  it('are those that are not older than the backup', async () => {
+  it('are those that are not older than the backup, nor than ten minutes before it', async () => {
     for (const [n, hash] of ['a', 'b', 'c'].entries())
       await markBackups(dir, mark(hash, `2026-11-0${n + 1}T00:00:00.000Z`));
     expect(await hashesSince('2026-11-02T00:00:00.000Z')).toEqual(['b', 'c']);
-    expect(await hashesSince('2026-11-02T00:00:00.001Z')).toEqual(['c']);
+    expect(await hashesSince('2026-11-02T00:10:00.000Z')).toEqual(['b', 'c']);
+    expect(await hashesSince('2026-11-02T00:10:00.001Z')).toEqual(['c']);
+    expect(damaged).toBe(0);
   });
 
   it('create the directory and are private to the user', async () => {
@@ -45,6 +51,15 @@ describe('erasure marks', () => {
     await appendFile(join(dir, 'erasures.ndjson'), '{"tenantId":"t","partic');
     await markBackups(dir, mark('b', '2026-11-02T00:00:00.000Z'));
     expect(await hashesSince('2000-01-01T00:00:00.000Z')).toEqual(['a', 'b']);
+  });
+
+  it('that are damaged are counted', async () => {
+    for (const [n, hash] of ['a', 'b', 'c'].entries())
+      await markBackups(dir, mark(hash, `2026-11-0${n + 1}T00:00:00.000Z`));
+    const path = join(dir, 'erasures.ndjson');
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"b"', '"b'));
+    expect(await hashesSince('2000-01-01T00:00:00.000Z')).toEqual(['a', 'c']);
+    expect(damaged).toBe(1);
   });
 
   it('contain the hash of a participant and nothing else of them', async () => {

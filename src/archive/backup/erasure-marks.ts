@@ -7,9 +7,11 @@ import { z } from 'zod';
 import { hasCode } from './backup-error.js';
 import { syncDirectory } from './stored-file.js';
 
-const MARKS = 'erasures.ndjson';
+export const MARKS = 'erasures.ndjson';
 const COLLECTION = 'participant_erasures';
 const BATCH = 500;
+/** By how much the clocks of the machines that erase and that make backups may differ. */
+const CLOCK_MARGIN_MS = 600_000;
 
 /** Says that a participant was erased after backups were made that still contain them. */
 export interface ErasureMark {
@@ -57,13 +59,25 @@ const parseMark = (line: string): ErasureMark | undefined => {
   }
 };
 
-/** The marks next to the backups in `dir` that are not older than `since`. Incomplete lines are skipped. */
-export async function* marksSince(dir: string, since: Date): AsyncGenerator<ErasureMark> {
+/**
+ * The marks next to the backups in `dir` that are not older than `since`, with a margin for clocks that differ. So
+ * what an erased participant wrote in the minutes before the backup is erased as well, which is the lesser harm.
+ * @param onDamaged called for each line that is no mark. It may be one that a crash has cut off, which was never
+ * acknowledged, or the damaged mark of a participant, who then is not erased again.
+ */
+export async function* marksSince(
+  dir: string,
+  since: Date,
+  onDamaged: () => void,
+): AsyncGenerator<ErasureMark> {
   if (!(await hasMarks(dir))) return;
+  const from = since.getTime() - CLOCK_MARGIN_MS;
   const input = createReadStream(join(dir, MARKS), 'utf8');
   for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+    if (line === '') continue;
     const mark = parseMark(line);
-    if (mark && mark.erasedAt.getTime() >= since.getTime()) yield mark;
+    if (!mark) onDamaged();
+    else if (mark.erasedAt.getTime() >= from) yield mark;
   }
 }
 

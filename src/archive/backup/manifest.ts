@@ -157,7 +157,7 @@ export async function readManifest(dir: string, keys: BackupKeys): Promise<Manif
 }
 
 /** What a list of backups needs, also of those whose key is not at hand. Undefined if `dir` is no backup. */
-export async function glanceAtManifest(dir: string): Promise<Manifest | undefined> {
+export async function readUnsealedManifest(dir: string): Promise<Manifest | undefined> {
   try {
     return (await readUnchecked(dir)).manifest;
   } catch (error) {

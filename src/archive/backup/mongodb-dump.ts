@@ -1,11 +1,12 @@
-import { EJSON } from 'bson';
+import { deserialize, EJSON } from 'bson';
 import { mongo } from 'mongoose';
 import { RESTORE_MARKER } from '../../config/index.js';
+import { type ArchiveReference, ARCHIVES, referenceIn } from './archive-references.js';
 import { BackupError } from './backup-error.js';
 import type { BackupKeys } from './backup-keys.js';
 import type { CopyTarget, DatabaseCopy } from './embedded-backup.js';
 import type { StoredCollection, StoredFile } from './manifest.js';
-import { DocumentSum, insertRaw, rawDocuments, splitDocuments } from './raw-documents.js';
+import { DocumentSum, insertRaw, rawDocuments, splitDocuments } from './bson-files.js';
 import { collectionsOf } from './store-on-disk.js';
 import { readStoredFile, writeStoredFile } from './stored-file.js';
 
@@ -26,6 +27,7 @@ const fileOf = (name: string): string => `collections/${encodeURIComponent(name)
 class Dump {
   private readonly collections: StoredCollection[] = [];
   private readonly files: StoredFile[] = [];
+  private readonly archives: ArchiveReference[] = [];
 
   constructor(
     private readonly database: mongo.Db,
@@ -42,7 +44,7 @@ class Dump {
         `A restore into the database "${this.database.databaseName}" is running or was interrupted, so it is incomplete. Finish the restore first: run the same "npm run restore" again.`,
       );
     for (const { name, options } of collections) await this.add(name, options ?? {});
-    return { collections: this.collections, files: this.files };
+    return { collections: this.collections, files: this.files, archives: this.archives };
   }
 
   private async add(name: string, options: mongo.Document): Promise<void> {
@@ -50,10 +52,12 @@ class Dump {
     const collection = this.database.collection(name);
     const indexes = await collection.indexes();
     const sum = new DocumentSum();
-    const { session } = this;
+    const { session, archives } = this;
     const content = async function* (): AsyncGenerator<Buffer> {
       for await (const document of rawDocuments(collection, signal, session)) {
         sum.add(document);
+        const reference = name === ARCHIVES ? referenceIn(deserialize(document)) : undefined;
+        if (reference) archives.push(reference);
         yield Buffer.from(document.buffer, document.byteOffset, document.byteLength);
       }
     };

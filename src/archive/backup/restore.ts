@@ -2,20 +2,21 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { mongo } from 'mongoose';
-import { RESTORE_IN_PROGRESS, RESTORE_MARKER } from '../../config/index.js';
+import { RESTORE_IN_PROGRESS } from '../../config/index.js';
 import { databaseNameOf } from '../../database/index.js';
 import type { Logger } from '../../logging/index.js';
-import { checkArchiveTarget, restoreArchives } from './archive-files.js';
-import { findBackup } from './backup-directory.js';
-import { BackupError, explained, hasCode } from './backup-error.js';
+import { checkArchiveTarget, restoreArchives } from './archive-copies.js';
+import { findBackup, namesIn } from './backup-directory.js';
+import { BackupError, explained } from './backup-error.js';
 import { BackupKeys } from './backup-keys.js';
 import { ClaimedDirectory } from './claimed-directory.js';
+import { DatabaseClaim } from './database-claim.js';
 import { archiveDirOf, type BackupSettings, storeDirOf } from './directories.js';
 import { unpackStore } from './embedded-backup.js';
-import { enterErasures, hasMarks, marksSince } from './erasure-marks.js';
+import { enterErasures, hasMarks, MARKS, marksSince } from './erasure-marks.js';
 import { type BackupKind, type Manifest, readManifest } from './manifest.js';
 import { connectTo, loadDump } from './mongodb-dump.js';
-import { collectionsOf, compareCollections, withStore } from './store-on-disk.js';
+import { compareCollections, withStore } from './store-on-disk.js';
 import { checkStoredFile, syncDirectory } from './stored-file.js';
 import { storeFileOf } from './verify-backup.js';
 
@@ -39,6 +40,8 @@ export interface BackupRestoreReport {
   erasures: number;
   /** Whether there is a file of erasures next to the backup. */
   hasErasures: boolean;
+  /** Lines of that file that cannot be read. */
+  damagedErasures: number;
   durationMs: number;
 }
 
@@ -48,12 +51,13 @@ const harmless = new Set(['admin-api-key', 'lost+found', RESTORE_IN_PROGRESS]);
 /** Restores one backup. */
 class Restore {
   private readonly keys: BackupKeys;
+  damagedErasures = 0;
 
   constructor(
     private readonly settings: BackupSettings,
     private readonly dir: string,
     private readonly manifest: Manifest,
-    private readonly signal: AbortSignal,
+    private signal: AbortSignal,
   ) {
     this.keys = BackupKeys.fromSetting(settings.archive.BACKUP_KEY);
   }
@@ -107,13 +111,18 @@ class Restore {
     try {
       const database = client.db(databaseNameOf(uri));
       await checkArchiveTarget(this.archiveFiles, this.archiveTarget);
-      await prepareDatabase(database);
-      await this.load(database);
-      // MongoDB has just built the indexes itself, and `validate` needs more rights than the service has.
-      const erasures = await this.finish(() => database, database, false);
-      const archives = await this.restoreArchives();
-      await database.collection(RESTORE_MARKER).drop({ writeConcern: { w: 'majority' } });
-      return { target: database.databaseName, archives, erasures };
+      const claim = await DatabaseClaim.claim(database);
+      try {
+        this.signal = AbortSignal.any([this.signal, claim.signal]);
+        await this.load(database);
+        // MongoDB has just built the indexes itself, and `validate` needs more rights than the service has.
+        const erasures = await this.finish(() => database, database, false);
+        const archives = await this.restoreArchives();
+        await claim.complete();
+        return { target: database.databaseName, archives, erasures };
+      } finally {
+        await claim.release();
+      }
     } finally {
       await client.close();
     }
@@ -144,7 +153,8 @@ class Restore {
   ): Promise<number> {
     const { collections, createdAt } = this.manifest;
     await compareCollections(databaseOf, collections, { validate, signal: this.signal });
-    return enterErasures(own, marksSince(dirname(this.dir), new Date(createdAt)));
+    const marks = marksSince(dirname(this.dir), new Date(createdAt), () => this.damagedErasures++);
+    return enterErasures(own, marks);
   }
 
   private restoreArchives(): Promise<number> {
@@ -171,36 +181,12 @@ class Restore {
   }
 }
 
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return await readdir(dir);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  }
-}
-
 /** Flushes a closed store, and removes what its next owner creates. */
 async function syncStore(dir: string): Promise<void> {
   for (const name of await readdir(dir))
     if (name !== 'data.mdb') await rm(join(dir, name), { recursive: true, force: true });
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await syncDirectory(dir);
-}
-
-/** Requires an empty database, or one that an interrupted restore has left, which it empties. */
-async function prepareDatabase(database: mongo.Db): Promise<void> {
-  const names = (await collectionsOf(database)).map(({ name }) => name);
-  const others = names.filter((name) => name !== RESTORE_MARKER);
-  const isInterrupted = names.length !== others.length;
-  if (!isInterrupted && others.length > 0)
-    throw new BackupError(
-      `The database "${database.databaseName}" is not empty: it contains ${others.slice(0, 3).join(', ')}. Name another database in MONGODB_URI, or drop this one.`,
-    );
-  const marker = database.collection<{ _id: string; startedAt: Date }>(RESTORE_MARKER);
-  if (!isInterrupted)
-    await marker.insertOne({ _id: 'restore', startedAt: new Date() }, { writeConcern: { w: 'majority' } });
-  for (const name of others) await database.collection(name).drop({ writeConcern: { w: 'majority' } });
 }
 
 /**
@@ -219,7 +205,14 @@ export async function restoreBackup(
     const manifest = await readManifest(dir, BackupKeys.fromSetting(settings.archive.BACKUP_KEY));
     if (manifest.verifiedAt === null)
       logger.warn({ backup: basename(dir) }, 'this backup was never verified; it is checked now');
-    const restored = await new Restore(settings, dir, manifest, signal).run();
+    const restore = new Restore(settings, dir, manifest, signal);
+    const restored = await restore.run();
+    const { damagedErasures } = restore;
+    if (damagedErasures > 0)
+      logger.warn(
+        { file: join(dirname(dir), MARKS), lines: damagedErasures },
+        'lines of the erasures cannot be read; if a crash did not cut them off, the participants that they name are back (see docs/recovery.md)',
+      );
     const { collections, kind, createdAt } = manifest;
     return {
       ...restored,
@@ -229,6 +222,7 @@ export async function restoreBackup(
       collections: collections.length,
       rows: collections.reduce((sum, { count }) => sum + count, 0),
       hasErasures: await hasMarks(dirname(dir)),
+      damagedErasures,
       durationMs: Math.round(performance.now() - begun),
     };
   } catch (error) {

@@ -12,12 +12,13 @@ export interface KeepRules {
   weekly: number;
 }
 
-const dayOf = (date: Date): string => date.toISOString().slice(0, 10);
+/** The day in UTC. */
+export const dayOf = (date: Date): string => date.toISOString().slice(0, 10);
 
 const DAY_MS = 86_400_000;
 
 /** The Monday of the ISO week, in UTC, which identifies the week. */
-const weekOf = (date: Date): string =>
+export const weekOf = (date: Date): string =>
   dayOf(new Date(date.getTime() - ((date.getUTCDay() + 6) % 7) * DAY_MS));
 
 /** The newest backup of each of the newest `count` periods. `backups` are sorted, the newest first. */

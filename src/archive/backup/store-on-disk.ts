@@ -2,7 +2,7 @@ import { EmbeddedMongo } from '@colloquy/embedded-mongo';
 import { mongo } from 'mongoose';
 import { BackupError } from './backup-error.js';
 import type { StoredCollection } from './manifest.js';
-import { sumCollection } from './raw-documents.js';
+import { sumCollection } from './bson-files.js';
 
 /** Longer than any check takes, so that no expired document is deleted meanwhile. */
 const NO_EXPIRY_SECONDS = 86_400;

@@ -97,6 +97,13 @@ const damaged = (name: string, how: string): BackupError =>
     `The file ${name} of the backup is damaged: it ${how}. Use another backup, or another copy of this one.`,
   );
 
+/** SHA-256 of a file, as hex. */
+export async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
+  const tally = newTally();
+  await pipeline(readWhole(path), measured(tally), drain, { signal });
+  return tally.hash.digest('hex');
+}
+
 /**
  * Checks that a file of a backup has the size and the content that the manifest says.
  * @throws BackupError that names the file
@@ -114,9 +121,7 @@ export async function checkStoredFile(
     if (hasCode(error, 'ENOENT')) throw damaged(name, 'is missing');
     throw error;
   }
-  const tally = newTally();
-  await pipeline(readWhole(path), measured(tally), drain, { signal });
-  if (tally.hash.digest('hex') !== sha256) throw damaged(name, 'was altered');
+  if ((await sha256Of(path, signal)) !== sha256) throw damaged(name, 'was altered');
 }
 
 const drain = async (source: Bytes): Promise<void> => {

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EmbeddedMongo } from '@colloquy/embedded-mongo';
 import { mongo } from 'mongoose';
-import { BackupService } from '../../../src/archive/backup/index.js';
-import { loadSettings, prepareDataDir } from '../../../src/config/index.js';
-import { createLogger } from '../../../src/logging/index.js';
+import { BackupKeys } from '../../../src/archive/backup/backup-keys.js';
+import { readManifest } from '../../../src/archive/backup/manifest.js';
+import { checkStoredFile } from '../../../src/archive/backup/stored-file.js';
+import { prepareDataDir } from '../../../src/config/index.js';
 import { seededRandom } from '../../support/random.js';
 import { ServiceProcess } from '../../support/service-process.js';
 import { AcknowledgedMessages } from './acknowledged.js';
@@ -39,6 +40,12 @@ export interface BackupRound {
 const FIRST_MESSAGES = 1000;
 
 const isBackupName = (name: string): boolean => /^\d{4}-\d\d-\d\dT/.test(name);
+
+/** Checks every file of a backup against its manifest. @throws BackupError */
+async function checkBackup(path: string, keys: BackupKeys): Promise<void> {
+  const { files } = await readManifest(path, keys);
+  for (const file of files) await checkStoredFile(path, file, new AbortController().signal);
+}
 
 /** Kills backups of a service under load, and restores of these backups, at random moments. */
 class Rounds {
@@ -156,14 +163,11 @@ class Rounds {
   /** Everything with the name of a backup must be a whole one. */
   private async checkBackups(names: readonly string[], problems: string[]): Promise<void> {
     if (names.length === 0) problems.push('no backup is left');
-    const service = new BackupService(
-      loadSettings(this.settings),
-      createLogger({ level: 'silent', pretty: false }),
-    );
+    const keys = BackupKeys.fromSetting(this.options.backupKey);
     for (const name of names)
-      await service
-        .check(this.path('backups', name), new AbortController().signal)
-        .catch((error: unknown) => problems.push(`${name}: ${String(error)}`));
+      await checkBackup(this.path('backups', name), keys).catch((error: unknown) =>
+        problems.push(`${name}: ${String(error)}`),
+      );
   }
 
   /** Without a store, the directory is empty, or no service starts on it. The same command then succeeds. */

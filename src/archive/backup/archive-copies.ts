@@ -1,13 +1,20 @@
-import { constants, type Stats } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, existsSync, type Stats } from 'node:fs';
+import { copyFile, link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { createWriteStream } from 'node:fs';
-import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
+import { type ArchiveReference, folderOf } from './archive-references.js';
 import { BackupError, hasCode } from './backup-error.js';
 import type { BackupKeys } from './backup-keys.js';
 import type { StoredFile } from './manifest.js';
-import { checkStoredFile, readStoredFile, readWhole, syncDirectory, writeStoredFile } from './stored-file.js';
+import {
+  checkStoredFile,
+  readStoredFile,
+  readWhole,
+  sha256Of,
+  syncDirectory,
+  writeStoredFile,
+} from './stored-file.js';
 
 const FOLDER = 'archives';
 /** Files that are still being written. */
@@ -49,12 +56,12 @@ export interface ArchiveCopy {
 
 /**
  * Copies the archives to a backup. A file that has not changed since the earlier backup is hard-linked to it,
- * which costs no space. Runs twice, before and after the copy of the database: the archive moves rows from the
- * database to files and back, and so each row is in the copy of the database or in a file.
+ * which costs no space. Files are created and deleted meanwhile, so they are copied before and after the
+ * database. What counts in the end is what the copy of the database refers to.
  */
 export class ArchiveCopies {
   private readonly copied = new Map<string, StoredFile>();
-  linked = 0;
+  private readonly links = new Set<string>();
 
   constructor(private readonly options: ArchiveCopy) {}
 
@@ -62,18 +69,39 @@ export class ArchiveCopies {
     return [...this.copied.values()];
   }
 
-  async addNew(): Promise<void> {
+  /** Number of the files that are hard links to the earlier backup. */
+  get linked(): number {
+    return this.links.size;
+  }
+
+  /** Adds the files that are new or changed; with `references`, only those to which they refer. */
+  async addNew(references?: readonly ArchiveReference[]): Promise<void> {
+    const folders = references && new Set(references.map(({ folder }) => folder));
     for (const path of await archivesIn(this.options.archiveDir)) {
+      if (folders && !folders.has(slashed(dirname(path)))) continue;
       this.options.signal.throwIfAborted();
       const found = await stat(join(this.options.archiveDir, path)).catch(() => undefined);
       // Deleted since the directory was read.
       if (!found) continue;
       const known = this.copied.get(path);
       if (known && isUnchanged(known, found)) continue;
-      if (known) await rm(join(this.options.dir, known.name), { force: true });
+      if (known) await this.drop(path, known);
       const file = (await this.linkEarlier(path, found)) ?? (await this.copy(path, found));
       if (file) this.copied.set(path, file);
     }
+  }
+
+  /** Removes the files to which no reference leads: those that an erasure has replaced, for example. */
+  async keepOnly(references: readonly ArchiveReference[]): Promise<void> {
+    const folders = new Set<string | undefined>(references.map(({ folder }) => folder));
+    for (const [path, file] of this.copied) if (!folders.has(folderOf(file))) await this.drop(path, file);
+    await removeEmpty(join(this.options.dir, FOLDER));
+  }
+
+  private async drop(path: string, { name }: StoredFile): Promise<void> {
+    await rm(join(this.options.dir, name), { force: true });
+    this.copied.delete(path);
+    this.links.delete(path);
   }
 
   private async linkEarlier(path: string, found: Stats): Promise<StoredFile | undefined> {
@@ -89,7 +117,7 @@ export class ArchiveCopies {
       throw error;
     }
     await linkOrCopy(join(earlier.path, file.name), join(dir, file.name));
-    this.linked++;
+    this.links.add(path);
     return file;
   }
 
@@ -117,6 +145,20 @@ export class ArchiveCopies {
   }
 }
 
+/** Removes the folders without files, whose names would be left of what was dropped. */
+async function removeEmpty(dir: string): Promise<void> {
+  for (const path of await foldersIn(dir)) {
+    await removeEmpty(path);
+    if ((await readdir(path)).length === 0) await rmdir(path);
+  }
+}
+
+async function foldersIn(dir: string): Promise<string[]> {
+  if (!existsSync(dir)) return [];
+  const entries = await readdir(dir, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(dir, name));
+}
+
 const slashed = (path: string): string => path.split(sep).join('/');
 
 const isUnchanged = ({ source }: StoredFile, { size, mtimeMs }: Stats): boolean =>
@@ -131,19 +173,6 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
     await copyFile(from, to, constants.COPYFILE_EXCL);
     const handle = await open(to, 'r');
     await handle.sync().finally(() => handle.close());
-  }
-}
-
-async function sha256Of(path: string): Promise<string | undefined> {
-  const hash = createHash('sha256');
-  try {
-    await pipeline(readWhole(path), async (source: AsyncIterable<Buffer>) => {
-      for await (const data of source) hash.update(data);
-    });
-    return hash.digest('hex');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
   }
 }
 
@@ -164,12 +193,13 @@ const pathOf = (archiveDir: string, { source, name }: StoredFile): string =>
  */
 export async function checkArchiveTarget(
   files: readonly StoredFile[],
-  { archiveDir }: ArchiveRestore,
+  { archiveDir, signal }: ArchiveRestore,
 ): Promise<void> {
   for (const file of files) {
     const path = pathOf(archiveDir, file);
-    const found = await sha256Of(path);
-    if (found !== undefined && found !== file.plainSha256)
+    if (!existsSync(path)) continue;
+    const found = await sha256Of(path, signal);
+    if (found !== file.plainSha256)
       throw new BackupError(
         `The archive ${path} exists with other content than in the backup. Restore with an empty ARCHIVE_DIR, or move that file away.`,
       );

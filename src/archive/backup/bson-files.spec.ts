@@ -1,5 +1,5 @@
 import { Double, Int32, serialize } from 'bson';
-import { DocumentSum, splitDocuments } from './raw-documents.js';
+import { DocumentSum, splitDocuments } from './bson-files.js';
 
 async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
