@@ -63,7 +63,7 @@ describe('docs/recovery.md', () => {
     return { code, output };
   }
 
-  it('has the commands for a backup, a lost machine, the mistake of a tenant, and practising', () => {
+  it('has the commands for a backup, a lost machine, the mistake of a tenant, and practicing', () => {
     expect(commands).toHaveLength(4);
     expect(commands[0]).toContain('npm run backup');
     for (const command of commands.slice(1)) expect(command).toContain('npm run restore');
