@@ -10,6 +10,7 @@ import { seededRandom } from '../../support/random.js';
 import { ServiceProcess } from '../../support/service-process.js';
 
 export interface ArchiveCrashRun {
+  /** Number of kills. */
   rounds: number;
   seed: number;
   /** Path of the built archive-child.js. */
@@ -154,9 +155,11 @@ class ArchiveCrashRounds {
       await this.start();
       await this.fill();
       const rounds: ArchiveCrashRound[] = [];
-      for (let round = 1; round <= this.options.rounds; round++) {
-        const work = round % 2 === 1 ? 'archive' : 'restore';
-        const result = await this.round(round, work);
+      // What ended before the kill does not count.
+      for (let kills = 0; kills < this.options.rounds;) {
+        const round = rounds.length + 1;
+        const result = await this.round(round, round % 2 === 1 ? 'archive' : 'restore');
+        if (result.killedAfterMs !== null) kills++;
         rounds.push(result);
         this.options.onRound?.(result);
       }
