@@ -26,8 +26,11 @@ export const isWritten = (archive: ArchiveRecord): archive is WrittenArchive =>
 
 /** The file of an archive was replaced, or the archive deleted, while it was being restored. */
 export class ArchiveChangedError extends Error {
-  constructor(id: string) {
-    super(`The archive ${id} was changed by an erasure while it was being restored. Restore it again.`);
+  constructor(id: string, options?: ErrorOptions) {
+    super(
+      `The archive ${id} was changed by an erasure while it was being restored. Restore it again.`,
+      options,
+    );
     this.name = 'ArchiveChangedError';
   }
 }

@@ -117,8 +117,9 @@ export class ArchiveService {
         return await this.restorer.restore(archive, held, (done) => progress((100 * done) / count));
       } catch (error) {
         // Its file may have gone before its end was reached.
-        const current = await this.archives.find(id);
-        throw current?.contents?.folder === archive.contents.folder ? error : new ArchiveChangedError(id);
+        const current = await this.archives.find(id).catch(() => archive);
+        const isSame = current?.contents?.folder === archive.contents.folder;
+        throw isSame ? error : new ArchiveChangedError(id, { cause: error });
       }
     });
   }

@@ -78,7 +78,9 @@ describe('the commands for archives', () => {
     expect((await tenant.request('GET', path)).body['data']).toMatchObject([{ content: 'Hello' }]);
 
     await tenant.request('PATCH', `/v1/conversations/${body.id}`, { title: 'New' });
-    const conflict = await run('archive-restore.js', '--tenant', 'acme');
+    const known = await run('archive-restore.js', '--tenant', 'acme');
+    expect(known.output).toContain('archives were restored before and left out');
+    const conflict = await run('archive-restore.js', '--tenant', 'acme', '--again');
     expect(conflict.code).toBe(1);
     expect(conflict.output).toContain(`${body.id} was not restored`);
   });
