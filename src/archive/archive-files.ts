@@ -52,8 +52,8 @@ export interface RowGroup {
 }
 
 /** Limits of what is restored in one transaction, and held in memory for it. */
-const MAX_GROUP_ROWS = 500;
-const MAX_GROUP_LENGTH = 8 * 1024 * 1024;
+const MAX_GROUP_ROWS = 200;
+const MAX_GROUP_LENGTH = 4 * 1024 * 1024;
 
 const emptyGroup = (): RowGroup => ({ rows: [], roots: 0, length: 0 });
 

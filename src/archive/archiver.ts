@@ -22,7 +22,7 @@ import { ParticipantHashes } from './participant/index.js';
 const READ_AT_ONCE = 100;
 
 /** Number of roots that one transaction releases. */
-const RELEASED_AT_ONCE = 50;
+const RELEASED_AT_ONCE = 20;
 
 /** Which data to archive. */
 export interface ArchiveScope {

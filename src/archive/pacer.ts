@@ -4,10 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 const MAX_WORK_MS = 3;
 
 /** Pauses are this many times as long as the work before them. */
-const PAUSE_RATIO = 1;
+const PAUSE_RATIO = 2;
 
 /**
- * Leaves time for requests between the steps of long work, which uses at most half of the event loop's time.
+ * Leaves time for requests between the steps of long work, which uses at most a third of the event loop's time.
  * Waiting for the database or a file counts as work, too, so the database also gets pauses.
  */
 export class Pacer {

@@ -93,7 +93,7 @@ it('hides a conversation until all of its messages have been restored', async ()
     seen.push({ status, visible: await visible(), stored: (await storedMessages()).length });
   });
   expect(await restore()).toMatchObject(everything);
-  expect(seen).toEqual([{ status: 404, visible: 0, stored: 500 }]);
+  expect(seen).toEqual([{ status: 404, visible: 0, stored: 200 }]);
   expect(await storedMessages()).toEqual(before);
   const { body } = await tenant.request('GET', `/v1/conversations/${conversationId}`);
   expect(body).toMatchObject({ messageCount: MESSAGES });
@@ -102,7 +102,7 @@ it('hides a conversation until all of its messages have been restored', async ()
 it('deletes what an interrupted restore has inserted', async () => {
   beforeSecondGroup(interrupt);
   await expect(restore()).rejects.toThrow('interrupted');
-  expect(await storedMessages()).toHaveLength(500);
+  expect(await storedMessages()).toHaveLength(200);
   expect(await visible()).toBe(0);
   await app.app.get(ConversationEraser).sweep(new Date(Date.now() + 1));
   expect(await storedMessages()).toEqual([]);

@@ -26,7 +26,7 @@ import {
 } from './conversation-archive.repository.js';
 
 /** Maximum number of messages of several conversations that one statement deletes. */
-const DELETED_AT_ONCE = 500;
+const DELETED_AT_ONCE = 200;
 
 const READ_AT_ONCE = 100;
 
