@@ -1,6 +1,6 @@
 export { ArchiveModule } from './archive.module.js';
-export { type RestoreRange, ArchiveService } from './archive.service.js';
-export { type RestoreConflict, type RestoreReport } from './archive-restorer.js';
+export { ArchiveService } from './archive.service.js';
+export type { RestoreReport } from './archive-restorer.js';
 export { ArchiveRunService } from './archive-run.service.js';
 export { ArchiveScheduler } from './archive-scheduler.js';
 export { ARCHIVE_STORE, ArchiveFileMissingError, type ArchiveStore } from './archive-store.js';
@@ -15,7 +15,6 @@ export {
   ParticipantHashes,
 } from './participant/index.js';
 export {
-  archiveDirOf,
   BackupError,
   type BackupReport,
   BackupService,
